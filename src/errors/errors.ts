@@ -1,0 +1,226 @@
+/**
+ * Every error of the package. `instanceof` is decided by name through a registered symbol, so it holds
+ * across two copies of the package and for classes with two bases (`MovedError` is a `RedisClusterError`
+ * and a `ResponseError`).
+ */
+const KINDS = Symbol.for('respool.error.kinds');
+
+export interface RedisErrorOptions {
+  cause?: unknown;
+  /** Where it happened: `host:port` or a socket path. */
+  endpoint?: string | undefined;
+  /** The command's name, never its arguments. */
+  command?: string | undefined;
+  code?: string | undefined;
+}
+export interface DeliveryErrorOptions extends RedisErrorOptions {
+  /** True when the command's bytes went to the socket, so that the server may have run it. */
+  maybeExecuted?: boolean | undefined;
+}
+
+type ErrorClass = { readonly name: string; readonly prototype: object };
+
+/** Names the class and its bases on the prototype; called once per class, right after its declaration. */
+function kind(type: ErrorClass, code: string | null, ...more: ErrorClass[]): void {
+  const base = Object.getPrototypeOf(type.prototype) as { [KINDS]?: readonly string[] };
+  const kinds = new Set<string>([type.name, ...(base[KINDS] ?? [])]);
+  for (const other of more) {
+    for (const name of (other.prototype as { [KINDS]?: readonly string[] })[KINDS] ?? []) kinds.add(name);
+  }
+  const hidden = { writable: true, configurable: true, enumerable: false };
+  Object.defineProperty(type.prototype, KINDS, { ...hidden, value: [...kinds] });
+  Object.defineProperty(type.prototype, 'name', { ...hidden, value: type.name });
+  if (code !== null) Object.defineProperty(type.prototype, 'defaultCode', { ...hidden, value: code });
+}
+
+/** The root of everything this package throws, except `TypeError` for bad input. */
+export class RedisError extends Error {
+  /** The server's code (`WRONGTYPE`) where it gave one, else a stable `RESPOOL_…`. */
+  readonly code: string;
+  /** Where it happened: `host:port` or a socket path. */
+  readonly endpoint?: string;
+  /** The command's name, never its arguments. */
+  readonly command?: string;
+
+  constructor(message?: string, options: RedisErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = options.code ?? (this as unknown as { defaultCode: string }).defaultCode;
+    if (options.endpoint !== undefined) this.endpoint = options.endpoint;
+    if (options.command !== undefined) this.command = options.command;
+  }
+
+  static override [Symbol.hasInstance](this: ErrorClass, value: unknown): boolean {
+    if (typeof value !== 'object' || value === null) return false;
+    // A user's subclass carries its parent's kinds: only the prototype chain can tell it apart.
+    if (!Object.hasOwn(this.prototype, KINDS)) return Object.prototype.isPrototypeOf.call(this.prototype, value);
+    const kinds = (value as { [KINDS]?: readonly string[] })[KINDS];
+    return kinds !== undefined && kinds.includes((this.prototype as { name: string }).name);
+  }
+}
+kind(RedisError, 'RESPOOL_ERROR');
+
+/** The connection could not be made, or ended with something outstanding. */
+export class ConnectionError extends RedisError {
+  /** True when the command's bytes went to the socket, so that the server may have run it. */
+  readonly maybeExecuted: boolean;
+  constructor(message?: string, options: DeliveryErrorOptions = {}) {
+    super(message, options);
+    this.maybeExecuted = options.maybeExecuted ?? false;
+  }
+}
+kind(ConnectionError, 'RESPOOL_CONNECTION');
+
+/** The peer broke the protocol; nothing of its connection is delivered afterwards. */
+export class ProtocolError extends ConnectionError {}
+kind(ProtocolError, 'RESPOOL_PROTOCOL');
+
+/** The bytes are no RESP, or break a limit. */
+export class InvalidResponse extends ProtocolError {}
+kind(InvalidResponse, 'RESPOOL_INVALID_RESPONSE');
+
+/** `LOADING`: the server is reading its data set. */
+export class BusyLoadingError extends ConnectionError {}
+kind(BusyLoadingError, 'LOADING');
+
+/** The pool is closed. */
+export class PoolClosedError extends ConnectionError {}
+kind(PoolClosedError, 'RESPOOL_POOL_CLOSED');
+
+export type TimeoutPhase = 'acquire' | 'connect' | 'reply';
+export interface TimeoutErrorOptions extends DeliveryErrorOptions {
+  phase?: TimeoutPhase | undefined;
+  /** Pool numbers of an exhausted pool. */
+  pool?: Partial<ExhaustionFigures> | undefined;
+}
+/** What an exhausted pool tells; `oldestLease` is an age in ms. */
+export interface ExhaustionFigures {
+  max: number;
+  inUse: number;
+  idle: number;
+  connecting: number;
+  waiting: number;
+  oldestLease: number | null;
+}
+/** A time limit ended; `phase` says what was waited for. */
+export class TimeoutError extends RedisError {
+  readonly phase: TimeoutPhase;
+  readonly maybeExecuted: boolean;
+  readonly max?: number;
+  readonly inUse?: number;
+  readonly idle?: number;
+  readonly connecting?: number;
+  readonly waiting?: number;
+  /** Age in milliseconds of the oldest lease, or null. */
+  readonly oldestLease?: number | null;
+  constructor(message?: string, options: TimeoutErrorOptions = {}) {
+    super(message, options);
+    this.phase = options.phase ?? 'reply';
+    this.maybeExecuted = options.maybeExecuted ?? false;
+    if (options.pool !== undefined) Object.assign(this, options.pool);
+  }
+}
+kind(TimeoutError, 'RESPOOL_TIMEOUT');
+
+/** One command of a batch that was aborted; `cause` is the signal's reason. */
+export class RequestAbortedError extends RedisError {
+  readonly maybeExecuted: boolean;
+  constructor(message?: string, options: DeliveryErrorOptions = {}) {
+    super(message, options);
+    this.maybeExecuted = options.maybeExecuted ?? false;
+  }
+}
+kind(RequestAbortedError, 'RESPOOL_ABORTED');
+
+/** A bound was reached: queued output, unread messages, or waiters. Nothing was sent. */
+export class OverloadedError extends RedisError {}
+kind(OverloadedError, 'RESPOOL_OVERLOADED');
+
+/** The channel is closed and drained. */
+export class ChannelClosedError extends RedisError {}
+kind(ChannelClosedError, 'RESPOOL_CHANNEL_CLOSED');
+
+/** An error reply of the server. */
+export class ResponseError extends RedisError {}
+kind(ResponseError, 'ERR');
+
+/** The server does not know the command; `command` is the name it quoted, or the one that was sent. */
+export class UnknownCommandError extends ResponseError {}
+kind(UnknownCommandError, 'ERR');
+export class WrongTypeError extends ResponseError {}
+kind(WrongTypeError, 'WRONGTYPE');
+export class NoScriptError extends ResponseError {}
+kind(NoScriptError, 'NOSCRIPT');
+/** The server is a replica, or may not write. */
+export class ReadOnlyError extends ResponseError {}
+kind(ReadOnlyError, 'READONLY');
+export class ExecAbortError extends ResponseError {}
+kind(ExecAbortError, 'EXECABORT');
+/** The user may not do this. */
+export class AuthorizationError extends ResponseError {}
+kind(AuthorizationError, 'NOPERM');
+export class AuthenticationError extends ResponseError {}
+kind(AuthenticationError, 'RESPOOL_AUTHENTICATION');
+export class AuthenticationFailureError extends AuthenticationError {}
+kind(AuthenticationFailureError, 'WRONGPASS');
+export class AuthenticationRequiredError extends AuthenticationError {}
+kind(AuthenticationRequiredError, 'NOAUTH');
+export class NoKeyError extends ResponseError {}
+kind(NoKeyError, 'NOKEY');
+export class NotBusyError extends ResponseError {}
+kind(NotBusyError, 'NOTBUSY');
+export class UnblockedError extends ResponseError {}
+kind(UnblockedError, 'UNBLOCKED');
+export class StreamConsumerError extends ResponseError {}
+kind(StreamConsumerError, 'RESPOOL_STREAM_CONSUMER');
+export class StreamConsumerGroupError extends StreamConsumerError {}
+kind(StreamConsumerGroupError, 'NOGROUP');
+export class StreamDuplicateConsumerGroupError extends StreamConsumerGroupError {}
+kind(StreamDuplicateConsumerGroupError, 'BUSYGROUP');
+
+/** Anything that is wrong with a cluster. */
+export class RedisClusterError extends RedisError {}
+kind(RedisClusterError, 'RESPOOL_CLUSTER');
+
+export interface RedirectErrorOptions extends RedisErrorOptions {
+  slotId: number;
+  /** Empty: the host that answered. */
+  host: string;
+  port: number;
+}
+/** `ASK`: this one command belongs to another node while its slot moves. */
+export class AskError extends ResponseError {
+  readonly slotId: number;
+  readonly host: string;
+  readonly port: number;
+  constructor(message: string, options: RedirectErrorOptions) {
+    super(message, options);
+    this.slotId = options.slotId;
+    this.host = options.host;
+    this.port = options.port;
+  }
+  get nodeAddr(): readonly [host: string, port: number] {
+    return [this.host, this.port];
+  }
+}
+kind(AskError, 'ASK', RedisClusterError);
+/** `MOVED`: the slot lives on another node. */
+export class MovedError extends AskError {}
+kind(MovedError, 'MOVED', RedisClusterError);
+export class TryAgainError extends ResponseError {}
+kind(TryAgainError, 'TRYAGAIN', RedisClusterError);
+export class ClusterDownError extends ResponseError {}
+kind(ClusterDownError, 'CLUSTERDOWN', RedisClusterError);
+/** The keys of one command live in several slots. */
+export class ClusterCrossSlotError extends ResponseError {}
+kind(ClusterCrossSlotError, 'CROSSSLOT', RedisClusterError);
+
+export class SentinelError extends RedisError {}
+kind(SentinelError, 'RESPOOL_SENTINEL');
+/** No sentinel knows a usable primary of that name; `cause` tells what each one said. */
+export class PrimaryNotFoundError extends SentinelError {}
+kind(PrimaryNotFoundError, 'RESPOOL_PRIMARY_NOT_FOUND');
+/** The server is no primary (or no replica) any more. */
+export class StalePrimaryError extends SentinelError {}
+kind(StalePrimaryError, 'RESPOOL_STALE_PRIMARY');
+export class ReplicaNotFoundError extends SentinelError {}
+kind(ReplicaNotFoundError, 'RESPOOL_REPLICA_NOT_FOUND');

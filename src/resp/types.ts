@@ -1,0 +1,46 @@
+import type { RedisError } from '../errors/errors.ts';
+import type { ReplyMap, ReplySet } from './reply-map.ts';
+
+/** Anything an argument of a command can be. Everything else is a `TypeError` before a byte is sent. */
+export type RedisValue = string | Uint8Array | number | bigint;
+
+/** Anything a server can answer. `RedisError` occurs inside aggregates, and at the top with `raiseExceptions: false`. */
+export type Reply =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Buffer
+  | RedisError
+  | Reply[]
+  | ReplyMap
+  | ReplySet;
+
+/** What a call returns, by the pool's `decodeResponses`: without decoding no `string` at top level. */
+export type ReplyOf<D extends boolean> = true extends D ? Reply : Exclude<Reply, string>;
+
+/** How text is turned into bytes and back. */
+export type TextEncoding = 'utf-8' | 'utf8' | 'latin1' | 'ascii';
+
+/** How the strings of one reply are read: 0 as bytes, else as text of that encoding. */
+export type DecodeMode = 0 | 1 | 2 | 3;
+export const BYTES = 0;
+export const UTF8 = 1;
+export const LATIN1 = 2;
+export const ASCII = 3;
+
+/** The decode mode of an encoding; throws `TypeError` for an unknown one. */
+export function textMode(encoding: TextEncoding): 1 | 2 | 3 {
+  switch (encoding) {
+    case 'utf-8':
+    case 'utf8':
+      return UTF8;
+    case 'latin1':
+      return LATIN1;
+    case 'ascii':
+      return ASCII;
+    default:
+      throw new TypeError(`encoding must be 'utf-8', 'utf8', 'latin1' or 'ascii', not ${JSON.stringify(encoding)}`);
+  }
+}
