@@ -1,0 +1,215 @@
+import { isUtf8 } from 'node:buffer';
+import { isUint8Array } from 'node:util/types';
+import type { Reply } from './types.ts';
+
+/**
+ * Byte keys by content: their bytes as a latin1 string → the key that the collection holds.
+ * `null`: there are none. `UNSORTED`: wire entries were appended as they came; the first use sorts them.
+ */
+type ByteIndex = Map<string, Buffer>;
+const UNSORTED: ByteIndex = new Map();
+
+const latin1Slice = Buffer.prototype.latin1Slice;
+const utf8Slice = Buffer.prototype.utf8Slice;
+const mapSet = Map.prototype.set;
+const setAdd = Set.prototype.add;
+
+/** The bytes a text encodes to, in the index's form. */
+function textContent(text: string): string {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) > 0x7f) return latin1Slice.call(Buffer.from(text));
+  }
+  return text;
+}
+
+/** The text whose encoding these bytes are, or null. */
+function textOf(bytes: Uint8Array): string | null {
+  return isUtf8(bytes) ? utf8Slice.call(bytes as Buffer) : null;
+}
+
+/** The key of the collection that is equal to `key`, else `key` itself. */
+function heldKey(key: unknown, index: ByteIndex | null): unknown {
+  if (typeof key === 'string') return index === null ? key : (index.get(textContent(key)) ?? key);
+  if (!isUint8Array(key)) return key;
+  const held = index?.get(latin1Slice.call(key as Buffer));
+  return held ?? textOf(key) ?? key;
+}
+
+/** A map of the server. Keys are found by content: text finds the bytes it encodes to, and the reverse. */
+export class ReplyMap extends Map<Reply, Reply> {
+  #index: ByteIndex | null = null;
+
+  constructor(entries?: Iterable<readonly [Reply, Reply]> | null) {
+    super();
+    if (entries) for (const [key, value] of entries) this.set(key, value);
+  }
+
+  /** Puts an entry as it came from the wire; equal byte keys are joined at the first use. */
+  static append(map: ReplyMap, key: Reply, value: Reply): void {
+    mapSet.call(map, key, value);
+    if (typeof key === 'object' && isUint8Array(key)) map.#index = UNSORTED;
+  }
+
+  #sorted(): ByteIndex | null {
+    if (this.#index !== UNSORTED) return this.#index;
+    const index: ByteIndex = new Map();
+    this.#index = index;
+    for (const [key, value] of super.entries()) {
+      if (!isUint8Array(key)) continue;
+      const content = latin1Slice.call(key as Buffer);
+      const held = index.get(content);
+      if (held === undefined) {
+        index.set(content, key as Buffer);
+      } else {
+        super.set(held, value);
+        super.delete(key);
+      }
+    }
+    return index;
+  }
+
+  override get(key: Reply | Uint8Array): Reply | undefined {
+    if (this.#index === null && typeof key !== 'object') return super.get(key);
+    return super.get(heldKey(key, this.#sorted()) as Reply);
+  }
+
+  override has(key: Reply | Uint8Array): boolean {
+    if (this.#index === null && typeof key !== 'object') return super.has(key);
+    return super.has(heldKey(key, this.#sorted()) as Reply);
+  }
+
+  override set(key: Reply, value: Reply): this {
+    if (this.#index === null && typeof key !== 'object') return super.set(key, value);
+    const index = this.#sorted();
+    const held = heldKey(key, index) as Reply;
+    if (isUint8Array(key) && held !== key && super.has(held)) return super.set(held, value);
+    if (!isUint8Array(key)) return super.set(held, value);
+    (this.#index ??= new Map()).set(latin1Slice.call(key as Buffer), key as Buffer);
+    return super.set(key, value);
+  }
+
+  override delete(key: Reply | Uint8Array): boolean {
+    if (this.#index === null && typeof key !== 'object') return super.delete(key);
+    const index = this.#sorted();
+    const held = heldKey(key, index) as Reply;
+    if (index !== null && isUint8Array(held)) index.delete(latin1Slice.call(held as Buffer));
+    return super.delete(held);
+  }
+
+  override clear(): void {
+    this.#index = null;
+    super.clear();
+  }
+
+  override get size(): number {
+    this.#sorted();
+    return super.size;
+  }
+
+  override entries(): MapIterator<[Reply, Reply]> {
+    this.#sorted();
+    return super.entries();
+  }
+
+  override keys(): MapIterator<Reply> {
+    this.#sorted();
+    return super.keys();
+  }
+
+  override values(): MapIterator<Reply> {
+    this.#sorted();
+    return super.values();
+  }
+
+  override [Symbol.iterator](): MapIterator<[Reply, Reply]> {
+    return this.entries();
+  }
+
+  override forEach(visit: (value: Reply, key: Reply, map: Map<Reply, Reply>) => void, self?: unknown): void {
+    this.#sorted();
+    super.forEach(visit, self);
+  }
+}
+
+/** A set of the server. Members are found by content: text finds the bytes it encodes to, and the reverse. */
+export class ReplySet extends Set<Reply> {
+  #index: ByteIndex | null = null;
+
+  constructor(members?: Iterable<Reply> | null) {
+    super();
+    if (members) for (const member of members) this.add(member);
+  }
+
+  /** Puts a member as it came from the wire; equal byte members are joined at the first use. */
+  static append(set: ReplySet, member: Reply): void {
+    setAdd.call(set, member);
+    if (typeof member === 'object' && isUint8Array(member)) set.#index = UNSORTED;
+  }
+
+  #sorted(): ByteIndex | null {
+    if (this.#index !== UNSORTED) return this.#index;
+    const index: ByteIndex = new Map();
+    this.#index = index;
+    for (const member of super.values()) {
+      if (!isUint8Array(member)) continue;
+      const content = latin1Slice.call(member as Buffer);
+      if (index.has(content)) super.delete(member);
+      else index.set(content, member as Buffer);
+    }
+    return index;
+  }
+
+  override has(value: Reply | Uint8Array): boolean {
+    if (this.#index === null && typeof value !== 'object') return super.has(value);
+    return super.has(heldKey(value, this.#sorted()) as Reply);
+  }
+
+  override add(value: Reply): this {
+    if (this.#index === null && typeof value !== 'object') return super.add(value);
+    const held = heldKey(value, this.#sorted()) as Reply;
+    if (super.has(held)) return this;
+    if (isUint8Array(value)) (this.#index ??= new Map()).set(latin1Slice.call(value as Buffer), value as Buffer);
+    return super.add(value);
+  }
+
+  override delete(value: Reply | Uint8Array): boolean {
+    if (this.#index === null && typeof value !== 'object') return super.delete(value);
+    const index = this.#sorted();
+    const held = heldKey(value, index) as Reply;
+    if (index !== null && isUint8Array(held)) index.delete(latin1Slice.call(held as Buffer));
+    return super.delete(held);
+  }
+
+  override clear(): void {
+    this.#index = null;
+    super.clear();
+  }
+
+  override get size(): number {
+    this.#sorted();
+    return super.size;
+  }
+
+  override entries(): SetIterator<[Reply, Reply]> {
+    this.#sorted();
+    return super.entries();
+  }
+
+  override keys(): SetIterator<Reply> {
+    return this.values();
+  }
+
+  override values(): SetIterator<Reply> {
+    this.#sorted();
+    return super.values();
+  }
+
+  override [Symbol.iterator](): SetIterator<Reply> {
+    return this.values();
+  }
+
+  override forEach(visit: (value: Reply, again: Reply, set: Set<Reply>) => void, self?: unknown): void {
+    this.#sorted();
+    super.forEach(visit, self);
+  }
+}
