@@ -1,0 +1,54 @@
+// Runs on a bare clone: nothing here may import what `npm ci` brings.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { NPM, ROOT, run } from './lib.mjs';
+
+const TASKS = {
+  build: { script: 'build.mjs' },
+  check: { script: 'check.mjs' },
+  test: { script: 'test.mjs', servers: true },
+  demo: { script: 'demo.mjs', input: 'inherit' },
+  bench: { script: 'bench.mjs' },
+  'bench-gate': { script: 'bench.mjs', args: ['--gate'] },
+};
+
+/** True when what is installed is what the lock file names. */
+export function installed(folder = ROOT) {
+  const lockFile = join(folder, 'package-lock.json');
+  const stateFile = join(folder, 'node_modules', '.package-lock.json');
+  if (!existsSync(stateFile)) return false;
+  const wanted = JSON.parse(readFileSync(lockFile, 'utf8')).packages;
+  const present = JSON.parse(readFileSync(stateFile, 'utf8')).packages;
+  return Object.entries(wanted).every(
+    ([path, entry]) =>
+      path === '' || entry.optional || entry.peer || present[path]?.version === entry.version,
+  );
+}
+
+async function install() {
+  if (installed()) return;
+  console.log('Installing the development tools (npm ci) …');
+  const { code } = await run([NPM, 'ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  if (code !== 0) {
+    console.error('npm ci failed: this command needs the package registry once.');
+    process.exit(code);
+  }
+}
+
+async function servers() {
+  const script = join(ROOT, 'scripts', 'ensure-servers.mjs');
+  if (!existsSync(script)) return;
+  const { code } = await run([process.execPath, script]);
+  if (code !== 0) console.error('Not every server binary could be made available; see the lines above.');
+}
+
+const [name, ...args] = process.argv.slice(2);
+const task = TASKS[name];
+if (task === undefined) {
+  console.error(`usage: node scripts/bootstrap.mjs ${Object.keys(TASKS).join('|')} [arguments]`);
+  process.exit(2);
+}
+await install();
+if (task.servers) await servers();
+const command = [process.execPath, join(ROOT, 'scripts', task.script), ...(task.args ?? []), ...args];
+process.exitCode = (await run(command, { input: task.input })).code;

@@ -1,0 +1,91 @@
+// Packs the package, installs it in a folder of its own without network, and uses it from there as a user would:
+// TypeScript of several persuasions, ESM and require().
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { files, NPM, ROOT, run, TSC } from './lib.mjs';
+
+const BASE = {
+  target: 'es2022',
+  strict: true,
+  noEmit: true,
+  skipLibCheck: false,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  types: [],
+  lib: ['es2022'],
+};
+const PERSUASIONS = {
+  nodenext: { module: 'nodenext', moduleResolution: 'nodenext' },
+  bundler: { module: 'esnext', moduleResolution: 'bundler' },
+  'nodenext-es2023-disposable': {
+    module: 'nodenext',
+    moduleResolution: 'nodenext',
+    target: 'es2023',
+    lib: ['es2023', 'esnext.disposable'],
+    types: ['node'],
+  },
+};
+const HELLO = `
+if (typeof ConnectionPool.fromUrl !== 'function') throw new Error('no ConnectionPool.fromUrl');
+if (typeof startServer !== 'function') throw new Error('no startServer');
+const pool = ConnectionPool.fromUrl('redis://127.0.0.1:6379/0', { decodeResponses: true });
+pool.close().then(() => console.log('hello from', process.argv[1]));
+`;
+const PROGRAMS = {
+  'hello.mjs': `import { ConnectionPool } from 'respool';\nimport { startServer } from 'respool/testkit';\n${HELLO}`,
+  'hello.cjs': `const { ConnectionPool } = require('respool');\nconst { startServer } = require('respool/testkit');\n${HELLO}`,
+};
+
+function fail(what, { output }) {
+  console.error(`${what} failed\n${output}`);
+  process.exitCode = 1;
+}
+
+async function compileAs(folder, name, options, include) {
+  const config = join(folder, `tsconfig.${name}.json`);
+  writeFileSync(config, JSON.stringify({ compilerOptions: { ...BASE, ...options }, include }));
+  const result = await run([...TSC, '-p', config, '--pretty', 'false'], { cwd: folder, quiet: true });
+  if (result.code !== 0) return fail(`types under ${name}`, result);
+  console.log(`types under ${name}: ok`);
+}
+
+async function consume(folder) {
+  const packed = await run([NPM, 'pack', '--silent', '--pack-destination', folder], { quiet: true });
+  if (packed.code !== 0) return fail('npm pack', packed);
+  const tarball = packed.output.trim().split('\n').at(-1);
+  writeFileSync(join(folder, 'package.json'), '{ "name": "consumer", "private": true, "type": "module" }\n');
+  const install = [
+    NPM,
+    'install',
+    '--offline',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    `./${tarball}`,
+  ];
+  const installed = await run(install, { cwd: folder, quiet: true });
+  if (installed.code !== 0) return fail('npm install of the tarball', installed);
+  for (const name of ['@types/node', 'undici-types', 'expect-type']) {
+    cpSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name), { recursive: true });
+  }
+  const tests = files('test/types', (path) => path.endsWith('.ts'));
+  mkdirSync(join(folder, 'types'));
+  for (const path of tests) cpSync(join(ROOT, path), join(folder, path.replace('test/', '')));
+  for (const [name, options] of Object.entries(PERSUASIONS)) {
+    await compileAs(folder, name, options, ['types/*.ts']);
+  }
+  for (const [name, text] of Object.entries(PROGRAMS)) {
+    writeFileSync(join(folder, name), text);
+    const ran = await run([process.execPath, name], { cwd: folder, quiet: true });
+    if (ran.code !== 0) fail(name, ran);
+    else console.log(`${name}: ok`);
+  }
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'respool-consumer-'));
+try {
+  await consume(folder);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

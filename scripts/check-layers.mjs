@@ -1,0 +1,113 @@
+// Dependencies point down: a file imports from its own folder or a lower layer, and no import closes a circle.
+// Type-only imports may (a recursive type is one noun in two files); they still point down.
+import { dirname, join, normalize } from 'node:path';
+import { files, isMain, read, withoutComments } from './lib.mjs';
+
+const LAYERS = new Map([
+  ['base', 0],
+  ['errors', 1],
+  ['telemetry', 1],
+  ['resp', 2],
+  ['transport', 2],
+  ['pooling', 2],
+  ['interfaces', 3],
+  ['commands', 3],
+  ['pubsub', 4],
+  ['cache', 4],
+  ['connection', 5],
+  ['node', 6],
+  ['topology', 7],
+  ['pool', 8],
+  ['index.ts', 9],
+]);
+/** Entries of their own: they may use everything, and nothing below uses them. */
+const APART = new Set(['otel', 'testkit']);
+const LINES = { advised: 200, allowed: 300, decoder: 400 };
+const IMPORT = /(?:\b(import|export)\s+(type\s)?[^'";]*?\bfrom\s*|\bimport\s*\(?\s*)(['"])([^'"\n]+)\3/g;
+
+const folderOf = (path) => path.split('/')[1];
+
+export function importsOf(path) {
+  return [...withoutComments(read(path)).matchAll(IMPORT)].map(([, , type, , specifier]) => ({
+    specifier,
+    typeOnly: type !== undefined,
+    target: specifier.startsWith('.')
+      ? normalize(join(dirname(path), specifier)).replaceAll('\\', '/')
+      : null,
+  }));
+}
+
+function judge(path, { specifier, target }, known) {
+  if (target === null) return specifier.startsWith('node:') ? null : `uses the package ${specifier}`;
+  if (!known.has(target)) return `imports ${specifier}, which is not a file of src (specifiers end in .ts)`;
+  const [from, to] = [folderOf(path), folderOf(target)];
+  if (from === to || APART.has(from)) return null;
+  if (APART.has(to)) return `imports ${target}: ${to} is an entry of its own`;
+  const [high, low] = [LAYERS.get(from), LAYERS.get(to)];
+  if (high === undefined) return `lies in ${from}, which has no layer`;
+  if (low === undefined) return `imports from ${to}, which has no layer`;
+  if (low < high) return null;
+  return low === high
+    ? `imports ${target}: ${from} and ${to} are strangers`
+    : `imports upward: ${target} (${high} → ${low})`;
+}
+
+function cycles(graph) {
+  const found = [];
+  const state = new Map();
+  const visit = (path, trail) => {
+    state.set(path, 'open');
+    for (const next of graph.get(path) ?? []) {
+      if (state.get(next) === 'open') found.push([...trail.slice(trail.indexOf(next)), next].join(' → '));
+      else if (!state.has(next)) visit(next, [...trail, next]);
+    }
+    state.set(path, 'done');
+  };
+  for (const path of graph.keys()) if (!state.has(path)) visit(path, [path]);
+  return found;
+}
+
+export function checkLayers() {
+  const paths = files('src', (path) => path.endsWith('.ts'));
+  const known = new Set(paths);
+  const problems = [];
+  const graph = new Map();
+  for (const path of paths) {
+    const imports = importsOf(path);
+    graph.set(
+      path,
+      imports
+        .filter(({ typeOnly }) => !typeOnly)
+        .map(({ target }) => target)
+        .filter((target) => known.has(target)),
+    );
+    for (const one of imports) {
+      const problem = judge(path, one, known);
+      if (problem !== null) problems.push(`${path} ${problem}`);
+    }
+  }
+  for (const circle of cycles(graph)) problems.push(`circle: ${circle}`);
+  return { problems, paths };
+}
+
+function checkLengths(paths) {
+  const problems = [];
+  const long = [];
+  for (const path of paths) {
+    const lines = read(path).trimEnd().split('\n').length;
+    const limit = path.endsWith('/decoder.ts') ? LINES.decoder : LINES.allowed;
+    if (lines > limit) problems.push(`${path} has ${lines} lines, ${limit} are allowed`);
+    else if (lines > LINES.advised) long.push(`${path} ${lines}`);
+  }
+  return { problems, long };
+}
+
+if (isMain(import.meta.url)) {
+  const { problems, paths } = checkLayers();
+  const lengths = checkLengths(paths);
+  if (lengths.long.length > 0) console.log(`longer than ${LINES.advised} lines: ${lengths.long.join(', ')}`);
+  const all = [...problems, ...lengths.problems];
+  for (const problem of all) console.error(problem);
+  console.log(`${paths.length} files of src, ${all.length} problems`);
+  process.exitCode = all.length === 0 ? 0 : 1;
+}

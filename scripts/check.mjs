@@ -1,0 +1,76 @@
+// npm run check [-- step …]: every step runs, also after a failed one; the last lines say which failed.
+import { build } from './build.mjs';
+import { bin, ROOT, run, TSC } from './lib.mjs';
+import { join } from 'node:path';
+
+const own = (name) => [process.execPath, join(ROOT, 'scripts', name)];
+const biome = bin('@biomejs/biome', 'bin/biome');
+
+/** In order; `dist` is built once, before the first step that reads it. */
+const STEPS = [
+  {
+    name: 'types',
+    commands: [
+      [...TSC, '-p', 'tsconfig.json', '--noEmit'],
+      [...TSC, '-p', 'tsconfig.scripts.json'],
+    ],
+  },
+  { name: 'format', commands: [[...biome, 'format', '.']] },
+  { name: 'lint', commands: [[...biome, 'lint', '--diagnostic-level=warn', '--error-on-warnings', '.']] },
+  {
+    name: 'promises',
+    commands: [[...bin('oxlint', 'bin/oxlint'), '--type-aware', 'src', 'test', 'examples']],
+  },
+  { name: 'layers', commands: [own('check-layers.mjs')] },
+  { name: 'words', commands: [own('check-words.mjs')] },
+  { name: 'unused', commands: [bin('knip', 'bin/knip.js')] },
+  { name: 'options', commands: [own('check-options.mjs')] },
+  { name: 'api', dist: true, commands: [own('check-api.mjs')] },
+  {
+    name: 'package',
+    dist: true,
+    commands: [
+      [...bin('publint', 'src/cli.js'), '--strict'],
+      [
+        ...bin('@arethetypeswrong/cli', 'dist/index.js'),
+        '--pack',
+        '.',
+        '--profile',
+        'esm-only',
+        '--no-emoji',
+      ],
+    ],
+  },
+  { name: 'consumers', dist: true, commands: [own('check-consumers.mjs')] },
+];
+
+const args = process.argv.slice(2);
+const wanted = args.filter((argument) => !argument.startsWith('--'));
+const flags = args.filter((argument) => argument.startsWith('--'));
+const unknown = wanted.filter((name) => !STEPS.some((step) => step.name === name));
+if (unknown.length > 0) {
+  console.error(`No such step: ${unknown.join(', ')}. Steps: ${STEPS.map((step) => step.name).join(', ')}`);
+  process.exit(2);
+}
+
+let built = null;
+const failed = [];
+for (const step of STEPS.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
+  const started = Date.now();
+  console.log(`── ${step.name}`);
+  let code = 0;
+  if (step.dist) {
+    built ??= await build();
+    code = built.code;
+  }
+  for (const command of code === 0 ? step.commands : []) {
+    const result = await run([...command, ...flags], { env: { NO_COLOR: '1', FORCE_COLOR: undefined } });
+    code ||= result.code;
+  }
+  console.log(
+    `── ${step.name}: ${code === 0 ? 'ok' : 'FAILED'} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`,
+  );
+  if (code !== 0) failed.push(step.name);
+}
+console.log(failed.length === 0 ? 'check: all steps passed' : `check: failed: ${failed.join(', ')}`);
+process.exitCode = failed.length === 0 ? 0 : 1;

@@ -1,0 +1,70 @@
+// node scripts/test.mjs [substring …]: compiles everything, then runs the test files whose path holds a substring.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { compile } from './compile.mjs';
+import { build } from './build.mjs';
+import { files, ROOT, run } from './lib.mjs';
+
+/** A single file that takes longer than this has hung. */
+const FILE_TIMEOUT = 240_000;
+/** The whole run, whatever its files do. */
+const RUN_TIMEOUT = 600_000;
+/** Short files first: a mistake in the core shows before the servers start. */
+const ORDER = [
+  'test/unit/',
+  'test/conformance/',
+  'test/integration/',
+  'test/issues/',
+  'test/chaos/',
+  'test/',
+];
+
+const rank = (path) => ORDER.findIndex((prefix) => path.startsWith(prefix));
+
+function select(filters) {
+  const all = files('test', (path) => path.endsWith('.test.ts') && !path.startsWith('test/types/'));
+  const chosen = all.filter((path) => filters.length === 0 || filters.some((text) => path.includes(text)));
+  return chosen.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+}
+
+const filters = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const flags = process.argv.slice(2).filter((argument) => argument.startsWith('--'));
+const chosen = select(filters);
+if (chosen.length === 0) {
+  console.error(`No test file matches ${filters.join(', ') || 'test/**/*.test.ts'}.`);
+  process.exit(1);
+}
+
+const started = Date.now();
+const compiled = await compile();
+if (compiled.code !== 0)
+  console.error(`${compiled.output}\nThe compiler found errors: this run will fail at its end.\n`);
+const built = chosen.some((path) => path.startsWith('test/docs'))
+  ? await build({ quiet: true })
+  : { code: 0, output: '' };
+if (built.code !== 0) console.error(`${built.output}\nThe package does not build.\n`);
+
+const outputs = chosen.map((path) => `.build/${path.replace(/\.ts$/, '.js')}`);
+const missing = outputs.filter((path) => !existsSync(join(ROOT, path)));
+for (const path of missing) console.error(`not compiled: ${path}`);
+
+const strict = '--unhandled-rejections=strict --enable-source-maps';
+const nodeTest = [process.execPath, '--test', '--test-concurrency=2', `--test-timeout=${FILE_TIMEOUT}`];
+const reporter = flags.some((flag) => flag.startsWith('--test-reporter')) ? [] : ['--test-reporter=spec'];
+const clock = setTimeout(() => {
+  console.error(`The test run took longer than ${RUN_TIMEOUT / 1000} s.`);
+  process.exit(1);
+}, RUN_TIMEOUT);
+const result = await run(
+  [...nodeTest, ...reporter, ...flags, ...outputs.filter((path) => !missing.includes(path))],
+  {
+    env: { NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} ${strict}`.trim(), RESPOOL_ROOT: ROOT },
+  },
+);
+clearTimeout(clock);
+
+const failed = result.code !== 0 || compiled.code !== 0 || built.code !== 0 || missing.length > 0;
+const seconds = ((Date.now() - started) / 1000).toFixed(1);
+console.log(`${failed ? 'FAILED' : 'passed'}: ${chosen.length} test files in ${seconds} s`);
+if (compiled.code !== 0) console.log('The compiler found errors (above).');
+process.exit(failed ? 1 : 0);
