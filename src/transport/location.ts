@@ -1,0 +1,140 @@
+import { dialTcp } from './tcp.ts';
+import { dialUnix } from './unix.ts';
+import type { DialOptions } from './socket.ts';
+
+/** How long `check` looks for an answer when its caller names no limit. */
+const DEFAULT_CHECK_TIMEOUT = 5_000;
+
+/** The wait options of the layers above, by shape: this layer knows nothing of them. */
+export interface CheckOptions {
+  signal?: AbortSignal | undefined;
+  timeout?: number | null | undefined;
+}
+
+/** Where a server listens. Abstract at run time too. */
+export abstract class Location {
+  constructor() {
+    if (new.target === Location) throw new TypeError('Location is abstract: use one of its subclasses');
+  }
+
+  /**
+   * Whether something accepts connections there. Sends no bytes; rejects only when the signal fires.
+   * `timeout` is 5,000 ms unless given; `null` waits as long as the system does.
+   */
+  abstract check(options?: CheckOptions): Promise<boolean>;
+  abstract toString(): string;
+
+  /** The same class and the same address. */
+  equals(other: Location): boolean {
+    return this === other || (sameClass(this, other) && this.toString() === other.toString());
+  }
+}
+
+export class TCPLocation extends Location {
+  readonly host: string;
+  readonly port: number;
+
+  constructor(host: string, port: number) {
+    super();
+    if (typeof host !== 'string' || host === '') throw new TypeError('host must be a non-empty string');
+    if (!isPort(port)) throw new TypeError('port must be an integer from 1 to 65535');
+    this.host = host;
+    this.port = port;
+  }
+
+  check(options?: CheckOptions): Promise<boolean> {
+    return probe((dial) => dialTcp(this.host, this.port, dial), options);
+  }
+
+  toString(): string {
+    return `${this.host}:${this.port}`;
+  }
+}
+
+export class UnixDomainSocketLocation extends Location {
+  readonly path: string;
+
+  constructor(path: string) {
+    super();
+    if (typeof path !== 'string' || path === '') throw new TypeError('path must be a non-empty string');
+    this.path = path;
+  }
+
+  check(options?: CheckOptions): Promise<boolean> {
+    return probe((dial) => dialUnix(this.path, dial), options);
+  }
+
+  toString(): string {
+    return this.path;
+  }
+}
+
+export type ClusterServerType = 'primary' | 'replica';
+
+export interface ClusterNodeDescription {
+  nodeId: string;
+  serverType: ClusterServerType;
+  /** The name the node announces, which TLS verifies; `null`: none. */
+  hostname?: string | null | undefined;
+}
+
+/** A node as one cluster layout describes it. A role may change from layout to layout: it is no part of equality. */
+export class ClusterNodeLocation extends TCPLocation {
+  readonly nodeId: string;
+  readonly serverType: ClusterServerType;
+  readonly hostname: string | null;
+
+  constructor(host: string, port: number, node: ClusterNodeDescription) {
+    super(host, port);
+    if (typeof node.nodeId !== 'string') throw new TypeError('nodeId must be a string');
+    if (node.serverType !== 'primary' && node.serverType !== 'replica') {
+      throw new TypeError("serverType must be 'primary' or 'replica'");
+    }
+    this.nodeId = node.nodeId;
+    this.serverType = node.serverType;
+    this.hostname = node.hostname ?? null;
+  }
+
+  override equals(other: Location): boolean {
+    return super.equals(other) && (other as ClusterNodeLocation).nodeId === this.nodeId;
+  }
+}
+
+/** Names an address in maps: a cluster node has the key of the plain TCP location it lives at. */
+export function locationKey(location: Location): string {
+  if (location instanceof TCPLocation) return `tcp:${location.host.toLowerCase()}:${location.port}`;
+  if (location instanceof UnixDomainSocketLocation) return `unix:${location.path}`;
+  return `${location.constructor.name}:${location.toString()}`;
+}
+
+export function isPort(port: unknown): port is number {
+  return Number.isInteger(port) && (port as number) >= 1 && (port as number) <= 65_535;
+}
+
+function sameClass(one: object, other: unknown): boolean {
+  return typeof other === 'object' && other !== null && one.constructor === other.constructor;
+}
+
+async function probe(
+  dial: (options: DialOptions) => Promise<{ destroy(): unknown }>,
+  { signal, timeout = DEFAULT_CHECK_TIMEOUT }: CheckOptions = {},
+): Promise<boolean> {
+  if (timeout !== null && !(timeout > 0 && timeout < Infinity)) {
+    throw new TypeError('timeout must be a positive number of milliseconds, or null');
+  }
+  signal?.throwIfAborted();
+  const stop = new AbortController();
+  const relay = (): void => stop.abort(signal?.reason);
+  signal?.addEventListener('abort', relay, { once: true });
+  const timer = timeout === null ? undefined : setTimeout(() => stop.abort(), Math.min(timeout, 2 ** 31 - 1));
+  try {
+    (await dial({ signal: stop.signal })).destroy();
+    return true;
+  } catch {
+    signal?.throwIfAborted();
+    return false;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', relay);
+  }
+}

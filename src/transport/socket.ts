@@ -1,0 +1,80 @@
+import * as net from 'node:net';
+
+/**
+ * Takes the first `bytes` of `slab`, which the next read of any connection of this thread overwrites:
+ * what is kept must be copied before the call returns.
+ */
+export type SlabReader = (slab: Buffer, bytes: number) => void;
+
+export interface KeepAlive {
+  enabled: boolean;
+  /** Milliseconds of silence before the first probe; absent: 30,000 (systems wait two hours). */
+  idle?: number | undefined;
+}
+
+export interface DialOptions {
+  /** Ends the dial: the socket is destroyed and the promise rejects with the signal's reason. */
+  signal: AbortSignal;
+  keepAlive?: KeepAlive | undefined;
+  /** Where the bytes go instead of 'data' events; ignored over TLS and where `slabReading` is false. */
+  reader?: SlabReader | undefined;
+}
+
+/**
+ * One slab serves every connection of the thread, for parsing is synchronous. On Windows the system holds the
+ * buffer of each pending read, so that two connections would write into it at the same time.
+ */
+export const slabReading: boolean = process.platform !== 'win32';
+const SLAB_SIZE = 256 * 1024;
+let slab: Buffer | undefined;
+
+/** A socket not yet connected, whose bytes go to `reader`. */
+export function createSocket(reader?: SlabReader): net.Socket {
+  const socket = new net.Socket(reader === undefined || !slabReading ? {} : readInto(reader));
+  // An error between two owners, or after the last of them has left, must not end the process.
+  socket.on('error', ignore);
+  return socket;
+}
+
+function readInto(reader: SlabReader): net.SocketConstructorOpts & { onread: net.OnReadOpts } {
+  const buffer = (slab ??= Buffer.allocUnsafeSlow(SLAB_SIZE));
+  const callback = (bytes: number): boolean => {
+    reader(buffer, bytes);
+    return true;
+  };
+  return { onread: { buffer, callback } };
+}
+
+/** Resolves when the socket emits `event`; else destroys it and rejects with its error or the signal's reason. */
+export function settle<S extends net.Socket>(socket: S, event: string, signal: AbortSignal): Promise<S> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      socket.off(event, succeed);
+      socket.off('error', fail);
+      socket.off('close', closed);
+      signal.removeEventListener('abort', aborted);
+    };
+    const succeed = (): void => {
+      stop();
+      resolve(socket);
+    };
+    const fail = (error: unknown): void => {
+      stop();
+      socket.destroy();
+      reject(error as Error);
+    };
+    const aborted = (): void => fail(signal.reason);
+    const closed = (): void => fail(withCode('the socket closed while it was opened', 'ECONNRESET'));
+    socket.on(event, succeed);
+    socket.on('error', fail);
+    socket.on('close', closed);
+    signal.addEventListener('abort', aborted);
+    if (signal.aborted) aborted();
+  });
+}
+
+export function withCode(message: string, code: string): Error {
+  return Object.assign(new Error(message), { code });
+}
+
+export function ignore(): void {}

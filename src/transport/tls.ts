@@ -1,0 +1,54 @@
+import { isIP } from 'node:net';
+import * as tls from 'node:tls';
+import { ignore, settle } from './socket.ts';
+import type { DialOptions } from './socket.ts';
+import { dialTcp } from './tcp.ts';
+import type { Lookup } from './tcp.ts';
+
+/**
+ * Connects and negotiates TLS 1.2 or later. `servername` is the name to verify (and to ask for, unless it is an
+ * address) where it is not `host`. Bytes come as 'data' events: the plain text has no slab.
+ */
+export async function dialTls(
+  host: string,
+  port: number,
+  tlsOptions: tls.ConnectionOptions,
+  servername: string | undefined,
+  options: DialOptions,
+  lookup?: Lookup,
+): Promise<tls.TLSSocket> {
+  const plain = await dialTcp(host, port, { ...options, reader: undefined }, lookup);
+  let socket: tls.TLSSocket;
+  try {
+    socket = tls.connect({ ...prepare(tlsOptions, servername ?? host), socket: plain });
+  } catch (error) {
+    plain.destroy();
+    throw error;
+  }
+  socket.on('error', ignore);
+  return settle(socket, 'secureConnect', options.signal);
+}
+
+/** What must not be inherited: nothing that somebody put on Object.prototype may weaken the verification. */
+const OWN: tls.ConnectionOptions = {
+  ca: undefined,
+  cert: undefined,
+  key: undefined,
+  pfx: undefined,
+  secureContext: undefined,
+  secureProtocol: undefined,
+  servername: undefined,
+  session: undefined,
+  pskCallback: undefined,
+};
+
+function prepare(given: tls.ConnectionOptions, name: string): tls.ConnectionOptions {
+  const options: tls.ConnectionOptions = { ...OWN, ...given };
+  if (options.secureProtocol === undefined && options.secureContext === undefined) {
+    options.minVersion = (Object.hasOwn(options, 'minVersion') ? options.minVersion : undefined) ?? 'TLSv1.2';
+  }
+  // SNI knows no addresses; an address is only compared with the certificate, as `host`.
+  if (isIP(name) === 0) options.servername ??= name;
+  options.host = name;
+  return options;
+}
