@@ -1,0 +1,125 @@
+import { systemClock } from './clock.ts';
+import type { Clock, TimerHandle } from './clock.ts';
+import { unwatchSignal, watchSignal } from './signal-registry.ts';
+import type { AbortSubscriber } from './signal-registry.ts';
+
+export interface WaitLimits {
+  signal?: AbortSignal | undefined;
+  timeout?: number | null | undefined;
+}
+
+export interface DeadlineSubscriber {
+  onAbort(reason: unknown): void;
+  onTimeout(): void;
+}
+
+export interface DeadlineSettings {
+  clock?: Clock | undefined;
+  /** Holds when the call names no `timeout`; an explicit `null` means no limit. */
+  fallback?: number | null | undefined;
+  /** 0 means at once or not at all; otherwise 0 is refused. */
+  allowZero?: boolean | undefined;
+}
+
+/** A duration that may be absent. `null` and `undefined` give null; anything else must be a real limit. */
+export function checkDuration(name: string, value: unknown, allowZero = false): number | null {
+  if (value === undefined || value === null) return null;
+  const valid = typeof value === 'number' && Number.isFinite(value) && (value > 0 || (allowZero && value === 0));
+  if (valid) return value;
+  const wanted = allowZero ? 'a number of milliseconds, 0 or more' : 'a number of milliseconds above 0';
+  const shown = typeof value === 'number' ? String(value) : typeof value;
+  throw new TypeError(`${name} must be ${wanted}, or null for no limit; got ${shown}`);
+}
+
+export function checkSignal(name: string, value: unknown): AbortSignal | null {
+  if (value === undefined || value === null) return null;
+  const signal = value as Partial<AbortSignal>;
+  if (typeof value === 'object' && 'aborted' in value && typeof signal.addEventListener === 'function') {
+    return value as AbortSignal;
+  }
+  throw new TypeError(`${name} must be an AbortSignal; got ${typeof value}`);
+}
+
+/**
+ * A signal and a time limit as one thing. The limit runs from construction; timer and listener exist
+ * only between `watch` and `unwatch`, for one subscriber at a time, so that one deadline can bound the
+ * stages of a call one after the other.
+ */
+export class Deadline implements AbortSubscriber {
+  readonly signal: AbortSignal | null;
+  /** On the clock's `now()` scale; Infinity without a time limit. */
+  readonly at: number;
+  /** The time limit it was made with. */
+  readonly timeout: number | null;
+  #clock: Clock;
+  #subscriber: DeadlineSubscriber | null = null;
+  #timer: TimerHandle | null = null;
+
+  constructor(signal: AbortSignal | null, timeout: number | null, clock: Clock = systemClock) {
+    this.signal = signal;
+    this.timeout = timeout;
+    this.at = timeout === null ? Infinity : clock.now() + timeout;
+    this.#clock = clock;
+  }
+
+  static of(options: WaitLimits | undefined, settings: DeadlineSettings = {}): Deadline {
+    const fallback = settings.fallback ?? null;
+    const given = options?.timeout === undefined ? fallback : options.timeout;
+    const timeout = checkDuration('timeout', given, settings.allowZero ?? false);
+    return new Deadline(checkSignal('signal', options?.signal), timeout, settings.clock);
+  }
+
+  /** Without a time limit: a caller that is never told by the clock. */
+  get unlimited(): boolean {
+    return this.at === Infinity;
+  }
+  get aborted(): boolean {
+    return this.signal !== null && this.signal.aborted;
+  }
+  get expired(): boolean {
+    return this.at !== Infinity && this.remaining() === 0;
+  }
+  /** The signal's reason once it has fired. */
+  get reason(): unknown {
+    return this.signal?.reason;
+  }
+  /** Milliseconds left, never negative; Infinity without a time limit. */
+  remaining(): number {
+    return this.at === Infinity ? Infinity : Math.max(0, this.at - this.#clock.now());
+  }
+
+  /** Tells `subscriber` of the first of abort and time-out. The deadline must not be over already. */
+  watch(subscriber: DeadlineSubscriber, unref = false): void {
+    if (this.#subscriber !== null) throw new Error('this deadline is being watched already');
+    this.#subscriber = subscriber;
+    if (this.signal !== null) watchSignal(this.signal, this);
+    if (this.at !== Infinity) this.#arm(unref);
+  }
+
+  unwatch(): void {
+    if (this.#subscriber === null) return;
+    this.#subscriber = null;
+    if (this.signal !== null) unwatchSignal(this.signal, this);
+    if (this.#timer !== null) this.#clock.clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  onAbort(reason: unknown): void {
+    const subscriber = this.#subscriber;
+    this.unwatch();
+    subscriber?.onAbort(reason);
+  }
+
+  #arm(unref: boolean): void {
+    this.#timer = this.#clock.setTimeout(() => this.#ring(unref), this.remaining(), unref);
+  }
+
+  #ring(unref: boolean): void {
+    // Timers fire early by rounding, and long delays are cut to what a timer can hold.
+    if (this.remaining() > 0) return this.#arm(unref);
+    const subscriber = this.#subscriber;
+    this.#timer = null;
+    this.unwatch();
+    subscriber?.onTimeout();
+  }
+}

@@ -1,0 +1,58 @@
+const SMALL = 16;
+const LARGE = 1024;
+
+/**
+ * First in, first out over a ring whose size is a power of two. It grows by doubling, forgets what was
+ * shifted, and gives a large ring back once it has run empty. The fields are plain because this sits on
+ * the path of every command; only this class writes them.
+ */
+export class RingQueue<T> {
+  length = 0;
+  head = 0;
+  mask = SMALL - 1;
+  slots: (T | undefined)[] = new Array<T | undefined>(SMALL).fill(undefined);
+
+  push(item: T): void {
+    if (this.length > this.mask) this.grow();
+    this.slots[(this.head + this.length) & this.mask] = item;
+    this.length++;
+  }
+
+  shift(): T | undefined {
+    if (this.length === 0) return undefined;
+    const head = this.head;
+    const item = this.slots[head];
+    this.slots[head] = undefined;
+    this.head = (head + 1) & this.mask;
+    this.length--;
+    if (this.length === 0 && this.mask >= LARGE) this.clear();
+    return item;
+  }
+
+  peek(): T | undefined {
+    return this.slots[this.head];
+  }
+
+  /** The item `index` places behind the head. */
+  at(index: number): T | undefined {
+    return index >= 0 && index < this.length ? this.slots[(this.head + index) & this.mask] : undefined;
+  }
+
+  clear(): void {
+    this.slots = new Array<T | undefined>(SMALL).fill(undefined);
+    this.mask = SMALL - 1;
+    this.head = 0;
+    this.length = 0;
+  }
+
+  grow(): void {
+    const size = (this.mask + 1) * 2;
+    const slots = new Array<T | undefined>(size).fill(undefined);
+    for (let index = 0; index < this.length; index++) {
+      slots[index] = this.slots[(this.head + index) & this.mask];
+    }
+    this.slots = slots;
+    this.mask = size - 1;
+    this.head = 0;
+  }
+}

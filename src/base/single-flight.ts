@@ -1,0 +1,18 @@
+/** While one run is under way everybody who asks gets that run; the next one asks anew. */
+export class SingleFlight<T> {
+  #current: Promise<T> | null = null;
+
+  get running(): boolean {
+    return this.#current !== null;
+  }
+
+  run(start: () => Promise<T>): Promise<T> {
+    if (this.#current !== null) return this.#current;
+    // An async function turns a start that throws at once into a rejection; `finally` runs a turn later.
+    const current = (async () => start())().finally(() => {
+      this.#current = null;
+    });
+    this.#current = current;
+    return current;
+  }
+}

@@ -1,0 +1,90 @@
+import type { Clock, TimerHandle } from '../../src/base/clock.ts';
+
+class FakeTimer implements TimerHandle {
+  readonly at: number;
+  readonly order: number;
+  readonly callback: () => void;
+  referenced: boolean;
+
+  constructor(at: number, order: number, callback: () => void, referenced: boolean) {
+    this.at = at;
+    this.order = order;
+    this.callback = callback;
+    this.referenced = referenced;
+  }
+  ref(): void {
+    this.referenced = true;
+  }
+  unref(): void {
+    this.referenced = false;
+  }
+}
+
+/** Time that stands still until a test moves it. */
+export class FakeClock implements Clock {
+  #now = 1000;
+  #order = 0;
+  #timers = new Set<FakeTimer>();
+
+  now(): number {
+    return this.#now;
+  }
+  epoch(): number {
+    return 1_700_000_000_000 + this.#now;
+  }
+  setTimeout(callback: () => void, delay: number, unref = false): TimerHandle {
+    const timer = new FakeTimer(this.#now + Math.max(0, delay), this.#order++, callback, !unref);
+    this.#timers.add(timer);
+    return timer;
+  }
+  clearTimeout(timer: TimerHandle): void {
+    this.#timers.delete(timer as FakeTimer);
+  }
+
+  /** Armed timers, and those of them that keep the process alive. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+  get referenced(): number {
+    return [...this.#timers].filter((timer) => timer.referenced).length;
+  }
+
+  /** Moves time without giving promises a turn; timers fire in order of their time. */
+  advanceNow(milliseconds: number): void {
+    const end = this.#now + milliseconds;
+    for (let due = this.#next(end); due !== null; due = this.#next(end)) this.#fire(due);
+    this.#now = end;
+  }
+
+  /** Moves time and lets promises settle before and after every timer. */
+  async advance(milliseconds: number): Promise<void> {
+    const end = this.#now + milliseconds;
+    await settled();
+    for (let due = this.#next(end); due !== null; due = this.#next(end)) {
+      this.#fire(due);
+      await settled();
+    }
+    this.#now = end;
+    await settled();
+  }
+
+  #fire(timer: FakeTimer): void {
+    this.#timers.delete(timer);
+    this.#now = Math.max(this.#now, timer.at);
+    timer.callback();
+  }
+
+  #next(end: number): FakeTimer | null {
+    let first: FakeTimer | null = null;
+    for (const timer of this.#timers) {
+      if (timer.at > end) continue;
+      if (first === null || timer.at < first.at || (timer.at === first.at && timer.order < first.order)) first = timer;
+    }
+    return first;
+  }
+}
+
+/** Lets every promise that can settle do so. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
