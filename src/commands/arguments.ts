@@ -1,0 +1,37 @@
+import type { RedisValue } from '../resp/types.ts';
+import type { CommandInfo } from './command-info.ts';
+
+/** How many words go to the server: those of the command string and the arguments. */
+export function wordCount(info: CommandInfo, args: readonly RedisValue[]): number {
+  return info.count + args.length;
+}
+
+/** The word at a position of the whole command; 0 is its name. */
+export function wordAt(info: CommandInfo, args: readonly RedisValue[], position: number): RedisValue | undefined {
+  return position < info.count ? info.words[position] : args[position - info.count];
+}
+
+/** The text of a short word, byte for byte; empty for what is missing or too long to be a keyword or a number. */
+export function wordText(value: RedisValue | undefined): string {
+  if (typeof value === 'string') return value.length <= LONGEST_WORD ? value : '';
+  if (value instanceof Uint8Array) return value.length <= LONGEST_WORD ? latin1(value) : '';
+  return value === undefined ? '' : numberText(value);
+}
+
+/** Whether a word is this keyword (upper-case ASCII), in any case, as text or bytes. */
+export function isKeyword(value: RedisValue | undefined, keyword: string): boolean {
+  if (typeof value === 'string') return value.length === keyword.length && value.toUpperCase() === keyword;
+  return value instanceof Uint8Array && value.length === keyword.length && latin1(value).toUpperCase() === keyword;
+}
+
+/** What a number looks like on the wire. */
+export function numberText(value: number | bigint): string {
+  if (value === Infinity) return 'inf';
+  return value === -Infinity ? '-inf' : String(value);
+}
+
+export function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
+const LONGEST_WORD = 128;

@@ -1,0 +1,136 @@
+import { encodeWords } from '../resp/encoder.ts';
+import type { RedisValue } from '../resp/types.ts';
+import { latin1 } from './arguments.ts';
+import { findEntry } from './catalogue.ts';
+import type { CommandEntry } from './catalogue.ts';
+import { CONTAINER } from './flags.ts';
+import type { KeySpec } from './key-specs.ts';
+
+/**
+ * A command as one caller spelled it, and what is known of it. One object per spelling is shared by all calls, so
+ * that the hot path reads fields of one shape and computes nothing.
+ */
+export class CommandInfo {
+  /** Upper-case; with its subcommand where it has one: `CLIENT SETNAME`. Never an argument. */
+  readonly name: string;
+  /** The words of the command string as spelled; those that are not ASCII as bytes. */
+  readonly words: readonly (string | Uint8Array)[];
+  /** The wire form of `words`; its characters are bytes. */
+  readonly encoded: string;
+  /** How many words `encoded` holds; the arguments come on top. */
+  readonly count: number;
+  /** The bits of flags.ts. */
+  readonly flags: number;
+  /** Where the keys are; null when the command is unknown. */
+  readonly keySpecs: readonly KeySpec[] | null;
+  /** How many words the name has: where the arguments proper begin, in `words` or behind them. */
+  readonly nameLength: number;
+  /** With CONTAINER: its subcommands, made when first met. */
+  readonly variants: Map<string, CommandInfo> | null;
+
+  constructor(
+    entry: CommandEntry | undefined,
+    name: string,
+    words: readonly (string | Uint8Array)[],
+    encoded: string,
+  ) {
+    const container = entry !== undefined && entry.subcommands !== null && words.length === 1;
+    this.name = name;
+    this.words = words;
+    this.encoded = encoded;
+    this.count = words.length;
+    this.flags = (entry?.flags ?? 0) | (container ? CONTAINER : 0);
+    this.keySpecs = entry?.keySpecs ?? null;
+    this.nameLength = name.includes(' ') ? 2 : 1;
+    this.variants = container ? new Map() : null;
+  }
+}
+
+/** Spellings that somebody made up are forgotten beyond this many; those of known commands stay. */
+const MAX_SPELLINGS = 2000;
+const LONGEST_SPELLING = 64;
+const LONGEST_NAME = 64;
+
+const spellings = new Map<string, CommandInfo>();
+const forgettable: string[] = [];
+let oldest = 0;
+
+/** The command of a call; throws `TypeError` for what is none. `args` tell the subcommand where `command` does not. */
+export function resolveCommand(command: string | Uint8Array, args: readonly RedisValue[]): CommandInfo {
+  const info = (typeof command === 'string' ? spellings.get(command) : undefined) ?? readSpelling(command);
+  return (info.flags & CONTAINER) === 0 ? info : withSubcommand(info, args[0]);
+}
+
+function withSubcommand(info: CommandInfo, argument: RedisValue | undefined): CommandInfo {
+  if (typeof argument === 'string') {
+    return info.variants!.get(argument) ?? variantOf(info, argument);
+  }
+  if (!(argument instanceof Uint8Array)) return info;
+  return variantOf(info, latin1(argument.subarray(0, LONGEST_NAME + 1)));
+}
+
+function variantOf(info: CommandInfo, spelled: string): CommandInfo {
+  const subcommand = canonical(spelled);
+  const known = info.variants!.get(subcommand);
+  if (known !== undefined) return known;
+  const entry = findEntry(info.name)?.subcommands?.get(subcommand);
+  if (entry === undefined) return info;
+  const variant = new CommandInfo(entry, entry.name, info.words, info.encoded);
+  info.variants!.set(subcommand, variant);
+  return variant;
+}
+
+function readSpelling(command: string | Uint8Array): CommandInfo {
+  if (typeof command === 'string') return isAscii(command) ? readText(command) : readBytes(Buffer.from(command));
+  if (!(command instanceof Uint8Array)) {
+    throw new TypeError(`a command is a string or bytes, not ${command === null ? 'null' : typeof command}`);
+  }
+  const text = latin1(command);
+  return isAscii(text) ? (spellings.get(text) ?? readText(text)) : readBytes(command);
+}
+
+function readText(text: string): CommandInfo {
+  // A copy of its own: a slice would keep the caller's whole string alive.
+  const spelling = text.length <= LONGEST_SPELLING ? Buffer.from(text, 'latin1').toString('latin1') : text;
+  const head = encodeWords(spelling);
+  const info = describe(head.words, head.encoded);
+  if (text.length <= LONGEST_SPELLING) remember(spelling, info);
+  return info;
+}
+
+/** What is not ASCII is no known command: read anew every time. Its text goes out as UTF-8, its bytes as they are. */
+function readBytes(bytes: Uint8Array): CommandInfo {
+  const words = latin1(bytes).split(/[ \t\n\v\f\r]+/).filter((word) => word !== '');
+  return describe(words.map((word) => (isAscii(word) ? word : Buffer.from(word, 'latin1'))), encodeWords(bytes).encoded);
+}
+
+function describe(words: readonly (string | Uint8Array)[], encoded: string): CommandInfo {
+  const first = canonical(words[0]!);
+  const entry = findEntry(first);
+  const subcommand = words.length > 1 ? entry?.subcommands?.get(canonical(words[1]!)) : undefined;
+  if (subcommand !== undefined) return new CommandInfo(subcommand, subcommand.name, words, encoded);
+  return new CommandInfo(entry, first, words, encoded);
+}
+
+function remember(spelling: string, info: CommandInfo): void {
+  const known = info.keySpecs !== null && (spelling === info.name || spelling === info.name.toLowerCase());
+  if (!known) {
+    const forgotten = forgettable[oldest];
+    if (forgotten !== undefined) spellings.delete(forgotten);
+    forgettable[oldest] = spelling;
+    oldest = (oldest + 1) % MAX_SPELLINGS;
+  }
+  spellings.set(spelling, info);
+}
+
+/** Servers compare names without regard to case, and some only up to a NUL: what could be taken for a name is one. */
+function canonical(word: string | Uint8Array): string {
+  const text = (typeof word === 'string' ? word : latin1(word)).slice(0, LONGEST_NAME);
+  const end = text.indexOf('\0');
+  return (end < 0 ? text : text.slice(0, end)).toUpperCase();
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
+}

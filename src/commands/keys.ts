@@ -1,0 +1,91 @@
+import type { RedisValue } from '../resp/types.ts';
+import { isKeyword, numberText, wordAt, wordCount } from './arguments.ts';
+import type { CommandInfo } from './command-info.ts';
+import { findKeyPositions } from './key-specs.ts';
+import type { KeySpec } from './key-specs.ts';
+
+/** Whether the command's keys are known. When not, its table of `COMMAND INFO` can be learned (command-table.ts). */
+export function isKnown(info: CommandInfo): boolean {
+  return info.keySpecs !== null;
+}
+
+/**
+ * The keys of a call (for `SPUBLISH` and the like its channels: they decide the slot as well), in the order of the
+ * command. Malformed arguments give the keys that can be found; the server will say what is wrong with them.
+ */
+export function keysOf(
+  info: CommandInfo,
+  args: readonly RedisValue[],
+  specs: readonly KeySpec[] | null = info.keySpecs,
+): (string | Uint8Array)[] {
+  return keyPositions(info, args, specs).map((position) => keyText(wordAt(info, args, position)!));
+}
+
+/** The first key of a call, without a list of all. */
+export function firstKeyOf(info: CommandInfo, args: readonly RedisValue[]): string | Uint8Array | null {
+  const specs = info.keySpecs;
+  if (specs === null || specs.length === 0) return null;
+  const spec = specs[0]!;
+  if (spec.keyword === null && !spec.counted && info.name !== 'MIGRATE') {
+    const word = wordAt(info, args, spec.start);
+    return word === undefined ? null : keyText(word);
+  }
+  return keysOf(info, args)[0] ?? null;
+}
+
+/** Where the keys are in `args`; those written into the command string have negative indexes and are left out. */
+export function keyIndexes(info: CommandInfo, args: readonly RedisValue[]): number[] {
+  return keyPositions(info, args)
+    .map((position) => position - info.count)
+    .filter((index) => index >= 0);
+}
+
+/** Where the keys are in the whole command, 0 being its name; in ascending order, each once. */
+export function keyPositions(
+  info: CommandInfo,
+  args: readonly RedisValue[],
+  specs: readonly KeySpec[] | null = info.keySpecs,
+): number[] {
+  const positions: number[] = [];
+  if (specs === null) return positions;
+  if (info.name === 'MIGRATE') return migratePositions(info, args);
+  for (const spec of specs) findKeyPositions(spec, info, args, positions);
+  if (info.name === 'SORT') addSortDestination(info, args, positions);
+  if (specs.length < 2) return positions;
+  return [...new Set(positions)].sort((a, b) => a - b);
+}
+
+/** The keys of `SORT key … STORE destination`; its options are walked, as patterns may be called `STORE`. */
+function addSortDestination(info: CommandInfo, args: readonly RedisValue[], positions: number[]): void {
+  const total = wordCount(info, args);
+  let destination = -1;
+  for (let i = 2; i < total; i++) {
+    const word = wordAt(info, args, i);
+    if (isKeyword(word, 'LIMIT')) i += 2;
+    else if (isKeyword(word, 'BY') || isKeyword(word, 'GET')) i += 1;
+    else if (isKeyword(word, 'STORE') && i + 1 < total) destination = ++i;
+  }
+  if (destination > 0) positions.push(destination);
+}
+
+/** `MIGRATE host port key|"" db timeout … [AUTH password | AUTH2 user password] [KEYS key …]`. */
+function migratePositions(info: CommandInfo, args: readonly RedisValue[]): number[] {
+  const total = wordCount(info, args);
+  if (total < 4) return [];
+  if (!isEmpty(wordAt(info, args, 3))) return [3];
+  for (let i = 6; i < total; i++) {
+    const word = wordAt(info, args, i);
+    if (isKeyword(word, 'AUTH')) i += 1;
+    else if (isKeyword(word, 'AUTH2')) i += 2;
+    else if (isKeyword(word, 'KEYS')) return Array.from({ length: total - i - 1 }, (_, n) => i + 1 + n);
+  }
+  return [3];
+}
+
+function isEmpty(value: RedisValue | undefined): boolean {
+  return (typeof value === 'string' || value instanceof Uint8Array) && value.length === 0;
+}
+
+function keyText(value: RedisValue): string | Uint8Array {
+  return typeof value === 'string' || value instanceof Uint8Array ? value : numberText(value);
+}
