@@ -1,0 +1,178 @@
+import type { ConnectionOptions as TLSOptions } from 'node:tls';
+import type { CapacityLimiter } from '../base/capacity-limiter.ts';
+import type { AbstractCredentialProvider } from '../interfaces/credential-provider.ts';
+import { textMode } from '../resp/types.ts';
+import type { TextEncoding } from '../resp/types.ts';
+import type { KeepAlive } from '../transport/socket.ts';
+import { asWritten, complete, count, duration, flag, having, refuseUnknown, sortOptions, text } from './option-rules.ts';
+import type { OptionRule, RuleTable, ValuesOf } from './option-rules.ts';
+
+/** TLS options, or who to ask for them at every dial. */
+export type SSLContext = TLSOptions | (() => TLSOptions | Promise<TLSOptions>);
+
+/** What every connection can be told. Times are milliseconds; `undefined` counts as absent. */
+export interface BaseConnectionOptions {
+  /** Longest wait for the reply of a request. */
+  streamTimeout?: number | null | undefined;
+  /** Dial, TLS, handshake and callbacks together; default 10,000. */
+  connectTimeout?: number | null | undefined;
+  /** Longest silence of the server while nothing is outstanding; then the connection is closed. */
+  maxIdleTime?: number | null | undefined;
+  /** Of text arguments and, with `decodeResponses`, of replies; default `utf-8`. */
+  encoding?: TextEncoding | undefined;
+  /** Strings instead of Buffers; default false. */
+  decodeResponses?: boolean | undefined;
+  /** Asked at every dial; wins over `username` and `password`. */
+  credentialProvider?: AbstractCredentialProvider | null | undefined;
+  username?: string | null | undefined;
+  password?: string | null | undefined;
+  clientName?: string | null | undefined;
+  /** Default 0. */
+  db?: number | null | undefined;
+  /** The server answers nothing at all; default false. */
+  noreply?: boolean | undefined;
+  /** `CLIENT NO-EVICT`; default false. */
+  noevict?: boolean | undefined;
+  /** `CLIENT NO-TOUCH`; default false. */
+  notouch?: boolean | undefined;
+  /** Present: TLS. A function is asked at every dial. */
+  sslContext?: SSLContext | null | undefined;
+  /** Throttles the handling of data that arrives unasked. */
+  processingBudget?: CapacityLimiter | undefined;
+  /** Of unread messages and of queued output, each; default 64 MiB. */
+  maxBufferedBytes?: number | undefined;
+}
+export type BaseConnectionParams = BaseConnectionOptions;
+
+export interface SocketKeepaliveOptions {
+  /** Milliseconds of silence before the first probe, at least 1,000; default 30,000. */
+  idle?: number | undefined;
+  /** Refused: the runtime cannot set it. */
+  interval?: number | undefined;
+  /** Refused: the runtime cannot set it. */
+  count?: number | undefined;
+}
+export interface TCPOptions {
+  /** Default true. */
+  socketKeepalive?: boolean | null | undefined;
+  socketKeepaliveOptions?: SocketKeepaliveOptions | null | undefined;
+}
+export interface TCPConnectionOptions extends BaseConnectionOptions, TCPOptions {}
+export interface ClusterConnectionOptions extends TCPConnectionOptions {
+  /** `READONLY` is part of becoming usable; default false. */
+  readFromReplicas?: boolean | undefined;
+}
+
+const encoding: OptionRule<TextEncoding> = {
+  fallback: 'utf-8',
+  check(_name, value) {
+    textMode(value as TextEncoding);
+    return value as TextEncoding;
+  },
+  text: asWritten,
+};
+
+const clientName: OptionRule<string | null> = {
+  ...text(),
+  check(name, value) {
+    const given = text().check(name, value);
+    if (given !== null && /[^!-~\u00a1-\uffff]/.test(given)) {
+      throw new TypeError(`${name} may contain no spaces, line breaks or control characters`);
+    }
+    return given === '' ? null : given;
+  },
+};
+
+const sslContext: OptionRule<SSLContext | null> = {
+  fallback: null,
+  check(name, value) {
+    if (typeof value !== 'object' && typeof value !== 'function') {
+      throw new TypeError(`${name} must be TLS options, a function that returns them, or null`);
+    }
+    return value as SSLContext | null;
+  },
+};
+
+const keepAliveSwitch: OptionRule<boolean> = {
+  ...flag(true),
+  check: (name, value) => (value === null ? true : flag(true).check(name, value)),
+};
+
+const keepAliveDetails: OptionRule<{ readonly idle?: number } | null> = {
+  fallback: null,
+  check(name, value) {
+    if (value === null) return null;
+    const { given, others } = sortOptions({ idle: duration(null), interval: unsettable, count: unsettable }, value);
+    const [unknown] = Object.keys(others);
+    if (unknown !== undefined) throw new TypeError(`${name} has no ${JSON.stringify(unknown.slice(0, 64))}`);
+    const idle = given.idle as number | null | undefined;
+    if (idle === undefined || idle === null) return {};
+    // The runtime hands whole seconds to the system.
+    if (idle < 1_000) throw new TypeError(`${name}.idle must be at least 1000 milliseconds`);
+    return { idle };
+  },
+};
+
+const unsettable: OptionRule<never> = {
+  fallback: undefined as never,
+  check(name): never {
+    throw new TypeError(`socketKeepaliveOptions.${name} cannot be set: the runtime has no means to`);
+  },
+};
+
+const refusedContext: OptionRule<null> = {
+  fallback: null,
+  check(name, value) {
+    if (value === null) return null;
+    throw new TypeError(`${name}: there is no TLS over a Unix domain socket`);
+  },
+};
+
+/** Key → check, default, and how a URL spells it. */
+export const baseConnectionRules = {
+  streamTimeout: duration(null),
+  connectTimeout: duration(10_000),
+  maxIdleTime: duration(null),
+  encoding,
+  decodeResponses: flag(false),
+  credentialProvider: having<AbstractCredentialProvider>('getCredentials'),
+  username: text(),
+  password: text(),
+  clientName,
+  db: count(0, 0),
+  noreply: flag(false),
+  noevict: flag(false),
+  notouch: flag(false),
+  sslContext,
+  processingBudget: having<CapacityLimiter>('acquire', 'release'),
+  maxBufferedBytes: count(64 * 1024 * 1024),
+} as const;
+
+export const tcpRules = { socketKeepalive: keepAliveSwitch, socketKeepaliveOptions: keepAliveDetails } as const;
+export const clusterRules = { ...tcpRules, readFromReplicas: flag(false) } as const;
+export const unixRules = { sslContext: refusedContext } as const;
+
+export type NormalizedConnectionOptions = ValuesOf<typeof baseConnectionRules>;
+
+export interface NormalizeOptions<X extends RuleTable> {
+  /** Further options of the class at hand; they win over the common ones. */
+  extra?: X | undefined;
+  /** What to do with an option nobody knows; default `refuse`. */
+  unknown?: 'refuse' | 'drop' | undefined;
+}
+
+/** Checks the options of a connection and fills in the defaults. The record shows no secret when it is printed. */
+export function normalizeConnectionOptions<X extends RuleTable = Record<never, never>>(
+  input: object | undefined,
+  { extra, unknown = 'refuse' }: NormalizeOptions<X> = {},
+): NormalizedConnectionOptions & ValuesOf<X> {
+  const table: RuleTable = { ...baseConnectionRules, ...extra };
+  const { given, others } = sortOptions(table, input);
+  if (unknown === 'refuse') refuseUnknown(others);
+  return complete(table, given) as NormalizedConnectionOptions & ValuesOf<X>;
+}
+
+/** The keep-alive of the transport, as the options of a TCP connection say. */
+export function keepAliveOf(options: ValuesOf<typeof tcpRules>): KeepAlive {
+  return { enabled: options.socketKeepalive, idle: options.socketKeepaliveOptions?.idle };
+}

@@ -1,0 +1,160 @@
+import { inspect } from 'node:util';
+
+/** One row of a table of options. */
+export interface OptionRule<T> {
+  /** What holds when the option is absent. */
+  readonly fallback: T;
+  /** The value to use for a given one; throws a `TypeError` that names the option. */
+  readonly check: (name: string, value: unknown) => T;
+  /** Reads the text of a URL; absent: not settable there. */
+  readonly text?: (name: string, text: string) => unknown;
+  /** Milliseconds: a URL must use the camelCase name, for older clients had seconds under the other. */
+  readonly duration?: true;
+}
+export type RuleTable = { readonly [name: string]: OptionRule<unknown> };
+export type ValuesOf<R extends RuleTable> = {
+  readonly [K in keyof R]: R[K] extends OptionRule<infer T> ? T : never;
+};
+
+/** Longer timers fire at once: nobody will notice that a limit of more than 24 days ends there. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+export function duration<F extends number | null>(fallback: F, zero = false): OptionRule<number | null> {
+  const check = (name: string, value: unknown): number | null => {
+    if (value === null) return null;
+    if (typeof value !== 'number' || !(value < Infinity) || !(zero ? value >= 0 : value > 0)) {
+      throw new TypeError(`${name} must be a ${zero ? 'number' : 'positive number'} of milliseconds, or null`);
+    }
+    return Math.min(value, LONGEST_TIMER);
+  };
+  return { fallback, check, text: parseNumber, duration: true };
+}
+
+/** A whole number; null stands for the fallback. */
+export function count<F extends number | null>(fallback: F, least = 1): OptionRule<number | F> {
+  const check = (name: string, value: unknown): number | F => {
+    if (value === null) return fallback;
+    if (!Number.isSafeInteger(value) || (value as number) < least) {
+      throw new TypeError(`${name} must be an integer of at least ${least}`);
+    }
+    return (value as number) + 0;
+  };
+  return { fallback, check, text: parseNumber };
+}
+
+export function flag(fallback: boolean): OptionRule<boolean> {
+  const check = (name: string, value: unknown): boolean => {
+    if (typeof value !== 'boolean') throw new TypeError(`${name} must be true or false`);
+    return value;
+  };
+  return { fallback, check, text: parseBoolean };
+}
+
+/** Text or null; the value never shows in an error. */
+export function text(): OptionRule<string | null> {
+  const check = (name: string, value: unknown): string | null => {
+    if (value !== null && typeof value !== 'string') throw new TypeError(`${name} must be a string or null`);
+    return value;
+  };
+  return { fallback: null, check, text: asWritten };
+}
+
+/** An object with these methods, or null. */
+export function having<T extends object>(...methods: readonly string[]): OptionRule<T | null> {
+  const check = (name: string, value: unknown): T | null => {
+    if (value === null) return null;
+    const object = typeof value === 'object' ? (value as Record<string, unknown>) : {};
+    const missing = methods.find((method) => typeof object[method] !== 'function');
+    if (missing !== undefined) throw new TypeError(`${name} must have a method ${missing}()`);
+    return value as T;
+  };
+  return { fallback: null, check };
+}
+
+export function asWritten(_name: string, value: string): string {
+  return value;
+}
+
+export function parseNumber(name: string, value: string): number {
+  if (!/^\d+(\.\d+)?$/.test(value)) throw new TypeError(`${name} is not a number`);
+  return Number(value);
+}
+
+const WORDS: ReadonlyMap<string, boolean> = new Map([
+  ['true', true], ['1', true], ['yes', true], ['on', true],
+  ['false', false], ['0', false], ['no', false], ['off', false],
+]);
+
+export function parseBoolean(name: string, value: string): boolean {
+  const meaning = WORDS.get(value.toLowerCase());
+  if (meaning === undefined) throw new TypeError(`${name} must be one of ${[...WORDS.keys()].join(', ')}`);
+  return meaning;
+}
+
+export interface Sorted {
+  /** Options of the table that were given, checked. */
+  readonly given: Readonly<Record<string, unknown>>;
+  /** Options that are not in the table. */
+  readonly others: Readonly<Record<string, unknown>>;
+}
+
+/** Sorts own properties by a table; `undefined` counts as absent, inherited properties do not count at all. */
+export function sortOptions(table: RuleTable, input: unknown): Sorted {
+  if (input !== undefined && (typeof input !== 'object' || input === null)) {
+    throw new TypeError('options must be an object');
+  }
+  const given = concealed();
+  const others = concealed();
+  for (const [name, value] of Object.entries(input ?? {})) {
+    if (value === undefined) continue;
+    const rule = Object.hasOwn(table, name) ? table[name] : undefined;
+    // A key of the null-prototype records is an ordinary key, also when it is `__proto__`.
+    if (rule === undefined) others[name] = value;
+    else given[name] = rule.check(name, value);
+  }
+  return { given: Object.freeze(given), others: Object.freeze(others) };
+}
+
+/** The given options with the table's defaults for the others. */
+export function complete<R extends RuleTable>(table: R, given: Readonly<Record<string, unknown>>): ValuesOf<R> {
+  const record = concealed();
+  for (const [name, rule] of Object.entries(table)) {
+    record[name] = Object.hasOwn(given, name) ? given[name] : rule.fallback;
+  }
+  return Object.freeze(record) as ValuesOf<R>;
+}
+
+export function refuseUnknown(others: Readonly<Record<string, unknown>>): void {
+  const [name] = Object.keys(others);
+  if (name !== undefined) throw new TypeError(`unknown option ${JSON.stringify(name.slice(0, 64))}`);
+}
+
+const SECRETS: ReadonlySet<string> = new Set([
+  'password', 'sentinelPassword', 'credentialProvider', 'sslContext', 'sentinelOptions',
+]);
+
+function withoutSecrets(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const entries = Object.entries(record).map(([name, value]) => {
+    return [name, SECRETS.has(name) && value !== null ? '[hidden]' : value] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Null at its root, so that nothing put on Object.prototype reads as an option. */
+const concealing: object = Object.create(null, {
+  toJSON: {
+    value(this: Readonly<Record<string, unknown>>) {
+      return withoutSecrets(this);
+    },
+  },
+  [inspect.custom]: {
+    value(this: Readonly<Record<string, unknown>>) {
+      return withoutSecrets(this);
+    },
+  },
+});
+
+/** A record of options that shows no secret in `inspect` or JSON. */
+export function concealed(values: object = {}): Record<string, unknown> {
+  return Object.assign(Object.create(concealing) as Record<string, unknown>, values);
+}

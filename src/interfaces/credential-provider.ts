@@ -1,0 +1,49 @@
+import { inspect } from 'node:util';
+import { refuseDirectConstruction } from './abstract.ts';
+
+export interface Credentials {
+  username: string;
+  password: string;
+}
+
+/** Who to be at the server. Asked at every dial, so that what it answers may change. */
+export abstract class AbstractCredentialProvider {
+  constructor() {
+    refuseDirectConstruction(new.target, AbstractCredentialProvider);
+  }
+  abstract getCredentials(): Promise<Credentials>;
+  /**
+   * Optional: calls `listener` whenever the credentials have changed, until the returned function is called.
+   * Live connections are then authenticated again.
+   */
+  onChange?(listener: () => void): () => void;
+}
+
+/** Fixed credentials: user `default` and an empty password where none are given. */
+export class UserPassCredentialProvider extends AbstractCredentialProvider {
+  readonly #username: string;
+  readonly #password: string;
+
+  constructor(username?: string | null, password?: string | null) {
+    super();
+    this.#username = text('username', username, 'default');
+    this.#password = text('password', password, '');
+  }
+
+  override getCredentials(): Promise<Credentials> {
+    return Promise.resolve({ username: this.#username, password: this.#password });
+  }
+
+  toJSON(): Record<string, unknown> {
+    return { username: this.#username, password: '[hidden]' };
+  }
+  [inspect.custom](): string {
+    return `UserPassCredentialProvider<${this.#username}>`;
+  }
+}
+
+function text(name: string, value: unknown, fallback: string): string {
+  if (value === undefined || value === null) return fallback;
+  if (typeof value !== 'string') throw new TypeError(`${name} must be a string`);
+  return value;
+}
