@@ -1,0 +1,48 @@
+import type { RedisValue, Reply } from '../resp/types.ts';
+import { refuseDirectConstruction } from './abstract.ts';
+
+export interface CacheSummary {
+  readonly hits: number;
+  readonly misses: number;
+  /** Hits that the server contradicted when they were checked. */
+  readonly dirtyHits: number;
+  readonly invalidations: number;
+  readonly evictions: number;
+  readonly bytes: number;
+}
+export interface CacheStatistics {
+  readonly hits: number;
+  readonly misses: number;
+  /** Keys passed to `invalidate`, held or not, and keys dropped by `feedback`. */
+  readonly invalidations: number;
+  /** Keys that made room for others. */
+  readonly evictions: number;
+  /** What is held now. */
+  readonly bytes: number;
+  /** All numbers at this moment, as a plain object. */
+  readonly summary: CacheSummary;
+}
+
+/**
+ * A cache of replies, by key, command and arguments; synchronous. It need not know of servers: whoever uses it
+ * calls `invalidate` and `reset` when the server says so. Text and bytes of one key are the same key.
+ */
+export abstract class AbstractCache {
+  constructor() {
+    refuseDirectConstruction(new.target, AbstractCache);
+  }
+  /** The held reply; `undefined` is a miss, `null` a value. What it returns belongs to the caller. */
+  abstract get(command: string, key: string | Uint8Array, ...args: RedisValue[]): Reply | undefined;
+  abstract put(command: string, key: string | Uint8Array, args: readonly RedisValue[], value: Reply): void;
+  /** Drops everything held for these keys. */
+  abstract invalidate(...keys: (string | Uint8Array)[]): void;
+  /** Drops everything. */
+  abstract reset(): void;
+  abstract get stats(): CacheStatistics;
+  /** 0 to 100: the share of hits that is served unchecked; the others are compared with the server's answer. */
+  abstract get confidence(): number;
+  /** Tells whether a checked hit was equal to the server's answer. */
+  abstract feedback(command: string, key: string | Uint8Array, args: readonly RedisValue[], match: boolean): void;
+  /** False: it must be neither read nor written now. */
+  abstract get healthy(): boolean;
+}

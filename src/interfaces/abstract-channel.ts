@@ -1,0 +1,35 @@
+import { refuseDirectConstruction } from './abstract.ts';
+import type { WaitOptions } from './wait-options.ts';
+
+/** A stretch of time in which messages may have been missed. */
+export interface ChannelGap {
+  /** Why the old subscription ended. */
+  readonly reason: Error;
+  /** Epoch ms of the last byte that came over the old subscription. */
+  readonly from: number;
+  /** Epoch ms of the acknowledgement of the new one. */
+  readonly to: number;
+}
+
+/**
+ * Where the messages of one name go. A connection or a pool that is given a channel calls `putNowait`, `gap` and
+ * `close`, and nothing else; `get` belongs to the reader.
+ */
+export abstract class AbstractChannel {
+  constructor() {
+    refuseDirectConstruction(new.target, AbstractChannel);
+  }
+  /** The channel's name, or the pattern. */
+  abstract get name(): Buffer;
+  abstract get isPattern(): boolean;
+  /** Unread messages are left, or it is not closed. */
+  abstract get isActive(): boolean;
+  /** Takes a message, without waiting; ignored after `close`. Bytes, or `[channel, message]` for a pattern. */
+  abstract putNowait(data: Buffer | readonly [channel: Buffer, message: Buffer]): void;
+  /** The next message; rejects with `ChannelClosedError` once the channel is closed and drained. */
+  abstract get(options?: WaitOptions): Promise<unknown>;
+  /** Ends it; what is unread stays readable. Without error: it was unsubscribed or the pool was closed. */
+  abstract close(error?: Error): void;
+  /** Optional: called between the last message before a hole and the first one after it. */
+  gap?(gap: ChannelGap): void;
+}
