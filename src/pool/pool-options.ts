@@ -1,0 +1,93 @@
+import type { RetryPolicy } from '../base/retry-policy.ts';
+import type { BaseConnection } from '../connection/base-connection.ts';
+import type { ClusterConnection } from '../connection/cluster-connection.ts';
+import type { BaseConnectionOptions, TCPOptions } from '../connection/connection-options.ts';
+import type { SentinelManagedConnection } from '../connection/sentinel-managed-connection.ts';
+import type { AbstractCache } from '../interfaces/abstract-cache.ts';
+import type { Location, TCPLocation } from '../transport/location.ts';
+import type { AddressMap } from '../topology/cluster/address-map.ts';
+
+/** Called with `(location, options)`. */
+export type ConnectionClass<C extends BaseConnection = BaseConnection> = new (location: never, options?: never) => C;
+
+/** What every pool can be told, besides the options of its connections. Times are milliseconds. */
+export interface BaseConnectionPoolOptions<
+  C extends BaseConnection = BaseConnection,
+  D extends boolean = boolean,
+> extends BaseConnectionOptions {
+  connectionClass?: ConnectionClass<C> | undefined;
+  decodeResponses?: D | undefined;
+  /** Default 64. */
+  maxConnections?: number | null | undefined;
+  /** Longest wait for a connection, dialling included; 0: at once or not at all. */
+  timeout?: number | null | undefined;
+  cache?: AbstractCache | null | undefined;
+  /** One more waiter gets `OverloadedError` at once; 0: nobody waits. */
+  maxWaiting?: number | null | undefined;
+  /** With jitter; then a connection is replaced between uses. */
+  maxLifetime?: number | null | undefined;
+  /** Silence of a peer that should be heard: a PING after half of it, the end after all of it. Default 30,000. */
+  deadPeerTimeout?: number | null | undefined;
+  /** A lease older than this is reported once, with the stack of its acquire. */
+  leakDetection?: number | null | undefined;
+  retryPolicy?: RetryPolicy | undefined;
+  /** Commands behind a reply over 1 MiB may take another connection. Default true. */
+  bulkDetour?: boolean | undefined;
+}
+export type BaseConnectionPoolParams<
+  C extends BaseConnection = BaseConnection,
+  D extends boolean = boolean,
+> = BaseConnectionPoolOptions<C, D>;
+
+/** A location, else host and port (6379). */
+export interface ConnectionPoolOptions<C extends BaseConnection = BaseConnection, D extends boolean = boolean>
+  extends BaseConnectionPoolOptions<C, D>, TCPOptions {
+  location?: Location | undefined;
+  host?: string | undefined;
+  port?: number | undefined;
+}
+export type ConnectionPoolParams<
+  C extends BaseConnection = BaseConnection,
+  D extends boolean = boolean,
+> = ConnectionPoolOptions<C, D>;
+
+export interface HostAndPort {
+  host: string;
+  port: number;
+}
+export interface ClusterConnectionPoolOptions<D extends boolean = boolean>
+  extends BaseConnectionPoolOptions<ClusterConnection, D>, TCPOptions {
+  startupNodes: Iterable<TCPLocation | HostAndPort>;
+  /** `maxConnections` counts per node instead of being divided. Default false. */
+  maxConnectionsPerNode?: boolean | undefined;
+  /** Relevant errors before the layout is read again. Default 2. */
+  reinitializeSteps?: number | null | undefined;
+  /** Default false. */
+  skipFullCoverageCheck?: boolean | undefined;
+  /** Read the layout from the last known nodes too. Default true. */
+  nodemanagerFollowCluster?: boolean | undefined;
+  /** Default false. */
+  readFromReplicas?: boolean | undefined;
+  /** @deprecated the older name of `readFromReplicas` */
+  readonly?: boolean | undefined;
+  /** How often connections of vanished nodes are dropped. Default 30,000. */
+  gcInterval?: number | undefined;
+  /** Announced address to reachable address, for NAT and containers. */
+  addressMap?: AddressMap | undefined;
+}
+export type ClusterConnectionPoolParams<D extends boolean = boolean> = ClusterConnectionPoolOptions<D>;
+
+/** Who knows the primaries and replicas: a `Sentinel`. */
+export interface SentinelManager {
+  discoverPrimary(serviceName: string, options?: object): Promise<TCPLocation>;
+  discoverReplicas(serviceName: string, options?: object): Promise<TCPLocation[]>;
+}
+export interface SentinelConnectionPoolOptions<D extends boolean = boolean>
+  extends BaseConnectionPoolOptions<SentinelManagedConnection, D>, TCPOptions {
+  serviceName: string;
+  sentinelManager: SentinelManager;
+  /** Default true. */
+  isPrimary?: boolean | undefined;
+  /** PING a connection that has idled before handing it out. Default false. */
+  checkConnection?: boolean | undefined;
+}
