@@ -1,29 +1,404 @@
-import type { DecodeMode, Reply } from './types.ts';
+import { InvalidResponse } from '../errors/errors.ts';
+import { replyError } from '../errors/reply-errors.ts';
+import { ByteSink } from './byte-sink.ts';
+import { ChunkReader } from './chunk-reader.ts';
+import { DEFAULT_LIMITS, type DecoderLimits } from './decoder-limits.ts';
+import { Frame } from './frame.ts';
+import { latin1Text } from './native-slices.ts';
+import { parseBigNumber, parseDouble, parseInteger } from './numbers.ts';
+import { ReplyMap, ReplySet } from './reply-map.ts';
+import { decodeText, errorText } from './text.ts';
+import { BYTES, type DecodeMode, type Reply } from './types.ts';
 
+export type { DecoderLimits };
 /** What `read()` returns while the next message is not there yet. */
 export const INCOMPLETE: unique symbol = Symbol('respool.incomplete');
+/** Something was read, but no value is finished by it. */
+const OPENED: unique symbol = Symbol('respool.opened');
 
-export interface DecoderLimits {
-  maxDepth: number;
-  maxBulkLength: number;
-  maxElements: number;
-  maxLineLength: number;
-  maxDigits: number;
-}
+/** Bytes of a double or big number: they are parsed at once, so that they stay small. */
+const MAX_NUMBER_LENGTH = 65_536;
+/** Bytes of an integer: sign and digits of 64 bits. */
+const MAX_INTEGER_LENGTH = 22;
 
-export class Decoder {
+const CR = 0x0d;
+const LF = 0x0a;
+const ARRAY = 0x2a; // *
+const MAP = 0x25; // %
+const SET = 0x7e; // ~
+const PUSH = 0x3e; // >
+const ATTRIBUTE = 0x7c; // |
+const BULK = 0x24; // $
+const BLOB_ERROR = 0x21; // !
+const VERBATIM = 0x3d; // =
+const PART = 0x3b; // ;
+
+/** What a length says beside a number. */
+const NONE = -1;
+const STREAMED = -2;
+const UNREAD = -3;
+
+/** RESP2 and RESP3 bytes to values: pulled, resumable at every byte, never recursive. */
+export class Decoder extends ChunkReader {
   /** What the last `read()` returned: 0 a reply, 1 an error reply at top level, 2 a push message. */
   kind: 0 | 1 | 2 = 0;
-  constructor(_limits?: Partial<DecoderLimits>) {}
-  feed(_chunk: Buffer, _start: number, _end: number): void {}
-  read(_mode: DecodeMode, _pushMode: DecodeMode): Reply | typeof INCOMPLETE {
-    return INCOMPLETE;
+  private readonly limits: DecoderLimits;
+  private top: Frame | null = null;
+  private depth = 0;
+  /** An attribute was read whose value has not begun. */
+  private annotated = false;
+  private failure: InvalidResponse | null = null;
+  /** The string being read: its type (0: none), its length, and what has arrived where it is split. */
+  private bodyType = 0;
+  private bodyLength = 0;
+  private body: ByteSink | null = null;
+
+  constructor(limits?: Partial<DecoderLimits>) {
+    super();
+    this.limits = { ...DEFAULT_LIMITS, ...limits };
   }
-  retain(): void {}
+
+  /** Nothing is partly read. */
   get idle(): boolean {
-    return true;
+    return this.top === null && this.bodyType === 0 && !this.annotated && this.drained;
   }
+
+  /** The size of the string that is being read, once its header was seen; else 0. */
   get pendingBulk(): number {
-    return 0;
+    return this.bodyLength;
+  }
+
+  /**
+   * The next message, and its `kind`. Throws `InvalidResponse` where the bytes are no RESP, and ever after.
+   * After `INCOMPLETE` the same `mode` is given again.
+   */
+  read(mode: DecodeMode, pushMode: DecodeMode): Reply | typeof INCOMPLETE {
+    if (this.failure !== null) throw this.failure;
+    this.kind = 0;
+    if (this.hopeless) return INCOMPLETE;
+    this.tried = 0;
+    for (;;) {
+      const frame = this.top;
+      const value = this.element(frame === null ? mode : frame.mode, pushMode);
+      if (value === OPENED) continue;
+      if (value === INCOMPLETE) {
+        if (this.advance()) continue;
+        this.tried = this.end - this.pos;
+        return INCOMPLETE;
+      }
+      this.annotated = false;
+      if (this.top === null || (this.kind as number) === 2) return value;
+      const done = this.deliver(value);
+      if (done !== OPENED) return done;
+    }
+  }
+
+  /** Puts a value into the aggregate it belongs to; returns what is finished at top level by it. */
+  private deliver(value: Reply): Reply | typeof OPENED {
+    for (let frame = this.top; frame !== null; frame = this.top) {
+      switch (frame.type) {
+        case MAP:
+          if (frame.key === undefined) {
+            frame.key = value;
+          } else {
+            ReplyMap.append(frame.value as ReplyMap, frame.key, value);
+            frame.key = undefined;
+          }
+          break;
+        case SET:
+          ReplySet.append(frame.value as ReplySet, value);
+          break;
+        case ATTRIBUTE:
+          break;
+        default:
+          (frame.value as Reply[]).push(value);
+      }
+      if (--frame.left !== 0) {
+        if (frame.left < -this.limits.maxElements * 2) this.fail('an aggregate is too long');
+        return OPENED;
+      }
+      this.close(frame);
+      if (frame.type === ATTRIBUTE) {
+        this.annotated = true;
+        return OPENED;
+      }
+      value = frame.value as Reply;
+      if (frame.type === PUSH) {
+        this.kind = 2;
+        return value;
+      }
+    }
+    return value;
+  }
+
+  private close(frame: Frame): void {
+    this.top = frame.parent;
+    if (frame.type !== BULK) this.depth--;
+  }
+
+  /** Reads one value or the head of an aggregate. */
+  private element(mode: DecodeMode, pushMode: DecodeMode): Reply | typeof OPENED | typeof INCOMPLETE {
+    if (this.bodyType !== 0) return this.resume(mode);
+    if (this.pos >= this.end) return INCOMPLETE;
+    const type = this.chunk[this.pos]!;
+    if (this.top !== null && this.top.type === BULK && type !== PART) return this.fail('a streamed string is broken');
+    switch (type) {
+      case BULK: {
+        const value = this.quickBulk(mode);
+        return value === OPENED ? this.string(type, mode) : value;
+      }
+      case VERBATIM:
+      case BLOB_ERROR:
+      case PART:
+        return this.string(type, mode);
+      case 0x3a: // :
+        return this.integer();
+      case 0x2b: // +
+      case 0x2d: // -
+        return this.line(type, mode);
+      case ARRAY:
+      case MAP:
+      case SET:
+      case ATTRIBUTE:
+        return this.aggregate(type, mode);
+      case PUSH:
+        return this.aggregate(type, pushMode);
+      case 0x2e: // .
+        return this.terminator();
+      case 0x2c: // ,
+      case 0x28: // (
+        return this.number(type);
+      default:
+        return this.constant(type);
+    }
+  }
+
+  /** A whole bulk string with a plain header; `OPENED` when it is anything else. */
+  private quickBulk(mode: DecodeMode): Reply | typeof OPENED {
+    const { chunk, pos } = this;
+    let at = pos + 1;
+    let length = chunk[at++]! - 0x30;
+    if (!(length >= 0 && length <= 9)) return OPENED;
+    let byte: number;
+    while ((byte = chunk[at++]!) !== CR) {
+      byte -= 0x30;
+      if (!(byte >= 0 && byte <= 9) || at - pos > 9) return OPENED;
+      length = length * 10 + byte;
+    }
+    const start = at + 1;
+    const stop = start + length;
+    // Bytes behind `end` may have been looked at: nothing of them counts, since this holds only without them.
+    if (stop + 2 > this.end || chunk[at] !== LF || chunk[stop] !== CR || chunk[stop + 1] !== LF) return OPENED;
+    if (length > this.limits.maxBulkLength || at - pos - 2 > this.limits.maxDigits) return OPENED;
+    this.pos = stop + 2;
+    return mode === BYTES ? this.copy(start, stop) : decodeText(chunk, start, stop, mode);
+  }
+
+  private integer(): Reply | typeof INCOMPLETE {
+    const { chunk, pos, end } = this;
+    let at = pos + 1;
+    const negative = chunk[at] === 0x2d;
+    if (negative) at++;
+    const first = at;
+    let value = 0;
+    let digit: number;
+    while (at < end && (digit = chunk[at]! - 0x30) >= 0 && digit <= 9 && at - first < 15) {
+      value = value * 10 + digit;
+      at++;
+    }
+    if (at + 1 < end && at > first && chunk[at] === CR && chunk[at + 1] === LF) {
+      this.pos = at + 2;
+      return negative ? 0 - value : value;
+    }
+    const stop = this.lineEnd(MAX_INTEGER_LENGTH);
+    if (stop === UNREAD) return INCOMPLETE;
+    const number = parseInteger(latin1Text(chunk, pos + 1, stop));
+    return number ?? this.fail('an integer is malformed or beyond 64 bits');
+  }
+
+  private number(type: number): Reply | typeof INCOMPLETE {
+    const from = this.pos + 1;
+    const stop = this.lineEnd(MAX_NUMBER_LENGTH);
+    if (stop === UNREAD) return INCOMPLETE;
+    if (type === 0x2c) return parseDouble(this.chunk, from, stop) ?? this.fail('a double is malformed');
+    return parseBigNumber(latin1Text(this.chunk, from, stop)) ?? this.fail('a big number is malformed');
+  }
+
+  /** A simple string or error. */
+  private line(type: number, mode: DecodeMode): Reply | typeof INCOMPLETE {
+    const from = this.pos + 1;
+    const stop = this.lineEnd(this.limits.maxLineLength);
+    if (stop === UNREAD) return INCOMPLETE;
+    if (type === 0x2d) return this.error(this.chunk, from, stop);
+    return mode === BYTES ? this.copy(from, stop) : decodeText(this.chunk, from, stop, mode);
+  }
+
+  private error(bytes: Buffer, start: number, end: number): Reply {
+    if (this.top === null) this.kind = 1;
+    return replyError(errorText(bytes, start, end));
+  }
+
+  /** Null or a boolean; anything else is no RESP. */
+  private constant(type: number): Reply | typeof INCOMPLETE {
+    const { chunk, pos, end } = this;
+    const isNull = type === 0x5f;
+    if (!isNull && type !== 0x23) {
+      const shown = type > 0x20 && type < 0x7f ? `'${String.fromCharCode(type)}'` : `0x${type.toString(16)}`;
+      return this.fail(`Unknown RESP data type: ${shown}`);
+    }
+    const at = isNull ? pos + 1 : pos + 2;
+    const word = chunk[pos + 1];
+    if (!isNull && pos + 1 < end && word !== 0x74 && word !== 0x66) return this.fail('a boolean is malformed');
+    if ((at < end && chunk[at] !== CR) || (at + 1 < end && chunk[at + 1] !== LF)) {
+      return this.fail('a line does not end in CR LF');
+    }
+    if (at + 1 >= end) return INCOMPLETE;
+    this.pos = at + 2;
+    return isNull ? null : word === 0x74;
+  }
+
+  /** Where the line's CR is; the position moves behind the line. `UNREAD` when it has not arrived. */
+  private lineEnd(limit: number): number {
+    const { chunk, pos, end } = this;
+    const near = Math.min(end, pos + 64);
+    let at = pos + 1;
+    while (at < near && chunk[at] !== CR && chunk[at] !== LF) at++;
+    if (at === near && near < end) {
+      const rest = chunk.subarray(at, end);
+      const cr = rest.indexOf(CR);
+      const lf = (cr === -1 ? rest : rest.subarray(0, cr)).indexOf(LF);
+      at = lf !== -1 ? at + lf : cr === -1 ? end : at + cr;
+    }
+    if (at - pos - 1 > limit) return this.fail('a line is too long');
+    if ((at < end && chunk[at] === LF) || (at + 1 < end && chunk[at + 1] !== LF)) {
+      return this.fail('a line does not end in CR LF');
+    }
+    if (at + 1 >= end) return UNREAD;
+    this.pos = at + 2;
+    return at;
+  }
+
+  /** A length, `NONE`, `STREAMED` or `UNREAD`. */
+  private length(limit: number, what: string): number {
+    const { chunk, pos } = this;
+    const stop = this.lineEnd(this.limits.maxDigits);
+    if (stop === UNREAD) return UNREAD;
+    const from = pos + 1;
+    if (stop - from === 2 && chunk[from] === 0x2d && chunk[from + 1] === 0x31) return NONE;
+    if (stop - from === 1 && chunk[from] === 0x3f) return STREAMED;
+    let value = 0;
+    for (let at = from; at < stop; at++) {
+      const digit = chunk[at]! - 0x30;
+      if (!(digit >= 0 && digit <= 9)) return this.fail(`${what} has a malformed length`);
+      value = value * 10 + digit;
+    }
+    if (stop === from) return this.fail(`${what} has no length`);
+    return value <= limit ? value : this.fail(`${what} is longer than ${limit}`);
+  }
+
+  /** A string with a length. */
+  private string(type: number, mode: DecodeMode): Reply | typeof OPENED | typeof INCOMPLETE {
+    const part = type === PART;
+    const frame = this.top;
+    if (part && (frame === null || frame.type !== BULK)) return this.fail("Unknown RESP data type: ';'");
+    const length = this.length(this.limits.maxBulkLength, 'a string');
+    if (length === UNREAD) return INCOMPLETE;
+    if (length === NONE && !part) return null;
+    if (length === STREAMED && type === BULK) {
+      this.top = new Frame(BULK, mode, frame, new ByteSink(this.limits.maxBulkLength, 0), -1);
+      return OPENED;
+    }
+    if (length < 0) return this.fail('a string has a malformed length');
+    if (part && frame !== null) {
+      const sink = frame.value as ByteSink;
+      if (length > this.limits.maxBulkLength - sink.length) return this.fail('a streamed string is too long');
+      if (length === 0) {
+        this.close(frame);
+        const bytes = sink.bytes();
+        return mode === BYTES ? bytes : decodeText(bytes, 0, bytes.length, mode);
+      }
+    }
+    this.bodyType = type;
+    this.bodyLength = length;
+    return this.resume(mode);
+  }
+
+  /** Goes on with the body of a string, and the CR LF behind it. */
+  private resume(mode: DecodeMode): Reply | typeof OPENED | typeof INCOMPLETE {
+    const { chunk, pos, end, bodyLength: length } = this;
+    const stop = pos + length - (this.body === null ? 0 : this.body.length);
+    if (stop < end && chunk[stop] !== CR) return this.fail('a string is not followed by CR LF');
+    if (stop + 1 < end && chunk[stop + 1] !== LF) return this.fail('a string is not followed by CR LF');
+    if (stop + 1 >= end || this.body !== null) {
+      const have = Math.min(stop, end);
+      this.body ??= new ByteSink(length, have - pos);
+      if (have > pos) this.body.append(chunk, pos, have);
+      this.pos = have;
+      if (stop + 1 >= end) return INCOMPLETE;
+    }
+    const { bodyType, body } = this;
+    this.bodyType = this.bodyLength = 0;
+    this.body = null;
+    this.pos = stop + 2;
+    if (body !== null) return this.finish(bodyType, body.bytes(), 0, length, mode, true);
+    return this.finish(bodyType, chunk, pos, stop, mode, false);
+  }
+
+  /** A string's bytes as what its type says. */
+  private finish(
+    type: number, bytes: Buffer, start: number, end: number, mode: DecodeMode, owned: boolean,
+  ): Reply | typeof OPENED {
+    if (type === BLOB_ERROR) return this.error(bytes, start, end);
+    if (type === PART) {
+      (this.top?.value as ByteSink).append(bytes, start, end);
+      return OPENED;
+    }
+    if (type === VERBATIM) {
+      if (end - start < 4 || bytes[start + 3] !== 0x3a) return this.fail('a verbatim string has no format');
+      start += 4;
+    }
+    if (mode !== BYTES) return decodeText(bytes, start, end, mode);
+    return owned ? bytes.subarray(start, end) : this.copy(start, end);
+  }
+
+  /** The head of an array, map, set, push message or attribute. */
+  private aggregate(type: number, mode: DecodeMode): Reply | typeof OPENED | typeof INCOMPLETE {
+    const count = this.length(this.limits.maxElements, 'an aggregate');
+    if (count === UNREAD) return INCOMPLETE;
+    const container = type === ARRAY || type === MAP || type === SET;
+    if (count < 0 && !container) return this.fail('an aggregate has a malformed length');
+    if (count === NONE) return null;
+    if (this.depth >= this.limits.maxDepth) return this.fail('aggregates are nested too deeply');
+    const value = type === MAP ? new ReplyMap() : type === SET ? new ReplySet() : type === ATTRIBUTE ? null : [];
+    if (count === 0) {
+      if (type === PUSH) this.kind = 2;
+      if (type !== ATTRIBUTE) return value;
+      this.annotated = true;
+      return OPENED;
+    }
+    const left = count === STREAMED ? -1 : type === MAP || type === ATTRIBUTE ? count * 2 : count;
+    this.top = new Frame(type, mode, this.top, value, left);
+    this.depth++;
+    this.annotated = false;
+    return OPENED;
+  }
+
+  /** The end of a streamed aggregate. */
+  private terminator(): Reply | typeof INCOMPLETE {
+    const frame = this.top;
+    if (frame === null || frame.left >= 0) return this.fail("Unknown RESP data type: '.'");
+    const stop = this.lineEnd(0);
+    if (stop === UNREAD) return INCOMPLETE;
+    if (frame.key !== undefined || this.annotated) return this.fail('a streamed aggregate lacks a value');
+    this.close(frame);
+    return frame.value as Reply;
+  }
+
+  private fail(what: string): never {
+    this.failure = new InvalidResponse(`Protocol Error: ${what}`);
+    this.release();
+    this.top = this.body = null;
+    this.bodyType = this.bodyLength = 0;
+    throw this.failure;
   }
 }

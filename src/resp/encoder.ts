@@ -1,4 +1,6 @@
-import type { RedisValue } from './types.ts';
+import { isUint8Array } from 'node:util/types';
+import { byteCount, isDetached, latin1Text, privateCopy } from './native-slices.ts';
+import { LATIN1, type RedisValue, UTF8 } from './types.ts';
 
 /** Bytes to send. A string's characters are bytes (latin1); a `Buffer` is private and never changes. */
 export type Wire = string | readonly (string | Buffer)[];
@@ -10,21 +12,138 @@ export interface CommandHead {
   readonly encoded: string;
 }
 
+/** Up to this many characters a loop finds what is not ASCII faster than a call into C++. */
+const SHORT_TEXT = 32;
+/** Bytes up to this size travel inside the string; larger ones are a piece of their own. */
+const SMALL_BYTES = 1024;
+/** A string piece is ended once it has this many characters, far below the engine's limit. */
+const PIECE = 1 << 20;
+const KNOWN_COMMANDS = 512;
+
+/** `$n\r\n` for the small n. */
+const BULK = Array.from({ length: 1024 }, (_, length) => `$${length}\r\n`);
+/** `*n\r\n` for the small n. */
+const ARRAY = Array.from({ length: 64 }, (_, count) => `*${count}\r\n`);
+
+const heads = new Map<string, CommandHead>();
+
+function bulk(length: number): string {
+  return length < BULK.length ? BULK[length]! : `$${length}\r\n`;
+}
+
+function isAscii(text: string): boolean {
+  const { length } = text;
+  if (length > SHORT_TEXT) return Buffer.byteLength(text) === length;
+  for (let at = 0; at < length; at++) if (text.charCodeAt(at) > 0x7f) return false;
+  return true;
+}
+
 /** Splits a command on whitespace; throws `TypeError` for an empty one. */
-export function encodeWords(_command: string | Uint8Array): CommandHead {
-  throw new Error('unfinished');
+export function encodeWords(command: string | Uint8Array): CommandHead {
+  if (typeof command !== 'string') {
+    if (!isUint8Array(command)) throw new TypeError(`a command must be a string or bytes, not ${typeName(command)}`);
+    return splitWords(latin1Text(command), LATIN1);
+  }
+  const known = heads.get(command);
+  if (known !== undefined) return known;
+  const head = splitWords(command, UTF8);
+  // Commands are few; whoever puts values into them must not fill the memory.
+  if (heads.size >= KNOWN_COMMANDS) heads.clear();
+  if (command.length <= 64) heads.set(command, head);
+  return head;
+}
+
+function splitWords(command: string, mode: 1 | 2): CommandHead {
+  const words = command.split(/[ \t\n\v\f\r]+/).filter((word) => word !== '');
+  if (words.length === 0) throw new TypeError('a command must have at least one word');
+  let encoded = '';
+  for (const word of words) {
+    const bytes = mode === UTF8 && !isAscii(word) ? latin1Text(Buffer.from(word)) : word;
+    encoded += `${bulk(bytes.length)}${bytes}\r\n`;
+  }
+  return { words, count: words.length, encoded };
 }
 
 /** One command on the wire, or a `TypeError` that names the argument's index; nothing is half done. */
 export function encodeCommand(
-  _head: { readonly count: number; readonly encoded: string },
-  _args: readonly RedisValue[],
-  _mode: 1 | 2 | 3,
+  head: { readonly count: number; readonly encoded: string },
+  args: readonly RedisValue[],
+  mode: 1 | 2 | 3,
 ): Wire {
-  throw new Error('unfinished');
+  const { length } = args;
+  const total = head.count + length;
+  let text = (total < ARRAY.length ? ARRAY[total]! : `*${total}\r\n`) + head.encoded;
+  let pieces: (string | Buffer)[] | null = null;
+  for (let index = 0; index < length; index++) {
+    const value: RedisValue = args[index]!;
+    let chars: string | Buffer;
+    if (typeof value === 'string') {
+      chars = isAscii(value) ? value : encodeText(value, mode, index);
+    } else if (typeof value === 'number') {
+      chars = encodeNumber(value, index);
+    } else if (typeof value === 'bigint') {
+      chars = value.toString();
+    } else if (isUint8Array(value)) {
+      chars = encodeBytes(value, index);
+    } else {
+      throw new TypeError(
+        `argument ${index} of a command must be a string, Uint8Array, number or bigint, not ${typeName(value)}`,
+      );
+    }
+    text += bulk(chars.length);
+    if (typeof chars === 'string' && chars.length < PIECE) {
+      text += chars + '\r\n';
+      if (text.length < PIECE) continue;
+      (pieces ??= []).push(text);
+      text = '';
+    } else {
+      (pieces ??= []).push(text, chars);
+      text = '\r\n';
+    }
+  }
+  if (pieces === null) return text;
+  if (text !== '') pieces.push(text);
+  return pieces;
+}
+
+/** Text that is not ASCII, as its bytes. */
+function encodeText(text: string, mode: 1 | 2 | 3, index: number): string | Buffer {
+  if (mode === UTF8) {
+    const bytes = Buffer.from(text);
+    return bytes.length <= SMALL_BYTES ? latin1Text(bytes) : bytes;
+  }
+  const encoding = mode === LATIN1 ? 'latin1' : 'ascii';
+  if (mode !== LATIN1 || /[^\x00-\xff]/.test(text)) {
+    throw new TypeError(`argument ${index} of a command has a character that ${encoding} cannot hold`);
+  }
+  return text;
+}
+
+function encodeBytes(value: Uint8Array, index: number): string | Buffer {
+  const count = byteCount(value);
+  if (count === 0 && isDetached(value)) {
+    throw new TypeError(`argument ${index} of a command has lost its bytes: they were transferred`);
+  }
+  return count <= SMALL_BYTES ? latin1Text(value) : privateCopy(value);
+}
+
+function encodeNumber(value: number, index: number): string {
+  if (value !== 0 && value - value === 0) return `${value}`;
+  if (value === 0) return Object.is(value, -0) ? '-0' : '0';
+  if (value !== value) throw new TypeError(`argument ${index} of a command must not be NaN`);
+  return value > 0 ? 'inf' : '-inf';
+}
+
+/** What a value is, without showing it. */
+function typeName(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'array' : typeof value;
 }
 
 /** How many bytes a wire form has. */
-export function wireLength(_wire: Wire): number {
-  throw new Error('unfinished');
+export function wireLength(wire: Wire): number {
+  if (typeof wire === 'string') return wire.length;
+  let total = 0;
+  for (const piece of wire) total += piece.length;
+  return total;
 }

@@ -1,0 +1,135 @@
+import { privateCopy } from './native-slices.ts';
+
+const EMPTY = Buffer.alloc(0);
+const LF = 0x0a;
+/** Up to this size a byte string is cut from a window, a private copy of the next bytes of the chunk. */
+const SMALL = 512;
+/** As large as Node's own pool: a kept byte string pins no more than this. */
+const WINDOW = 8192;
+/** An unfinished line up to this size is read again with each chunk; a longer one when it has doubled. */
+const RETRY = 32;
+/** A carry larger than this is let go once it is read. */
+const KEPT = 65536;
+
+/**
+ * Where the decoder stands in the bytes: `chunk[pos, end)` is unread.
+ *
+ *     carry  ─── what a chunk left over, up to the first LF of the next one: a whole line then
+ *     queued ─── the rest of that next chunk, read in place once the carry is used up
+ */
+export class ChunkReader {
+  protected chunk: Buffer = EMPTY;
+  protected pos = 0;
+  protected end = 0;
+  /** Unread bytes at the last `INCOMPLETE`. */
+  protected tried = 0;
+  /** True while reading again would find the same unfinished line. */
+  protected hopeless = false;
+  private dead = false;
+  private carry: Buffer = EMPTY;
+  private queued: Buffer | null = null;
+  private queuedPos = 0;
+  private queuedEnd = 0;
+  private window: Buffer | null = null;
+  private windowStart = 0;
+  private windowEnd = 0;
+
+  /** Takes `chunk[start, end)`; it is read in place until `retain()`. */
+  feed(chunk: Buffer, start: number, end: number): void {
+    if (start >= end || this.dead) return;
+    if (this.queued !== null || (this.pos < this.end && this.chunk !== this.carry)) this.retain();
+    this.window = null;
+    if (this.pos === this.end) {
+      this.chunk = chunk;
+      this.pos = start;
+      this.end = end;
+      this.hopeless = false;
+      return;
+    }
+    const line = chunk.subarray(start, end).indexOf(LF);
+    const cut = line === -1 ? end : start + line + 1;
+    this.keep(chunk, start, cut);
+    const unread = this.end - this.pos;
+    this.hopeless = line === -1 && this.tried > 0 && unread > RETRY && unread < this.tried * 2;
+    if (cut === end) return;
+    this.queued = chunk;
+    this.queuedPos = cut;
+    this.queuedEnd = end;
+  }
+
+  /** Copies what is unread out of the chunk; its memory may be used for something else afterwards. */
+  retain(): void {
+    this.window = null;
+    if (this.chunk !== this.carry || this.pos === this.end) {
+      const { chunk, pos, end } = this;
+      this.chunk = this.carry;
+      this.pos = this.end = 0;
+      if (pos < end) this.keep(chunk, pos, end);
+      else if (this.carry.length > KEPT) this.chunk = this.carry = EMPTY;
+    }
+    if (this.queued === null) return;
+    this.keep(this.queued, this.queuedPos, this.queuedEnd);
+    this.queued = null;
+  }
+
+  /** Goes on to the rest of the chunk; false when there is none. */
+  protected advance(): boolean {
+    if (this.queued === null) return false;
+    if (this.pos < this.end) {
+      this.keep(this.queued, this.queuedPos, this.queuedEnd);
+    } else {
+      this.chunk = this.queued;
+      this.pos = this.queuedPos;
+      this.end = this.queuedEnd;
+    }
+    this.queued = null;
+    this.window = null;
+    return true;
+  }
+
+  protected get drained(): boolean {
+    return this.pos === this.end && this.queued === null;
+  }
+
+  /** Forgets everything, for good. */
+  protected release(): void {
+    this.dead = true;
+    this.chunk = this.carry = EMPTY;
+    this.queued = this.window = null;
+    this.pos = this.end = 0;
+  }
+
+  /** Appends to the carry, which is the chunk being read. */
+  private keep(source: Buffer, start: number, end: number): void {
+    const unread = this.end - this.pos;
+    const total = unread + end - start;
+    if (this.end + end - start > this.carry.length) {
+      const target = total * 2 > this.carry.length ? Buffer.allocUnsafeSlow(Math.max(256, total * 2)) : this.carry;
+      this.carry.copy(target, 0, this.pos, this.end);
+      this.chunk = this.carry = target;
+      this.pos = 0;
+      this.end = unread;
+    }
+    source.copy(this.carry, this.end, start, end);
+    this.end += end - start;
+  }
+
+  /** A byte string of its own. */
+  protected copy(start: number, end: number): Buffer {
+    const count = end - start;
+    if (count > SMALL) return privateCopy(this.chunk.subarray(start, end));
+    if (this.window === null || start < this.windowStart || end > this.windowEnd) {
+      // A lone reply, or the last one of a chunk, needs no window.
+      if (this.end - end <= 64 && count <= 64) {
+        const alone = Buffer.allocUnsafe(count);
+        for (let at = 0; at < count; at++) alone[at] = this.chunk[start + at]!;
+        return alone;
+      }
+      this.windowStart = start;
+      this.windowEnd = Math.min(this.end, start + WINDOW);
+      this.window = Buffer.allocUnsafe(this.windowEnd - start);
+      this.chunk.copy(this.window, 0, start, this.windowEnd);
+    }
+    return this.window.subarray(start - this.windowStart, end - this.windowStart);
+  }
+}

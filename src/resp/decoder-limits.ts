@@ -1,0 +1,21 @@
+/** What a peer may send; beyond it the connection ends. */
+export interface DecoderLimits {
+  /** Aggregates within each other; one at top level has depth 1. */
+  maxDepth: number;
+  /** Bytes of one string, streamed ones included. */
+  maxBulkLength: number;
+  /** Elements (pairs of a map) of one aggregate. */
+  maxElements: number;
+  /** Bytes of a simple string or error. `MONITOR` puts whole commands into one. */
+  maxLineLength: number;
+  /** Digits of a length. */
+  maxDigits: number;
+}
+/** What is allowed where nothing else is said. */
+export const DEFAULT_LIMITS: DecoderLimits = {
+  maxDepth: 128,
+  maxBulkLength: 536_870_912,
+  maxElements: 4_294_967_295,
+  maxLineLength: 536_870_912,
+  maxDigits: 20,
+};

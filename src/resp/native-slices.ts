@@ -1,0 +1,47 @@
+/** Buffer's own readers, taken once: an argument's or subclass's overrides can never run in their place. */
+interface Slices {
+  latin1Slice(this: Uint8Array, start?: number, end?: number): string;
+  utf8Slice(this: Uint8Array, start?: number, end?: number): string;
+  ucs2Slice(this: Uint8Array, start?: number, end?: number): string;
+}
+const { latin1Slice, utf8Slice, ucs2Slice } = Buffer.prototype as unknown as Slices;
+const setBytes = Uint8Array.prototype.set;
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const lengthOf = Object.getOwnPropertyDescriptor(typedArray, 'length')?.get as (this: Uint8Array) => number;
+const bufferOf = Object.getOwnPropertyDescriptor(typedArray, 'buffer')?.get as (this: Uint8Array) => ArrayBufferLike;
+
+/** The bytes as characters of the same number. */
+export function latin1Text(bytes: Uint8Array, start?: number, end?: number): string {
+  return latin1Slice.call(bytes, start, end);
+}
+
+/** The bytes read as UTF-8; a byte order mark stays, what is invalid becomes U+FFFD. */
+export function utf8Text(bytes: Uint8Array, start?: number, end?: number): string {
+  return utf8Slice.call(bytes, start, end);
+}
+
+/** The bytes read as UTF-16. */
+export function utf16Text(bytes: Uint8Array): string {
+  return ucs2Slice.call(bytes);
+}
+
+/** How many bytes there really are, whatever a subclass says. */
+export function byteCount(bytes: Uint8Array): number {
+  return lengthOf.call(bytes);
+}
+
+/** Whether the memory went elsewhere, so that the bytes only look empty. */
+export function isDetached(bytes: Uint8Array): boolean {
+  try {
+    return new Uint8Array(bufferOf.call(bytes)).length === -1;
+  } catch {
+    return true;
+  }
+}
+
+/** A `Buffer` of its own with the same bytes. */
+export function privateCopy(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafe(byteCount(bytes));
+  setBytes.call(copy, bytes);
+  return copy;
+}

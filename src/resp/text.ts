@@ -1,0 +1,89 @@
+import { constants, isAscii, isUtf8, transcode } from 'node:buffer';
+import { latin1Text, privateCopy, utf16Text, utf8Text } from './native-slices.ts';
+import { LATIN1, UTF8 } from './types.ts';
+
+/** Up to this many bytes a string is built from its character codes: a call into C++ costs more. */
+const SHORT = 16;
+/** From here on (and before Node 24) long text that is not ASCII is read fastest by way of UTF-16. */
+const LONG = Number(process.versions.node.split('.')[0]) < 24 ? 2048 : Infinity;
+const NOT_ASCII = 0x80;
+
+const chars = String.fromCharCode;
+
+/** One to sixteen bytes as characters. Spelled out, since building an argument list costs as much again. */
+function fromCodes(b: Uint8Array, s: number, count: number): string {
+  const c = b as { readonly [index: number]: number };
+  if (count > 8) return fromMoreCodes(c, s, count);
+  switch (count) {
+    case 1: return chars(c[s]!);
+    case 2: return chars(c[s]!, c[s + 1]!);
+    case 3: return chars(c[s]!, c[s + 1]!, c[s + 2]!);
+    case 4: return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!);
+    case 5: return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!);
+    case 6: return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!);
+    case 7: return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!);
+    case 8: return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!);
+    default: return '';
+  }
+}
+
+function fromMoreCodes(c: { readonly [index: number]: number }, s: number, count: number): string {
+  const d = s + 8;
+  switch (count) {
+    case 9:
+      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!, c[d]!);
+    case 10:
+      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!,
+        c[d]!, c[d + 1]!);
+    case 11:
+      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!,
+        c[d]!, c[d + 1]!, c[d + 2]!);
+    case 12:
+      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!,
+        c[d]!, c[d + 1]!, c[d + 2]!, c[d + 3]!);
+    case 13:
+      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!,
+        c[d]!, c[d + 1]!, c[d + 2]!, c[d + 3]!, c[d + 4]!);
+    case 14:
+      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!,
+        c[d]!, c[d + 1]!, c[d + 2]!, c[d + 3]!, c[d + 4]!, c[d + 5]!);
+    case 15:
+      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!,
+        c[d]!, c[d + 1]!, c[d + 2]!, c[d + 3]!, c[d + 4]!, c[d + 5]!, c[d + 6]!);
+    default:
+      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!,
+        c[d]!, c[d + 1]!, c[d + 2]!, c[d + 3]!, c[d + 4]!, c[d + 5]!, c[d + 6]!, c[d + 7]!);
+  }
+}
+
+/** The text that `bytes[start, end)` stand for, or a copy of them where they are not valid in the encoding. */
+export function decodeText(bytes: Buffer, start: number, end: number, mode: 1 | 2 | 3): string | Buffer {
+  const count = end - start;
+  if (count <= SHORT) {
+    if (mode === LATIN1) return fromCodes(bytes, start, count);
+    let all = 0;
+    for (let at = start; at < end; at++) all |= bytes[at]!;
+    if (all < NOT_ASCII) return fromCodes(bytes, start, count);
+  }
+  if (count >= LONG || mode !== UTF8) return longText(bytes, start, end, mode);
+  const text = utf8Text(bytes, start, end);
+  // U+FFFD may be what was sent: only then is the costly check made.
+  if (!text.includes('\ufffd') || isUtf8(bytes.subarray(start, end))) return text;
+  return privateCopy(bytes.subarray(start, end));
+}
+
+function longText(bytes: Buffer, start: number, end: number, mode: 1 | 2 | 3): string | Buffer {
+  if (mode === LATIN1 && end - start <= constants.MAX_STRING_LENGTH) return latin1Text(bytes, start, end);
+  const view = bytes.subarray(start, end);
+  if (view.length <= constants.MAX_STRING_LENGTH) {
+    if (isAscii(view)) return latin1Text(view);
+    if (mode === UTF8 && isUtf8(view)) return utf16Text(transcode(view, 'utf8', 'utf16le'));
+  }
+  return privateCopy(view);
+}
+
+/** The line of an error: never fatal, whatever its bytes are. */
+export function errorText(bytes: Buffer, start: number, end: number): string {
+  const text = decodeText(bytes, start, end, UTF8);
+  return typeof text === 'string' ? text : latin1Text(text, 0, Math.min(text.length, 65536));
+}
