@@ -62,12 +62,15 @@ function render() {
     groups.get(text).push(name);
   }
   const lines = [...groups.keys()].sort().map((text) => {
+    const short = `  ['${text}', '${groups.get(text).join(' ')}'],`;
+    if (short.length <= 110) return short;
     const names = wrap(groups.get(text))
       .map((line) => `    '${line}`)
-      .join(" ' +\n");
+      .join(" ' +\n  ");
     return `  [\n    '${text}',\n${names}',\n  ],`;
   });
-  return `// Written by scripts/generate-commands.mjs from ${sources.join(', ')}; do not edit.
+  return `// Written by scripts/generate-commands.mjs; do not edit.
+// From ${sources.join(', ')}.
 
 /** Groups of commands that share access (\`r\`, \`w\`, \`-\`; \`c\`: has subcommands) and key specs. */
 export const SERVER_COMMANDS: readonly (readonly [traits: string, names: string])[] = [

@@ -7,11 +7,17 @@ export function wordCount(info: CommandInfo, args: readonly RedisValue[]): numbe
 }
 
 /** The word at a position of the whole command; 0 is its name. */
-export function wordAt(info: CommandInfo, args: readonly RedisValue[], position: number): RedisValue | undefined {
+export function wordAt(
+  info: CommandInfo,
+  args: readonly RedisValue[],
+  position: number,
+): RedisValue | undefined {
   return position < info.count ? info.words[position] : args[position - info.count];
 }
 
-/** The text of a short word, byte for byte; empty for what is missing or too long to be a keyword or a number. */
+/**
+ * The text of a short word, byte for byte; empty for what is missing or too long to be a keyword or a number.
+ */
 export function wordText(value: RedisValue | undefined): string {
   if (typeof value === 'string') return value.length <= LONGEST_WORD ? value : '';
   if (value instanceof Uint8Array) return value.length <= LONGEST_WORD ? latin1(value) : '';
@@ -21,7 +27,8 @@ export function wordText(value: RedisValue | undefined): string {
 /** Whether a word is this keyword (upper-case ASCII), in any case, as text or bytes. */
 export function isKeyword(value: RedisValue | undefined, keyword: string): boolean {
   if (typeof value === 'string') return value.length === keyword.length && value.toUpperCase() === keyword;
-  return value instanceof Uint8Array && value.length === keyword.length && latin1(value).toUpperCase() === keyword;
+  if (!(value instanceof Uint8Array) || value.length !== keyword.length) return false;
+  return latin1(value).toUpperCase() === keyword;
 }
 
 /** What a number looks like on the wire. */

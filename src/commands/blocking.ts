@@ -48,7 +48,9 @@ function milliseconds(value: RedisValue | undefined): number | null {
   return /^\d{1,19}$/.test(text) ? forEver(Number(text)) : null;
 }
 
-/** Servers read seconds like C's `strtold`, which knows hexadecimal too: what of it is not read here is long. */
+/**
+ * Servers read seconds like C's `strtold`, which knows hexadecimal too: what of it is not read here is long.
+ */
 function seconds(value: RedisValue | undefined): number | null {
   const text = wordText(value);
   if (/^\+?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return forEver(Math.ceil(Number(text) * 1000));

@@ -7,8 +7,8 @@ import { CONTAINER } from './flags.ts';
 import type { KeySpec } from './key-specs.ts';
 
 /**
- * A command as one caller spelled it, and what is known of it. One object per spelling is shared by all calls, so
- * that the hot path reads fields of one shape and computes nothing.
+ * A command as one caller spelled it, and what is known of it. One object per spelling is shared by all
+ * calls, so that the hot path reads fields of one shape and computes nothing.
  */
 export class CommandInfo {
   /** Upper-case; with its subcommand where it has one: `CLIENT SETNAME`. Never an argument. */
@@ -55,7 +55,10 @@ const spellings = new Map<string, CommandInfo>();
 const forgettable: string[] = [];
 let oldest = 0;
 
-/** The command of a call; throws `TypeError` for what is none. `args` tell the subcommand where `command` does not. */
+/**
+ * The command of a call; throws `TypeError` for what is none. `args` tell the subcommand where `command` does
+ * not.
+ */
 export function resolveCommand(command: string | Uint8Array, args: readonly RedisValue[]): CommandInfo {
   const info = (typeof command === 'string' ? spellings.get(command) : undefined) ?? readSpelling(command);
   return (info.flags & CONTAINER) === 0 ? info : withSubcommand(info, args[0]);
@@ -81,7 +84,9 @@ function variantOf(info: CommandInfo, spelled: string): CommandInfo {
 }
 
 function readSpelling(command: string | Uint8Array): CommandInfo {
-  if (typeof command === 'string') return isAscii(command) ? readText(command) : readBytes(Buffer.from(command));
+  if (typeof command === 'string') {
+    return isAscii(command) ? readText(command) : readBytes(Buffer.from(command));
+  }
   if (!(command instanceof Uint8Array)) {
     throw new TypeError(`a command is a string or bytes, not ${command === null ? 'null' : typeof command}`);
   }
@@ -98,10 +103,16 @@ function readText(text: string): CommandInfo {
   return info;
 }
 
-/** What is not ASCII is no known command: read anew every time. Its text goes out as UTF-8, its bytes as they are. */
+/**
+ * What is not ASCII is no known command: read anew every time. Its text goes out as UTF-8, its bytes as they
+ * are.
+ */
 function readBytes(bytes: Uint8Array): CommandInfo {
-  const words = latin1(bytes).split(/[ \t\n\v\f\r]+/).filter((word) => word !== '');
-  return describe(words.map((word) => (isAscii(word) ? word : Buffer.from(word, 'latin1'))), encodeWords(bytes).encoded);
+  const words = latin1(bytes)
+    .split(/[ \t\n\v\f\r]+/)
+    .filter((word) => word !== '');
+  const mixed = words.map((word) => (isAscii(word) ? word : Buffer.from(word, 'latin1')));
+  return describe(mixed, encodeWords(bytes).encoded);
 }
 
 function describe(words: readonly (string | Uint8Array)[], encoded: string): CommandInfo {
@@ -123,7 +134,10 @@ function remember(spelling: string, info: CommandInfo): void {
   spellings.set(spelling, info);
 }
 
-/** Servers compare names without regard to case, and some only up to a NUL: what could be taken for a name is one. */
+/**
+ * Servers compare names without regard to case, and some only up to a NUL: what could be taken for a name is
+ * one.
+ */
 function canonical(word: string | Uint8Array): string {
   const text = (typeof word === 'string' ? word : latin1(word)).slice(0, LONGEST_NAME);
   const end = text.indexOf('\0');

@@ -3,10 +3,10 @@ import { isKeyword, wordAt, wordCount, wordText } from './arguments.ts';
 import type { CommandInfo } from './command-info.ts';
 
 /**
- * One rule of where the keys of a command are, as the servers describe it: a place to begin (`keyword` null: the
- * position `start`; else behind that word, looked for from `start` on, backwards from the end when negative), and
- * how to go on (a range with `last`, `step`, `limit`; or, `counted`, a number of keys at `last` behind the
- * beginning, the first one at `limit` behind it).
+ * One rule of where the keys of a command are, as the servers describe it: a place to begin (`keyword` null:
+ * the position `start`; else behind that word, looked for from `start` on, backwards from the end when
+ * negative), and how to go on (a range with `last`, `step`, `limit`; or, `counted`, a number of keys at
+ * `last` behind the beginning, the first one at `limit` behind it).
  *
  * As text: `1` · `1:last:step:limit` · `2#last:limit:step` · `WORD@start:…`.
  */
@@ -34,7 +34,10 @@ export function parseKeySpec(text: string): KeySpec {
   };
 }
 
-/** Adds the positions (0 is the name) of the keys that a rule finds; what is missing or malformed is not found. */
+/**
+ * Adds the positions (0 is the name) of the keys that a rule finds; what is missing or malformed is not
+ * found.
+ */
 export function findKeyPositions(
   spec: KeySpec,
   info: CommandInfo,
@@ -53,13 +56,19 @@ export function findKeyPositions(
   } else if (spec.last >= 0) {
     last = first + spec.last;
   } else {
-    last = spec.limit === 0 ? total + spec.last : first + Math.floor((total - first) / spec.limit) + spec.last;
+    const reach = spec.limit === 0 ? total : first + Math.floor((total - first) / spec.limit);
+    last = reach + spec.last;
   }
   last = Math.min(last, total - 1);
   for (let position = first; position <= last; position += step) positions.push(position);
 }
 
-function behindKeyword(keyword: string, start: number, info: CommandInfo, args: readonly RedisValue[]): number {
+function behindKeyword(
+  keyword: string,
+  start: number,
+  info: CommandInfo,
+  args: readonly RedisValue[],
+): number {
   const total = wordCount(info, args);
   if (start < 0) {
     for (let i = total + start; i > 0; i--) if (isKeyword(wordAt(info, args, i), keyword)) return i + 1;

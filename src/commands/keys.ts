@@ -4,14 +4,18 @@ import type { CommandInfo } from './command-info.ts';
 import { findKeyPositions } from './key-specs.ts';
 import type { KeySpec } from './key-specs.ts';
 
-/** Whether the command's keys are known. When not, its table of `COMMAND INFO` can be learned (command-table.ts). */
+/**
+ * Whether the command's keys are known. When not, its table of `COMMAND INFO` can be learned
+ * (command-table.ts).
+ */
 export function isKnown(info: CommandInfo): boolean {
   return info.keySpecs !== null;
 }
 
 /**
- * The keys of a call (for `SPUBLISH` and the like its channels: they decide the slot as well), in the order of the
- * command. Malformed arguments give the keys that can be found; the server will say what is wrong with them.
+ * The keys of a call (for `SPUBLISH` and the like its channels: they decide the slot as well), in the order
+ * of the command. Malformed arguments give the keys that can be found; the server will say what is wrong with
+ * them.
  */
 export function keysOf(
   info: CommandInfo,
@@ -33,7 +37,9 @@ export function firstKeyOf(info: CommandInfo, args: readonly RedisValue[]): stri
   return keysOf(info, args)[0] ?? null;
 }
 
-/** Where the keys are in `args`; those written into the command string have negative indexes and are left out. */
+/**
+ * Where the keys are in `args`; those written into the command string have negative indexes and are left out.
+ */
 export function keyIndexes(info: CommandInfo, args: readonly RedisValue[]): number[] {
   return keyPositions(info, args)
     .map((position) => position - info.count)

@@ -1,0 +1,62 @@
+import type { CommandInfo } from './command-info.ts';
+import { NEEDS_EXECUTE_ON, STATEFUL, SUBSCRIBE_FAMILY } from './flags.ts';
+
+const ON_A_LEASE = 'run it on a connection of your own: pool.acquire() or pool.use()';
+
+const TRANSACTION = 'a transaction needs a connection of its own: pool.acquire() or pool.use()';
+
+const ADVICE: Readonly<Record<string, string>> = {
+  MULTI: TRANSACTION,
+  EXEC: TRANSACTION,
+  DISCARD: TRANSACTION,
+  WATCH: TRANSACTION,
+  UNWATCH: TRANSACTION,
+  SELECT: 'choose the database with the db option of the pool',
+  AUTH: 'use the options credentialProvider, or username and password, of the pool',
+  HELLO: 'the pool does the handshake; see its options username, password and clientName',
+  RESET: `connections are reset by the pool; otherwise ${ON_A_LEASE}`,
+  QUIT: 'use pool.disconnect() or pool.close()',
+  MONITOR: 'take a connection with pool.acquire(), then connection.sendCommand() and streamedMessages',
+  ASKING: 'redirects are followed by the cluster pool',
+  READONLY: 'use the option readFromReplicas of the cluster pool',
+  READWRITE: 'use the option readFromReplicas of the cluster pool',
+  WAIT: `it waits for the writes of its own connection; ${ON_A_LEASE}, together with the writes`,
+  WAITAOF: `it waits for the writes of its own connection; ${ON_A_LEASE}, together with the writes`,
+  'CLIENT REPLY': 'use the option noreply of a request or of a connection',
+  'CLIENT TRACKING': 'use the option cache of the pool; on a connection, updateTrackingClient()',
+  'CLIENT CACHING': `use the option cache of the pool; otherwise ${ON_A_LEASE}`,
+  'CLIENT SETNAME': 'use the option clientName of the pool',
+  'CLIENT SETINFO': 'the pool sends it with the handshake',
+  'CLIENT NO-EVICT': 'use the option noevict of the pool',
+  'CLIENT NO-TOUCH': 'use the option notouch of the pool',
+};
+
+/** Why a pool does not run this command on a shared connection, and what to do instead. */
+export function refusal(info: CommandInfo): string {
+  return `${info.name} speaks of its own connection, and a pool shares its connections: ${advice(info)}`;
+}
+
+/** Why a cluster pool does not send this command to a node of its own choice. */
+export function clusterRefusal(info: CommandInfo): string {
+  return `${info.name} speaks of one node only: say which: executeOn('primaries', …) or executeOn(node, …)`;
+}
+
+/** The `TypeError` that a pool owes for this command; null when `execute` takes it. */
+export function refuse(info: CommandInfo, cluster: boolean): TypeError | null {
+  if ((info.flags & (STATEFUL | NEEDS_EXECUTE_ON)) === 0) return null;
+  if ((info.flags & STATEFUL) !== 0) return new TypeError(refusal(info));
+  return cluster ? new TypeError(clusterRefusal(info)) : null;
+}
+
+/** What a connection says of commands that its requests cannot carry. */
+export function requestRefusal(info: CommandInfo): string {
+  if ((info.flags & SUBSCRIBE_FAMILY) !== 0) {
+    return `${info.name} is answered by messages, not by a reply: use executePubsub() or sendCommand()`;
+  }
+  return `${info.name} changes which commands are answered: use the option noreply, or sendCommand()`;
+}
+
+function advice(info: CommandInfo): string {
+  if ((info.flags & SUBSCRIBE_FAMILY) !== 0) return 'use executePubsub()';
+  return ADVICE[info.name] ?? ON_A_LEASE;
+}

@@ -1,0 +1,84 @@
+import type { RedisValue } from '../resp/types.ts';
+import { latin1, numberText, wordAt } from './arguments.ts';
+import { blockingTime } from './blocking.ts';
+import type { CommandInfo } from './command-info.ts';
+import { HAS_EFFECT } from './flags.ts';
+
+/** What a command does to its connection: assumed when it is queued, certain when its reply has come. */
+export type EffectKind = (typeof EFFECTS)[keyof typeof EFFECTS];
+
+/**
+ * `effectValue` tells the rest: the database of `select`, the name of `setname`, `ON` or `OFF` of `tracking`,
+ * `no-evict`, `no-touch`, `import-source`, `YES` or `NO` of `caching`, `ON`, `OFF` or `SKIP` of `reply`,
+ * `YES`, `SYNC` or `NO` of `script-debug`. With `blocking` the connection belongs to the call until its
+ * answer comes; with `replication` it stops being one of requests and replies.
+ */
+const EFFECTS = {
+  SELECT: 'select',
+  AUTH: 'auth',
+  HELLO: 'hello',
+  RESET: 'reset',
+  QUIT: 'quit',
+  ASKING: 'asking',
+  READONLY: 'readonly',
+  READWRITE: 'readwrite',
+  MULTI: 'multi',
+  EXEC: 'exec',
+  DISCARD: 'discard',
+  WATCH: 'watch',
+  UNWATCH: 'unwatch',
+  MONITOR: 'monitor',
+  SUBSCRIBE: 'subscribe',
+  UNSUBSCRIBE: 'unsubscribe',
+  PSUBSCRIBE: 'psubscribe',
+  PUNSUBSCRIBE: 'punsubscribe',
+  SSUBSCRIBE: 'ssubscribe',
+  SUNSUBSCRIBE: 'sunsubscribe',
+  'CLIENT REPLY': 'reply',
+  'CLIENT TRACKING': 'tracking',
+  'CLIENT CACHING': 'caching',
+  'CLIENT SETNAME': 'setname',
+  'CLIENT SETINFO': 'setinfo',
+  'CLIENT NO-EVICT': 'no-evict',
+  'CLIENT NO-TOUCH': 'no-touch',
+  'CLIENT CAPA': 'capa',
+  'CLIENT IMPORT-SOURCE': 'import-source',
+  'SCRIPT DEBUG': 'script-debug',
+  SYNC: 'replication',
+  PSYNC: 'replication',
+  REPLCONF: 'replication',
+  WAIT: 'blocking',
+  WAITAOF: 'blocking',
+  BLPOP: 'blocking',
+  BRPOP: 'blocking',
+  BLMOVE: 'blocking',
+  BRPOPLPUSH: 'blocking',
+  BLMPOP: 'blocking',
+  BZPOPMIN: 'blocking',
+  BZPOPMAX: 'blocking',
+  BZMPOP: 'blocking',
+  XREAD: 'blocking',
+  XREADGROUP: 'blocking',
+} as const;
+
+const effects: ReadonlyMap<string, EffectKind> = new Map(Object.entries(EFFECTS));
+
+/** The effect of a call on its connection; null for the many that leave it as it was. */
+export function effectOf(info: CommandInfo, args: readonly RedisValue[]): EffectKind | null {
+  if ((info.flags & HAS_EFFECT) === 0) return null;
+  const effect = effects.get(info.name) ?? null;
+  return effect === 'blocking' && blockingTime(info, args) === null ? null : effect;
+}
+
+/** The first argument of a call as text, byte for byte, as spelled; null when there is none. */
+export function effectValue(info: CommandInfo, args: readonly RedisValue[]): string | null {
+  const value = wordAt(info, args, info.nameLength);
+  if (value === undefined) return null;
+  if (typeof value === 'string') return value;
+  return value instanceof Uint8Array ? latin1(value) : numberText(value);
+}
+
+/** The same as a keyword: in upper case, empty when there is none. */
+export function effectKeyword(info: CommandInfo, args: readonly RedisValue[]): string {
+  return (effectValue(info, args) ?? '').toUpperCase();
+}

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { resolveCommand } from '../../../src/commands/command-info.ts';
+import * as flags from '../../../src/commands/flags.ts';
+import type { RedisValue } from '../../../src/resp/types.ts';
+
+function has(command: string | Uint8Array, args: readonly RedisValue[], flag: number): boolean {
+  return (resolveCommand(command, args).flags & flag) !== 0;
+}
+
+const STATEFUL_COMMANDS = (
+  'MULTI EXEC DISCARD WATCH UNWATCH SELECT AUTH HELLO RESET QUIT MONITOR ASKING READONLY READWRITE SYNC PSYNC ' +
+  'REPLCONF WAIT WAITAOF SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE SSUBSCRIBE SUNSUBSCRIBE ' +
+  'CLIENT|REPLY CLIENT|TRACKING CLIENT|CACHING CLIENT|SETNAME CLIENT|SETINFO CLIENT|NO-EVICT CLIENT|NO-TOUCH ' +
+  'CLIENT|CAPA SCRIPT|DEBUG'
+)
+  .split(' ')
+  .map((name) => name.split('|'));
+
+function randomCase(text: string): string {
+  return [...text].map((c, i) => (i % 2 === 0 ? c.toLowerCase() : c.toUpperCase())).join('');
+}
+
+describe('resolveCommand', () => {
+  it('gives one object for one spelling', () => {
+    const info = resolveCommand('GET', ['k']);
+    assert.equal(resolveCommand('GET', ['other']), info);
+    assert.equal(info.name, 'GET');
+    assert.deepEqual(info.words, ['GET']);
+    assert.equal(info.count, 1);
+    assert.equal(info.encoded, '$3\r\nGET\r\n');
+  });
+
+  it('sends the words as they were spelled', () => {
+    const info = resolveCommand('  client \t SetName\r\n', ['x']);
+    assert.equal(info.name, 'CLIENT SETNAME');
+    assert.deepEqual(info.words, ['client', 'SetName']);
+    assert.equal(info.encoded, '$6\r\nclient\r\n$7\r\nSetName\r\n');
+    assert.equal(info.nameLength, 2);
+  });
+
+  it('finds the subcommand in the first argument and leaves it there', () => {
+    for (const argument of [
+      'SETNAME',
+      'setname',
+      'SetName',
+      Buffer.from('setNAME'),
+      new Uint8Array(Buffer.from('SETNAME')),
+    ]) {
+      const info = resolveCommand('Client', [argument, 'x']);
+      assert.equal(info.name, 'CLIENT SETNAME');
+      assert.deepEqual(info.words, ['Client']);
+      assert.equal(info.count, 1);
+      assert.equal(info.encoded, '$6\r\nClient\r\n');
+      assert.equal(resolveCommand('Client', [argument]), info);
+    }
+  });
+
+  it('keeps to the container when the subcommand is missing or unknown', () => {
+    const bare = resolveCommand('CLIENT', []);
+    assert.equal(bare.name, 'CLIENT');
+    assert.ok(bare.flags & flags.CONTAINER);
+    for (const args of [
+      ['NOSUCH'],
+      [7],
+      [12n],
+      ['SETNAME '],
+      [Buffer.alloc(100_000, 'S')],
+      ['S'.repeat(100_000)],
+    ]) {
+      assert.equal(resolveCommand('CLIENT', args), bare);
+    }
+    assert.equal(resolveCommand('CLIENT NOSUCH', []).name, 'CLIENT');
+  });
+
+  it('recognises stateful commands in every disguise', () => {
+    for (const [first = '', second] of STATEFUL_COMMANDS) {
+      const whole = second === undefined ? first : `${first} ${second}`;
+      for (const text of [
+        whole,
+        whole.toLowerCase(),
+        randomCase(whole),
+        ` ${whole} `,
+        whole.replace(' ', ' \t\n '),
+      ]) {
+        assert.ok(has(text, [], flags.STATEFUL), text);
+        assert.ok(has(Buffer.from(text), [], flags.STATEFUL), text);
+        assert.ok(has(new Uint8Array(Buffer.from(text)), ['more'], flags.STATEFUL), text);
+        assert.ok(has(`${text} argument`, [], flags.STATEFUL), text);
+        assert.ok(has(`${text}\0x`, [], flags.STATEFUL), text);
+      }
+      if (second === undefined) continue;
+      for (const sub of [second, second.toLowerCase(), randomCase(second)]) {
+        for (const command of [first, first.toLowerCase(), Buffer.from(` ${randomCase(first)}`)]) {
+          assert.ok(has(command, [sub], flags.STATEFUL), whole);
+          assert.ok(has(command, [Buffer.from(sub), 'x'], flags.STATEFUL), whole);
+        }
+      }
+    }
+  });
+
+  it('takes nothing else for stateful', () => {
+    for (const [command, ...args] of [
+      ['GET', 'SELECT'],
+      ['CLIENT', 'ID'],
+      ['CLIENT', 'KILL', 'SETNAME'],
+      ['CLIENT UNBLOCK', '7'],
+      ['CLIENT', 'PAUSE', '5'],
+      ['CLIENT|SETNAME', 'x'],
+      ['SCRIPT', 'LOAD', 'DEBUG'],
+      ['PING'],
+      ['PUBLISH', 'a', 'b'],
+      ['SELECTED'],
+      ['ECHO', 'MULTI'],
+    ]) {
+      assert.ok(!has(command!, args, flags.STATEFUL), command);
+    }
+  });
+
+  it('knows the groups of commands', () => {
+    assert.ok(has('SSUBSCRIBE', [], flags.SUBSCRIBE_FAMILY));
+    assert.ok(!has('SPUBLISH', ['c', 'm'], flags.SUBSCRIBE_FAMILY));
+    assert.ok(has('client', ['reply', 'off'], flags.CLIENT_REPLY));
+    assert.ok(has('monitor', [], flags.MONITOR));
+    assert.ok(has('watch', ['k'], flags.TRANSACTION));
+    assert.ok(has('get', ['k'], flags.READONLY) && !has('get', ['k'], flags.WRITE));
+    assert.ok(has('set', ['k', 'v'], flags.WRITE) && !has('set', ['k', 'v'], flags.READONLY));
+    assert.ok(has('PING', [], flags.KEYLESS) && !has('GET', [], flags.KEYLESS));
+    assert.ok(has('EVALSHA', [], flags.SCRIPT_LIKE) && has('EXEC', [], flags.SCRIPT_LIKE));
+    for (const name of ['MGET', 'MSET', 'DEL', 'UNLINK', 'EXISTS', 'TOUCH']) {
+      assert.ok(has(name, ['k'], flags.MULTI_KEY_SPLITTABLE), name);
+    }
+    assert.ok(!has('MSETNX', ['k', 'v'], flags.MULTI_KEY_SPLITTABLE));
+    assert.ok(has('NO.SUCH', [], 0) === false && resolveCommand('NO.SUCH', []).flags === 0);
+  });
+
+  it('knows what a cluster must be asked node by node', () => {
+    const named =
+      'SCAN KEYS RANDOMKEY DBSIZE FLUSHALL FLUSHDB SWAPDB SCRIPT|LOAD SCRIPT|EXISTS SCRIPT|FLUSH FUNCTION|LOAD ' +
+      'FUNCTION|DELETE FUNCTION|FLUSH FUNCTION|RESTORE CONFIG|SET ACL|SETUSER ACL|DELUSER';
+    for (const name of named.split(' ')) {
+      const [first = '', ...rest] = name.split('|');
+      assert.ok(has(first, rest, flags.NEEDS_EXECUTE_ON), name);
+      assert.ok(has(name.replace('|', ' ').toLowerCase(), [], flags.NEEDS_EXECUTE_ON), name);
+    }
+    for (const name of ['CONFIG GET', 'SCRIPT KILL', 'FUNCTION LIST', 'ACL WHOAMI', 'SSCAN', 'INFO']) {
+      assert.ok(!has(name, [], flags.NEEDS_EXECUTE_ON), name);
+    }
+  });
+
+  it('keeps bytes that are no text', () => {
+    const bytes = Buffer.from([0x67, 0x65, 0x74, 0x20, 0xff, 0xa0, 0x01]);
+    const info = resolveCommand(bytes, []);
+    assert.equal(info.name, 'GET');
+    assert.deepEqual(info.words, ['get', Buffer.from([0xff, 0xa0, 0x01])]);
+    assert.equal(info.encoded, '$3\r\nget\r\n$3\r\n\xff\xa0\x01\r\n');
+    bytes.fill(0);
+    assert.deepEqual(info.words[1], Buffer.from([0xff, 0xa0, 0x01]));
+    const text = resolveCommand('get ключ', []);
+    assert.deepEqual(text.words, ['get', Buffer.from('ключ')]);
+    assert.equal(text.count, 2);
+    assert.equal(text.encoded, `$3\r\nget\r\n$8\r\n${Buffer.from('ключ').toString('latin1')}\r\n`);
+  });
+
+  it('does not mistake letters that only look alike in upper case', () => {
+    assert.equal(resolveCommand('ſelect', ['1']).flags, 0);
+  });
+
+  it('refuses what is no command', () => {
+    for (const command of [
+      '',
+      ' \t ',
+      Buffer.alloc(0),
+      Buffer.from('  '),
+      null,
+      undefined,
+      7,
+      {},
+      ['GET'],
+      new String('GET'),
+    ]) {
+      assert.throws(() => resolveCommand(command as string, []), TypeError);
+    }
+  });
+
+  it('forgets made-up spellings but never those of known commands', () => {
+    const known = resolveCommand('hset', []);
+    const early = resolveCommand('MADE.UP 0', []);
+    assert.equal(resolveCommand('MADE.UP 0', []), early);
+    for (let i = 1; i <= 2000; i++) resolveCommand(`MADE.UP ${i}`, []);
+    assert.notEqual(resolveCommand('MADE.UP 0', []), early);
+    assert.equal(resolveCommand('hset', []), known);
+    const last = resolveCommand('MADE.UP 2000', []);
+    assert.equal(resolveCommand('MADE.UP 2000', []), last);
+  });
+
+  it('does not remember long spellings', () => {
+    const long = `SET key ${'v'.repeat(100)}`;
+    assert.notEqual(resolveCommand(long, []), resolveCommand(long, []));
+    assert.equal(resolveCommand(long, []).name, 'SET');
+    assert.equal(resolveCommand('X'.repeat(100_000), []).name.length, 64);
+  });
+});
