@@ -1,5 +1,5 @@
 import type { ConnectionOptions as TLSOptions } from 'node:tls';
-import type { CapacityLimiter } from '../base/capacity-limiter.ts';
+import type { CapacityLimiter } from '../pooling/capacity-limiter.ts';
 import type { AbstractCredentialProvider } from '../interfaces/credential-provider.ts';
 import { textMode } from '../resp/types.ts';
 import type { TextEncoding } from '../resp/types.ts';

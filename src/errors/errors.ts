@@ -38,9 +38,9 @@ export class RedisError extends Error {
   /** The server's code (`WRONGTYPE`) where it gave one, else a stable `RESPOOL_…`. */
   readonly code: string;
   /** Where it happened: `host:port` or a socket path. */
-  readonly endpoint?: string;
+  declare readonly endpoint?: string;
   /** The command's name, never its arguments. */
-  readonly command?: string;
+  declare readonly command?: string;
 
   constructor(message?: string, options: RedisErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -105,13 +105,13 @@ export interface ExhaustionFigures {
 export class TimeoutError extends RedisError {
   readonly phase: TimeoutPhase;
   readonly maybeExecuted: boolean;
-  readonly max?: number;
-  readonly inUse?: number;
-  readonly idle?: number;
-  readonly connecting?: number;
-  readonly waiting?: number;
+  declare readonly max?: number;
+  declare readonly inUse?: number;
+  declare readonly idle?: number;
+  declare readonly connecting?: number;
+  declare readonly waiting?: number;
   /** Age in milliseconds of the oldest lease, or null. */
-  readonly oldestLease?: number | null;
+  declare readonly oldestLease?: number | null;
   constructor(message?: string, options: TimeoutErrorOptions = {}) {
     super(message, options);
     this.phase = options.phase ?? 'reply';
@@ -224,3 +224,10 @@ export class StalePrimaryError extends SentinelError {}
 kind(StalePrimaryError, 'RESPOOL_STALE_PRIMARY');
 export class ReplicaNotFoundError extends SentinelError {}
 kind(ReplicaNotFoundError, 'RESPOOL_REPLICA_NOT_FOUND');
+
+/** Tells an error of the server where it happened; what it knows already stays. */
+export function locateError(error: RedisError, endpoint: string, command: string): void {
+  const open = error as { endpoint?: string; command?: string };
+  open.endpoint ??= endpoint;
+  open.command ??= command;
+}

@@ -1,0 +1,68 @@
+import type { CommandInfo } from '../commands/command-info.ts';
+import { resolveCommand } from '../commands/command-info.ts';
+import { encodeCommand } from '../resp/encoder.ts';
+import { type DecodeMode, type RedisValue, type Reply, UTF8 } from '../resp/types.ts';
+import type { ConnectionCore } from './connection-core.ts';
+import { Entry } from './entry.ts';
+import { sizeOf } from './outbox.ts';
+import { effectFor } from './session-state.ts';
+
+/** An entry with an ordinary promise: what the package itself asks of a server. */
+export class Call extends Entry {
+  readonly promise: Promise<Reply>;
+  #resolve!: (value: Reply) => void;
+  #reject!: (error: unknown) => void;
+
+  constructor(info: CommandInfo, args: readonly RedisValue[], mode: DecodeMode) {
+    const wire = encodeCommand(info, args, UTF8);
+    super(info, wire, sizeOf(wire), mode);
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // Whoever made it may have stopped waiting when the connection ends.
+    this.promise.catch(() => {});
+  }
+  succeed(value: Reply): void {
+    this.#resolve(value);
+  }
+  refuse(error: Error): void {
+    this.#reject(error);
+  }
+  fail(error: unknown): void {
+    this.#reject(error);
+  }
+}
+
+export interface CallOptions {
+  mode?: DecodeMode;
+  timeout?: number | null;
+  signal?: AbortSignal | null;
+  /** Whether the session ledger hears of it; the handshake's HELLO and AUTH are no change. */
+  ledger?: boolean;
+  noreply?: boolean;
+}
+
+/** Queues a command of the package's own, whatever state the connection is in, unless it has ended. */
+export function call(
+  core: ConnectionCore,
+  command: string,
+  args: readonly RedisValue[] = [],
+  { mode = UTF8, timeout = null, signal = null, ledger = true, noreply = false }: CallOptions = {},
+): Promise<Reply> {
+  const entry = new Call(resolveCommand(command, args), args, mode);
+  if (signal?.aborted === true) return Promise.reject(signal.reason);
+  if (core.state === 'closed') return Promise.reject(core.failure);
+  if (ledger) entry.effect = effectFor(entry.info, args);
+  if (timeout !== null) {
+    entry.limit = timeout;
+    entry.deadline = performance.now() + timeout;
+  }
+  entry.signal = signal;
+  if (noreply) {
+    entry.noreply = true;
+    entry.muted = true;
+  }
+  core.submit(entry);
+  return entry.promise;
+}

@@ -1,0 +1,75 @@
+/** What a connection has done so far. Times are epoch milliseconds, or null while it has not happened. */
+export interface ConnectionStatistics {
+  readonly createdAt: number;
+  readonly connectedAt: number | null;
+  readonly firstByteReceivedAt: number | null;
+  readonly lastByteReceivedAt: number | null;
+  readonly lastByteWrittenAt: number | null;
+  readonly lastRequestCreatedAt: number | null;
+  readonly lastRequestResolvedAt: number | null;
+  /** Bytes, as the protocol sees them (on TLS: plain text). */
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** Requests, those of the handshake included; `sendCommand` is not counted. */
+  readonly requestsCreated: number;
+  /** Those whose place in the queue is free again: answered, given up before they were written, or lost. */
+  readonly requestsResolved: number;
+  readonly requestsPending: number;
+  /** Milliseconds from construction to the open transport; NaN before. */
+  readonly rtt: number;
+  /** Milliseconds from the open transport to the first byte; NaN before. */
+  readonly ttfb: number;
+  /** Push messages that were dropped because nobody ever read them. */
+  readonly messagesDropped: number;
+}
+
+/** The counters behind `ConnectionStatistics`: plain fields for the hot path. */
+export class ConnectionCounters implements ConnectionStatistics {
+  readonly createdAt = Date.now();
+  connectedAt: number | null = null;
+  firstByteReceivedAt: number | null = null;
+  lastByteReceivedAt: number | null = null;
+  lastByteWrittenAt: number | null = null;
+  lastRequestCreatedAt: number | null = null;
+  lastRequestResolvedAt: number | null = null;
+  bytesRead = 0;
+  bytesWritten = 0;
+  requestsCreated = 0;
+  requestsResolved = 0;
+  rtt = Number.NaN;
+  ttfb = Number.NaN;
+  messagesDropped = 0;
+  readonly #born = performance.now();
+  #opened = 0;
+
+  get requestsPending(): number {
+    return this.requestsCreated - this.requestsResolved;
+  }
+
+  opened(): void {
+    this.#opened = performance.now();
+    this.connectedAt = Date.now();
+    this.rtt = this.#opened - this.#born;
+  }
+
+  received(bytes: number): void {
+    const now = Date.now();
+    if (this.firstByteReceivedAt === null) {
+      this.firstByteReceivedAt = now;
+      this.ttfb = performance.now() - this.#opened;
+    }
+    this.lastByteReceivedAt = now;
+    this.bytesRead += bytes;
+  }
+
+  toJSON(): ConnectionStatistics {
+    const { createdAt, connectedAt, firstByteReceivedAt, lastByteReceivedAt, lastByteWrittenAt } = this;
+    const { lastRequestCreatedAt, lastRequestResolvedAt, bytesRead, bytesWritten } = this;
+    const { requestsCreated, requestsResolved, requestsPending, rtt, ttfb, messagesDropped } = this;
+    return {
+      createdAt, connectedAt, firstByteReceivedAt, lastByteReceivedAt, lastByteWrittenAt,
+      lastRequestCreatedAt, lastRequestResolvedAt, bytesRead, bytesWritten,
+      requestsCreated, requestsResolved, requestsPending, rtt, ttfb, messagesDropped,
+    };
+  }
+}

@@ -1,0 +1,205 @@
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Deadline } from '../base/deadline.ts';
+import { ConnectionError, OverloadedError, RedisError, RequestAbortedError, TimeoutError } from '../errors/errors.ts';
+import type { Credentials } from '../interfaces/credential-provider.ts';
+import type { WaitOptions } from '../interfaces/wait-options.ts';
+import { call } from './call.ts';
+import type { ConnectionCore } from './connection-core.ts';
+import type { NormalizedConnectionOptions } from './connection-options.ts';
+import { type Greeting, greet, type HandshakeStep, laterSteps, runSteps } from './handshake.ts';
+import { IdleWatch } from './idle-watch.ts';
+
+export interface OpeningHooks<C> {
+  openTransport(signal: AbortSignal): Promise<Duplex>;
+  specialSteps(): readonly HandshakeStep[];
+  callback(callback: (connection: C) => void | Promise<void>): void | Promise<void>;
+}
+
+/**
+ * The one life of a connection from `run()` to the closed socket: dial, handshake, callbacks, ready, gone. One
+ * deadline covers everything up to ready.
+ */
+export class Opening<C> {
+  readonly callbacks: ((connection: C) => void | Promise<void>)[] = [];
+  greeting: Greeting = { version: null, clientId: null };
+  address: string | null = null;
+  inCallbacks = false;
+  readonly #core: ConnectionCore;
+  readonly #options: NormalizedConnectionOptions;
+  readonly #hooks: OpeningHooks<C>;
+  readonly #closed: Promise<void>;
+  #settleClosed!: () => void;
+  #started = false;
+  #stop: ((reason: unknown) => void) | null = null;
+
+  constructor(core: ConnectionCore, options: NormalizedConnectionOptions, hooks: OpeningHooks<C>) {
+    this.#core = core;
+    this.#options = options;
+    this.#hooks = hooks;
+    this.#closed = new Promise((resolve) => {
+      this.#settleClosed = resolve;
+    });
+  }
+
+  async run(signal?: AbortSignal): Promise<void> {
+    if (this.#started) throw new TypeError('a connection cannot be reused: make another one');
+    this.#started = true;
+    if (this.#core.state === 'closed') throw this.#explain(this.#core.failure, null);
+    signal?.throwIfAborted();
+    this.#core.state = 'dialling';
+    const deadline = new Deadline(signal ?? null, this.#options.connectTimeout);
+    const abort = new AbortController();
+    const given = withResolvers<never>();
+    given.promise.catch(() => {});
+    this.#stop = (reason) => {
+      given.reject(reason);
+      abort.abort(reason);
+    };
+    deadline.watch({
+      onAbort: (reason) => this.#stop?.(reason),
+      onTimeout: () => this.#stop?.(this.#timeout()),
+    });
+    try {
+      await this.#open(abort.signal, given.promise);
+    } catch (error) {
+      const failure = this.#explain(error, signal ?? null);
+      this.#core.close(failure instanceof Error ? failure : new ConnectionError('aborted', { cause: failure }));
+      this.ended();
+      throw failure;
+    } finally {
+      this.#stop = null;
+      deadline.unwatch();
+    }
+  }
+
+  /** The connection was ended from this side. */
+  ended(): void {
+    this.#stop?.(this.#core.failure);
+    if (this.#core.transport === null) this.#settleClosed();
+  }
+
+  async waitClosed(options?: WaitOptions): Promise<void> {
+    const deadline = Deadline.of(options);
+    deadline.signal?.throwIfAborted();
+    if (deadline.unlimited && deadline.signal === null) return this.#closed;
+    const late = withResolvers<never>();
+    deadline.watch({
+      onAbort: late.reject,
+      onTimeout: () => late.reject(new TimeoutError('the connection is still open', { phase: 'reply' })),
+    });
+    try {
+      await Promise.race([this.#closed, late.promise]);
+    } finally {
+      deadline.unwatch();
+    }
+  }
+
+  async #open(signal: AbortSignal, stopped: Promise<never>): Promise<void> {
+    const core = this.#core;
+    const credentials = this.#credentials();
+    credentials.catch(() => {});
+    const dialled = this.#hooks.openTransport(signal);
+    // One that comes too late has no owner.
+    dialled.then(
+      (transport) => (signal.aborted ? transport.destroy() : undefined),
+      () => {},
+    );
+    const transport = await Promise.race([dialled, stopped]);
+    if (core.state === 'closed') throw core.failure;
+    this.#attach(transport);
+    const auth = await Promise.race([credentials, stopped]);
+    this.greeting = await Promise.race([greet(core, auth, this.#options.streamTimeout), stopped]);
+    const steps = laterSteps(this.#options, this.#hooks.specialSteps());
+    await Promise.race([runSteps(core, steps, this.#options.streamTimeout), stopped]);
+    await this.#callbacks(stopped);
+    if (this.#options.noreply) {
+      void call(core, 'CLIENT REPLY', ['OFF'], { ledger: false, noreply: true });
+      core.muted = true;
+    }
+    if ((core.state as string) === 'closed') throw core.failure;
+    core.session.settleBaseline();
+    core.state = 'ready';
+    const idle = this.#options.maxIdleTime;
+    if (idle !== null) core.idleWatch = new IdleWatch(core, idle, () => this.#idle(idle));
+  }
+
+  async #callbacks(stopped: Promise<never>): Promise<void> {
+    for (const callback of this.callbacks) {
+      this.inCallbacks = true;
+      try {
+        await Promise.race([this.#hooks.callback(callback), stopped]);
+      } finally {
+        this.inCallbacks = false;
+      }
+      if (this.#core.state === 'closed') throw this.#core.failure;
+    }
+  }
+
+  #attach(transport: Duplex): void {
+    const core = this.#core;
+    core.attach(transport);
+    if (transport instanceof Socket && transport.remoteAddress !== undefined) {
+      this.address = `${transport.remoteAddress}:${transport.remotePort}`;
+    } else {
+      this.address = core.settings.endpoint;
+    }
+    let failure: Error | null = null;
+    const lost = (): void => {
+      const cause = failure ?? undefined;
+      const detail = failure === null ? 'the peer closed it' : failure.message;
+      core.close(new ConnectionError(core.text(`lost: ${detail}`), { endpoint: core.settings.endpoint, cause }));
+    };
+    transport.on('error', (error: Error) => {
+      failure ??= error;
+      lost();
+    });
+    transport.on('end', lost);
+    transport.on('close', () => {
+      lost();
+      this.#settleClosed();
+    });
+    transport.on('data', (chunk: Buffer) => core.received(chunk, chunk.length));
+    if (transport.destroyed) lost();
+  }
+
+  async #credentials(): Promise<Credentials | null> {
+    const { credentialProvider, username, password } = this.#options;
+    if (credentialProvider !== null) return (await credentialProvider.getCredentials()) ?? null;
+    if ((username ?? '') === '' && (password ?? '') === '') return null;
+    return { username: username === null || username === '' ? 'default' : username, password: password ?? '' };
+  }
+
+  #idle(limit: number): void {
+    const cause = new TimeoutError(`the server said nothing for ${limit} ms (maxIdleTime)`, { phase: 'reply' });
+    this.#core.close(new ConnectionError(this.#core.text(cause.message), { cause, endpoint: this.#core.settings.endpoint }));
+  }
+
+  #timeout(): TimeoutError {
+    const limit = this.#options.connectTimeout;
+    return new TimeoutError(`not usable within ${limit} ms (connectTimeout)`, {
+      phase: 'connect',
+      endpoint: this.#core.settings.endpoint,
+    });
+  }
+
+  /** Server errors keep their class, an abort is its reason; everything else is a `ConnectionError` with its cause. */
+  #explain(error: unknown, signal: AbortSignal | null): unknown {
+    if (signal?.aborted === true && error === signal.reason) return error;
+    const wrapped = error instanceof TimeoutError || error instanceof OverloadedError || error instanceof RequestAbortedError;
+    if (error instanceof RedisError && !wrapped) return error;
+    const detail = error instanceof Error ? error.message : 'it failed';
+    const endpoint = this.#core.settings.endpoint;
+    return new ConnectionError(`Unable to connect to ${endpoint}: ${detail}`, { endpoint, cause: error });
+  }
+}
+
+function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (reason: unknown) => void } {
+  let resolve!: (value: T) => void;
+  let reject!: (reason: unknown) => void;
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,181 @@
+import type { Duplex } from 'node:stream';
+import { wireLength, type Wire } from '../resp/encoder.ts';
+import type { ConnectionCounters } from './connection-statistics.ts';
+import { type Entry, QUEUED, SETTLED, WRITTEN } from './entry.ts';
+
+const SKIP = '*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n';
+/** One string is handed to the transport at a time, never longer than about this. */
+const CHUNK = 512 * 1024;
+
+/**
+ * The queue of a connection, oldest first, in one ring:
+ *
+ *     [ written, unanswered (tombstones too) | queued, not yet written ]
+ *       0 .. written-1                         written .. length-1
+ *
+ * Slots are cleared when they are freed: one that keeps its entry keeps a reply alive for a turn of the ring.
+ */
+export class Outbox {
+  length = 0;
+  written = 0;
+  /** Bytes queued and not handed to the transport. */
+  queuedBytes = 0;
+  /** The transport has more than it can pass on: nothing is handed over until it drains. */
+  blocked = false;
+  /** Chunks received so far: what is written now is compared with it when it times out. */
+  heard = 0;
+  #slots: (Entry | undefined)[] = new Array<Entry | undefined>(64).fill(undefined);
+  #mask = 63;
+  #head = 0;
+  #withdrawn = 0;
+  #gathered = '';
+  readonly #counters: ConnectionCounters;
+
+  constructor(counters: ConnectionCounters) {
+    this.#counters = counters;
+  }
+
+  push(entry: Entry): void {
+    if (this.length > this.#mask) this.#grow();
+    this.#slots[(this.#head + this.length) & this.#mask] = entry;
+    this.length++;
+    this.queuedBytes += entry.size;
+  }
+
+  /** The oldest entry whose reply is awaited. */
+  head(): Entry | undefined {
+    return this.written === 0 ? undefined : this.#slots[this.#head];
+  }
+
+  shift(): void {
+    this.#slots[this.#head] = undefined;
+    this.#head = (this.#head + 1) & this.#mask;
+    this.length--;
+    this.written--;
+  }
+
+  at(index: number): Entry {
+    return this.#slots[(this.#head + index) & this.#mask] as Entry;
+  }
+
+  takeAll(): Entry[] {
+    const all: Entry[] = [];
+    for (let index = 0; index < this.length; index++) all.push(this.at(index));
+    this.#slots = new Array<Entry | undefined>(64).fill(undefined);
+    this.#mask = 63;
+    this.#head = 0;
+    this.length = 0;
+    this.written = 0;
+    this.queuedBytes = 0;
+    return all;
+  }
+
+  /** A queued entry was settled: it is skipped when its turn comes, and its payload is let go now. */
+  withdraw(entry: Entry): void {
+    this.queuedBytes -= entry.size;
+    entry.wire = '';
+    entry.size = 0;
+    this.#withdrawn++;
+    if (this.#withdrawn > 1024 && this.#withdrawn * 2 > this.length - this.written) this.#compact();
+  }
+
+  /** Hands queued entries over. Answers those that are complete once written (`noreply`), or null. */
+  flush(transport: Duplex): Entry[] | null {
+    let complete: Entry[] | null = null;
+    let to = this.written;
+    const length = this.length;
+    let from = to;
+    for (; from < length && !this.blocked; from++) {
+      const at = (this.#head + from) & this.#mask;
+      const entry = this.#slots[at] as Entry;
+      if (from !== to) this.#slots[at] = undefined;
+      if (entry.phase !== QUEUED) {
+        if (from === to) this.#slots[at] = undefined;
+        continue;
+      }
+      entry.phase = WRITTEN;
+      entry.heard = this.heard;
+      this.queuedBytes -= entry.size;
+      if (entry.noreply) {
+        if (!entry.muted) this.#gathered += SKIP;
+        complete ??= [];
+        complete.push(entry);
+        if (from === to) this.#slots[at] = undefined;
+      } else {
+        this.#slots[(this.#head + to) & this.#mask] = entry;
+        to++;
+        this.written = to;
+      }
+      this.#gather(entry.wire, transport);
+    }
+    this.#close(from, to);
+    if (this.#gathered !== '') this.#write(transport);
+    return complete;
+  }
+
+  #gather(wire: Wire, transport: Duplex): void {
+    if (typeof wire === 'string') {
+      this.#gathered += wire;
+      if (this.#gathered.length > CHUNK) this.#write(transport);
+      return;
+    }
+    transport.cork();
+    for (const piece of wire) {
+      if (typeof piece === 'string') {
+        this.#gathered += piece;
+        continue;
+      }
+      if (this.#gathered !== '') this.#write(transport);
+      this.#counters.bytesWritten += piece.length;
+      transport.write(piece);
+    }
+    if (this.#gathered !== '') this.#write(transport);
+    transport.uncork();
+    this.blocked = transport.writableNeedDrain && transport.writableLength > 0;
+  }
+
+  #write(transport: Duplex): void {
+    const text = this.#gathered;
+    this.#gathered = '';
+    this.#counters.bytesWritten += text.length;
+    // A full buffer that the kernel took at once is no reason to wait.
+    if (!transport.write(text, 'latin1') && transport.writableLength > 0) this.blocked = true;
+  }
+
+  /** Closes the hole that skipped entries left between `to` and `from`. */
+  #close(from: number, to: number): void {
+    if (from === to) return;
+    const length = this.length;
+    for (let read = from; read < length; read++, to++) {
+      const at = (this.#head + read) & this.#mask;
+      this.#slots[(this.#head + to) & this.#mask] = this.#slots[at];
+      this.#slots[at] = undefined;
+    }
+    this.length = to;
+    this.#withdrawn = 0;
+  }
+
+  #compact(): void {
+    let to = this.written;
+    for (let from = to; from < this.length; from++) {
+      const at = (this.#head + from) & this.#mask;
+      const entry = this.#slots[at] as Entry;
+      this.#slots[at] = undefined;
+      if (entry.phase !== SETTLED) this.#slots[(this.#head + to++) & this.#mask] = entry;
+    }
+    this.length = to;
+    this.#withdrawn = 0;
+  }
+
+  #grow(): void {
+    const grown = new Array<Entry | undefined>((this.#mask + 1) * 2).fill(undefined);
+    for (let index = 0; index < this.length; index++) grown[index] = this.at(index);
+    this.#slots = grown;
+    this.#mask = grown.length - 1;
+    this.#head = 0;
+  }
+}
+
+export function sizeOf(wire: Wire): number {
+  return typeof wire === 'string' ? wire.length : wireLength(wire);
+}

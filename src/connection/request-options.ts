@@ -1,0 +1,36 @@
+import { checkDuration, checkSignal } from '../base/deadline.ts';
+import type { WaitOptions } from '../interfaces/wait-options.ts';
+import type { RedisValue, TextEncoding } from '../resp/types.ts';
+
+export interface RequestOptions extends WaitOptions {
+  /** The server does not answer, and the request resolves to null once written (`CLIENT REPLY SKIP`). */
+  noreply?: boolean | undefined;
+  /** Strings instead of Buffers; default: the connection's `decodeResponses`. */
+  decode?: boolean | undefined;
+  /** Of this reply; default: the connection's. */
+  encoding?: TextEncoding | undefined;
+  /** False: a server error is the value. Time-outs, aborts and losses reject all the same. Default true. */
+  raiseExceptions?: boolean | undefined;
+  /** A time-out or an abort also ends the connection; default false. */
+  disconnectOnCancellation?: boolean | undefined;
+}
+
+export interface BatchOptions extends WaitOptions {
+  disconnectOnCancellation?: boolean | undefined;
+}
+
+export interface CommandRequest {
+  command: string | Uint8Array;
+  args?: readonly RedisValue[] | undefined;
+  decode?: boolean | undefined;
+  encoding?: TextEncoding | undefined;
+}
+
+/** A limit given with the call, else the general one; null given means none. */
+export function limitOf(given: number | null | undefined, general: number | null): number | null {
+  return given === undefined ? general : checkDuration('timeout', given);
+}
+
+export function signalOf(options: WaitOptions | undefined): AbortSignal | null {
+  return options === undefined ? null : checkSignal('signal', options.signal);
+}

@@ -1,0 +1,103 @@
+import { RequestAbortedError } from '../errors/errors.ts';
+import type { Reply } from '../resp/types.ts';
+import { Entry, SETTLED, WRITTEN } from './entry.ts';
+
+/**
+ * One command on its way. It is sent whether or not anybody awaits it, may be awaited any number of times, and
+ * one that nobody awaits never brings the process down.
+ */
+export interface Request<T> extends PromiseLike<T> {
+  /** The command's name. */
+  readonly command: string;
+  readonly settled: boolean;
+  /** True once its bytes went to the socket. */
+  readonly maybeExecuted: boolean;
+  /** Stops waiting: rejects with `reason`. Unsent it is never written; written it keeps its place. */
+  cancel(reason?: unknown): void;
+  catch<R = never>(onRejected?: ((reason: unknown) => R | PromiseLike<R>) | null): Promise<T | R>;
+  finally(onFinally?: (() => void) | null): Promise<T>;
+}
+
+const WAITING = 0;
+const RESOLVED = 1;
+const REJECTED = 2;
+
+/** The promise is made when somebody asks for it: most requests are awaited once, some never. */
+export class PendingRequest<T extends Reply> extends Entry implements Request<T> {
+  raise = true;
+  wasWritten = false;
+  #state: 0 | 1 | 2 = WAITING;
+  #result: unknown = undefined;
+  #promise: Promise<T> | null = null;
+  #resolve: ((value: T) => void) | null = null;
+  #reject: ((reason: unknown) => void) | null = null;
+
+  get command(): string {
+    return this.info.name;
+  }
+  get settled(): boolean {
+    return this.#state !== WAITING;
+  }
+  get maybeExecuted(): boolean {
+    return this.phase === WRITTEN || this.wasWritten;
+  }
+
+  cancel(reason?: unknown): void {
+    if (this.phase === SETTLED) return;
+    const error =
+      reason ?? new RequestAbortedError(`${this.info.name} was cancelled`, { maybeExecuted: this.maybeExecuted });
+    this.host?.cancel(this, error);
+  }
+
+  succeed(value: Reply): void {
+    this.wasWritten = true;
+    this.#settle(RESOLVED, value);
+  }
+  refuse(error: Error): void {
+    this.wasWritten = true;
+    this.#settle(this.raise ? REJECTED : RESOLVED, error);
+  }
+  fail(error: unknown): void {
+    this.#settle(REJECTED, error);
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: a request is awaited like a promise.
+  then<R = T, S = never>(
+    onFulfilled?: ((value: T) => R | PromiseLike<R>) | null,
+    onRejected?: ((reason: unknown) => S | PromiseLike<S>) | null,
+  ): Promise<R | S> {
+    return this.#asPromise().then(onFulfilled, onRejected);
+  }
+  catch<R = never>(onRejected?: ((reason: unknown) => R | PromiseLike<R>) | null): Promise<T | R> {
+    return this.#asPromise().catch(onRejected);
+  }
+  finally(onFinally?: (() => void) | null): Promise<T> {
+    return this.#asPromise().finally(onFinally);
+  }
+
+  #settle(state: 1 | 2, result: unknown): void {
+    this.#state = state;
+    if (this.#promise === null) {
+      this.#result = result;
+      return;
+    }
+    if (state === RESOLVED) this.#resolve?.(result as T);
+    else this.#reject?.(result);
+    this.#resolve = null;
+    this.#reject = null;
+  }
+
+  #asPromise(): Promise<T> {
+    if (this.#promise !== null) return this.#promise;
+    if (this.#state === WAITING) {
+      this.#promise = new Promise<T>((resolve, reject) => {
+        this.#resolve = resolve;
+        this.#reject = reject;
+      });
+    } else {
+      this.#promise = this.#state === RESOLVED ? Promise.resolve(this.#result as T) : Promise.reject(this.#result);
+      this.#result = undefined;
+    }
+    return this.#promise;
+  }
+}

@@ -1,0 +1,221 @@
+import { wordText } from '../commands/arguments.ts';
+import type { CommandInfo } from '../commands/command-info.ts';
+import { HAS_EFFECT } from '../commands/flags.ts';
+import { type EffectKind, effectOf, effectValue } from '../commands/session-effects.ts';
+import type { RedisValue } from '../resp/types.ts';
+
+/** What a command will do to its connection once the server has said yes. */
+export interface Effect {
+  readonly kind: EffectKind;
+  readonly value: string;
+}
+
+/** Everything a command can change about its connection, apart from subscriptions. */
+interface View {
+  db: number;
+  name: string;
+  resp: number;
+  multi: boolean;
+  watch: boolean;
+  readonly: boolean;
+  noEvict: boolean;
+  noTouch: boolean;
+  tracking: string;
+  monitor: boolean;
+  /** Changed in a way that no reply undoes: another user, RESET, QUIT, replication. */
+  foreign: boolean;
+}
+
+const FRESH: View = {
+  db: 0,
+  name: '',
+  resp: 3,
+  multi: false,
+  watch: false,
+  readonly: false,
+  noEvict: false,
+  noTouch: false,
+  tracking: 'off',
+  monitor: false,
+  foreign: false,
+};
+
+/** What the ledger has to be told of a call; null for the many that leave their connection as it was. */
+export function effectFor(info: CommandInfo, args: readonly RedisValue[]): Effect | null {
+  if ((info.flags & HAS_EFFECT) === 0) return null;
+  const kind = effectOf(info, args);
+  if (kind === null || ELSEWHERE.has(kind)) return null;
+  const value = effectValue(info, args) ?? '';
+  if (kind !== 'tracking') return { kind, value };
+  if (value.toUpperCase() !== 'ON') return { kind, value: 'off' };
+  const words = args.map((word) => wordText(word).toUpperCase());
+  const redirect = words.indexOf('REDIRECT');
+  return { kind, value: `on ${redirect === -1 ? '' : words[redirect + 1]}` };
+}
+
+/** Kept by counting, by acknowledgements, or no change at all. */
+const ELSEWHERE = new Set<EffectKind>([
+  'blocking', 'subscribe', 'unsubscribe', 'psubscribe', 'punsubscribe', 'ssubscribe', 'sunsubscribe', 'setinfo',
+]);
+
+function apply(view: View, { kind, value }: Effect): void {
+  switch (kind) {
+    case 'select':
+      view.db = Number.parseInt(value, 10);
+      // Inside a transaction it takes effect at EXEC, whose reply is not looked into.
+      if (view.multi) view.foreign = true;
+      break;
+    case 'multi':
+      view.multi = true;
+      break;
+    case 'exec':
+    case 'discard':
+      view.multi = false;
+      view.watch = false;
+      break;
+    case 'watch':
+      view.watch = true;
+      break;
+    case 'unwatch':
+      view.watch = false;
+      break;
+    case 'readonly':
+      view.readonly = true;
+      break;
+    case 'readwrite':
+      view.readonly = false;
+      break;
+    case 'monitor':
+      view.monitor = true;
+      break;
+    case 'setname':
+      view.name = value;
+      break;
+    case 'no-evict':
+      view.noEvict = value.toUpperCase() === 'ON';
+      break;
+    case 'no-touch':
+      view.noTouch = value.toUpperCase() === 'ON';
+      break;
+    case 'tracking':
+      view.tracking = value;
+      break;
+    default:
+      view.foreign = true;
+  }
+}
+
+function same(one: View, other: View): boolean {
+  return (
+    one.db === other.db &&
+    one.name === other.name &&
+    one.resp === other.resp &&
+    one.multi === other.multi &&
+    one.watch === other.watch &&
+    one.readonly === other.readonly &&
+    one.noEvict === other.noEvict &&
+    one.noTouch === other.noTouch &&
+    one.tracking === other.tracking &&
+    one.monitor === other.monitor &&
+    one.foreign === other.foreign
+  );
+}
+
+/**
+ * The ledger of one connection: what replies have proved, what is still unproved, and how the handshake left
+ * it. A stateful command makes the connection dirty when it is queued; only its reply makes it clean again.
+ */
+export class SessionState {
+  /** Names as latin1 text, the server's own view, learned from its acknowledgements. */
+  readonly channels = new Set<string>();
+  readonly patterns = new Set<string>();
+  readonly shardChannels = new Set<string>();
+  blocking = 0;
+  /** The version spoken now; RESET goes back to 2. */
+  resp = 3;
+  #proved: View = { ...FRESH };
+  #expected: View = { ...FRESH };
+  #baseline: View = { ...FRESH };
+  readonly #pending: Effect[] = [];
+
+  get db(): number {
+    return this.#proved.db;
+  }
+  get name(): string {
+    return this.#proved.name;
+  }
+  get subscribed(): number {
+    return this.channels.size + this.patterns.size + this.shardChannels.size;
+  }
+  get tracking(): boolean {
+    return this.#proved.tracking !== 'off';
+  }
+  /** The client that hears of invalidations: `own` when the connection tracks for itself. */
+  trackingClientId(own: number | null): number | null {
+    const [on, redirect] = this.#proved.tracking.split(' ');
+    if (on === 'off') return null;
+    return redirect === undefined || redirect === '' ? own : Number(redirect);
+  }
+  /** A MULTI is open, or will be by the time a command queued now arrives. */
+  get inTransaction(): boolean {
+    return this.#expected.multi;
+  }
+  get monitoring(): boolean {
+    return this.#expected.monitor;
+  }
+  /** As the handshake left it, proved by replies. */
+  get clean(): boolean {
+    return (
+      this.#pending.length === 0 && this.blocking === 0 && this.subscribed === 0 && same(this.#proved, this.#baseline)
+    );
+  }
+  /** Will be clean when everything outstanding has succeeded. */
+  get willBeClean(): boolean {
+    return this.subscribed === 0 && same(this.#expected, this.#baseline);
+  }
+
+  /** From now on this is what "unchanged" means. */
+  settleBaseline(): void {
+    this.#baseline = { ...this.#proved };
+  }
+
+  queued(effect: Effect): void {
+    this.#pending.push(effect);
+    apply(this.#expected, effect);
+  }
+
+  /** The command was taken back before it was written. */
+  withdrawn(effect: Effect): void {
+    this.#forget(effect);
+    this.#replay();
+  }
+
+  replied(effect: Effect, succeeded: boolean): void {
+    this.#forget(effect);
+    // Whatever EXEC answers, the transaction is over.
+    if (succeeded || effect.kind === 'exec') {
+      apply(this.#proved, effect);
+      if (effect.kind === 'reset') this.#reset();
+      if (effect.kind === 'hello') this.resp = effect.value === '2' ? 2 : 3;
+    }
+    if (!succeeded || this.#pending.length === 0) this.#replay();
+  }
+
+  #forget(effect: Effect): void {
+    const index = this.#pending.indexOf(effect);
+    if (index !== -1) this.#pending.splice(index, 1);
+  }
+
+  #replay(): void {
+    this.#expected = { ...this.#proved };
+    for (const effect of this.#pending) apply(this.#expected, effect);
+  }
+
+  #reset(): void {
+    this.#proved = { ...FRESH, foreign: true };
+    this.channels.clear();
+    this.patterns.clear();
+    this.shardChannels.clear();
+    this.resp = 2;
+  }
+}

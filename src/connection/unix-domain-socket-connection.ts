@@ -1,0 +1,34 @@
+import type { Duplex } from 'node:stream';
+import { type Location, UnixDomainSocketLocation } from '../transport/location.ts';
+import { dialUnix } from '../transport/unix.ts';
+import { BaseConnection } from './base-connection.ts';
+import { type BaseConnectionOptions, unixRules } from './connection-options.ts';
+import type { RuleTable } from './option-rules.ts';
+
+/** A connection over a Unix domain socket. */
+export class UnixDomainSocketConnection extends BaseConnection {
+  readonly #path: string;
+
+  constructor(location: Location, options?: BaseConnectionOptions, extra: RuleTable = {}) {
+    if (!(location instanceof UnixDomainSocketLocation)) {
+      throw new TypeError('a Unix domain socket connection needs a UnixDomainSocketLocation');
+    }
+    super(location, options, { ...unixRules, ...extra });
+    this.#path = location.path;
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  protected override openTransport(signal: AbortSignal): Promise<Duplex> {
+    return dialUnix(this.#path, { signal, reader: (slab, bytes) => this.received(slab, bytes) });
+  }
+
+  override telemetryAttributes(): Record<string, string | number> {
+    return { 'server.address': this.#path, 'network.peer.hostname': this.#path, ...super.telemetryAttributes() };
+  }
+  protected override describe(): string {
+    return `path=${this.#path}`;
+  }
+}

@@ -1,0 +1,26 @@
+import type { RedisValue, Reply, TextEncoding } from '../resp/types.ts';
+import { refuseDirectConstruction } from './abstract.ts';
+import type { WaitOptions } from './wait-options.ts';
+
+/**
+ * What a connection is to those who use one or build their own. A pool is one as well: code written against
+ * this class runs on either.
+ */
+export abstract class AbstractConnection {
+  constructor() {
+    refuseDirectConstruction(new.target, AbstractConnection);
+  }
+  /** The peer: `127.0.0.1:6379`, a socket path, or null when there is none. */
+  abstract get address(): string | null;
+  /** The selected database, as the server last confirmed it. */
+  abstract get db(): number;
+  /** How replies are decoded; null: as bytes. */
+  abstract get encoding(): TextEncoding | null;
+  /** True from the moment `close()` is called or the peer is gone. */
+  abstract get closed(): boolean;
+  abstract close(): void | Promise<void>;
+  /** Resolves when everything is gone; it closes nothing itself. */
+  abstract waitClosed(options?: WaitOptions): Promise<void>;
+  /** Sends the command and resolves with its reply; an error reply rejects. */
+  abstract execute(command: string | Uint8Array, ...args: RedisValue[]): Promise<Reply>;
+}
