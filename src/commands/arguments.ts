@@ -34,7 +34,8 @@ export function isKeyword(value: RedisValue | undefined, keyword: string): boole
 /** What a number looks like on the wire. */
 export function numberText(value: number | bigint): string {
   if (value === Infinity) return 'inf';
-  return value === -Infinity ? '-inf' : String(value);
+  if (value === -Infinity) return '-inf';
+  return Object.is(value, -0) ? '-0' : String(value);
 }
 
 export function latin1(bytes: Uint8Array): string {

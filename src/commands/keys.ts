@@ -30,7 +30,7 @@ export function firstKeyOf(info: CommandInfo, args: readonly RedisValue[]): stri
   const specs = info.keySpecs;
   if (specs === null || specs.length === 0) return null;
   const spec = specs[0]!;
-  if (spec.keyword === null && !spec.counted && info.name !== 'MIGRATE') {
+  if (spec.keyword === null && !spec.counted && spec.last >= 0 && info.name !== 'MIGRATE') {
     const word = wordAt(info, args, spec.start);
     return word === undefined ? null : keyText(word);
   }

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { allEntries } from '../../../src/commands/catalogue.ts';
+import { resolveCommand } from '../../../src/commands/command-info.ts';
+import { firstKeyOf, isKnown, keyIndexes, keyPositions, keysOf } from '../../../src/commands/keys.ts';
+import type { RedisValue } from '../../../src/resp/types.ts';
+
+function keys(command: string | Uint8Array, ...args: RedisValue[]): (string | Uint8Array)[] {
+  return keysOf(resolveCommand(command, args), args);
+}
+
+describe('keysOf', () => {
+  it('finds the keys of plain commands', () => {
+    assert.deepEqual(keys('GET', 'k'), ['k']);
+    assert.deepEqual(keys('get', Buffer.from('k')), [Buffer.from('k')]);
+    assert.deepEqual(keys('SET', 7, 'v'), ['7']);
+    assert.deepEqual(keys('GET', -Infinity), ['-inf']);
+    assert.deepEqual(keys('MSET', 'a', 1, 'b', 2), ['a', 'b']);
+    assert.deepEqual(keys('BLPOP', 'a', 'b', 0), ['a', 'b']);
+    assert.deepEqual(keys('BITOP', 'AND', 'd', 'a', 'b'), ['d', 'a', 'b']);
+    assert.deepEqual(keys('LMOVE', 'a', 'b', 'LEFT', 'RIGHT'), ['a', 'b']);
+    assert.deepEqual(keys('PING'), []);
+  });
+
+  it('counts where a command tells how many', () => {
+    assert.deepEqual(keys('EVAL', 'return 1', 2, 'a', 'b', 'c'), ['a', 'b']);
+    assert.deepEqual(keys('EVALSHA_RO', 'sha', '0', 'x'), []);
+    assert.deepEqual(keys('FCALL', 'f', Buffer.from('1'), 'a'), ['a']);
+    assert.deepEqual(keys('ZUNIONSTORE', 'd', 2, 'a', 'b', 'WEIGHTS', 1, 2), ['d', 'a', 'b']);
+    assert.deepEqual(keys('LMPOP', 2, 'a', 'b', 'LEFT'), ['a', 'b']);
+    assert.deepEqual(keys('BZMPOP', 0, 1, 'a', 'MIN'), ['a']);
+    assert.deepEqual(keys('MSETEX', 2, 'a', 1, 'b', 2, 'EX', 5), ['a', 'b']);
+  });
+
+  it('finds keys behind keywords', () => {
+    assert.deepEqual(keys('XREAD', 'COUNT', 2, 'STREAMS', 'a', 'b', '0', '0'), ['a', 'b']);
+    assert.deepEqual(keys('xreadgroup', 'GROUP', 'streams', 'c', 'streams', 'a', '>'), ['a']);
+    assert.deepEqual(keys('GEORADIUS', 'k', 1, 2, 3, 'km', 'STORE', 'd'), ['k', 'd']);
+    assert.deepEqual(keys('GEORADIUSBYMEMBER', 'k', 'STORE', 2, 'km', 'storedist', 'd'), ['k', 'd']);
+    assert.deepEqual(keys('SORT', 'k', 'BY', 'STORE', 'GET', 'x', 'STORE', 'd'), ['k', 'd']);
+    assert.deepEqual(keys('SORT', 'k', 'LIMIT', 0, 5, 'store', 'd', 'STORE', 'e'), ['k', 'e']);
+    assert.deepEqual(keys('SORT_RO', 'k', 'BY', 'w*'), ['k']);
+  });
+
+  it('finds the keys of MIGRATE', () => {
+    assert.deepEqual(keys('MIGRATE', 'h', 1, 'k', 0, 100), ['k']);
+    assert.deepEqual(keys('MIGRATE', 'h', 1, 'k', 0, 100, 'KEYS', 'a'), ['k']);
+    assert.deepEqual(keys('MIGRATE', 'h', 1, '', 0, 100, 'COPY', 'KEYS', 'a', 'b'), ['a', 'b']);
+    assert.deepEqual(keys('MIGRATE', 'h', 1, '', 0, 100, 'AUTH', 'KEYS', 'keys', 'a'), ['a']);
+    assert.deepEqual(keys('MIGRATE', 'h', 1, Buffer.alloc(0), 0, 100, 'AUTH2', 'u', 'KEYS', 'KEYS', 'a'), [
+      'a',
+    ]);
+  });
+
+  it('looks at subcommands wherever they are', () => {
+    assert.deepEqual(keys('OBJECT', 'ENCODING', 'k'), ['k']);
+    assert.deepEqual(keys('object encoding', 'k'), ['k']);
+    assert.deepEqual(keys('MEMORY', Buffer.from('usage'), 'k', 'SAMPLES', 1), ['k']);
+    assert.deepEqual(keys('XGROUP CREATE', 'k', 'g', '$'), ['k']);
+    assert.deepEqual(keys('XINFO', 'STREAM', 'k', 'FULL'), ['k']);
+    assert.deepEqual(keys('CLIENT', 'KILL', 'k'), []);
+  });
+
+  it('finds keys that were written into the command', () => {
+    assert.deepEqual(keys('MGET a', 'b'), ['a', 'b']);
+    assert.deepEqual(keys('EVAL return 2 a', 'b'), ['a', 'b']);
+    assert.deepEqual(keys(Buffer.from([...Buffer.from('GET '), 0xff])), [Buffer.from([0xff])]);
+    assert.deepEqual(keyIndexes(resolveCommand('MGET a', ['b']), ['b']), [0]);
+    assert.deepEqual(keyPositions(resolveCommand('MGET a', ['b']), ['b']), [1, 2]);
+  });
+
+  it('routes sharded messages by their channel', () => {
+    assert.deepEqual(keys('SPUBLISH', 'c', 'm'), ['c']);
+    assert.deepEqual(keys('PUBLISH', 'c', 'm'), []);
+  });
+
+  it('knows the commands of modules', () => {
+    assert.deepEqual(keys('JSON.GET', 'k', '$'), ['k']);
+    assert.deepEqual(keys('JSON.MGET', 'a', 'b', '$'), ['a', 'b']);
+    assert.deepEqual(keys('JSON.MSET', 'a', '$', '1', 'b', '$', '2'), ['a', 'b']);
+    assert.deepEqual(keys('JSON.DEBUG', 'MEMORY', 'k'), ['k']);
+    assert.deepEqual(keys('TS.MADD', 'a', 1, 2, 'b', 1, 2), ['a', 'b']);
+    assert.deepEqual(keys('TDIGEST.MERGE', 'd', 2, 'a', 'b', 'COMPRESSION', 9), ['d', 'a', 'b']);
+    assert.deepEqual(keys('BF.ADD', 'k', 'x'), ['k']);
+    assert.deepEqual(keys('FT.SEARCH', 'index', '*'), []);
+    assert.ok(isKnown(resolveCommand('FT.SEARCH', [])));
+  });
+
+  it('does not guess', () => {
+    const info = resolveCommand('NO.SUCH', ['k']);
+    assert.ok(!isKnown(info));
+    assert.deepEqual(keysOf(info, ['k']), []);
+    assert.equal(firstKeyOf(info, ['k']), null);
+  });
+
+  it('finds what there is among malformed arguments', () => {
+    assert.deepEqual(keys('GET'), []);
+    assert.deepEqual(keys('EVAL', 's'), []);
+    assert.deepEqual(keys('EVAL', 's', 5, 'a'), ['a']);
+    for (const count of ['x', '', -1, 1.5, NaN, 1e300, '99999999999999999999', Buffer.alloc(5000, '9')]) {
+      assert.deepEqual(keys('EVAL', 's', count, 'a'), []);
+    }
+    assert.deepEqual(keys('EVAL', 's', 999_999_999, 'a'), ['a']);
+    assert.deepEqual(keys('MSET', 'a', 1, 'b'), ['a', 'b']);
+    assert.deepEqual(keys('XREAD', 'STREAMS'), []);
+    assert.deepEqual(keys('XREAD', 'COUNT', 1), []);
+    assert.deepEqual(keys('SORT', 'k', 'STORE'), ['k']);
+    assert.deepEqual(keys('MIGRATE', 'h', 1), []);
+  });
+
+  it('never throws, whatever the arguments', () => {
+    const values: RedisValue[] = [
+      'STREAMS',
+      'KEYS',
+      'STORE',
+      '',
+      3,
+      -2,
+      Buffer.alloc(0),
+      Buffer.from('GROUP'),
+      2n,
+      '1',
+    ];
+    for (const entry of allEntries()) {
+      for (let count = 0; count < 8; count++) {
+        const args = Array.from({ length: count }, (_, i) => values[(i * 7 + count * 3) % values.length]!);
+        const info = resolveCommand(entry.name, args);
+        assert.equal(info.name, entry.name);
+        for (const position of keyPositions(info, args)) {
+          assert.ok(position > 0 && position < info.count + count, entry.name);
+        }
+        assert.deepEqual(firstKeyOf(info, args), keysOf(info, args)[0] ?? null, entry.name);
+      }
+    }
+  });
+});

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { allEntries } from '../../../src/commands/catalogue.ts';
+import { resolveCommand } from '../../../src/commands/command-info.ts';
+import { HAS_EFFECT, STATEFUL } from '../../../src/commands/flags.ts';
+import { effectKeyword, effectOf, effectValue } from '../../../src/commands/session-effects.ts';
+import type { RedisValue } from '../../../src/resp/types.ts';
+
+function effect(command: string | Uint8Array, ...args: RedisValue[]): unknown[] {
+  const info = resolveCommand(command, args);
+  return [effectOf(info, args), effectValue(info, args)];
+}
+
+it('tells the effect and its value', () => {
+  assert.deepEqual(effect('SELECT', 3), ['select', '3']);
+  assert.deepEqual(effect('select 3'), ['select', '3']);
+  assert.deepEqual(effect('CLIENT', 'SETNAME', Buffer.from('é', 'latin1')), ['setname', 'é']);
+  assert.deepEqual(effect('CLIENT SETNAME', 'x'), ['setname', 'x']);
+  assert.deepEqual(effect('CLIENT SETNAME x'), ['setname', 'x']);
+  assert.deepEqual(effect('MULTI'), ['multi', null]);
+  assert.deepEqual(effect('PSYNC', '?', -1), ['replication', '?']);
+  assert.deepEqual(effect('GET', 'k'), [null, 'k']);
+  assert.deepEqual(effect('CLIENT', 'ID'), [null, null]);
+});
+
+it('reads keywords in any case', () => {
+  const args = ['tracking', Buffer.from('on')];
+  assert.equal(effectKeyword(resolveCommand('CLIENT', args), args), 'ON');
+  assert.equal(effectKeyword(resolveCommand('client reply Off', []), []), 'OFF');
+  assert.equal(effectKeyword(resolveCommand('CLIENT NO-EVICT', []), []), '');
+});
+
+it('calls a command blocking only when it blocks', () => {
+  assert.equal(effect('BLPOP', 'k', 0)[0], 'blocking');
+  assert.equal(effect('BLPOP', 'k', 'x')[0], null);
+  assert.equal(effect('XREAD', 'BLOCK', 5, 'STREAMS', 's', '$')[0], 'blocking');
+  assert.equal(effect('XREAD', 'STREAMS', 's', '$')[0], null);
+  assert.equal(effect('WAIT', 1, 0)[0], 'blocking');
+});
+
+it('has an effect for every command that is marked, and for every stateful one', () => {
+  for (const entry of allEntries()) {
+    if ((entry.flags & STATEFUL) !== 0) assert.ok(entry.flags & HAS_EFFECT, entry.name);
+    if ((entry.flags & HAS_EFFECT) === 0) continue;
+    const args = ['STREAMS', 's', 'BLOCK', 's', 's', 5];
+    const found = effectOf(resolveCommand(entry.name, args), args);
+    if (!entry.name.startsWith('XREAD') && !/^B[LZ]MPOP|BLMOVE|BRPOPLPUSH|WAIT/.test(entry.name)) {
+      assert.notEqual(found, null, entry.name);
+    }
+  }
+});
