@@ -1,0 +1,75 @@
+import { RedisClusterError } from '../../errors/errors.ts';
+import type { ClusterNodeLocation, TCPLocation } from '../../transport/location.ts';
+import { keySlot } from './key-slot.ts';
+import type { SlotMap } from './slot-map.ts';
+
+/** What the layout is read from; it changes under the layout. */
+export interface LayoutSource {
+  readonly map: SlotMap;
+  /** A replica that is worth asking, or null. */
+  pickReplica(replicas: readonly ClusterNodeLocation[]): ClusterNodeLocation | null;
+  healthy(node: ClusterNodeLocation): boolean;
+  random(): number;
+}
+
+/** The nodes of a cluster and who owns which slot, as last heard. */
+export class ClusterLayout {
+  readonly #source: LayoutSource;
+  readonly #encoding: string;
+
+  constructor(source: LayoutSource, encoding = 'utf-8') {
+    this.#source = source;
+    this.#encoding = encoding;
+  }
+
+  get nodes(): readonly ClusterNodeLocation[] {
+    return this.#source.map.nodes;
+  }
+
+  get primaries(): readonly ClusterNodeLocation[] {
+    return this.#source.map.primaries;
+  }
+
+  get replicas(): readonly ClusterNodeLocation[] {
+    return this.#source.map.replicas;
+  }
+
+  /** The slot's primary; without `primary` a healthy, quick replica, and the primary when there is none. */
+  nodeForSlot(slot: number, primary = true): ClusterNodeLocation {
+    const shard = this.#source.map.shardOf(slot);
+    if (shard === undefined) {
+      throw new RedisClusterError(`Unable to map slot ${slot} to a ${primary ? 'primary' : 'replica'} node`);
+    }
+    if (primary || shard.replicas.length === 0) return shard.primary;
+    return this.#source.pickReplica(shard.replicas) ?? shard.primary;
+  }
+
+  nodeForKey(key: string | Uint8Array, primary = true): ClusterNodeLocation {
+    return this.nodeForSlot(keySlot(key, this.#encoding), primary);
+  }
+
+  /** The node that lives at an address, if the layout has one there. */
+  nodeForLocation(location: TCPLocation): ClusterNodeLocation | undefined {
+    return this.#source.map.nodeAt(location.host, location.port);
+  }
+
+  /** Any primary; without `primary` any healthy replica, and any node when there is none. */
+  randomNode(primary = true): ClusterNodeLocation {
+    const { map } = this.#source;
+    if (primary) return this.#any(map.primaries);
+    const { replicas } = map;
+    const first = Math.floor(this.#source.random() * replicas.length);
+    for (let index = 0; index < replicas.length; index++) {
+      const node = replicas[(first + index) % replicas.length]!;
+      if (this.#source.healthy(node)) return node;
+    }
+    return this.#any(map.nodes);
+  }
+
+  #any(nodes: readonly ClusterNodeLocation[]): ClusterNodeLocation {
+    const node = nodes[Math.floor(this.#source.random() * nodes.length)];
+    if (node === undefined)
+      throw new RedisClusterError('The cluster layout is empty: nothing has been discovered yet');
+    return node;
+  }
+}

@@ -1,0 +1,162 @@
+import { isIP } from 'node:net';
+import { RedisClusterError } from '../../errors/errors.ts';
+import type { Reply } from '../../resp/types.ts';
+import { ClusterNodeLocation, type TCPLocation } from '../../transport/location.ts';
+import { fieldsOf, hostOf, integerOf, portOf, textOf } from '../reply-fields.ts';
+import { addressKey, type ResolveAddress } from './address-map.ts';
+import { SLOT_COUNT } from './key-slot.ts';
+import { keyOf, MAX_NODES, type Shard, SlotMap, type SlotRange } from './slot-map.ts';
+
+interface Node {
+  readonly key: string;
+  readonly location: TCPLocation;
+  readonly nodeId: string;
+  readonly hostname: string | null;
+  primary: boolean;
+}
+interface Row {
+  readonly start: number;
+  readonly end: number;
+  readonly primary: Node | null;
+  readonly replicas: readonly Node[];
+}
+
+function refuse(why: string): never {
+  throw new RedisClusterError(`CLUSTER SLOTS answer refused: ${why}`);
+}
+
+/** One host means "the host that was asked" when it is null, empty or a question mark. */
+export function announcedHost(value: string | null, asked: string): string | null {
+  return value === null || value === '' || value === '?' ? asked : hostOf(value);
+}
+
+class Directory {
+  readonly nodes = new Map<string, Node>();
+  readonly #announced = new Map<string, Node>();
+  readonly #asked: TCPLocation;
+  readonly #resolve: ResolveAddress;
+
+  constructor(asked: TCPLocation, resolve: ResolveAddress) {
+    this.#asked = asked;
+    this.#resolve = resolve;
+  }
+
+  /** The node of an entry `[host, port, id, metadata]`; null when it names no address that can be dialled. */
+  find(entry: Reply | undefined, primary: boolean): Node | null {
+    if (!Array.isArray(entry)) return refuse('a node is no array');
+    const endpoint = entry[0];
+    if (endpoint !== null && textOf(endpoint) === null) return refuse('a host is no text');
+    const announced = textOf(endpoint);
+    const host = announcedHost(announced, this.#asked.host);
+    const port = portOf(entry[1]);
+    if (host === null || port === null) return null;
+    const key = addressKey(host, port);
+    const node = this.#announced.get(key) ?? this.#add(host, port, entry, host === hostOf(announced));
+    if (primary) node.primary = true;
+    return node;
+  }
+
+  #add(host: string, port: number, entry: readonly Reply[], named: boolean): Node {
+    if (this.#announced.size >= MAX_NODES) refuse(`more than ${MAX_NODES} nodes`);
+    const location = this.#resolve(host, port);
+    const key = keyOf(location);
+    let node = this.nodes.get(key);
+    if (node === undefined) {
+      const nodeId = textOf(entry[2]) ?? '';
+      const own = named && isIP(host) === 0 ? host : null;
+      const hostname = hostOf(textOf(fieldsOf(entry[3])?.get('hostname'))) ?? own;
+      node = { key, location, nodeId: nodeId.slice(0, 64), hostname, primary: false };
+      this.nodes.set(key, node);
+    }
+    this.#announced.set(addressKey(host, port), node);
+    return node;
+  }
+}
+
+function slotOf(value: Reply | undefined): number {
+  const slot = integerOf(value);
+  if (slot === null || slot < 0 || slot >= SLOT_COUNT) return refuse('a slot is outside 0..16383');
+  return slot;
+}
+
+function readRow(entry: Reply, directory: Directory): Row {
+  if (!Array.isArray(entry) || entry.length < 2) return refuse('a range is no array');
+  const start = slotOf(entry[0]);
+  const end = slotOf(entry[1]);
+  if (end < start) return refuse('a range ends before it starts');
+  if (entry.length > MAX_NODES + 2) return refuse(`more than ${MAX_NODES} nodes`);
+  const primary = entry.length > 2 ? directory.find(entry[2], true) : null;
+  const replicas: Node[] = [];
+  for (let index = 3; index < entry.length; index++) {
+    const node = directory.find(entry[index], false);
+    if (node !== null) replicas.push(node);
+  }
+  return { start, end, primary, replicas };
+}
+
+/** The same object as before for a node that is as before, so that it can be a key. */
+function locationOf(node: Node, before: SlotMap | undefined): ClusterNodeLocation {
+  const { host, port } = node.location;
+  const serverType = node.primary ? 'primary' : 'replica';
+  const old = before?.nodeAt(host, port);
+  if (old?.nodeId === node.nodeId && old.serverType === serverType && old.hostname === node.hostname)
+    return old;
+  return new ClusterNodeLocation(host, port, { nodeId: node.nodeId, serverType, hostname: node.hostname });
+}
+
+/**
+ * The answer to `CLUSTER SLOTS` as a map. Throws `RedisClusterError` for an answer that cannot be one; an entry
+ * whose address cannot be dialled is left out, with its slots when it is a primary.
+ */
+export function parseClusterSlots(
+  reply: Reply,
+  asked: TCPLocation,
+  resolve: ResolveAddress,
+  before?: SlotMap,
+): SlotMap {
+  if (!Array.isArray(reply)) return refuse('no array');
+  if (reply.length > SLOT_COUNT) return refuse(`more than ${SLOT_COUNT} ranges`);
+  const directory = new Directory(asked, resolve);
+  const rows = reply.map((entry) => readRow(entry, directory));
+  const locations = new Map(
+    [...directory.nodes.values()].map((node) => [node.key, locationOf(node, before)]),
+  );
+  const groups = new Map<
+    string,
+    { index: number; primary: ClusterNodeLocation; replicas: Set<ClusterNodeLocation> }
+  >();
+  const ranges: SlotRange[] = [];
+  for (const { start, end, primary, replicas } of rows) {
+    if (primary === null) continue;
+    let group = groups.get(primary.key);
+    if (group === undefined) {
+      group = { index: groups.size, primary: locations.get(primary.key)!, replicas: new Set() };
+      groups.set(primary.key, group);
+    }
+    // A node that owns slots itself does not serve another shard's.
+    for (const node of replicas) if (!node.primary) group.replicas.add(locations.get(node.key)!);
+    ranges.push({ start, end, shard: group.index });
+  }
+  const shards: Shard[] = [...groups.values()].map(({ primary, replicas }) => ({
+    primary,
+    replicas: [...replicas],
+  }));
+  return SlotMap.of(shards, ranges);
+}
+
+/** Ids of the nodes that `CLUSTER SHARDS` calls anything but `online`: failed, or still loading their data. */
+export function parseUnready(reply: Reply): Set<string> {
+  const unready = new Set<string>();
+  if (!Array.isArray(reply) || reply.length > MAX_NODES) return unready;
+  for (const shard of reply) {
+    const nodes = fieldsOf(shard)?.get('nodes');
+    if (!Array.isArray(nodes)) continue;
+    for (const entry of nodes.slice(0, MAX_NODES)) {
+      const node = fieldsOf(entry);
+      const id = textOf(node?.get('id'));
+      const health = textOf(node?.get('health'));
+      if (id !== null && health !== null && health !== 'online' && unready.size < MAX_NODES) unready.add(id);
+    }
+  }
+  return unready;
+}

@@ -1,0 +1,169 @@
+import { RedisClusterError, RedisError, ResponseError } from '../../errors/errors.ts';
+import type { Reply } from '../../resp/types.ts';
+import type { TCPLocation } from '../../transport/location.ts';
+import {
+  type Ask,
+  type AskOptions,
+  distinct,
+  failureCause,
+  failureText,
+  firstAnswer,
+} from '../first-answer.ts';
+import { fieldsOf, textOf } from '../reply-fields.ts';
+import { systemTiming, type Timing } from '../timing.ts';
+import type { ResolveAddress } from './address-map.ts';
+import { parseClusterSlots, parseUnready } from './cluster-slots.ts';
+import { SLOT_COUNT } from './key-slot.ts';
+import { keyOf, type SlotMap } from './slot-map.ts';
+
+/** Nodes of the last layout that one attempt asks, besides the start nodes. */
+const KNOWN_ASKED = 16;
+const DEFAULT_NODE_TIMEOUT = 2_000;
+const DEFAULT_HEAD_START = 250;
+
+export interface DiscoveryOptions {
+  readonly startNodes: Iterable<TCPLocation>;
+  readonly ask: Ask;
+  readonly resolve: ResolveAddress;
+  /** Ask the last known nodes too (true). Start nodes are asked in any case. */
+  readonly followCluster?: boolean | undefined;
+  readonly skipFullCoverageCheck?: boolean | undefined;
+  /** Also ask which replicas are failed or loading. */
+  readonly withHealth?: boolean | undefined;
+  /** Longest time for one node, from dial to answer. */
+  readonly nodeTimeout?: number | undefined;
+  readonly headStart?: number | undefined;
+  readonly warn?: ((message: string) => void) | undefined;
+  readonly timing?: Timing | undefined;
+}
+export interface DiscoverOptions {
+  /** The layout that is followed, if any. */
+  readonly before?: SlotMap | undefined;
+  /** Nodes that know best, asked first: who a MOVED named has taken part in the change. */
+  readonly prefer?: Iterable<TCPLocation> | undefined;
+  /** Keys of nodes that are asked last. */
+  readonly avoid?: ReadonlySet<string> | undefined;
+  /** Read when a node is asked: what was learned later is newer than its answer. */
+  readonly stamp?: (() => number) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+export interface Discovered {
+  readonly map: SlotMap;
+  /** Ids of nodes that are failed or loading. */
+  readonly unready: ReadonlySet<string>;
+  readonly stamp: number;
+}
+
+/** Finds out how the cluster looks. Remembers nothing but its start nodes. */
+export class Discovery {
+  readonly #startNodes: readonly TCPLocation[];
+  readonly #options: DiscoveryOptions;
+  readonly #timing: Timing;
+  #warned = false;
+
+  constructor(options: DiscoveryOptions) {
+    this.#options = options;
+    this.#startNodes = distinct(options.startNodes);
+    this.#timing = options.timing ?? systemTiming;
+  }
+
+  get startNodes(): readonly TCPLocation[] {
+    return this.#startNodes;
+  }
+
+  /** The first acceptable answer. Rejects with `RedisClusterError`, whose cause has what each node did wrong. */
+  async discover(options: DiscoverOptions = {}): Promise<Discovered> {
+    const result = await firstAnswer(
+      this.#candidates(options),
+      (node, ask) => this.#ask(node, ask, options),
+      {
+        timing: this.#timing,
+        timeout: this.#options.nodeTimeout ?? DEFAULT_NODE_TIMEOUT,
+        headStart: this.#options.headStart ?? DEFAULT_HEAD_START,
+        signal: options.signal,
+      },
+    );
+    if (result.node !== null) return result.value;
+    const { failures } = result;
+    const why = failures.length === 0 ? 'there is no start node' : failureText(failures);
+    throw new RedisClusterError(
+      `Redis Cluster cannot be connected. Please provide at least one reachable node. (${why})`,
+      { cause: failureCause(failures) },
+    );
+  }
+
+  #candidates({ before, prefer = [], avoid }: DiscoverOptions): TCPLocation[] {
+    if (this.#options.followCluster === false) return [...this.#startNodes];
+    const known = before === undefined ? [] : sample(before.nodes, KNOWN_ASKED, () => this.#timing.random());
+    const all = distinct([...prefer, ...known, ...this.#startNodes]);
+    if (avoid === undefined || avoid.size === 0) return all;
+    return [
+      ...all.filter((node) => !avoid.has(keyOf(node))),
+      ...all.filter((node) => avoid.has(keyOf(node))),
+    ];
+  }
+
+  async #ask(
+    node: TCPLocation,
+    options: AskOptions,
+    { before, stamp }: DiscoverOptions,
+  ): Promise<Discovered> {
+    const { ask, resolve, withHealth } = this.#options;
+    const asked = stamp?.() ?? 0;
+    const health = withHealth === true ? this.#unready(node, options) : Promise.resolve(new Set<string>());
+    const slots = await ask(node, 'CLUSTER', ['SLOTS'], options);
+    if (slots instanceof RedisError) throw slots;
+    const map = parseClusterSlots(slots, node, resolve, before);
+    if (map.covered === 0) throw new RedisClusterError('the node knows no slot');
+    if (map.covered < SLOT_COUNT && this.#options.skipFullCoverageCheck !== true) {
+      await this.#checkCoverage(node, map, options);
+    }
+    return { map, unready: await health, stamp: asked };
+  }
+
+  /** Servers before 7.0 have no CLUSTER SHARDS, and users may not be allowed to ask: then all count as ready. */
+  async #unready(node: TCPLocation, options: AskOptions): Promise<Set<string>> {
+    try {
+      return parseUnready(await this.#options.ask(node, 'CLUSTER', ['SHARDS'], options));
+    } catch {
+      return new Set();
+    }
+  }
+
+  async #checkCoverage(node: TCPLocation, map: SlotMap, options: AskOptions): Promise<void> {
+    let reply: Reply;
+    try {
+      reply = await this.#options.ask(node, 'CONFIG', ['GET', 'cluster-require-full-coverage'], options);
+    } catch (error) {
+      if (!(error instanceof ResponseError)) throw error;
+      reply = error;
+    }
+    if (reply instanceof RedisError) {
+      this.#warnOnce(
+        `${node.toString()} refuses CONFIG GET: full coverage of the slots is not required of it`,
+      );
+      return;
+    }
+    if (textOf(fieldsOf(reply)?.get('cluster-require-full-coverage')) !== 'yes') return;
+    throw new RedisClusterError(`Not all slots are covered: ${map.covered} of ${SLOT_COUNT}`);
+  }
+
+  #warnOnce(message: string): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    this.#options.warn?.(message);
+  }
+}
+
+/** Some of them, each as likely as another, in random order. */
+function sample<T>(all: readonly T[], count: number, random: () => number): T[] {
+  const left = all.slice();
+  const taken = Math.min(count, left.length);
+  for (let index = 0; index < taken; index++) {
+    const other = index + Math.floor(random() * (left.length - index));
+    const value = left[other]!;
+    left[other] = left[index]!;
+    left[index] = value;
+  }
+  return left.slice(0, taken);
+}

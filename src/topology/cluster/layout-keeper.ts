@@ -1,0 +1,205 @@
+import { ClusterDownError, type RedisClusterError } from '../../errors/errors.ts';
+import type { ClusterNodeLocation, TCPLocation } from '../../transport/location.ts';
+import { systemTiming, type Timing } from '../timing.ts';
+import type { ResolveAddress } from './address-map.ts';
+import { ClusterLayout, type LayoutSource } from './cluster-layout.ts';
+import type { Discovered, Discovery } from './discovery.ts';
+import { judge, type Verdict } from './redirect.ts';
+import { RefreshSchedule } from './refresh-schedule.ts';
+import { ReplicaHealth } from './replica-health.ts';
+import { keyOf, SlotMap } from './slot-map.ts';
+
+/** Errors that are further apart than this do not add up. */
+const ERROR_MEMORY = 10_000;
+const DEFAULT_STEPS = 2;
+const HINTS = 4;
+
+export interface LayoutChange {
+  readonly map: SlotMap;
+  readonly added: readonly ClusterNodeLocation[];
+  readonly gone: readonly ClusterNodeLocation[];
+}
+export interface LayoutKeeperOptions {
+  readonly discovery: Discovery;
+  readonly resolve: ResolveAddress;
+  /** Relevant errors before a refresh (2). */
+  readonly reinitializeSteps?: number | null | undefined;
+  /** Milliseconds between refreshes when nothing is wrong, give or take a quarter (60,000). */
+  readonly refreshInterval?: number | undefined;
+  readonly encoding?: string | undefined;
+  readonly timing?: Timing | undefined;
+  /** Nodes came or went. */
+  readonly onChange?: ((change: LayoutChange) => void) | undefined;
+  /** Every finished refresh; with its error when it failed. */
+  readonly onRefresh?: ((error: Error | null) => void) | undefined;
+}
+
+interface Fact {
+  readonly target: TCPLocation;
+  readonly version: number;
+}
+
+/**
+ * Keeps the layout true: takes the facts that redirects tell at once, and asks the cluster again when errors add
+ * up, in single flight and never in a storm. A fact survives every answer that was asked for before it was learned.
+ */
+export class LayoutKeeper implements LayoutSource {
+  readonly layout: ClusterLayout;
+  readonly #options: LayoutKeeperOptions;
+  readonly #timing: Timing;
+  readonly #steps: number;
+  readonly #health: ReplicaHealth;
+  readonly #schedule: RefreshSchedule;
+  readonly #facts = new Map<number, Fact>();
+  readonly #hints = new Map<string, TCPLocation>();
+  readonly #avoid = new Set<string>();
+  #map = SlotMap.empty;
+  #version = 0;
+  #errors = 0;
+  #lastError = -Infinity;
+
+  constructor(options: LayoutKeeperOptions) {
+    this.#options = options;
+    this.#timing = options.timing ?? systemTiming;
+    this.#steps = options.reinitializeSteps ?? DEFAULT_STEPS;
+    this.#health = new ReplicaHealth(this.#timing);
+    this.#schedule = new RefreshSchedule({
+      run: (signal) => this.#refresh(signal),
+      interval: options.refreshInterval ?? 60_000,
+      timing: this.#timing,
+      done: (error) => options.onRefresh?.(error),
+    });
+    this.layout = new ClusterLayout(this, options.encoding);
+  }
+
+  get map(): SlotMap {
+    return this.#map;
+  }
+
+  /** Refreshes that succeeded, and that failed. */
+  get refreshes(): { readonly succeeded: number; readonly failed: number } {
+    return { succeeded: this.#schedule.succeeded, failed: this.#schedule.failed };
+  }
+
+  random(): number {
+    return this.#timing.random();
+  }
+
+  pickReplica(replicas: readonly ClusterNodeLocation[]): ClusterNodeLocation | null {
+    return this.#health.pick(replicas);
+  }
+
+  healthy(node: ClusterNodeLocation): boolean {
+    return this.#health.healthy(node);
+  }
+
+  /** Asks now; callers at the same time share one asking. Rejects with why it failed, or the signal's reason. */
+  refresh(signal?: AbortSignal): Promise<void> {
+    return this.#schedule.now(signal);
+  }
+
+  /** Resolves when a refresh that is under way or asked for is over, however it ended; at once when there is none. */
+  settled(signal?: AbortSignal): Promise<void> {
+    return this.#schedule.settled(signal);
+  }
+
+  /** A node answered in so many milliseconds. */
+  answered(node: TCPLocation, elapsed: number): void {
+    this.#health.report(node, elapsed);
+    if (this.#avoid.size > 0) this.#avoid.delete(keyOf(node));
+  }
+
+  /** A command failed at a node: what that means, after having learned from it. */
+  report(error: unknown, node: TCPLocation): Verdict {
+    const verdict = judge(error, node, this.#options.resolve);
+    switch (verdict.kind) {
+      case 'moved':
+        if (this.#learn(verdict.slot, verdict.target)) this.#count(1);
+        break;
+      case 'demoted':
+        this.#count(this.#steps);
+        break;
+      case 'unreachable':
+        this.#health.report(node, error as Error);
+        this.#avoid.add(keyOf(node));
+        this.#count(1);
+        break;
+      case 'wait':
+        if (error instanceof ClusterDownError) this.#count(1);
+        else this.#health.report(node, error as RedisClusterError);
+        break;
+      // An ASK proves that the layout is right; a new one would say the same.
+      case 'ask':
+      case 'final':
+    }
+    return verdict;
+  }
+
+  close(): void {
+    this.#schedule.close();
+    this.#facts.clear();
+    this.#hints.clear();
+  }
+
+  /** True when that was news. A late MOVED that says what the map knows already asks for nothing. */
+  #learn(slot: number, target: TCPLocation): boolean {
+    if (this.#map.owns(slot, target)) return false;
+    const next = this.#map.withMoved(slot, target);
+    if (next === this.#map) return false;
+    this.#version++;
+    this.#facts.set(slot, { target, version: this.#version });
+    if (this.#hints.size < HINTS) this.#hints.set(keyOf(target), target);
+    this.#install(next);
+    return true;
+  }
+
+  #count(weight: number): void {
+    const now = this.#timing.now();
+    if (now - this.#lastError > ERROR_MEMORY) this.#errors = 0;
+    this.#lastError = now;
+    this.#errors += weight;
+    if (this.#errors >= this.#steps) this.#schedule.request();
+  }
+
+  async #refresh(signal: AbortSignal): Promise<void> {
+    const hints = [...this.#hints.values()];
+    const avoid = new Set(this.#avoid);
+    this.#hints.clear();
+    this.#avoid.clear();
+    const found = await this.#options.discovery.discover({
+      before: this.#map,
+      prefer: hints,
+      avoid,
+      stamp: () => this.#version,
+      signal,
+    });
+    signal.throwIfAborted();
+    this.#accept(found);
+  }
+
+  #accept({ map, unready, stamp }: Discovered): void {
+    let next = map;
+    let open = 0;
+    for (const [slot, { target, version }] of this.#facts) {
+      if (version <= stamp || next.owns(slot, target)) {
+        this.#facts.delete(slot);
+        continue;
+      }
+      next = next.withMoved(slot, target);
+      open++;
+    }
+    this.#errors = 0;
+    this.#install(next);
+    this.#health.update(next.nodes, unready);
+    if (open > 0) this.#count(open);
+  }
+
+  #install(next: SlotMap): void {
+    const before = this.#map;
+    if (before === next) return;
+    this.#map = next;
+    if (before.nodes === next.nodes) return;
+    const { added, gone } = before.changesTo(next);
+    if (added.length > 0 || gone.length > 0) this.#options.onChange?.({ map: next, added, gone });
+  }
+}

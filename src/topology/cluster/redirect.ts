@@ -1,0 +1,96 @@
+import {
+  AskError,
+  BusyLoadingError,
+  ClusterDownError,
+  ConnectionError,
+  MovedError,
+  PoolClosedError,
+  ReadOnlyError,
+  RedisClusterError,
+  RedisError,
+  TimeoutError,
+  TryAgainError,
+} from '../../errors/errors.ts';
+import type { TCPLocation } from '../../transport/location.ts';
+import type { ResolveAddress } from './address-map.ts';
+import { announcedHost } from './cluster-slots.ts';
+import { keyOf } from './slot-map.ts';
+
+/** Redirects that one command may follow. */
+export const MAX_REDIRECTS = 5;
+
+/**
+ * What an error means for where a command belongs.
+ * - `moved`: the slot lives at `target`, from now on. `redial`: the node named itself, so what it spoke through
+ *   is stale (a proxy, a renamed address): the same address is dialled again.
+ * - `ask`: this one command belongs to `target`, behind an ASKING.
+ * - `wait`: the same node, or its successor, will be able to answer in a moment.
+ * - `demoted`: the node is no primary any more; the layout must be asked again.
+ * - `unreachable`: the connection, not the server, failed.
+ * - `final`: nothing a layout could change.
+ */
+export type Verdict =
+  | { readonly kind: 'moved'; readonly slot: number; readonly target: TCPLocation; readonly redial: boolean }
+  | { readonly kind: 'ask'; readonly slot: number; readonly target: TCPLocation }
+  | { readonly kind: 'wait' | 'demoted' | 'unreachable' | 'final' };
+
+const WAIT: Verdict = { kind: 'wait' };
+const DEMOTED: Verdict = { kind: 'demoted' };
+const UNREACHABLE: Verdict = { kind: 'unreachable' };
+const FINAL: Verdict = { kind: 'final' };
+
+/** The address a redirect names; the host of the node that answered where it names none. */
+export function redirectTarget(error: AskError, asked: TCPLocation, resolve: ResolveAddress): TCPLocation {
+  const { host: announced, port } = error;
+  const host = announcedHost(announced, asked.host);
+  if (host === null || !Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new RedisClusterError('A redirect names no address that can be dialled', {
+      cause: error,
+      endpoint: keyOf(asked),
+    });
+  }
+  return resolve(host, port);
+}
+
+export function judge(error: unknown, asked: TCPLocation, resolve: ResolveAddress): Verdict {
+  if (!(error instanceof RedisError)) return FINAL;
+  if (error instanceof AskError) {
+    const target = redirectTarget(error, asked, resolve);
+    if (!(error instanceof MovedError)) return { kind: 'ask', slot: error.slotId, target };
+    return { kind: 'moved', slot: error.slotId, target, redial: keyOf(target) === keyOf(asked) };
+  }
+  if (error instanceof TryAgainError || error instanceof ClusterDownError) return WAIT;
+  if (error instanceof ReadOnlyError) return DEMOTED;
+  if (error instanceof BusyLoadingError || error.code === 'MASTERDOWN') return WAIT;
+  if (error instanceof PoolClosedError) return FINAL;
+  if (error instanceof ConnectionError) return error.code === 'ERR' ? WAIT : UNREACHABLE;
+  if (error instanceof TimeoutError) return error.phase === 'connect' ? UNREACHABLE : FINAL;
+  return FINAL;
+}
+
+/** The way one command took. */
+export class RedirectTrail {
+  readonly #limit: number;
+  readonly #hops: string[] = [];
+
+  constructor(limit: number = MAX_REDIRECTS) {
+    this.#limit = limit;
+  }
+
+  /** Redirects followed so far. */
+  get length(): number {
+    return Math.max(0, this.#hops.length - 1);
+  }
+
+  /** Notes one redirect; throws when it is one too many. */
+  follow(kind: 'moved' | 'ask', from: TCPLocation, to: TCPLocation, error: Error): void {
+    if (this.#hops.length === 0) this.#hops.push(keyOf(from));
+    this.#hops.push(`${kind === 'ask' ? 'ASK' : 'MOVED'} ${keyOf(to)}`);
+    if (this.#hops.length - 1 <= this.#limit) return;
+    throw new RedisClusterError(`More than ${this.#limit} redirects: ${this.#hops.join(' → ')}`, {
+      code: 'RESPOOL_TOO_MANY_REDIRECTS',
+      endpoint: keyOf(from),
+      cause: error,
+    });
+  }
+}

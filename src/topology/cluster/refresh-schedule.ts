@@ -1,0 +1,167 @@
+import { type AbortSubscriber, unwatchSignal, watchSignal } from '../../base/signal-registry.ts';
+import { RedisClusterError } from '../../errors/errors.ts';
+import type { Timing } from '../timing.ts';
+
+const FIRST_PAUSE = 100;
+/** Pauses between refreshes that errors ask for: after a refresh that worked, and after one that failed. */
+const LONGEST_PAUSE = 750;
+const LONGEST_FAILED_PAUSE = 2_000;
+/** After a failure that nobody reports errors about, tries go on with pauses up to this. */
+const LONGEST_LONELY_PAUSE = 30_000;
+/** Quiet for so long: the next trouble starts with short pauses again. */
+const QUIET = 10_000;
+
+export interface RefreshScheduleOptions {
+  readonly run: (signal: AbortSignal) => Promise<void>;
+  readonly interval: number;
+  readonly timing: Timing;
+  readonly done: (error: Error | null) => void;
+}
+
+/**
+ * When to refresh: one at a time, the first one at once, later ones in growing, jittered pauses, one now and then
+ * when nothing is wrong. It has at most one timer and goes on after every failure until it is closed.
+ */
+export class RefreshSchedule {
+  readonly #options: RefreshScheduleOptions;
+  readonly #waiting = new Set<() => void>();
+  #flight: Promise<void> | null = null;
+  #controller: AbortController | null = null;
+  #stopTimer = (): void => {};
+  #due = Infinity;
+  #requested = false;
+  #ended = -Infinity;
+  #pause = 0;
+  #streak = 0;
+  #failedLast = false;
+  #closed = false;
+  succeeded = 0;
+  failed = 0;
+
+  constructor(options: RefreshScheduleOptions) {
+    this.#options = options;
+  }
+
+  /** Something looks wrong: refresh as soon as the pause since the last one is over. */
+  request(): void {
+    if (this.#closed || this.#requested) return;
+    this.#requested = true;
+    if (this.#flight === null) this.#arm(Math.max(this.#options.timing.now(), this.#ended + this.#pause));
+  }
+
+  /** Refresh at once, whatever the pause. */
+  async now(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#closed) throw new RedisClusterError('The cluster layout is closed');
+    await until(this.#flight ?? this.#start(), signal);
+  }
+
+  async settled(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#closed || (this.#flight === null && !this.#requested)) return;
+    let wake!: () => void;
+    const over = new Promise<void>((resolve) => {
+      wake = resolve;
+      this.#waiting.add(wake);
+    });
+    try {
+      await until(over, signal);
+    } finally {
+      this.#waiting.delete(wake);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#disarm();
+    this.#controller?.abort(new RedisClusterError('The cluster layout is closed'));
+    this.#wake();
+  }
+
+  #start(): Promise<void> {
+    this.#disarm();
+    this.#requested = false;
+    const { timing, run } = this.#options;
+    if (timing.now() - this.#ended > QUIET) this.#streak = 0;
+    const controller = new AbortController();
+    this.#controller = controller;
+    const flight = run(controller.signal).then(
+      () => this.#finish(null),
+      (error: unknown) => {
+        const failure = error instanceof Error ? error : new RedisClusterError(String(error));
+        this.#finish(failure);
+        throw failure;
+      },
+    );
+    // Whoever waits hears of it; nobody has to.
+    flight.catch(() => {});
+    this.#flight = flight;
+    return flight;
+  }
+
+  #finish(error: Error | null): void {
+    const { timing, interval, done } = this.#options;
+    this.#flight = null;
+    this.#controller = null;
+    this.#ended = timing.now();
+    if (error === null) this.succeeded++;
+    else this.failed++;
+    // A failure after a success starts its pauses anew, and the reverse.
+    if (this.#failedLast !== (error !== null)) this.#streak = 0;
+    this.#failedLast = error !== null;
+    const longest = error === null ? LONGEST_PAUSE : LONGEST_FAILED_PAUSE;
+    const grown = FIRST_PAUSE * 2 ** Math.min(this.#streak++, 20);
+    const jitter = 0.5 + timing.random() / 2;
+    this.#pause = Math.min(longest, grown) * jitter;
+    if (!this.#closed) {
+      const lonely =
+        error === null ? interval * (0.75 + timing.random() / 2) : Math.min(LONGEST_LONELY_PAUSE, grown);
+      if (this.#requested) this.#arm(this.#ended + this.#pause);
+      else if (this.succeeded > 0) this.#arm(this.#ended + lonely);
+      done(error);
+    }
+    this.#wake();
+  }
+
+  #arm(due: number): void {
+    if (due >= this.#due) return;
+    this.#disarm();
+    const { timing } = this.#options;
+    const delay = due - timing.now();
+    if (delay <= 0) {
+      this.#start();
+      return;
+    }
+    this.#due = due;
+    this.#stopTimer = timing.after(delay, () => {
+      this.#due = Infinity;
+      this.#start();
+    });
+  }
+
+  #disarm(): void {
+    this.#stopTimer();
+    this.#stopTimer = () => {};
+    this.#due = Infinity;
+  }
+
+  #wake(): void {
+    for (const wake of [...this.#waiting]) wake();
+    this.#waiting.clear();
+  }
+}
+
+/** The promise, or the signal's reason if that comes first. */
+async function until(promise: Promise<void>, signal?: AbortSignal): Promise<void> {
+  if (signal === undefined) return promise;
+  let subscriber!: AbortSubscriber;
+  const aborted = new Promise<never>((_, onAbort) => {
+    subscriber = { onAbort };
+    watchSignal(signal, subscriber);
+  });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    unwatchSignal(signal, subscriber);
+  }
+}

@@ -1,0 +1,121 @@
+import type { ClusterNodeLocation, TCPLocation } from '../../transport/location.ts';
+import type { Timing } from '../timing.ts';
+import { keyOf } from './slot-map.ts';
+
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 10_000;
+/** A measurement counts for so long; then the node is tried again as if it had never been measured. */
+const MEASURE_AGE = 5_000;
+/** Nodes as quick as this, compared with the quickest, share the work. */
+const NEAR_FACTOR = 1.5;
+const NEAR_MARGIN = 0.5;
+const SMOOTHING = 0.2;
+
+interface Condition {
+  rtt: number;
+  measuredAt: number;
+  failures: number;
+  badUntil: number;
+}
+
+/** Which replica is worth asking: those that fail or load rest for a while, and the quick ones go first. */
+export class ReplicaHealth {
+  readonly #timing: Timing;
+  readonly #byKey = new Map<string, Condition>();
+  #byLocation = new WeakMap<TCPLocation, Condition>();
+  #unready: ReadonlySet<string> = new Set();
+
+  constructor(timing: Timing) {
+    this.#timing = timing;
+  }
+
+  /** An answer took so many milliseconds, or there was none. */
+  report(node: TCPLocation, outcome: number | Error): void {
+    const condition = this.#of(node);
+    const now = this.#timing.now();
+    if (typeof outcome === 'number') {
+      const old = condition.rtt;
+      const stale = Number.isNaN(old) || now - condition.measuredAt > MEASURE_AGE;
+      // Never 0: that is how an unmeasured node counts.
+      condition.rtt = Math.max(1e-6, stale ? outcome : old + SMOOTHING * (outcome - old));
+      condition.measuredAt = now;
+      condition.failures = 0;
+      condition.badUntil = 0;
+      return;
+    }
+    const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(condition.failures, 10));
+    condition.failures++;
+    condition.badUntil = now + pause * (0.5 + this.#timing.random() / 2);
+  }
+
+  /** What a new layout says: who is failed or loading, and who is left at all. */
+  update(nodes: readonly ClusterNodeLocation[], unready: ReadonlySet<string>): void {
+    this.#unready = unready;
+    const left = new Set(nodes.map(keyOf));
+    for (const key of this.#byKey.keys()) {
+      if (!left.has(key)) this.#byKey.delete(key);
+    }
+    this.#byLocation = new WeakMap();
+  }
+
+  healthy(node: ClusterNodeLocation): boolean {
+    return this.#healthyAt(node, this.#timing.now());
+  }
+
+  /** A healthy one among the quickest, by lot; null when none is healthy. */
+  pick(replicas: readonly ClusterNodeLocation[]): ClusterNodeLocation | null {
+    if (replicas.length === 0) return null;
+    const now = this.#timing.now();
+    let quickest = Infinity;
+    for (const node of replicas) {
+      if (this.#healthyAt(node, now)) quickest = Math.min(quickest, this.#rttAt(node, now));
+    }
+    if (quickest === Infinity) return null;
+    const limit = this.#limit(replicas, quickest, now);
+    let near = 0;
+    let chosen: ClusterNodeLocation | null = null;
+    for (const node of replicas) {
+      if (!this.#healthyAt(node, now) || this.#rttAt(node, now) > limit) continue;
+      // The n-th candidate replaces its forerunners with a chance of 1 in n: all are equally likely.
+      near++;
+      if (near === 1 || this.#timing.random() * near < 1) chosen = node;
+    }
+    return chosen;
+  }
+
+  /** An unmeasured node (0) is let in with the quickest of the measured ones, not instead of them. */
+  #limit(replicas: readonly ClusterNodeLocation[], quickest: number, now: number): number {
+    let best = quickest;
+    if (quickest === 0) {
+      best = Infinity;
+      for (const node of replicas) {
+        const rtt = this.#rttAt(node, now);
+        if (rtt > 0 && rtt < best && this.#healthyAt(node, now)) best = rtt;
+      }
+      if (best === Infinity) return 0;
+    }
+    return Math.max(best * NEAR_FACTOR, best + NEAR_MARGIN);
+  }
+
+  #rttAt(node: ClusterNodeLocation, now: number): number {
+    const { rtt, measuredAt } = this.#of(node);
+    return Number.isNaN(rtt) || now - measuredAt > MEASURE_AGE ? 0 : rtt;
+  }
+
+  #healthyAt(node: ClusterNodeLocation, now: number): boolean {
+    return now >= this.#of(node).badUntil && !(node.nodeId !== '' && this.#unready.has(node.nodeId));
+  }
+
+  #of(node: TCPLocation): Condition {
+    let condition = this.#byLocation.get(node);
+    if (condition !== undefined) return condition;
+    const key = keyOf(node);
+    condition = this.#byKey.get(key);
+    if (condition === undefined) {
+      condition = { rtt: NaN, measuredAt: 0, failures: 0, badUntil: -Infinity };
+      this.#byKey.set(key, condition);
+    }
+    this.#byLocation.set(node, condition);
+    return condition;
+  }
+}

@@ -1,0 +1,168 @@
+import { ClusterNodeLocation, type TCPLocation } from '../../transport/location.ts';
+import { addressKey } from './address-map.ts';
+import { SLOT_COUNT } from './key-slot.ts';
+
+/** More nodes than a cluster can sensibly have: what an answer may make this process remember. */
+export const MAX_NODES = 1_000;
+const PAGE_BITS = 8;
+const PAGE_SIZE = 1 << PAGE_BITS;
+const PAGE_MASK = PAGE_SIZE - 1;
+
+/** One primary with the replicas that serve the same slots. */
+export interface Shard {
+  readonly primary: ClusterNodeLocation;
+  readonly replicas: readonly ClusterNodeLocation[];
+}
+/** The slots from `start` to `end`, both included, belong to `shards[shard]`. */
+export interface SlotRange {
+  readonly start: number;
+  readonly end: number;
+  readonly shard: number;
+}
+
+export function keyOf(location: TCPLocation): string {
+  return addressKey(location.host, location.port);
+}
+
+/**
+ * Who owns which slot: a value that never changes. Slots are numbers of shards (0: nobody), in pages, so that
+ * a map with one slot moved shares all pages but one with the map it came from.
+ */
+export class SlotMap {
+  static readonly empty: SlotMap = SlotMap.of([], []);
+
+  readonly shards: readonly Shard[];
+  readonly nodes: readonly ClusterNodeLocation[];
+  readonly primaries: readonly ClusterNodeLocation[];
+  readonly replicas: readonly ClusterNodeLocation[];
+  /** How many slots have an owner. */
+  readonly covered: number;
+  private readonly pages: readonly Uint16Array[];
+  readonly #byAddress: ReadonlyMap<string, ClusterNodeLocation>;
+  readonly #byPrimary: ReadonlyMap<string, number>;
+
+  private constructor(
+    shards: readonly Shard[],
+    pages: readonly Uint16Array[],
+    covered: number,
+    like?: SlotMap,
+  ) {
+    this.shards = shards;
+    this.pages = pages;
+    this.covered = covered;
+    if (like !== undefined && like.shards === shards) {
+      this.nodes = like.nodes;
+      this.primaries = like.primaries;
+      this.replicas = like.replicas;
+      this.#byAddress = like.#byAddress;
+      this.#byPrimary = like.#byPrimary;
+      return;
+    }
+    this.#byPrimary = new Map(shards.map((shard, index) => [keyOf(shard.primary), index]));
+    const byAddress = new Map(shards.map((shard) => [keyOf(shard.primary), shard.primary]));
+    for (const replica of shards.flatMap((shard) => shard.replicas)) {
+      if (!byAddress.has(keyOf(replica))) byAddress.set(keyOf(replica), replica);
+    }
+    this.#byAddress = byAddress;
+    this.nodes = Object.freeze([...byAddress.values()]);
+    this.primaries = Object.freeze(this.nodes.filter((node) => node.serverType === 'primary'));
+    this.replicas = Object.freeze(this.nodes.filter((node) => node.serverType === 'replica'));
+  }
+
+  /** Of ranges that overlap, the first keeps its slots. */
+  static of(shards: readonly Shard[], ranges: readonly SlotRange[]): SlotMap {
+    const slots = new Uint16Array(SLOT_COUNT);
+    let covered = 0;
+    for (const { start, end, shard } of ranges) {
+      for (let slot = start; slot <= end; slot++) {
+        if (slots[slot] !== 0) continue;
+        slots[slot] = shard + 1;
+        covered++;
+      }
+    }
+    const pages: Uint16Array[] = [];
+    for (let from = 0; from < SLOT_COUNT; from += PAGE_SIZE)
+      pages.push(slots.subarray(from, from + PAGE_SIZE));
+    return new SlotMap(shards, pages, covered);
+  }
+
+  shardOf(slot: number): Shard | undefined {
+    if ((slot & (SLOT_COUNT - 1)) !== slot) return undefined;
+    return this.shards[this.pages[slot >> PAGE_BITS]![slot & PAGE_MASK]! - 1];
+  }
+
+  nodeAt(host: string, port: number): ClusterNodeLocation | undefined {
+    return this.#byAddress.get(addressKey(host, port));
+  }
+
+  /** True when the map already says what a MOVED says. */
+  owns(slot: number, location: TCPLocation): boolean {
+    const primary = this.shardOf(slot)?.primary;
+    return primary !== undefined && primary.port === location.port && keyOf(primary) === keyOf(location);
+  }
+
+  /** The map with one slot at another node; the map itself when it says so already or has no room for a new node. */
+  withMoved(slot: number, target: TCPLocation): SlotMap {
+    if (!Number.isInteger(slot) || slot < 0 || slot >= SLOT_COUNT || this.owns(slot, target)) return this;
+    const shards = this.#withPrimary(slot, target);
+    if (shards === null) return this;
+    const number = (shards === this.shards ? this.#byPrimary.get(keyOf(target))! : shards.length - 1) + 1;
+    const pages = this.pages.slice();
+    const page = pages[slot >> PAGE_BITS]!.slice();
+    const covered = this.covered + (page[slot & PAGE_MASK] === 0 ? 1 : 0);
+    page[slot & PAGE_MASK] = number;
+    pages[slot >> PAGE_BITS] = page;
+    return new SlotMap(shards, pages, covered, this);
+  }
+
+  /** Shards among which the target is a primary: these, or these and one more at the end. */
+  #withPrimary(slot: number, target: TCPLocation): readonly Shard[] | null {
+    const key = keyOf(target);
+    if (this.#byPrimary.has(key)) return this.shards;
+    const known = this.#byAddress.get(key);
+    if (known === undefined && this.nodes.length >= MAX_NODES) return null;
+    const primary = new ClusterNodeLocation(target.host, target.port, {
+      nodeId: known?.nodeId ?? '',
+      serverType: 'primary',
+      hostname: known?.hostname ?? (target instanceof ClusterNodeLocation ? target.hostname : null),
+    });
+    if (known === undefined) return [...this.shards, { primary, replicas: [] }];
+    const siblings = this.shardOf(slot)?.replicas ?? [];
+    const others = this.shards.map((shard) =>
+      shard.replicas.includes(known)
+        ? { primary: shard.primary, replicas: shard.replicas.filter((node) => node !== known) }
+        : shard,
+    );
+    return [...others, { primary, replicas: siblings.filter((node) => node !== known) }];
+  }
+
+  /** Same owners and replicas for every slot. */
+  equals(other: SlotMap): boolean {
+    if (this.covered !== other.covered || this.nodes.length !== other.nodes.length) return false;
+    const same = new Map<number, number>();
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      const mine = this.pages[slot >> PAGE_BITS]![slot & PAGE_MASK]!;
+      const theirs = other.pages[slot >> PAGE_BITS]![slot & PAGE_MASK]!;
+      if (same.get(mine) === theirs) continue;
+      if (!sameShard(this.shardOf(slot), other.shardOf(slot))) return false;
+      same.set(mine, theirs);
+    }
+    return true;
+  }
+
+  /** Nodes, by address, that only the next map has, and those that only this one has. */
+  changesTo(next: SlotMap): { added: ClusterNodeLocation[]; gone: ClusterNodeLocation[] } {
+    return {
+      added: next.nodes.filter((node) => !this.#byAddress.has(keyOf(node))),
+      gone: this.nodes.filter((node) => !next.#byAddress.has(keyOf(node))),
+    };
+  }
+}
+
+function sameShard(one: Shard | undefined, other: Shard | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  if (keyOf(one.primary) !== keyOf(other.primary) || one.replicas.length !== other.replicas.length)
+    return false;
+  const replicas = new Set(other.replicas.map(keyOf));
+  return one.replicas.every((node) => replicas.has(keyOf(node)));
+}

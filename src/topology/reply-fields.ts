@@ -1,0 +1,49 @@
+import { isIP } from 'node:net';
+import type { Reply } from '../resp/types.ts';
+
+/** Text of a server's reply, or null when it is none. */
+export function textOf(value: Reply | undefined): string | null {
+  if (typeof value === 'string') return value;
+  return value instanceof Uint8Array ? Buffer.prototype.toString.call(value, 'utf8') : null;
+}
+
+/** A whole number that is written in digits or sent as an integer, or null. */
+export function integerOf(value: Reply | undefined): number | null {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? value : null;
+  const text = textOf(value);
+  if (text === null || !/^-?\d{1,15}$/.test(text)) return null;
+  return Number(text);
+}
+
+/** Named fields of a map or of a flat array of names and values; null for everything else. */
+export function fieldsOf(value: Reply | undefined): ReadonlyMap<string, Reply> | null {
+  const fields = new Map<string, Reply>();
+  if (value instanceof Map) {
+    for (const [name, field] of value) {
+      const key = textOf(name);
+      if (key !== null) fields.set(key, field);
+    }
+    return fields;
+  }
+  if (!Array.isArray(value)) return null;
+  for (let index = 0; index + 1 < value.length; index += 2) {
+    const key = textOf(value[index]);
+    if (key !== null) fields.set(key, value[index + 1]!);
+  }
+  return fields;
+}
+
+/** A port that can be dialled, or null. */
+export function portOf(value: Reply | undefined): number | null {
+  const port = integerOf(value);
+  return port !== null && port > 0 && port < 65_536 ? port : null;
+}
+
+const HOST_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}._-]{0,252}$/u;
+
+/** A host name or IP address without brackets, or null: nothing else is ever dialled because a server said so. */
+export function hostOf(value: string | null): string | null {
+  if (value === null || value.length > 255) return null;
+  const host = value.startsWith('[') && value.endsWith(']') ? value.slice(1, -1) : value;
+  return isIP(host) !== 0 || HOST_NAME.test(host) ? host : null;
+}

@@ -1,0 +1,112 @@
+import {
+  PrimaryNotFoundError,
+  ReplicaNotFoundError,
+  ResponseError,
+  SentinelError,
+} from '../../errors/errors.ts';
+import type { TCPLocation } from '../../transport/location.ts';
+import { addressKey, type ResolveAddress } from '../cluster/address-map.ts';
+import { failureCause, failureText } from '../first-answer.ts';
+import {
+  type Endpoint,
+  type Instance,
+  isLinked,
+  isUp,
+  isUsablePrimary,
+  parsePrimary,
+  parsePrimaryAddress,
+  parseReplicas,
+  parseSentinels,
+} from './replies.ts';
+import type { AskSentinel, SentinelList } from './sentinel-list.ts';
+
+export interface DiscoverOptions {
+  readonly list: SentinelList;
+  readonly resolve: ResolveAddress;
+  /** An answer of a sentinel that knows fewer others does not count. */
+  readonly minOtherSentinels?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The service's primary. The address is the one that `GET-MASTER-ADDR-BY-NAME` gives, the freshest during a
+ * failover; the flags only rule out a sentinel that knows this very address to be down.
+ */
+export async function findPrimary(service: string, options: DiscoverOptions): Promise<TCPLocation> {
+  const { list, resolve, minOtherSentinels = 0, signal } = options;
+  const result = await list.first(async (ask) => {
+    const [address, info] = await Promise.all([
+      ask('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', service).then(parsePrimaryAddress),
+      primaryInfo(ask, service, minOtherSentinels),
+    ]);
+    if (address === null) throw new SentinelError('the sentinel does not know the service');
+    if (info !== null && sameAddress(info, address) && !isUsablePrimary(info)) {
+      throw new SentinelError(`the primary is flagged ${[...info.flags].join(',')}`);
+    }
+    return resolve(address.host, address.port);
+  }, signal);
+  if (result.node !== null) return result.value;
+  throw new PrimaryNotFoundError(`No primary found for '${service}'${because(result.failures)}`, {
+    cause: failureCause(result.failures),
+  });
+}
+
+/** Null where the sentinel does not tell and nobody insists. */
+async function primaryInfo(ask: AskSentinel, service: string, minOthers: number): Promise<Instance | null> {
+  let info: Instance;
+  try {
+    info = parsePrimary(await ask('SENTINEL', 'MASTER', service));
+  } catch (error) {
+    const told = error instanceof ResponseError || error instanceof SentinelError;
+    if (told && minOthers === 0) return null;
+    throw error;
+  }
+  const others = info.otherSentinels ?? 0;
+  if (others < minOthers)
+    throw new SentinelError(`the sentinel knows ${others} others, ${minOthers} are required`);
+  return info;
+}
+
+/** The service's replicas that are up; none when it has none, or nobody knows the service. */
+export async function findReplicas(service: string, options: DiscoverOptions): Promise<TCPLocation[]> {
+  const { list, resolve, minOtherSentinels = 0, signal } = options;
+  let unknown = false;
+  const result = await list.first(async (ask) => {
+    try {
+      const [replicas] = await Promise.all([
+        ask('SENTINEL', 'REPLICAS', service).then(parseReplicas),
+        minOtherSentinels > 0 ? primaryInfo(ask, service, minOtherSentinels) : null,
+      ]);
+      const up = replicas.filter(isUp);
+      // While the primary is dead every link is down, and reading is still possible.
+      const linked = up.filter(isLinked);
+      return (linked.length > 0 ? linked : up).map(({ host, port }) => resolve(host, port));
+    } catch (error) {
+      unknown ||= error instanceof ResponseError && error.message.includes('No such master');
+      throw error;
+    }
+  }, signal);
+  if (result.node !== null) return result.value;
+  if (unknown) return [];
+  throw new ReplicaNotFoundError(`No replica found for '${service}'${because(result.failures)}`, {
+    cause: failureCause(result.failures),
+  });
+}
+
+/** Asks for the other sentinels and remembers them. Best effort: rejects with the signal's reason only. */
+export async function learnSentinels(service: string, options: DiscoverOptions): Promise<void> {
+  const { list, resolve, signal } = options;
+  const result = await list.first(async (ask) => {
+    const others = parseSentinels(await ask('SENTINEL', 'SENTINELS', service));
+    return others.map(({ host, port }) => resolve(host, port));
+  }, signal);
+  if (result.node !== null) list.learn(result.value);
+}
+
+function sameAddress(one: Endpoint, other: Endpoint): boolean {
+  return addressKey(one.host, one.port) === addressKey(other.host, other.port);
+}
+
+function because(failures: readonly Error[]): string {
+  return failures.length === 0 ? ': no sentinel is configured' : ` (${failureText(failures)})`;
+}

@@ -1,0 +1,174 @@
+import { RedisError, SentinelError } from '../../errors/errors.ts';
+import type { Reply } from '../../resp/types.ts';
+import { fieldsOf, hostOf, integerOf, portOf, textOf } from '../reply-fields.ts';
+
+/** Instances that one answer may name. */
+const MAX_INSTANCES = 1_000;
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+/** A primary, replica or sentinel, as one sentinel sees it. */
+export interface Instance extends Endpoint {
+  readonly name: string;
+  readonly runId: string;
+  readonly flags: ReadonlySet<string>;
+  /** `ok`, `err`, or null where it is not told. */
+  readonly primaryLinkStatus: string | null;
+  readonly otherSentinels: number | null;
+  readonly quorum: number | null;
+}
+export type Role =
+  | { readonly role: 'primary'; readonly offset: number; readonly replicas: readonly Endpoint[] }
+  | {
+      readonly role: 'replica';
+      readonly primary: Endpoint | null;
+      readonly state: string;
+      readonly offset: number;
+    }
+  | { readonly role: 'sentinel'; readonly services: readonly string[] };
+/** `+switch-master`: a service has another primary. */
+export interface PrimarySwitch {
+  readonly service: string;
+  readonly from: Endpoint;
+  readonly to: Endpoint;
+}
+
+function refuse(what: string, why: string): never {
+  throw new SentinelError(`${what} answer refused: ${why}`);
+}
+
+/** An error inside a value is thrown: no answer at all. */
+function checked(reply: Reply): Reply {
+  if (reply instanceof RedisError) throw reply;
+  return reply;
+}
+
+function endpointOf(what: string, host: Reply | undefined, port: Reply | undefined): Endpoint {
+  const name = hostOf(textOf(host));
+  const number = portOf(port);
+  if (name === null || number === null) return refuse(what, 'no address that can be dialled');
+  return { host: name, port: number };
+}
+
+/** `SENTINEL GET-MASTER-ADDR-BY-NAME`: null when the sentinel does not know the service. */
+export function parsePrimaryAddress(reply: Reply): Endpoint | null {
+  const value = checked(reply);
+  if (value === null) return null;
+  const what = 'SENTINEL GET-MASTER-ADDR-BY-NAME';
+  if (!Array.isArray(value)) return refuse(what, 'no array');
+  if (value.length === 0) return null;
+  if (value.length !== 2) return refuse(what, 'not two elements');
+  return endpointOf(what, value[0], value[1]);
+}
+
+function instanceOf(what: string, reply: Reply | undefined): Instance {
+  const fields = fieldsOf(reply);
+  if (fields === null) return refuse(what, 'an instance is no map');
+  const flags = (textOf(fields.get('flags')) ?? '').slice(0, 1_024);
+  return {
+    ...endpointOf(what, fields.get('ip'), fields.get('port')),
+    name: (textOf(fields.get('name')) ?? '').slice(0, 512),
+    runId: (textOf(fields.get('runid')) ?? '').slice(0, 64),
+    flags: new Set(flags.split(',').filter((flag) => flag !== '')),
+    primaryLinkStatus: textOf(fields.get('master-link-status')),
+    otherSentinels: integerOf(fields.get('num-other-sentinels')),
+    quorum: integerOf(fields.get('quorum')),
+  };
+}
+
+/** Instances of an answer; one whose address cannot be dialled (a sentinel that was never met has port 0) is left out. */
+function instancesOf(what: string, reply: Reply): Instance[] {
+  const value = checked(reply);
+  if (!Array.isArray(value)) return refuse(what, 'no array');
+  if (value.length > MAX_INSTANCES) return refuse(what, `more than ${MAX_INSTANCES} instances`);
+  const instances: Instance[] = [];
+  for (const entry of value) {
+    const fields = fieldsOf(entry);
+    if (fields === null) return refuse(what, 'an instance is no map');
+    if (hostOf(textOf(fields.get('ip'))) === null || portOf(fields.get('port')) === null) continue;
+    instances.push(instanceOf(what, entry));
+  }
+  return instances;
+}
+
+/** `SENTINEL MASTER name`. */
+export function parsePrimary(reply: Reply): Instance {
+  return instanceOf('SENTINEL MASTER', checked(reply));
+}
+
+/** `SENTINEL MASTERS`. */
+export function parsePrimaries(reply: Reply): Instance[] {
+  return instancesOf('SENTINEL MASTERS', reply);
+}
+
+/** `SENTINEL REPLICAS name`: all of them; `isUp` and `isLinked` say which are worth asking. */
+export function parseReplicas(reply: Reply): Instance[] {
+  return instancesOf('SENTINEL REPLICAS', reply);
+}
+
+/** `SENTINEL SENTINELS name`: the others that this one knows. */
+export function parseSentinels(reply: Reply): Instance[] {
+  return instancesOf('SENTINEL SENTINELS', reply);
+}
+
+const DOWN = ['o_down', 's_down', 'disconnected'];
+
+/** The sentinel reaches it. */
+export function isUp({ flags }: Instance): boolean {
+  return !DOWN.some((flag) => flags.has(flag));
+}
+
+/** Up, and called a primary. No flags at all count as up. */
+export function isUsablePrimary(instance: Instance): boolean {
+  return isUp(instance) && (instance.flags.size === 0 || instance.flags.has('master'));
+}
+
+/** The replica is not known to have lost its primary. */
+export function isLinked({ primaryLinkStatus }: Instance): boolean {
+  return primaryLinkStatus !== 'err';
+}
+
+/** `ROLE`, of a data server or a sentinel. */
+export function parseRole(reply: Reply): Role {
+  const value = checked(reply);
+  if (!Array.isArray(value)) return refuse('ROLE', 'no array');
+  const role = textOf(value[0]);
+  if (role === 'master') {
+    const rows = Array.isArray(value[2]) ? value[2].slice(0, MAX_INSTANCES) : [];
+    const replicas: Endpoint[] = [];
+    for (const row of rows) {
+      const endpoint = Array.isArray(row) ? optionalEndpoint(row[0], row[1]) : null;
+      if (endpoint !== null) replicas.push(endpoint);
+    }
+    return { role: 'primary', offset: integerOf(value[1]) ?? 0, replicas };
+  }
+  if (role === 'slave') {
+    const primary = optionalEndpoint(value[1], value[2]);
+    return { role: 'replica', primary, state: textOf(value[3]) ?? '', offset: integerOf(value[4]) ?? 0 };
+  }
+  if (role !== 'sentinel') return refuse('ROLE', 'an unknown role');
+  const names = Array.isArray(value[1]) ? value[1].slice(0, MAX_INSTANCES) : [];
+  return { role: 'sentinel', services: names.map((name) => textOf(name)).filter((name) => name !== null) };
+}
+
+function optionalEndpoint(host: Reply | undefined, port: Reply | undefined): Endpoint | null {
+  const name = hostOf(textOf(host));
+  const number = portOf(port);
+  return name === null || number === null ? null : { host: name, port: number };
+}
+
+/** The payload of `+switch-master`: `<service> <old host> <old port> <new host> <new port>`. */
+export function parsePrimarySwitch(payload: Reply): PrimarySwitch {
+  const what = '+switch-master';
+  const text = textOf(payload);
+  if (text === null || text.length > 2_048) return refuse(what, 'no text of a sensible length');
+  const words = text.split(' ');
+  if (words.length !== 5 || words[0] === '') return refuse(what, 'not five words');
+  return {
+    service: words[0]!,
+    from: endpointOf(what, words[1], words[2]),
+    to: endpointOf(what, words[3], words[4]),
+  };
+}

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RedisClusterError } from '../../../../src/errors/errors.ts';
+import { addressResolver } from '../../../../src/topology/cluster/address-map.ts';
+import { TCPLocation } from '../../../../src/transport/location.ts';
+
+const outside = new TCPLocation('proxy', 9000);
+
+test('without a map an address is itself', () => {
+  for (const none of [undefined, null]) assert.equal(String(addressResolver(none)('h', 1)), 'h:1');
+});
+
+test('a record maps what it names, IPv6 in both spellings, any case', () => {
+  const resolve = addressResolver({
+    '10.0.0.1:7000': outside,
+    '[::1]:7001': outside,
+    'fe80::1:7002': outside,
+  });
+  assert.equal(resolve('10.0.0.1', 7000), outside);
+  assert.equal(resolve('::1', 7001), outside);
+  assert.equal(resolve('FE80::1', 7002), outside);
+  assert.equal(String(resolve('10.0.0.1', 7001)), '10.0.0.1:7001');
+  assert.equal(String(resolve('__proto__', 7000)), '__proto__:7000');
+});
+
+test('a record is read once', () => {
+  const record: Record<string, TCPLocation> = { 'a:1': outside };
+  const resolve = addressResolver(record);
+  delete record['a:1'];
+  assert.equal(resolve('a', 1), outside);
+});
+
+test('a function decides; what it does wrong is a typed error', () => {
+  assert.equal(String(addressResolver((host, port) => new TCPLocation(`${host}.x`, port))('h', 1)), 'h.x:1');
+  const broken = addressResolver(() => {
+    throw new Error('no');
+  });
+  assert.throws(
+    () => broken('h', 1),
+    (error: Error) => error instanceof RedisClusterError && error.cause instanceof Error,
+  );
+  assert.throws(() => addressResolver((() => null) as never)('h', 1), RedisClusterError);
+});
+
+test('a wrong option is a TypeError that names it', () => {
+  for (const wrong of [{ a: outside }, { ':1': outside }, { 'a:x': outside }, { 'a:1': 'b:2' }, 7, 'x']) {
+    assert.throws(() => addressResolver(wrong as never), { name: 'TypeError', message: /addressMap/ });
+  }
+});

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ReplicaHealth } from '../../../../src/topology/cluster/replica-health.ts';
+import { ClusterNodeLocation } from '../../../../src/transport/location.ts';
+import { ManualTiming, seeded } from '../manual-timing.ts';
+
+const replica = (port: number) =>
+  new ClusterNodeLocation('h', port, { nodeId: `id${port}`, serverType: 'replica', hostname: null });
+const replicas = [replica(1), replica(2), replica(3)];
+const [one, two, three] = replicas as [ClusterNodeLocation, ClusterNodeLocation, ClusterNodeLocation];
+
+function stage() {
+  const timing = new ManualTiming(seeded(3));
+  return { timing, health: new ReplicaHealth(timing) };
+}
+
+function tally(health: ReplicaHealth, count = 3_000): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (let round = 0; round < count; round++) {
+    const { port } = health.pick(replicas)!;
+    counts.set(port, (counts.get(port) ?? 0) + 1);
+  }
+  return counts;
+}
+
+test('nobody measured: all are equally likely', () => {
+  const counts = tally(stage().health);
+  for (const port of [1, 2, 3]) assert.ok(counts.get(port)! > 800 && counts.get(port)! < 1_200);
+  assert.equal(stage().health.pick([]), null);
+});
+
+test('the quick ones share the work, the slow one has none', () => {
+  const { health } = stage();
+  health.report(one, 0.3);
+  health.report(two, 0.4);
+  health.report(three, 9);
+  const counts = tally(health);
+  assert.ok(counts.get(1)! > 1_200 && counts.get(2)! > 1_200);
+  assert.equal(counts.get(3), undefined);
+});
+
+test('an unmeasured one is tried together with the quickest', () => {
+  const { health } = stage();
+  health.report(one, 0.3);
+  health.report(two, 9);
+  assert.deepEqual([...tally(health).keys()].sort(), [1, 3]);
+});
+
+test('a measurement grows old', async () => {
+  const { health, timing } = stage();
+  health.report(one, 0.3);
+  health.report(three, 50);
+  await timing.pass(5_001);
+  health.report(one, 0.3);
+  assert.ok(tally(health).get(3)! > 500);
+});
+
+test('a failing one rests, longer each time, and is tried again', async () => {
+  const { health, timing } = stage();
+  health.report(one, new Error('lost'));
+  assert.equal(health.healthy(one), false);
+  assert.equal(tally(health).get(1), undefined);
+  await timing.pass(500);
+  assert.equal(health.healthy(one), true);
+  for (let round = 0; round < 8; round++) health.report(one, new Error('lost'));
+  await timing.pass(4_900);
+  assert.equal(health.healthy(one), false);
+  await timing.pass(5_200);
+  assert.equal(health.healthy(one), true);
+  health.report(one, 1);
+  health.report(one, new Error('lost'));
+  await timing.pass(500);
+  assert.equal(health.healthy(one), true);
+});
+
+test('all failing: null', () => {
+  const { health } = stage();
+  for (const node of replicas) health.report(node, new Error('lost'));
+  assert.equal(health.pick(replicas), null);
+});
+
+test('loading ones are skipped until a layout calls them ready', () => {
+  const { health } = stage();
+  health.update(replicas, new Set(['id1', 'id2']));
+  assert.deepEqual([...tally(health).keys()], [3]);
+  health.update(replicas, new Set());
+  assert.equal(tally(health).size, 3);
+});
+
+test('what is known of an address outlives a layout, and goes with the node', () => {
+  const { health } = stage();
+  health.report(one, new Error('lost'));
+  const again = replica(1);
+  health.update([again, two, three], new Set());
+  assert.equal(health.healthy(again), false);
+  health.update([two, three], new Set());
+  health.update([again, two, three], new Set());
+  assert.equal(health.healthy(again), true);
+});
