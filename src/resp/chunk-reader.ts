@@ -1,7 +1,10 @@
 import { privateCopy } from './native-slices.ts';
 
 const EMPTY = Buffer.alloc(0);
+const CR = 0x0d;
 const LF = 0x0a;
+/** Where a line ends that has not arrived. */
+export const UNREAD = -3;
 /** Up to this size a byte string is cut from a window, a private copy of the next bytes of the chunk. */
 const SMALL = 512;
 /** As large as Node's own pool: a kept byte string pins no more than this. */
@@ -17,7 +20,7 @@ const KEPT = 65536;
  *     carry  ─── what a chunk left over, up to the first LF of the next one: a whole line then
  *     queued ─── the rest of that next chunk, read in place once the carry is used up
  */
-export class ChunkReader {
+export abstract class ChunkReader {
   protected chunk: Buffer = EMPTY;
   protected pos = 0;
   protected end = 0;
@@ -132,4 +135,48 @@ export class ChunkReader {
     }
     return this.window.subarray(start - this.windowStart, end - this.windowStart);
   }
+
+  /** A whole integer of up to 15 digits; `null` when it is anything else. */
+  protected quickInteger(): number | null {
+    const { chunk, pos, end } = this;
+    let at = pos + 1;
+    const negative = chunk[at] === 0x2d;
+    if (negative) at++;
+    const first = at;
+    let value = 0;
+    let digit: number;
+    while (at < end && (digit = chunk[at]! - 0x30) >= 0 && digit <= 9 && at - first < 15) {
+      value = value * 10 + digit;
+      at++;
+    }
+    if (at + 1 < end && at > first && chunk[at] === CR && chunk[at + 1] === LF) {
+      this.pos = at + 2;
+      return negative ? 0 - value : value;
+    }
+    return null;
+  }
+
+  /** Where the line's CR is; the position moves behind the line. `UNREAD` when it has not arrived. */
+  protected lineEnd(limit: number): number {
+    const { chunk, pos, end } = this;
+    const near = Math.min(end, pos + 64);
+    let at = pos + 1;
+    while (at < near && chunk[at] !== CR && chunk[at] !== LF) at++;
+    if (at === near && near < end) {
+      const rest = chunk.subarray(at, end);
+      const cr = rest.indexOf(CR);
+      const lf = (cr === -1 ? rest : rest.subarray(0, cr)).indexOf(LF);
+      at = lf !== -1 ? at + lf : cr === -1 ? end : at + cr;
+    }
+    if (at - pos - 1 > limit) return this.fail('a line is too long');
+    if ((at < end && chunk[at] === LF) || (at + 1 < end && chunk[at + 1] !== LF)) {
+      return this.fail('a line does not end in CR LF');
+    }
+    if (at + 1 >= end) return UNREAD;
+    this.pos = at + 2;
+    return at;
+  }
+
+  /** Ends it all: the bytes are no RESP. */
+  protected abstract fail(what: string): never;
 }

@@ -1,7 +1,7 @@
 import { InvalidResponse } from '../errors/errors.ts';
 import { replyError } from '../errors/reply-errors.ts';
 import { ByteSink } from './byte-sink.ts';
-import { ChunkReader } from './chunk-reader.ts';
+import { ChunkReader, UNREAD } from './chunk-reader.ts';
 import { DEFAULT_LIMITS, type DecoderLimits } from './decoder-limits.ts';
 import { Frame } from './frame.ts';
 import { latin1Text } from './native-slices.ts';
@@ -36,7 +36,6 @@ const PART = 0x3b; // ;
 /** What a length says beside a number. */
 const NONE = -1;
 const STREAMED = -2;
-const UNREAD = -3;
 
 /** RESP2 and RESP3 bytes to values: pulled, resumable at every byte, never recursive. */
 export class Decoder extends ChunkReader {
@@ -79,6 +78,7 @@ export class Decoder extends ChunkReader {
     this.tried = 0;
     for (;;) {
       const frame = this.top;
+      if (frame !== null && frame.left > 2) this.fill(frame);
       const value = this.element(frame === null ? mode : frame.mode, pushMode);
       if (value === OPENED) continue;
       if (value === INCOMPLETE) {
@@ -91,6 +91,42 @@ export class Decoder extends ChunkReader {
       const done = this.deliver(value);
       if (done !== OPENED) return done;
     }
+  }
+
+  /** The plain strings and numbers that come next, all but the last: that one goes the general way. */
+  private fill(frame: Frame): void {
+    const { mode, type, value: target } = frame;
+    if (type === ATTRIBUTE || this.bodyType !== 0 || this.annotated) return;
+    let { left } = frame;
+    while (left > 2) {
+      const value = this.plain(mode);
+      if (value === OPENED) break;
+      left--;
+      if (type === MAP) {
+        if (frame.key === undefined) {
+          frame.key = value;
+        } else {
+          ReplyMap.append(target as ReplyMap, frame.key, value);
+          frame.key = undefined;
+        }
+      } else if (type === SET) {
+        ReplySet.append(target as ReplySet, value);
+      } else {
+        (target as Reply[]).push(value);
+      }
+    }
+    frame.left = left;
+  }
+
+  /** A whole bulk string, integer or double; `OPENED` when it is anything else. */
+  private plain(mode: DecodeMode): Reply | typeof OPENED {
+    if (this.pos >= this.end) return OPENED;
+    const type = this.chunk[this.pos];
+    if (type === BULK) return this.quickBulk(mode);
+    if (type === 0x3a) return this.quickInteger() ?? OPENED;
+    if (type !== 0x2c) return OPENED;
+    const value = this.number(type);
+    return value === INCOMPLETE ? OPENED : value;
   }
 
   /** Puts a value into the aggregate it belongs to; returns what is finished at top level by it. */
@@ -195,24 +231,12 @@ export class Decoder extends ChunkReader {
   }
 
   private integer(): Reply | typeof INCOMPLETE {
-    const { chunk, pos, end } = this;
-    let at = pos + 1;
-    const negative = chunk[at] === 0x2d;
-    if (negative) at++;
-    const first = at;
-    let value = 0;
-    let digit: number;
-    while (at < end && (digit = chunk[at]! - 0x30) >= 0 && digit <= 9 && at - first < 15) {
-      value = value * 10 + digit;
-      at++;
-    }
-    if (at + 1 < end && at > first && chunk[at] === CR && chunk[at + 1] === LF) {
-      this.pos = at + 2;
-      return negative ? 0 - value : value;
-    }
+    const quick = this.quickInteger();
+    if (quick !== null) return quick;
+    const from = this.pos + 1;
     const stop = this.lineEnd(MAX_INTEGER_LENGTH);
     if (stop === UNREAD) return INCOMPLETE;
-    const number = parseInteger(latin1Text(chunk, pos + 1, stop));
+    const number = parseInteger(latin1Text(this.chunk, from, stop));
     return number ?? this.fail('an integer is malformed or beyond 64 bits');
   }
 
@@ -255,27 +279,6 @@ export class Decoder extends ChunkReader {
     if (at + 1 >= end) return INCOMPLETE;
     this.pos = at + 2;
     return isNull ? null : word === 0x74;
-  }
-
-  /** Where the line's CR is; the position moves behind the line. `UNREAD` when it has not arrived. */
-  private lineEnd(limit: number): number {
-    const { chunk, pos, end } = this;
-    const near = Math.min(end, pos + 64);
-    let at = pos + 1;
-    while (at < near && chunk[at] !== CR && chunk[at] !== LF) at++;
-    if (at === near && near < end) {
-      const rest = chunk.subarray(at, end);
-      const cr = rest.indexOf(CR);
-      const lf = (cr === -1 ? rest : rest.subarray(0, cr)).indexOf(LF);
-      at = lf !== -1 ? at + lf : cr === -1 ? end : at + cr;
-    }
-    if (at - pos - 1 > limit) return this.fail('a line is too long');
-    if ((at < end && chunk[at] === LF) || (at + 1 < end && chunk[at + 1] !== LF)) {
-      return this.fail('a line does not end in CR LF');
-    }
-    if (at + 1 >= end) return UNREAD;
-    this.pos = at + 2;
-    return at;
   }
 
   /** A length, `NONE`, `STREAMED` or `UNREAD`. */
@@ -394,7 +397,7 @@ export class Decoder extends ChunkReader {
     return frame.value as Reply;
   }
 
-  private fail(what: string): never {
+  protected override fail(what: string): never {
     this.failure = new InvalidResponse(`Protocol Error: ${what}`);
     this.release();
     this.top = this.body = null;

@@ -11,33 +11,64 @@ const INT64_MIN = -(2n ** 63n);
 
 /** A double's text, or null when it is none. */
 export function parseDouble(bytes: Uint8Array, start: number, end: number): number | null {
-  let at = start;
-  let mantissa = 0;
-  let decimals = 0;
-  const negative = bytes[at] === 0x2d;
-  if (negative) at++;
+  const negative = bytes[start] === 0x2d;
+  let at = negative ? start + 1 : start;
   const whole = at;
-  let digit: number;
-  while (at < end && (digit = bytes[at]! - 0x30) >= 0 && digit <= 9) {
-    mantissa = mantissa * 10 + digit;
-    at++;
-  }
-  if (at === whole) return parseOtherDouble(latin1Text(bytes, start, end));
-  if (at < end && bytes[at] === 0x2e) {
-    const fraction = ++at;
-    while (at < end && (digit = bytes[at]! - 0x30) >= 0 && digit <= 9) {
-      mantissa = mantissa * 10 + digit;
-      at++;
+  let point = -1;
+  // The first 15 digits, and those behind them: each is exact.
+  let high = 0;
+  let low = 0;
+  let digits = 0;
+  for (; at < end; at++) {
+    const digit = bytes[at]! - 0x30;
+    if (digit >= 0 && digit <= 9) {
+      if (++digits <= 15) high = high * 10 + digit;
+      else low = low * 10 + digit;
+    } else if (digit === -2 && point === -1 && at > whole) {
+      point = at;
+    } else {
+      return parseOtherDouble(latin1Text(bytes, start, end));
     }
-    decimals = at - fraction;
-    if (decimals === 0) return null;
   }
-  // Both operands are exact then, so that the one division rounds correctly.
-  if (at === end && decimals <= 22 && mantissa <= Number.MAX_SAFE_INTEGER) {
-    const value = mantissa / POWERS[decimals]!;
-    return negative ? -value : value;
-  }
-  return parseOtherDouble(latin1Text(bytes, start, end));
+  if (digits === 0 || point === end - 1) return null;
+  const decimals = point === -1 ? 0 : end - point - 1;
+  if (digits > 19 || decimals > 22) return Number(latin1Text(bytes, start, end));
+  // Up to 15 digits both operands are exact, so that the one division rounds correctly.
+  const value = digits <= 15
+    ? high / POWERS[decimals]!
+    : divideExactly(high, POWERS[digits - 15]!, low, POWERS[decimals]!);
+  if (value !== value) return Number(latin1Text(bytes, start, end));
+  return negative ? -value : value;
+}
+
+/** The upper half of a double's bits, after Veltkamp. */
+function upper(value: number): number {
+  const scaled = value * 134_217_729;
+  return scaled - (scaled - value);
+}
+
+/** What rounding took from the product, after Dekker. */
+function productError(a: number, b: number, product: number): number {
+  const aHigh = upper(a);
+  const bHigh = upper(b);
+  const aLow = a - aHigh;
+  const bLow = b - bHigh;
+  return aLow * bLow - (product - aHigh * bHigh - aLow * bHigh - aHigh * bLow);
+}
+
+/** `(high * factor + low) / divisor` rounded once, or NaN where two roundings are too close to tell. */
+function divideExactly(high: number, factor: number, low: number, divisor: number): number {
+  const product = high * factor;
+  const rest = productError(high, factor, product) + low;
+  const mantissa = product + rest;
+  const mantissaRest = rest - (mantissa - product);
+  const quotient = mantissa / divisor;
+  const back = quotient * divisor;
+  const remainder = mantissa - back - productError(quotient, divisor, back) + mantissaRest;
+  const correction = remainder / divisor;
+  const doubt = Math.abs(correction) * 2 ** -40;
+  const value = quotient + (correction - doubt);
+  return value === quotient + (correction + doubt) ? value : NaN;
 }
 
 function parseOtherDouble(text: string): number | null {

@@ -1,0 +1,14 @@
+/** Best of several rounds, in nanoseconds per operation: what a quiet moment of the machine allows. */
+export function nanoseconds(operations: number, run: () => void, rounds = 15): number {
+  let best = Infinity;
+  for (let round = 0; round < rounds; round++) {
+    const start = process.hrtime.bigint();
+    run();
+    best = Math.min(best, Number(process.hrtime.bigint() - start) / operations);
+  }
+  return best;
+}
+
+export function report(name: string, value: number): void {
+  console.log(`${name.padEnd(44)} ${value.toFixed(value < 1000 ? 1 : 0).padStart(10)} ns`);
+}
