@@ -82,7 +82,7 @@ export class RefreshSchedule {
     this.#disarm();
     this.#requested = false;
     const { timing, run } = this.#options;
-    if (timing.now() - this.#ended > QUIET) this.#streak = 0;
+    if (!this.#failedLast && timing.now() - this.#ended > QUIET) this.#streak = 0;
     const controller = new AbortController();
     this.#controller = controller;
     const flight = run(controller.signal).then(
@@ -129,13 +129,13 @@ export class RefreshSchedule {
     const { timing } = this.#options;
     const delay = due - timing.now();
     if (delay <= 0) {
-      this.#start();
+      void this.#start();
       return;
     }
     this.#due = due;
     this.#stopTimer = timing.after(delay, () => {
       this.#due = Infinity;
-      this.#start();
+      void this.#start();
     });
   }
 

@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
+import { test } from 'node:test';
+import { ConnectionError, RedisClusterError } from '../../../../src/errors/errors.ts';
+import { replyError } from '../../../../src/errors/reply-errors.ts';
+import type { Reply } from '../../../../src/resp/types.ts';
+import { Discovery } from '../../../../src/topology/cluster/discovery.ts';
+import {
+  type LayoutChange,
+  LayoutKeeper,
+  type LayoutKeeperOptions,
+} from '../../../../src/topology/cluster/layout-keeper.ts';
+import type { TCPLocation } from '../../../../src/transport/location.ts';
+import { ManualTiming, seeded, settle } from '../manual-timing.ts';
+import { at, node, same, threeShards } from './fixtures.ts';
+
+/** A cluster of one voice: what it says, how often it was asked, and answers that can be held back. */
+class Voice {
+  says: Reply | Error = threeShards();
+  asked: TCPLocation[] = [];
+  held: (() => void)[] | null = null;
+
+  readonly ask = (location: TCPLocation): Promise<Reply> => {
+    this.asked.push(location);
+    const says = this.says;
+    const answer = async (): Promise<Reply> => {
+      if (says instanceof Error) throw says;
+      return says;
+    };
+    if (this.held === null) return answer();
+    return new Promise((resolve, reject) => this.held!.push(() => void answer().then(resolve, reject)));
+  };
+}
+
+function stage(options: Partial<LayoutKeeperOptions> = {}) {
+  const timing = new ManualTiming(seeded(5));
+  const voice = new Voice();
+  const changes: LayoutChange[] = [];
+  const refreshed: (Error | null)[] = [];
+  const keeper = new LayoutKeeper({
+    discovery: new Discovery({ startNodes: [at(7000)], resolve: same, timing, ask: voice.ask }),
+    resolve: same,
+    timing,
+    refreshInterval: 60_000,
+    onChange: (change) => changes.push(change),
+    onRefresh: (error) => refreshed.push(error),
+    ...options,
+  });
+  return { timing, voice, changes, refreshed, keeper };
+}
+const moved = (slot: number, port: number) => replyError(`MOVED ${slot} 10.0.0.1:${port}`);
+const down = replyError('CLUSTERDOWN The cluster is down');
+
+test('the first refresh fills the layout', async () => {
+  const { keeper, changes } = stage();
+  await keeper.refresh();
+  assert.equal(keeper.layout.nodes.length, 6);
+  assert.equal(changes.length, 1);
+  assert.equal(changes[0]!.added.length, 6);
+  assert.deepEqual(keeper.refreshes, { succeeded: 1, failed: 0 });
+});
+
+test('callers at the same time share one asking, each with its own signal', async () => {
+  const { keeper, voice } = stage();
+  voice.held = [];
+  const controller = new AbortController();
+  const impatient = keeper.refresh(controller.signal);
+  const patient = keeper.refresh();
+  controller.abort(new Error('enough'));
+  await assert.rejects(impatient, /enough/);
+  assert.equal(getEventListeners(controller.signal, 'abort').length, 0);
+  voice.held[0]!();
+  await patient;
+  assert.equal(voice.asked.length, 1);
+});
+
+test('MOVED changes its slot at once; below the threshold nobody is asked', async () => {
+  const { keeper, voice } = stage();
+  await keeper.refresh();
+  const verdict = keeper.report(moved(100, 7001), at(7000));
+  assert.equal(verdict.kind, 'moved');
+  assert.equal(keeper.layout.nodeForSlot(100).port, 7001);
+  assert.equal(keeper.layout.nodeForSlot(101).port, 7000);
+  await settle();
+  assert.equal(voice.asked.length, 1);
+});
+
+test('10,000 MOVED in a burst cause one refresh', async () => {
+  const { keeper, voice, timing } = stage();
+  await keeper.refresh();
+  voice.says = [
+    [0, 10_922, node(7001)],
+    [10_923, 16_383, node(7002)],
+  ];
+  for (let count = 0; count < 5_000; count++) keeper.report(moved(count % 5461, 7001), at(7000));
+  await timing.pass(1);
+  for (let count = 5_000; count < 10_000; count++) keeper.report(moved(count % 5461, 7001), at(7000));
+  await timing.pass(5_000);
+  assert.equal(voice.asked.length, 2);
+  assert.equal(keeper.layout.nodeForSlot(0).port, 7001);
+});
+
+test('a burst in single file, with answers in between, causes one refresh too', async () => {
+  const { keeper, voice, timing } = stage();
+  await keeper.refresh();
+  voice.says = [
+    [0, 10_922, node(7001)],
+    [10_923, 16_383, node(7002)],
+  ];
+  for (let count = 0; count < 1_000; count++) {
+    keeper.report(moved(count % 5461, 7001), at(7000));
+    await settle();
+  }
+  await timing.pass(5_000);
+  assert.equal(voice.asked.length, 2);
+});
+
+test('who a MOVED named is asked first', async () => {
+  const { keeper, voice, timing } = stage();
+  await keeper.refresh();
+  keeper.report(moved(100, 7004), at(7000));
+  keeper.report(moved(101, 7004), at(7000));
+  await timing.pass(100);
+  assert.equal(String(voice.asked[1]), '10.0.0.1:7004');
+});
+
+test('an answer asked for before a MOVED does not undo it; one asked for after it may', async () => {
+  const { keeper, voice, timing } = stage({ reinitializeSteps: 1 });
+  await keeper.refresh();
+  voice.held = [];
+  const refresh = keeper.refresh();
+  await settle();
+  keeper.report(moved(100, 7001), at(7000));
+  voice.held[0]!();
+  await refresh;
+  assert.equal(keeper.layout.nodeForSlot(100).port, 7001);
+  // The contradiction asks for another look, whose answer is the newer one.
+  voice.held = null;
+  await timing.pass(200);
+  assert.equal(voice.asked.length, 3);
+  assert.equal(keeper.layout.nodeForSlot(100).port, 7000);
+});
+
+test('which errors count, and how they are forgotten', async () => {
+  const counting: [unknown, number][] = [
+    [down, 2],
+    [new ConnectionError('lost'), 2],
+    [replyError("READONLY You can't write against a read only replica."), 1],
+  ];
+  for (const [error, needed] of counting) {
+    const { keeper, voice, timing } = stage();
+    await keeper.refresh();
+    for (let count = 0; count < needed; count++) {
+      await timing.pass(1_000);
+      assert.equal(voice.asked.length, 1);
+      keeper.report(error, at(7000));
+    }
+    await settle();
+    assert.equal(voice.asked.length, 2);
+  }
+  const { keeper, voice, timing } = stage();
+  await keeper.refresh();
+  for (const line of ['ASK 1 10.0.0.1:7001', 'TRYAGAIN x', 'CROSSSLOT x', 'ERR x', 'WRONGTYPE x']) {
+    for (let count = 0; count < 10; count++) keeper.report(replyError(line), at(7000));
+  }
+  keeper.report(down, at(7000));
+  await timing.pass(10_001);
+  keeper.report(down, at(7000));
+  await timing.pass(1_000);
+  assert.equal(voice.asked.length, 1);
+});
+
+test('reinitializeSteps is the number of errors', async () => {
+  const { keeper, voice, timing } = stage({ reinitializeSteps: 10 });
+  await keeper.refresh();
+  await timing.pass(100);
+  for (let count = 0; count < 9; count++) keeper.report(down, at(7000));
+  await settle();
+  assert.equal(voice.asked.length, 1);
+  keeper.report(down, at(7000));
+  await settle();
+  assert.equal(voice.asked.length, 2);
+});
+
+test('errors that go on cause refreshes in growing pauses: single digits for an outage of five seconds', async () => {
+  const { keeper, voice, timing } = stage();
+  await keeper.refresh();
+  for (let elapsed = 0; elapsed < 5_000; elapsed += 10) {
+    keeper.report(new ConnectionError('lost'), at(7000));
+    await timing.pass(10);
+  }
+  assert.ok(voice.asked.length > 5, `${voice.asked.length}`);
+  assert.ok(voice.asked.length < 20, `${voice.asked.length}`);
+});
+
+test('a failing refresh keeps the map, is tried again, and never ends the watch', async () => {
+  const { keeper, voice, timing, refreshed } = stage();
+  await keeper.refresh();
+  voice.says = new Error('not of this package');
+  await assert.rejects(keeper.refresh(), RedisClusterError);
+  assert.equal(keeper.layout.nodes.length, 6);
+  await timing.pass(120_000);
+  const failed = keeper.refreshes.failed;
+  assert.ok(failed > 5 && failed < 25, `${failed}`);
+  voice.says = [[0, 16_383, node(7001)]];
+  await timing.pass(31_000);
+  assert.equal(refreshed.at(-1), null);
+  assert.equal(keeper.layout.nodes.length, 1);
+});
+
+test('nothing wrong: a refresh now and then, not in lockstep', async () => {
+  const { keeper, voice, timing } = stage();
+  await keeper.refresh();
+  await timing.pass(45_000 - 1);
+  assert.equal(voice.asked.length, 1);
+  await timing.pass(600_000);
+  assert.ok(voice.asked.length >= 8 && voice.asked.length <= 14);
+  assert.equal(timing.pending, 1);
+});
+
+test('a first refresh that fails leaves no timer', async () => {
+  const { keeper, voice, timing } = stage();
+  voice.says = new Error('down');
+  await assert.rejects(keeper.refresh(), RedisClusterError);
+  assert.equal(timing.pending, 0);
+  voice.says = threeShards();
+  await keeper.refresh();
+  assert.equal(keeper.layout.nodes.length, 6);
+});
+
+test('settled waits for what is under way or due', async () => {
+  const { keeper, voice, timing } = stage({ reinitializeSteps: 1 });
+  await keeper.settled();
+  await keeper.refresh();
+  await keeper.settled();
+  let over = false;
+  keeper.report(down, at(7000));
+  const settled = keeper.settled().then(() => (over = true));
+  voice.held = [];
+  await timing.pass(200);
+  assert.equal(voice.asked.length, 2);
+  assert.equal(over, false);
+  voice.held[0]!();
+  await settled;
+  const controller = new AbortController();
+  keeper.report(down, at(7000));
+  const aborted = keeper.settled(controller.signal);
+  controller.abort(new Error('enough'));
+  await assert.rejects(aborted, /enough/);
+});
+
+test('close ends everything', async () => {
+  const { keeper, voice, timing, refreshed } = stage({ reinitializeSteps: 1 });
+  await keeper.refresh();
+  voice.held = [];
+  const refresh = keeper.refresh();
+  const settled = keeper.settled();
+  keeper.close();
+  await assert.rejects(refresh, /closed/);
+  await settled;
+  keeper.report(down, at(7000));
+  await assert.rejects(keeper.refresh(), /closed/);
+  assert.equal(timing.pending, 0);
+  assert.deepEqual(refreshed, [null]);
+});
+
+test('an unknown node of a MOVED is announced, and so are those that go', async () => {
+  const { keeper, changes } = stage();
+  await keeper.refresh();
+  keeper.report(moved(1, 7100), at(7000));
+  assert.deepEqual(changes[1]!.added.map(String), ['10.0.0.1:7100']);
+  await keeper.refresh();
+  assert.deepEqual(changes[2]!.gone.map(String), ['10.0.0.1:7100']);
+});
