@@ -119,7 +119,7 @@ async function probe(
   dial: (options: DialOptions) => Promise<{ destroy(): unknown }>,
   { signal, timeout = DEFAULT_CHECK_TIMEOUT }: CheckOptions = {},
 ): Promise<boolean> {
-  if (timeout !== null && !(timeout > 0 && timeout < Infinity)) {
+  if (timeout !== null && !(typeof timeout === 'number' && timeout > 0 && timeout < Infinity)) {
     throw new TypeError('timeout must be a positive number of milliseconds, or null');
   }
   signal?.throwIfAborted();

@@ -1,10 +1,16 @@
 import type { Socket } from 'node:net';
-import { createSocket, settle } from './socket.ts';
+import { createSocket, settle, withCode } from './socket.ts';
 import type { DialOptions } from './socket.ts';
+
+/** What fits into a socket address. The runtime would cut a longer path and connect to another socket. */
+const LONGEST_PATH = process.platform === 'linux' ? 107 : process.platform === 'win32' ? Infinity : 103;
 
 /** Connects to the socket at `path`. */
 export async function dialUnix(path: string, options: DialOptions): Promise<Socket> {
   options.signal.throwIfAborted();
+  if (Buffer.byteLength(path) > LONGEST_PATH) {
+    throw withCode(`the path of a socket has at most ${LONGEST_PATH} bytes`, 'ENAMETOOLONG');
+  }
   const socket = createSocket(options.reader);
   const opened = settle(socket, 'connect', options.signal);
   socket.connect({ path });
