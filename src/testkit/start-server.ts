@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { findServerBinary } from './binaries.ts'
 import { serverTls, tlsLines, type ServerTls, type TlsOptions } from './server-tls.ts'
-import { socketPath, TestServer, type ServerPlan } from './test-server.ts'
+import { launch, socketPath, TestServer, type ServerPlan } from './test-server.ts'
 
 export interface StartServerOptions {
   /** A path or a name on `PATH`; else `RESPOOL_SERVER`, else `redis-server`, else `valkey-server`. */
@@ -95,5 +95,5 @@ export async function startServer(options: StartServerOptions = {}): Promise<Tes
       ]
     },
   }
-  return TestServer.launch(plan)
+  return new TestServer(await launch(plan))
 }

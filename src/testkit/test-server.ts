@@ -31,6 +31,32 @@ type CommandArgument = string | number | Uint8Array
 const BIND_ATTEMPTS = 20
 const NEVER_ENDS = new Set<NodeJS.Signals>(['SIGSTOP', 'SIGCONT', 'SIGTSTP', 'SIGUSR1', 'SIGUSR2', 'SIGHUP', 'SIGPIPE'])
 
+/** A first run of a plan: what a `TestServer` is made of. */
+export interface LaunchedServer {
+  readonly plan: ServerPlan
+  readonly folder: string
+  readonly port: number
+  readonly process: ServerProcess
+}
+
+export async function launch(plan: ServerPlan): Promise<LaunchedServer> {
+  const folder = newFolderName(plan.label)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  for (let attempt = 1; ; attempt++) {
+    const port = plan.port ?? await freePort(plan.withBus)
+    try {
+      writeFileSync(configFile(folder), `${plan.configure(folder, port).join('\n')}\n`, { mode: 0o600 })
+      return { plan, folder, port, process: await run(plan, folder) }
+    } catch (error) {
+      releasePort(port)
+      const again = error instanceof ServerStartError && error.portTaken && plan.port === null
+      if (again && attempt < BIND_ATTEMPTS) continue
+      rmSync(folder, { recursive: true, force: true })
+      throw error
+    }
+  }
+}
+
 /** A real server process on loopback with a folder of its own. */
 export class TestServer {
   readonly host = '127.0.0.1'
@@ -39,38 +65,21 @@ export class TestServer {
   readonly socketPath: string | null
   readonly #plan: ServerPlan
   #process: ServerProcess
-  #client: RawClient
+  readonly #client: RawClient
+  #paused = false
   #stopped = false
 
-  private constructor(plan: ServerPlan, folder: string, port: number, started: ServerProcess) {
+  constructor({ plan, folder, port, process }: LaunchedServer) {
     this.#plan = plan
     this.folder = folder
     this.port = port
     this.socketPath = socketPath(plan, folder)
-    this.#process = started
-    const files = plan.tls
+    this.#process = process
+    const { tls } = plan
     this.#client = new RawClient({
       host: this.host, port, prelude: plan.prelude,
-      tls: files === null ? undefined : { ca: files.ca, cert: files.clientCert, key: files.clientKey },
+      tls: tls === null ? undefined : { ca: tls.ca, cert: tls.clientCert, key: tls.clientKey },
     })
-  }
-
-  static async launch(plan: ServerPlan): Promise<TestServer> {
-    const folder = newFolderName(plan.label)
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    for (let attempt = 1; ; attempt++) {
-      const port = plan.port ?? await freePort(plan.withBus)
-      try {
-        writeFileSync(configFile(folder), `${plan.configure(folder, port).join('\n')}\n`, { mode: 0o600 })
-        return new TestServer(plan, folder, port, await run(plan, folder))
-      } catch (error) {
-        releasePort(port)
-        const again = error instanceof ServerStartError && error.portTaken && plan.port === null
-        if (again && attempt < BIND_ATTEMPTS) continue
-        rmSync(folder, { recursive: true, force: true })
-        throw error
-      }
-    }
   }
 
   /** `redis://` or, with TLS, `rediss://` with the files to trust and show; with user and password. */
@@ -110,12 +119,13 @@ export class TestServer {
   get tls(): ServerTls | null { return this.#plan.tls }
   get pid(): number { return this.#process.pid }
   get running(): boolean { return this.#process.running }
+  get paused(): boolean { return this.#paused && this.running }
   get binary(): string { return this.#plan.binary.path }
   get kind(): 'redis' | 'valkey' { return this.#plan.binary.kind }
   get version(): string { return this.#plan.binary.version }
 
   /** Over one connection of the testkit's own (`CLIENT` name `respool-testkit`); rejects with an error reply. */
-  command(...args: readonly CommandArgument[]): Promise<unknown> {
+  command(...args: CommandArgument[]): Promise<unknown> {
     return this.#client.command(args)
   }
 
@@ -123,6 +133,9 @@ export class TestServer {
   pipeline(commands: readonly (readonly CommandArgument[])[], timeout?: number): Promise<unknown[]> {
     return this.#client.pipeline(commands, timeout)
   }
+
+  /** Closes the testkit's own connection; the next `command` opens another. */
+  disconnect(): void { this.#client.close() }
 
   async configSet(name: string, value: string | number): Promise<void> {
     await this.command('CONFIG', 'SET', name, value)
@@ -136,9 +149,15 @@ export class TestServer {
   }
 
   /** SIGSTOP: the kernel still accepts connections, nothing answers. */
-  pause(): void { this.#process.signal('SIGSTOP') }
+  pause(): void {
+    this.#paused = true
+    this.#process.signal('SIGSTOP')
+  }
 
-  resume(): void { this.#process.signal('SIGCONT') }
+  resume(): void {
+    this.#paused = false
+    this.#process.signal('SIGCONT')
+  }
 
   /** On the same port, in the same folder; data survives only when `args` make the server save it. */
   async restart(): Promise<void> {
@@ -147,6 +166,7 @@ export class TestServer {
       this.resume()
       await this.kill('SIGTERM')
     }
+    this.#paused = false
     for (let attempt = 1; ; attempt++) {
       try {
         this.#process = await run(this.#plan, this.folder)

@@ -164,8 +164,11 @@ for (const [how, body] of [
 /** Lines a server says to text written at once. */
 async function ask(target: number | string, text: string, lines: number): Promise<string[]> {
   const socket = typeof target === 'number' ? connect({ host: '127.0.0.1', port: target }) : connect({ path: target })
-  socket.end(text)
+  socket.write(text)
   let said = ''
-  for await (const chunk of socket) said += String(chunk)
+  for await (const chunk of socket) {
+    said += String(chunk)
+    if (said.split('\r\n').length > lines) break
+  }
   return said.split('\r\n').slice(0, lines)
 }
