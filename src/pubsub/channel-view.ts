@@ -1,0 +1,59 @@
+import type { AbstractChannel } from '../interfaces/abstract-channel.ts';
+import type { ChannelMap } from '../interfaces/channel-map.ts';
+import { anyNameKey } from './subscription-kinds.ts';
+import type { Wish } from './wish.ts';
+
+const NONE: readonly AbstractChannel[] = Object.freeze([]);
+
+/** The acknowledged names of one kind, over one registry or several of them. */
+export class ChannelView implements ChannelMap {
+  readonly #sources: readonly ReadonlyMap<string, Wish>[];
+
+  /** `established` of each source only: a wish the server has not confirmed is not subscribed yet. */
+  constructor(sources: readonly ReadonlyMap<string, Wish>[]) {
+    this.#sources = sources;
+    Object.freeze(this);
+  }
+
+  /** One view over what several registries hold; a name that several have is one name. */
+  static join(views: readonly ChannelView[]): ChannelView {
+    return new ChannelView(views.flatMap((view) => view.#sources));
+  }
+
+  get size(): number {
+    return this.#sources.length === 1 ? (this.#sources[0] as ReadonlyMap<string, Wish>).size : this.#names().size;
+  }
+
+  get(name: string | Uint8Array): AbstractChannel | undefined {
+    return this.all(name)[0];
+  }
+
+  all(name: string | Uint8Array): readonly AbstractChannel[] {
+    return this.#channels(anyNameKey(name));
+  }
+
+  has(name: string | Uint8Array): boolean {
+    const key = anyNameKey(name);
+    return this.#sources.some((source) => source.has(key));
+  }
+
+  *keys(): IterableIterator<Buffer> {
+    for (const [name] of this) yield name;
+  }
+
+  *[Symbol.iterator](): IterableIterator<[name: Buffer, channels: readonly AbstractChannel[]]> {
+    for (const key of [...this.#names()]) {
+      const channels = this.#channels(key);
+      if (channels.length > 0) yield [Buffer.from(key, 'latin1'), channels];
+    }
+  }
+
+  #names(): Set<string> {
+    return new Set(this.#sources.flatMap((source) => [...source.keys()]));
+  }
+
+  #channels(key: string): readonly AbstractChannel[] {
+    const found = this.#sources.flatMap((source) => source.get(key)?.channels ?? []);
+    return found.length === 0 ? NONE : Object.freeze(found);
+  }
+}

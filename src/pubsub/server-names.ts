@@ -1,0 +1,62 @@
+import type { SubscriptionKind } from './subscription-kinds.ts';
+
+/** What one connection's server side knows of one name. */
+export interface ServerName {
+  readonly name: Buffer;
+  /** By the newest acknowledgement. */
+  subscribed: boolean;
+  /** Commands sent and not answered, oldest first; true: a subscription. */
+  inFlight: boolean[];
+  /** The server refused to let go of it: asking again would not end. */
+  stuck: boolean;
+}
+
+/** The server's set of one connection, as far as acknowledgements and commands under way tell it. */
+export class ServerNames {
+  readonly #kinds: Record<SubscriptionKind, Map<string, ServerName>> = {
+    channel: new Map(),
+    pattern: new Map(),
+    shard: new Map(),
+  };
+
+  get(kind: SubscriptionKind, key: string): ServerName | undefined {
+    return this.#kinds[kind].get(key);
+  }
+
+  obtain(kind: SubscriptionKind, key: string, name: Buffer): ServerName {
+    let known = this.#kinds[kind].get(key);
+    if (known === undefined) {
+      known = { name: Buffer.from(name), subscribed: false, inFlight: [], stuck: false };
+      this.#kinds[kind].set(key, known);
+    }
+    return known;
+  }
+
+  /** Forgets a name that is neither subscribed nor about to be. */
+  tidy(kind: SubscriptionKind, key: string): void {
+    const known = this.get(kind, key);
+    if (known !== undefined && !known.subscribed && known.inFlight.length === 0) this.#kinds[kind].delete(key);
+  }
+
+  /** Whether it will be subscribed once everything under way has been answered. */
+  willHave(kind: SubscriptionKind, key: string): boolean {
+    const known = this.get(kind, key);
+    return known !== undefined && (known.inFlight.at(-1) ?? known.subscribed);
+  }
+
+  /** Subscribed, with nothing under way that could change it. */
+  has(kind: SubscriptionKind, key: string): boolean {
+    const known = this.get(kind, key);
+    return known !== undefined && known.subscribed && known.inFlight.length === 0;
+  }
+
+  *[Symbol.iterator](): IterableIterator<[kind: SubscriptionKind, key: string]> {
+    for (const kind of ['channel', 'pattern', 'shard'] as const) {
+      for (const key of this.#kinds[kind].keys()) yield [kind, key];
+    }
+  }
+
+  clear(): void {
+    for (const names of Object.values(this.#kinds)) names.clear();
+  }
+}

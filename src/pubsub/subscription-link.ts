@@ -1,0 +1,237 @@
+import type { Reply } from '../resp/types.ts';
+import { ServerNames } from './server-names.ts';
+import { commandName, messageKind, nameKey, pubsubAction } from './subscription-kinds.ts';
+import type { SubscriptionCommand, SubscriptionKind } from './subscription-kinds.ts';
+import type { Wish } from './wish.ts';
+
+/** Where names belong, when there are several connections. */
+export interface Placement {
+  /** Whether this connection is the one for the name. */
+  here(kind: SubscriptionKind, name: Buffer): boolean;
+  /** Names of different groups never share a command: in a cluster the slot of a shard channel. */
+  group(kind: SubscriptionKind, name: Buffer): number;
+}
+
+/** What the registry is to its links. */
+export interface LinkOwner {
+  wish(kind: SubscriptionKind, key: string): Wish | undefined;
+  /** The server has the name, and nothing under way takes it away again. */
+  held(link: SubscriptionLink, kind: SubscriptionKind, key: string, count?: number): void;
+  /** The server let go of the name. */
+  released(link: SubscriptionLink, kind: SubscriptionKind, key: string, count?: number): void;
+  refused(kind: SubscriptionKind, key: string, subscribe: boolean, error: Error): void;
+  ended(link: SubscriptionLink, names: ServerNames, from: number, reason: Error): void;
+  /** There may be something to send. */
+  work(): void;
+}
+
+const EVERYTHING_HERE: Placement = { here: () => true, group: () => 0 };
+const MAX_NAMES = 512;
+
+/**
+ * The registry's view of one subscriber connection, from the moment it is usable until it is lost. It sends nothing
+ * itself: the connection's owner writes what `missing()` and `surplus()` return, tells `sent()`, and hands over
+ * every push.
+ */
+export class SubscriptionLink {
+  readonly #owner: LinkOwner;
+  readonly #names = new ServerNames();
+  /** What may differ between the server's set and the wanted one. */
+  readonly #unsettled: Record<SubscriptionKind, Map<string, Buffer>> = {
+    channel: new Map(),
+    pattern: new Map(),
+    shard: new Map(),
+  };
+  #ended = false;
+  /** The name of the last message: most of them follow one of their like. */
+  #lastName: Buffer = Buffer.alloc(0);
+  #lastWish: Wish | null = null;
+
+  constructor(owner: LinkOwner) {
+    this.#owner = owner;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Something about this name changed; called by the registry. */
+  touch(kind: SubscriptionKind, key: string, name: Buffer): void {
+    this.#unsettled[kind].set(key, name);
+  }
+
+  /** Looks at every name again: after a change of the cluster's layout. */
+  review(wishes: Iterable<Wish>): void {
+    for (const wish of wishes) this.touch(wish.kind, wish.key, wish.name);
+    for (const [kind, key] of this.#names) {
+      this.touch(kind, key, this.#names.get(kind, key)?.name as Buffer);
+    }
+  }
+
+  has(kind: SubscriptionKind, key: string): boolean {
+    return this.#names.has(kind, key);
+  }
+
+  /** Subscribed, or something about it is under way. */
+  knows(kind: SubscriptionKind, key: string): boolean {
+    return this.#names.get(kind, key) !== undefined;
+  }
+
+  /** The commands that subscribe to what is wanted here, and neither subscribed nor about to be. */
+  missing(placement: Placement = EVERYTHING_HERE): SubscriptionCommand[] {
+    return this.#commands(true, placement);
+  }
+
+  /** The commands that end what is subscribed, or about to be, and not wanted here. */
+  surplus(placement: Placement = EVERYTHING_HERE): SubscriptionCommand[] {
+    return this.#commands(false, placement);
+  }
+
+  /** The command was handed to the connection. To be called in the order of writing. */
+  sent(command: SubscriptionCommand): void {
+    if (this.#ended) return;
+    for (const name of command.names) {
+      this.#names.obtain(command.kind, nameKey(name), name).inFlight.push(command.subscribe);
+    }
+  }
+
+  /** Routes a message or an acknowledgement; false when the push is neither. */
+  receive(push: readonly Reply[]): boolean {
+    const kind = messageKind(push[0]);
+    if (kind === null) return this.#acknowledged(push);
+    const wish = this.#wishOf(kind, push[1] as Buffer);
+    if (wish === null || wish.holder !== this) return true;
+    if (kind === 'pattern') wish.deliver([push[2] as Buffer, push[3] as Buffer]);
+    else wish.deliver(push[2] as Buffer);
+    return true;
+  }
+
+  /**
+   * An error came instead of acknowledgements. With `retry` the names are missing again (`TRYAGAIN`, `LOADING`, a
+   * slot that moved); else the names of a command of several are tried one by one, and one that is refused alone is
+   * no longer wanted.
+   */
+  refused(command: SubscriptionCommand, error: Error, retry = false): void {
+    const { kind, subscribe, names } = command;
+    for (const name of names) {
+      const key = nameKey(name);
+      const known = this.#names.get(kind, key);
+      if (known === undefined) continue;
+      const place = known.inFlight.indexOf(subscribe);
+      if (place >= 0) known.inFlight.splice(place, 1);
+      this.touch(kind, key, name);
+      if (!retry) this.#judge(kind, key, subscribe, names.length > 1, error);
+      if (this.#names.has(kind, key)) this.#owner.held(this, kind, key);
+      this.#names.tidy(kind, key);
+    }
+    this.#owner.work();
+  }
+
+  /** The connection is gone. `from`: epoch ms of the last byte that came over it. */
+  lost(from: number, reason: Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#lastWish = null;
+    this.#owner.ended(this, this.#names, from, reason);
+    this.#names.clear();
+  }
+
+  #judge(kind: SubscriptionKind, key: string, subscribe: boolean, inCompany: boolean, error: Error): void {
+    if (!subscribe) {
+      const known = this.#names.get(kind, key);
+      if (known !== undefined) known.stuck = true;
+      this.#owner.refused(kind, key, false, error);
+      return;
+    }
+    const wish = this.#owner.wish(kind, key);
+    if (inCompany && wish !== undefined) wish.alone = true;
+    else this.#owner.refused(kind, key, true, error);
+  }
+
+  #acknowledged(push: readonly Reply[]): boolean {
+    const word = push[0];
+    const action = typeof word === 'string' || Buffer.isBuffer(word) ? pubsubAction(word.toString()) : null;
+    if (action === null) return false;
+    const name = push[1];
+    // `UNSUBSCRIBE` without names and without subscriptions names none.
+    if (this.#ended || !Buffer.isBuffer(name)) return true;
+    const count = Number(push[2]);
+    const { kind, subscribe } = action;
+    const key = nameKey(name);
+    const known = this.#names.obtain(kind, key, name);
+    // A `sunsubscribe` of a moved slot comes unasked and answers no command.
+    if (known.inFlight[0] === subscribe) known.inFlight.shift();
+    known.subscribed = subscribe;
+    known.stuck = false;
+    this.touch(kind, key, known.name);
+    if (!subscribe) this.#owner.released(this, kind, key, count);
+    else if (!known.inFlight.includes(false)) this.#owner.held(this, kind, key, count);
+    this.#names.tidy(kind, key);
+    if (this.#unsettledNow(kind, key)) this.#owner.work();
+    return true;
+  }
+
+  #unsettledNow(kind: SubscriptionKind, key: string): boolean {
+    const wanted = this.#owner.wish(kind, key) !== undefined;
+    if (wanted !== this.#names.willHave(kind, key)) return true;
+    this.#unsettled[kind].delete(key);
+    return false;
+  }
+
+  #wishOf(kind: SubscriptionKind, name: Buffer): Wish | null {
+    const last = this.#lastWish;
+    if (last !== null && last.kind === kind && !last.dropped && sameBytes(name, this.#lastName)) return last;
+    const wish = this.#owner.wish(kind, nameKey(name)) ?? null;
+    if (wish !== null) {
+      this.#lastName = wish.name;
+      this.#lastWish = wish;
+    }
+    return wish;
+  }
+
+  #commands(subscribe: boolean, placement: Placement): SubscriptionCommand[] {
+    const commands: SubscriptionCommand[] = [];
+    if (this.#ended) return commands;
+    for (const kind of ['channel', 'pattern', 'shard'] as const) {
+      const groups = new Map<number, Buffer[]>();
+      for (const [key, name] of this.#unsettled[kind]) {
+        const wish = this.#owner.wish(kind, key);
+        const wanted = wish !== undefined && placement.here(kind, name);
+        const settled = wanted === this.#names.willHave(kind, key);
+        if (settled) this.#unsettled[kind].delete(key);
+        if (settled || wanted !== subscribe) continue;
+        if (!subscribe && this.#names.get(kind, key)?.stuck === true) continue;
+        if (wish?.alone === true) commands.push(makeCommand(kind, subscribe, [name]));
+        else addTo(groups, placement.group(kind, name), name);
+      }
+      for (const names of groups.values()) commands.push(...inChunks(kind, subscribe, names));
+    }
+    return commands;
+  }
+}
+
+function makeCommand(kind: SubscriptionKind, subscribe: boolean, names: readonly Buffer[]): SubscriptionCommand {
+  return { kind, subscribe, command: commandName(kind, subscribe), names };
+}
+
+function addTo(groups: Map<number, Buffer[]>, group: number, name: Buffer): void {
+  const names = groups.get(group);
+  if (names === undefined) groups.set(group, [name]);
+  else names.push(name);
+}
+
+function inChunks(kind: SubscriptionKind, subscribe: boolean, names: readonly Buffer[]): SubscriptionCommand[] {
+  const commands: SubscriptionCommand[] = [];
+  for (let start = 0; start < names.length; start += MAX_NAMES) {
+    commands.push(makeCommand(kind, subscribe, names.slice(start, start + MAX_NAMES)));
+  }
+  return commands;
+}
+
+function sameBytes(a: Buffer, b: Buffer): boolean {
+  const { length } = a;
+  if (length !== b.length) return false;
+  if (length > 64) return a.equals(b);
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

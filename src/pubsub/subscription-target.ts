@@ -1,0 +1,17 @@
+import { AbstractChannel } from '../interfaces/abstract-channel.ts';
+import { channelName } from './channel.ts';
+import { flowOf } from './overflow.ts';
+import type { SubscriptionKind } from './subscription-kinds.ts';
+
+/** What can be given to a pub/sub command. */
+export type SubscriptionTarget = string | Uint8Array | AbstractChannel;
+
+/** The name a target stands for; throws `TypeError` when it does not fit the command. */
+export function targetName(kind: SubscriptionKind, target: SubscriptionTarget, subscribing: boolean): Buffer {
+  if (!(target instanceof AbstractChannel)) return channelName(target);
+  if (target.isPattern !== (kind === 'pattern')) {
+    throw new TypeError(kind === 'pattern' ? 'the channel is not a pattern' : 'the channel is a pattern');
+  }
+  if (subscribing && flowOf(target)?.state === 'closed') throw new TypeError('the channel is closed');
+  return channelName(target.name);
+}

@@ -1,0 +1,291 @@
+import { ChannelClosedError, RedisClusterError } from '../errors/errors.ts';
+import { AbstractChannel } from '../interfaces/abstract-channel.ts';
+import { ChannelView } from './channel-view.ts';
+import { FlowGate } from './flow-gate.ts';
+import type { ServerNames } from './server-names.ts';
+import { KINDS, makeAck, nameKey } from './subscription-kinds.ts';
+import type { SubscriptionKind } from './subscription-kinds.ts';
+import { SubscriptionLink } from './subscription-link.ts';
+import type { LinkOwner } from './subscription-link.ts';
+import { targetName } from './subscription-target.ts';
+import type { SubscriptionTarget } from './subscription-target.ts';
+import { PubsubCall, Wish } from './wish.ts';
+import type { CallPlace } from './wish.ts';
+
+export interface SubscriptionsSettings {
+  /** The channel object of a name that came as text or bytes. */
+  readonly makeChannel: (kind: SubscriptionKind, name: Buffer) => AbstractChannel;
+  /** A link's `missing()` or `surplus()` may have something; may be called often, also from within calls. */
+  readonly onWork: () => void;
+  /** A channel is full, or none is any more: stop or go on reading the subscriber's socket. */
+  readonly onPause?: ((paused: boolean) => void) | undefined;
+  /** Epoch ms. */
+  readonly now?: (() => number) | undefined;
+}
+
+type ByKind<T> = Record<SubscriptionKind, Map<string, T>>;
+const byKind = <T>(): ByKind<T> => ({ channel: new Map(), pattern: new Map(), shard: new Map() });
+
+/**
+ * What is to be heard, by whom: desired state that outlives every socket. Links stand for the sockets; whoever owns
+ * one asks it what to send until the server's set equals the wanted one. No I/O, no timers.
+ *
+ *     want / unwant ─▶ wishes ─▶ link.missing(), link.surplus() ─▶ (written) ─▶ link.sent()
+ *     channels ◀─ held, released, messages ◀─ link.receive(push)
+ */
+export class Subscriptions {
+  readonly channels: ChannelView;
+  readonly patterns: ChannelView;
+  readonly shardChannels: ChannelView;
+  readonly #settings: SubscriptionsSettings;
+  readonly #wishes = byKind<Wish>();
+  /** The wishes that were acknowledged at least once. */
+  readonly #established = byKind<Wish>();
+  /** Calls that wait for the end of a name's subscription. */
+  readonly #leaving = byKind<CallPlace[]>();
+  readonly #links = new Set<SubscriptionLink>();
+  readonly #gate: FlowGate;
+  readonly #owner: LinkOwner;
+
+  constructor(settings: SubscriptionsSettings) {
+    this.#settings = settings;
+    this.channels = new ChannelView([this.#established.channel]);
+    this.patterns = new ChannelView([this.#established.pattern]);
+    this.shardChannels = new ChannelView([this.#established.shard]);
+    this.#gate = new FlowGate(
+      (paused) => settings.onPause?.(paused),
+      (channel) => this.#channelClosed(channel),
+    );
+    this.#owner = {
+      wish: (kind, key) => this.#wishes[kind].get(key),
+      held: (link, kind, key, count) => this.#held(link, kind, key, count),
+      released: (link, kind, key, count) => this.#released(link, kind, key, count),
+      refused: (kind, key, subscribe, error) => this.#refused(kind, key, subscribe, error),
+      ended: (link, names, from, reason) => this.#ended(link, names, from, reason),
+      work: () => settings.onWork(),
+    };
+  }
+
+  /** Acknowledged names of all kinds, those of a connection being replaced included. */
+  get size(): number {
+    return this.#established.channel.size + this.#established.pattern.size + this.#established.shard.size;
+  }
+  /** Nothing is wanted: no subscriber connection is needed. */
+  get idle(): boolean {
+    return KINDS.every((kind) => this.#wishes[kind].size === 0);
+  }
+  get paused(): boolean {
+    return this.#gate.paused;
+  }
+  /** A new subscriber connection is usable: everything is missing on it. */
+  attach(): SubscriptionLink {
+    const link = new SubscriptionLink(this.#owner);
+    this.#links.add(link);
+    this.review(link);
+    return link;
+  }
+
+  /** Which connection a name belongs to may have changed. */
+  review(link: SubscriptionLink): void {
+    for (const kind of KINDS) link.review(this.#wishes[kind].values());
+  }
+
+  /** Throws `TypeError` for a bad target, before anything changes. */
+  want(kind: SubscriptionKind, targets: readonly SubscriptionTarget[]): PubsubCall {
+    const names = targets.map((target) => targetName(kind, target, true));
+    const call = new PubsubCall(names.length, (failed, why) => this.#undo(failed, why));
+    for (const [index, name] of names.entries()) this.#wantOne(kind, name, targets[index], { call, index });
+    this.#settings.onWork();
+    return call;
+  }
+
+  /** A name ends for all its channels, a channel object only for itself. They are closed at once. */
+  unwant(kind: SubscriptionKind, targets: readonly SubscriptionTarget[]): PubsubCall {
+    const names = targets.map((target) => targetName(kind, target, false));
+    const call = new PubsubCall(names.length, () => {});
+    for (const [index, name] of names.entries()) this.#unwantOne(kind, name, targets[index], { call, index });
+    this.#settings.onWork();
+    return call;
+  }
+
+  /** Everything ends. `callError`: what calls that wait get. */
+  close(channelError: Error | undefined, callError: Error): void {
+    for (const kind of KINDS) {
+      for (const wish of [...this.#wishes[kind].values()]) this.#dropWish(wish, channelError, callError);
+      for (const places of this.#leaving[kind].values()) {
+        for (const { call } of places) call.fail(callError);
+      }
+      this.#leaving[kind].clear();
+    }
+    this.#links.clear();
+  }
+
+  #wantOne(kind: SubscriptionKind, name: Buffer, target: SubscriptionTarget | undefined, place: CallPlace): void {
+    const key = nameKey(name);
+    let wish = this.#wishes[kind].get(key);
+    if (wish === undefined) {
+      wish = new Wish(kind, key, name);
+      this.#wishes[kind].set(key, wish);
+    }
+    const given = target instanceof AbstractChannel ? target : null;
+    if (given !== null ? !wish.channels.includes(given) : wish.channels.length === 0) {
+      const channel = given ?? this.#settings.makeChannel(kind, name);
+      wish.channels = [...wish.channels, channel];
+      place.call.added.push([wish, channel]);
+      this.#gate.add(channel);
+    }
+    wish.waiting.push(place);
+    if (wish.holder?.has(kind, key) === true) return this.#acknowledge(wish);
+    for (const link of this.#links) {
+      // An unsubscription that was not sent yet is not sent any more.
+      if (link.has(kind, key)) return this.#held(link, kind, key);
+    }
+    this.#touch(kind, key, name);
+  }
+
+  #unwantOne(kind: SubscriptionKind, name: Buffer, target: SubscriptionTarget | undefined, place: CallPlace): void {
+    const key = nameKey(name);
+    const wish = this.#wishes[kind].get(key);
+    if (wish !== undefined) {
+      const ending = target instanceof AbstractChannel ? wish.channels.filter((c) => c === target) : wish.channels;
+      if (ending.length === wish.channels.length) {
+        this.#acknowledge(wish);
+        this.#dropWish(wish, undefined);
+      } else {
+        this.#removeChannels(wish, ending);
+      }
+    }
+    const stays = this.#wishes[kind].has(key);
+    if (stays || !this.#known(kind, key)) {
+      place.call.done(place.index, makeAck(kind, false, name, this.#count(kind)));
+      return;
+    }
+    const places = this.#leaving[kind].get(key);
+    if (places === undefined) this.#leaving[kind].set(key, [place]);
+    else places.push(place);
+  }
+
+  #held(link: SubscriptionLink, kind: SubscriptionKind, key: string, count?: number): void {
+    const wish = this.#wishes[kind].get(key);
+    if (wish === undefined) return;
+    const now = this.#now();
+    if (wish.holder !== null && wish.holder !== link) wish.openHole(movedError(), now);
+    this.#established[kind].set(key, wish);
+    if (wish.holder !== link) wish.hold(link, now);
+    this.#left(kind, key);
+    // A channel that heard of a gap may have ended the wish.
+    this.#acknowledge(wish, count);
+  }
+
+  #released(link: SubscriptionLink, kind: SubscriptionKind, key: string, count?: number): void {
+    this.#left(kind, key, count);
+    const wish = this.#wishes[kind].get(key);
+    if (wish === undefined) return;
+    if (wish.holder === link) wish.openHole(movedError(), this.#now());
+    this.#touch(kind, key, wish.name);
+  }
+
+  #refused(kind: SubscriptionKind, key: string, subscribe: boolean, error: Error): void {
+    if (!subscribe) {
+      const places = this.#leaving[kind].get(key) ?? [];
+      this.#leaving[kind].delete(key);
+      for (const { call } of places) call.fail(error);
+      return;
+    }
+    const wish = this.#wishes[kind].get(key);
+    if (wish !== undefined) this.#dropWish(wish, error, error);
+  }
+
+  #ended(link: SubscriptionLink, names: ServerNames, from: number, reason: Error): void {
+    this.#links.delete(link);
+    for (const [kind, key] of names) {
+      const wish = this.#wishes[kind].get(key);
+      if (wish?.holder === link) wish.openHole(reason, from);
+      if (wish !== undefined) this.#touch(kind, key, wish.name);
+      if (!this.#known(kind, key)) this.#left(kind, key);
+    }
+    this.#settings.onWork();
+  }
+
+  /** Some link's server has the name, or is being told about it. */
+  #known(kind: SubscriptionKind, key: string): boolean {
+    for (const link of this.#links) if (link.knows(kind, key)) return true;
+    return false;
+  }
+
+  #left(kind: SubscriptionKind, key: string, count = this.#count(kind)): void {
+    const places = this.#leaving[kind].get(key);
+    if (places === undefined) return;
+    this.#leaving[kind].delete(key);
+    const name = Buffer.from(key, 'latin1');
+    for (const { call, index } of places) call.done(index, makeAck(kind, false, name, count));
+  }
+
+  #acknowledge(wish: Wish, count = this.#count(wish.kind)): void {
+    wish.acknowledge(() => makeAck(wish.kind, true, wish.name, count));
+  }
+
+  /** As the server counts: channels and patterns together, shard channels for themselves. */
+  #count(kind: SubscriptionKind): number {
+    if (kind === 'shard') return this.#established.shard.size;
+    return this.#established.channel.size + this.#established.pattern.size;
+  }
+
+  #touch(kind: SubscriptionKind, key: string, name: Buffer): void {
+    for (const link of this.#links) link.touch(kind, key, name);
+  }
+
+  #undo(call: PubsubCall, reason: unknown): void {
+    const error = reason instanceof Error ? reason : undefined;
+    for (const added of call.added) {
+      const [wish, channel] = added;
+      if (wish.dropped || !wish.channels.includes(channel)) continue;
+      const heir = wish.waiting.find((place) => !place.call.settled)?.call;
+      if (wish.channels.length > 1) this.#removeChannels(wish, [channel], error);
+      else if (heir === undefined) this.#dropWish(wish, error);
+      else heir.added.push(added);
+    }
+    this.#settings.onWork();
+  }
+
+  #removeChannels(wish: Wish, channels: readonly AbstractChannel[], error?: Error): void {
+    wish.channels = wish.channels.filter((channel) => !channels.includes(channel));
+    for (const channel of channels) this.#gate.remove(channel);
+    wish.closeChannels(channels, error);
+  }
+
+  #dropWish(wish: Wish, error: Error | undefined, callError: Error = error ?? endedError()): void {
+    const { kind, key } = wish;
+    wish.dropped = true;
+    wish.holder = null;
+    this.#wishes[kind].delete(key);
+    this.#established[kind].delete(key);
+    this.#touch(kind, key, wish.name);
+    this.#removeChannels(wish, wish.channels, error);
+    wish.failWaiting(callError);
+  }
+
+  /** Closed by its owner or by its overflow policy: nobody needs to hear it any more. */
+  #channelClosed(channel: AbstractChannel): void {
+    const key = nameKey(channel.name);
+    for (const kind of KINDS) {
+      const wish = this.#wishes[kind].get(key);
+      if (wish?.channels.includes(channel) !== true) continue;
+      if (wish.channels.length > 1) this.#removeChannels(wish, [channel]);
+      else this.#dropWish(wish, undefined);
+    }
+    this.#settings.onWork();
+  }
+
+  #now(): number {
+    return this.#settings.now?.() ?? Date.now();
+  }
+}
+
+function movedError(): Error {
+  return new RedisClusterError('the subscription moved to another node');
+}
+
+function endedError(): Error {
+  return new ChannelClosedError('the channel was closed before its subscription was acknowledged');
+}

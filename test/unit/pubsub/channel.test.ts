@@ -1,0 +1,427 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { ChannelClosedError, OverloadedError, TimeoutError } from '../../../src/errors/errors.ts';
+import { AbstractChannel } from '../../../src/interfaces/abstract-channel.ts';
+import type { ChannelGap } from '../../../src/interfaces/abstract-channel.ts';
+import { Channel } from '../../../src/pubsub/channel.ts';
+import { flowOf } from '../../../src/pubsub/overflow.ts';
+import type { FlowState, OverflowPolicy } from '../../../src/pubsub/overflow.ts';
+
+const bytes = (text: string): Buffer => Buffer.from(text);
+const gapOf = (to: number): ChannelGap => ({ reason: new Error('lost'), from: to - 1, to });
+
+function fill(channel: Channel<never> | Channel<string> | Channel, from: number, to: number): void {
+  for (let i = from; i < to; i++) channel.putNowait(bytes(String(i)));
+}
+async function drain(channel: Channel<string>): Promise<string[]> {
+  const got: string[] = [];
+  channel.close();
+  for await (const message of channel) got.push(message as string);
+  return got;
+}
+
+describe('AbstractChannel', () => {
+  it('cannot be constructed itself', () => {
+    const Abstract = AbstractChannel as unknown as new () => AbstractChannel;
+    assert.throws(() => new Abstract(), TypeError);
+    assert.ok(new Channel('a') instanceof AbstractChannel);
+  });
+});
+
+describe('Channel: names and options', () => {
+  it('has its name as bytes of its own', () => {
+    assert.deepEqual(new Channel('grün').name, bytes('grün'));
+    const given = new Uint8Array([1, 2, 255]);
+    const channel = new Channel(given);
+    given[0] = 9;
+    assert.deepEqual(channel.name, Buffer.from([1, 2, 255]));
+    assert.equal(channel.isPattern, false);
+    assert.equal(new Channel('a*', { isPattern: true }).isPattern, true);
+  });
+
+  it('refuses bad names and options', () => {
+    for (const name of [1, null, undefined, {}, true]) {
+      assert.throws(() => new Channel(name as unknown as string), TypeError);
+    }
+    const bad: object[] = [
+      { maxMessages: 0 },
+      { maxMessages: -1 },
+      { maxMessages: NaN },
+      { maxMessages: 1.5 },
+      { overflow: 'block' },
+      { encoding: 'utf16le' },
+      { decoder: 'json' },
+      { onGap: 1 },
+      { isPattern: 1 },
+      { size: 3 },
+    ];
+    for (const options of bad) assert.throws(() => new Channel('a', options), TypeError, JSON.stringify(options));
+    assert.doesNotThrow(() => new Channel('a', { maxMessages: null, encoding: null, overflow: undefined }));
+  });
+
+  it('takes bytes, and pairs for a pattern, not the other way round', () => {
+    assert.throws(() => new Channel('a').putNowait([bytes('a'), bytes('b')]), TypeError);
+    assert.throws(() => new Channel('a', { isPattern: true }).putNowait(bytes('b')), TypeError);
+  });
+});
+
+describe('Channel: reading', () => {
+  it('gives messages in order, waiting ones first come first served', async () => {
+    const channel = new Channel('a', { encoding: 'utf-8' });
+    const waiting = [channel.get(), channel.get()];
+    fill(channel, 0, 4);
+    assert.deepEqual(await Promise.all([...waiting, channel.get(), channel.get()]), ['0', '1', '2', '3']);
+  });
+
+  it('gives a pattern pairs whose message alone is decoded', async () => {
+    const channel = new Channel('a*', { isPattern: true, decoder: (message) => Number(message.toString()) });
+    channel.putNowait([bytes('ab'), bytes('7')]);
+    assert.deepEqual(await channel.get(), [bytes('ab'), 7]);
+  });
+
+  it('decodes with the encoding first, and leaves invalid bytes as they are', async () => {
+    const seen: unknown[] = [];
+    const channel = new Channel('a', { encoding: 'utf-8', decoder: (message) => void seen.push(message) });
+    channel.putNowait(bytes('é'));
+    channel.putNowait(Buffer.from([0xff]));
+    await channel.get();
+    await channel.get();
+    assert.deepEqual(seen, ['é', Buffer.from([0xff])]);
+    const ascii = new Channel('a', { encoding: 'ascii' });
+    ascii.putNowait(bytes('é'));
+    ascii.putNowait(bytes('e'));
+    assert.deepEqual([await ascii.get(), await ascii.get()], [bytes('é'), 'e']);
+    const latin1 = new Channel('a', { encoding: 'latin1' });
+    latin1.putNowait(Buffer.from([0xe9]));
+    assert.equal(await latin1.get(), 'é');
+  });
+
+  it('keeps a message whose decoding fails', async () => {
+    const channel = new Channel('a', { encoding: 'utf-8', decoder: (message) => JSON.parse(message as string) as unknown });
+    const waiting = channel.get();
+    channel.putNowait(bytes('{'));
+    channel.putNowait(bytes('null'));
+    await assert.rejects(waiting, SyntaxError);
+    await assert.rejects(channel.get(), SyntaxError);
+    await assert.rejects(channel[Symbol.asyncIterator]().next(), SyntaxError);
+    assert.deepEqual(await channel.get({ encoding: null, decoder: null }), bytes('{'));
+    assert.equal(await channel.get(), null);
+  });
+
+  it('takes a decoder or an encoding for one call', async () => {
+    const channel = new Channel('a');
+    fill(channel, 0, 3);
+    assert.equal(await channel.get({ encoding: 'utf8' }), '0');
+    assert.equal(await channel.get({ decoder: (message) => message.length }), 1);
+    assert.deepEqual(await channel.get(), bytes('2'));
+    await assert.rejects(channel.get({ encoding: 'x' as 'utf8' }), TypeError);
+    await assert.rejects(channel.get({ wait: 1 } as object), TypeError);
+  });
+
+  it('survives a decoder that reads on by itself', async () => {
+    const channel: Channel<string> = new Channel('a', {
+      decoder: (message) => {
+        void channel.get({ decoder: null }).catch(() => {});
+        return message.toString();
+      },
+    });
+    fill(channel, 0, 3);
+    const got = [await channel.get(), await channel.get()];
+    assert.deepEqual(got, ['0', '1']);
+  });
+
+  it('waits with signal and time limit', async () => {
+    const channel = new Channel<string>('a', { encoding: 'utf8' });
+    const controller = new AbortController();
+    const reason = { why: 'enough' };
+    const aborted = channel.get({ signal: controller.signal });
+    const also = channel.waitMessage({ signal: controller.signal });
+    const other = channel.get();
+    controller.abort(reason);
+    await assert.rejects(aborted, (error) => error === reason);
+    await assert.rejects(also, (error) => error === reason);
+    await assert.rejects(channel.get({ timeout: 5 }), (error) => error instanceof TimeoutError && error.phase === 'reply');
+    await assert.rejects(channel.waitMessage({ timeout: 5 }), TimeoutError);
+    fill(channel, 0, 2);
+    assert.equal(await other, '0');
+    await assert.rejects(channel.get({ signal: controller.signal }), (error) => error === reason);
+    assert.equal(await channel.get({ timeout: 5 }), '1');
+    await assert.rejects(channel.get({ timeout: 0 }), TypeError);
+    await assert.rejects(channel.waitMessage({ decoder: null } as object), TypeError);
+  });
+
+  it('tells when a message is ready', async () => {
+    const channel = new Channel<string>('a', { encoding: 'utf8' });
+    const order: string[] = [];
+    const first = channel.waitMessage().then((ready) => order.push(`wait ${ready}`));
+    const second = channel.get().then((message) => order.push(`get ${message.toString()}`));
+    channel.putNowait(bytes('m'));
+    await Promise.all([first, second]);
+    assert.deepEqual(order.sort(), ['get m', 'wait true']);
+    fill(channel, 0, 1);
+    assert.equal(await channel.waitMessage(), true);
+    channel.close();
+    assert.equal(await channel.waitMessage(), true);
+    await channel.get();
+    assert.equal(await channel.waitMessage(), false);
+    const open = new Channel('b');
+    const none = open.waitMessage();
+    open.close();
+    assert.equal(await none, false);
+  });
+});
+
+describe('Channel: close', () => {
+  it('is active until closed and drained', async () => {
+    const channel = new Channel<string>('a', { encoding: 'utf8' });
+    assert.equal(channel.isActive, true);
+    fill(channel, 0, 2);
+    channel.close();
+    channel.close(new Error('second'));
+    channel.putNowait(bytes('late'));
+    assert.equal(channel.isActive, true);
+    assert.deepEqual([await channel.get(), await channel.get()], ['0', '1']);
+    assert.equal(channel.isActive, false);
+    await assert.rejects(channel.get(), (error) => error instanceof ChannelClosedError && error.cause === undefined);
+  });
+
+  it('rejects waiting and later readers with the error as cause', async () => {
+    const channel = new Channel('a');
+    const cause = new Error('lost');
+    const waiting = channel.get();
+    channel.close(cause);
+    for (const read of [waiting, channel.get()]) {
+      await assert.rejects(read, (error) => error instanceof ChannelClosedError && error.cause === cause);
+    }
+  });
+});
+
+describe('Channel: iteration', () => {
+  it('ends normally when closed and drained, also with an error, and passes null messages', async () => {
+    const channel = new Channel('a', { decoder: (message) => JSON.parse(message.toString()) as unknown });
+    for (const text of ['1', 'null', '0']) channel.putNowait(bytes(text));
+    const got: unknown[] = [];
+    const reader = (async () => {
+      for await (const message of channel) got.push(message);
+    })();
+    await turn();
+    channel.putNowait(bytes('2'));
+    channel.close(new Error('lost'));
+    await reader;
+    assert.deepEqual(got, [1, null, 0, 2]);
+  });
+
+  it('ends at once on break and leaves unread messages', async () => {
+    const channel = new Channel<string>('a', { encoding: 'utf8' });
+    fill(channel, 0, 3);
+    for await (const message of channel) if (message === '0') break;
+    assert.deepEqual(await drain(channel), ['1', '2']);
+  });
+
+  it('ends at once while a next() is pending', async () => {
+    const channel = new Channel<string>('a', { encoding: 'utf8' });
+    const iterator = channel[Symbol.asyncIterator]();
+    const pending = [iterator.next(), iterator.next()];
+    assert.deepEqual(await iterator.return?.(), { value: undefined, done: true });
+    for (const next of pending) assert.equal((await next).done, true);
+    assert.equal((await iterator.next()).done, true);
+    fill(channel, 0, 1);
+    assert.equal(await channel.get(), '0');
+  });
+
+  it('shares messages between readers, each for one of them', async () => {
+    const channel = new Channel<string>('a', { encoding: 'utf8' });
+    const got: string[] = [];
+    const reader = async (): Promise<void> => {
+      for await (const message of channel) got.push(message as unknown as string);
+    };
+    const readers = [reader(), reader(), reader()];
+    for (let i = 0; i < 30; i += 3) {
+      fill(channel, i, i + 3);
+      await turn();
+    }
+    channel.close();
+    await Promise.all(readers);
+    assert.deepEqual(got.map(Number).sort((a, b) => a - b), Array.from({ length: 30 }, (_, i) => i));
+  });
+});
+
+describe('Channel: overflow', () => {
+  const make = (overflow: OverflowPolicy, maxMessages: number): Channel<string> =>
+    new Channel<string>('a', { encoding: 'utf8', overflow, maxMessages });
+
+  it('pauses when full, takes what is under way, and resumes when half is read', async () => {
+    const channel = make('pause', 4);
+    const states: FlowState[] = [];
+    flowOf(channel)?.listeners.add((state) => states.push(state));
+    assert.equal(flowOf(channel)?.pauses, true);
+    fill(channel, 0, 3);
+    assert.equal(channel.paused, false);
+    fill(channel, 3, 6);
+    assert.equal(channel.paused, true);
+    assert.deepEqual(states, ['paused']);
+    for (let i = 0; i < 3; i++) assert.equal(await channel.get(), String(i));
+    assert.equal(channel.paused, true);
+    await channel.get();
+    assert.equal(channel.paused, false);
+    assert.deepEqual(states, ['paused', 'flowing']);
+    assert.equal(channel.dropped, 0);
+    assert.deepEqual(await drain(channel), ['4', '5']);
+    assert.deepEqual(states, ['paused', 'flowing', 'closed']);
+  });
+
+  it('does not pause for a message that a reader waits for', async () => {
+    const channel = make('pause', 1);
+    const states: FlowState[] = [];
+    flowOf(channel)?.listeners.add((state) => states.push(state));
+    const waiting = channel.get();
+    fill(channel, 0, 1);
+    await waiting;
+    assert.deepEqual(states, []);
+    fill(channel, 1, 2);
+    assert.deepEqual(states, ['paused']);
+    channel.close();
+    assert.equal(channel.paused, false);
+  });
+
+  it('drops the oldest, or the newest, and counts', async () => {
+    const oldest = make('drop-oldest', 3);
+    const newest = make('drop-newest', 3);
+    for (const channel of [oldest, newest]) {
+      fill(channel, 0, 10);
+      assert.equal(channel.dropped, 7);
+      assert.equal(channel.paused, false);
+      assert.equal(flowOf(channel)?.pauses, false);
+    }
+    assert.deepEqual(await drain(oldest), ['7', '8', '9']);
+    assert.deepEqual(await drain(newest), ['0', '1', '2']);
+  });
+
+  it('closes with OverloadedError', async () => {
+    const channel = make('close', 2);
+    fill(channel, 0, 5);
+    assert.equal(channel.dropped, 1);
+    assert.deepEqual([await channel.get(), await channel.get()], ['0', '1']);
+    await assert.rejects(channel.get(), (error) => (error as Error).cause instanceof OverloadedError);
+  });
+});
+
+describe('Channel: gaps', () => {
+  it('tells of a hole between the message before it and the one after it', async () => {
+    const log: string[] = [];
+    const channel = new Channel<string>('a', { encoding: 'utf8', onGap: (gap) => log.push(`gap ${gap.to}`) });
+    fill(channel, 0, 2);
+    channel.gap(gapOf(10));
+    channel.gap(gapOf(11));
+    fill(channel, 2, 3);
+    channel.close();
+    channel.gap(gapOf(12));
+    assert.equal(channel.gaps, 2);
+    assert.deepEqual(log, []);
+    for await (const message of channel) log.push(String(message));
+    assert.deepEqual(log, ['0', '1', 'gap 10', 'gap 11', '2']);
+  });
+
+  it('keeps that order for a reader that is waiting', async () => {
+    const log: string[] = [];
+    const channel = new Channel<string>('a', { encoding: 'utf8', onGap: () => log.push('gap') });
+    const reader = (async () => {
+      for await (const message of channel) log.push(message as string);
+    })();
+    await turn();
+    fill(channel, 0, 1);
+    channel.gap(gapOf(1));
+    fill(channel, 1, 2);
+    await turn();
+    channel.gap(gapOf(2));
+    channel.close();
+    await reader;
+    assert.deepEqual(log, ['0', 'gap', '1', 'gap']);
+  });
+
+  it('keeps that order for several waiting get() calls', async () => {
+    const log: string[] = [];
+    const channel = new Channel<string>('a', { encoding: 'utf8', onGap: () => log.push('gap') });
+    const reads = [0, 1].map(() => channel.get().then((message) => log.push(String(message))));
+    fill(channel, 0, 1);
+    channel.gap(gapOf(1));
+    fill(channel, 1, 2);
+    await Promise.all(reads);
+    assert.deepEqual(log, ['0', 'gap', '1']);
+  });
+
+  it('tells at once when nothing is unread, and soon when the reader stays away', async () => {
+    let told = 0;
+    const channel = new Channel('a', { onGap: () => told++ });
+    channel.gap(gapOf(1));
+    assert.equal(told, 1);
+    fill(channel, 0, 1);
+    channel.gap(gapOf(2));
+    await turn();
+    assert.equal(told, 1);
+    await channel.get();
+    await turn();
+    assert.equal(told, 2);
+  });
+
+  it('keeps a hole whose neighbours were dropped, and joins holes beyond measure', async () => {
+    let told = 0;
+    const channel = new Channel('a', { maxMessages: 1, overflow: 'drop-oldest', onGap: () => told++ });
+    fill(channel, 0, 1);
+    channel.gap(gapOf(1));
+    fill(channel, 1, 3);
+    await turn();
+    assert.equal(told, 1);
+    for (let i = 0; i < 5000; i++) channel.gap(gapOf(i));
+    await channel.get();
+    await turn();
+    assert.equal(channel.gaps, 5001);
+    assert.ok(told > 1000 && told <= 1026);
+  });
+
+  it('goes on when onGap throws, with one warning', async () => {
+    const warnings: string[] = [];
+    const listener = (warning: Error & { code?: string }): void => void warnings.push(warning.code ?? '');
+    process.on('warning', listener);
+    const channel = new Channel('a', {
+      encoding: 'utf8',
+      onGap: () => {
+        throw new Error('mine');
+      },
+    });
+    channel.gap(gapOf(1));
+    channel.gap(gapOf(2));
+    fill(channel, 0, 1);
+    assert.equal(await channel.get(), '0');
+    await turn();
+    process.off('warning', listener);
+    assert.deepEqual(warnings.filter((code) => code === 'RESPOOL_CALLBACK'), ['RESPOOL_CALLBACK']);
+  });
+});
+
+describe('Channel: 1,000,000 messages', () => {
+  it('arrive in order, none lost, within the bound', async () => {
+    const total = 1_000_000;
+    const channel = new Channel('a', { maxMessages: 1000, decoder: (message) => (message as Buffer).readUInt32LE(0) });
+    let expected = 0;
+    const reader = (async () => {
+      for await (const number of channel) {
+        if (number !== expected) throw new Error(`expected ${expected}, got ${String(number)}`);
+        expected++;
+      }
+    })();
+    for (let sent = 0; sent < total; ) {
+      while (sent < total && !channel.paused) {
+        const message = Buffer.allocUnsafe(4);
+        message.writeUInt32LE(sent++);
+        channel.putNowait(message);
+      }
+      await turn();
+    }
+    channel.close();
+    await reader;
+    assert.equal(expected, total);
+    assert.equal(channel.dropped, 0);
+  });
+});

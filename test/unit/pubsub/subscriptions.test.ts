@@ -1,0 +1,441 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { AuthorizationError, ChannelClosedError, OverloadedError, PoolClosedError } from '../../../src/errors/errors.ts';
+import { AbstractChannel } from '../../../src/interfaces/abstract-channel.ts';
+import type { ChannelGap } from '../../../src/interfaces/abstract-channel.ts';
+import { ChannelView } from '../../../src/pubsub/channel-view.ts';
+import { Channel } from '../../../src/pubsub/channel.ts';
+import type { SubscriptionCommand } from '../../../src/pubsub/subscription-kinds.ts';
+import type { SubscriptionLink } from '../../../src/pubsub/subscription-link.ts';
+import { Subscriptions } from '../../../src/pubsub/subscriptions.ts';
+
+const b = (text: string): Buffer => Buffer.from(text);
+
+/** Answers commands like a server, one at a time when asked. */
+class FakeServer {
+  readonly sets = { channel: new Set<string>(), pattern: new Set<string>(), shard: new Set<string>() };
+  readonly queue: SubscriptionCommand[] = [];
+  readonly forbidden = new Set<string>();
+  commands = 0;
+  readonly link: SubscriptionLink;
+
+  constructor(link: SubscriptionLink) {
+    this.link = link;
+  }
+  send(): void {
+    for (const command of [...this.link.surplus(), ...this.link.missing()]) {
+      this.link.sent(command);
+      this.queue.push(command);
+      this.commands++;
+    }
+  }
+  answer(): boolean {
+    const command = this.queue.shift();
+    if (command === undefined) return false;
+    const { kind, subscribe, names } = command;
+    if (subscribe && names.some((name) => this.forbidden.has(name.toString()))) {
+      this.link.refused(command, new AuthorizationError('NOPERM no'));
+      return true;
+    }
+    for (const name of names) {
+      if (subscribe) this.sets[kind].add(name.toString());
+      else this.sets[kind].delete(name.toString());
+      const count = kind === 'shard' ? this.sets.shard.size : this.sets.channel.size + this.sets.pattern.size;
+      this.link.receive([b(command.command.toLowerCase()), name, count]);
+    }
+    return true;
+  }
+  settle(): void {
+    for (let rounds = 0; rounds < 100; rounds++) {
+      this.send();
+      if (!this.answer()) return;
+    }
+    throw new Error('it does not come to rest');
+  }
+  publish(name: string, message: string): void {
+    if (this.sets.channel.has(name)) this.link.receive([b('message'), b(name), b(message)]);
+  }
+}
+
+function make(now = { at: 1000 }): { registry: Subscriptions; now: { at: number }; paused: boolean[] } {
+  const paused: boolean[] = [];
+  const registry = new Subscriptions({
+    makeChannel: (kind, name) => new Channel(name, { isPattern: kind === 'pattern' }),
+    onWork: () => {},
+    onPause: (state) => paused.push(state),
+    now: () => now.at,
+  });
+  return { registry, now, paused };
+}
+function read(channel: AbstractChannel | undefined): Promise<unknown> {
+  assert.ok(channel);
+  return channel.get();
+}
+
+describe('Subscriptions: acknowledged calls', () => {
+  it('resolves with one triple for each name', async () => {
+    const { registry } = make();
+    const server = new FakeServer(registry.attach());
+    const call = registry.want('channel', ['a', b('b'), new Channel('c')]);
+    assert.equal(registry.size, 0);
+    assert.deepEqual(server.link.missing().map((c) => [c.command, c.names]), [['SUBSCRIBE', [b('a'), b('b'), b('c')]]]);
+    server.settle();
+    assert.deepEqual(await call.promise, [
+      [b('subscribe'), b('a'), 1],
+      [b('subscribe'), b('b'), 2],
+      [b('subscribe'), b('c'), 3],
+    ]);
+    assert.equal(registry.size, 3);
+    const pattern = registry.want('pattern', ['p*']);
+    const shard = registry.want('shard', ['s', 's']);
+    server.settle();
+    assert.deepEqual(await pattern.promise, [[b('psubscribe'), b('p*'), 4]]);
+    assert.deepEqual(await shard.promise, [
+      [b('ssubscribe'), b('s'), 1],
+      [b('ssubscribe'), b('s'), 1],
+    ]);
+    assert.equal(registry.size, 5);
+  });
+
+  it('answers at once what the server has already, and what nobody has', async () => {
+    const { registry } = make();
+    const server = new FakeServer(registry.attach());
+    registry.want('channel', ['a']);
+    server.settle();
+    assert.deepEqual(await registry.want('channel', ['a']).promise, [[b('subscribe'), b('a'), 1]]);
+    assert.deepEqual(await registry.unwant('channel', ['x']).promise, [[b('unsubscribe'), b('x'), 1]]);
+    assert.deepEqual(await registry.unwant('pattern', ['a']).promise, [[b('punsubscribe'), b('a'), 1]]);
+    assert.equal(server.commands, 1);
+    const end = registry.unwant('channel', ['a', 'a']);
+    server.settle();
+    assert.deepEqual(await end.promise, [
+      [b('unsubscribe'), b('a'), 0],
+      [b('unsubscribe'), b('a'), 0],
+    ]);
+    assert.equal(registry.idle, true);
+  });
+
+  it('refuses targets that do not fit, before anything changes', () => {
+    const { registry } = make();
+    const closed = new Channel('x');
+    closed.close();
+    const pattern = new Channel('p', { isPattern: true });
+    assert.throws(() => registry.want('channel', ['a', pattern]), TypeError);
+    assert.throws(() => registry.want('pattern', ['a', new Channel('p')]), TypeError);
+    assert.throws(() => registry.want('channel', ['a', closed]), TypeError);
+    assert.throws(() => registry.want('channel', ['a', null as unknown as string]), TypeError);
+    assert.equal(registry.idle, true);
+  });
+
+  it('rejects a refused subscription and drops the wish, the others of other calls go on', async () => {
+    const { registry } = make();
+    const server = new FakeServer(registry.attach());
+    server.forbidden.add('no');
+    const mine = new Channel('fine');
+    const bad = registry.want('channel', [mine, 'no']);
+    const good = registry.want('channel', ['other']);
+    const rejected = assert.rejects(bad.promise, AuthorizationError);
+    server.settle();
+    await rejected;
+    assert.deepEqual(await good.promise, [[b('subscribe'), b('other'), (await good.promise)[0]?.[2]]]);
+    assert.deepEqual([...server.sets.channel], ['other']);
+    assert.deepEqual([...registry.channels.keys()], [b('other')]);
+    await assert.rejects(mine.get(), (error) => (error as Error).cause instanceof AuthorizationError);
+  });
+
+  it('leaves no wish of a call that gave up, unless somebody else waits for it', async () => {
+    const { registry } = make();
+    const server = new FakeServer(registry.attach());
+    const call = registry.want('channel', ['a', 'b']);
+    const other = registry.want('channel', ['b']);
+    call.fail(new Error('enough'));
+    await assert.rejects(call.promise, /enough/);
+    server.settle();
+    await other.promise;
+    assert.deepEqual([...server.sets.channel], ['b']);
+  });
+
+  it('rejects when the server refuses to unsubscribe, and does not ask for ever', async () => {
+    const { registry } = make();
+    const server = new FakeServer(registry.attach());
+    registry.want('channel', ['a']);
+    server.settle();
+    const end = registry.unwant('channel', ['a']);
+    const [command] = server.link.surplus();
+    assert.ok(command);
+    server.link.sent(command);
+    server.link.refused(command, new AuthorizationError('NOPERM no'));
+    await assert.rejects(end.promise, AuthorizationError);
+    assert.deepEqual(server.link.surplus(), []);
+    server.publish('a', 'ignored');
+    const again = registry.want('channel', ['a']);
+    await again.promise;
+    server.publish('a', 'heard');
+    assert.deepEqual(await read(registry.channels.get('a')), b('heard'));
+  });
+
+  it('puts names of different groups and long lists into several commands', () => {
+    const { registry } = make();
+    const link = registry.attach();
+    registry.want('shard', ['a1', 'b1', 'a2', 'c1']);
+    const placement = { here: (_: string, name: Buffer) => name[0] !== 0x63, group: (_: string, name: Buffer) => name[0] ?? 0 };
+    assert.deepEqual(link.missing(placement).map((c) => c.names.map(String)), [['a1', 'a2'], ['b1']]);
+    registry.want('channel', Array.from({ length: 1100 }, (_, i) => String(i)));
+    assert.deepEqual(link.missing().filter((c) => c.kind === 'channel').map((c) => c.names.length), [512, 512, 76]);
+  });
+});
+
+describe('Subscriptions: delivery', () => {
+  it('reaches every channel object of a name, each once', async () => {
+    const { registry } = make();
+    const server = new FakeServer(registry.attach());
+    const one = new Channel('a');
+    const two = new Channel('a');
+    registry.want('channel', [one, one]);
+    registry.want('channel', [two]);
+    registry.want('channel', [one, 'a']);
+    server.settle();
+    assert.deepEqual(registry.channels.all('a'), [one, two]);
+    server.publish('a', '1');
+    server.publish('a', '2');
+    for (const channel of [one, two]) {
+      assert.deepEqual([await channel.get(), await channel.get()], [b('1'), b('2')]);
+    }
+    await registry.unwant('channel', [one]).promise;
+    assert.equal(one.isActive, false);
+    server.publish('a', '3');
+    assert.deepEqual(await two.get(), b('3'));
+    assert.deepEqual(server.link.surplus(), []);
+  });
+
+  it('routes patterns and shard channels, and leaves other pushes', async () => {
+    const { registry } = make();
+    const server = new FakeServer(registry.attach());
+    registry.want('pattern', ['a*']);
+    registry.want('shard', ['s']);
+    server.settle();
+    assert.equal(server.link.receive([b('pmessage'), b('a*'), b('ab'), b('1')]), true);
+    assert.equal(server.link.receive([b('smessage'), b('s'), b('2')]), true);
+    assert.equal(server.link.receive([b('message'), b('unknown'), b('2')]), true);
+    assert.equal(server.link.receive([b('invalidate'), null]), false);
+    assert.equal(server.link.receive([b('moments'), b('x')]), false);
+    assert.equal(server.link.receive([b('unsubscribe'), null, 0]), true);
+    assert.deepEqual(await read(registry.patterns.get('a*')), [b('ab'), b('1')]);
+    assert.deepEqual(await read(registry.shardChannels.get('s')), b('2'));
+  });
+
+  it('is not disturbed by a channel that throws', async () => {
+    class Bad extends AbstractChannel {
+      get name(): Buffer {
+        return b('a');
+      }
+      get isPattern(): boolean {
+        return false;
+      }
+      get isActive(): boolean {
+        return true;
+      }
+      putNowait(): void {
+        throw new Error('bad');
+      }
+      get(): Promise<unknown> {
+        return Promise.resolve(null);
+      }
+      close(): void {
+        throw new Error('bad');
+      }
+    }
+    const { registry } = make();
+    const server = new FakeServer(registry.attach());
+    const good = new Channel('a');
+    registry.want('channel', [new Bad(), good]);
+    server.settle();
+    server.publish('a', '1');
+    assert.deepEqual(await good.get(), b('1'));
+    registry.unwant('channel', ['a']);
+    assert.equal(good.isActive, false);
+  });
+
+  it('ends the subscription of a channel that closed itself', () => {
+    const { registry } = make();
+    const server = new FakeServer(registry.attach());
+    const small = new Channel('a', { maxMessages: 1, overflow: 'close' });
+    const mine = new Channel('b');
+    registry.want('channel', [small, mine]);
+    server.settle();
+    server.publish('a', '1');
+    server.publish('a', '2');
+    mine.close();
+    assert.deepEqual([...registry.channels.keys()], []);
+    server.settle();
+    assert.equal(server.sets.channel.size, 0);
+    assert.ok(small.isActive);
+  });
+
+  it('asks for a pause while any channel is full', async () => {
+    const { registry, paused } = make();
+    const server = new FakeServer(registry.attach());
+    const one = new Channel('a', { maxMessages: 1 });
+    const two = new Channel('a', { maxMessages: 2 });
+    registry.want('channel', [one, two]);
+    server.settle();
+    server.publish('a', '1');
+    server.publish('a', '2');
+    assert.deepEqual(paused, [true]);
+    await one.get();
+    await one.get();
+    assert.equal(registry.paused, true);
+    registry.unwant('channel', [two]);
+    assert.deepEqual(paused, [true, false]);
+  });
+});
+
+describe('Subscriptions: views', () => {
+  it('are live, read-only, by text or bytes', () => {
+    const { registry } = make();
+    const server = new FakeServer(registry.attach());
+    const view = registry.channels;
+    const channel = new Channel('é');
+    registry.want('channel', [channel, 'b']);
+    assert.equal(view.size, 0);
+    assert.equal(view.has('b'), false);
+    server.settle();
+    assert.equal(view.size, 2);
+    assert.equal(view.get('é'), channel);
+    assert.equal(view.get(b('é')), channel);
+    assert.equal(view.get(new Uint8Array(b('é'))), channel);
+    assert.equal(view.has(b('b')), true);
+    assert.equal(view.get('x'), undefined);
+    assert.deepEqual(view.all('x'), []);
+    assert.deepEqual([...view.keys()].map(String), ['é', 'b']);
+    assert.deepEqual([...view].map(([name, channels]) => [name.toString(), channels.length]), [['é', 1], ['b', 1]]);
+    assert.throws(() => (view.all('é') as AbstractChannel[]).push(channel), TypeError);
+    assert.throws(() => Object.assign(view, { extra: 1 }), TypeError);
+    const other = make().registry;
+    const second = new FakeServer(other.attach());
+    other.want('channel', ['b', 'c']);
+    second.settle();
+    const joined = ChannelView.join([view, other.channels]);
+    assert.equal(joined.size, 3);
+    assert.equal(joined.all('b').length, 2);
+  });
+
+  it('are empty after close, and every channel has ended', async () => {
+    const { registry } = make();
+    const link = registry.attach();
+    const server = new FakeServer(link);
+    registry.want('channel', ['a']);
+    server.settle();
+    const channel = registry.channels.get('a');
+    const going = registry.unwant('channel', ['a', 'b']);
+    const waiting = registry.want('pattern', ['p']);
+    const kept = new Channel('kept');
+    registry.want('channel', [kept]).promise.catch(() => {});
+    const lost = new OverloadedError('gone');
+    registry.close(lost, new PoolClosedError('closed'));
+    await assert.rejects(waiting.promise, PoolClosedError);
+    await assert.rejects(going.promise, PoolClosedError);
+    await assert.rejects(kept.get(), (error) => error instanceof ChannelClosedError && error.cause === lost);
+    assert.equal(channel?.isActive, false);
+    assert.equal(registry.size, 0);
+    assert.equal(link.receive([b('message'), b('a'), b('late')]), true);
+  });
+});
+
+describe('Subscriptions: loss', () => {
+  it('makes them again on the next link, with one gap for those who heard before', async () => {
+    const { registry, now } = make();
+    const first = new FakeServer(registry.attach());
+    const gaps: ChannelGap[] = [];
+    const old = new Channel('a', { onGap: (gap) => gaps.push(gap) });
+    const young = new Channel('a', { onGap: () => assert.fail('it missed nothing') });
+    const pending = registry.want('channel', ['later']);
+    registry.want('channel', [old]);
+    first.send();
+    first.answer();
+    const reason = new Error('reset');
+    first.link.lost(900, reason);
+    first.link.lost(950, new Error('twice'));
+    assert.equal(registry.size, 2);
+    const call = registry.want('channel', [young]);
+    const second = registry.attach();
+    second.lost(990, new Error('again'));
+    now.at = 2000;
+    const third = new FakeServer(registry.attach());
+    third.settle();
+    await Promise.all([pending.promise, call.promise]);
+    assert.deepEqual(gaps, [{ reason, from: 900, to: 2000 }]);
+    assert.equal(old.gaps, 1);
+    assert.equal(young.gaps, 0);
+    assert.equal(first.link.receive([b('message'), b('a'), b('ghost')]), true);
+    third.publish('a', 'm');
+    assert.deepEqual(await old.get(), b('m'));
+  });
+
+  it('resolves an unsubscription whose connection is gone', async () => {
+    const { registry } = make();
+    const server = new FakeServer(registry.attach());
+    registry.want('channel', ['a', 'b']);
+    server.settle();
+    const end = registry.unwant('channel', ['a']);
+    server.send();
+    server.link.lost(1, new Error('reset'));
+    assert.deepEqual(await end.promise, [[b('unsubscribe'), b('a'), 1]]);
+    const next = new FakeServer(registry.attach());
+    next.settle();
+    assert.deepEqual([...next.sets.channel], ['b']);
+  });
+
+  it('waits for the last word when a name is taken, left and taken again', async () => {
+    const { registry } = make();
+    const server = new FakeServer(registry.attach());
+    registry.want('channel', ['a']);
+    server.send();
+    const left = registry.unwant('channel', ['a']);
+    server.send();
+    const channel = new Channel('a');
+    const again = registry.want('channel', [channel]);
+    server.send();
+    assert.equal(server.queue.length, 3);
+    server.answer();
+    assert.equal(registry.size, 0);
+    server.answer();
+    await left.promise;
+    assert.equal(again.settled, false);
+    server.answer();
+    await again.promise;
+    server.settle();
+    assert.equal(server.commands, 3);
+    const quick = registry.unwant('channel', ['a']);
+    const back = registry.want('channel', ['a']);
+    await Promise.all([quick.promise, back.promise]);
+    server.settle();
+    assert.equal(server.commands, 3);
+    assert.equal(channel.isActive, false);
+  });
+
+  it('takes up what a moved slot ended, and a second link that takes over', async () => {
+    const { registry, now } = make();
+    const old = registry.attach();
+    const next = registry.attach();
+    const channel = new Channel('s');
+    const call = registry.want('shard', [channel]);
+    const [command] = old.missing();
+    assert.ok(command);
+    old.sent(command);
+    old.receive([b('ssubscribe'), b('s'), 1]);
+    await call.promise;
+    now.at = 1500;
+    assert.equal(old.receive([b('sunsubscribe'), b('s'), 0]), true);
+    assert.deepEqual(next.missing().map((c) => c.command), ['SSUBSCRIBE']);
+    next.sent(command);
+    now.at = 1600;
+    next.receive([b('ssubscribe'), b('s'), 1]);
+    assert.equal(channel.gaps, 1);
+    next.receive([b('smessage'), b('s'), b('x')]);
+    old.receive([b('smessage'), b('s'), b('not twice')]);
+    channel.close();
+    assert.deepEqual(await channel.get(), b('x'));
+    assert.equal(channel.isActive, false);
+  });
+});
