@@ -17,7 +17,15 @@ const CLOSE = 0x7d;
  * is not empty. Text is hashed as the bytes it is sent as, without making them.
  */
 export function keySlot(key: string | Uint8Array, encoding?: string): number {
-  return typeof key === 'string' ? textSlot(key, encoding !== 'latin1') : byteSlot(key);
+  if (typeof key !== 'string') return byteSlot(key);
+  let crc = 0;
+  for (let index = 0; index < key.length; index++) {
+    const unit = key.charCodeAt(index);
+    // Most keys are plain ASCII without a tag: only for the others is the key looked at twice.
+    if (unit > 0x7f || unit === OPEN) return textSlot(key, encoding !== 'latin1');
+    crc = ((crc << 8) & 0xffff) ^ CRC[(crc >> 8) ^ unit]!;
+  }
+  return crc & SLOT_MASK;
 }
 
 function textSlot(key: string, utf8: boolean): number {
