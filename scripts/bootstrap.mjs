@@ -1,6 +1,7 @@
 // Runs on a bare clone: nothing here may import what `npm ci` brings.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { installedIn } from './installed.mjs';
 import { NPM, ROOT, run } from './lib.mjs';
 
 const TASKS = {
@@ -12,21 +13,8 @@ const TASKS = {
   'bench-gate': { script: 'bench.mjs', args: ['--gate'] },
 };
 
-/** True when what is installed is what the lock file names. */
-export function installed(folder = ROOT) {
-  const lockFile = join(folder, 'package-lock.json');
-  const stateFile = join(folder, 'node_modules', '.package-lock.json');
-  if (!existsSync(stateFile)) return false;
-  const wanted = JSON.parse(readFileSync(lockFile, 'utf8')).packages;
-  const present = JSON.parse(readFileSync(stateFile, 'utf8')).packages;
-  return Object.entries(wanted).every(
-    ([path, entry]) =>
-      path === '' || entry.optional || entry.peer || present[path]?.version === entry.version,
-  );
-}
-
 async function install() {
-  if (installed()) return;
+  if (installedIn(ROOT)) return;
   console.log('Installing the development tools (npm ci) …');
   const { code } = await run([NPM, 'ci', '--no-audit', '--no-fund', '--loglevel=error']);
   if (code !== 0) {

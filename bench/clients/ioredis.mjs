@@ -1,0 +1,4 @@
+import { Redis } from 'ioredis';
+import { connectLike } from './ioredis-like.mjs';
+
+export const connect = (address) => connectLike(Redis, address);

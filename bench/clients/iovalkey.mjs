@@ -1,0 +1,4 @@
+import { Redis } from 'iovalkey';
+import { connectLike } from './ioredis-like.mjs';
+
+export const connect = (address) => connectLike(Redis, address);

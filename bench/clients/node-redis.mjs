@@ -1,0 +1,19 @@
+import { createClient, RESP_TYPES } from 'redis';
+
+export async function connect({ host, port }) {
+  const client = createClient({ url: `redis://${host}:${port}` });
+  client.on('error', (error) => console.error(error));
+  await client.connect();
+  const bytes = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+  return {
+    get: (key) => client.get(key),
+    getBytes: (key) => bytes.get(key),
+    set: (key, value) => client.set(key, value),
+    incr: (key) => client.incr(key),
+    mget: (keys) => client.mGet(keys),
+    lrange: (key) => client.lRange(key, 0, -1),
+    hgetall: (key) => client.hGetAll(key),
+    zrange: (key) => client.zRangeWithScores(key, 0, -1),
+    close: () => client.close(),
+  };
+}

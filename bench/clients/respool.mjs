@@ -1,0 +1,57 @@
+import { ConnectionPool, TCPConnection, TCPLocation } from '../../dist/index.js';
+
+const both = (make) => {
+  const made = new Map();
+  return (decodeResponses) => {
+    if (!made.has(decodeResponses)) made.set(decodeResponses, make(decodeResponses));
+    return made.get(decodeResponses);
+  };
+};
+
+/** As a user calls it: `pool.execute`, default options. */
+export async function connect({ host, port }) {
+  const pool = both((decodeResponses) =>
+    ConnectionPool.fromUrl(`redis://${host}:${port}`, { decodeResponses }),
+  );
+  const text = pool(true);
+  await text.execute('PING');
+  return {
+    get: (key) => text.execute('GET', key),
+    getBytes: (key) => pool(false).execute('GET', key),
+    set: (key, value) => text.execute('SET', key, value),
+    incr: (key) => text.execute('INCR', key),
+    mget: (keys) => text.execute('MGET', ...keys),
+    lrange: (key) => text.execute('LRANGE', key, 0, -1),
+    hgetall: (key) => text.execute('HGETALL', key),
+    zrange: (key) => text.execute('ZRANGE', key, 0, -1, 'WITHSCORES'),
+    lease: async (key) => {
+      const lease = await text.acquire();
+      const request = lease.connection.createRequest('GET', [key]);
+      lease.release();
+      return request;
+    },
+    close: () => Promise.all([text.close(), pool(false).close()]),
+  };
+}
+
+/** One connection, one `createRequest` per call. */
+export async function connectOne({ host, port, textOnly = false }) {
+  const open = both(async (decodeResponses) => {
+    const connection = new TCPConnection(new TCPLocation(host, port), { decodeResponses });
+    await connection.run();
+    return connection;
+  });
+  const text = await open(true);
+  const raw = textOnly ? text : await open(false);
+  return {
+    get: (key) => text.createRequest('GET', [key]),
+    getBytes: (key) => raw.createRequest('GET', [key]),
+    set: (key, value) => text.createRequest('SET', [key, value]),
+    incr: (key) => text.createRequest('INCR', [key]),
+    mget: (keys) => text.createRequest('MGET', keys),
+    lrange: (key) => text.createRequest('LRANGE', [key, 0, -1]),
+    hgetall: (key) => text.createRequest('HGETALL', [key]),
+    zrange: (key) => text.createRequest('ZRANGE', [key, 0, -1, 'WITHSCORES']),
+    close: () => Promise.all([text.close(), raw.close()]),
+  };
+}

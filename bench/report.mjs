@@ -1,0 +1,176 @@
+import { CLIENTS } from './clients/index.mjs';
+
+const PEERS = CLIENTS.filter((client) => client.peer).map((client) => client.id);
+const COLOURS = {
+  respool: '#d1242f',
+  'respool-connection': '#f0883e',
+  ioredis: '#57606a',
+  'node-redis': '#8c959f',
+  iovalkey: '#afb8c1',
+  glide: '#6e7781',
+  bun: '#bf8700',
+};
+
+const title = (id) => CLIENTS.find((client) => client.id === id).title;
+const number = (value) =>
+  value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+const rate = (value) => Math.round(value).toLocaleString('en-US');
+
+/** The Node peer that needs the least CPU for this row, or does the most of it in a second. */
+function best(row, measure = 'cpu') {
+  const sign = measure === 'cpu' ? 1 : -1;
+  const present = PEERS.filter((id) => row.results[id] !== undefined);
+  return present.sort((a, b) => sign * (row.results[a][measure] - row.results[b][measure]))[0];
+}
+
+export function table(lines) {
+  const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length), 3));
+  const print = (line) =>
+    `| ${line.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join(' | ')} |`;
+  const rule = `| ${widths.map((width, column) => (column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |`;
+  return [print(lines[0]), rule, ...lines.slice(1).map(print)].join('\n');
+}
+
+function comparison(rows, own, measure, ids) {
+  const columns = [own, ...ids.filter((id) => id !== 'respool' && id !== 'respool-connection')];
+  const show = measure === 'cpu' ? number : rate;
+  const lines = [['workload', ...columns.map(title), 'best Node peer', 'ratio']];
+  for (const row of rows) {
+    const peer = best(row, measure);
+    const mine = row.results[own];
+    let ratio = '–';
+    if (mine && peer) {
+      const theirs = row.results[peer];
+      const value = measure === 'cpu' ? theirs.cpu / mine.cpu : mine.rate / theirs.rate;
+      ratio = `${value.toFixed(2)} ×`;
+    }
+    const cells = columns.map((id) => (row.results[id] ? show(row.results[id][measure]) : '–'));
+    lines.push([row.title, ...cells, peer ? title(peer) : '–', ratio]);
+  }
+  return lines;
+}
+
+/** Everything measured, as markdown. */
+export function markdown(result) {
+  const { rows, clients, ceiling, latency, memory, cold, sizes, about } = result;
+  const parts = [`${about}\n`];
+  const variants = [
+    ['respool', '`pool.execute`, default options'],
+    ['respool-connection', '`createRequest` on one connection'],
+  ];
+  for (const [own, how] of variants.filter(
+    ([id], index) => clients.includes(id) || (index === 0 && rows.length > 0),
+  )) {
+    const chosen = rows.filter(({ results }) => own === 'respool' || Object.keys(results).length > 1);
+    if (chosen.length === 0) continue;
+    parts.push(`### ${how}: client CPU per operation, µs`, table(comparison(chosen, own, 'cpu', clients)));
+    const rates = comparison(chosen, own, 'rate', clients);
+    if (ceiling) {
+      const empty = Array.from({ length: rates[0].length - 3 }, () => '–');
+      rates.push([
+        `the server's ceiling (GET 16 B, pipeline of 64)`,
+        ...empty,
+        'redis-benchmark',
+        rate(ceiling),
+      ]);
+    }
+    parts.push(`### ${how}: operations per second`, table(rates));
+  }
+  if (latency?.length) {
+    const lines = latency.map((one) => [
+      one.title,
+      rate(one.rate),
+      ...[one.p50, one.p99, one.p999, one.max].map((ms) => ms.toFixed(2)),
+      number(one.cpu),
+    ]);
+    parts.push(
+      '### Latency under a fixed offered load (open loop, GET 16 B), ms',
+      table([['client', 'offered per s', 'p50', 'p99', 'p99.9', 'max', 'CPU µs/op'], ...lines]),
+    );
+  }
+  if (memory?.length) {
+    const kib = (value) => (value / 1024).toFixed(1);
+    const lines = memory.map((one) => [
+      one.title,
+      kib(one.idle.heap),
+      kib(one.idle.rss),
+      rate(one.inFlight.heap),
+      ((one.inFlight.heap * 100_000) / 2 ** 20).toFixed(0),
+    ]);
+    parts.push(
+      '### Memory',
+      table([
+        [
+          'client',
+          'idle connection, heap KiB',
+          'idle connection, RSS KiB',
+          'request in flight, bytes',
+          '100,000 in flight, MiB',
+        ],
+        ...lines,
+      ]),
+    );
+  }
+  if (cold?.length) {
+    const lines = cold.map((one) => [
+      one.title,
+      one.ms.toFixed(0),
+      one.sinceStart.toFixed(0),
+      (sizes[one.id] / 2 ** 20).toFixed(2),
+    ]);
+    parts.push(
+      '### Cold start and size',
+      table([
+        ['client', 'import to first reply, ms', 'process start to first reply, ms', 'installed, MiB'],
+        ...lines,
+      ]),
+    );
+  }
+  return `${parts.join('\n\n')}\n`;
+}
+
+const escaped = (text) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;');
+
+/** Operations per second of client CPU, the best Node peer being 1: longer is better. */
+export function chart({ rows, clients, about }) {
+  const shown = rows.filter((row) => best(row) !== undefined);
+  const ids = clients.filter((id) => id !== 'respool-connection');
+  const bar = 9;
+  const rowHeight = ids.length * bar + 14;
+  const [left, width, top] = [250, 520, 64];
+  const value = (row, id) => (row.results[id] ? row.results[best(row)].cpu / row.results[id].cpu : 0);
+  const most = Math.max(1, ...shown.flatMap((row) => ids.map((id) => value(row, id))));
+  const scale = width / most;
+  const height = top + shown.length * rowHeight + 40;
+  const out = [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${left + width + 70} ${height}" font-family="system-ui, sans-serif" font-size="11">`,
+    '<rect width="100%" height="100%" fill="#ffffff"/>',
+    '<text x="16" y="22" font-size="14" font-weight="600" fill="#1f2328">Work per second of client CPU (best Node peer = 1, longer is better)</text>',
+  ];
+  for (const [index, id] of ids.entries()) {
+    out.push(`<rect x="${16 + index * 110}" y="34" width="10" height="10" fill="${COLOURS[id]}"/>`);
+    out.push(`<text x="${30 + index * 110}" y="43" fill="#1f2328">${escaped(title(id))}</text>`);
+  }
+  out.push(
+    `<line x1="${left + scale}" y1="${top - 6}" x2="${left + scale}" y2="${height - 34}" stroke="#d0d7de" stroke-dasharray="3 3"/>`,
+  );
+  for (const [index, row] of shown.entries()) {
+    const y = top + index * rowHeight;
+    out.push(
+      `<text x="${left - 10}" y="${y + rowHeight / 2 - 3}" text-anchor="end" fill="#1f2328">${escaped(row.title)}</text>`,
+    );
+    for (const [position, id] of ids.entries()) {
+      const ratio = value(row, id);
+      if (ratio === 0) continue;
+      const at = y + position * bar;
+      out.push(
+        `<rect x="${left}" y="${at}" width="${(ratio * scale).toFixed(1)}" height="${bar - 1}" fill="${COLOURS[id]}"/>`,
+      );
+      out.push(
+        `<text x="${(left + ratio * scale + 4).toFixed(1)}" y="${at + bar - 1.5}" font-size="8" fill="#57606a">${ratio.toFixed(1)}</text>`,
+      );
+    }
+  }
+  out.push(`<text x="16" y="${height - 12}" font-size="9" fill="#57606a">${escaped(about)}</text>`, '</svg>');
+  return `${out.join('\n')}\n`;
+}

@@ -1,0 +1,121 @@
+import { utf8Text } from './server.mjs';
+
+const S16 = 'abcdefghijklmnop';
+const S1024 = S16.repeat(64);
+const B64K = Buffer.alloc(65_536, S16);
+const MANY = Array.from({ length: 50 }, (_, index) => `m:${index}`);
+const UTF1024 = utf8Text(1024);
+
+const text = (size) => (reply) => typeof reply === 'string' && reply.length === size;
+const bytes = (size) => (reply) => reply instanceof Uint8Array && reply.length === size;
+const list = (size) => (reply) => Array.isArray(reply) && reply.length === size;
+/** A map, an object, pairs, or a flat list: whatever shape a client gives its users. */
+const pairs = (size) => (reply) =>
+  (reply?.size ?? (Array.isArray(reply) ? reply.length : Object.keys(reply).length)) >= size;
+const done = (reply) => reply === 'OK';
+
+/** `inFlight` calls are always outstanding; a `burst` is made in one tick and awaited together. */
+export const ROWS = [
+  { id: 'get16-1', title: 'GET 16 B, 1 in flight', inFlight: 1, call: (c) => c.get('k16'), check: text(16) },
+  {
+    id: 'get16-64',
+    title: 'GET 16 B, 64 in flight',
+    inFlight: 64,
+    call: (c) => c.get('k16'),
+    check: text(16),
+  },
+  {
+    id: 'get16-burst',
+    title: 'GET 16 B, bursts of 1000',
+    burst: 1000,
+    call: (c) => c.get('k16'),
+    check: text(16),
+  },
+  {
+    id: 'set16-burst',
+    title: 'SET 16 B, bursts of 1000',
+    burst: 1000,
+    call: (c) => c.set('w16', S16),
+    check: done,
+  },
+  { id: 'incr-64', title: 'INCR, 64 in flight', inFlight: 64, call: (c) => c.incr('n'), check: (n) => n > 0 },
+  {
+    id: 'get1k',
+    title: 'GET 1 KiB, 64 in flight',
+    inFlight: 64,
+    call: (c) => c.get('k1024'),
+    check: text(1024),
+  },
+  {
+    id: 'get1k-bytes',
+    title: 'GET 1 KiB as bytes, 64 in flight',
+    inFlight: 64,
+    call: (c) => c.getBytes('k1024'),
+    check: bytes(1024),
+  },
+  {
+    id: 'set1k',
+    title: 'SET 1 KiB, 64 in flight',
+    inFlight: 64,
+    call: (c) => c.set('w1024', S1024),
+    check: done,
+  },
+  {
+    id: 'get1k-utf8',
+    title: 'GET 1 KiB of UTF-8, 64 in flight',
+    inFlight: 64,
+    call: (c) => c.get('utf1024'),
+    check: (reply) => reply === UTF1024,
+  },
+  {
+    id: 'get64k',
+    title: 'GET 64 KiB, 16 in flight',
+    inFlight: 16,
+    call: (c) => c.get('k64k'),
+    check: text(65_536),
+  },
+  {
+    id: 'get4m-bytes',
+    title: 'GET 4 MiB as bytes, 2 in flight',
+    inFlight: 2,
+    call: (c) => c.getBytes('k4m'),
+    check: bytes(4 << 20),
+  },
+  {
+    id: 'set64k-bytes',
+    title: 'SET 64 KiB bytes, 16 in flight',
+    inFlight: 16,
+    call: (c) => c.set('w64k', B64K),
+    check: done,
+  },
+  { id: 'mget50', title: 'MGET 50, 16 in flight', inFlight: 16, call: (c) => c.mget(MANY), check: list(50) },
+  {
+    id: 'lrange1000',
+    title: 'LRANGE 1000, 8 in flight',
+    inFlight: 8,
+    call: (c) => c.lrange('list1000'),
+    check: list(1000),
+  },
+  {
+    id: 'hgetall100',
+    title: 'HGETALL 100 as a map, 16 in flight',
+    inFlight: 16,
+    call: (c) => c.hgetall('hash100'),
+    check: pairs(100),
+  },
+  {
+    id: 'zrange500',
+    title: 'ZRANGE 500 WITHSCORES, 16 in flight',
+    inFlight: 16,
+    call: (c) => c.zrange('zset500'),
+    check: pairs(500),
+  },
+  {
+    id: 'lease-64',
+    title: 'lease, GET 16 B, release; 64 parallel',
+    inFlight: 64,
+    own: true,
+    call: (c) => c.lease('k16'),
+    check: text(16),
+  },
+];

@@ -1,0 +1,146 @@
+// npm run bench [-- --quick] [--only text,…] [--clients id,…] [--rounds n] [--bun] [--latency] [--memory] [--cold]
+//               [--all] [--profile row]
+// Without a mode: the throughput rows. --all: everything. Results: bench/results/, docs/bench.md, docs/bench.svg (full runs).
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { CLIENTS } from './clients/index.mjs';
+import { profileRow } from './profile.mjs';
+import { chart, markdown } from './report.mjs';
+import { ROWS } from './rows.mjs';
+import { available, BENCH, commandOf, median, ROOT, Runner } from './runner.mjs';
+import { fill, PINNED, startServer } from './server.mjs';
+import { installedSize } from './sizes.mjs';
+import { ceiling, measureRow } from './throughput.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    all: { type: 'boolean', default: false },
+    latency: { type: 'boolean', default: false },
+    memory: { type: 'boolean', default: false },
+    cold: { type: 'boolean', default: false },
+    bun: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    clients: { type: 'string' },
+    rounds: { type: 'string' },
+    profile: { type: 'string' },
+  },
+});
+const say = (text) => console.error(text);
+const settings = options.quick
+  ? { rounds: 3, roundTime: 60, warmUp: 150 }
+  : { rounds: 9, roundTime: 250, warmUp: 1000 };
+if (options.rounds) settings.rounds = Number(options.rounds);
+
+const wanted = options.clients?.split(',');
+const chosen = CLIENTS.filter((client) => wanted?.includes(client.id) ?? true).filter((client) => {
+  const here = available(client);
+  if (!here && client.id !== 'bun') say(`${client.title} is not there and is left out`);
+  return here;
+});
+const only = options.only?.split(',');
+const rowsToRun = ROWS.filter(
+  (row) => only?.some((text) => row.id.includes(text) || row.title.includes(text)) ?? true,
+);
+const throughput = options.all || options.only || !(options.latency || options.memory || options.cold);
+
+async function eachRow(address, runners) {
+  const rows = [];
+  for (const [index, row] of rowsToRun.entries()) {
+    say(`[${index + 1}/${rowsToRun.length}] ${row.title}`);
+    const measured = await measureRow(row, runners, settings, say);
+    if (Object.keys(measured.results).length > 0) rows.push(measured);
+  }
+  return { rows, ceiling: await ceiling(address) };
+}
+
+async function latencies(runners) {
+  const results = [];
+  for (const rate of [5000, 20_000]) {
+    for (const runner of runners.filter(({ client }) => client.id !== 'respool-connection')) {
+      say(`latency at ${rate}/s: ${runner.client.title}`);
+      const order = { type: 'latency', rate, seconds: options.quick ? 1 : 5 };
+      await runner.ask({ ...order, seconds: 1 });
+      results.push({ id: runner.client.id, title: runner.client.title, rate, ...(await runner.ask(order)) });
+    }
+  }
+  return results;
+}
+
+/** Processes of their own: what was measured before would be counted. */
+async function memories(address) {
+  const results = [];
+  for (const client of chosen.filter(({ id }) => id !== 'bun')) {
+    say(`memory: ${client.title}`);
+    const runner = await Runner.start(client, address);
+    const inFlight = await runner.ask({ type: 'inFlight', requests: 100_000 });
+    const idle = await runner.ask({ type: 'idle', connections: client.id === 'glide' ? 50 : 500 });
+    await runner.stop();
+    results.push({ id: client.id, title: client.title, idle, inFlight });
+  }
+  return results;
+}
+
+function coldStarts({ host, port }) {
+  const runs = Object.fromEntries(chosen.map(({ id }) => [id, []]));
+  for (let round = 0; round < (options.quick ? 3 : 15); round += 1) {
+    for (const client of chosen) {
+      const [command, ...args] = commandOf(client, 'cold.mjs', [host, port], []);
+      const { stdout } = spawnSync(command, args, { encoding: 'utf8', cwd: BENCH });
+      runs[client.id].push(JSON.parse(stdout.trim().split('\n').at(-1)));
+    }
+  }
+  return chosen.map(({ id, title }) => ({
+    id,
+    title,
+    ms: median(runs[id].map(({ ms }) => ms)),
+    sinceStart: median(runs[id].map(({ sinceStart }) => sinceStart)),
+  }));
+}
+
+function write(result) {
+  const text = markdown(result);
+  mkdirSync(join(BENCH, 'results'), { recursive: true });
+  writeFileSync(join(BENCH, 'results/latest.json'), `${JSON.stringify(result, null, 2)}\n`);
+  writeFileSync(join(BENCH, 'results/latest.md'), text);
+  const complete = throughput && !options.quick && !options.only && !options.clients;
+  const folder = complete ? join(ROOT, 'docs') : join(BENCH, 'results');
+  if (result.rows.length > 0) writeFileSync(join(folder, 'bench.svg'), chart(result));
+  if (complete) writeFileSync(join(folder, 'bench.md'), `# Benchmark\n\n${text}\n![chart](bench.svg)\n`);
+  console.log(text);
+}
+
+const server = await startServer();
+await fill(server);
+const address = { host: server.host, port: server.port };
+const about = `Node ${process.version}, ${server.version}, ${cpus()[0]?.model.trim()}, ${
+  PINNED ? 'client and server on a core each' : 'not pinned'
+}, medians of ${settings.rounds} interleaved rounds.`;
+try {
+  if (options.profile) {
+    const client = CLIENTS.find(({ id }) => id === (wanted?.[0] ?? 'respool'));
+    console.log(await profileRow(client, options.profile, address));
+  } else {
+    const result = { about, clients: chosen.map(({ id }) => id), rows: [] };
+    if (throughput || options.latency || options.all) {
+      const runners = [];
+      for (const client of chosen) runners.push(await Runner.start(client, address));
+      if (throughput) Object.assign(result, await eachRow(address, runners));
+      if (options.latency || options.all) result.latency = await latencies(runners);
+      for (const runner of runners) await runner.stop();
+    }
+    if (options.memory || options.all) result.memory = await memories(address);
+    if (options.cold || options.all) {
+      result.cold = coldStarts(address);
+      result.sizes = Object.fromEntries(chosen.map((client) => [client.id, installedSize(client)]));
+    }
+    write(result);
+  }
+} finally {
+  server.admin.close();
+  server.stop();
+}
+process.exit(0);

@@ -1,0 +1,97 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encode, RawClient } from './raw.mjs';
+
+/** The clients run on the first core, the server on the second, where that can be asked for. */
+export const PINNED =
+  process.platform === 'linux' && availableParallelism() > 1 && existsSync('/usr/bin/taskset');
+export const onCore = (core, command) =>
+  PINNED ? ['/usr/bin/taskset', '-c', String(core), ...command] : command;
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.on('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+async function ready(port) {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await RawClient.open('127.0.0.1', port);
+    } catch (error) {
+      if (attempt === 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+export async function startServer(binary = process.env.RESPOOL_SERVER ?? 'redis-server') {
+  try {
+    execFileSync(binary, ['--version'], { stdio: 'ignore' });
+  } catch {
+    throw new Error(
+      `${binary} is not installed: apt-get install redis-server, or name another in RESPOOL_SERVER`,
+    );
+  }
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'respool-bench-'));
+  const settings = [
+    '--port',
+    port,
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    '--dir',
+    folder,
+  ];
+  const [command, ...args] = onCore(1, [binary, ...settings.map(String)]);
+  const child = spawn(command, args, { stdio: 'ignore' });
+  const stop = () => {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.on('exit', stop);
+  return { host: '127.0.0.1', port, admin: await ready(port), version: versionOf(binary), stop };
+}
+
+function versionOf(binary) {
+  const text = execFileSync(binary, ['--version'], { encoding: 'utf8' });
+  return `${/valkey/i.test(text) ? 'Valkey' : 'Redis'} ${/v=([\d.]+)/.exec(text)?.[1] ?? ''}`;
+}
+
+const UTF8 = 'Žluťoučký kůň — 日本語 — ';
+
+export function utf8Text(bytes) {
+  let text = '';
+  while (Buffer.byteLength(text) < bytes) text += UTF8;
+  return text;
+}
+
+/** The keys that the rows read. */
+export async function fill({ admin }) {
+  const bytes = (size) => Buffer.alloc(size, 'abcdefghijklmnopqrstuvwxyz0123456789');
+  await admin.command('SET', 'k16', bytes(16));
+  await admin.command('SET', 'k1024', bytes(1024));
+  await admin.command('SET', 'utf1024', utf8Text(1024));
+  await admin.command('SET', 'k64k', bytes(65_536));
+  await admin.command('SET', 'k4m', bytes(4 << 20));
+  const many = [];
+  for (let index = 0; index < 50; index += 1) many.push(encode(['SET', `m:${index}`, bytes(16)]));
+  for (let index = 0; index < 1000; index += 1) many.push(encode(['RPUSH', 'list1000', `item:${index}`]));
+  for (let index = 0; index < 100; index += 1)
+    many.push(encode(['HSET', 'hash100', `field:${index}`, `value:${index}`]));
+  for (let index = 0; index < 500; index += 1)
+    many.push(encode(['ZADD', 'zset500', index * 1.25 + 0.1, `member:${index}`]));
+  await admin.pipeline(Buffer.concat(many), many.length);
+}

@@ -1,0 +1,81 @@
+import { execFile } from 'node:child_process';
+import { median } from './runner.mjs';
+import { onCore } from './server.mjs';
+
+/** A row with fewer operations than this says nothing. */
+const LEAST_OPERATIONS = 300;
+
+/** Warms the row up, and finds how many operations fill a round. */
+async function calibrate(runner, row, { roundTime, warmUp }) {
+  await runner.ask({ type: 'verify', row: row.id });
+  let operations = row.burst ?? row.inFlight * 4;
+  let spent = 0;
+  for (;;) {
+    const { ms, operations: made } = await runner.ask({ type: 'round', row: row.id, operations });
+    spent += ms;
+    const fitting = Math.ceil((made / ms) * roundTime);
+    if (spent >= warmUp) return fitting;
+    operations = Math.min(fitting, operations * 8);
+  }
+}
+
+/** One row over all clients: rounds interleaved, so that the machine's mood touches all of them alike. */
+export async function measureRow(row, runners, settings, say) {
+  const plan = [];
+  for (const runner of runners) {
+    if (row.own && runner.client.id !== 'respool') continue;
+    try {
+      const operations = await calibrate(runner, row, settings);
+      plan.push({
+        runner,
+        operations: Math.max(operations, Math.ceil(LEAST_OPERATIONS / settings.rounds)),
+        rounds: [],
+      });
+    } catch (error) {
+      say(`${row.title}: ${error.message}`);
+    }
+  }
+  for (let round = 0; round < settings.rounds; round += 1) {
+    for (let turn = 0; turn < plan.length; turn += 1) {
+      const one = plan[(turn + round) % plan.length];
+      one.rounds.push(await one.runner.ask({ type: 'round', row: row.id, operations: one.operations }));
+    }
+  }
+  const results = {};
+  for (const { runner, rounds } of plan) {
+    results[runner.client.id] = {
+      cpu: median(rounds.map(({ cpu, operations }) => cpu / operations)),
+      rate: median(rounds.map(({ ms, operations }) => (operations / ms) * 1000)),
+      operations: rounds.reduce((sum, { operations }) => sum + operations, 0),
+    };
+  }
+  return { id: row.id, title: row.title, results };
+}
+
+/** What the server itself can do, asked by its own tool: the limit that a client may come near to. */
+export function ceiling({ host, port }) {
+  const args = [
+    '-h',
+    host,
+    '-p',
+    String(port),
+    '-q',
+    '--csv',
+    '-n',
+    '400000',
+    '-c',
+    '1',
+    '-P',
+    '64',
+    'GET',
+    'k16',
+  ];
+  const [command, ...rest] = onCore(0, ['redis-benchmark', ...args]);
+  return new Promise((resolve) => {
+    execFile(command, rest, { encoding: 'utf8' }, (error, stdout) => {
+      const line = stdout?.trim().split('\n').at(-1) ?? '';
+      const rate = Number(/^"[^"]*","([\d.]+)"/.exec(line)?.[1]);
+      resolve(error !== null || !Number.isFinite(rate) ? null : rate);
+    });
+  });
+}
