@@ -19,6 +19,8 @@ import { Inbox } from './inbox.ts';
 import { Outbox } from './outbox.ts';
 import { SessionState } from './session-state.ts';
 
+/** A reply that big holds up whoever is behind it. */
+export const BULK = 1024 * 1024;
 const ERROR = 1;
 const PUSH = 2;
 
@@ -31,8 +33,8 @@ export interface CoreObserver {
   drained(): void;
   /** The connection ended; `error` says why. */
   closed(error: Error): void;
-  /** A request timed out on a silent connection, or the silence ended. */
-  suspected(suspect: boolean): void;
+  /** It became fit or unfit for new work: suspicion, a bulk reply under way, an unread message. */
+  changed(): void;
   /** An entry that should take its connection along was cancelled. True: others are on it, it is retired instead. */
   sparesOthers(entry: Entry): boolean;
 }
@@ -64,13 +66,18 @@ export class ConnectionCore implements EntryHost {
   tenure = 0;
   /** A request timed out and nothing has arrived since it was written. */
   suspect = false;
+  /** Kept from new work by its owner. */
+  reserved = false;
   observer: CoreObserver | null = null;
+  /** There may be room for more output again. */
+  onRoom: (() => void) | null = null;
   idleWatch: IdleWatch | null = null;
   /** Why it ended. */
   failure: Error | null = null;
   readonly #decoder = new Decoder();
   readonly #sweep: DeadlineSweep;
   #flushing = false;
+  #bulk = false;
   /** A message that began while nothing was asked can never answer what was asked since. */
   #orphan = false;
   #suspicion: NodeJS.Timeout | null = null;
@@ -176,6 +183,11 @@ export class ConnectionCore implements EntryHost {
       return;
     }
     if (this.counters.requestsResolved !== before) this.counters.lastRequestResolvedAt = Date.now();
+    const bulk = this.#decoder.pendingBulk > BULK;
+    if (bulk !== this.#bulk) {
+      this.#bulk = bulk;
+      this.observer?.changed();
+    }
     if (this.outbox.length === 0) this.observer?.drained();
   }
 
@@ -246,6 +258,7 @@ export class ConnectionCore implements EntryHost {
     if (transport === null || this.state === 'closed' || this.outbox.blocked) return;
     const complete = this.outbox.flush(transport);
     this.counters.lastByteWrittenAt = Date.now();
+    if (this.onRoom !== null) this.onRoom();
     if (complete !== null) this.#complete(complete);
     this.idleWatch?.wrote();
   }
@@ -296,14 +309,14 @@ export class ConnectionCore implements EntryHost {
       this.close(new ConnectionError(this.text(`nothing arrived for ${limit} ms after a time-out`)));
     }, limit);
     this.#suspicion.unref();
-    this.observer?.suspected(true);
+    this.observer?.changed();
   }
 
   #clearSuspicion(): void {
     this.suspect = false;
     if (this.#suspicion !== null) clearTimeout(this.#suspicion);
     this.#suspicion = null;
-    this.observer?.suspected(false);
+    this.observer?.changed();
   }
 
   /** Ends the connection, now and for good; whatever is outstanding fails with `reason` beneath. */

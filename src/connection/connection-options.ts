@@ -4,7 +4,17 @@ import type { AbstractCredentialProvider } from '../interfaces/credential-provid
 import { textMode } from '../resp/types.ts';
 import type { TextEncoding } from '../resp/types.ts';
 import type { KeepAlive } from '../transport/socket.ts';
-import { asWritten, complete, count, duration, flag, having, refuseUnknown, sortOptions, text } from './option-rules.ts';
+import {
+  asWritten,
+  complete,
+  count,
+  duration,
+  flag,
+  having,
+  refuseUnknown,
+  sortOptions,
+  text,
+} from './option-rules.ts';
 import type { OptionRule, RuleTable, ValuesOf } from './option-rules.ts';
 
 /** TLS options, or who to ask for them at every dial. */
@@ -102,7 +112,10 @@ const keepAliveDetails: OptionRule<{ readonly idle?: number } | null> = {
   fallback: null,
   check(name, value) {
     if (value === null) return null;
-    const { given, others } = sortOptions({ idle: duration(null), interval: unsettable, count: unsettable }, value);
+    const { given, others } = sortOptions(
+      { idle: duration(null), interval: unsettable, count: unsettable },
+      value,
+    );
     const [unknown] = Object.keys(others);
     if (unknown !== undefined) throw new TypeError(`${name} has no ${JSON.stringify(unknown.slice(0, 64))}`);
     const idle = given.idle as number | null | undefined;
@@ -148,7 +161,10 @@ export const baseConnectionRules = {
   maxBufferedBytes: count(64 * 1024 * 1024),
 } as const;
 
-export const tcpRules = { socketKeepalive: keepAliveSwitch, socketKeepaliveOptions: keepAliveDetails } as const;
+export const tcpRules = {
+  socketKeepalive: keepAliveSwitch,
+  socketKeepaliveOptions: keepAliveDetails,
+} as const;
 export const clusterRules = { ...tcpRules, readFromReplicas: flag(false) } as const;
 export const unixRules = { sslContext: refusedContext } as const;
 

@@ -23,7 +23,9 @@ export function duration<F extends number | null>(fallback: F, zero = false): Op
   const check = (name: string, value: unknown): number | null => {
     if (value === null) return null;
     if (typeof value !== 'number' || !(value < Infinity) || !(zero ? value >= 0 : value > 0)) {
-      throw new TypeError(`${name} must be a ${zero ? 'number' : 'positive number'} of milliseconds, or null`);
+      throw new TypeError(
+        `${name} must be a ${zero ? 'number' : 'positive number'} of milliseconds, or null`,
+      );
     }
     return Math.min(value, LONGEST_TIMER);
   };
@@ -81,8 +83,14 @@ export function parseNumber(name: string, value: string): number {
 }
 
 const WORDS: ReadonlyMap<string, boolean> = new Map([
-  ['true', true], ['1', true], ['yes', true], ['on', true],
-  ['false', false], ['0', false], ['no', false], ['off', false],
+  ['true', true],
+  ['1', true],
+  ['yes', true],
+  ['on', true],
+  ['false', false],
+  ['0', false],
+  ['no', false],
+  ['off', false],
 ]);
 
 export function parseBoolean(name: string, value: string): boolean {
@@ -116,7 +124,10 @@ export function sortOptions(table: RuleTable, input: unknown): Sorted {
 }
 
 /** The given options with the table's defaults for the others. */
-export function complete<R extends RuleTable>(table: R, given: Readonly<Record<string, unknown>>): ValuesOf<R> {
+export function complete<R extends RuleTable>(
+  table: R,
+  given: Readonly<Record<string, unknown>>,
+): ValuesOf<R> {
   const record = concealed();
   for (const [name, rule] of Object.entries(table)) {
     record[name] = Object.hasOwn(given, name) ? given[name] : rule.fallback;
@@ -130,7 +141,11 @@ export function refuseUnknown(others: Readonly<Record<string, unknown>>): void {
 }
 
 const SECRETS: ReadonlySet<string> = new Set([
-  'password', 'sentinelPassword', 'credentialProvider', 'sslContext', 'sentinelOptions',
+  'password',
+  'sentinelPassword',
+  'credentialProvider',
+  'sslContext',
+  'sentinelOptions',
 ]);
 
 function withoutSecrets(record: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -1,0 +1,89 @@
+import type { Deadline } from '../base/deadline.ts';
+import type { ConnectionCore } from '../connection/connection-core.ts';
+import type { Entry } from '../connection/entry.ts';
+import { ConnectionError, OverloadedError, PoolClosedError, TimeoutError } from '../errors/errors.ts';
+
+interface Waiting {
+  readonly entries: readonly Entry[];
+  readonly size: number;
+  readonly deadline: Deadline;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** Calls that wait for room in the queue of one connection, first in first out; it exists while somebody waits. */
+export class Backlog {
+  readonly #core: ConnectionCore;
+  readonly #limit: number;
+  readonly #empty: () => void;
+  readonly #line: Waiting[] = [];
+
+  constructor(core: ConnectionCore, limit: number | null, empty: () => void) {
+    this.#core = core;
+    this.#limit = limit ?? Number.POSITIVE_INFINITY;
+    this.#empty = empty;
+    core.onRoom = () => this.#advance();
+  }
+
+  get length(): number {
+    return this.#line.length;
+  }
+
+  add(entries: readonly Entry[], size: number, deadline: Deadline): Promise<void> {
+    if (this.#line.length >= this.#limit) {
+      const error = new OverloadedError(
+        this.#core.text(`its queue is full, and ${this.#line.length} calls wait already (maxWaiting)`),
+      );
+      if (this.#line.length === 0) this.#finish();
+      return Promise.reject(error);
+    }
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = { entries, size, deadline, resolve, reject };
+      this.#line.push(waiting);
+      deadline.watch({
+        onAbort: (reason) => this.#leave(waiting, reason),
+        onTimeout: () =>
+          this.#leave(waiting, new TimeoutError(this.#core.text('its queue stayed full'), { phase: 'acquire' })),
+      });
+    });
+  }
+
+  /** The connection has ended: what waits goes to another one. */
+  lost(): void {
+    this.#rejectAll(new ConnectionError(this.#core.text('lost before there was room'), { cause: this.#core.failure }));
+  }
+  close(): void {
+    this.#rejectAll(new PoolClosedError('the pool was closed'));
+  }
+
+  #advance(): void {
+    for (let next = this.#line[0]; next !== undefined && this.#core.hasRoom(next.size); next = this.#line[0]) {
+      this.#line.shift();
+      next.deadline.unwatch();
+      for (const entry of next.entries) this.#core.submit(entry);
+      next.resolve();
+    }
+    if (this.#line.length === 0) this.#finish();
+  }
+
+  #leave(waiting: Waiting, error: unknown): void {
+    const index = this.#line.indexOf(waiting);
+    if (index === -1) return;
+    this.#line.splice(index, 1);
+    waiting.reject(error);
+    if (this.#line.length === 0) this.#finish();
+  }
+
+  #rejectAll(error: Error): void {
+    for (const waiting of this.#line.splice(0)) {
+      waiting.deadline.unwatch();
+      waiting.reject(error);
+    }
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#core.onRoom = null;
+    this.#empty();
+  }
+}

@@ -1,0 +1,266 @@
+import type { Deadline } from '../base/deadline.ts';
+import { systemClock } from '../base/clock.ts';
+import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
+import { BULK, type ConnectionCore } from '../connection/connection-core.ts';
+import type { Entry } from '../connection/entry.ts';
+import { ResponseError } from '../errors/errors.ts';
+import type { Credentials } from '../interfaces/credential-provider.ts';
+import type { ResourceHooks, ResourcePoolFigures, ResourceState } from '../pooling/resource-hooks.ts';
+import { ResourcePool } from '../pooling/resource-pool.ts';
+import { Backlog } from './backlog.ts';
+import { BlockingCalls } from './blocking-calls.ts';
+import { PeerWatch } from './peer-watch.ts';
+import { ReAuthentication } from './re-authentication.ts';
+
+export interface NodeSettings<C extends BaseConnection> {
+  /** Key of the shared dial state, and the name in errors and events. */
+  readonly address: string;
+  /** A connection not yet run; asked at every dial, so that the place may have moved. */
+  readonly make: (signal: AbortSignal) => C | Promise<C>;
+  readonly max: number;
+  readonly maxWaiting: number | null;
+  readonly maxLifetime: number | null;
+  readonly deadPeerTimeout: number | null;
+  readonly leakDetection: number | null;
+  readonly bulkDetour: boolean;
+  readonly connectTimeout: number | null;
+  /** False: waiting does not mend it. */
+  readonly transient?: (error: unknown) => boolean;
+}
+
+/** What the node keeps of a connection besides the connection itself. */
+interface Companion {
+  readonly watch: PeerWatch | null;
+  draining: boolean;
+  /** Out of shared work until its replies have proved it clean. */
+  dubious: boolean;
+}
+
+const homes = new WeakMap<BaseConnection, ConnectionNode<BaseConnection>>();
+
+/** The node that made a connection. */
+export function nodeOf(connection: BaseConnection): ConnectionNode<BaseConnection> | undefined {
+  return homes.get(connection);
+}
+
+/**
+ * The connections to one address: one that is shared by whatever needs no connection of its own, and others
+ * that are leased or blocked. It makes the pool core and the engine of the connections acquainted.
+ */
+export class ConnectionNode<C extends BaseConnection> {
+  readonly address: string;
+  readonly pool: ResourcePool<C>;
+  readonly blocking: BlockingCalls<C>;
+  readonly #settings: NodeSettings<C>;
+  readonly #companions = new Map<C, Companion>();
+  readonly #backlogs = new Map<ConnectionCore, Backlog>();
+  readonly #reAuthentication: ReAuthentication<C>;
+  #unref = false;
+
+  constructor(settings: NodeSettings<C>) {
+    this.address = settings.address;
+    this.#settings = settings;
+    const { address, max, maxWaiting, maxLifetime, leakDetection } = settings;
+    this.pool = new ResourcePool<C>(this.#hooks(), { address, max, maxWaiting, maxLifetime, leakDetection, clock: systemClock });
+    this.blocking = new BlockingCalls(this);
+    this.#reAuthentication = new ReAuthentication(this, settings.connectTimeout);
+  }
+
+  get figures(): ResourcePoolFigures {
+    const figures = this.pool.figures;
+    let waiting = figures.waiting;
+    for (const backlog of this.#backlogs.values()) waiting += backlog.length;
+    return { ...figures, waiting };
+  }
+  get connections(): Iterable<C> {
+    return this.#companions.keys();
+  }
+
+  /** Queues the entry on the shared connection, if there is one with room for it right now. */
+  submitNow(entry: Entry): boolean {
+    const connection = this.pool.tryShare();
+    if (connection === null) return false;
+    const core = coreOf(connection);
+    if (!core.hasRoom(entry.size) || this.#backlogs.size > 0) return false;
+    core.submit(entry);
+    return true;
+  }
+
+  /** As `submitNow`, waiting for a connection and for room on it. Resolves when the entries are queued. */
+  submit(entries: readonly Entry[], deadline: Deadline): Promise<void> {
+    return this.pool.share((connection) => this.enqueue(connection, entries, deadline), deadline);
+  }
+
+  /** Queues entries back to back on that connection, behind those that wait for room on it. */
+  enqueue(connection: C, entries: readonly Entry[], deadline: Deadline): void | Promise<void> {
+    const core = coreOf(connection);
+    const size = entries.reduce((sum, entry) => sum + entry.size, 0);
+    const backlog = this.#backlogs.get(core);
+    if (backlog === undefined && core.hasRoom(size)) {
+      for (const entry of entries) core.submit(entry);
+      return undefined;
+    }
+    const line = backlog ?? new Backlog(core, this.#settings.maxWaiting, () => this.#backlogs.delete(core));
+    this.#backlogs.set(core, line);
+    return line.add(entries, size, deadline);
+  }
+
+  async lease(deadline: Deadline): Promise<C> {
+    const connection = await this.pool.lease(deadline);
+    coreOf(connection).tenure = this.pool.tenureOf(connection);
+    return connection;
+  }
+  tryLease(): C | null {
+    const connection = this.pool.tryLease();
+    if (connection !== null) coreOf(connection).tenure = this.pool.tenureOf(connection);
+    return connection;
+  }
+  release(connection: C, tenure?: number): void {
+    const core = coreOf(connection);
+    if (tenure === undefined || tenure === this.pool.tenureOf(connection)) core.tenure = 0;
+    const companion = this.#companions.get(connection);
+    if (companion !== undefined && core.state === 'ready' && !core.session.clean) companion.dubious = true;
+    this.pool.release(connection, tenure);
+  }
+
+  /** Takes the connection out of use once nothing is outstanding on it. */
+  retire(connection: C): void {
+    this.pool.retire(connection, false);
+  }
+
+  /** A connection of the same kind outside the pool and its bound, for the package's own purposes. */
+  async extra(signal: AbortSignal): Promise<C> {
+    const connection = await this.#settings.make(signal);
+    await connection.run({ signal });
+    if (this.#unref) setRef(connection, false);
+    return connection;
+  }
+
+  /** The credentials have changed: live connections are authenticated again. */
+  reAuthenticate(credentials: () => Promise<Credentials | null>): void {
+    this.#reAuthentication.begin(credentials);
+  }
+
+  disconnect(reason: string): void {
+    this.pool.disconnectAll(reason);
+  }
+
+  close(timeout: number | null): Promise<void> {
+    this.blocking.close();
+    for (const backlog of [...this.#backlogs.values()]) backlog.close();
+    this.#reAuthentication.stop();
+    return this.pool.close(timeout);
+  }
+
+  ref(): void {
+    this.#unref = false;
+    this.pool.ref();
+    for (const connection of this.#companions.keys()) setRef(connection, true);
+  }
+  unref(): void {
+    this.#unref = true;
+    this.pool.unref();
+    for (const connection of this.#companions.keys()) setRef(connection, false);
+  }
+
+  #hooks(): ResourceHooks<C> {
+    const transient = this.#settings.transient ?? isTransient;
+    return {
+      create: (signal) => this.#create(signal),
+      destroy: (connection, reason) => connection.invalidate(reason),
+      state: (connection) => this.#state(connection),
+      drain: (connection) => this.#drain(connection),
+      transient,
+    };
+  }
+
+  async #create(signal: AbortSignal): Promise<C> {
+    const connection = await this.#settings.make(signal);
+    const core = coreOf(connection);
+    await connection.run({ signal });
+    const { deadPeerTimeout } = this.#settings;
+    const watch = deadPeerTimeout === null ? null : new PeerWatch(core, deadPeerTimeout);
+    this.#companions.set(connection, { watch, draining: false, dubious: false });
+    homes.set(connection, this as unknown as ConnectionNode<BaseConnection>);
+    core.observer = {
+      drained: () => this.#drained(connection),
+      closed: () => this.#closed(connection),
+      changed: () => this.pool.changed(connection),
+      sparesOthers: (entry) => this.#sparesOthers(connection, entry),
+    };
+    if (this.#unref) setRef(connection, false);
+    if (core.state === 'closed') this.#forget(connection);
+    return connection;
+  }
+
+  #state(connection: C): ResourceState {
+    const core = coreOf(connection);
+    if (core.state !== 'ready') return 'dead';
+    if (core.suspect || core.reserved) return 'suspended';
+    if (!core.session.clean) return core.outstanding > 0 && core.session.willBeClean ? 'suspended' : 'dirty';
+    if (!core.inbox.empty) return 'dirty';
+    if (core.outstanding === 0 || leftThisTick(core)) return 'ready';
+    if (core.pendingBulk > BULK && this.#settings.bulkDetour && this.pool.max > 1) return 'suspended';
+    return 'busy';
+  }
+
+  #drain(connection: C): void {
+    const companion = this.#companions.get(connection);
+    if (coreOf(connection).outstanding === 0 || companion === undefined) connection.invalidate('retired');
+    else companion.draining = true;
+  }
+
+  #drained(connection: C): void {
+    const companion = this.#companions.get(connection);
+    if (companion === undefined) return;
+    if (companion.draining) {
+      connection.invalidate('retired');
+    } else if (companion.dubious || this.pool.hungry) {
+      companion.dubious = false;
+      this.pool.changed(connection);
+    }
+    this.#reAuthentication.drained(connection);
+  }
+
+  #closed(connection: C): void {
+    this.#forget(connection);
+    this.pool.changed(connection);
+  }
+
+  #forget(connection: C): void {
+    this.#companions.get(connection)?.watch?.stop();
+    this.#companions.delete(connection);
+    this.#backlogs.get(coreOf(connection))?.lost();
+  }
+
+  /** Dropping a connection for one caller's sake must not fail another caller's request. */
+  #sparesOthers(connection: C, entry: Entry): boolean {
+    const { outbox } = coreOf(connection);
+    for (let index = 0; index < outbox.length; index++) {
+      const other = outbox.at(index);
+      if (other === entry || other.phase === 2 || (other.tenure === entry.tenure && entry.tenure !== 0)) continue;
+      this.pool.retire(connection, false);
+      return true;
+    }
+    return false;
+  }
+}
+
+/** What a lease that was left early has queued and nobody has written yet keeps no stranger waiting. */
+function leftThisTick(core: ConnectionCore): boolean {
+  const { outbox } = core;
+  if (outbox.written > 0) return false;
+  for (let index = 0; index < outbox.length; index++) if (outbox.at(index).tenure === 0) return false;
+  return true;
+}
+
+/** Servers that are loading or full recover; those that refuse the user, the database or the command do not. */
+function isTransient(error: unknown): boolean {
+  return !(error instanceof ResponseError) && !(error instanceof TypeError);
+}
+
+function setRef(connection: BaseConnection, on: boolean): void {
+  const transport = coreOf(connection).transport as { ref?: () => void; unref?: () => void } | null;
+  if (on) transport?.ref?.();
+  else transport?.unref?.();
+}
