@@ -67,11 +67,15 @@ export function parseConnectionUrl(url: string, { kind, decodeComponents = false
     ...(scheme.form === 'sentinel' ? sentinelUrlRules : {}),
   });
   const [file] = ssl.keys();
-  if (file !== undefined && !scheme.tls) throw new TypeError(`connection URL: ${file} needs a scheme with TLS`);
-  if (kind === 'single' && place.location === null) throw new TypeError('connection URL: the host is missing');
+  if (file !== undefined && !scheme.tls)
+    throw new TypeError(`connection URL: ${file} needs a scheme with TLS`);
+  if (kind === 'single' && place.location === null)
+    throw new TypeError('connection URL: the host is missing');
   const { username = parts.username, password = parts.password, db = place.db, ...others } = options;
   const known = { scheme: parts.scheme, tls: scheme.tls, username, password, db, ssl };
-  return Object.freeze(concealed({ ...place, ...known, options: concealed(others) })) as unknown as ConnectionUrl;
+  return Object.freeze(
+    concealed({ ...place, ...known, options: concealed(others) }),
+  ) as unknown as ConnectionUrl;
 }
 
 function findScheme(name: string, kind: PoolKind): Scheme {
@@ -106,7 +110,8 @@ const PLACES: Readonly<Record<Scheme['form'], (parts: UrlParts, decode: Decode) 
       ...NOWHERE,
       sentinels: authority.split(',').map((address) => parseAddress(address, 26379, decode)),
       serviceName: decode(service, 'the path'),
-      db: database === undefined ? undefined : parseDatabase(decode([database, ...more].join('/'), 'the path')),
+      db:
+        database === undefined ? undefined : parseDatabase(decode([database, ...more].join('/'), 'the path')),
     };
   },
 };
@@ -119,7 +124,8 @@ function readQuery(
   const ssl = new Map<string, string>();
   for (const [name, value] of query) {
     const key = isSslOption(name) ? name : camelCase(name);
-    if (ssl.has(key) || Object.hasOwn(options, key)) throw new TypeError(`connection URL: ${label(name)} is repeated`);
+    if (ssl.has(key) || Object.hasOwn(options, key))
+      throw new TypeError(`connection URL: ${label(name)} is repeated`);
     if (isSslOption(name)) ssl.set(name, value);
     else options[key] = readOption(name, key, value, table, label);
   }
@@ -132,7 +138,13 @@ interface OwnOptions {
   db?: number;
 }
 
-function readOption(name: string, key: string, value: string, table: RuleTable, label: UrlParts['label']): unknown {
+function readOption(
+  name: string,
+  key: string,
+  value: string,
+  table: RuleTable,
+  label: UrlParts['label'],
+): unknown {
   const rule = Object.hasOwn(table, key) ? table[key] : undefined;
   if (rule === undefined) throw new TypeError(`connection URL: unknown ${label(name)}`);
   if (rule.text === undefined) throw new TypeError(`connection URL: ${label(name)} cannot be set in a URL`);
@@ -148,4 +160,3 @@ function camelCase(name: string): string {
   if (!/^[a-z]+(_[a-z]+)+$/.test(name)) return name;
   return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
-

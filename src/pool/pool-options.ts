@@ -8,7 +8,10 @@ import type { Location, TCPLocation } from '../transport/location.ts';
 import type { AddressMap } from '../topology/cluster/address-map.ts';
 
 /** Called with `(location, options)`. */
-export type ConnectionClass<C extends BaseConnection = BaseConnection> = new (location: never, options?: never) => C;
+export type ConnectionClass<C extends BaseConnection = BaseConnection> = new (
+  location: never,
+  options?: never,
+) => C;
 
 /** What every pool can be told, besides the options of its connections. Times are milliseconds. */
 export interface BaseConnectionPoolOptions<
@@ -41,7 +44,8 @@ export type BaseConnectionPoolParams<
 
 /** A location, else host and port (6379). */
 export interface ConnectionPoolOptions<C extends BaseConnection = BaseConnection, D extends boolean = boolean>
-  extends BaseConnectionPoolOptions<C, D>, TCPOptions {
+  extends BaseConnectionPoolOptions<C, D>,
+    TCPOptions {
   location?: Location | undefined;
   host?: string | undefined;
   port?: number | undefined;
@@ -56,7 +60,8 @@ export interface HostAndPort {
   port: number;
 }
 export interface ClusterConnectionPoolOptions<D extends boolean = boolean>
-  extends BaseConnectionPoolOptions<ClusterConnection, D>, TCPOptions {
+  extends BaseConnectionPoolOptions<ClusterConnection, D>,
+    TCPOptions {
   startupNodes: Iterable<TCPLocation | HostAndPort>;
   /** `maxConnections` counts per node instead of being divided. Default false. */
   maxConnectionsPerNode?: boolean | undefined;
@@ -83,7 +88,8 @@ export interface SentinelManager {
   discoverReplicas(serviceName: string, options?: object): Promise<TCPLocation[]>;
 }
 export interface SentinelConnectionPoolOptions<D extends boolean = boolean>
-  extends BaseConnectionPoolOptions<SentinelManagedConnection, D>, TCPOptions {
+  extends BaseConnectionPoolOptions<SentinelManagedConnection, D>,
+    TCPOptions {
   serviceName: string;
   sentinelManager: SentinelManager;
   /** Default true. */

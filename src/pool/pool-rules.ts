@@ -4,7 +4,15 @@ import { isPort, Location, TCPLocation } from '../transport/location.ts';
 import { baseConnectionRules, tcpRules } from '../connection/connection-options.ts';
 import type { NormalizedConnectionOptions } from '../connection/connection-options.ts';
 import {
-  asWritten, complete, concealed, count, duration, flag, having, refuseUnknown, sortOptions,
+  asWritten,
+  complete,
+  concealed,
+  count,
+  duration,
+  flag,
+  having,
+  refuseUnknown,
+  sortOptions,
 } from '../connection/option-rules.ts';
 import type { OptionRule, RuleTable, ValuesOf } from '../connection/option-rules.ts';
 import type { AddressMap } from '../topology/cluster/address-map.ts';

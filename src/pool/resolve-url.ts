@@ -22,7 +22,13 @@ export interface ResolvedUrl {
 }
 
 /** Options of the data connections that hold for the connections to the sentinels too. */
-const SHARED = ['streamTimeout', 'connectTimeout', 'encoding', 'socketKeepalive', 'socketKeepaliveOptions'] as const;
+const SHARED = [
+  'streamTimeout',
+  'connectTimeout',
+  'encoding',
+  'socketKeepalive',
+  'socketKeepaliveOptions',
+] as const;
 
 /** The URL over the arguments: constructor options of a pool. */
 export function resolveUrl(url: string, args: object | undefined, kind: PoolKind): ResolvedUrl {
@@ -37,7 +43,8 @@ export function resolveUrl(url: string, args: object | undefined, kind: PoolKind
   if (parsed.username !== undefined) options.username = parsed.username;
   if (parsed.password !== undefined) options.password = parsed.password;
   if (parsed.db !== undefined) options.db = parsed.db;
-  if (parsed.tls) options.sslContext = buildSslContext(parsed.ssl, given.sslContext as SSLContext | null | undefined);
+  if (parsed.tls)
+    options.sslContext = buildSslContext(parsed.ssl, given.sslContext as SSLContext | null | undefined);
   const manager = PLACE[kind](options, parsed);
   return { options, manager };
 }
@@ -57,7 +64,8 @@ const PLACE: Readonly<Record<PoolKind, (options: Options, url: ConnectionUrl) =>
   },
   cluster(options, { location }) {
     if (!Object.hasOwn(options, 'startupNodes')) {
-      if (location === null) throw new TypeError('connection URL: the host is missing, and there are no startupNodes');
+      if (location === null)
+        throw new TypeError('connection URL: the host is missing, and there are no startupNodes');
       options.startupNodes = [location];
     }
     return null;
@@ -72,8 +80,10 @@ const PLACE: Readonly<Record<PoolKind, (options: Options, url: ConnectionUrl) =>
 };
 
 function takeManager(options: Options, url: ConnectionUrl): ManagerOptions {
-  if (Object.hasOwn(options, 'sentinelManager')) throw new TypeError('sentinelManager: the URL lists the sentinels itself');
-  if (Object.hasOwn(url.options, 'serviceName')) throw new TypeError('serviceName: the path of the URL names it');
+  if (Object.hasOwn(options, 'sentinelManager'))
+    throw new TypeError('sentinelManager: the URL lists the sentinels itself');
+  if (Object.hasOwn(url.options, 'serviceName'))
+    throw new TypeError('serviceName: the path of the URL names it');
   options.serviceName = url.serviceName;
   const shared = SHARED.filter((name) => Object.hasOwn(options, name)).map((name) => [name, options[name]]);
   const sentinelOptions = concealed(Object.fromEntries(shared) as Options);

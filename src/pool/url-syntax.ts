@@ -42,7 +42,8 @@ export function splitUrl(url: string, decode: Decode): UrlParts {
   const end = rest.search(/[/?#]|$/);
   const head = rest.slice(0, end).lastIndexOf('@');
   const tail = rest.slice(end);
-  if (tail.includes('#')) throw new TypeError("connection URL: '#' must be percent-encoded, and a fragment means nothing");
+  if (tail.includes('#'))
+    throw new TypeError("connection URL: '#' must be percent-encoded, and a fragment means nothing");
   const mark = tail.indexOf('?');
   const doubtful = head < 0 && tail.includes('@');
   const label = (name: string): string => {
@@ -63,7 +64,10 @@ function splitUserinfo(userinfo: string, decode: Decode): Pick<UrlParts, 'userna
   const colon = userinfo.search(/:|$/);
   const username = decode(userinfo.slice(0, colon), 'the user name');
   const password = decode(userinfo.slice(colon + 1), 'the password');
-  return { username: username === '' ? undefined : username, password: password === '' ? undefined : password };
+  return {
+    username: username === '' ? undefined : username,
+    password: password === '' ? undefined : password,
+  };
 }
 
 /** Values are always percent-decoded; a `+` is a `+`. */
@@ -83,13 +87,18 @@ export function parseAddress(text: string, defaultPort: number, decode: Decode):
   const bracketed = /^\[([^\]]*)\](?::(.*))?$/s.exec(text);
   const [, name, port] = bracketed ?? /^([^:]*)(?::(.*))?$/s.exec(text) ?? [];
   const host = decode(name ?? '', 'the host');
-  if (bracketed !== null && !isIPv6(host)) throw new TypeError('connection URL: brackets hold an IPv6 address');
+  if (bracketed !== null && !isIPv6(host))
+    throw new TypeError('connection URL: brackets hold an IPv6 address');
   if (bracketed === null && (host === '' || /[\s\x00-\x1f\x7f,@[\]]/.test(host))) {
-    throw new TypeError('connection URL: the host is missing or malformed');
+    throw new TypeError(
+      'connection URL: the host is missing or malformed (an IPv6 address is put in brackets)',
+    );
   }
   const number = port === undefined ? defaultPort : /^\d{1,5}$/.test(port) ? Number(port) : NaN;
   if (!isPort(number)) {
-    throw new TypeError('connection URL: the port must be a number from 1 to 65535 (an IPv6 address is put in brackets)');
+    throw new TypeError(
+      'connection URL: the port must be a number from 1 to 65535 (an IPv6 address is put in brackets)',
+    );
   }
   return new TCPLocation(host, number);
 }

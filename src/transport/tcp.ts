@@ -29,7 +29,8 @@ export async function dialTcp(
 ): Promise<Socket> {
   options.signal.throwIfAborted();
   const family = isIP(host);
-  const addresses = family === 0 ? await resolveName(host, options.signal, lookup) : [{ address: host, family }];
+  const addresses =
+    family === 0 ? await resolveName(host, options.signal, lookup) : [{ address: host, family }];
   const socket = await firstToConnect(addresses, port, options);
   if (options.signal.aborted) {
     socket.destroy();

@@ -56,7 +56,8 @@ describe('transport to a real server', () => {
 
 /** A port whose queue of connections is full: every further SYN goes unanswered. */
 async function blackHole(): Promise<{ port: number; child: ChildProcess; fillers: net.Socket[] }> {
-  const script = "const s=require('net').createServer(()=>{});s.listen(0,'127.0.0.1',1,()=>console.log(s.address().port))";
+  const script =
+    "const s=require('net').createServer(()=>{});s.listen(0,'127.0.0.1',1,()=>console.log(s.address().port))";
   const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'ignore'] });
   const [line] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
   child.kill('SIGSTOP');
@@ -101,7 +102,10 @@ describe('a peer that never answers', () => {
     for (let dial = 0; dial < 20; dial++) {
       const stop = new AbortController();
       setTimeout(() => stop.abort(reason), 5);
-      await assert.rejects(dialTcp('127.0.0.1', hole.port, { signal: stop.signal }), (error) => error === reason);
+      await assert.rejects(
+        dialTcp('127.0.0.1', hole.port, { signal: stop.signal }),
+        (error) => error === reason,
+      );
     }
     const handles = process.getActiveResourcesInfo().filter((name) => name === 'TCPConnectWrap');
     assert.ok(handles.length <= 1, handles.join());
@@ -111,7 +115,10 @@ describe('a peer that never answers', () => {
     const server = net.createServer((socket) => socket.on('error', () => {})).listen(hole.port, '127.0.0.2');
     await once(server, 'listening');
     const socket = await dialTcp('name', hole.port, { signal: forever() }, (_host, _options, callback) => {
-      callback(null, [{ address: '127.0.0.1', family: 4 }, { address: '127.0.0.2', family: 4 }]);
+      callback(null, [
+        { address: '127.0.0.1', family: 4 },
+        { address: '127.0.0.2', family: 4 },
+      ]);
     });
     assert.equal(socket.remoteAddress, '127.0.0.2');
     socket.destroy();
@@ -125,7 +132,10 @@ describe('a peer that never answers', () => {
     const reason = new Error('stop');
     const stop = new AbortController();
     setTimeout(() => stop.abort(reason), 50);
-    await assert.rejects(dialTls('127.0.0.1', port, {}, undefined, { signal: stop.signal }), (error) => error === reason);
+    await assert.rejects(
+      dialTls('127.0.0.1', port, {}, undefined, { signal: stop.signal }),
+      (error) => error === reason,
+    );
     // Closes only when the dialled socket is gone too.
     deaf.close();
     await once(deaf, 'close');
@@ -140,7 +150,9 @@ describe('TLS', () => {
     for (const server of servers) server.close();
   });
 
-  async function serve(options: tls.TlsOptions): Promise<{ port: number; bytes: () => number; names: string[] }> {
+  async function serve(
+    options: tls.TlsOptions,
+  ): Promise<{ port: number; bytes: () => number; names: string[] }> {
     let bytes = 0;
     const names: string[] = [];
     const server = tls.createServer(options, (socket) => {
@@ -159,7 +171,12 @@ describe('TLS', () => {
   }
 
   const good = { cert: made.server.cert, key: made.server.key };
-  const dial = (host: string, port: number, options: tls.ConnectionOptions, name?: string): Promise<tls.TLSSocket> => {
+  const dial = (
+    host: string,
+    port: number,
+    options: tls.ConnectionOptions,
+    name?: string,
+  ): Promise<tls.TLSSocket> => {
     return dialTls(host, port, options, name, { signal: forever() });
   };
 
@@ -177,7 +194,8 @@ describe('TLS', () => {
 
   it('asks for the host when it is a name, and for nothing when it is an address', async () => {
     const { port, names } = await serve(good);
-    for (const host of ['localhost', '127.0.0.1']) assert.equal(await ping(await dial(host, port, { ca })), '+PONG\r\n');
+    for (const host of ['localhost', '127.0.0.1'])
+      assert.equal(await ping(await dial(host, port, { ca })), '+PONG\r\n');
     assert.deepEqual(names, ['localhost', 'false']);
   });
 
@@ -186,7 +204,10 @@ describe('TLS', () => {
     await assert.rejects(dial('localhost', port, { ca }), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
     await assert.rejects(dial('127.0.0.1', port, { ca }), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
     assert.equal(await ping(await dial('127.0.0.1', port, { ca }, 'elsewhere.example')), '+PONG\r\n');
-    assert.equal(await ping(await dial('127.0.0.1', port, { ca, servername: 'elsewhere.example' })), '+PONG\r\n');
+    assert.equal(
+      await ping(await dial('127.0.0.1', port, { ca, servername: 'elsewhere.example' })),
+      '+PONG\r\n',
+    );
     assert.equal(names.at(-1), 'elsewhere.example');
   });
 
@@ -198,25 +219,42 @@ describe('TLS', () => {
   for (const [what, { cert, key }, code] of bad) {
     it(`refuses ${what} before a byte is sent`, async () => {
       const { port, bytes } = await serve({ cert, key });
-      await assert.rejects(dial('localhost', port, { ca }), (error: NodeJS.ErrnoException) => code.test(String(error.code)));
+      await assert.rejects(dial('localhost', port, { ca }), (error: NodeJS.ErrnoException) =>
+        code.test(String(error.code)),
+      );
       assert.equal(bytes(), 0);
     });
   }
 
   it('refuses TLS 1.1', async () => {
-    const { port } = await serve({ ...good, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' });
-    await assert.rejects(dial('localhost', port, { ca }), (error: NodeJS.ErrnoException) => /SSL|TLS|PROTOCOL/.test(String(error.code)));
+    const { port } = await serve({
+      ...good,
+      minVersion: 'TLSv1',
+      maxVersion: 'TLSv1.1',
+      ciphers: 'DEFAULT@SECLEVEL=0',
+    });
+    await assert.rejects(dial('localhost', port, { ca }), (error: NodeJS.ErrnoException) =>
+      /SSL|TLS|PROTOCOL/.test(String(error.code)),
+    );
   });
 
   it('is not weakened by what lies on Object.prototype', async () => {
     const { port } = await serve({ cert: made.otherServer.cert, key: made.otherServer.key });
     const polluted: Record<string, unknown> = {
-      rejectUnauthorized: false, checkServerIdentity: () => undefined, ca: made.otherAuthority.certificate.cert,
-      servername: 'elsewhere.example', minVersion: 'TLSv1',
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
+      ca: made.otherAuthority.certificate.cert,
+      servername: 'elsewhere.example',
+      minVersion: 'TLSv1',
     };
     const prototype = Object.prototype as Record<string, unknown>;
     for (const [name, value] of Object.entries(polluted)) {
-      Object.defineProperty(prototype, name, { value, configurable: true, writable: true, enumerable: false });
+      Object.defineProperty(prototype, name, {
+        value,
+        configurable: true,
+        writable: true,
+        enumerable: false,
+      });
     }
     try {
       await assert.rejects(dial('localhost', port, { ca }));
@@ -226,12 +264,16 @@ describe('TLS', () => {
   });
 
   it('fails where the plain text of another protocol answers', async () => {
-    const banner = net.createServer((socket) => {
-      socket.on('error', () => {});
-      socket.end('SSH-2.0-OpenSSH_9.6\r\n');
-    }).listen(0, '127.0.0.1');
+    const banner = net
+      .createServer((socket) => {
+        socket.on('error', () => {});
+        socket.end('SSH-2.0-OpenSSH_9.6\r\n');
+      })
+      .listen(0, '127.0.0.1');
     await once(banner, 'listening');
-    await assert.rejects(dial('127.0.0.1', (banner.address() as net.AddressInfo).port, { ca }), { name: 'Error' });
+    await assert.rejects(dial('127.0.0.1', (banner.address() as net.AddressInfo).port, { ca }), {
+      name: 'Error',
+    });
     banner.close();
   });
 

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import {
-  clusterRules, keepAliveOf, normalizeConnectionOptions, tcpRules, unixRules,
+  clusterRules,
+  keepAliveOf,
+  normalizeConnectionOptions,
+  tcpRules,
+  unixRules,
 } from '../../../src/connection/connection-options.ts';
 import { UserPassCredentialProvider } from '../../../src/interfaces/credential-provider.ts';
 
@@ -13,28 +17,66 @@ const ask = (): object => context;
 
 describe('connection options', () => {
   it('have the defaults of the contract', () => {
-    assert.deepEqual({ ...normalizeConnectionOptions(undefined) }, {
-      streamTimeout: null, connectTimeout: 10_000, maxIdleTime: null, encoding: 'utf-8', decodeResponses: false,
-      credentialProvider: null, username: null, password: null, clientName: null, db: 0, noreply: false,
-      noevict: false, notouch: false, sslContext: null, processingBudget: null, maxBufferedBytes: 67_108_864,
-    });
+    assert.deepEqual(
+      { ...normalizeConnectionOptions(undefined) },
+      {
+        streamTimeout: null,
+        connectTimeout: 10_000,
+        maxIdleTime: null,
+        encoding: 'utf-8',
+        decodeResponses: false,
+        credentialProvider: null,
+        username: null,
+        password: null,
+        clientName: null,
+        db: 0,
+        noreply: false,
+        noevict: false,
+        notouch: false,
+        sslContext: null,
+        processingBudget: null,
+        maxBufferedBytes: 67_108_864,
+      },
+    );
     const tcp = normalizeConnectionOptions({}, { extra: tcpRules });
     assert.deepEqual(keepAliveOf(tcp), { enabled: true, idle: undefined });
     assert.equal(normalizeConnectionOptions({}, { extra: clusterRules }).readFromReplicas, false);
   });
 
   const accepted: [string, unknown, unknown][] = [
-    ['streamTimeout', 250, 250], ['streamTimeout', null, null], ['streamTimeout', 0.5, 0.5],
-    ['streamTimeout', 2 ** 40, 2 ** 31 - 1], ['streamTimeout', Number.MIN_VALUE, Number.MIN_VALUE],
-    ['connectTimeout', null, null], ['connectTimeout', 1, 1], ['maxIdleTime', 3, 3],
-    ['encoding', 'latin1', 'latin1'], ['encoding', 'utf8', 'utf8'], ['encoding', 'ascii', 'ascii'],
-    ['decodeResponses', true, true], ['noreply', true, true], ['noevict', true, true], ['notouch', true, true],
-    ['credentialProvider', provider, provider], ['credentialProvider', null, null],
-    ['username', 'a b\r\nc', 'a b\r\nc'], ['username', null, null], ['password', '', ''], ['password', 'p\0w', 'p\0w'],
-    ['clientName', 'n', 'n'], ['clientName', '', null], ['clientName', null, null],
-    ['db', 0, 0], ['db', 15, 15], ['db', null, 0], ['db', -0, 0],
-    ['sslContext', context, context], ['sslContext', ask, ask], ['sslContext', null, null],
-    ['processingBudget', limiter, limiter], ['maxBufferedBytes', 1, 1],
+    ['streamTimeout', 250, 250],
+    ['streamTimeout', null, null],
+    ['streamTimeout', 0.5, 0.5],
+    ['streamTimeout', 2 ** 40, 2 ** 31 - 1],
+    ['streamTimeout', Number.MIN_VALUE, Number.MIN_VALUE],
+    ['connectTimeout', null, null],
+    ['connectTimeout', 1, 1],
+    ['maxIdleTime', 3, 3],
+    ['encoding', 'latin1', 'latin1'],
+    ['encoding', 'utf8', 'utf8'],
+    ['encoding', 'ascii', 'ascii'],
+    ['decodeResponses', true, true],
+    ['noreply', true, true],
+    ['noevict', true, true],
+    ['notouch', true, true],
+    ['credentialProvider', provider, provider],
+    ['credentialProvider', null, null],
+    ['username', 'a b\r\nc', 'a b\r\nc'],
+    ['username', null, null],
+    ['password', '', ''],
+    ['password', 'p\0w', 'p\0w'],
+    ['clientName', 'n', 'n'],
+    ['clientName', '', null],
+    ['clientName', null, null],
+    ['db', 0, 0],
+    ['db', 15, 15],
+    ['db', null, 0],
+    ['db', -0, 0],
+    ['sslContext', context, context],
+    ['sslContext', ask, ask],
+    ['sslContext', null, null],
+    ['processingBudget', limiter, limiter],
+    ['maxBufferedBytes', 1, 1],
   ];
   for (const [name, given, expected] of accepted) {
     it(`take ${name}: ${inspect(given, { depth: 0 })}`, () => {
@@ -45,26 +87,58 @@ describe('connection options', () => {
 
   const durations = ['streamTimeout', 'connectTimeout', 'maxIdleTime'];
   const refused: [string, unknown][] = [
-    ...durations.flatMap((name) => [0, -1, -0, NaN, Infinity, -Infinity, '1', true, 1n, {}].map((value): [string, unknown] => [name, value])),
-    ['encoding', 'utf-16'], ['encoding', null], ['encoding', 7],
+    ...durations.flatMap((name) =>
+      [0, -1, -0, NaN, Infinity, -Infinity, '1', true, 1n, {}].map((value): [string, unknown] => [
+        name,
+        value,
+      ]),
+    ),
+    ['encoding', 'utf-16'],
+    ['encoding', null],
+    ['encoding', 7],
     ...['decodeResponses', 'noreply', 'noevict', 'notouch'].flatMap((name) => {
       return ['true', 1, 0, null].map((value): [string, unknown] => [name, value]);
     }),
-    ['credentialProvider', {}], ['credentialProvider', 'p'], ['credentialProvider', () => ({})],
-    ['username', 1], ['password', 1], ['password', Buffer.from('x')],
-    ['clientName', 'a b'], ['clientName', 'a\r\nb'], ['clientName', 'a\nb'], ['clientName', '\0'], ['clientName', '\x7f'],
-    ['clientName', '\t'], ['clientName', '\u00a0'], ['clientName', 1],
-    ['db', -1], ['db', 1.5], ['db', NaN], ['db', Infinity], ['db', '1'], ['db', 1n],
-    ['sslContext', true], ['sslContext', 'x'], ['processingBudget', {}], ['processingBudget', 1],
-    ['maxBufferedBytes', 0], ['maxBufferedBytes', -1], ['maxBufferedBytes', 1.5], ['maxBufferedBytes', NaN], ['maxBufferedBytes', Infinity],
+    ['credentialProvider', {}],
+    ['credentialProvider', 'p'],
+    ['credentialProvider', () => ({})],
+    ['username', 1],
+    ['password', 1],
+    ['password', Buffer.from('x')],
+    ['clientName', 'a b'],
+    ['clientName', 'a\r\nb'],
+    ['clientName', 'a\nb'],
+    ['clientName', '\0'],
+    ['clientName', '\x7f'],
+    ['clientName', '\t'],
+    ['clientName', '\u00a0'],
+    ['clientName', 1],
+    ['db', -1],
+    ['db', 1.5],
+    ['db', NaN],
+    ['db', Infinity],
+    ['db', '1'],
+    ['db', 1n],
+    ['sslContext', true],
+    ['sslContext', 'x'],
+    ['processingBudget', {}],
+    ['processingBudget', 1],
+    ['maxBufferedBytes', 0],
+    ['maxBufferedBytes', -1],
+    ['maxBufferedBytes', 1.5],
+    ['maxBufferedBytes', NaN],
+    ['maxBufferedBytes', Infinity],
   ];
   for (const [name, value] of refused) {
     it(`refuse ${name}: ${inspect(value)}`, () => {
-      assert.throws(() => normalizeConnectionOptions({ [name]: value }), (error: Error) => {
-        assert.ok(error instanceof TypeError);
-        assert.ok(error.message.includes(name), error.message);
-        return true;
-      });
+      assert.throws(
+        () => normalizeConnectionOptions({ [name]: value }),
+        (error: Error) => {
+          assert.ok(error instanceof TypeError);
+          assert.ok(error.message.includes(name), error.message);
+          return true;
+        },
+      );
     });
   }
 
@@ -76,7 +150,10 @@ describe('connection options', () => {
   it('name an option nobody knows', () => {
     assert.throws(() => normalizeConnectionOptions({ stream_timeout: 1 }), /unknown option "stream_timeout"/);
     assert.throws(() => normalizeConnectionOptions({ socketKeepalive: true }), /"socketKeepalive"/);
-    assert.throws(() => normalizeConnectionOptions(JSON.parse('{"__proto__": {"db": 3}}') as object), /"__proto__"/);
+    assert.throws(
+      () => normalizeConnectionOptions(JSON.parse('{"__proto__": {"db": 3}}') as object),
+      /"__proto__"/,
+    );
     assert.throws(() => normalizeConnectionOptions({ constructor: 1 }), /"constructor"/);
     const dropped = normalizeConnectionOptions({ mine: 1, db: 2 }, { unknown: 'drop' });
     assert.equal(dropped.db, 2);
@@ -99,15 +176,35 @@ describe('connection options', () => {
 
   it('see own properties only', () => {
     const names = [
-      'streamTimeout', 'connectTimeout', 'maxIdleTime', 'encoding', 'decodeResponses', 'credentialProvider', 'username',
-      'password', 'clientName', 'db', 'noreply', 'noevict', 'notouch', 'sslContext', 'processingBudget',
-      'maxBufferedBytes', 'socketKeepalive', 'socketKeepaliveOptions', 'readFromReplicas', 'tls',
+      'streamTimeout',
+      'connectTimeout',
+      'maxIdleTime',
+      'encoding',
+      'decodeResponses',
+      'credentialProvider',
+      'username',
+      'password',
+      'clientName',
+      'db',
+      'noreply',
+      'noevict',
+      'notouch',
+      'sslContext',
+      'processingBudget',
+      'maxBufferedBytes',
+      'socketKeepalive',
+      'socketKeepaliveOptions',
+      'readFromReplicas',
+      'tls',
     ];
     const clean = { ...normalizeConnectionOptions({}, { extra: clusterRules }) };
     const prototype = Object.prototype as unknown as Record<string, unknown>;
-    for (const name of names) Object.defineProperty(prototype, name, { value: 'polluted', configurable: true });
+    for (const name of names)
+      Object.defineProperty(prototype, name, { value: 'polluted', configurable: true });
     try {
-      const options = normalizeConnectionOptions({}, { extra: clusterRules }) as Readonly<Record<string, unknown>>;
+      const options = normalizeConnectionOptions({}, { extra: clusterRules }) as Readonly<
+        Record<string, unknown>
+      >;
       for (const name of names) assert.notEqual(options[name], 'polluted', name);
       assert.equal(options.tls, undefined);
       assert.equal(options.db, clean.db);
@@ -119,32 +216,67 @@ describe('connection options', () => {
 
   it('show no secret', () => {
     const options = normalizeConnectionOptions({
-      username: 'u', password: 'canary', sslContext: { key: 'canary', passphrase: 'canary' },
+      username: 'u',
+      password: 'canary',
+      sslContext: { key: 'canary', passphrase: 'canary' },
       credentialProvider: { getCredentials: () => Promise.resolve({}), secret: 'canary' },
     });
     assert.equal(options.password, 'canary');
-    for (const shown of [inspect(options), inspect({ options }), JSON.stringify(options), JSON.stringify([options])]) {
+    for (const shown of [
+      inspect(options),
+      inspect({ options }),
+      JSON.stringify(options),
+      JSON.stringify([options]),
+    ]) {
       assert.ok(!shown.includes('canary'), shown);
       assert.match(shown, /hidden/);
     }
-    assert.throws(() => normalizeConnectionOptions({ password: ['canary'] }), (error) => !inspect(error).includes('canary'));
-    assert.throws(() => normalizeConnectionOptions('redis://:canary@h' as unknown as object), (error) => {
-      return !inspect(error).includes('canary');
-    });
+    assert.throws(
+      () => normalizeConnectionOptions({ password: ['canary'] }),
+      (error) => !inspect(error).includes('canary'),
+    );
+    assert.throws(
+      () => normalizeConnectionOptions('redis://:canary@h' as unknown as object),
+      (error) => {
+        return !inspect(error).includes('canary');
+      },
+    );
   });
 });
 
 describe('keep-alive options', () => {
-  const keepAlive = (options: object): object => keepAliveOf(normalizeConnectionOptions(options, { extra: tcpRules }));
+  const keepAlive = (options: object): object =>
+    keepAliveOf(normalizeConnectionOptions(options, { extra: tcpRules }));
 
   it('reach the transport', () => {
-    assert.deepEqual(keepAlive({ socketKeepaliveOptions: { idle: 60_000 } }), { enabled: true, idle: 60_000 });
-    assert.deepEqual(keepAlive({ socketKeepalive: false, socketKeepaliveOptions: { idle: 60_000 } }), { enabled: false, idle: 60_000 });
-    assert.deepEqual(keepAlive({ socketKeepalive: null, socketKeepaliveOptions: null }), { enabled: true, idle: undefined });
-    assert.deepEqual(keepAlive({ socketKeepaliveOptions: { interval: undefined } }), { enabled: true, idle: undefined });
+    assert.deepEqual(keepAlive({ socketKeepaliveOptions: { idle: 60_000 } }), {
+      enabled: true,
+      idle: 60_000,
+    });
+    assert.deepEqual(keepAlive({ socketKeepalive: false, socketKeepaliveOptions: { idle: 60_000 } }), {
+      enabled: false,
+      idle: 60_000,
+    });
+    assert.deepEqual(keepAlive({ socketKeepalive: null, socketKeepaliveOptions: null }), {
+      enabled: true,
+      idle: undefined,
+    });
+    assert.deepEqual(keepAlive({ socketKeepaliveOptions: { interval: undefined } }), {
+      enabled: true,
+      idle: undefined,
+    });
   });
 
-  for (const details of [{ interval: 1_000 }, { count: 3 }, { idle: 0 }, { idle: 999 }, { idle: -1 }, { idle: '60000' }, { delay: 1 }, 7]) {
+  for (const details of [
+    { interval: 1_000 },
+    { count: 3 },
+    { idle: 0 },
+    { idle: 999 },
+    { idle: -1 },
+    { idle: '60000' },
+    { delay: 1 },
+    7,
+  ]) {
     it(`refuse ${JSON.stringify(details)}`, () => {
       assert.throws(() => keepAlive({ socketKeepaliveOptions: details }), TypeError);
     });
@@ -159,6 +291,9 @@ describe('options of a Unix domain socket', () => {
   it('have no TLS and no keep-alive', () => {
     assert.throws(() => normalizeConnectionOptions({ sslContext: {} }, { extra: unixRules }), /sslContext/);
     assert.equal(normalizeConnectionOptions({ sslContext: null }, { extra: unixRules }).sslContext, null);
-    assert.throws(() => normalizeConnectionOptions({ socketKeepalive: true }, { extra: unixRules }), /socketKeepalive/);
+    assert.throws(
+      () => normalizeConnectionOptions({ socketKeepalive: true }, { extra: unixRules }),
+      /socketKeepalive/,
+    );
   });
 });

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
-import { AbstractCredentialProvider, UserPassCredentialProvider } from '../../../src/interfaces/credential-provider.ts';
+import {
+  AbstractCredentialProvider,
+  UserPassCredentialProvider,
+} from '../../../src/interfaces/credential-provider.ts';
 
 describe('credential providers', () => {
   it('are abstract at run time', () => {
@@ -26,7 +29,10 @@ describe('credential providers', () => {
     [['u', 'p'], 'u', 'p'],
   ] as const) {
     it(`answer ${JSON.stringify(given)} with ${username} and a password of ${password.length}`, async () => {
-      assert.deepEqual(await new UserPassCredentialProvider(...given).getCredentials(), { username, password });
+      assert.deepEqual(await new UserPassCredentialProvider(...given).getCredentials(), {
+        username,
+        password,
+      });
     });
   }
 
@@ -37,7 +43,11 @@ describe('credential providers', () => {
 
   it('never show the password', () => {
     const provider = new UserPassCredentialProvider('u', 'canary');
-    for (const shown of [inspect(provider, { showHidden: true }), JSON.stringify(provider), String(provider)]) {
+    for (const shown of [
+      inspect(provider, { showHidden: true }),
+      JSON.stringify(provider),
+      String(provider),
+    ]) {
       assert.ok(!shown.includes('canary'), shown);
     }
     assert.match(inspect(provider), /UserPassCredentialProvider<u>/);

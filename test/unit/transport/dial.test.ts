@@ -87,7 +87,9 @@ describe('dialTcp', () => {
 
   it('goes on to the next address when one refuses', async () => {
     const port = await serve('127.0.0.1');
-    const socket = keep(await dialTcp('name', port, { signal: forever() }, answering('127.0.0.2', '::1', '127.0.0.1')));
+    const socket = keep(
+      await dialTcp('name', port, { signal: forever() }, answering('127.0.0.2', '::1', '127.0.0.1')),
+    );
     assert.equal(socket.remoteAddress, '127.0.0.1');
   });
 
@@ -104,7 +106,10 @@ describe('dialTcp', () => {
 
   it('rejects with the reason when aborted before or during the lookup', async () => {
     const reason = new Error('stop');
-    await assert.rejects(dialTcp('127.0.0.1', 1, { signal: AbortSignal.abort(reason) }), (error) => error === reason);
+    await assert.rejects(
+      dialTcp('127.0.0.1', 1, { signal: AbortSignal.abort(reason) }),
+      (error) => error === reason,
+    );
     const stop = new AbortController();
     const dial = dialTcp('name', 1, { signal: stop.signal }, () => {});
     setImmediate(() => stop.abort(reason));
@@ -118,7 +123,8 @@ describe('dialTcp', () => {
     const sockets: net.Socket[] = [];
     for (let dial = 0; dial < 50; dial++) sockets.push(keep(await dialTcp('127.0.0.1', port, { signal })));
     assert.equal(getEventListeners(signal, 'abort').length, 0);
-    for (const event of ['connect', 'close', 'timeout']) assert.equal(sockets[0]?.listenerCount(event), 0, event);
+    for (const event of ['connect', 'close', 'timeout'])
+      assert.equal(sockets[0]?.listenerCount(event), 0, event);
     // The one that keeps a late error from ending the process.
     assert.equal(sockets[0]?.listenerCount('error'), 1);
   });
@@ -178,7 +184,8 @@ describe('reading by slab', () => {
     const body = Buffer.alloc(size, 'abcdefghijk');
     const port = await serve('127.0.0.1', 0, (socket) => socket.end(body));
     const parts: Buffer[] = [];
-    const reader = (slab: Buffer, bytes: number): void => void parts.push(Buffer.from(slab.subarray(0, bytes)));
+    const reader = (slab: Buffer, bytes: number): void =>
+      void parts.push(Buffer.from(slab.subarray(0, bytes)));
     const socket = keep(await dialTcp('127.0.0.1', port, { signal: forever(), reader }));
     if (!slabReading) socket.on('data', (chunk: Buffer) => reader(chunk, chunk.length));
     await once(socket, 'close');
@@ -209,7 +216,9 @@ describe('dialUnix', () => {
   });
 
   it('never dials a path cut short', async () => {
-    await assert.rejects(dialUnix(`/tmp/${'x'.repeat(300)}`, { signal: forever() }), { code: 'ENAMETOOLONG' });
+    await assert.rejects(dialUnix(`/tmp/${'x'.repeat(300)}`, { signal: forever() }), {
+      code: 'ENAMETOOLONG',
+    });
   });
 
   it('rejects with the reason of its signal', async () => {

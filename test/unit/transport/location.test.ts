@@ -6,11 +6,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import {
-  ClusterNodeLocation, Location, locationKey, TCPLocation, UnixDomainSocketLocation,
+  ClusterNodeLocation,
+  Location,
+  locationKey,
+  TCPLocation,
+  UnixDomainSocketLocation,
 } from '../../../src/transport/location.ts';
 import type { CheckOptions } from '../../../src/transport/location.ts';
 
-async function listening(server: net.Server, where: string | { port: number; host: string }): Promise<number> {
+async function listening(
+  server: net.Server,
+  where: string | { port: number; host: string },
+): Promise<number> {
   await new Promise<void>((resolve) => {
     server.listen(where as never, () => resolve());
   });
@@ -48,7 +55,16 @@ describe('Location', () => {
     assert.equal(locationKey(custom), 'Custom:memory');
   });
 
-  for (const [host, port] of [['', 1], [7, 1], ['h', 0], ['h', 65_536], ['h', -1], ['h', 1.5], ['h', NaN], ['h', '1']]) {
+  for (const [host, port] of [
+    ['', 1],
+    [7, 1],
+    ['h', 0],
+    ['h', 65_536],
+    ['h', -1],
+    ['h', 1.5],
+    ['h', NaN],
+    ['h', '1'],
+  ]) {
     it(`refuses host ${JSON.stringify(host)} with port ${JSON.stringify(port)}`, () => {
       assert.throws(() => new TCPLocation(host as string, port as number), TypeError);
     });
@@ -82,16 +98,24 @@ describe('Location', () => {
     const primary = new ClusterNodeLocation('h', 7, node);
     assert.ok(!plain.equals(primary));
     assert.ok(!primary.equals(plain));
-    assert.ok(primary.equals(new ClusterNodeLocation('h', 7, { nodeId: 'a1', serverType: 'replica', hostname: 'n' })));
+    assert.ok(
+      primary.equals(new ClusterNodeLocation('h', 7, { nodeId: 'a1', serverType: 'replica', hostname: 'n' })),
+    );
     assert.ok(!primary.equals(new ClusterNodeLocation('h', 7, { ...node, nodeId: 'a2' })));
     assert.equal(locationKey(primary), locationKey(plain));
     assert.equal(primary.hostname, null);
-    assert.throws(() => new ClusterNodeLocation('h', 7, { nodeId: 'a', serverType: 'master' as 'primary' }), TypeError);
+    assert.throws(
+      () => new ClusterNodeLocation('h', 7, { nodeId: 'a', serverType: 'master' as 'primary' }),
+      TypeError,
+    );
   });
 
   it('has a key per address', () => {
     assert.equal(locationKey(new TCPLocation('Host', 7)), locationKey(new TCPLocation('host', 7)));
-    assert.notEqual(locationKey(new TCPLocation('host', 7)), locationKey(new UnixDomainSocketLocation('host:7')));
+    assert.notEqual(
+      locationKey(new TCPLocation('host', 7)),
+      locationKey(new UnixDomainSocketLocation('host:7')),
+    );
   });
 });
 
