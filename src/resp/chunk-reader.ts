@@ -49,11 +49,13 @@ export abstract class ChunkReader {
       this.hopeless = false;
       return;
     }
-    const line = chunk.subarray(start, end).indexOf(LF);
+    const arrived = chunk.subarray(start, end);
+    const line = arrived.indexOf(LF);
     const cut = line === -1 ? end : start + line + 1;
+    const mayEnd = line !== -1 || this.chunk[this.end - 1] === CR || arrived.includes(CR);
     this.keep(chunk, start, cut);
     const unread = this.end - this.pos;
-    this.hopeless = line === -1 && this.tried > 0 && unread > RETRY && unread < this.tried * 2;
+    this.hopeless = !mayEnd && this.tried > 0 && unread > RETRY && unread < this.tried * 2;
     if (cut === end) return;
     this.queued = chunk;
     this.queuedPos = cut;
