@@ -24,8 +24,8 @@ export interface DeadlineSettings {
 /** A duration that may be absent. `null` and `undefined` give null; anything else must be a real limit. */
 export function checkDuration(name: string, value: unknown, allowZero = false): number | null {
   if (value === undefined || value === null) return null;
-  const valid = typeof value === 'number' && Number.isFinite(value) && (value > 0 || (allowZero && value === 0));
-  if (valid) return value;
+  const finite = typeof value === 'number' && Number.isFinite(value);
+  if (finite && (value > 0 || (allowZero && value === 0))) return value;
   const wanted = allowZero ? 'a number of milliseconds, 0 or more' : 'a number of milliseconds above 0';
   const shown = typeof value === 'number' ? String(value) : typeof value;
   throw new TypeError(`${name} must be ${wanted}, or null for no limit; got ${shown}`);

@@ -2,13 +2,11 @@ import type { Clock, TimerHandle } from '../../src/base/clock.ts';
 
 class FakeTimer implements TimerHandle {
   readonly at: number;
-  readonly order: number;
   readonly callback: () => void;
   referenced: boolean;
 
-  constructor(at: number, order: number, callback: () => void, referenced: boolean) {
+  constructor(at: number, callback: () => void, referenced: boolean) {
     this.at = at;
-    this.order = order;
     this.callback = callback;
     this.referenced = referenced;
   }
@@ -23,7 +21,6 @@ class FakeTimer implements TimerHandle {
 /** Time that stands still until a test moves it. */
 export class FakeClock implements Clock {
   #now = 1000;
-  #order = 0;
   #timers = new Set<FakeTimer>();
 
   now(): number {
@@ -33,7 +30,7 @@ export class FakeClock implements Clock {
     return 1_700_000_000_000 + this.#now;
   }
   setTimeout(callback: () => void, delay: number, unref = false): TimerHandle {
-    const timer = new FakeTimer(this.#now + Math.max(0, delay), this.#order++, callback, !unref);
+    const timer = new FakeTimer(this.#now + Math.max(0, delay), callback, !unref);
     this.#timers.add(timer);
     return timer;
   }
@@ -78,7 +75,8 @@ export class FakeClock implements Clock {
     let first: FakeTimer | null = null;
     for (const timer of this.#timers) {
       if (timer.at > end) continue;
-      if (first === null || timer.at < first.at || (timer.at === first.at && timer.order < first.order)) first = timer;
+      // Timers are kept in the order they were armed.
+      if (first === null || timer.at < first.at) first = timer;
     }
     return first;
   }

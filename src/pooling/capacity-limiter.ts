@@ -1,0 +1,74 @@
+import { Deadline } from '../base/deadline.ts';
+import type { WaitLimits } from '../base/deadline.ts';
+import { TimeoutError } from '../errors/errors.ts';
+import { WaitLine, Waiter } from './waiters.ts';
+
+/** A number of tokens. Waiters are served first in, first out; a cancelled one leaves no trace. */
+export class CapacityLimiter {
+  readonly total: number;
+  #available: number;
+  #line = new WaitLine<Waiter<void>>();
+
+  constructor(total: number) {
+    if (!Number.isInteger(total) || total < 1) {
+      throw new TypeError(`total must be a whole number, 1 or more; got ${String(total)}`);
+    }
+    this.total = total;
+    this.#available = total;
+  }
+
+  /** Tokens that nobody holds. */
+  get available(): number {
+    return this.#available;
+  }
+  /** Callers in line. */
+  get waiting(): number {
+    return this.#line.length;
+  }
+
+  /** Takes a token, or waits for one. `timeout: 0` means at once or not at all. */
+  async acquire(options?: WaitLimits): Promise<void> {
+    const deadline = Deadline.of(options, { allowZero: true });
+    if (deadline.aborted) throw deadline.reason;
+    if (this.tryAcquire()) return;
+    if (deadline.expired) throw this.#exhausted(deadline);
+    const waiter = new Waiter<void>(deadline, this);
+    this.#line.push(waiter);
+    deadline.watch(waiter);
+    await waiter.promise;
+  }
+
+  /** Takes a token at once, or none. */
+  tryAcquire(): boolean {
+    if (this.#available === 0) return false;
+    this.#available--;
+    return true;
+  }
+
+  /** Gives a token back: to the first in line, if there is one. */
+  release(): void {
+    const next = this.#line.shift();
+    if (next !== null) return next.resolve();
+    if (this.#available === this.total) throw new TypeError('release() without acquire()');
+    this.#available++;
+  }
+
+  /** @internal */
+  aborted(waiter: Waiter<void>, reason: unknown): void {
+    this.#line.remove(waiter);
+    waiter.reject(reason);
+  }
+  /** @internal */
+  timedOut(waiter: Waiter<void>): void {
+    const error = this.#exhausted(waiter.deadline);
+    this.#line.remove(waiter);
+    waiter.reject(error);
+  }
+
+  #exhausted(deadline: Deadline): TimeoutError {
+    const { total: max, available, waiting } = this;
+    const text = `no token within ${deadline.timeout} ms (${available} of ${max} free, ${waiting} waiting)`;
+    const pool = { max, inUse: max - available, idle: available, waiting };
+    return new TimeoutError(text, { phase: 'acquire', pool });
+  }
+}

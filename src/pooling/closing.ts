@@ -1,0 +1,41 @@
+import type { Clock, TimerHandle } from '../base/clock.ts';
+
+/** The end of a pool: one promise for everybody who closes it, and the moment when patience ends. */
+export class Closing {
+  readonly promise: Promise<void>;
+  #resolve!: () => void;
+  #clock: Clock;
+  #drop: () => void;
+  #at = Infinity;
+  #timer: TimerHandle | null = null;
+
+  constructor(clock: Clock, drop: () => void) {
+    this.#clock = clock;
+    this.#drop = drop;
+    this.promise = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  /** Only ever shortens. */
+  limit(timeout: number | null): void {
+    if (timeout === null) return;
+    const at = this.#clock.now() + timeout;
+    if (at >= this.#at) return;
+    this.#at = at;
+    this.#disarm();
+    if (timeout === 0) this.#drop();
+    else this.#timer = this.#clock.setTimeout(this.#drop, timeout);
+  }
+
+  done(): void {
+    this.#at = -Infinity;
+    this.#disarm();
+    this.#resolve();
+  }
+
+  #disarm(): void {
+    if (this.#timer !== null) this.#clock.clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}

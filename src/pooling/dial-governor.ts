@@ -1,0 +1,234 @@
+import { fullJitter } from '../base/backoff.ts';
+import type { Random } from '../base/backoff.ts';
+import { systemClock } from '../base/clock.ts';
+import type { Clock, TimerHandle } from '../base/clock.ts';
+import { channels, observed } from '../telemetry/channels.ts';
+
+/** A pool that wants to dial; told once when it is worth asking again. */
+export interface DialCandidate {
+  readonly unref: boolean;
+  dialsAllowed(): void;
+}
+
+export interface DialGovernorSettings {
+  clock?: Clock | undefined;
+  random?: Random | undefined;
+  /** Dials under way at one moment, over all addresses; 64. */
+  maxConcurrent?: number | undefined;
+  /** The bound of the first pause; 50. */
+  base?: number | undefined;
+  /** The longest pause; 2,000. */
+  cap?: number | undefined;
+}
+
+/**
+ * Who may dial when. Everything in the process that dials one address shares its state:
+ *
+ *     up ──failure──▶ down: pause (full jitter) ──▶ one probe ──success──▶ up
+ *                       ▲────────────────failure───────┘
+ *
+ * While an address is down one dial at a time is made to it, so that a dead server is not stormed by
+ * however many pools and callers wait for it.
+ */
+export class DialGovernor {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly base: number;
+  readonly cap: number;
+  readonly #maxConcurrent: number;
+  #active = 0;
+  #addresses = new Map<string, AddressDials>();
+  /** Addresses whose candidates wait for one of the concurrent dials to end. */
+  #held = new Set<AddressDials>();
+
+  constructor(settings: DialGovernorSettings = {}) {
+    this.clock = settings.clock ?? systemClock;
+    this.random = settings.random ?? Math.random;
+    this.base = settings.base ?? 50;
+    this.cap = settings.cap ?? 2000;
+    this.#maxConcurrent = settings.maxConcurrent ?? 64;
+  }
+
+  /** The shared state of one address; `detach` it when done. */
+  attach(address: string): AddressDials {
+    this.#forgetIdle();
+    let dials = this.#addresses.get(address);
+    if (dials === undefined) {
+      dials = new AddressDials(address, this);
+      this.#addresses.set(address, dials);
+    }
+    dials.users++;
+    return dials;
+  }
+
+  /** Addresses that are remembered. */
+  get size(): number {
+    return this.#addresses.size;
+  }
+
+  take(dials: AddressDials): boolean {
+    if (this.#active >= this.#maxConcurrent) {
+      this.#held.add(dials);
+      return false;
+    }
+    this.#active++;
+    return true;
+  }
+
+  give(): void {
+    this.#active--;
+    for (const dials of [...this.#held]) {
+      if (this.#active >= this.#maxConcurrent) return;
+      if (!this.#held.delete(dials)) continue;
+      dials.wake();
+    }
+  }
+
+  /** The pause of an address that nobody uses any more still holds for whoever comes next. */
+  #forgetIdle(): void {
+    const now = this.clock.now();
+    for (const [address, dials] of this.#addresses) {
+      if (dials.users === 0 && now >= dials.pausedUntil) this.#addresses.delete(address);
+    }
+  }
+}
+
+/** Leave for one dial. It ends once, in one of three ways. */
+export class DialPermit {
+  /** The one dial that finds out whether a dead address lives again. */
+  readonly probe: boolean;
+  #dials: AddressDials | null;
+
+  constructor(dials: AddressDials, probe: boolean) {
+    this.#dials = dials;
+    this.probe = probe;
+  }
+  succeeded(): void {
+    this.#end()?.succeeded(this);
+  }
+  failed(error: unknown): void {
+    this.#end()?.failed(this, error);
+  }
+  /** The dial ended without saying anything of the address. */
+  abandoned(): void {
+    this.#end()?.ended(this);
+  }
+  #end(): AddressDials | null {
+    const dials = this.#dials;
+    this.#dials = null;
+    return dials;
+  }
+}
+
+/** One address: up, or down and pausing, or down and probing. */
+export class AddressDials {
+  readonly address: string;
+  users = 0;
+  pausedUntil = 0;
+  /** Why the last dial failed; null once one has succeeded. */
+  lastError: unknown = null;
+  #governor: DialGovernor;
+  #failures = 0;
+  #probing = false;
+  #candidates = new Set<DialCandidate>();
+  #timer: TimerHandle | null = null;
+
+  constructor(address: string, governor: DialGovernor) {
+    this.address = address;
+    this.#governor = governor;
+  }
+
+  get down(): boolean {
+    return this.#failures > 0;
+  }
+
+  /** Leave to dial now; without it the candidate is told when to ask again. */
+  tryStart(candidate: DialCandidate): DialPermit | null {
+    if (this.mayStart() && this.#governor.take(this)) {
+      if (this.#candidates.delete(candidate)) this.rearm();
+      this.#probing = this.down;
+      return new DialPermit(this, this.down);
+    }
+    this.#candidates.add(candidate);
+    this.rearm();
+    return null;
+  }
+
+  /** Whether nothing of this address stands in the way; the bound of the process may still. */
+  mayStart(): boolean {
+    return !this.down || (!this.#probing && this.#governor.clock.now() >= this.pausedUntil);
+  }
+
+  /** Stops waiting for a turn. */
+  withdraw(candidate: DialCandidate): void {
+    if (this.#candidates.delete(candidate)) this.rearm();
+  }
+
+  detach(candidate: DialCandidate): void {
+    this.withdraw(candidate);
+    this.users--;
+  }
+
+  succeeded(permit: DialPermit): void {
+    const wasDown = this.down;
+    this.#failures = 0;
+    this.pausedUntil = 0;
+    this.lastError = null;
+    this.ended(permit);
+    if (wasDown) this.#announce('up');
+  }
+
+  failed(permit: DialPermit, error: unknown): void {
+    const { base, cap, random, clock } = this.#governor;
+    const wasUp = !this.down;
+    this.lastError = error;
+    // Dials that were under way together fail together: one failure, one pause.
+    if (wasUp || permit.probe) {
+      this.pausedUntil = clock.now() + fullJitter(this.#failures, base, cap, random);
+      this.#failures++;
+    }
+    this.ended(permit);
+    if (wasUp) this.#announce('down', error);
+  }
+
+  ended(permit: DialPermit): void {
+    if (permit.probe) this.#probing = false;
+    this.#governor.give();
+    this.wake();
+  }
+
+  /** Lets everybody who waits ask again; those who are refused once more wait on. */
+  wake(): void {
+    if (this.mayStart()) {
+      const candidates = [...this.#candidates];
+      this.#candidates.clear();
+      for (const candidate of candidates) candidate.dialsAllowed();
+    }
+    this.rearm();
+  }
+
+  /** One timer, for the end of the pause, while somebody waits for it. */
+  rearm(): void {
+    const { clock } = this.#governor;
+    if (this.#timer !== null) clock.clearTimeout(this.#timer);
+    this.#timer = null;
+    const pause = this.pausedUntil - clock.now();
+    if (this.#candidates.size === 0 || !this.down || this.#probing || pause <= 0) return;
+    const unref = [...this.#candidates].every((candidate) => candidate.unref);
+    this.#timer = clock.setTimeout(() => this.#paused(), pause, unref);
+  }
+
+  #paused(): void {
+    this.#timer = null;
+    this.wake();
+  }
+
+  #announce(state: 'up' | 'down', error?: unknown): void {
+    if (!observed(channels.poolState)) return;
+    const event = { address: this.address, state, at: this.#governor.clock.epoch() };
+    channels.poolState.publish(error === undefined ? event : { ...event, error });
+  }
+}
+
+/** The one of the process. */
+export const dialGovernor = new DialGovernor();

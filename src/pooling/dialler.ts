@@ -1,0 +1,97 @@
+import type { AddressDials, DialCandidate, DialGovernor, DialPermit } from './dial-governor.ts';
+import type { ResourceHooks } from './resource-hooks.ts';
+import type { Slot } from './slots.ts';
+
+/** What the pool does with the outcome of a dial; the dial is off the count by then. */
+export interface DialOutcome<T> {
+  /** Takes the resource in, or throws. */
+  admit(resource: T): Slot<T>;
+  arrived(slot: Slot<T>, replaces: Slot<T> | null): void;
+  /** Called before the address learns of the failure, so that nobody dials again in between. */
+  failing(error: unknown, replaces: Slot<T> | null): void;
+  /** Worth asking for more dials. */
+  dialsAllowed(): void;
+  /** A dial that was given up has ended. */
+  gaveUp(): void;
+}
+
+/** The dials of one pool. Every one of them leaves the count, however it ends. */
+export class Dialler<T> implements DialCandidate {
+  unref = false;
+  #hooks: ResourceHooks<T>;
+  #outcome: DialOutcome<T>;
+  #address: AddressDials;
+  #running = new Set<AbortController>();
+  #closed = false;
+
+  constructor(hooks: ResourceHooks<T>, outcome: DialOutcome<T>, governor: DialGovernor, address: string) {
+    this.#hooks = hooks;
+    this.#outcome = outcome;
+    this.#address = governor.attach(address);
+  }
+
+  get connecting(): number {
+    return this.#running.size;
+  }
+  get lastError(): unknown {
+    return this.#address.lastError;
+  }
+
+  /** Starts one unless the address pauses or the process dials enough already; then asks again by itself. */
+  start(replaces: Slot<T> | null): boolean {
+    if (this.#closed) return false;
+    const permit = this.#address.tryStart(this);
+    if (permit === null) return false;
+    const controller = new AbortController();
+    this.#running.add(controller);
+    void this.#run(controller, permit, replaces);
+    return true;
+  }
+
+  /** Nobody here needs a dial any more. */
+  withdraw(): void {
+    this.#address.withdraw(this);
+  }
+
+  dialsAllowed(): void {
+    if (!this.#closed) this.#outcome.dialsAllowed();
+  }
+
+  /** The choice whether the pause keeps the process alive has changed. */
+  refresh(): void {
+    this.#address.rearm();
+  }
+
+  close(reason: unknown): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#address.detach(this);
+    for (const controller of [...this.#running]) controller.abort(reason);
+  }
+
+  async #run(controller: AbortController, permit: DialPermit, replaces: Slot<T> | null): Promise<void> {
+    let slot: Slot<T>;
+    try {
+      const resource = await this.#hooks.create(controller.signal);
+      if (this.#closed) return this.#giveUp(controller, permit, resource);
+      this.#running.delete(controller);
+      slot = this.#outcome.admit(resource);
+    } catch (error) {
+      if (this.#closed) return this.#giveUp(controller, permit);
+      this.#running.delete(controller);
+      this.#outcome.failing(error, replaces);
+      permit.failed(error);
+      this.#outcome.dialsAllowed();
+      return;
+    }
+    permit.succeeded();
+    this.#outcome.arrived(slot, replaces);
+  }
+
+  #giveUp(controller: AbortController, permit: DialPermit, ...made: T[]): void {
+    for (const resource of made) this.#hooks.destroy(resource, 'the pool was closed');
+    this.#running.delete(controller);
+    permit.abandoned();
+    this.#outcome.gaveUp();
+  }
+}

@@ -1,0 +1,109 @@
+import type { Random } from '../base/backoff.ts';
+import type { Clock, TimerHandle } from '../base/clock.ts';
+import { channels, observed } from '../telemetry/channels.ts';
+import type { Origin } from './resource-hooks.ts';
+import type { Slot, Slots } from './slots.ts';
+
+export interface HousekeeperSettings {
+  address: string;
+  clock: Clock;
+  random: Random;
+  maxLifetime: number | null;
+  leakDetection: number | null;
+}
+
+/** How long one that could not be replaced is left alone. */
+const LOOK_AGAIN = 1000;
+/** Lifetimes are shortened by up to this part, so that what was made together does not end together. */
+const JITTER = 0.1;
+
+/** Looks after age and leaks with one timer, which never keeps the process alive. */
+export class Housekeeper<T> {
+  #settings: HousekeeperSettings;
+  #slots: Slots<T>;
+  #expire: (slot: Slot<T>) => void;
+  #timer: TimerHandle | null = null;
+  #due = Infinity;
+  #stopped = false;
+
+  constructor(settings: HousekeeperSettings, slots: Slots<T>, expire: (slot: Slot<T>) => void) {
+    this.#settings = settings;
+    this.#slots = slots;
+    this.#expire = expire;
+  }
+
+  /** When a resource that is made now has to go. */
+  retirement(): number {
+    const { maxLifetime, clock, random } = this.#settings;
+    if (maxLifetime === null) return Infinity;
+    const at = clock.now() + maxLifetime * (1 - JITTER * random());
+    this.#arm(at);
+    return at;
+  }
+
+  /** A lease begins; `origin` carries the stack of whoever acquired it. */
+  leased(slot: Slot<T>, origin: Origin | null): void {
+    if (this.#settings.leakDetection === null) return;
+    slot.origin = origin;
+    this.#arm(slot.since + this.#settings.leakDetection);
+  }
+
+  /** The stack of the caller, when anybody will want it. */
+  origin(caller: (...args: never[]) => unknown): Origin | null {
+    if (this.#settings.leakDetection === null) return null;
+    const origin: { stack?: string } = {};
+    Error.captureStackTrace(origin, caller);
+    return origin;
+  }
+
+  /** Something could not be replaced now. */
+  again(): void {
+    this.#arm(this.#settings.clock.now() + LOOK_AGAIN);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    if (this.#timer !== null) this.#settings.clock.clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #arm(at: number): void {
+    if (at >= this.#due || this.#stopped) return;
+    const { clock } = this.#settings;
+    if (this.#timer !== null) clock.clearTimeout(this.#timer);
+    this.#due = at;
+    this.#timer = clock.setTimeout(() => this.#look(), Math.max(0, at - clock.now()), true);
+  }
+
+  #look(): void {
+    this.#timer = null;
+    this.#due = Infinity;
+    const { clock, leakDetection } = this.#settings;
+    const now = clock.now();
+    for (const slot of this.#slots.all()) {
+      if (leakDetection !== null) this.#lookForLeak(slot, now, leakDetection);
+      if (slot.use === 'gone' || slot.use === 'draining' || slot.retireAt === Infinity) continue;
+      if (slot.retireAt > now) this.#arm(slot.retireAt);
+      else if (slot.fate === 'keep' || (slot.fate === 'due' && slot.use === 'idle')) {
+        this.#expire(slot);
+      }
+    }
+  }
+
+  #lookForLeak(slot: Slot<T>, now: number, limit: number): void {
+    if (slot.origin === null) return;
+    const age = now - slot.since;
+    if (age < limit) return this.#arm(slot.since + limit);
+    const { stack = '' } = slot.origin;
+    slot.origin = null;
+    this.#report(age, stack.replace(/^\S.*\n/, ''));
+  }
+
+  #report(age: number, stack: string): void {
+    const { address } = this.#settings;
+    const what = `A connection to ${address} has been leased for ${Math.round(age)} ms`;
+    const text = `${what}; it was acquired\n${stack}`;
+    process.emitWarning(text, { type: 'RespoolLeakWarning', code: 'RESPOOL_LEAK' });
+    if (observed(channels.poolLeak)) channels.poolLeak.publish({ address, age, stack });
+  }
+}

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { describe, test } from 'node:test';
+import { DialGovernor } from '../../../src/pooling/dial-governor.ts';
+import { FakeClock, settled } from '../../support/fake-clock.ts';
+import { Integers } from '../../support/integers.ts';
+
+const failure = new Error('refused');
+
+class Candidate {
+  unref = false;
+  asked = 0;
+  dialsAllowed(): void {
+    this.asked++;
+  }
+}
+
+describe('dial governor', () => {
+  test('full jitter: each pause lies below a bound that doubles up to the cap', () => {
+    const clock = new FakeClock();
+    const bounds: number[] = [];
+    for (let failures = 1; failures <= 9; failures++) {
+      const governor = new DialGovernor({ clock, random: () => 0.999_999 });
+      const address = governor.attach('a');
+      for (let count = 0; count < failures; count++) {
+        clock.advanceNow(2000);
+        address.tryStart(new Candidate())?.failed(failure);
+      }
+      bounds.push(Math.round(address.pausedUntil - clock.now()));
+    }
+    assert.deepEqual(bounds, [50, 100, 200, 400, 800, 1600, 2000, 2000, 2000]);
+  });
+
+  test('an address that is down is probed by one dial at a time', () => {
+    const clock = new FakeClock();
+    const governor = new DialGovernor({ clock, random: () => 0.5 });
+    const address = governor.attach('a');
+    const [one, two] = [new Candidate(), new Candidate()];
+    address.tryStart(one)?.failed(failure);
+    assert.equal(address.tryStart(one), null);
+    assert.equal(address.tryStart(two), null);
+    assert.equal(clock.pending, 1);
+    clock.advanceNow(25);
+    assert.deepEqual([one.asked, two.asked], [1, 1]);
+    const probe = address.tryStart(one);
+    assert.ok(probe?.probe);
+    assert.equal(address.tryStart(two), null);
+    probe.succeeded();
+    assert.equal(two.asked, 2);
+    assert.ok(address.tryStart(two));
+    assert.equal(clock.pending, 0);
+  });
+
+  test('dials that fail together count as one failure', () => {
+    const clock = new FakeClock();
+    const address = new DialGovernor({ clock, random: () => 0.999_999 }).attach('a');
+    const permits = Array.from({ length: 10 }, () => address.tryStart(new Candidate()));
+    for (const permit of permits) permit?.failed(failure);
+    assert.equal(Math.round(address.pausedUntil - clock.now()), 50);
+  });
+
+  test('one event per change of state', () => {
+    const events: { state: string; address: string; error?: unknown }[] = [];
+    const listen = (event: unknown) => events.push(event as (typeof events)[0]);
+    subscribe('respool:pool:state', listen);
+    const clock = new FakeClock();
+    const address = new DialGovernor({ clock, random: () => 0 }).attach('somewhere:1');
+    address.tryStart(new Candidate())?.succeeded();
+    for (let count = 0; count < 5; count++) address.tryStart(new Candidate())?.failed(failure);
+    for (let count = 0; count < 5; count++) address.tryStart(new Candidate())?.succeeded();
+    unsubscribe('respool:pool:state', listen);
+    assert.deepEqual(events.map(({ state }) => state), ['down', 'up']);
+    assert.equal(events[0]?.address, 'somewhere:1');
+    assert.equal(events[0]?.error, failure);
+    assert.ok(!('error' in (events[1] ?? {})));
+  });
+
+  test('the process dials a bounded number at once, over all addresses', () => {
+    const governor = new DialGovernor({ clock: new FakeClock(), maxConcurrent: 2 });
+    const [a, b] = [governor.attach('a'), governor.attach('b')];
+    const late = new Candidate();
+    const first = a.tryStart(new Candidate());
+    const second = a.tryStart(new Candidate());
+    assert.equal(b.tryStart(late), null);
+    first?.abandoned();
+    assert.equal(late.asked, 1);
+    const third = b.tryStart(late);
+    assert.ok(third);
+    third.succeeded();
+    third.succeeded();
+    second?.succeeded();
+    assert.ok(a.tryStart(late));
+    assert.ok(a.tryStart(late));
+    assert.equal(a.tryStart(late), null);
+  });
+
+  test('two pools of one address share the pause; a later pool inherits it', async () => {
+    const clock = new FakeClock();
+    const governor = new DialGovernor({ clock, random: () => 0.5 });
+    const worlds = [new Integers({ governor, clock }), new Integers({ governor, clock })];
+    const [one, two] = worlds as [Integers, Integers];
+    one.automatic = two.automatic = false;
+    const failed = one.lease();
+    one.dials[0]?.fail(failure);
+    await assert.rejects(failed);
+    const waiting = two.lease();
+    assert.equal(two.dials.length, 0);
+    await one.pool.close(0);
+    const closed = assert.rejects(waiting, { name: 'PoolClosedError' });
+    await two.pool.close(0);
+    await closed;
+    assert.equal(clock.pending, 0);
+    const three = new Integers({ governor, clock });
+    const inherited = three.lease();
+    assert.equal(three.pool.figures.connecting, 0);
+    await clock.advance(25);
+    assert.equal(await inherited, 1);
+    governor.attach('elsewhere');
+    assert.equal(governor.size, 2);
+  });
+
+  test('an unreferenced pool lets the process end during a pause', async () => {
+    const world = new Integers();
+    world.automatic = false;
+    world.pool.unref();
+    const call = world.share(60_000);
+    world.dials[0]?.fail(failure);
+    await settled();
+    assert.equal(world.clock.pending, 2);
+    assert.equal(world.clock.referenced, 0);
+    world.pool.ref();
+    assert.equal(world.clock.referenced, 1);
+    const closed = assert.rejects(call);
+    await world.pool.close(0);
+    await closed;
+  });
+});
