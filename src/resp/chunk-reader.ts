@@ -1,8 +1,7 @@
 import { privateCopy } from './native-slices.ts';
+import { CR, LF } from './wire-types.ts';
 
 const EMPTY = Buffer.alloc(0);
-const CR = 0x0d;
-const LF = 0x0a;
 /** Where a line ends that has not arrived. */
 export const UNREAD = -3;
 /** Up to this size a byte string is cut from a window, a private copy of the next bytes of the chunk. */

@@ -9,6 +9,7 @@ import { parseBigNumber, parseDouble, parseInteger } from './numbers.ts';
 import { ReplyMap, ReplySet } from './reply-map.ts';
 import { decodeText, errorText } from './text.ts';
 import { BYTES, type DecodeMode, type Reply } from './types.ts';
+import { ARRAY, ATTRIBUTE, BLOB_ERROR, BULK, CR, LF, MAP, PART, PUSH, SET, VERBATIM } from './wire-types.ts';
 
 export type { DecoderLimits };
 /** What `read()` returns while the next message is not there yet. */
@@ -20,18 +21,6 @@ const OPENED: unique symbol = Symbol('respool.opened');
 const MAX_NUMBER_LENGTH = 65_536;
 /** Bytes of an integer: sign and digits of 64 bits. */
 const MAX_INTEGER_LENGTH = 22;
-
-const CR = 0x0d;
-const LF = 0x0a;
-const ARRAY = 0x2a; // *
-const MAP = 0x25; // %
-const SET = 0x7e; // ~
-const PUSH = 0x3e; // >
-const ATTRIBUTE = 0x7c; // |
-const BULK = 0x24; // $
-const BLOB_ERROR = 0x21; // !
-const VERBATIM = 0x3d; // =
-const PART = 0x3b; // ;
 
 /** What a length says beside a number. */
 const NONE = -1;

@@ -20,16 +20,14 @@ const SMALL_BYTES = 1024;
 const PIECE = 1 << 20;
 const KNOWN_COMMANDS = 512;
 
-/** `$n\r\n` for the small n. */
-const BULK = Array.from({ length: 1024 }, (_, length) => `$${length}\r\n`);
+/** `$n\r\n` for the small n: the head of the first argument. */
+const FIRST = Array.from({ length: 1024 }, (_, length) => `$${length}\r\n`);
+/** The same behind the end of the argument before it: one concatenation less for each. */
+const NEXT = FIRST.map((first) => `\r\n${first}`);
 /** `*n\r\n` for the small n. */
 const ARRAY = Array.from({ length: 64 }, (_, count) => `*${count}\r\n`);
 
-const heads = new Map<string, CommandHead>();
-
-function bulk(length: number): string {
-  return length < BULK.length ? BULK[length]! : `$${length}\r\n`;
-}
+const knownHeads = new Map<string, CommandHead>();
 
 function isAscii(text: string): boolean {
   const { length } = text;
@@ -44,12 +42,12 @@ export function encodeWords(command: string | Uint8Array): CommandHead {
     if (!isUint8Array(command)) throw new TypeError(`a command must be a string or bytes, not ${typeName(command)}`);
     return splitWords(latin1Text(command), LATIN1);
   }
-  const known = heads.get(command);
+  const known = knownHeads.get(command);
   if (known !== undefined) return known;
   const head = splitWords(command, UTF8);
   // Commands are few; whoever puts values into them must not fill the memory.
-  if (heads.size >= KNOWN_COMMANDS) heads.clear();
-  if (command.length <= 64) heads.set(command, head);
+  if (knownHeads.size >= KNOWN_COMMANDS) knownHeads.clear();
+  if (command.length <= 64) knownHeads.set(command, head);
   return head;
 }
 
@@ -59,7 +57,7 @@ function splitWords(command: string, mode: 1 | 2): CommandHead {
   let encoded = '';
   for (const word of words) {
     const bytes = mode === UTF8 && !isAscii(word) ? latin1Text(Buffer.from(word)) : word;
-    encoded += `${bulk(bytes.length)}${bytes}\r\n`;
+    encoded += `$${bytes.length}\r\n${bytes}\r\n`;
   }
   return { words, count: words.length, encoded };
 }
@@ -74,6 +72,7 @@ export function encodeCommand(
   const total = head.count + length;
   let text = (total < ARRAY.length ? ARRAY[total]! : `*${total}\r\n`) + head.encoded;
   let pieces: (string | Buffer)[] | null = null;
+  let heads = FIRST;
   for (let index = 0; index < length; index++) {
     const value: RedisValue = args[index]!;
     let chars: string | Buffer;
@@ -90,19 +89,21 @@ export function encodeCommand(
         `argument ${index} of a command must be a string, Uint8Array, number or bigint, not ${typeName(value)}`,
       );
     }
-    text += bulk(chars.length);
-    if (typeof chars === 'string' && chars.length < PIECE) {
-      text += chars + '\r\n';
+    const size = chars.length;
+    text += size < heads.length ? heads[size]! : `${heads === FIRST ? '' : '\r\n'}$${size}\r\n`;
+    heads = NEXT;
+    if (typeof chars === 'string' && size < PIECE) {
+      text += chars;
       if (text.length < PIECE) continue;
       (pieces ??= []).push(text);
-      text = '';
     } else {
       (pieces ??= []).push(text, chars);
-      text = '\r\n';
     }
+    text = '';
   }
+  if (length > 0) text += '\r\n';
   if (pieces === null) return text;
-  if (text !== '') pieces.push(text);
+  pieces.push(text);
   return pieces;
 }
 

@@ -1,0 +1,13 @@
+/** The bytes that begin a value, as far as they are named. */
+export const ARRAY = 0x2a; // *
+export const MAP = 0x25; // %
+export const SET = 0x7e; // ~
+export const PUSH = 0x3e; // >
+export const ATTRIBUTE = 0x7c; // |
+export const BULK = 0x24; // $
+export const BLOB_ERROR = 0x21; // !
+export const VERBATIM = 0x3d; // =
+export const PART = 0x3b; // ;
+
+export const CR = 0x0d;
+export const LF = 0x0a;
