@@ -3,8 +3,8 @@ import { privateCopy } from './native-slices.ts';
 const FIRST = 4096;
 
 /**
- * Bytes that arrive in pieces. It never holds more than four times what has arrived (at least 4 KiB), nor more
- * than `limit`; four, since each step leaves the smaller buffer behind for the collector.
+ * Bytes that arrive in pieces. It never holds more than four times what has arrived (at least 4 KiB), nor
+ * more than `limit`; four, since each step leaves the smaller buffer behind for the collector.
  */
 export class ByteSink {
   readonly limit: number;
@@ -29,6 +29,7 @@ export class ByteSink {
 
   /** What arrived, in a buffer without slack; the sink is used no more. */
   bytes(): Buffer {
-    return this.length === this.buffer.length ? this.buffer : privateCopy(this.buffer.subarray(0, this.length));
+    const { buffer, length } = this;
+    return length === buffer.length ? buffer : privateCopy(buffer.subarray(0, length));
   }
 }

@@ -108,7 +108,8 @@ export abstract class ChunkReader {
     const unread = this.end - this.pos;
     const total = unread + end - start;
     if (this.end + end - start > this.carry.length) {
-      const target = total * 2 > this.carry.length ? Buffer.allocUnsafeSlow(Math.max(256, total * 2)) : this.carry;
+      const grows = total * 2 > this.carry.length;
+      const target = grows ? Buffer.allocUnsafeSlow(Math.max(256, total * 2)) : this.carry;
       this.carry.copy(target, 0, this.pos, this.end);
       this.chunk = this.carry = target;
       this.pos = 0;

@@ -166,7 +166,9 @@ export class Decoder extends ChunkReader {
     if (this.bodyType !== 0) return this.resume(mode);
     if (this.pos >= this.end) return INCOMPLETE;
     const type = this.chunk[this.pos]!;
-    if (this.top !== null && this.top.type === BULK && type !== PART) return this.fail('a streamed string is broken');
+    if (type !== PART && this.top !== null && this.top.type === BULK) {
+      return this.fail('a streamed string is broken');
+    }
     switch (type) {
       case BULK: {
         const value = this.quickBulk(mode);
@@ -213,7 +215,8 @@ export class Decoder extends ChunkReader {
     const start = at + 1;
     const stop = start + length;
     // Bytes behind `end` may have been looked at: nothing of them counts, since this holds only without them.
-    if (stop + 2 > this.end || chunk[at] !== LF || chunk[stop] !== CR || chunk[stop + 1] !== LF) return OPENED;
+    if (stop + 2 > this.end || chunk[at] !== LF) return OPENED;
+    if (chunk[stop] !== CR || chunk[stop + 1] !== LF) return OPENED;
     if (length > this.limits.maxBulkLength || at - pos - 2 > this.limits.maxDigits) return OPENED;
     this.pos = stop + 2;
     return mode === BYTES ? this.copy(start, stop) : decodeText(chunk, start, stop, mode);
@@ -261,7 +264,9 @@ export class Decoder extends ChunkReader {
     }
     const at = isNull ? pos + 1 : pos + 2;
     const word = chunk[pos + 1];
-    if (!isNull && pos + 1 < end && word !== 0x74 && word !== 0x66) return this.fail('a boolean is malformed');
+    if (!isNull && pos + 1 < end && word !== 0x74 && word !== 0x66) {
+      return this.fail('a boolean is malformed');
+    }
     if ((at < end && chunk[at] !== CR) || (at + 1 < end && chunk[at + 1] !== LF)) {
       return this.fail('a line does not end in CR LF');
     }
@@ -361,7 +366,9 @@ export class Decoder extends ChunkReader {
     if (count < 0 && !container) return this.fail('an aggregate has a malformed length');
     if (count === NONE) return null;
     if (this.depth >= this.limits.maxDepth) return this.fail('aggregates are nested too deeply');
-    const value = type === MAP ? new ReplyMap() : type === SET ? new ReplySet() : type === ATTRIBUTE ? null : [];
+    const value = type === MAP ? new ReplyMap()
+      : type === SET ? new ReplySet()
+      : type === ATTRIBUTE ? null : [];
     if (count === 0) {
       if (type === PUSH) this.kind = 2;
       if (type !== ATTRIBUTE) return value;

@@ -39,7 +39,9 @@ function isAscii(text: string): boolean {
 /** Splits a command on whitespace; throws `TypeError` for an empty one. */
 export function encodeWords(command: string | Uint8Array): CommandHead {
   if (typeof command !== 'string') {
-    if (!isUint8Array(command)) throw new TypeError(`a command must be a string or bytes, not ${typeName(command)}`);
+    if (!isUint8Array(command)) {
+      throw new TypeError(`a command must be a string or bytes, not ${typeName(command)}`);
+    }
     return splitWords(latin1Text(command), LATIN1);
   }
   const known = knownHeads.get(command);
@@ -85,9 +87,8 @@ export function encodeCommand(
     } else if (isUint8Array(value)) {
       chars = encodeBytes(value, index);
     } else {
-      throw new TypeError(
-        `argument ${index} of a command must be a string, Uint8Array, number or bigint, not ${typeName(value)}`,
-      );
+      const type = typeName(value);
+      throw new TypeError(`argument ${index} of a command must be text, bytes, a number or bigint, not ${type}`);
     }
     const size = chars.length;
     text += size < heads.length ? heads[size]! : `${heads === FIRST ? '' : '\r\n'}$${size}\r\n`;

@@ -7,8 +7,9 @@ interface Slices {
 const { latin1Slice, utf8Slice, ucs2Slice } = Buffer.prototype as unknown as Slices;
 const setBytes = Uint8Array.prototype.set;
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
-const lengthOf = Object.getOwnPropertyDescriptor(typedArray, 'length')?.get as (this: Uint8Array) => number;
-const bufferOf = Object.getOwnPropertyDescriptor(typedArray, 'buffer')?.get as (this: Uint8Array) => ArrayBufferLike;
+const getter = (name: string): unknown => Object.getOwnPropertyDescriptor(typedArray, name)?.get;
+const lengthOf = getter('length') as (this: Uint8Array) => number;
+const bufferOf = getter('buffer') as (this: Uint8Array) => ArrayBufferLike;
 
 /** The bytes as characters of the same number. */
 export function latin1Text(bytes: Uint8Array, start?: number, end?: number): string {

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
+import { latin1Text, utf8Text } from './native-slices.ts';
 import type { Reply } from './types.ts';
 
 /**
@@ -9,29 +10,27 @@ import type { Reply } from './types.ts';
 type ByteIndex = Map<string, Buffer>;
 const UNSORTED: ByteIndex = new Map();
 
-const latin1Slice = Buffer.prototype.latin1Slice;
-const utf8Slice = Buffer.prototype.utf8Slice;
 const mapSet = Map.prototype.set;
 const setAdd = Set.prototype.add;
 
 /** The bytes a text encodes to, in the index's form. */
 function textContent(text: string): string {
   for (let i = 0; i < text.length; i++) {
-    if (text.charCodeAt(i) > 0x7f) return latin1Slice.call(Buffer.from(text));
+    if (text.charCodeAt(i) > 0x7f) return latin1Text(Buffer.from(text));
   }
   return text;
 }
 
 /** The text whose encoding these bytes are, or null. */
 function textOf(bytes: Uint8Array): string | null {
-  return isUtf8(bytes) ? utf8Slice.call(bytes as Buffer) : null;
+  return isUtf8(bytes) ? utf8Text(bytes) : null;
 }
 
 /** The key of the collection that is equal to `key`, else `key` itself. */
 function heldKey(key: unknown, index: ByteIndex | null): unknown {
   if (typeof key === 'string') return index === null ? key : (index.get(textContent(key)) ?? key);
   if (!isUint8Array(key)) return key;
-  const held = index?.get(latin1Slice.call(key as Buffer));
+  const held = index?.get(latin1Text(key));
   return held ?? textOf(key) ?? key;
 }
 
@@ -56,7 +55,7 @@ export class ReplyMap extends Map<Reply, Reply> {
     this.#index = index;
     for (const [key, value] of super.entries()) {
       if (!isUint8Array(key)) continue;
-      const content = latin1Slice.call(key as Buffer);
+      const content = latin1Text(key);
       const held = index.get(content);
       if (held === undefined) {
         index.set(content, key as Buffer);
@@ -84,7 +83,7 @@ export class ReplyMap extends Map<Reply, Reply> {
     const held = heldKey(key, index) as Reply;
     if (isUint8Array(key) && held !== key && super.has(held)) return super.set(held, value);
     if (!isUint8Array(key)) return super.set(held, value);
-    (this.#index ??= new Map()).set(latin1Slice.call(key as Buffer), key as Buffer);
+    (this.#index ??= new Map()).set(latin1Text(key), key as Buffer);
     return super.set(key, value);
   }
 
@@ -92,7 +91,7 @@ export class ReplyMap extends Map<Reply, Reply> {
     if (this.#index === null && typeof key !== 'object') return super.delete(key);
     const index = this.#sorted();
     const held = heldKey(key, index) as Reply;
-    if (index !== null && isUint8Array(held)) index.delete(latin1Slice.call(held as Buffer));
+    if (index !== null && isUint8Array(held)) index.delete(latin1Text(held));
     return super.delete(held);
   }
 
@@ -152,7 +151,7 @@ export class ReplySet extends Set<Reply> {
     this.#index = index;
     for (const member of super.values()) {
       if (!isUint8Array(member)) continue;
-      const content = latin1Slice.call(member as Buffer);
+      const content = latin1Text(member);
       if (index.has(content)) super.delete(member);
       else index.set(content, member as Buffer);
     }
@@ -168,7 +167,7 @@ export class ReplySet extends Set<Reply> {
     if (this.#index === null && typeof value !== 'object') return super.add(value);
     const held = heldKey(value, this.#sorted()) as Reply;
     if (super.has(held)) return this;
-    if (isUint8Array(value)) (this.#index ??= new Map()).set(latin1Slice.call(value as Buffer), value as Buffer);
+    if (isUint8Array(value)) (this.#index ??= new Map()).set(latin1Text(value), value as Buffer);
     return super.add(value);
   }
 
@@ -176,7 +175,7 @@ export class ReplySet extends Set<Reply> {
     if (this.#index === null && typeof value !== 'object') return super.delete(value);
     const index = this.#sorted();
     const held = heldKey(value, index) as Reply;
-    if (index !== null && isUint8Array(held)) index.delete(latin1Slice.call(held as Buffer));
+    if (index !== null && isUint8Array(held)) index.delete(latin1Text(held));
     return super.delete(held);
   }
 

@@ -56,7 +56,7 @@ function fromMoreCodes(c: { readonly [index: number]: number }, s: number, count
   }
 }
 
-/** The text that `bytes[start, end)` stand for, or a copy of them where they are not valid in the encoding. */
+/** The text that `bytes[start, end)` stand for, or a copy of them where the encoding does not allow them. */
 export function decodeText(bytes: Buffer, start: number, end: number, mode: 1 | 2 | 3): string | Buffer {
   const count = end - start;
   if (count <= SHORT) {
