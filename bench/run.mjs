@@ -70,15 +70,20 @@ async function latencies(runners) {
   return results;
 }
 
+async function once(client, address, order) {
+  const runner = await Runner.start(client, address);
+  const answer = await runner.ask(order);
+  await runner.stop();
+  return answer;
+}
+
 /** Processes of their own: what was measured before would be counted. */
 async function memories(address) {
   const results = [];
   for (const client of chosen.filter(({ id }) => id !== 'bun')) {
     say(`memory: ${client.title}`);
-    const runner = await Runner.start(client, address);
-    const inFlight = await runner.ask({ type: 'inFlight', requests: 100_000 });
-    const idle = await runner.ask({ type: 'idle', connections: client.id === 'glide' ? 50 : 500 });
-    await runner.stop();
+    const idle = await once(client, address, { type: 'idle', connections: client.id === 'glide' ? 50 : 500 });
+    const inFlight = await once(client, address, { type: 'inFlight', requests: 100_000 });
     results.push({ id: client.id, title: client.title, idle, inFlight });
   }
   return results;

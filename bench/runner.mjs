@@ -51,10 +51,13 @@ export class Runner {
     clearTimeout(timer);
   }
 
+  /** The next line that is an answer: clients print warnings of their own. */
   async #answer() {
-    const { value, done } = await this.#lines.next();
-    if (done) throw new Error(`${this.client.title}: its process ended`);
-    return JSON.parse(value);
+    for (;;) {
+      const { value, done } = await this.#lines.next();
+      if (done) throw new Error(`${this.client.title}: its process ended`);
+      if (value.startsWith('{"')) return JSON.parse(value);
+    }
   }
 }
 
