@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { fullJitter } from '../../../src/base/backoff.ts';
+import { Lifecycle } from '../../../src/base/lifecycle.ts';
+import { ExponentialBackoffRetryPolicy } from '../../../src/base/retry-policy.ts';
+import { SingleFlight } from '../../../src/base/single-flight.ts';
+
+describe('full jitter', () => {
+  test('anywhere below a bound that doubles up to the cap', () => {
+    assert.equal(fullJitter(0, 50, 2000, () => 0.5), 25);
+    assert.equal(fullJitter(3, 50, 2000, () => 0.5), 200);
+    assert.equal(fullJitter(5000, 50, 2000, () => 0.5), 1000);
+    assert.equal(fullJitter(9, 50, 2000, () => 0), 0);
+  });
+});
+
+describe('single flight', () => {
+  test('concurrent callers share one run; the next one starts anew', async () => {
+    const flight = new SingleFlight<number>();
+    let runs = 0;
+    const start = async () => ++runs;
+    const both = [flight.run(start), flight.run(start)];
+    assert.equal(both[0], both[1]);
+    assert.ok(flight.running);
+    assert.deepEqual(await Promise.all(both), [1, 1]);
+    assert.ok(!flight.running);
+    assert.equal(await flight.run(start), 2);
+  });
+  test('a failure, also a throw, is shared and then forgotten', async () => {
+    const flight = new SingleFlight<number>();
+    const failure = new Error('no');
+    const start = () => {
+      throw failure;
+    };
+    await assert.rejects(flight.run(start), (error) => error === failure);
+    assert.equal(await flight.run(async () => 5), 5);
+  });
+});
+
+describe('lifecycle', () => {
+  test('goes forward only, and says so once', () => {
+    const moves: string[] = [];
+    const order = ['new', 'open', 'closing', 'closed'] as const;
+    const life = new Lifecycle<(typeof order)[number]>(order, (to, from) => moves.push(`${from}>${to}`));
+    assert.ok(life.is('new') && life.before('open'));
+    life.move('open');
+    assert.equal(life.advance('closed'), true);
+    assert.equal(life.advance('closing'), false);
+    assert.equal(life.advance('closed'), false);
+    assert.throws(() => life.move('open'), /illegal move from 'closed' to 'open'/);
+    assert.throws(() => life.reached('nowhere' as 'open'), /no such state/);
+    assert.equal(life.state, 'closed');
+    assert.deepEqual(moves, ['new>open', 'open>closed']);
+  });
+});
+
+describe('retry policy', () => {
+  const failure = new Error('lost');
+  const unsent = { command: 'SET', maybeExecuted: false, elapsed: 1 };
+
+  test('three repetitions with full jitter', () => {
+    const policy = new ExponentialBackoffRetryPolicy({}, () => 0.5);
+    assert.deepEqual([1, 2, 3, 4].map((attempt) => policy.next(attempt, failure, unsent)), [10, 20, 40, null]);
+  });
+  test('the pause stays below the cap', () => {
+    const policy = new ExponentialBackoffRetryPolicy({ retries: 2000, cap: 100 });
+    for (let attempt = 1; attempt <= 2000; attempt++) {
+      const pause = policy.next(attempt, failure, unsent);
+      assert.ok(pause !== null && pause >= 0 && pause < 100);
+    }
+  });
+  test('only what was surely not executed', () => {
+    const policy = new ExponentialBackoffRetryPolicy();
+    assert.equal(policy.next(1, failure, { ...unsent, maybeExecuted: true, readOnly: true }), null);
+    assert.equal(policy.next(1, new TypeError('bad'), unsent), null);
+  });
+  test('retryReadOnly: what changes nothing, too', () => {
+    const policy = new ExponentialBackoffRetryPolicy({ retryReadOnly: true });
+    const sent = { ...unsent, maybeExecuted: true };
+    assert.equal(typeof policy.next(1, failure, { ...sent, readOnly: true }), 'number');
+    assert.equal(policy.next(1, failure, { ...sent, readOnly: false }), null);
+    assert.equal(policy.next(1, failure, sent), null);
+  });
+  test('retries 0 repeats nothing; bad options are named', () => {
+    assert.equal(new ExponentialBackoffRetryPolicy({ retries: 0 }).next(1, failure, unsent), null);
+    const bad = [{ retries: -1 }, { retries: 1.5 }, { base: 0 }, { cap: NaN }, { retryReadOnly: 1 }, { tries: 1 }];
+    for (const options of bad) {
+      const name = new RegExp(Object.keys(options)[0] ?? '');
+      assert.throws(() => new ExponentialBackoffRetryPolicy(options as object), { name: 'TypeError', message: name });
+    }
+  });
+});
