@@ -3,7 +3,7 @@ import { replyError } from '../errors/reply-errors.ts';
 import { ByteSink } from './byte-sink.ts';
 import { ChunkReader, UNREAD } from './chunk-reader.ts';
 import { DEFAULT_LIMITS, type DecoderLimits } from './decoder-limits.ts';
-import { Frame } from './frame.ts';
+import { emptyAggregate, Frame } from './frame.ts';
 import { latin1Text } from './native-slices.ts';
 import { parseBigNumber, parseDouble, parseInteger } from './numbers.ts';
 import { ReplyMap, ReplySet } from './reply-map.ts';
@@ -17,7 +17,7 @@ export const INCOMPLETE: unique symbol = Symbol('respool.incomplete');
 /** Something was read, but no value is finished by it. */
 const OPENED: unique symbol = Symbol('respool.opened');
 
-/** Bytes of a double or big number: they are parsed at once, so that they stay small. */
+/** Bytes of a double or big number, which is parsed at once. */
 const MAX_NUMBER_LENGTH = 65_536;
 /** Bytes of an integer: sign and digits of 64 bits. */
 const MAX_INTEGER_LENGTH = 22;
@@ -86,11 +86,9 @@ export class Decoder extends ChunkReader {
   private fill(frame: Frame): void {
     const { mode, type, value: target } = frame;
     if (type === ATTRIBUTE || this.bodyType !== 0 || this.annotated) return;
-    let { left } = frame;
-    while (left > 2) {
+    for (; frame.left > 2; frame.left--) {
       const value = this.plain(mode);
-      if (value === OPENED) break;
-      left--;
+      if (value === OPENED) return;
       if (type === MAP) {
         if (frame.key === undefined) {
           frame.key = value;
@@ -104,7 +102,6 @@ export class Decoder extends ChunkReader {
         (target as Reply[]).push(value);
       }
     }
-    frame.left = left;
   }
 
   /** A whole bulk string, integer or double; `OPENED` when it is anything else. */
@@ -161,7 +158,7 @@ export class Decoder extends ChunkReader {
     if (frame.type !== BULK) this.depth--;
   }
 
-  /** Reads one value or the head of an aggregate. */
+  /** One value, or the head of an aggregate. */
   private element(mode: DecodeMode, pushMode: DecodeMode): Reply | typeof OPENED | typeof INCOMPLETE {
     if (this.bodyType !== 0) return this.resume(mode);
     if (this.pos >= this.end) return INCOMPLETE;
@@ -324,8 +321,9 @@ export class Decoder extends ChunkReader {
   private resume(mode: DecodeMode): Reply | typeof OPENED | typeof INCOMPLETE {
     const { chunk, pos, end, bodyLength: length } = this;
     const stop = pos + length - (this.body === null ? 0 : this.body.length);
-    if (stop < end && chunk[stop] !== CR) return this.fail('a string is not followed by CR LF');
-    if (stop + 1 < end && chunk[stop + 1] !== LF) return this.fail('a string is not followed by CR LF');
+    if ((stop < end && chunk[stop] !== CR) || (stop + 1 < end && chunk[stop + 1] !== LF)) {
+      return this.fail('a string is not followed by CR LF');
+    }
     if (stop + 1 >= end || this.body !== null) {
       const have = Math.min(stop, end);
       this.body ??= new ByteSink(length, have - pos);
@@ -366,9 +364,7 @@ export class Decoder extends ChunkReader {
     if (count < 0 && !container) return this.fail('an aggregate has a malformed length');
     if (count === NONE) return null;
     if (this.depth >= this.limits.maxDepth) return this.fail('aggregates are nested too deeply');
-    const value = type === MAP ? new ReplyMap()
-      : type === SET ? new ReplySet()
-      : type === ATTRIBUTE ? null : [];
+    const value = emptyAggregate(type);
     if (count === 0) {
       if (type === PUSH) this.kind = 2;
       if (type !== ATTRIBUTE) return value;

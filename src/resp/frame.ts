@@ -1,6 +1,7 @@
 import type { ByteSink } from './byte-sink.ts';
-import type { ReplyMap, ReplySet } from './reply-map.ts';
+import { ReplyMap, ReplySet } from './reply-map.ts';
 import type { DecodeMode, Reply } from './types.ts';
+import { ATTRIBUTE, MAP, SET } from './wire-types.ts';
 
 /** An aggregate, or streamed string, that is being read. `left` counts down; below 0 a terminator ends it. */
 export class Frame {
@@ -18,4 +19,11 @@ export class Frame {
     this.value = value;
     this.left = left;
   }
+}
+
+/** What the elements of an aggregate are put into; those of an attribute are dropped. */
+export function emptyAggregate(type: number): Reply[] | ReplyMap | ReplySet | null {
+  if (type === MAP) return new ReplyMap();
+  if (type === SET) return new ReplySet();
+  return type === ATTRIBUTE ? null : [];
 }
