@@ -1,2 +1,82 @@
 /// <reference types="node" preserve="true" />
-export { RedisError } from './errors/errors.ts';
+export type { RedisValue, Reply, ReplyOf, TextEncoding } from './resp/types.ts';
+export { ReplyMap, ReplySet } from './resp/reply-map.ts';
+export { ClusterNodeLocation, Location, TCPLocation, UnixDomainSocketLocation } from './transport/location.ts';
+export type { WaitOptions } from './interfaces/wait-options.ts';
+export { AbstractConnection } from './interfaces/abstract-connection.ts';
+export { AbstractPool } from './interfaces/abstract-pool.ts';
+export type { AcquireOptions, Lease } from './interfaces/abstract-pool.ts';
+export { AbstractCredentialProvider, UserPassCredentialProvider } from './interfaces/credential-provider.ts';
+export type { Credentials } from './interfaces/credential-provider.ts';
+export type { TelemetryAttributeProvider } from './interfaces/telemetry-attribute-provider.ts';
+export { CapacityLimiter } from './pooling/capacity-limiter.ts';
+export { ExponentialBackoffRetryPolicy } from './base/retry-policy.ts';
+export type { ExponentialBackoffOptions, RetryContext, RetryPolicy } from './base/retry-policy.ts';
+export { BaseConnection } from './connection/base-connection.ts';
+export { ClusterConnection } from './connection/cluster-connection.ts';
+export { SentinelManagedConnection } from './connection/sentinel-managed-connection.ts';
+export { TCPConnection } from './connection/tcp-connection.ts';
+export { UnixDomainSocketConnection } from './connection/unix-domain-socket-connection.ts';
+export type {
+  BaseConnectionOptions,
+  BaseConnectionParams,
+  ClusterConnectionOptions,
+  SocketKeepaliveOptions,
+  SSLContext,
+  TCPConnectionOptions,
+} from './connection/connection-options.ts';
+export type { ConnectionStatistics } from './connection/connection-statistics.ts';
+export type { Request } from './connection/request.ts';
+export type { RequestBatch } from './connection/request-batch.ts';
+export type { BatchOptions, CommandRequest, RequestOptions } from './connection/request-options.ts';
+export { BaseConnectionPool } from './pool/base-connection-pool.ts';
+export { ConnectionPool } from './pool/connection-pool.ts';
+export type { FromUrlOptions } from './pool/connection-pool.ts';
+export type { Executor, PoolRequest, PoolRequestOptions } from './pool/executor.ts';
+export type {
+  BaseConnectionPoolOptions,
+  BaseConnectionPoolParams,
+  ConnectionClass,
+  ConnectionPoolOptions,
+  ConnectionPoolParams,
+} from './pool/pool-options.ts';
+export type { ConnectionPoolStatistics } from './pool/pool-statistics.ts';
+export {
+  AskError,
+  AuthenticationError,
+  AuthenticationFailureError,
+  AuthenticationRequiredError,
+  AuthorizationError,
+  BusyLoadingError,
+  ChannelClosedError,
+  ClusterCrossSlotError,
+  ClusterDownError,
+  ConnectionError,
+  ExecAbortError,
+  InvalidResponse,
+  MovedError,
+  NoKeyError,
+  NoScriptError,
+  NotBusyError,
+  OverloadedError,
+  PoolClosedError,
+  PrimaryNotFoundError,
+  ProtocolError,
+  ReadOnlyError,
+  RedisClusterError,
+  RedisError,
+  ReplicaNotFoundError,
+  RequestAbortedError,
+  ResponseError,
+  SentinelError,
+  StalePrimaryError,
+  StreamConsumerError,
+  StreamConsumerGroupError,
+  StreamDuplicateConsumerGroupError,
+  TimeoutError,
+  TryAgainError,
+  UnblockedError,
+  UnknownCommandError,
+  WrongTypeError,
+} from './errors/errors.ts';
+export type { ExhaustionFigures, TimeoutPhase } from './errors/errors.ts';

@@ -289,9 +289,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     }
     entry.effect = effectFor(info, args);
     entry.tenure = this.#core.tenure;
-    if (limit === null) return;
-    entry.limit = limit;
-    entry.deadline = performance.now() + limit;
+    if (limit !== null) entry.limit = limit;
   }
 
   #muteOne(request: Entry): void {

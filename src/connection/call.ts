@@ -54,10 +54,7 @@ export function call(
   if (signal?.aborted === true) return Promise.reject(signal.reason);
   if (core.state === 'closed') return Promise.reject(core.failure);
   if (ledger) entry.effect = effectFor(entry.info, args);
-  if (timeout !== null) {
-    entry.limit = timeout;
-    entry.deadline = performance.now() + timeout;
-  }
+  if (timeout !== null) entry.limit = timeout;
   entry.signal = signal;
   if (noreply) {
     entry.noreply = true;

@@ -121,7 +121,10 @@ export class ConnectionCore implements EntryHost {
     this.outbox.push(entry);
     if (entry.effect !== null) this.session.queued(entry.effect);
     if (entry.blocking) this.session.blocking++;
-    if (entry.deadline !== 0) this.#sweep.arm(entry.deadline);
+    if (entry.limit !== 0) {
+      if (entry.deadline === 0) entry.deadline = performance.now() + entry.limit;
+      this.#sweep.arm(entry.deadline);
+    }
     if (entry.signal !== null) watchSignal(entry.signal, entry);
     if (!this.#flushing) {
       this.#flushing = true;

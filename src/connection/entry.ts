@@ -29,9 +29,9 @@ export abstract class Entry {
   size: number;
   mode: DecodeMode;
   phase: 0 | 1 | 2 = QUEUED;
-  /** Monotonic ms; 0: none. */
+  /** Monotonic ms; 0: none, or `limit` ms after it is queued. */
   deadline = 0;
-  /** Length of that limit in ms. */
+  /** Length of its time limit in ms; 0: none. */
   limit = 0;
   /** Chunks heard when it was written: no more of them at its time-out means that nothing arrived since. */
   heard = 0;

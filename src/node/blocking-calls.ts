@@ -28,11 +28,13 @@ export class BlockingCalls<C extends BaseConnection> {
   }
 
   /** `limit` bounds the reply; waiting for the connection is bounded by `acquire`. */
-  async run(entry: BlockingEntry, acquire: Deadline, limit: Deadline): Promise<Reply> {
+  async run(entry: BlockingEntry, acquire: Deadline, limit: Deadline, asking = false): Promise<Reply> {
     const connection = await this.#node.pool.occupy(acquire);
     try {
       coreOf(connection).tenure = this.#node.pool.tenureOf(connection);
       entry.tenure = coreOf(connection).tenure;
+      // The redirect's ASKING holds for the next command of that connection.
+      if (asking) call(coreOf(connection), 'ASKING', [], { ledger: false }).catch(() => {});
       return await this.#await(connection, entry, limit);
     } finally {
       coreOf(connection).tenure = 0;

@@ -13,6 +13,8 @@ import { PeerWatch } from './peer-watch.ts';
 import { ReAuthentication } from './re-authentication.ts';
 
 export interface NodeSettings<C extends BaseConnection> {
+  /** Whose node it is: connections go back only to the pool they came from. */
+  readonly owner: object;
   /** Key of the shared dial state, and the name in errors and events. */
   readonly address: string;
   /** A connection not yet run; asked at every dial, so that the place may have moved. */
@@ -48,6 +50,7 @@ export function nodeOf(connection: BaseConnection): ConnectionNode<BaseConnectio
  * that are leased or blocked. It makes the pool core and the engine of the connections acquainted.
  */
 export class ConnectionNode<C extends BaseConnection> {
+  readonly owner: object;
   readonly address: string;
   readonly pool: ResourcePool<C>;
   readonly blocking: BlockingCalls<C>;
@@ -58,6 +61,7 @@ export class ConnectionNode<C extends BaseConnection> {
   #unref = false;
 
   constructor(settings: NodeSettings<C>) {
+    this.owner = settings.owner;
     this.address = settings.address;
     this.#settings = settings;
     const { address, max, maxWaiting, maxLifetime, leakDetection } = settings;

@@ -1,0 +1,26 @@
+import { refuseDirectConstruction } from './abstract.ts';
+import { AbstractConnection } from './abstract-connection.ts';
+import type { WaitOptions } from './wait-options.ts';
+
+/** How long to wait for a connection. */
+export interface AcquireOptions extends WaitOptions {}
+
+/** A connection for its holder alone, until it is released or the scope ends (`using`). */
+export interface Lease<C> extends Disposable, AsyncDisposable {
+  readonly connection: C;
+  /** Idempotent; ends only its own tenure. Replies may still be outstanding: they arrive all the same. */
+  release(): void;
+}
+
+/** A pool is a connection that is many: whoever takes a connection can take a pool. */
+export abstract class AbstractPool<C extends AbstractConnection = AbstractConnection> extends AbstractConnection {
+  constructor() {
+    super();
+    refuseDirectConstruction(new.target, AbstractPool);
+  }
+  /** A connection at once or not at all; to be released. */
+  abstract tryGetConnection(): C | null;
+  abstract acquire(options?: AcquireOptions): Promise<Lease<C>>;
+  /** Throws for a connection that this pool has not leased out. */
+  abstract release(connection: C): void;
+}

@@ -1,0 +1,96 @@
+import { BaseConnection } from '../connection/base-connection.ts';
+import { tcpRules, unixRules } from '../connection/connection-options.ts';
+import { TCPConnection } from '../connection/tcp-connection.ts';
+import { UnixDomainSocketConnection } from '../connection/unix-domain-socket-connection.ts';
+import { ConnectionNode } from '../node/connection-node.ts';
+import { Standalone } from '../topology/standalone.ts';
+import { type Location, TCPLocation, UnixDomainSocketLocation } from '../transport/location.ts';
+import { BaseConnectionPool } from './base-connection-pool.ts';
+import type { ConnectionClass, ConnectionPoolOptions } from './pool-options.ts';
+import { type PoolSettings, splitPoolOptions } from './pool-rules.ts';
+import { resolveUrl } from './resolve-url.ts';
+
+type Make<C> = new (location: Location, options: object) => C;
+
+export interface FromUrlOptions {
+  /** Percent-decode host, path, user name and password; default false: taken as written. */
+  decodeComponents?: boolean | undefined;
+}
+
+/** Connections to one server. */
+export class ConnectionPool<C extends BaseConnection = BaseConnection, D extends boolean = false> extends BaseConnectionPool<
+  C,
+  D
+> {
+  constructor(options: ConnectionPoolOptions<C, D>) {
+    const owner = {};
+    const given = options as { connectionClass?: ConnectionClass };
+    const unix = isUnix(options);
+    const own = given.connectionClass === undefined || isOwn(given.connectionClass);
+    const split = splitPoolOptions('single', options, { custom: !own, connectionRules: unix ? unixRules : tcpRules });
+    const { pool, connection, settings } = split;
+    const location = locationOf(pool);
+    const type = classFor(pool.connectionClass, location) as unknown as Make<C>;
+    const node = new ConnectionNode<C>({
+      owner,
+      address: location.toString(),
+      make: () => new type(location, connection),
+      max: pool.maxConnections,
+      maxWaiting: pool.maxWaiting,
+      maxLifetime: pool.maxLifetime,
+      deadPeerTimeout: pool.deadPeerTimeout,
+      leakDetection: pool.leakDetection,
+      bulkDetour: pool.bulkDetour,
+      connectTimeout: settings.connectTimeout,
+    });
+    super({
+      owner,
+      topology: new Standalone(node),
+      settings,
+      maxConnections: () => pool.maxConnections,
+      timeout: pool.timeout,
+      retryPolicy: pool.retryPolicy,
+    });
+    // Whatever the class refuses is refused here and not at the first dial.
+    void new type(location, connection);
+  }
+
+  /** `redis://`, `rediss://` or `unix://`; a subclass gets itself. */
+  static fromUrl<
+    P extends abstract new (options: never) => unknown = typeof ConnectionPool<BaseConnection, false>,
+    const O extends Partial<ConnectionPoolOptions> & FromUrlOptions = Record<never, never>,
+  >(this: P, url: string, options?: O): PoolOf<P, O> {
+    const resolved = resolveUrl(url, options, 'single');
+    const make = this as unknown as new (options: object) => PoolOf<P, O>;
+    return new make(resolved.options);
+  }
+}
+
+type DecodeOf<O> = O extends { decodeResponses: infer D extends boolean } ? D : false;
+type ClassOf<O> = O extends { connectionClass: new (...args: never[]) => infer C extends BaseConnection } ? C : BaseConnection;
+type PoolOf<P extends abstract new (options: never) => unknown, O> = P extends typeof ConnectionPool
+  ? ConnectionPool<ClassOf<O>, DecodeOf<O>>
+  : InstanceType<P>;
+
+function isOwn(type: ConnectionClass): boolean {
+  return (type as unknown) === TCPConnection || (type as unknown) === UnixDomainSocketConnection;
+}
+
+function isUnix(options: { location?: Location | undefined } | undefined): boolean {
+  return options?.location instanceof UnixDomainSocketLocation;
+}
+
+function locationOf({ location, host, port }: PoolSettings<'single'>): Location {
+  if (location !== null) return location;
+  if (host === null) throw new TypeError('a pool needs a location, or host and port');
+  return new TCPLocation(host, port ?? 6379);
+}
+
+/** The class for a kind of location; one of the package's own that does not fit is refused. */
+function classFor(given: ConnectionClass | null, location: Location): ConnectionClass {
+  const unix = location instanceof UnixDomainSocketLocation;
+  if (given === null) return (unix ? UnixDomainSocketConnection : TCPConnection) as unknown as ConnectionClass;
+  const type = given as unknown as { prototype: unknown };
+  if (!(type.prototype instanceof BaseConnection)) throw new TypeError('connectionClass must extend BaseConnection');
+  return given;
+}

@@ -1,0 +1,142 @@
+import { type CommandInfo, resolveCommand } from '../commands/command-info.ts';
+import type { BaseConnection } from '../connection/base-connection.ts';
+import { Entry, QUEUED, WRITTEN } from '../connection/entry.ts';
+import type { ConnectionNode } from '../node/connection-node.ts';
+import { encodeCommand, type Wire, wireLength } from '../resp/encoder.ts';
+import { BYTES, type DecodeMode, type Reply, UTF8 } from '../resp/types.ts';
+import type { RoutedCall } from '../topology/topology.ts';
+
+/** Who decides what becomes of a call whose attempt failed. */
+export interface CallOwner {
+  failed(call: PoolCall, error: unknown, refused: boolean): void;
+}
+
+/**
+ * One call of a pool: the entry that waits in a connection's queue, and what is needed to make another attempt.
+ * Its wire form is kept until it settles, so that a repetition sends what was given, whatever became of the
+ * caller's buffers.
+ */
+export class PoolCall extends Entry implements RoutedCall {
+  readonly #owner: CallOwner;
+  resolve: (value: never) => void;
+  reject: (error: unknown) => void;
+  raise = true;
+  /** The call's own limit covers every attempt; else `limit` is that of each reply. */
+  overall = false;
+  /** It gets a connection of its own. */
+  blocks = false;
+  callSignal: AbortSignal | null = null;
+  /** It was written at least once. */
+  everWritten = false;
+  attempts = 0;
+  startedAt = 0;
+  slot = -1;
+  node: ConnectionNode<BaseConnection> | null = null;
+  asking = false;
+  redirects = 0;
+
+  constructor(
+    owner: CallOwner,
+    info: CommandInfo,
+    wire: Wire,
+    size: number,
+    mode: DecodeMode,
+    resolve: (value: never) => void,
+    reject: (error: unknown) => void,
+  ) {
+    super(info, wire, size, mode);
+    this.#owner = owner;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  get maybeExecuted(): boolean {
+    return this.everWritten || this.phase === WRITTEN;
+  }
+
+  succeed(value: Reply): void {
+    this.everWritten = true;
+    this.resolve(value as never);
+  }
+  refuse(error: Error): void {
+    this.everWritten = true;
+    this.#owner.failed(this, error, true);
+  }
+  fail(error: unknown): void {
+    this.#owner.failed(this, error, false);
+  }
+
+  /** Fit to be queued once more. */
+  again(): void {
+    this.phase = QUEUED;
+    // A limit of the whole call goes on; one of each reply starts when it is queued.
+    if (this.overall) this.deadline = this.startedAt + this.limit;
+    this.host = null;
+    this.signal = this.callSignal;
+  }
+}
+
+/** One attempt of a blocking call, on the connection it has for itself. */
+export class BlockingAttempt extends Entry {
+  readonly answer: Promise<Reply>;
+  refused = false;
+  #resolve!: (value: Reply) => void;
+  #reject!: (error: unknown) => void;
+
+  constructor(call: PoolCall) {
+    super(call.info, call.wire, call.size, call.mode);
+    this.blocking = true;
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // Its caller may have been answered by then.
+    this.answer.catch(() => {});
+  }
+
+  get wasQueued(): boolean {
+    return this.host !== null;
+  }
+  get wasWritten(): boolean {
+    return this.heard !== 0;
+  }
+
+  succeed(value: Reply): void {
+    this.#resolve(value);
+  }
+  refuse(error: Error): void {
+    this.refused = true;
+    this.#reject(error);
+  }
+  fail(error: unknown): void {
+    this.#reject(error);
+  }
+}
+
+/** Goes right before a command that follows an ASK redirect; what is wrong shows in that command's answer. */
+export class AskingEntry extends Entry {
+  constructor() {
+    const info = resolveCommand('ASKING', []);
+    const wire = encodeCommand(info, [], UTF8);
+    super(info, wire, wireLength(wire), BYTES);
+  }
+  succeed(): void {}
+  refuse(): void {}
+  fail(): void {}
+}
+
+let resolveOf: (value: never) => void;
+let rejectOf: (error: unknown) => void;
+function capture(resolve: (value: never) => void, reject: (error: unknown) => void): void {
+  resolveOf = resolve;
+  rejectOf = reject;
+}
+
+/** The promise that was made last together with its call; no closure is made per call. */
+export let lastPromise: Promise<never>;
+
+/** Makes a call; its promise is in `lastPromise` until the next one is made. */
+export function makeCall(owner: CallOwner, info: CommandInfo, wire: Wire, size: number, mode: DecodeMode): PoolCall {
+  lastPromise = new Promise<never>(capture);
+  return new PoolCall(owner, info, wire, size, mode, resolveOf, rejectOf);
+}

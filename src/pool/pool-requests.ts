@@ -1,0 +1,161 @@
+import { checkDuration, checkSignal, Deadline } from '../base/deadline.ts';
+import { blockingTime } from '../commands/blocking.ts';
+import { type CommandInfo, resolveCommand } from '../commands/command-info.ts';
+import { BLOCKING, CLIENT_REPLY, MAY_BLOCK, MONITOR, STATEFUL, SUBSCRIBE_FAMILY } from '../commands/flags.ts';
+import { refusal } from '../commands/refusals.ts';
+import type { BaseConnection } from '../connection/base-connection.ts';
+import { sizeOf } from '../connection/outbox.ts';
+import type { CommandRequest } from '../connection/request-options.ts';
+import { type PoolClosedError, RedisError, RequestAbortedError, TimeoutError } from '../errors/errors.ts';
+import type { WaitOptions } from '../interfaces/wait-options.ts';
+import { encodeCommand } from '../resp/encoder.ts';
+import { BYTES, type DecodeMode, type RedisValue, type Reply, type TextEncoding, textMode } from '../resp/types.ts';
+import type { Topology } from '../topology/topology.ts';
+import type { CallRunner } from './call-runner.ts';
+import type { PoolRequest, PoolRequestOptions } from './executor.ts';
+import { lastPromise, makeCall, type PoolCall } from './pool-call.ts';
+
+const OF_ITS_CONNECTION = STATEFUL | SUBSCRIBE_FAMILY | CLIENT_REPLY | MONITOR;
+
+export interface RequestDefaults {
+  readonly textMode: 1 | 2 | 3;
+  readonly ownMode: DecodeMode;
+  readonly streamTimeout: number | null;
+}
+
+/** Calls with options, and batches: the careful way beside the fast one. */
+export class PoolRequests<C extends BaseConnection> {
+  readonly #runner: CallRunner<C>;
+  readonly #topology: Topology<C>;
+  readonly #defaults: RequestDefaults;
+  readonly #closeWaiters: (() => void)[] = [];
+  #closed: PoolClosedError | null = null;
+
+  constructor(runner: CallRunner<C>, topology: Topology<C>, defaults: RequestDefaults) {
+    this.#runner = runner;
+    this.#topology = topology;
+    this.#defaults = defaults;
+  }
+
+  close(error: PoolClosedError): void {
+    this.#closed = error;
+    for (const wake of this.#closeWaiters.splice(0)) wake();
+  }
+
+  request(
+    command: string | Uint8Array,
+    args: readonly RedisValue[],
+    options: PoolRequestOptions,
+  ): PoolRequest<Reply> {
+    let call: PoolCall;
+    let promise: Promise<Reply>;
+    try {
+      if (this.#closed !== null) throw this.#closed;
+      call = this.#make(command, args, options);
+      promise = lastPromise;
+      const timeout = checkDuration('timeout', options.timeout);
+      const signal = checkSignal('signal', options.signal);
+      this.#limit(call, args, options.timeout === undefined ? undefined : timeout);
+      call.callSignal = signal;
+      call.signal = call.blocks ? null : signal;
+      if (signal?.aborted === true) throw signal.reason;
+      this.#topology.route(call, args);
+      this.#runner.start(call);
+    } catch (error) {
+      const rejected = Promise.reject(error) as PoolRequest<Reply>;
+      return Object.defineProperty(rejected, 'maybeExecuted', { value: false }) as PoolRequest<Reply>;
+    }
+    return Object.defineProperty(promise, 'maybeExecuted', { get: () => call.maybeExecuted }) as PoolRequest<Reply>;
+  }
+
+  async batch(commands: readonly CommandRequest[], options: WaitOptions): Promise<(Reply | RedisError)[]> {
+    if (this.#closed !== null) throw this.#closed;
+    const timeout = checkDuration('timeout', options.timeout);
+    const signal = checkSignal('signal', options.signal);
+    const answers: Promise<Reply | RedisError>[] = [];
+    const calls: PoolCall[] = [];
+    for (const { command, args = [], decode, encoding } of commands) {
+      const call = this.#make(command, args, { decode, encoding });
+      answers.push(lastPromise.then((value: Reply) => value, asEntry));
+      this.#limit(call, args, options.timeout === undefined ? undefined : timeout);
+      call.callSignal = signal;
+      call.signal = call.blocks ? null : signal;
+      this.#topology.route(call, args);
+      calls.push(call);
+    }
+    if (signal?.aborted === true) {
+      for (const call of calls) call.reject(signal.reason);
+    } else {
+      for (const call of calls) this.#runner.start(call);
+    }
+    return Promise.all(answers);
+  }
+
+  /** Resolves when closing is over, or rejects by the options; it closes nothing itself. */
+  async waitFor(options: WaitOptions | undefined, closing: () => Promise<void> | null): Promise<void> {
+    const deadline = Deadline.of(options);
+    if (deadline.aborted) throw deadline.reason;
+    let stop!: (error: unknown) => void;
+    const stopped = new Promise<never>((_, reject) => {
+      stop = reject;
+    });
+    stopped.catch(() => {});
+    const late = (): void => stop(new TimeoutError('the pool is still open', { phase: 'reply' }));
+    deadline.watch({ onAbort: stop, onTimeout: late });
+    try {
+      while (closing() === null) await Promise.race([this.#closedSoon(), stopped]);
+      await Promise.race([closing(), stopped]);
+    } finally {
+      deadline.unwatch();
+    }
+  }
+
+  #closedSoon(): Promise<void> {
+    return new Promise((resolve) => this.#closeWaiters.push(resolve));
+  }
+
+  #make(command: string | Uint8Array, args: readonly RedisValue[], options: PoolRequestOptions): PoolCall {
+    const info = resolveCommand(command, args);
+    if ((info.flags & OF_ITS_CONNECTION) !== 0) throw new TypeError(refusal(info));
+    const refused = this.#topology.refuse(info);
+    if (refused !== null) throw refused;
+    const wire = encodeCommand(info, args, this.#defaults.textMode);
+    const call = makeCall(this.#runner, info, wire, sizeOf(wire), this.#mode(options));
+    call.startedAt = performance.now();
+    call.raise = options.raiseExceptions ?? true;
+    call.noreply = options.noreply ?? false;
+    call.dropOnCancel = options.disconnectOnCancellation ?? false;
+    return call;
+  }
+
+  /** A limit given with the call covers it whole; otherwise each reply has `streamTimeout`. */
+  #limit(call: PoolCall, args: readonly RedisValue[], timeout: number | null | undefined): void {
+    const time = this.#blockingTime(call.info, args);
+    call.blocks = time !== null;
+    if (timeout !== undefined) {
+      if (timeout === null) return;
+      call.overall = true;
+      call.limit = timeout;
+      call.deadline = call.startedAt + timeout;
+    } else if (this.#defaults.streamTimeout !== null) {
+      if (time === Number.POSITIVE_INFINITY) return;
+      call.limit = this.#defaults.streamTimeout + (time ?? 0);
+    }
+  }
+
+  #blockingTime(info: CommandInfo, args: readonly RedisValue[]): number | null {
+    return (info.flags & (BLOCKING | MAY_BLOCK)) === 0 ? null : blockingTime(info, args);
+  }
+
+  #mode(options: { decode?: boolean | undefined; encoding?: TextEncoding | undefined }): DecodeMode {
+    const { textMode: own, ownMode } = this.#defaults;
+    const mode = options.encoding === undefined ? own : textMode(options.encoding);
+    return (options.decode ?? ownMode !== BYTES) ? mode : BYTES;
+  }
+}
+
+/** What a batch holds in the place of a command that failed. */
+function asEntry(error: unknown): RedisError {
+  if (error instanceof RedisError) return error;
+  return new RequestAbortedError('the command was aborted', { cause: error });
+}

@@ -1,0 +1,47 @@
+import type { BaseConnection } from '../connection/base-connection.ts';
+import { ReadOnlyError } from '../errors/errors.ts';
+import type { ConnectionNode } from '../node/connection-node.ts';
+import type { RoutedCall, Topology, Verdict } from './topology.ts';
+
+/** One address. */
+export class Standalone<C extends BaseConnection> implements Topology<C> {
+  readonly name: string;
+  readonly #node: ConnectionNode<C>;
+
+  constructor(node: ConnectionNode<C>) {
+    this.#node = node;
+    this.name = node.address;
+  }
+
+  route(): ConnectionNode<C> {
+    return this.#node;
+  }
+  resolve(): Promise<ConnectionNode<C>> {
+    return Promise.resolve(this.#node);
+  }
+  anyNode(): ConnectionNode<C> {
+    return this.#node;
+  }
+  resolveAny(): Promise<ConnectionNode<C>> {
+    return Promise.resolve(this.#node);
+  }
+
+  /** A demoted primary: its connections go, the name is looked up again by the next dial, once. */
+  judge(call: RoutedCall, error: Error): Verdict | null {
+    if (!(error instanceof ReadOnlyError) || call.redirects > 0) return null;
+    call.redirects++;
+    for (const connection of this.#node.connections) this.#node.retire(connection);
+    return { kind: 'again' };
+  }
+
+  *nodes(): Iterable<ConnectionNode<C>> {
+    yield this.#node;
+  }
+  refuse(): null {
+    return null;
+  }
+  open(): Promise<void> {
+    return Promise.resolve();
+  }
+  close(): void {}
+}

@@ -1,0 +1,54 @@
+import type { Deadline } from '../base/deadline.ts';
+import type { BaseConnection } from '../connection/base-connection.ts';
+import type { CommandInfo } from '../commands/command-info.ts';
+import type { ConnectionNode } from '../node/connection-node.ts';
+import type { RedisValue } from '../resp/types.ts';
+
+/** A command that looks for its node. `args` is only read before the first attempt is queued. */
+export interface RoutedCall {
+  readonly info: CommandInfo;
+  /** Filled in by a topology that routes by keys; kept over repetitions. -1: none. */
+  slot: number;
+  /** The node of the last attempt. */
+  node: ConnectionNode<BaseConnection> | null;
+  /** The next attempt is to be preceded by `ASKING`. */
+  asking: boolean;
+  /** Redirects followed so far. */
+  redirects: number;
+}
+
+/** What to do after a failed attempt that was surely not executed; `null`: nothing special is known. */
+export type Verdict =
+  /** The topology knows better now: route again, at once. */
+  | { readonly kind: 'again' }
+  /** Wait a little and route again. */
+  | { readonly kind: 'wait' }
+  /** This very node, whatever routing would say. */
+  | { readonly kind: 'node'; readonly node: ConnectionNode<BaseConnection>; readonly asking: boolean }
+  /** Hand over this error. */
+  | { readonly kind: 'fail'; readonly error: Error };
+
+/**
+ * Which servers there are: picks a node, judges a failure, and closes. Pools are thin names over one of these;
+ * they loop, a topology only answers.
+ */
+export interface Topology<C extends BaseConnection> {
+  /** Name for people and telemetry. */
+  readonly name: string;
+  /** The node for a call if it is known this very moment. Throws what the call is to be rejected with. */
+  route(call: RoutedCall, args: readonly RedisValue[] | null): ConnectionNode<C> | null;
+  /** As `route`, finding out what is not known. */
+  resolve(call: RoutedCall, deadline: Deadline): Promise<ConnectionNode<C>>;
+  /** For leases without a wish, `tryLease` and the like. */
+  anyNode(): ConnectionNode<C> | null;
+  resolveAny(deadline: Deadline): Promise<ConnectionNode<C>>;
+  /** The server said no, or the connection was lost before the command was written. Not asked about anything else. */
+  judge(call: RoutedCall, error: Error): Verdict | null;
+  /** Everything there is, for figures and for closing. */
+  nodes(): Iterable<ConnectionNode<C>>;
+  /** Whether `COMMAND`-like knowledge of the topology forbids this command without a target. */
+  refuse(info: CommandInfo): TypeError | null;
+  open(deadline: Deadline): Promise<void>;
+  /** Background work stops; nodes are closed by the pool. */
+  close(): void;
+}
