@@ -5,8 +5,9 @@ import type { Slot } from './slots.ts';
 /** What the pool does with the outcome of a dial; the dial is off the count by then. */
 export interface DialOutcome<T> {
   /** Takes the resource in, or throws. */
-  admit(resource: T): Slot<T>;
-  arrived(slot: Slot<T>, replaces: Slot<T> | null): void;
+  admit(resource: T): void;
+  /** Called after the address has learned of the success. */
+  arrived(replaces: Slot<T> | null): void;
   /** Called before the address learns of the failure, so that nobody dials again in between. */
   failing(error: unknown, replaces: Slot<T> | null): void;
   /** Worth asking for more dials. */
@@ -70,12 +71,11 @@ export class Dialler<T> implements DialCandidate {
   }
 
   async #run(controller: AbortController, permit: DialPermit, replaces: Slot<T> | null): Promise<void> {
-    let slot: Slot<T>;
     try {
       const resource = await this.#hooks.create(controller.signal);
       if (this.#closed) return this.#giveUp(controller, permit, resource);
       this.#running.delete(controller);
-      slot = this.#outcome.admit(resource);
+      this.#outcome.admit(resource);
     } catch (error) {
       if (this.#closed) return this.#giveUp(controller, permit);
       this.#running.delete(controller);
@@ -85,7 +85,7 @@ export class Dialler<T> implements DialCandidate {
       return;
     }
     permit.succeeded();
-    this.#outcome.arrived(slot, replaces);
+    this.#outcome.arrived(replaces);
   }
 
   #giveUp(controller: AbortController, permit: DialPermit, ...made: T[]): void {

@@ -201,18 +201,18 @@ export class ResourcePool<T> {
   #outcome(): DialOutcome<T> {
     return {
       admit: (resource) => this.#admit(resource),
-      arrived: (_slot, replaces) => this.#arrived(replaces),
+      arrived: (replaces) => this.#arrived(replaces),
       failing: (error, replaces) => this.#failing(error, replaces),
       dialsAllowed: () => this.#pump(),
       gaveUp: () => this.#pump(),
     };
   }
 
-  #admit(resource: T): Slot<T> {
+  #admit(resource: T): void {
     if (this.#stock.state(resource) === 'dead') {
       throw new ConnectionError(`the connection to ${this.address} was closed as soon as it was made`);
     }
-    return this.#stock.slots.add(resource, this.#housekeeper.retirement());
+    this.#stock.slots.add(resource, this.#housekeeper.retirement());
   }
 
   #arrived(replaces: Slot<T> | null): void {

@@ -63,6 +63,7 @@ export class Integers implements ResourceHooks<number> {
   destroy(resource: number): void {
     this.check();
     this.states.set(resource, 'dead');
+    this.draining.delete(resource);
     this.destroyed.push(resource);
   }
   state(resource: number): ResourceState {

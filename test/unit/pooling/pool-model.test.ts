@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { AddressDials } from '../../../src/pooling/dial-governor.ts';
 import { settled } from '../../support/fake-clock.ts';
 import { Integers } from '../../support/integers.ts';
 
@@ -32,6 +33,7 @@ class Walk {
   served = 0;
   refused = 0;
   readonly stamps: { kind: string; order: number; moment: number }[] = [];
+  #address: AddressDials | null = null;
   #order = 0;
   #shares = 0;
 
@@ -145,6 +147,22 @@ class Walk {
     if (resource !== undefined) this.world.pool.retire(resource, this.below(2) === 0);
   }
 
+  /** In a moment of rest nobody waits for what is there. */
+  lostWakeUp(): string | null {
+    const { pool, governor, draining, states } = this.world;
+    const count = (kind: string) => [...this.waiting].filter((call) => call.kind === kind).length;
+    const { max, occupied, open, connecting } = pool.figures;
+    const exclusive = count('lease') + Math.min(count('occupy'), Math.max(1, max - 1) - occupied);
+    const free = (state: string) =>
+      [...states].some(([one, is]) => is === state && pool.tenureOf(one) === 0 && !draining.has(one));
+    if (exclusive > 0 && free('ready')) return 'a lease waits while a resource is ready';
+    const usable = free('ready') || free('busy');
+    if (exclusive === 0 && count('share') > 0 && usable && draining.size === 0) return 'a sharer waits for nothing';
+    this.#address ??= governor.attach(pool.address);
+    const mayDial = this.#address.mayStart() && open + connecting < max;
+    return mayDial && exclusive > connecting ? 'nobody dials for a lease' : null;
+  }
+
   /** Everything comes back, everything works: whoever still waits must be served. */
   async rest(): Promise<void> {
     const { world } = this;
@@ -173,7 +191,11 @@ async function walk(seed: number, steps: number): Promise<Walk> {
   for (let step = 0; step < steps; step++) {
     walk.step();
     if (walk.below(4) === 0) await null;
-    if (walk.below(40) === 0) await settled();
+    if (walk.below(3) === 0) {
+      await settled();
+      const lost = walk.lostWakeUp();
+      if (lost !== null) walk.failures.push(lost);
+    }
     if (walk.failures.length > 0) break;
   }
   await settled();
