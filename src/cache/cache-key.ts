@@ -1,0 +1,44 @@
+import { isUtf8 } from 'node:buffer';
+import { isUint8Array } from 'node:util/types';
+import type { RedisValue } from '../resp/types.ts';
+
+/** Part of the language since ES2024, and of every supported runtime. */
+type WellFormed = { toWellFormed(): string };
+
+/** Starts the form of a key whose bytes are no text; no text encodes to what starts with a lone surrogate. */
+const NO_TEXT = '\uDC00';
+
+/**
+ * One form for text and bytes of a key: the text, where the bytes are one. A lone surrogate is encoded as U+FFFD, so
+ * it is that here as well.
+ */
+export function cacheKey(key: string | Uint8Array): string {
+  if (typeof key === 'string') return (key as unknown as WellFormed).toWellFormed();
+  const bytes = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
+  return isUtf8(bytes) ? bytes.toString('utf8') : NO_TEXT + bytes.toString('latin1');
+}
+
+/** A key of that form. */
+export function keyOfForm(form: string): string | Buffer {
+  return form.startsWith(NO_TEXT) ? Buffer.from(form.slice(NO_TEXT.length), 'latin1') : form;
+}
+
+/**
+ * One form for a command and its further arguments. Lengths and types are part of it, so that no two lists share a
+ * form; text and bytes of an argument are told apart.
+ */
+export function cacheField(command: string, args: readonly RedisValue[]): string {
+  const name = command.toUpperCase();
+  if (args.length === 0) return name;
+  let field = name;
+  for (const arg of args) field += argumentForm(arg);
+  return field;
+}
+
+function argumentForm(arg: RedisValue): string {
+  if (typeof arg === 'string') return `\0s${arg.length}:${arg}`;
+  if (isUint8Array(arg)) {
+    return `\0b${arg.length}:${Buffer.from(arg.buffer, arg.byteOffset, arg.byteLength).toString('latin1')}`;
+  }
+  return Object.is(arg, -0) ? '\0n-0' : `\0n${String(arg)}`;
+}

@@ -1,0 +1,224 @@
+import { AbstractCache } from '../interfaces/abstract-cache.ts';
+import { RedisError } from '../errors/errors.ts';
+import type { RedisValue, Reply } from '../resp/types.ts';
+import { cacheField, cacheKey } from './cache-key.ts';
+import { CacheStats } from './cache-stats.ts';
+import { RecencyList, RecencyNode } from './recency-list.ts';
+import { ENTRY_BYTES, payloadBytes, recall, store, stringBytes } from './stored-reply.ts';
+import type { Stored } from './stored-reply.ts';
+
+export interface LRUCacheOptions {
+  /** How many keys are held; without it and without `maxBytes` 4,096. */
+  maxKeys?: number | null | undefined;
+  /** How many bytes are held: payload and 64 for each entry. */
+  maxBytes?: number | null | undefined;
+  /** The longest life of an entry in ms; 60,000. A key that expired is invalidated only when the server removes it. */
+  maxAge?: number | null | undefined;
+  /** 0 to 100: the share of hits that is served unchecked; 100. */
+  confidence?: number | undefined;
+  /** Whether checked hits move the confidence; false. */
+  dynamicConfidence?: boolean | undefined;
+}
+
+const OPTIONS = new Set(['maxKeys', 'maxBytes', 'maxAge', 'confidence', 'dynamicConfidence']);
+const DEFAULT_KEYS = 4096;
+const DEFAULT_AGE = 60_000;
+/** Names up to this length are part of an entry's fixed 64 bytes; what is longer is counted. */
+const FREE_NAME_BYTES = 32;
+
+/** One command with its arguments. */
+interface Entry {
+  readonly field: string;
+  readonly value: Stored;
+  readonly bytes: number;
+  readonly expires: number;
+}
+
+/** One key. Most have a single entry, so the first one put, the oldest, needs no table. */
+class KeyNode extends RecencyNode {
+  readonly key: string;
+  first: Entry | null = null;
+  more: Map<string, Entry> | null = null;
+  bytes = 0;
+
+  constructor(key: string) {
+    super();
+    this.key = key;
+  }
+  find(field: string): Entry | undefined {
+    if (this.first !== null && this.first.field === field) return this.first;
+    return this.more?.get(field);
+  }
+  add(entry: Entry): void {
+    this.bytes += entry.bytes;
+    if (this.first === null) this.first = entry;
+    else (this.more ??= new Map()).set(entry.field, entry);
+  }
+  remove(entry: Entry): void {
+    this.bytes -= entry.bytes;
+    if (this.first !== entry) {
+      this.more?.delete(entry.field);
+      return;
+    }
+    this.first = null;
+    for (const next of this.more?.values() ?? []) {
+      this.first = next;
+      this.more?.delete(next.field);
+      return;
+    }
+  }
+}
+
+/**
+ * Replies in memory, the least recently used keys dropped first. Bounded by keys and by bytes: after every call it
+ * holds no more than `maxBytes`, and a reply that is larger is not kept.
+ */
+export class LRUCache extends AbstractCache {
+  readonly #maxKeys: number;
+  readonly #maxBytes: number;
+  readonly #maxAge: number;
+  readonly #initialConfidence: number;
+  readonly #dynamic: boolean;
+  readonly #stats = new CacheStats();
+  readonly #keys = new Map<string, KeyNode>();
+  readonly #recency = new RecencyList<KeyNode>();
+  #confidence: number;
+
+  constructor(options: LRUCacheOptions = {}) {
+    super();
+    for (const name of Object.keys(options)) {
+      if (!OPTIONS.has(name)) throw new TypeError(`unknown option of LRUCache: ${name}`);
+    }
+    const { maxKeys, maxBytes, maxAge = DEFAULT_AGE, confidence = 100, dynamicConfidence = false } = options;
+    this.#maxBytes = limit('maxBytes', maxBytes ?? null, false);
+    const keys = maxKeys === undefined && this.#maxBytes === Infinity ? DEFAULT_KEYS : (maxKeys ?? null);
+    this.#maxKeys = limit('maxKeys', keys, true);
+    this.#maxAge = limit('maxAge', maxAge, false);
+    if (!(typeof confidence === 'number' && confidence >= 0 && confidence <= 100)) {
+      throw new TypeError('confidence must be a number from 0 to 100');
+    }
+    if (typeof dynamicConfidence !== 'boolean') throw new TypeError('dynamicConfidence must be true or false');
+    this.#initialConfidence = confidence;
+    this.#confidence = confidence;
+    this.#dynamic = dynamicConfidence;
+  }
+
+  get stats(): CacheStats {
+    return this.#stats;
+  }
+  get confidence(): number {
+    return this.#confidence;
+  }
+  get healthy(): boolean {
+    return true;
+  }
+  /** The keys held now. */
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  get(command: string, key: string | Uint8Array, ...args: RedisValue[]): Reply | undefined {
+    const node = this.#keys.get(cacheKey(key));
+    const entry = node?.find(cacheField(command, args));
+    if (node === undefined || entry === undefined) {
+      this.#stats.misses++;
+      return undefined;
+    }
+    if (entry.expires <= this.now()) {
+      this.#removeEntry(node, entry);
+      this.#stats.misses++;
+      return undefined;
+    }
+    this.#recency.touch(node);
+    this.#stats.hits++;
+    return recall(entry.value);
+  }
+
+  put(command: string, key: string | Uint8Array, args: readonly RedisValue[], value: Reply): void {
+    const name = cacheKey(key);
+    const field = cacheField(command, args);
+    let node = this.#keys.get(name);
+    const old = node?.find(field);
+    if (node !== undefined && old !== undefined) this.#removeEntry(node, old);
+    if (value === undefined || value instanceof RedisError) return;
+    const stored = store(value);
+    const names = Math.max(0, stringBytes(name) + stringBytes(field) - FREE_NAME_BYTES);
+    const bytes = ENTRY_BYTES + payloadBytes(stored) + names;
+    if (bytes > this.#maxBytes) return;
+    node = this.#keys.get(name);
+    if (node === undefined) {
+      node = new KeyNode(name);
+      this.#keys.set(name, node);
+      this.#recency.add(node);
+    } else {
+      this.#recency.touch(node);
+    }
+    // A whole number needs no memory of its own.
+    node.add({ field, value: stored, bytes, expires: Math.floor(this.now() + this.#maxAge) });
+    this.#stats.bytes += bytes;
+    this.#evict(node);
+  }
+
+  invalidate(...keys: (string | Uint8Array)[]): void {
+    for (const key of keys) {
+      this.#stats.invalidations++;
+      const node = this.#keys.get(cacheKey(key));
+      if (node !== undefined) this.#removeNode(node);
+    }
+  }
+
+  /** Empties it and restores the initial confidence; the totals stay. */
+  reset(): void {
+    this.#keys.clear();
+    this.#recency.clear();
+    this.#stats.bytes = 0;
+    this.#confidence = this.#initialConfidence;
+  }
+
+  feedback(_command: string, key: string | Uint8Array, _args: readonly RedisValue[], match: boolean): void {
+    if (!match) {
+      this.#stats.dirtyHits++;
+      this.invalidate(key);
+    }
+    if (!this.#dynamic) return;
+    this.#confidence = match ? Math.min(100, this.#confidence * 1.0001) : this.#confidence * 0.999;
+  }
+
+  /** Monotonic milliseconds. */
+  protected now(): number {
+    return performance.now();
+  }
+
+  #evict(newest: KeyNode): void {
+    while (this.#keys.size > this.#maxKeys || this.#stats.bytes > this.#maxBytes) {
+      const oldest = this.#recency.oldest;
+      if (oldest === null) return;
+      if (oldest === newest) {
+        // One key alone is too large: its older entries go.
+        this.#removeEntry(newest, newest.first as Entry);
+      } else {
+        this.#removeNode(oldest);
+        this.#stats.evictions++;
+      }
+    }
+  }
+
+  #removeEntry(node: KeyNode, entry: Entry): void {
+    node.remove(entry);
+    this.#stats.bytes -= entry.bytes;
+    if (node.first === null) this.#removeNode(node);
+  }
+
+  #removeNode(node: KeyNode): void {
+    this.#stats.bytes -= node.bytes;
+    this.#keys.delete(node.key);
+    this.#recency.remove(node);
+  }
+}
+
+function limit(name: string, value: number | null, whole: boolean): number {
+  if (value === null) return Infinity;
+  const valid = typeof value === 'number' && Number.isFinite(value) && value > 0;
+  if (valid && (!whole || Number.isInteger(value))) return value;
+  throw new TypeError(`${name} must be a${whole ? ' whole' : ''} number above 0, or null for no limit`);
+}

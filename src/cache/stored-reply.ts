@@ -1,0 +1,80 @@
+import { RedisError } from '../errors/errors.ts';
+import { ReplyMap, ReplySet } from '../resp/reply-map.ts';
+import type { Reply } from '../resp/types.ts';
+
+/** What every entry costs besides its payload: its object, its places in tables and lists, short names. */
+export const ENTRY_BYTES = 64;
+
+/** The engine's strings end at about 2^29. */
+const LONGEST_STRING = 2 ** 28;
+
+/**
+ * A reply as the cache keeps it. Bytes are kept as a latin1 string: it cannot be changed, it is smaller than a
+ * Buffer's object, and it pins no pool or read buffer.
+ */
+export type Stored = null | boolean | number | bigint | string | StoredBytes | StoredList | RedisError;
+
+class StoredBytes {
+  readonly content: string | Buffer;
+  constructor(bytes: Uint8Array) {
+    const copy = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.content = bytes.length > LONGEST_STRING ? Buffer.from(copy) : copy.toString('latin1');
+  }
+}
+class StoredList {
+  readonly kind: 'array' | 'map' | 'set';
+  /** A map's are keys and values in turn. */
+  readonly items: readonly Stored[];
+  constructor(kind: 'array' | 'map' | 'set', items: readonly Stored[]) {
+    this.kind = kind;
+    this.items = items;
+  }
+}
+
+/** A copy that nobody else holds. */
+export function store(value: Reply): Stored {
+  if (typeof value !== 'object' || value === null || value instanceof RedisError) return value;
+  if (Array.isArray(value)) return new StoredList('array', value.map(store));
+  if (value instanceof Map) {
+    const items: Stored[] = [];
+    for (const [key, held] of value) items.push(store(key), store(held));
+    return new StoredList('map', items);
+  }
+  if (value instanceof Set) return new StoredList('set', [...value].map(store));
+  return new StoredBytes(value);
+}
+
+/** What a caller gets: shared where it cannot be changed, else a copy of its own. */
+export function recall(stored: Stored): Reply {
+  if (stored instanceof StoredBytes) return Buffer.from(stored.content as string, 'latin1');
+  if (!(stored instanceof StoredList)) return stored;
+  const { kind, items } = stored;
+  if (kind === 'array') return items.map(recall);
+  if (kind === 'set') return new ReplySet(items.map(recall));
+  const map = new ReplyMap();
+  for (let i = 0; i < items.length; i += 2) map.set(recall(items[i] as Stored), recall(items[i + 1] as Stored));
+  return map;
+}
+
+/**
+ * The payload's bytes as memory holds them: a string one byte per character, or two when one of them is beyond
+ * latin1; bytes as many as they are; other scalars 8; every member of an aggregate 16 more.
+ */
+export function payloadBytes(stored: Stored): number {
+  if (typeof stored === 'string') return stringBytes(stored);
+  if (stored instanceof StoredBytes) return stored.content.length;
+  if (typeof stored === 'bigint') return 8 + Math.ceil(stored.toString(16).length / 2);
+  if (stored instanceof RedisError) return stringBytes(stored.message);
+  if (!(stored instanceof StoredList)) return 8;
+  let total = 0;
+  for (const item of stored.items) total += 16 + payloadBytes(item);
+  return total;
+}
+
+const BEYOND_LATIN1 = /[^\u0000-\u00ff]/;
+
+export function stringBytes(text: string): number {
+  // Counting UTF-8 is far faster than the search, and equal lengths mean plain ASCII.
+  if (Buffer.byteLength(text) === text.length) return text.length;
+  return BEYOND_LATIN1.test(text) ? text.length * 2 : text.length;
+}

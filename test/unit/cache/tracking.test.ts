@@ -1,0 +1,327 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { LRUCache } from '../../../src/cache/lru-cache.ts';
+import { CacheGuard } from '../../../src/cache/tracking.ts';
+import type { Epoch, FetchToken } from '../../../src/cache/tracking.ts';
+import type { Reply } from '../../../src/resp/types.ts';
+
+function make(): { cache: LRUCache; guard: CacheGuard; link: Epoch } {
+  const cache = new LRUCache();
+  const guard = new CacheGuard(cache);
+  const link = {};
+  guard.connectionStarted(link);
+  return { cache, guard, link };
+}
+
+describe('CacheGuard: what may be kept', () => {
+  it('keeps the reply of an undisturbed read', () => {
+    const { cache, guard, link } = make();
+    const token = guard.begin('k');
+    assert.equal(guard.fetching, 1);
+    assert.equal(guard.mayStore(token, link), true);
+    assert.equal(guard.store(token, link, 'GET', 'k', [], 'v'), true);
+    assert.equal(cache.get('GET', 'k'), 'v');
+    assert.equal(guard.fetching, 0);
+    assert.equal(guard.store(token, link, 'GET', 'k', [], 'twice'), false);
+  });
+
+  it('keeps nothing whose key was invalidated, written or flushed since', () => {
+    const { cache, guard, link } = make();
+    const disturb: (() => void)[] = [
+      () => guard.invalidate([Buffer.from('k')]),
+      () => guard.invalidate(['other', 'k']),
+      () => guard.invalidate(null),
+      () => guard.wrote(['k']),
+      () => guard.flush(),
+    ];
+    for (const event of disturb) {
+      const token = guard.begin('k');
+      const bystander = guard.begin('j');
+      event();
+      assert.equal(guard.store(token, link, 'GET', 'k', [], 'old'), false);
+      assert.equal(cache.get('GET', 'k'), undefined);
+      guard.end(bystander);
+    }
+    const token = guard.begin(Buffer.from('k'));
+    guard.invalidate(['j']);
+    assert.equal(guard.store(token, link, 'GET', 'k', [], 'new'), true);
+  });
+
+  it('drops what is held when the word comes', () => {
+    const { cache, guard, link } = make();
+    for (const event of [() => guard.invalidate(['k']), () => guard.wrote(['k']), () => guard.invalidate(null)]) {
+      guard.store(guard.begin('k'), link, 'GET', 'k', [], 'v');
+      event();
+      assert.equal(cache.get('GET', 'k'), undefined);
+    }
+  });
+
+  it('keeps nothing of a connection that is not tracked, or not any more', () => {
+    const { cache, guard, link } = make();
+    const token = guard.begin('k');
+    assert.equal(guard.store(token, {}, 'GET', 'k', [], 'v'), false);
+    const late = guard.begin('k');
+    guard.connectionEnded(link);
+    assert.equal(guard.isTracked(link), false);
+    assert.equal(guard.store(late, link, 'GET', 'k', [], 'v'), false);
+    const between = guard.begin('k');
+    guard.connectionStarted({});
+    guard.connectionEnded({});
+    const other = {};
+    guard.connectionStarted(other);
+    assert.equal(guard.store(between, other, 'GET', 'k', [], 'v'), true);
+    assert.equal(cache.get('GET', 'k'), 'v');
+  });
+
+  it('does not take a read from before a renewed tracking for one of it', () => {
+    const { guard, link } = make();
+    const token = guard.begin('k');
+    guard.connectionStarted(link);
+    assert.equal(guard.store(token, link, 'GET', 'k', [], 'v'), false);
+    assert.equal(guard.store(guard.begin('k'), link, 'GET', 'k', [], 'v'), true);
+  });
+
+  it('keeps nothing in a cache that is not healthy', () => {
+    class Sick extends LRUCache {
+      override get healthy(): boolean {
+        return false;
+      }
+    }
+    const guard = new CacheGuard(new Sick());
+    const link = {};
+    guard.connectionStarted(link);
+    assert.equal(guard.store(guard.begin('k'), link, 'GET', 'k', [], 'v'), false);
+  });
+});
+
+describe('CacheGuard: the end of a connection', () => {
+  it('drops exactly what came over it', () => {
+    const { cache, guard, link } = make();
+    const other = {};
+    guard.connectionStarted(other);
+    const binary = Buffer.from([0xff, 1]);
+    guard.store(guard.begin('a'), link, 'GET', 'a', [], 1);
+    guard.store(guard.begin(binary), link, 'GET', binary, [], 2);
+    guard.store(guard.begin('b'), other, 'GET', 'b', [], 3);
+    guard.connectionEnded(link);
+    assert.equal(cache.get('GET', 'a'), undefined);
+    assert.equal(cache.get('GET', binary), undefined);
+    assert.equal(cache.get('GET', 'b'), 3);
+  });
+
+  it('ends with a listener everything that it guarded', () => {
+    const { cache, guard, link } = make();
+    const listener = {};
+    const one = {};
+    const two = {};
+    guard.connectionStarted(one, listener);
+    guard.connectionStarted(two, listener);
+    guard.store(guard.begin('a'), one, 'GET', 'a', [], 1);
+    guard.store(guard.begin('b'), two, 'GET', 'b', [], 2);
+    guard.store(guard.begin('c'), link, 'GET', 'c', [], 3);
+    guard.connectionEnded(listener);
+    assert.deepEqual([cache.get('GET', 'a'), cache.get('GET', 'b'), cache.get('GET', 'c')], [undefined, undefined, 3]);
+    assert.equal(guard.isTracked(one), false);
+  });
+
+  it('empties the cache when it lost count of what came over it', () => {
+    const cache = new LRUCache();
+    const guard = new CacheGuard(cache, 3);
+    const link = {};
+    guard.connectionStarted(link);
+    for (const key of ['a', 'b', 'c', 'd']) guard.store(guard.begin(key), link, 'GET', key, [], key);
+    guard.invalidate(['a']);
+    guard.connectionEnded(link);
+    assert.equal(cache.size, 0);
+  });
+
+  it('is one guard for one cache', () => {
+    const cache = new LRUCache();
+    assert.equal(CacheGuard.of(cache), CacheGuard.of(cache));
+    assert.notEqual(CacheGuard.of(cache), CacheGuard.of(new LRUCache()));
+  });
+});
+
+describe('CacheGuard: one request for several misses', () => {
+  it('shares a request, its reply copied for each', async () => {
+    const { cache, guard, link } = make();
+    let requests = 0;
+    const fetch = async (token: FetchToken): Promise<Reply> => {
+      requests++;
+      await null;
+      const reply = Buffer.from('v');
+      guard.store(token, link, 'GET', 'k', [], reply);
+      return reply;
+    };
+    const reads = [1, 2, 3].map(() => guard.share('GET', 'k', [], 'bytes', fetch));
+    const mutator = reads[0]?.then((reply) => (reply as Buffer).fill(0));
+    const replies = await Promise.all(reads);
+    await mutator;
+    assert.equal(requests, 1);
+    assert.deepEqual(replies.slice(1), [Buffer.from('v'), Buffer.from('v')]);
+    assert.notEqual(replies[1], replies[2]);
+    assert.deepEqual(cache.get('GET', 'k'), Buffer.from('v'));
+    assert.equal(guard.fetching, 0);
+  });
+
+  it('keeps different keys, commands, arguments and decodings apart', async () => {
+    const { guard } = make();
+    const seen: string[] = [];
+    const ask = (name: string) => async (): Promise<Reply> => {
+      seen.push(name);
+      await null;
+      return name;
+    };
+    const reads = [
+      guard.share('HGET', 'k', ['f'], 'text', ask('1')),
+      guard.share('HGET', 'k', ['g'], 'text', ask('2')),
+      guard.share('HGET', 'j', ['f'], 'text', ask('3')),
+      guard.share('HLEN', 'k', [], 'text', ask('4')),
+      guard.share('HGET', 'k', ['f'], 'bytes', ask('5')),
+      guard.share('hget', Buffer.from('k'), ['f'], 'text', ask('6')),
+    ];
+    assert.deepEqual(await Promise.all(reads), ['1', '2', '3', '4', '5', '1']);
+    assert.equal(seen.length, 5);
+  });
+
+  it('lets nobody join after the key changed', async () => {
+    const { cache, guard, link } = make();
+    const answers: ((reply: Reply) => void)[] = [];
+    const fetch = async (token: FetchToken): Promise<Reply> => {
+      const reply = await new Promise<Reply>((resolve) => answers.push(resolve));
+      guard.store(token, link, 'GET', 'k', [], reply);
+      return reply;
+    };
+    const old = guard.share('GET', 'k', [], '', fetch);
+    guard.invalidate(['k']);
+    const fresh = guard.share('GET', 'k', [], '', fetch);
+    const joined = guard.share('GET', 'k', [], '', fetch);
+    assert.equal(answers.length, 2);
+    answers[1]?.('new');
+    answers[0]?.('old');
+    assert.deepEqual(await Promise.all([old, fresh, joined]), ['old', 'new', 'new']);
+    assert.equal(cache.get('GET', 'k'), 'new');
+  });
+
+  it('hands a failure to all, and starts anew afterwards', async () => {
+    const { guard } = make();
+    const fail = (): Promise<Reply> => Promise.reject(new Error('no'));
+    const reads = [guard.share('GET', 'k', [], '', fail), guard.share('GET', 'k', [], '', fail)];
+    for (const read of reads) await assert.rejects(read, /no/);
+    const thrown = guard.share('GET', 'k', [], '', () => {
+      throw new Error('at once');
+    });
+    await assert.rejects(thrown, /at once/);
+    assert.equal(await guard.share('GET', 'k', [], '', () => Promise.resolve(1)), 1);
+    assert.equal(guard.fetching, 0);
+  });
+});
+
+/** A server with two tracked connections whose replies and invalidations travel in queues of their own. */
+describe('CacheGuard against a random server', () => {
+  const KEYS = ['a', 'b'];
+  type Event = { reply: FetchToken; key: string; value: number; link: Epoch } | { invalidate: string | null };
+
+  class World {
+    readonly cache = new LRUCache({ maxKeys: 1 });
+    readonly guard = new CacheGuard(this.cache);
+    links: Epoch[] = [];
+    readonly store = new Map<string, number>();
+    /** What the server remembers of each connection. */
+    tracked = new Map<Epoch, Set<string>>();
+    queues = new Map<Epoch, Event[]>();
+    /** The newest value whose invalidation, write or loss this side has seen. */
+    readonly known = new Map<string, number>();
+    #clock = 0;
+
+    open(): void {
+      if (this.links.length >= 2) return;
+      const link = {};
+      this.links.push(link);
+      this.tracked.set(link, new Set());
+      this.queues.set(link, []);
+      this.guard.connectionStarted(link);
+    }
+    kill(which: number): void {
+      const link = this.links[which % 2];
+      if (link === undefined) return;
+      this.links = this.links.filter((other) => other !== link);
+      const rest = this.queues.get(link) ?? [];
+      this.tracked.delete(link);
+      this.queues.delete(link);
+      this.guard.connectionEnded(link);
+      // What had been read before the end is handled after it.
+      for (const event of rest) if ('reply' in event) this.#handle(event);
+    }
+    write(key: string, own: boolean): void {
+      if (own) this.guard.wrote([key]);
+      this.store.set(key, ++this.#clock);
+      for (const [link, keys] of this.tracked) {
+        if (keys.delete(key)) this.queues.get(link)?.push({ invalidate: key });
+      }
+      if (!own) return;
+      this.guard.wrote([key]);
+      this.known.set(key, this.#clock);
+    }
+    flushAll(): void {
+      for (const key of KEYS) this.store.set(key, ++this.#clock);
+      for (const [link, keys] of this.tracked) {
+        keys.clear();
+        this.queues.get(link)?.push({ invalidate: null });
+      }
+    }
+    read(key: string, which: number): void {
+      const held = this.cache.get('GET', key);
+      if (held !== undefined) {
+        assert.ok((held as number) >= (this.known.get(key) ?? 0), 'older than what was already told');
+        return;
+      }
+      const link = this.links[which % 2];
+      if (link === undefined) return;
+      const reply = this.guard.begin(key);
+      this.tracked.get(link)?.add(key);
+      this.queues.get(link)?.push({ reply, key, value: this.store.get(key) ?? 0, link });
+    }
+    deliver(which: number): void {
+      const link = this.links[which % 2];
+      const event = link === undefined ? undefined : this.queues.get(link)?.shift();
+      if (event !== undefined) this.#handle(event);
+    }
+    #handle(event: Event): void {
+      if ('reply' in event) {
+        this.guard.store(event.reply, event.link, 'GET', event.key, [], event.value);
+        return;
+      }
+      this.guard.invalidate(event.invalidate === null ? null : [Buffer.from(event.invalidate)]);
+    }
+    settle(): void {
+      for (let i = 0; i < 1000; i++) this.deliver(i);
+      for (const key of KEYS) {
+        const held = this.cache.get('GET', key);
+        if (held !== undefined) assert.equal(held, this.store.get(key) ?? 0, 'stale with nothing under way');
+      }
+      assert.equal(this.guard.fetching, 0);
+    }
+  }
+
+  it('is never stale once every message has arrived, nor older than an own write', () => {
+    const key = fc.constantFrom(...KEYS);
+    const which = fc.nat(1);
+    const step = fc.oneof(
+      { weight: 4, arbitrary: fc.tuple(key, which).map(([k, w]) => (world: World) => world.read(k, w)) },
+      { weight: 4, arbitrary: which.map((w) => (world: World) => world.deliver(w)) },
+      fc.tuple(key, fc.boolean()).map(([k, own]) => (world: World) => world.write(k, own)),
+      which.map((w) => (world: World) => world.kill(w)),
+      fc.constant((world: World) => world.flushAll()),
+      { weight: 2, arbitrary: fc.constant((world: World) => world.open()) },
+      fc.constant((world: World) => world.settle()),
+    );
+    const property = fc.property(fc.array(step, { maxLength: 200, size: 'max' }), (steps) => {
+      const world = new World();
+      for (const run of steps) run(world);
+      world.settle();
+    });
+    fc.assert(property, { numRuns: 1000 });
+  });
+});
