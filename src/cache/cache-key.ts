@@ -9,8 +9,8 @@ type WellFormed = { toWellFormed(): string };
 const NO_TEXT = '\uDC00';
 
 /**
- * One form for text and bytes of a key: the text, where the bytes are one. A lone surrogate is encoded as U+FFFD, so
- * it is that here as well.
+ * One form for text and bytes of a key: the text, where the bytes are one. A lone surrogate is encoded as
+ * U+FFFD, so it is that here as well.
  */
 export function cacheKey(key: string | Uint8Array): string {
   if (typeof key === 'string') return (key as unknown as WellFormed).toWellFormed();
@@ -24,8 +24,8 @@ export function keyOfForm(form: string): string | Buffer {
 }
 
 /**
- * One form for a command and its further arguments. Lengths and types are part of it, so that no two lists share a
- * form; text and bytes of an argument are told apart.
+ * One form for a command and its further arguments. Lengths and types are part of it, so that no two lists
+ * share a form; text and bytes of an argument are told apart.
  */
 export function cacheField(command: string, args: readonly RedisValue[]): string {
   const name = command.toUpperCase();

@@ -12,7 +12,10 @@ export interface LRUCacheOptions {
   maxKeys?: number | null | undefined;
   /** How many bytes are held: payload and 64 for each entry. */
   maxBytes?: number | null | undefined;
-  /** The longest life of an entry in ms; 60,000. A key that expired is invalidated only when the server removes it. */
+  /**
+   * The longest life of an entry in ms; 60,000. A key that expired is invalidated only when the server
+   * removes it.
+   */
   maxAge?: number | null | undefined;
   /** 0 to 100: the share of hits that is served unchecked; 100. */
   confidence?: number | undefined;
@@ -70,8 +73,8 @@ class KeyNode extends RecencyNode {
 }
 
 /**
- * Replies in memory, the least recently used keys dropped first. Bounded by keys and by bytes: after every call it
- * holds no more than `maxBytes`, and a reply that is larger is not kept.
+ * Replies in memory, the least recently used keys dropped first. Bounded by keys and by bytes: after every
+ * call it holds no more than `maxBytes`, and a reply that is larger is not kept.
  */
 export class LRUCache extends AbstractCache {
   readonly #maxKeys: number;
@@ -97,7 +100,8 @@ export class LRUCache extends AbstractCache {
     if (!(typeof confidence === 'number' && confidence >= 0 && confidence <= 100)) {
       throw new TypeError('confidence must be a number from 0 to 100');
     }
-    if (typeof dynamicConfidence !== 'boolean') throw new TypeError('dynamicConfidence must be true or false');
+    if (typeof dynamicConfidence !== 'boolean')
+      throw new TypeError('dynamicConfidence must be true or false');
     this.#initialConfidence = confidence;
     this.#confidence = confidence;
     this.#dynamic = dynamicConfidence;

@@ -9,8 +9,8 @@ export const ENTRY_BYTES = 64;
 const LONGEST_STRING = 2 ** 28;
 
 /**
- * A reply as the cache keeps it. Bytes are kept as a latin1 string: it cannot be changed, it is smaller than a
- * Buffer's object, and it pins no pool or read buffer.
+ * A reply as the cache keeps it. Bytes are kept as a latin1 string: it cannot be changed, it is smaller than
+ * a Buffer's object, and it pins no pool or read buffer.
  */
 export type Stored = null | boolean | number | bigint | string | StoredBytes | StoredList | RedisError;
 
@@ -52,13 +52,14 @@ export function recall(stored: Stored): Reply {
   if (kind === 'array') return items.map(recall);
   if (kind === 'set') return new ReplySet(items.map(recall));
   const map = new ReplyMap();
-  for (let i = 0; i < items.length; i += 2) map.set(recall(items[i] as Stored), recall(items[i + 1] as Stored));
+  for (let i = 0; i < items.length; i += 2)
+    map.set(recall(items[i] as Stored), recall(items[i + 1] as Stored));
   return map;
 }
 
 /**
- * The payload's bytes as memory holds them: a string one byte per character, or two when one of them is beyond
- * latin1; bytes as many as they are; other scalars 8; every member of an aggregate 16 more.
+ * The payload's bytes as memory holds them: a string one byte per character, or two when one of them is
+ * beyond latin1; bytes as many as they are; other scalars 8; every member of an aggregate 16 more.
  */
 export function payloadBytes(stored: Stored): number {
   if (typeof stored === 'string') return stringBytes(stored);

@@ -24,7 +24,9 @@ export class FetchToken {
 /** A tracked connection and the keys whose entries came over it. */
 interface Tenure {
   readonly guardedBy: Epoch | null;
-  /** Reads that began before are not its own: 0, or for one that was tracked before the count of ends by then. */
+  /**
+   * Reads that began before are not its own: 0, or for one that was tracked before the count of ends by then.
+   */
   readonly since: number;
   readonly keys: Set<string>;
   /** There are more keys than the set tells. */
@@ -40,12 +42,14 @@ interface Flight {
   copy: Stored;
 }
 
-/** Beyond this many keys a connection's end empties the cache: a longer list would cost more than it saves. */
+/**
+ * Beyond this many keys a connection's end empties the cache: a longer list would cost more than it saves.
+ */
 const MAX_OWNED = 262_144;
 
 /**
- * Keeps a cache true: what the server, this process and the network do to a key between a read's request and its
- * reply decides whether the reply may be kept. No I/O.
+ * Keeps a cache true: what the server, this process and the network do to a key between a read's request and
+ * its reply decides whether the reply may be kept. No I/O.
  *
  *     begin(key) ── request queued ── reply ── store(token, epoch, …)
  *                        ▲ invalidate, wrote, flush, connectionEnded: the token is spent
@@ -94,8 +98,8 @@ export class CacheGuard {
   }
 
   /**
-   * The connection, or the listener of connections, is gone: what came over it is dropped now. Replies of it that
-   * are still to be handled will not be stored.
+   * The connection, or the listener of connections, is gone: what came over it is dropped now. Replies of it
+   * that are still to be handled will not be stored.
    */
   connectionEnded(epoch: Epoch): void {
     for (const [other, { guardedBy }] of [...this.#tenures]) {
@@ -166,8 +170,8 @@ export class CacheGuard {
   }
 
   /**
-   * Several misses of one reply share one request. `fetch` gets the token that it has to `store` or `end`. Nobody
-   * joins a request that began before something happened to the key.
+   * Several misses of one reply share one request. `fetch` gets the token that it has to `store` or `end`.
+   * Nobody joins a request that began before something happened to the key.
    */
   share(
     command: string,

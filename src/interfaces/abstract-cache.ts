@@ -24,8 +24,8 @@ export interface CacheStatistics {
 }
 
 /**
- * A cache of replies, by key, command and arguments; synchronous. It need not know of servers: whoever uses it
- * calls `invalidate` and `reset` when the server says so. Text and bytes of one key are the same key.
+ * A cache of replies, by key, command and arguments; synchronous. It need not know of servers: whoever uses
+ * it calls `invalidate` and `reset` when the server says so. Text and bytes of one key are the same key.
  */
 export abstract class AbstractCache {
   constructor() {
@@ -39,10 +39,17 @@ export abstract class AbstractCache {
   /** Drops everything. */
   abstract reset(): void;
   abstract get stats(): CacheStatistics;
-  /** 0 to 100: the share of hits that is served unchecked; the others are compared with the server's answer. */
+  /**
+   * 0 to 100: the share of hits that is served unchecked; the others are compared with the server's answer.
+   */
   abstract get confidence(): number;
   /** Tells whether a checked hit was equal to the server's answer. */
-  abstract feedback(command: string, key: string | Uint8Array, args: readonly RedisValue[], match: boolean): void;
+  abstract feedback(
+    command: string,
+    key: string | Uint8Array,
+    args: readonly RedisValue[],
+    match: boolean,
+  ): void;
   /** False: it must be neither read nor written now. */
   abstract get healthy(): boolean;
 }

@@ -12,8 +12,8 @@ export interface ChannelGap {
 }
 
 /**
- * Where the messages of one name go. A connection or a pool that is given a channel calls `putNowait`, `gap` and
- * `close`, and nothing else; `get` belongs to the reader.
+ * Where the messages of one name go. A connection or a pool that is given a channel calls `putNowait`, `gap`
+ * and `close`, and nothing else; `get` belongs to the reader.
  */
 export abstract class AbstractChannel {
   constructor() {
@@ -24,7 +24,9 @@ export abstract class AbstractChannel {
   abstract get isPattern(): boolean;
   /** Unread messages are left, or it is not closed. */
   abstract get isActive(): boolean;
-  /** Takes a message, without waiting; ignored after `close`. Bytes, or `[channel, message]` for a pattern. */
+  /**
+   * Takes a message, without waiting; ignored after `close`. Bytes, or `[channel, message]` for a pattern.
+   */
   abstract putNowait(data: Buffer | readonly [channel: Buffer, message: Buffer]): void;
   /** The next message; rejects with `ChannelClosedError` once the channel is closed and drained. */
   abstract get(options?: WaitOptions): Promise<unknown>;

@@ -21,7 +21,9 @@ export class ChannelView implements ChannelMap {
   }
 
   get size(): number {
-    return this.#sources.length === 1 ? (this.#sources[0] as ReadonlyMap<string, Wish>).size : this.#names().size;
+    return this.#sources.length === 1
+      ? (this.#sources[0] as ReadonlyMap<string, Wish>).size
+      : this.#names().size;
   }
 
   get(name: string | Uint8Array): AbstractChannel | undefined {

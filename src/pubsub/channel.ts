@@ -23,14 +23,18 @@ export interface ChannelOptions<T> {
   maxMessages?: number | null | undefined;
   /** What happens beyond: `'pause'`, the default, stops reading the subscriber's socket. */
   overflow?: OverflowPolicy | undefined;
-  /** Runs where the reader passes the hole: after the last message before it, before the first one after it. */
+  /**
+   * Runs where the reader passes the hole: after the last message before it, before the first one after it.
+   */
   onGap?: ((gap: ChannelGap) => void) | undefined;
 }
 
 export interface ChannelGetOptions extends WaitOptions {
   /** Instead of the channel's own; `null`: bytes. */
   encoding?: TextEncoding | null | undefined;
-  /** Instead of the channel's own; `null`: none. With both null a message that cannot be decoded can be read. */
+  /**
+   * Instead of the channel's own; `null`: none. With both null a message that cannot be decoded can be read.
+   */
   decoder?: MessageDecoder<unknown> | null | undefined;
 }
 
@@ -47,12 +51,14 @@ function checkKnown(options: object, known: ReadonlySet<string>, of: string): vo
 /** The bytes of a channel's name; a copy, so that the caller's buffer may change. */
 export function channelName(name: string | Uint8Array): Buffer {
   if (typeof name === 'string' || isUint8Array(name)) return Buffer.from(name as string);
-  throw new TypeError(`the name of a channel must be a string or bytes; got ${name === null ? 'null' : typeof name}`);
+  throw new TypeError(
+    `the name of a channel must be a string or bytes; got ${name === null ? 'null' : typeof name}`,
+  );
 }
 
 /**
- * The messages of one channel or pattern, in order: a bounded queue with any number of readers, each message for
- * one of them, first come, first served.
+ * The messages of one channel or pattern, in order: a bounded queue with any number of readers, each message
+ * for one of them, first come, first served.
  */
 export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterable<T | [Buffer, T]> {
   readonly #name: Buffer;
@@ -131,7 +137,9 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
     return awaitMessage(this.#mailbox, options);
   }
 
-  /** Idempotent. Waiting readers get `ChannelClosedError` with `error` as its cause; iterations end normally. */
+  /**
+   * Idempotent. Waiting readers get `ChannelClosedError` with `error` as its cause; iterations end normally.
+   */
   close(error?: Error): void {
     this.#mailbox.close(error);
   }

@@ -29,14 +29,14 @@ interface Mark {
 const MAX_MARKS = 1024;
 
 /**
- * The unread messages of one channel, the readers that wait for some, and the holes between them. Messages are
- * numbered from 0; `taken` is the number of the first unread one.
+ * The unread messages of one channel, the readers that wait for some, and the holes between them. Messages
+ * are numbered from 0; `taken` is the number of the first unread one.
  *
  *     taken                      taken + length
  *     [ message | message | ▲ mark | message ]
  *
- * A mark is passed (its callback runs) when a reader asks for what comes after it, and at the latest one turn of
- * the event loop after the message before it was taken: by then the taker has seen that message.
+ * A mark is passed (its callback runs) when a reader asks for what comes after it, and at the latest one turn
+ * of the event loop after the message before it was taken: by then the taker has seen that message.
  */
 export class Mailbox {
   closed = false;

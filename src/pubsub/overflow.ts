@@ -19,8 +19,8 @@ export function checkMaxMessages(value: number | null | undefined): number {
 }
 
 /**
- * What a channel says to whoever feeds it. `paused`: it is full, stop reading the socket; what is already under
- * way is still taken. `flowing`: half of it has been read. `closed`: nothing is taken any more.
+ * What a channel says to whoever feeds it. `paused`: it is full, stop reading the socket; what is already
+ * under way is still taken. `flowing`: half of it has been read. `closed`: nothing is taken any more.
  */
 export type FlowState = 'flowing' | 'paused' | 'closed';
 export type FlowListener = (state: FlowState, channel: AbstractChannel) => void;

@@ -11,7 +11,9 @@ export function closedError(mailbox: Mailbox): ChannelClosedError {
   return new ChannelClosedError('the channel is closed', { cause: mailbox.error });
 }
 
-/** One parked `get()` or `waitMessage()`. With `reading` it takes the message, without it only learns of it. */
+/**
+ * One parked `get()` or `waitMessage()`. With `reading` it takes the message, without it only learns of it.
+ */
 class ParkedCall implements Reader {
   readonly #mailbox: Mailbox;
   readonly #reading: Reading | null;
@@ -60,7 +62,11 @@ class ParkedCall implements Reader {
 }
 
 /** The next message, now or later. Throws what is wrong with the limits, the signal's reason included. */
-export function readNext(mailbox: Mailbox, reading: Reading, limits: WaitLimits | undefined): Promise<unknown> {
+export function readNext(
+  mailbox: Mailbox,
+  reading: Reading,
+  limits: WaitLimits | undefined,
+): Promise<unknown> {
   const deadline = limits === undefined ? null : openDeadline(limits);
   if (mailbox.ready) return Promise.resolve(mailbox.take(reading));
   if (mailbox.ended) throw closedError(mailbox);

@@ -35,7 +35,8 @@ export class ServerNames {
   /** Forgets a name that is neither subscribed nor about to be. */
   tidy(kind: SubscriptionKind, key: string): void {
     const known = this.get(kind, key);
-    if (known !== undefined && !known.subscribed && known.inFlight.length === 0) this.#kinds[kind].delete(key);
+    if (known !== undefined && !known.subscribed && known.inFlight.length === 0)
+      this.#kinds[kind].delete(key);
   }
 
   /** Whether it will be subscribed once everything under way has been answered. */

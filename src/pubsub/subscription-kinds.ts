@@ -43,7 +43,12 @@ export function commandName(kind: SubscriptionKind, subscribe: boolean): string 
 }
 
 /** An acknowledgement in the server's form; the buffers belong to the caller. */
-export function makeAck(kind: SubscriptionKind, subscribe: boolean, name: Buffer, count: number): SubscriptionAck {
+export function makeAck(
+  kind: SubscriptionKind,
+  subscribe: boolean,
+  name: Buffer,
+  count: number,
+): SubscriptionAck {
   const action = ACTIONS.get(PREFIX[kind] + (subscribe ? 'subscribe' : 'unsubscribe')) as PubsubAction;
   return [Buffer.from(ACK_NAMES.get(action) as Buffer), Buffer.from(name), count];
 }

@@ -29,9 +29,9 @@ const EVERYTHING_HERE: Placement = { here: () => true, group: () => 0 };
 const MAX_NAMES = 512;
 
 /**
- * The registry's view of one subscriber connection, from the moment it is usable until it is lost. It sends nothing
- * itself: the connection's owner writes what `missing()` and `surplus()` return, tells `sent()`, and hands over
- * every push.
+ * The registry's view of one subscriber connection, from the moment it is usable until it is lost. It sends
+ * nothing itself: the connection's owner writes what `missing()` and `surplus()` return, tells `sent()`, and
+ * hands over every push.
  */
 export class SubscriptionLink {
   readonly #owner: LinkOwner;
@@ -107,9 +107,9 @@ export class SubscriptionLink {
   }
 
   /**
-   * An error came instead of acknowledgements. With `retry` the names are missing again (`TRYAGAIN`, `LOADING`, a
-   * slot that moved); else the names of a command of several are tried one by one, and one that is refused alone is
-   * no longer wanted.
+   * An error came instead of acknowledgements. With `retry` the names are missing again (`TRYAGAIN`,
+   * `LOADING`, a slot that moved); else the names of a command of several are tried one by one, and one that
+   * is refused alone is no longer wanted.
    */
   refused(command: SubscriptionCommand, error: Error, retry = false): void {
     const { kind, subscribe, names } = command;
@@ -210,7 +210,11 @@ export class SubscriptionLink {
   }
 }
 
-function makeCommand(kind: SubscriptionKind, subscribe: boolean, names: readonly Buffer[]): SubscriptionCommand {
+function makeCommand(
+  kind: SubscriptionKind,
+  subscribe: boolean,
+  names: readonly Buffer[],
+): SubscriptionCommand {
   return { kind, subscribe, command: commandName(kind, subscribe), names };
 }
 
@@ -220,7 +224,11 @@ function addTo(groups: Map<number, Buffer[]>, group: number, name: Buffer): void
   else names.push(name);
 }
 
-function inChunks(kind: SubscriptionKind, subscribe: boolean, names: readonly Buffer[]): SubscriptionCommand[] {
+function inChunks(
+  kind: SubscriptionKind,
+  subscribe: boolean,
+  names: readonly Buffer[],
+): SubscriptionCommand[] {
   const commands: SubscriptionCommand[] = [];
   for (let start = 0; start < names.length; start += MAX_NAMES) {
     commands.push(makeCommand(kind, subscribe, names.slice(start, start + MAX_NAMES)));

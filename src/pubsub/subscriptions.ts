@@ -3,6 +3,7 @@ import { AbstractChannel } from '../interfaces/abstract-channel.ts';
 import { ChannelView } from './channel-view.ts';
 import { FlowGate } from './flow-gate.ts';
 import type { ServerNames } from './server-names.ts';
+import { LeavingCalls } from './leaving-calls.ts';
 import { KINDS, makeAck, nameKey } from './subscription-kinds.ts';
 import type { SubscriptionKind } from './subscription-kinds.ts';
 import { SubscriptionLink } from './subscription-link.ts';
@@ -27,8 +28,8 @@ type ByKind<T> = Record<SubscriptionKind, Map<string, T>>;
 const byKind = <T>(): ByKind<T> => ({ channel: new Map(), pattern: new Map(), shard: new Map() });
 
 /**
- * What is to be heard, by whom: desired state that outlives every socket. Links stand for the sockets; whoever owns
- * one asks it what to send until the server's set equals the wanted one. No I/O, no timers.
+ * What is to be heard, by whom: desired state that outlives every socket. Links stand for the sockets;
+ * whoever owns one asks it what to send until the server's set equals the wanted one. No I/O, no timers.
  *
  *     want / unwant ─▶ wishes ─▶ link.missing(), link.surplus() ─▶ (written) ─▶ link.sent()
  *     channels ◀─ held, released, messages ◀─ link.receive(push)
@@ -41,8 +42,7 @@ export class Subscriptions {
   readonly #wishes = byKind<Wish>();
   /** The wishes that were acknowledged at least once. */
   readonly #established = byKind<Wish>();
-  /** Calls that wait for the end of a name's subscription. */
-  readonly #leaving = byKind<CallPlace[]>();
+  readonly #leaving = new LeavingCalls();
   readonly #links = new Set<SubscriptionLink>();
   readonly #gate: FlowGate;
   readonly #owner: LinkOwner;
@@ -112,15 +112,17 @@ export class Subscriptions {
   close(channelError: Error | undefined, callError: Error): void {
     for (const kind of KINDS) {
       for (const wish of [...this.#wishes[kind].values()]) this.#dropWish(wish, channelError, callError);
-      for (const places of this.#leaving[kind].values()) {
-        for (const { call } of places) call.fail(callError);
-      }
-      this.#leaving[kind].clear();
     }
+    this.#leaving.failAll(callError);
     this.#links.clear();
   }
 
-  #wantOne(kind: SubscriptionKind, name: Buffer, target: SubscriptionTarget | undefined, place: CallPlace): void {
+  #wantOne(
+    kind: SubscriptionKind,
+    name: Buffer,
+    target: SubscriptionTarget | undefined,
+    place: CallPlace,
+  ): void {
     const key = nameKey(name);
     let wish = this.#wishes[kind].get(key);
     if (wish === undefined) {
@@ -143,11 +145,17 @@ export class Subscriptions {
     this.#touch(kind, key, name);
   }
 
-  #unwantOne(kind: SubscriptionKind, name: Buffer, target: SubscriptionTarget | undefined, place: CallPlace): void {
+  #unwantOne(
+    kind: SubscriptionKind,
+    name: Buffer,
+    target: SubscriptionTarget | undefined,
+    place: CallPlace,
+  ): void {
     const key = nameKey(name);
     const wish = this.#wishes[kind].get(key);
     if (wish !== undefined) {
-      const ending = target instanceof AbstractChannel ? wish.channels.filter((c) => c === target) : wish.channels;
+      const ending =
+        target instanceof AbstractChannel ? wish.channels.filter((c) => c === target) : wish.channels;
       if (ending.length === wish.channels.length) {
         this.#acknowledge(wish);
         this.#dropWish(wish, undefined);
@@ -160,9 +168,7 @@ export class Subscriptions {
       place.call.done(place.index, makeAck(kind, false, name, this.#count(kind)));
       return;
     }
-    const places = this.#leaving[kind].get(key);
-    if (places === undefined) this.#leaving[kind].set(key, [place]);
-    else places.push(place);
+    this.#leaving.add(kind, key, place);
   }
 
   #held(link: SubscriptionLink, kind: SubscriptionKind, key: string, count?: number): void {
@@ -172,13 +178,13 @@ export class Subscriptions {
     if (wish.holder !== null && wish.holder !== link) wish.openHole(movedError(), now);
     this.#established[kind].set(key, wish);
     if (wish.holder !== link) wish.hold(link, now);
-    this.#left(kind, key);
+    this.#leaving.done(kind, key, this.#count(kind));
     // A channel that heard of a gap may have ended the wish.
     this.#acknowledge(wish, count);
   }
 
   #released(link: SubscriptionLink, kind: SubscriptionKind, key: string, count?: number): void {
-    this.#left(kind, key, count);
+    this.#leaving.done(kind, key, count ?? this.#count(kind));
     const wish = this.#wishes[kind].get(key);
     if (wish === undefined) return;
     if (wish.holder === link) wish.openHole(movedError(), this.#now());
@@ -186,12 +192,7 @@ export class Subscriptions {
   }
 
   #refused(kind: SubscriptionKind, key: string, subscribe: boolean, error: Error): void {
-    if (!subscribe) {
-      const places = this.#leaving[kind].get(key) ?? [];
-      this.#leaving[kind].delete(key);
-      for (const { call } of places) call.fail(error);
-      return;
-    }
+    if (!subscribe) return this.#leaving.fail(kind, key, error);
     const wish = this.#wishes[kind].get(key);
     if (wish !== undefined) this.#dropWish(wish, error, error);
   }
@@ -202,7 +203,7 @@ export class Subscriptions {
       const wish = this.#wishes[kind].get(key);
       if (wish?.holder === link) wish.openHole(reason, from);
       if (wish !== undefined) this.#touch(kind, key, wish.name);
-      if (!this.#known(kind, key)) this.#left(kind, key);
+      if (!this.#known(kind, key)) this.#leaving.done(kind, key, this.#count(kind));
     }
     this.#settings.onWork();
   }
@@ -211,14 +212,6 @@ export class Subscriptions {
   #known(kind: SubscriptionKind, key: string): boolean {
     for (const link of this.#links) if (link.knows(kind, key)) return true;
     return false;
-  }
-
-  #left(kind: SubscriptionKind, key: string, count = this.#count(kind)): void {
-    const places = this.#leaving[kind].get(key);
-    if (places === undefined) return;
-    this.#leaving[kind].delete(key);
-    const name = Buffer.from(key, 'latin1');
-    for (const { call, index } of places) call.done(index, makeAck(kind, false, name, count));
   }
 
   #acknowledge(wish: Wish, count = this.#count(wish.kind)): void {

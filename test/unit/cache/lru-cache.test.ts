@@ -32,7 +32,13 @@ describe('LRUCache: options', () => {
       }
       assert.doesNotThrow(() => new LRUCache({ [name]: null }));
     }
-    const bad: object[] = [{ confidence: 101 }, { confidence: -1 }, { confidence: NaN }, { dynamicConfidence: 1 }, { keys: 1 }];
+    const bad: object[] = [
+      { confidence: 101 },
+      { confidence: -1 },
+      { confidence: NaN },
+      { dynamicConfidence: 1 },
+      { keys: 1 },
+    ];
     for (const options of bad) assert.throws(() => new LRUCache(options as LRUCacheOptions), TypeError);
   });
 
@@ -79,11 +85,27 @@ describe('LRUCache: get and put', () => {
 
   it('keeps lists of arguments apart, whatever they hold', () => {
     const cache = new LRUCache();
-    const lists = [['a', 'b'], ['ab'], ['a\0s1:b'], ['a'], [''], ['', ''], [1], ['1'], [1n], [Buffer.from('1')], [0], [-0]];
+    const lists = [
+      ['a', 'b'],
+      ['ab'],
+      ['a\0s1:b'],
+      ['a'],
+      [''],
+      ['', ''],
+      [1],
+      ['1'],
+      [1n],
+      [Buffer.from('1')],
+      [0],
+      [-0],
+    ];
     for (const [index, args] of lists.entries()) cache.put('X', 'k', args, index);
     // A bigint is sent as the same digits as a number.
     const expected = lists.map((_, index) => (index === 6 ? 8 : index));
-    assert.deepEqual(lists.map((args) => cache.get('X', 'k', ...args)), expected);
+    assert.deepEqual(
+      lists.map((args) => cache.get('X', 'k', ...args)),
+      expected,
+    );
     assert.equal(cache.size, 1);
     cache.invalidate('k');
     assert.equal(cache.stats.bytes, 0);
@@ -92,7 +114,12 @@ describe('LRUCache: get and put', () => {
   it('copies what can be changed, on put and on every hit', () => {
     const cache = new LRUCache();
     const bytes = Buffer.from('bytes');
-    const value: Reply = [bytes, 'text', new ReplyMap([[Buffer.from('k'), [1]]]), new ReplySet([Buffer.from('m'), 2])];
+    const value: Reply = [
+      bytes,
+      'text',
+      new ReplyMap([[Buffer.from('k'), [1]]]),
+      new ReplySet([Buffer.from('m'), 2]),
+    ];
     cache.put('X', 'k', [], value);
     bytes[0] = 0;
     value.push('more');
@@ -264,7 +291,9 @@ describe('LRUCache against a plain model', () => {
       // Insertion order is recency: a used key is put at the end again.
       const model = new Map<string, Map<string, string>>();
       const bytes = (): number =>
-        [...model.values()].flatMap((fields) => [...fields.values()]).reduce((sum, value) => sum + 64 + value.length, 0);
+        [...model.values()]
+          .flatMap((fields) => [...fields.values()])
+          .reduce((sum, value) => sum + 64 + value.length, 0);
       for (const { op, key: name, field: part, size } of steps) {
         const held = model.get(name);
         if (op === 'invalidate') {
@@ -272,7 +301,9 @@ describe('LRUCache against a plain model', () => {
           model.delete(name);
         } else if (op === 'get') {
           assert.equal(cache.get('HGET', name, part), held?.get(part));
-          if (held?.has(part) === true) model.delete(name), model.set(name, held);
+          if (held?.has(part) !== true) continue;
+          model.delete(name);
+          model.set(name, held);
         } else {
           const value = 'v'.repeat(size);
           cache.put('HGET', name, [part], value);

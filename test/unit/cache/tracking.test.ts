@@ -50,7 +50,11 @@ describe('CacheGuard: what may be kept', () => {
 
   it('drops what is held when the word comes', () => {
     const { cache, guard, link } = make();
-    for (const event of [() => guard.invalidate(['k']), () => guard.wrote(['k']), () => guard.invalidate(null)]) {
+    for (const event of [
+      () => guard.invalidate(['k']),
+      () => guard.wrote(['k']),
+      () => guard.invalidate(null),
+    ]) {
       guard.store(guard.begin('k'), link, 'GET', 'k', [], 'v');
       event();
       assert.equal(cache.get('GET', 'k'), undefined);
@@ -121,7 +125,10 @@ describe('CacheGuard: the end of a connection', () => {
     guard.store(guard.begin('b'), two, 'GET', 'b', [], 2);
     guard.store(guard.begin('c'), link, 'GET', 'c', [], 3);
     guard.connectionEnded(listener);
-    assert.deepEqual([cache.get('GET', 'a'), cache.get('GET', 'b'), cache.get('GET', 'c')], [undefined, undefined, 3]);
+    assert.deepEqual(
+      [cache.get('GET', 'a'), cache.get('GET', 'b'), cache.get('GET', 'c')],
+      [undefined, undefined, 3],
+    );
     assert.equal(guard.isTracked(one), false);
   });
 
@@ -309,9 +316,20 @@ describe('CacheGuard against a random server', () => {
     const key = fc.constantFrom(...KEYS);
     const which = fc.nat(1);
     const step = fc.oneof(
-      { weight: 4, arbitrary: fc.tuple(key, which).map(([k, w]) => (world: World) => world.read(k, w)) },
+      {
+        weight: 4,
+        arbitrary: fc.tuple(key, which).map(
+          ([k, w]) =>
+            (world: World) =>
+              world.read(k, w),
+        ),
+      },
       { weight: 4, arbitrary: which.map((w) => (world: World) => world.deliver(w)) },
-      fc.tuple(key, fc.boolean()).map(([k, own]) => (world: World) => world.write(k, own)),
+      fc.tuple(key, fc.boolean()).map(
+        ([k, own]) =>
+          (world: World) =>
+            world.write(k, own),
+      ),
       which.map((w) => (world: World) => world.kill(w)),
       fc.constant((world: World) => world.flushAll()),
       { weight: 2, arbitrary: fc.constant((world: World) => world.open()) },

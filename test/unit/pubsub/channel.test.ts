@@ -56,7 +56,8 @@ describe('Channel: names and options', () => {
       { isPattern: 1 },
       { size: 3 },
     ];
-    for (const options of bad) assert.throws(() => new Channel('a', options), TypeError, JSON.stringify(options));
+    for (const options of bad)
+      assert.throws(() => new Channel('a', options), TypeError, JSON.stringify(options));
     assert.doesNotThrow(() => new Channel('a', { maxMessages: null, encoding: null, overflow: undefined }));
   });
 
@@ -98,7 +99,10 @@ describe('Channel: reading', () => {
   });
 
   it('keeps a message whose decoding fails', async () => {
-    const channel = new Channel('a', { encoding: 'utf-8', decoder: (message) => JSON.parse(message as string) as unknown });
+    const channel = new Channel('a', {
+      encoding: 'utf-8',
+      decoder: (message) => JSON.parse(message as string) as unknown,
+    });
     const waiting = channel.get();
     channel.putNowait(bytes('{'));
     channel.putNowait(bytes('null'));
@@ -141,7 +145,10 @@ describe('Channel: reading', () => {
     controller.abort(reason);
     await assert.rejects(aborted, (error) => error === reason);
     await assert.rejects(also, (error) => error === reason);
-    await assert.rejects(channel.get({ timeout: 5 }), (error) => error instanceof TimeoutError && error.phase === 'reply');
+    await assert.rejects(
+      channel.get({ timeout: 5 }),
+      (error) => error instanceof TimeoutError && error.phase === 'reply',
+    );
     await assert.rejects(channel.waitMessage({ timeout: 5 }), TimeoutError);
     fill(channel, 0, 2);
     assert.equal(await other, '0');
@@ -183,7 +190,10 @@ describe('Channel: close', () => {
     assert.equal(channel.isActive, true);
     assert.deepEqual([await channel.get(), await channel.get()], ['0', '1']);
     assert.equal(channel.isActive, false);
-    await assert.rejects(channel.get(), (error) => error instanceof ChannelClosedError && error.cause === undefined);
+    await assert.rejects(
+      channel.get(),
+      (error) => error instanceof ChannelClosedError && error.cause === undefined,
+    );
   });
 
   it('rejects waiting and later readers with the error as cause', async () => {
@@ -243,7 +253,10 @@ describe('Channel: iteration', () => {
     }
     channel.close();
     await Promise.all(readers);
-    assert.deepEqual(got.map(Number).sort((a, b) => a - b), Array.from({ length: 30 }, (_, i) => i));
+    assert.deepEqual(
+      got.map(Number).sort((a, b) => a - b),
+      Array.from({ length: 30 }, (_, i) => i),
+    );
   });
 });
 
@@ -396,14 +409,20 @@ describe('Channel: gaps', () => {
     assert.equal(await channel.get(), '0');
     await turn();
     process.off('warning', listener);
-    assert.deepEqual(warnings.filter((code) => code === 'RESPOOL_CALLBACK'), ['RESPOOL_CALLBACK']);
+    assert.deepEqual(
+      warnings.filter((code) => code === 'RESPOOL_CALLBACK'),
+      ['RESPOOL_CALLBACK'],
+    );
   });
 });
 
 describe('Channel: 1,000,000 messages', () => {
   it('arrive in order, none lost, within the bound', async () => {
     const total = 1_000_000;
-    const channel = new Channel('a', { maxMessages: 1000, decoder: (message) => (message as Buffer).readUInt32LE(0) });
+    const channel = new Channel('a', {
+      maxMessages: 1000,
+      decoder: (message) => (message as Buffer).readUInt32LE(0),
+    });
     let expected = 0;
     const reader = (async () => {
       for await (const number of channel) {

@@ -121,11 +121,23 @@ type Step = (world: World) => void;
 const kinds = fc.constantFrom(...KINDS);
 const names = fc.constantFrom(...NAMES);
 const steps: fc.Arbitrary<Step> = fc.oneof(
-  fc.tuple(kinds, names, fc.boolean()).map<Step>(([kind, name, object]) => (w) => w.want(kind, name, object)),
-  fc.tuple(kinds, names).map<Step>(([kind, name]) => (w) => w.unwant(kind, name)),
+  fc.tuple(kinds, names, fc.boolean()).map<Step>(
+    ([kind, name, object]) =>
+      (w) =>
+        w.want(kind, name, object),
+  ),
+  fc.tuple(kinds, names).map<Step>(
+    ([kind, name]) =>
+      (w) =>
+        w.unwant(kind, name),
+  ),
   {
     weight: 3,
-    arbitrary: fc.tuple(kinds, names).map<Step>(([kind, name]) => (w) => w.publish(kind, name)),
+    arbitrary: fc.tuple(kinds, names).map<Step>(
+      ([kind, name]) =>
+        (w) =>
+          w.publish(kind, name),
+    ),
   },
   names.map<Step>((name) => (w) => w.takeAway(name)),
   fc.constant<Step>((w) => w.connect()),
@@ -169,7 +181,11 @@ describe('Subscriptions against a random world', () => {
       for (const step of sequence) step(world);
       world.rest();
       for (const kind of KINDS) {
-        const view = { channel: world.registry.channels, pattern: world.registry.patterns, shard: world.registry.shardChannels };
+        const view = {
+          channel: world.registry.channels,
+          pattern: world.registry.patterns,
+          shard: world.registry.shardChannels,
+        };
         assert.deepEqual(world.serverSet(kind), [...view[kind].keys()].map(String).sort());
       }
       await Promise.all(world.calls);
@@ -188,5 +204,7 @@ describe('Subscriptions against a random world', () => {
 
 function isHeard(world: World, channel: Channel, kind: SubscriptionKind): boolean {
   const { channels, patterns, shardChannels } = world.registry;
-  return { channel: channels, pattern: patterns, shard: shardChannels }[kind].all(channel.name).includes(channel);
+  return { channel: channels, pattern: patterns, shard: shardChannels }[kind]
+    .all(channel.name)
+    .includes(channel);
 }

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { AuthorizationError, ChannelClosedError, OverloadedError, PoolClosedError } from '../../../src/errors/errors.ts';
+import {
+  AuthorizationError,
+  ChannelClosedError,
+  OverloadedError,
+  PoolClosedError,
+} from '../../../src/errors/errors.ts';
 import { AbstractChannel } from '../../../src/interfaces/abstract-channel.ts';
 import type { ChannelGap } from '../../../src/interfaces/abstract-channel.ts';
 import { ChannelView } from '../../../src/pubsub/channel-view.ts';
@@ -78,7 +83,10 @@ describe('Subscriptions: acknowledged calls', () => {
     const server = new FakeServer(registry.attach());
     const call = registry.want('channel', ['a', b('b'), new Channel('c')]);
     assert.equal(registry.size, 0);
-    assert.deepEqual(server.link.missing().map((c) => [c.command, c.names]), [['SUBSCRIBE', [b('a'), b('b'), b('c')]]]);
+    assert.deepEqual(
+      server.link.missing().map((c) => [c.command, c.names]),
+      [['SUBSCRIBE', [b('a'), b('b'), b('c')]]],
+    );
     server.settle();
     assert.deepEqual(await call.promise, [
       [b('subscribe'), b('a'), 1],
@@ -178,10 +186,25 @@ describe('Subscriptions: acknowledged calls', () => {
     const { registry } = make();
     const link = registry.attach();
     registry.want('shard', ['a1', 'b1', 'a2', 'c1']);
-    const placement = { here: (_: string, name: Buffer) => name[0] !== 0x63, group: (_: string, name: Buffer) => name[0] ?? 0 };
-    assert.deepEqual(link.missing(placement).map((c) => c.names.map(String)), [['a1', 'a2'], ['b1']]);
-    registry.want('channel', Array.from({ length: 1100 }, (_, i) => String(i)));
-    assert.deepEqual(link.missing().filter((c) => c.kind === 'channel').map((c) => c.names.length), [512, 512, 76]);
+    const placement = {
+      here: (_: string, name: Buffer) => name[0] !== 0x63,
+      group: (_: string, name: Buffer) => name[0] ?? 0,
+    };
+    assert.deepEqual(
+      link.missing(placement).map((c) => c.names.map(String)),
+      [['a1', 'a2'], ['b1']],
+    );
+    registry.want(
+      'channel',
+      Array.from({ length: 1100 }, (_, i) => String(i)),
+    );
+    assert.deepEqual(
+      link
+        .missing()
+        .filter((c) => c.kind === 'channel')
+        .map((c) => c.names.length),
+      [512, 512, 76],
+    );
   });
 });
 
@@ -308,7 +331,13 @@ describe('Subscriptions: views', () => {
     assert.equal(view.get('x'), undefined);
     assert.deepEqual(view.all('x'), []);
     assert.deepEqual([...view.keys()].map(String), ['é', 'b']);
-    assert.deepEqual([...view].map(([name, channels]) => [name.toString(), channels.length]), [['é', 1], ['b', 1]]);
+    assert.deepEqual(
+      [...view].map(([name, channels]) => [name.toString(), channels.length]),
+      [
+        ['é', 1],
+        ['b', 1],
+      ],
+    );
     assert.throws(() => (view.all('é') as AbstractChannel[]).push(channel), TypeError);
     assert.throws(() => Object.assign(view, { extra: 1 }), TypeError);
     const other = make().registry;
@@ -427,7 +456,10 @@ describe('Subscriptions: loss', () => {
     await call.promise;
     now.at = 1500;
     assert.equal(old.receive([b('sunsubscribe'), b('s'), 0]), true);
-    assert.deepEqual(next.missing().map((c) => c.command), ['SSUBSCRIBE']);
+    assert.deepEqual(
+      next.missing().map((c) => c.command),
+      ['SSUBSCRIBE'],
+    );
     next.sent(command);
     now.at = 1600;
     next.receive([b('ssubscribe'), b('s'), 1]);
