@@ -44,7 +44,7 @@ async function verify(client, { row: rowId }) {
   const row = ROWS.find((one) => one.id === rowId);
   const reply = await row.call(client);
   if (!row.check(reply)) throw new Error(`wrong answer to ${row.title}: ${String(reply).slice(0, 80)}`);
-  return {};
+  return { right: true };
 }
 
 const ORDERS = {
