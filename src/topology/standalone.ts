@@ -6,6 +6,8 @@ import type { RoutedCall, Topology, Verdict } from './topology.ts';
 /** One address. */
 export class Standalone<C extends BaseConnection> implements Topology<C> {
   readonly name: string;
+  /** Nothing ever changes here. */
+  onChange: (() => void) | null = null;
   readonly #node: ConnectionNode<C>;
 
   constructor(node: ConnectionNode<C>) {
@@ -40,6 +42,13 @@ export class Standalone<C extends BaseConnection> implements Topology<C> {
   refuse(): null {
     return null;
   }
+  subscriberNode(): ConnectionNode<C> {
+    return this.#node;
+  }
+  subscriberGroup(): number {
+    return 0;
+  }
+  subscriberFailed(): void {}
   open(): Promise<void> {
     return Promise.resolve();
   }

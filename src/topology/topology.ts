@@ -2,6 +2,7 @@ import type { Deadline } from '../base/deadline.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import type { CommandInfo } from '../commands/command-info.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
+import type { SubscriptionKind } from '../pubsub/subscription-kinds.ts';
 import type { RedisValue } from '../resp/types.ts';
 
 /** A command that looks for its node. `args` is only read before the first attempt is queued. */
@@ -49,6 +50,14 @@ export interface Topology<C extends BaseConnection> {
   /** Whether `COMMAND`-like knowledge of the topology forbids this command without a target. */
   refuse(info: CommandInfo): TypeError | null;
   open(deadline: Deadline): Promise<void>;
+  /** Where a name is to be heard now; null while that is not known, and then `onChange` is called once it is. */
+  subscriberNode(kind: SubscriptionKind, name: Buffer): ConnectionNode<C> | null;
+  /** Names of different groups never share a command: in a cluster the slot of a shard channel. */
+  subscriberGroup(kind: SubscriptionKind, name: Buffer): number;
+  /** A subscriber of that node was lost, could not be made, or was refused: look again at who serves what. */
+  subscriberFailed(node: ConnectionNode<C>, error: Error): void;
+  /** Set by whoever subscribes, to be called when names may belong elsewhere, or when a node is gone. */
+  onChange: (() => void) | null;
   /** Background work stops; nodes are closed by the pool. */
   close(): void;
 }
