@@ -87,7 +87,7 @@ let compiler = { code: -1, output: '' };
 
 before(async () => {
   server = await startServer();
-  write(blocks, server.url.replace(/\/+$/, ''));
+  write(blocks, server.url.replace(/^(\w+:\/\/[^/]+).*/, '$1'));
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
   const args = [tsc, '-p', join(WRITTEN, 'tsconfig.json'), '--pretty', 'false'];
   compiler = await execute(process.execPath, args, 120_000);
