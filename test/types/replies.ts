@@ -31,8 +31,10 @@ export async function byConstructor(): Promise<void> {
   const options = { location: new TCPLocation('127.0.0.1', 6379) };
   const decoded = new ConnectionPool({ ...options, decodeResponses: true });
   const bytes = new ConnectionPool({ ...options, decodeResponses: false });
-  expectTypeOf(await decoded.execute('GET', 'k')).toEqualTypeOf<ReplyOf<true>>();
-  expectTypeOf(await bytes.execute('GET', 'k')).toEqualTypeOf<ReplyOf<false>>();
+  const text = await decoded.execute('GET', 'k');
+  const raw = await bytes.execute('GET', 'k');
+  expectTypeOf(text).toEqualTypeOf<ReplyOf<true>>();
+  expectTypeOf(raw).toEqualTypeOf<ReplyOf<false>>();
 }
 
 export async function argumentsOfCommands(): Promise<void> {
