@@ -9,6 +9,7 @@ const TASKS = {
   check: { script: 'check.mjs' },
   test: { script: 'test.mjs', servers: true },
   demo: { script: 'demo.mjs', input: 'inherit' },
+  docs: { script: 'docs.mjs' },
   bench: { script: 'bench.mjs' },
   'bench-gate': { script: 'bench.mjs', args: ['--gate'] },
 };
