@@ -1,81 +1,80 @@
 import type { Duplex } from 'node:stream';
 import { inspect } from 'node:util';
-import { blockingTime } from '../commands/blocking.ts';
-import { type CommandInfo, resolveCommand } from '../commands/command-info.ts';
-import { BLOCKING, CLIENT_REPLY, MAY_BLOCK, SUBSCRIBE_FAMILY } from '../commands/flags.ts';
-import { effectValue } from '../commands/session-effects.ts';
-import { ConnectionError, OverloadedError, type RedisError, ResponseError, UnknownCommandError } from '../errors/errors.ts';
+import { ConnectionError, ResponseError, UnknownCommandError } from '../errors/errors.ts';
 import { AbstractConnection } from '../interfaces/abstract-connection.ts';
 import { refuseDirectConstruction } from '../interfaces/abstract.ts';
 import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribute-provider.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
-import { encodeCommand, type Wire } from '../resp/encoder.ts';
-import { BYTES, type DecodeMode, type RedisValue, type Reply, type TextEncoding, textMode } from '../resp/types.ts';
+import { BYTES, type RedisValue, type Reply, type TextEncoding, textMode } from '../resp/types.ts';
 import type { Location } from '../transport/location.ts';
 import { call } from './call.ts';
 import { ConnectionCore } from './connection-core.ts';
-import { type BaseConnectionOptions, type NormalizedConnectionOptions, normalizeConnectionOptions } from './connection-options.ts';
+import type { BaseConnectionOptions, NormalizedConnectionOptions } from './connection-options.ts';
 import type { ConnectionStatistics } from './connection-statistics.ts';
-import { Entry, SETTLED } from './entry.ts';
 import type { HandshakeStep } from './handshake.ts';
 import { Opening } from './opening.ts';
-import type { RuleTable } from './option-rules.ts';
-import { sizeOf } from './outbox.ts';
-import { PendingRequest, type Request } from './request.ts';
-import { PendingBatch, type RequestBatch } from './request-batch.ts';
-import { type BatchOptions, type CommandRequest, limitOf, type RequestOptions, signalOf } from './request-options.ts';
-import { effectFor } from './session-state.ts';
-import { SubscriptionEntry } from './subscription-entry.ts';
+import { classOptions } from './own-rules.ts';
+import type { Request } from './request.ts';
+import type { RequestBatch } from './request-batch.ts';
+import { RequestFactory } from './request-factory.ts';
+import {
+  type BatchOptions,
+  type CommandRequest,
+  checkWaitOptions,
+  limitOf,
+  type RequestOptions,
+  signalOf,
+} from './request-options.ts';
 
 /** The engine behind a connection, for the layers that own connections. */
 export let coreOf: (connection: BaseConnection) => ConnectionCore;
+/** Its options, checked and complete; for the classes of this folder. */
+export let settingsOf: (connection: BaseConnection) => NormalizedConnectionOptions;
+/** A further row of its handshake; for the classes of this folder. */
+export let addHandshakeStep: (connection: BaseConnection, step: HandshakeStep) => void;
+
+const NO_ARGUMENTS: readonly RedisValue[] = [];
 
 /**
  * One connection to one server: dialled once by `run()`, used, and thrown away. It never reconnects; whoever
  * wants another one makes it (pools do).
+ *
+ * A class of one's own supplies `openTransport`. Options that nobody here knows are its own business: they are
+ * refused only where one of the package's classes is constructed as it is.
  */
 export abstract class BaseConnection extends AbstractConnection implements TelemetryAttributeProvider {
   readonly location: Location;
   readonly #core: ConnectionCore;
   readonly #opening: Opening<BaseConnection>;
   readonly #options: NormalizedConnectionOptions;
-  readonly #textMode: 1 | 2 | 3;
+  readonly #factory: RequestFactory;
 
   static {
     coreOf = (connection) => connection.#core;
+    settingsOf = (connection) => connection.#options;
+    addHandshakeStep = (connection, step) => connection.#opening.steps.push(step);
   }
 
-  constructor(location: Location, options?: BaseConnectionOptions, extra?: RuleTable) {
+  constructor(location: Location, options?: BaseConnectionOptions) {
     super();
     refuseDirectConstruction(new.target, BaseConnection);
     this.location = location;
-    this.#options = normalizeConnectionOptions(options, { extra });
-    this.#textMode = textMode(this.#options.encoding);
+    this.#options = classOptions(new.target, options);
     this.#core = new ConnectionCore({
       endpoint: location.toString(),
-      ownMode: this.#options.decodeResponses ? this.#textMode : BYTES,
+      ownMode: this.#options.decodeResponses ? textMode(this.#options.encoding) : BYTES,
       maxBufferedBytes: this.#options.maxBufferedBytes,
     });
     this.#core.inbox.limiter = this.#options.processingBudget ?? null;
+    this.#factory = new RequestFactory(this.#core, this.#options);
     this.#opening = new Opening(this.#core, this.#options, {
       openTransport: (signal) => this.openTransport(signal),
       callback: (callback) => callback(this),
-      specialSteps: () => this.specialSteps(),
     });
   }
 
   /** Opens the transport; `signal` fires when time is up or nobody wants it any more. Any duplex will do. */
   protected abstract openTransport(signal: AbortSignal): Promise<Duplex>;
-
-  /** Further rows of the handshake. */
-  protected specialSteps(): readonly HandshakeStep[] {
-    return [];
-  }
-
-  /** Bytes that a faster way than 'data' events has read; they are used up when this returns. */
-  protected received(chunk: Buffer, bytes: number): void {
-    this.#core.received(chunk, bytes);
-  }
 
   /** The client id the server gave with HELLO. */
   get clientId(): number | null {
@@ -86,7 +85,9 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     return this.#opening.greeting.version;
   }
   get clientName(): string | null {
-    return this.#core.session.name === '' ? this.#options.clientName : this.#core.session.name;
+    const { session } = this.#core;
+    if (!session.settled) return this.#options.clientName;
+    return session.name === '' ? null : session.name;
   }
   /** Where invalidations of keys read here go; null when tracking is off. */
   get trackingClientId(): number | null {
@@ -116,7 +117,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     return this.#opening.address;
   }
   get db(): number {
-    return this.#core.session.db;
+    return this.#core.session.settled ? this.#core.session.db : this.#options.db;
   }
   get encoding(): TextEncoding | null {
     return this.#options.decodeResponses ? this.#options.encoding : null;
@@ -129,8 +130,8 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
    * Dials, shakes hands and runs the connect callbacks; resolves when usable. Works once: a second call rejects,
    * also after a failed dial. Server errors keep their class, every other failure is a `ConnectionError`.
    */
-  run(options?: { signal?: AbortSignal }): Promise<void> {
-    return this.#opening.run(options?.signal);
+  run(options?: { signal?: AbortSignal | undefined }): Promise<void> {
+    return this.#opening.run(options);
   }
 
   /** Runs after the handshake and before the connection is usable, in order of registration. */
@@ -145,72 +146,23 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
    */
   createRequest<T extends Reply = Reply>(
     command: string | Uint8Array,
-    args: readonly RedisValue[] = [],
+    args: readonly RedisValue[] = NO_ARGUMENTS,
     options?: RequestOptions,
   ): Request<T> {
     this.#demandUsable();
-    const info = resolveCommand(command, args);
-    if ((info.flags & (SUBSCRIBE_FAMILY | CLIENT_REPLY)) !== 0) refuse(info);
-    this.#demandMode(info);
-    const wire = encodeCommand(info, args, this.#textMode);
-    const mode = options === undefined ? this.#core.settings.ownMode : this.#decodeMode(options);
-    const request = new PendingRequest<T>(info, wire, sizeOf(wire), mode);
-    this.#prepare(request, args, options?.timeout);
-    if (options !== undefined) {
-      request.raise = options.raiseExceptions ?? true;
-      request.dropOnCancel = options.disconnectOnCancellation ?? false;
-      request.signal = signalOf(options);
-      if (options.noreply === true && !this.#core.muted) this.#muteOne(request);
-    }
-    if (request.signal?.aborted === true) return settledEarly(request, request.signal.reason);
-    this.#demandRoom(request.size, info.name);
-    this.#core.submit(request);
-    return request;
+    return this.#factory.request<T>(command, args, options);
   }
 
   /** Queues commands back to back. The batch never rejects: each entry is a value or an error. */
   createRequestBatch(commands: readonly CommandRequest[], options?: BatchOptions): RequestBatch {
     this.#demandUsable();
-    const timeout = limitOf(options?.timeout, this.#options.streamTimeout);
-    const signal = signalOf(options);
-    const batch = new PendingBatch(commands.length);
-    let size = 0;
-    for (const { command, args = [], decode, encoding } of commands) {
-      const info = resolveCommand(command, args);
-      if ((info.flags & (SUBSCRIBE_FAMILY | CLIENT_REPLY)) !== 0) refuse(info);
-      this.#demandMode(info);
-      const part = batch.add(info, encodeCommand(info, args, this.#textMode), this.#decodeMode({ decode, encoding }));
-      this.#prepare(part, args, timeout);
-      part.dropOnCancel = options?.disconnectOnCancellation ?? false;
-      size += part.size;
-    }
-    if (commands.length === 0) return batch;
-    if (signal?.aborted === true) {
-      batch.cancel(signal.reason);
-      return batch;
-    }
-    this.#demandRoom(size, 'a batch');
-    if (signal !== null) batch.watch(signal);
-    for (const part of batch.parts) this.#core.submit(part);
-    return batch;
+    return this.#factory.batch(commands, options);
   }
 
   /** Queues a command whose answer goes to `streamedMessages` (SUBSCRIBE and the like: to `pushMessages`). */
-  sendCommand(command: string | Uint8Array, args: readonly RedisValue[] = []): void {
+  sendCommand(command: string | Uint8Array, args: readonly RedisValue[] = NO_ARGUMENTS): void {
     this.#demandUsable();
-    const info = resolveCommand(command, args);
-    this.#demandMode(info);
-    const wire = encodeCommand(info, args, this.#textMode);
-    const deliver = (value: Reply): void => this.#core.inbox.stream(value);
-    const entry =
-      (info.flags & SUBSCRIBE_FAMILY) !== 0
-        ? new SubscriptionEntry(info, wire, this.#core.settings.ownMode, this.#names(info, args), () => {}, (error) => deliver(error as Reply))
-        : new StreamedEntry(info, wire, this.#core.settings.ownMode, deliver);
-    entry.streamed = true;
-    this.#prepare(entry, args, null);
-    this.#demandRoom(entry.size, info.name);
-    if ((info.flags & CLIENT_REPLY) !== 0) this.#core.replyMode(effectValue(info, args), entry);
-    else this.#core.submit(entry);
+    this.#factory.send(command, args);
   }
 
   async execute(command: string | Uint8Array, ...args: RedisValue[]): Promise<Reply> {
@@ -229,15 +181,21 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   }
 
   /**
-   * `CLIENT TRACKING`: on for itself, or redirected to another client, or off. False when the server refused;
-   * a server that does not know tracking rejects.
+   * `CLIENT TRACKING`: on for itself, or redirected to another client, or off. False when the server refused, or
+   * where it answers nothing; a server that does not know tracking rejects.
    */
-  async updateTrackingClient(enabled: boolean, clientId?: number | null, options?: WaitOptions): Promise<boolean> {
-    const args = enabled ? ['ON', ...(clientId === undefined || clientId === null ? [] : ['REDIRECT', clientId])] : ['OFF'];
+  async updateTrackingClient(
+    enabled: boolean,
+    clientId?: number | null,
+    options?: WaitOptions,
+  ): Promise<boolean> {
+    checkWaitOptions(options);
+    const redirect = clientId === undefined || clientId === null ? [] : ['REDIRECT', clientId];
     const timeout = limitOf(options?.timeout, this.#options.streamTimeout);
     this.#demandUsable();
     if (this.#core.muted) return false;
     try {
+      const args = enabled ? ['ON', ...redirect] : ['OFF'];
       await call(this.#core, 'CLIENT TRACKING', args, { timeout, signal: signalOf(options) });
       return true;
     } catch (error) {
@@ -248,7 +206,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
 
   /** Ends the connection at once; pending requests reject and the reason is in their error. */
   invalidate(reason = 'invalidated'): void {
-    const endpoint = this.#core.settings.endpoint;
+    const { endpoint } = this.#core.settings;
     this.#core.close(new ConnectionError(this.#core.text(`closed by this side: ${reason}`), { endpoint }));
     this.#opening.ended();
   }
@@ -267,104 +225,26 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     return `${this.constructor.name}<${this.describe()},db=${this.#options.db}>`;
   }
   toJSON(): Record<string, unknown> {
-    return { type: this.constructor.name, location: this.location.toString(), usable: this.usable, db: this.db };
+    return {
+      type: this.constructor.name,
+      location: this.location.toString(),
+      usable: this.usable,
+      db: this.db,
+    };
   }
   [inspect.custom](): string {
     return this.toString();
   }
+  /** What `toString()` says of the place. */
   protected describe(): string {
     return this.location.toString();
-  }
-
-  #prepare(entry: Entry, args: readonly RedisValue[], timeout: number | null | undefined): void {
-    const info = entry.info;
-    let limit = limitOf(timeout, this.#options.streamTimeout);
-    if ((info.flags & (BLOCKING | MAY_BLOCK)) !== 0) {
-      const time = blockingTime(info, args);
-      if (time !== null) {
-        entry.blocking = true;
-        // The server may take that long before it answers; a limit given with the call is meant as it stands.
-        if (timeout === undefined && limit !== null) limit = time === Number.POSITIVE_INFINITY ? null : limit + time;
-      }
-    }
-    entry.effect = effectFor(info, args);
-    entry.tenure = this.#core.tenure;
-    if (limit !== null) entry.limit = limit;
-  }
-
-  #muteOne(request: Entry): void {
-    if (this.#core.session.inTransaction) {
-      throw new TypeError('noreply is not possible inside MULTI: EXEC answers every command');
-    }
-    request.noreply = true;
-  }
-
-  #decodeMode(options: RequestOptions | { decode?: boolean | undefined; encoding?: TextEncoding | undefined }): DecodeMode {
-    const mode = options.encoding === undefined ? this.#textMode : textMode(options.encoding);
-    return (options.decode ?? this.#options.decodeResponses) ? mode : BYTES;
-  }
-
-  #names(info: CommandInfo, args: readonly RedisValue[]): string[] {
-    const words = [...info.words.slice(info.nameLength), ...args];
-    const encoding = this.#options.encoding === 'ascii' ? 'latin1' : this.#options.encoding;
-    return words.map((word) =>
-      word instanceof Uint8Array
-        ? Buffer.from(word.buffer, word.byteOffset, word.byteLength).toString('latin1')
-        : Buffer.from(String(word), encoding).toString('latin1'),
-    );
   }
 
   #demandUsable(): void {
     if (this.#core.state === 'ready' || this.#opening.inCallbacks) return;
     throw new ConnectionError(this.#core.text('not usable'), {
       endpoint: this.#core.settings.endpoint,
-      ...(this.#core.failure === null ? {} : { cause: this.#core.failure }),
+      cause: this.#core.failure ?? undefined,
     });
   }
-
-  #demandMode(info: CommandInfo): void {
-    const session = this.#core.session;
-    if (session.monitoring) throw new TypeError('MONITOR is on: this connection takes no further commands');
-    if (session.resp !== 2 || session.subscribed === 0) return;
-    if ((info.flags & SUBSCRIBE_FAMILY) !== 0 || ['PING', 'QUIT', 'RESET'].includes(info.name)) return;
-    throw new TypeError('this connection speaks RESP2 and is subscribed: only SUBSCRIBE and its like are possible');
-  }
-
-  #demandRoom(size: number, what: string): void {
-    if (this.#core.hasRoom(size)) return;
-    throw new OverloadedError(
-      this.#core.text(`${what} (${size} bytes) would exceed maxBufferedBytes (${this.#options.maxBufferedBytes})`),
-      { endpoint: this.#core.settings.endpoint },
-    );
-  }
-}
-
-/** `sendCommand`: takes a place like a request, but nobody waits for it. */
-class StreamedEntry extends Entry {
-  readonly #deliver: (value: Reply) => void;
-  constructor(info: CommandInfo, wire: Wire, mode: DecodeMode, deliver: (value: Reply) => void) {
-    super(info, wire, sizeOf(wire), mode);
-    this.#deliver = deliver;
-  }
-  succeed(value: Reply): void {
-    if (!this.noreply) this.#deliver(value);
-  }
-  refuse(error: Error): void {
-    this.#deliver(error as RedisError);
-  }
-  fail(): void {}
-}
-
-function refuse(info: CommandInfo): never {
-  if ((info.flags & CLIENT_REPLY) !== 0) {
-    throw new TypeError('CLIENT REPLY would shift every later reply: use sendCommand(), or the option noreply');
-  }
-  throw new TypeError(`${info.name} is answered by pushes, not by a reply: use executePubsub() or sendCommand()`);
-}
-
-function settledEarly<T extends Reply>(request: PendingRequest<T>, reason: unknown): Request<T> {
-  request.phase = SETTLED;
-  request.signal = null;
-  request.fail(reason);
-  return request;
 }

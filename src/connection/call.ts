@@ -40,7 +40,6 @@ export interface CallOptions {
   signal?: AbortSignal | null;
   /** Whether the session ledger hears of it; the handshake's HELLO and AUTH are no change. */
   ledger?: boolean;
-  noreply?: boolean;
 }
 
 /** Queues a command of the package's own, whatever state the connection is in, unless it has ended. */
@@ -48,7 +47,7 @@ export function call(
   core: ConnectionCore,
   command: string,
   args: readonly RedisValue[] = [],
-  { mode = UTF8, timeout = null, signal = null, ledger = true, noreply = false }: CallOptions = {},
+  { mode = UTF8, timeout = null, signal = null, ledger = true }: CallOptions = {},
 ): Promise<Reply> {
   const entry = new Call(resolveCommand(command, args), args, mode);
   if (signal?.aborted === true) return Promise.reject(signal.reason);
@@ -56,10 +55,12 @@ export function call(
   if (ledger) entry.effect = effectFor(entry.info, args);
   if (timeout !== null) entry.limit = timeout;
   entry.signal = signal;
-  if (noreply) {
-    entry.noreply = true;
-    entry.muted = true;
-  }
   core.submit(entry);
   return entry.promise;
+}
+
+/** `CLIENT REPLY OFF`: from here on the server answers nothing. */
+export function silence(core: ConnectionCore): void {
+  const args = ['OFF'];
+  core.replyMode('OFF', new Call(resolveCommand('CLIENT REPLY', args), args, UTF8));
 }

@@ -1,19 +1,15 @@
 import type { Location } from '../transport/location.ts';
+import { addHandshakeStep } from './base-connection.ts';
 import { type ClusterConnectionOptions, clusterRules } from './connection-options.ts';
-import { type HandshakeStep, READONLY_STEP } from './handshake.ts';
-import type { RuleTable } from './option-rules.ts';
+import { READONLY_STEP } from './handshake.ts';
+import { addRules } from './own-rules.ts';
 import { TCPConnection } from './tcp-connection.ts';
 
 /** A connection to a node of a cluster; with `readFromReplicas` it is in READONLY mode before it is usable. */
 export class ClusterConnection extends TCPConnection {
-  readonly #steps: readonly HandshakeStep[];
-
-  constructor(location: Location, options?: ClusterConnectionOptions, extra: RuleTable = {}) {
-    super(location, options, { ...clusterRules, ...extra });
-    this.#steps = options?.readFromReplicas === true ? [READONLY_STEP] : [];
-  }
-
-  protected override specialSteps(): readonly HandshakeStep[] {
-    return this.#steps;
+  constructor(location: Location, options?: ClusterConnectionOptions) {
+    super(location, options);
+    if (options?.readFromReplicas === true) addHandshakeStep(this, READONLY_STEP);
   }
 }
+addRules(ClusterConnection, clusterRules);

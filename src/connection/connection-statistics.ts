@@ -67,9 +67,21 @@ export class ConnectionCounters implements ConnectionStatistics {
     const { lastRequestCreatedAt, lastRequestResolvedAt, bytesRead, bytesWritten } = this;
     const { requestsCreated, requestsResolved, requestsPending, rtt, ttfb, messagesDropped } = this;
     return {
-      createdAt, connectedAt, firstByteReceivedAt, lastByteReceivedAt, lastByteWrittenAt,
-      lastRequestCreatedAt, lastRequestResolvedAt, bytesRead, bytesWritten,
-      requestsCreated, requestsResolved, requestsPending, rtt, ttfb, messagesDropped,
+      createdAt,
+      connectedAt,
+      firstByteReceivedAt,
+      lastByteReceivedAt,
+      lastByteWrittenAt,
+      lastRequestCreatedAt,
+      lastRequestResolvedAt,
+      bytesRead,
+      bytesWritten,
+      requestsCreated,
+      requestsResolved,
+      requestsPending,
+      rtt,
+      ttfb,
+      messagesDropped,
     };
   }
 }

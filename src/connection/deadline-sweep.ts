@@ -7,12 +7,12 @@ import type { Outbox } from './outbox.ts';
  */
 export class DeadlineSweep {
   readonly #outbox: Outbox;
-  readonly #expire: (entry: Entry) => void;
+  readonly #expire: (entries: readonly Entry[]) => void;
   #timer: NodeJS.Timeout | null = null;
   #immediate: NodeJS.Immediate | null = null;
   #armedFor = Number.POSITIVE_INFINITY;
 
-  constructor(outbox: Outbox, expire: (entry: Entry) => void) {
+  constructor(outbox: Outbox, expire: (entries: readonly Entry[]) => void) {
     this.#outbox = outbox;
     this.#expire = expire;
   }
@@ -21,7 +21,10 @@ export class DeadlineSweep {
     if (deadline >= this.#armedFor) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#armedFor = deadline;
-    this.#timer = setTimeout(() => this.#fired(), Math.min(Math.max(1, Math.ceil(deadline - performance.now())), 2 ** 31 - 1));
+    this.#timer = setTimeout(
+      () => this.#fired(),
+      Math.min(Math.max(1, Math.ceil(deadline - performance.now())), 2 ** 31 - 1),
+    );
     // The socket keeps the process alive as long as it should be.
     this.#timer.unref();
   }
@@ -54,6 +57,6 @@ export class DeadlineSweep {
     }
     this.#armedFor = Number.POSITIVE_INFINITY;
     if (next !== Number.POSITIVE_INFINITY) this.arm(next);
-    for (const entry of expired) if (entry.deadline !== 0) this.#expire(entry);
+    if (expired.length > 0) this.#expire(expired);
   }
 }

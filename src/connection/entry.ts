@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import type { CommandInfo } from '../commands/command-info.ts';
+import { ResponseError } from '../errors/errors.ts';
 import type { Wire } from '../resp/encoder.ts';
 import type { DecodeMode, Reply } from '../resp/types.ts';
 import type { Effect } from './session-state.ts';
@@ -37,8 +38,8 @@ export abstract class Entry {
   heard = 0;
   /** No reply comes: complete once written. */
   noreply = false;
-  /** The connection answers nothing at all: no `CLIENT REPLY SKIP` is needed. */
-  muted = false;
+  /** Of `CLIENT REPLY`: what it does to the commands after it. */
+  replyMode: '' | 'ON' | 'OFF' | 'SKIP' = '';
   dropOnCancel = false;
   /** Made by `sendCommand`: its answer belongs to `streamedMessages`, and it is not counted as a request. */
   streamed = false;
@@ -73,6 +74,16 @@ export abstract class Entry {
     _subscribed: ReadonlySet<string>,
   ): Acknowledgement {
     return 'other';
+  }
+
+  /** A reply at the place of a command that pushes acknowledge: it will not be acknowledged any more. */
+  answeredInBand(_value: Reply): void {
+    this.fail(new ResponseError(`${this.info.name} was answered by a reply instead of pushes`));
+  }
+
+  /** Its bytes went to a transport, whatever became of it since. */
+  get sent(): boolean {
+    return this.heard !== 0;
   }
 
   onAbort(reason: unknown): void {

@@ -1,4 +1,10 @@
-import { ConnectionError, ProtocolError, StalePrimaryError, UnknownCommandError } from '../errors/errors.ts';
+import {
+  ConnectionError,
+  ProtocolError,
+  ResponseError,
+  StalePrimaryError,
+  UnknownCommandError,
+} from '../errors/errors.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
 import { call } from './call.ts';
@@ -24,11 +30,12 @@ export interface Greeting {
 const NOTHING: Greeting = { version: null, clientId: null };
 
 /** What follows HELLO, in one write. */
-export function laterSteps(
-  options: NormalizedConnectionOptions,
-  special: readonly HandshakeStep[] = [],
-): readonly HandshakeStep[] {
-  const must = (command: string, ...args: RedisValue[]): HandshakeStep => ({ command, args, rule: 'must pass' });
+export function laterSteps(options: NormalizedConnectionOptions): readonly HandshakeStep[] {
+  const must = (command: string, ...args: RedisValue[]): HandshakeStep => ({
+    command,
+    args,
+    rule: 'must pass',
+  });
   const steps: HandshakeStep[] = [
     { command: 'CLIENT SETINFO', args: ['LIB-NAME', LIBRARY_NAME], rule: 'may fail' },
     { command: 'CLIENT SETINFO', args: ['LIB-VER', LIBRARY_VERSION], rule: 'may fail' },
@@ -37,7 +44,7 @@ export function laterSteps(
   if (options.clientName !== null) steps.push(must('CLIENT SETNAME', options.clientName));
   if (options.noevict) steps.push(must('CLIENT NO-EVICT', 'ON'));
   if (options.notouch) steps.push(must('CLIENT NO-TOUCH', 'ON'));
-  return [...steps, ...special];
+  return steps;
 }
 
 /** `READONLY`: reads on a replica of a cluster are answered there. */
@@ -98,7 +105,9 @@ export async function authenticate(
 function readGreeting(core: ConnectionCore, reply: Reply): Greeting {
   const proto = reply instanceof Map ? reply.get('proto') : undefined;
   if (!(reply instanceof Map) || proto !== 3) {
-    throw new ConnectionError(core.text('the answer to HELLO 3 was not RESP3'), { endpoint: core.settings.endpoint });
+    throw new ConnectionError(core.text('the answer to HELLO 3 was not RESP3'), {
+      endpoint: core.settings.endpoint,
+    });
   }
   const version = reply.get('version');
   const id = reply.get('id');
@@ -117,9 +126,19 @@ export async function runSteps(
   for (const [index, step] of steps.entries()) {
     try {
       const reply = await (pending[index] as Promise<Reply>);
-      step.check?.(reply);
+      if (step.check !== undefined) step.check(reply);
+      else if (step.rule === 'must pass') expectOk(core, step.command, reply);
     } catch (error) {
-      if (step.rule === 'must pass' || core.state === 'closed') throw error;
+      // Only the server's own refusal is no harm: a reply that is late would be taken for another one's.
+      if (step.rule === 'must pass' || !(error instanceof ResponseError)) throw error;
     }
   }
+}
+
+function expectOk(core: ConnectionCore, command: string, reply: Reply): void {
+  if (reply === 'OK') return;
+  throw new ConnectionError(core.text(`${command} was not answered with OK`), {
+    endpoint: core.settings.endpoint,
+    command,
+  });
 }

@@ -47,7 +47,8 @@ export class IdleWatch {
       this.#wrote = false;
       this.#quietSince = Math.max(this.#quietSince, now - (Date.now() - lastWrite));
     }
-    if (this.#core.outstanding > 0) this.#quietSince = now;
+    // What is not read because nobody takes it is no silence of the server.
+    if (this.#core.outstanding > 0 || this.#core.inbox.paused) this.#quietSince = now;
     const left = this.#quietSince + this.#limit - now;
     if (left <= 0) this.#expired();
     else this.#wait(left);

@@ -7,11 +7,19 @@ import type { SessionState } from './session-state.ts';
 
 /** The bytes behind a string of a push, whatever the connection decoded it to. */
 export function bytesOf(value: Reply | undefined, mode: DecodeMode): Buffer | null {
-  if (typeof value === 'string') return Buffer.from(value, mode === LATIN1 || mode === ASCII ? 'latin1' : 'utf8');
+  if (typeof value === 'string')
+    return Buffer.from(value, mode === LATIN1 || mode === ASCII ? 'latin1' : 'utf8');
   return Buffer.isBuffer(value) ? value : null;
 }
 
-const FAMILY = new Set(['subscribe', 'unsubscribe', 'psubscribe', 'punsubscribe', 'ssubscribe', 'sunsubscribe']);
+const FAMILY = new Set([
+  'subscribe',
+  'unsubscribe',
+  'psubscribe',
+  'punsubscribe',
+  'ssubscribe',
+  'sunsubscribe',
+]);
 const MESSAGES = new Set(['message', 'pmessage', 'smessage']);
 
 function subscriptionsOf(session: SessionState, kind: string): Set<string> {
@@ -34,6 +42,8 @@ export class Inbox {
   readonly #core: ConnectionCore;
   #held: (() => void)[] = [];
   #heldBytes = 0;
+  /** Ends the wait for a token when the connection ends. */
+  #waiting: AbortController | null = null;
 
   constructor(core: ConnectionCore) {
     this.#core = core;
@@ -53,9 +63,16 @@ export class Inbox {
     else this.#deliverPush(kind, frame);
   }
 
+  /** A line of MONITOR. */
+  monitored(value: Reply): void {
+    if (this.limiter !== null) this.#throttle(value, () => this.stream(value));
+    else this.stream(value);
+  }
+
+  /** The answer to a command that nobody waits for. */
   stream(value: Reply): void {
-    if (this.limiter !== null) this.#throttle(value, () => this.#deliverStreamed(value));
-    else this.#deliverStreamed(value);
+    this.streamed.push(value);
+    this.#bound();
   }
 
   /** On RESP2 pub/sub comes as ordinary arrays. */
@@ -71,7 +88,8 @@ export class Inbox {
 
   end(error: Error, discard: boolean): void {
     if (discard) this.#held = [];
-    for (const deliver of this.#held.splice(0)) deliver();
+    this.#waiting?.abort(error);
+    this.#deliverHeld();
     this.pushes.end(error, discard);
     this.streamed.end(error, discard);
   }
@@ -109,24 +127,31 @@ export class Inbox {
   }
 
   async #release(limiter: CapacityLimiter): Promise<void> {
-    await limiter.acquire();
+    this.#waiting = new AbortController();
+    const { signal } = this.#waiting;
     try {
-      this.#heldBytes = 0;
-      for (const deliver of this.#held.splice(0)) deliver();
+      await limiter.acquire({ signal });
+    } catch {
+      // It will give no token any more, or the connection has ended: nothing is kept from its reader.
+      if (!signal.aborted) this.#deliverHeld();
+      return;
+    }
+    try {
+      this.#deliverHeld();
     } finally {
       limiter.release();
       this.#taken();
     }
   }
 
+  #deliverHeld(): void {
+    this.#heldBytes = 0;
+    for (const deliver of this.#held.splice(0)) deliver();
+  }
+
   #deliverPush(kind: string, frame: Reply[]): void {
     if (this.consumer?.(kind, frame) === true) return;
     this.pushes.push(frame);
-    this.#bound();
-  }
-
-  #deliverStreamed(value: Reply): void {
-    this.streamed.push(value);
     this.#bound();
   }
 

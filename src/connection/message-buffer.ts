@@ -96,7 +96,9 @@ export class MessageBuffer<T extends Reply> {
       },
       [Symbol.asyncIterator]: () => iterator,
       // Not in the library's declaration of AsyncGenerator everywhere, but `await using` wants it.
-      ...(Symbol.asyncDispose === undefined ? {} : { [Symbol.asyncDispose]: () => Promise.resolve(finish()) }),
+      ...(Symbol.asyncDispose === undefined
+        ? {}
+        : { [Symbol.asyncDispose]: () => Promise.resolve(finish()) }),
     });
   }
 

@@ -1,10 +1,16 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Deadline } from '../base/deadline.ts';
-import { ConnectionError, OverloadedError, RedisError, RequestAbortedError, TimeoutError } from '../errors/errors.ts';
+import { checkSignal, Deadline } from '../base/deadline.ts';
+import {
+  ConnectionError,
+  OverloadedError,
+  RedisError,
+  RequestAbortedError,
+  TimeoutError,
+} from '../errors/errors.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
-import { call } from './call.ts';
+import { silence } from './call.ts';
 import type { ConnectionCore } from './connection-core.ts';
 import type { NormalizedConnectionOptions } from './connection-options.ts';
 import { type Greeting, greet, type HandshakeStep, laterSteps, runSteps } from './handshake.ts';
@@ -12,7 +18,6 @@ import { IdleWatch } from './idle-watch.ts';
 
 export interface OpeningHooks<C> {
   openTransport(signal: AbortSignal): Promise<Duplex>;
-  specialSteps(): readonly HandshakeStep[];
   callback(callback: (connection: C) => void | Promise<void>): void | Promise<void>;
 }
 
@@ -22,6 +27,8 @@ export interface OpeningHooks<C> {
  */
 export class Opening<C> {
   readonly callbacks: ((connection: C) => void | Promise<void>)[] = [];
+  /** Rows of the handshake that the class of the connection adds. */
+  readonly steps: HandshakeStep[] = [];
   greeting: Greeting = { version: null, clientId: null };
   address: string | null = null;
   inCallbacks = false;
@@ -42,13 +49,11 @@ export class Opening<C> {
     });
   }
 
-  async run(signal?: AbortSignal): Promise<void> {
+  async run(options?: { signal?: AbortSignal | undefined }): Promise<void> {
     if (this.#started) throw new TypeError('a connection cannot be reused: make another one');
+    const signal = runSignal(options);
     this.#started = true;
-    if (this.#core.state === 'closed') throw this.#explain(this.#core.failure, null);
-    signal?.throwIfAborted();
-    this.#core.state = 'dialling';
-    const deadline = new Deadline(signal ?? null, this.#options.connectTimeout);
+    const deadline = new Deadline(signal, this.#options.connectTimeout);
     const abort = new AbortController();
     const given = withResolvers<never>();
     given.promise.catch(() => {});
@@ -56,15 +61,20 @@ export class Opening<C> {
       given.reject(reason);
       abort.abort(reason);
     };
-    deadline.watch({
-      onAbort: (reason) => this.#stop?.(reason),
-      onTimeout: () => this.#stop?.(this.#timeout()),
-    });
     try {
+      if (this.#core.state === 'closed') throw this.#core.failure;
+      if (deadline.aborted) throw deadline.reason;
+      this.#core.state = 'dialling';
+      deadline.watch({
+        onAbort: (reason) => this.#stop?.(reason),
+        onTimeout: () => this.#stop?.(this.#timeout()),
+      });
       await this.#open(abort.signal, given.promise);
     } catch (error) {
-      const failure = this.#explain(error, signal ?? null);
-      this.#core.close(failure instanceof Error ? failure : new ConnectionError('aborted', { cause: failure }));
+      const failure = this.#explain(error, signal);
+      this.#core.close(
+        failure instanceof Error ? failure : new ConnectionError('aborted', { cause: failure }),
+      );
       this.ended();
       throw failure;
     } finally {
@@ -97,31 +107,46 @@ export class Opening<C> {
 
   async #open(signal: AbortSignal, stopped: Promise<never>): Promise<void> {
     const core = this.#core;
+    const { maxIdleTime, noreply } = this.#options;
     const credentials = this.#credentials();
     credentials.catch(() => {});
-    const dialled = this.#hooks.openTransport(signal);
+    this.#attach(await this.#dial(signal, stopped));
+    const auth = await Promise.race([credentials, stopped]);
+    await Promise.race([this.#shakeHands(auth), stopped]);
+    await this.#callbacks(stopped);
+    // Bytes that came together with the last reply may have ended it.
+    if (core.state === 'closed') throw core.failure;
+    if (noreply) silence(core);
+    core.session.settleBaseline();
+    core.state = 'ready';
+    if (maxIdleTime !== null)
+      core.idleWatch = new IdleWatch(core, maxIdleTime, () => this.#idle(maxIdleTime));
+  }
+
+  async #dial(signal: AbortSignal, stopped: Promise<never>): Promise<Duplex> {
+    const dialled = Promise.resolve(this.#hooks.openTransport(signal));
     // One that comes too late has no owner.
     dialled.then(
       (transport) => (signal.aborted ? transport.destroy() : undefined),
       () => {},
     );
     const transport = await Promise.race([dialled, stopped]);
-    if (core.state === 'closed') throw core.failure;
-    this.#attach(transport);
-    const auth = await Promise.race([credentials, stopped]);
-    this.greeting = await Promise.race([greet(core, auth, this.#options.streamTimeout), stopped]);
-    const steps = laterSteps(this.#options, this.#hooks.specialSteps());
-    await Promise.race([runSteps(core, steps, this.#options.streamTimeout), stopped]);
-    await this.#callbacks(stopped);
-    if (this.#options.noreply) {
-      void call(core, 'CLIENT REPLY', ['OFF'], { ledger: false, noreply: true });
-      core.muted = true;
+    if (!signal.aborted) return transport;
+    transport.destroy();
+    throw signal.reason;
+  }
+
+  async #shakeHands(credentials: Credentials | null): Promise<void> {
+    const core = this.#core;
+    const { streamTimeout } = this.#options;
+    try {
+      this.greeting = await greet(core, credentials, streamTimeout);
+      await runSteps(core, [...laterSteps(this.#options), ...this.steps], streamTimeout);
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error;
+      const { message, command, endpoint } = error;
+      throw new TimeoutError(message, { phase: 'connect', command, endpoint, cause: error });
     }
-    if ((core.state as string) === 'closed') throw core.failure;
-    core.session.settleBaseline();
-    core.state = 'ready';
-    const idle = this.#options.maxIdleTime;
-    if (idle !== null) core.idleWatch = new IdleWatch(core, idle, () => this.#idle(idle));
   }
 
   async #callbacks(stopped: Promise<never>): Promise<void> {
@@ -132,7 +157,6 @@ export class Opening<C> {
       } finally {
         this.inCallbacks = false;
       }
-      if (this.#core.state === 'closed') throw this.#core.failure;
     }
   }
 
@@ -148,7 +172,9 @@ export class Opening<C> {
     const lost = (): void => {
       const cause = failure ?? undefined;
       const detail = failure === null ? 'the peer closed it' : failure.message;
-      core.close(new ConnectionError(core.text(`lost: ${detail}`), { endpoint: core.settings.endpoint, cause }));
+      core.close(
+        new ConnectionError(core.text(`lost: ${detail}`), { endpoint: core.settings.endpoint, cause }),
+      );
     };
     transport.on('error', (error: Error) => {
       failure ??= error;
@@ -157,22 +183,34 @@ export class Opening<C> {
     transport.on('end', lost);
     transport.on('close', () => {
       lost();
+      this.#stop?.(core.failure);
       this.#settleClosed();
     });
-    transport.on('data', (chunk: Buffer) => core.received(chunk, chunk.length));
+    transport.on('data', (chunk: Buffer | string) => {
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+      core.received(bytes, bytes.length);
+    });
     if (transport.destroyed) lost();
+    if (transport.closed) this.#settleClosed();
   }
 
   async #credentials(): Promise<Credentials | null> {
     const { credentialProvider, username, password } = this.#options;
     if (credentialProvider !== null) return (await credentialProvider.getCredentials()) ?? null;
     if ((username ?? '') === '' && (password ?? '') === '') return null;
-    return { username: username === null || username === '' ? 'default' : username, password: password ?? '' };
+    return {
+      username: username === null || username === '' ? 'default' : username,
+      password: password ?? '',
+    };
   }
 
   #idle(limit: number): void {
-    const cause = new TimeoutError(`the server said nothing for ${limit} ms (maxIdleTime)`, { phase: 'reply' });
-    this.#core.close(new ConnectionError(this.#core.text(cause.message), { cause, endpoint: this.#core.settings.endpoint }));
+    const cause = new TimeoutError(`the server said nothing for ${limit} ms (maxIdleTime)`, {
+      phase: 'reply',
+    });
+    this.#core.close(
+      new ConnectionError(this.#core.text(cause.message), { cause, endpoint: this.#core.settings.endpoint }),
+    );
   }
 
   #timeout(): TimeoutError {
@@ -186,7 +224,10 @@ export class Opening<C> {
   /** Server errors keep their class, an abort is its reason; everything else is a `ConnectionError` with its cause. */
   #explain(error: unknown, signal: AbortSignal | null): unknown {
     if (signal?.aborted === true && error === signal.reason) return error;
-    const wrapped = error instanceof TimeoutError || error instanceof OverloadedError || error instanceof RequestAbortedError;
+    const wrapped =
+      error instanceof TimeoutError ||
+      error instanceof OverloadedError ||
+      error instanceof RequestAbortedError;
     if (error instanceof RedisError && !wrapped) return error;
     const detail = error instanceof Error ? error.message : 'it failed';
     const endpoint = this.#core.settings.endpoint;
@@ -194,7 +235,19 @@ export class Opening<C> {
   }
 }
 
-function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (reason: unknown) => void } {
+function runSignal(options: { signal?: AbortSignal | undefined } | undefined): AbortSignal | null {
+  if (options === undefined) return null;
+  if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
+  const unknown = Object.keys(options).find((name) => name !== 'signal');
+  if (unknown !== undefined) throw new TypeError(`run has no option ${JSON.stringify(unknown.slice(0, 64))}`);
+  return checkSignal('signal', options.signal);
+}
+
+function withResolvers<T>(): {
+  promise: Promise<T>;
+  resolve: (value: T) => void;
+  reject: (reason: unknown) => void;
+} {
   let resolve!: (value: T) => void;
   let reject!: (reason: unknown) => void;
   const promise = new Promise<T>((yes, no) => {

@@ -24,6 +24,10 @@ export class Outbox {
   blocked = false;
   /** Chunks received so far: what is written now is compared with it when it times out. */
   heard = 0;
+  /** Written entries that no reply will come for: they are done. */
+  complete: Entry[] | null = null;
+  /** What the server was told with `CLIENT REPLY`: nothing, to be silent once, or always. */
+  #silence: 0 | 1 | 2 = 0;
   #slots: (Entry | undefined)[] = new Array<Entry | undefined>(64).fill(undefined);
   #mask = 63;
   #head = 0;
@@ -59,8 +63,12 @@ export class Outbox {
   }
 
   takeAll(): Entry[] {
-    const all: Entry[] = [];
-    for (let index = 0; index < this.length; index++) all.push(this.at(index));
+    const all = this.takeComplete();
+    for (let index = 0; index < this.length; index++) {
+      const entry: Entry | undefined = this.at(index);
+      // A transport that threw in the middle of a flush leaves holes.
+      if (entry !== undefined) all.push(entry);
+    }
     this.#slots = new Array<Entry | undefined>(64).fill(undefined);
     this.#mask = 63;
     this.#head = 0;
@@ -79,28 +87,28 @@ export class Outbox {
     if (this.#withdrawn > 1024 && this.#withdrawn * 2 > this.length - this.written) this.#compact();
   }
 
-  /** Hands queued entries over. Answers those that are complete once written (`noreply`), or null. */
-  flush(transport: Duplex): Entry[] | null {
-    let complete: Entry[] | null = null;
+  takeComplete(): Entry[] {
+    const complete = this.complete ?? [];
+    this.complete = null;
+    return complete;
+  }
+
+  /** Hands queued entries over; those that get no reply are `complete` then. */
+  flush(transport: Duplex): void {
     let to = this.written;
     const length = this.length;
     let from = to;
     for (; from < length && !this.blocked; from++) {
       const at = (this.#head + from) & this.#mask;
       const entry = this.#slots[at] as Entry;
-      if (from !== to) this.#slots[at] = undefined;
-      if (entry.phase !== QUEUED) {
-        if (from === to) this.#slots[at] = undefined;
-        continue;
-      }
+      this.#slots[at] = undefined;
+      if (entry.phase !== QUEUED) continue;
       entry.phase = WRITTEN;
       entry.heard = this.heard;
       this.queuedBytes -= entry.size;
-      if (entry.noreply) {
-        if (!entry.muted) this.#gathered += SKIP;
-        complete ??= [];
-        complete.push(entry);
-        if (from === to) this.#slots[at] = undefined;
+      if ((entry.noreply || this.#silence !== 0) && this.#unanswered(entry)) {
+        this.complete ??= [];
+        this.complete.push(entry);
       } else {
         this.#slots[(this.#head + to) & this.#mask] = entry;
         to++;
@@ -110,7 +118,26 @@ export class Outbox {
     }
     this.#close(from, to);
     if (this.#gathered !== '') this.#write(transport);
-    return complete;
+  }
+
+  /** Whether no reply comes for this entry; in the order of writing, for that is how the server sees it. */
+  #unanswered(entry: Entry): boolean {
+    switch (entry.replyMode) {
+      case 'OFF':
+        this.#silence = 2;
+        break;
+      case 'SKIP':
+        if (this.#silence === 0) this.#silence = 1;
+        break;
+      case 'ON':
+        this.#silence = 0;
+        return false;
+      default:
+        if (this.#silence === 0) this.#gathered += SKIP;
+        if (this.#silence === 1) this.#silence = 0;
+    }
+    entry.noreply = true;
+    return true;
   }
 
   #gather(wire: Wire, transport: Duplex): void {

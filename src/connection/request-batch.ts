@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { unwatchSignal, watchSignal } from '../base/signal-registry.ts';
 import type { CommandInfo } from '../commands/command-info.ts';
 import { ConnectionError, RedisError, RequestAbortedError } from '../errors/errors.ts';
@@ -39,7 +40,6 @@ export class PendingBatch implements Request<(Reply | RedisError)[]> {
   readonly parts: BatchPart[] = [];
   readonly #results: (Reply | RedisError)[];
   #left: number;
-  #maybeExecuted = false;
   readonly #promise: Promise<(Reply | RedisError)[]>;
   #resolve!: (results: (Reply | RedisError)[]) => void;
   #signal: AbortSignal | null = null;
@@ -64,7 +64,7 @@ export class PendingBatch implements Request<(Reply | RedisError)[]> {
     return this.#left === 0;
   }
   get maybeExecuted(): boolean {
-    return this.#maybeExecuted || this.parts.some((part) => part.phase === WRITTEN);
+    return this.parts.some((part) => part.sent);
   }
 
   watch(signal: AbortSignal): void {
@@ -77,14 +77,17 @@ export class PendingBatch implements Request<(Reply | RedisError)[]> {
   }
 
   cancel(reason?: unknown): void {
-    for (const part of this.parts) {
-      if (part.phase === SETTLED) continue;
+    const waiting = this.parts.filter((part) => part.phase !== SETTLED);
+    const last = waiting.at(-1);
+    for (const part of waiting) {
       const maybeExecuted = part.phase === WRITTEN;
       const error = new RequestAbortedError(`${part.info.name} was aborted`, {
         cause: reason,
         maybeExecuted,
         command: part.info.name,
       });
+      // The connection goes with the last one: the others must not hear of its end instead of the abort.
+      if (part !== last) part.dropOnCancel = false;
       if (part.host !== null) part.host.cancel(part, error);
       else this.#never(part, error);
     }
@@ -93,7 +96,6 @@ export class PendingBatch implements Request<(Reply | RedisError)[]> {
   settle(index: number, value: Reply | RedisError): void {
     this.#results[index] = value as Reply;
     this.#left--;
-    if (!(value instanceof RequestAbortedError) || value.maybeExecuted) this.#maybeExecuted = true;
     if (this.#left > 0) return;
     if (this.#signal !== null) unwatchSignal(this.#signal, this);
     this.#resolve(this.#results);
@@ -111,6 +113,13 @@ export class PendingBatch implements Request<(Reply | RedisError)[]> {
   }
   finally(onFinally?: (() => void) | null): Promise<(Reply | RedisError)[]> {
     return this.#promise.finally(onFinally);
+  }
+
+  toJSON(): Record<string, unknown> {
+    return { command: this.command, commands: this.parts.length, settled: this.settled };
+  }
+  [inspect.custom](): string {
+    return `PendingBatch<${this.parts.length} commands, ${this.settled ? 'settled' : `${this.#left} unsettled`}>`;
   }
 
   #never(part: BatchPart, error: RedisError): void {

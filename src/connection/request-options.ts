@@ -34,3 +34,35 @@ export function limitOf(given: number | null | undefined, general: number | null
 export function signalOf(options: WaitOptions | undefined): AbortSignal | null {
   return options === undefined ? null : checkSignal('signal', options.signal);
 }
+
+const FLAGS: ReadonlySet<string> = new Set([
+  'noreply',
+  'decode',
+  'raiseExceptions',
+  'disconnectOnCancellation',
+]);
+const OF_A_WAIT: ReadonlySet<string> = new Set(['signal', 'timeout']);
+const OF_A_REQUEST: ReadonlySet<string> = new Set([...OF_A_WAIT, ...FLAGS, 'encoding']);
+const OF_A_BATCH: ReadonlySet<string> = new Set([...OF_A_WAIT, 'disconnectOnCancellation']);
+
+/** Throws `TypeError` for what is no option of a request. */
+export function checkRequestOptions(options: RequestOptions): void {
+  check(options, OF_A_REQUEST);
+}
+export function checkBatchOptions(options: BatchOptions | undefined): void {
+  if (options !== undefined) check(options, OF_A_BATCH);
+}
+export function checkWaitOptions(options: WaitOptions | undefined): void {
+  if (options !== undefined) check(options, OF_A_WAIT);
+}
+
+function check(options: object, known: ReadonlySet<string>): void {
+  if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
+  for (const name in options) {
+    if (!Object.hasOwn(options, name)) continue;
+    const value = (options as Record<string, unknown>)[name];
+    if (value === undefined) continue;
+    if (!known.has(name)) throw new TypeError(`unknown option ${JSON.stringify(name.slice(0, 64))}`);
+    if (FLAGS.has(name) && typeof value !== 'boolean') throw new TypeError(`${name} must be true or false`);
+  }
+}

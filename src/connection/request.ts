@@ -1,6 +1,6 @@
 import { RequestAbortedError } from '../errors/errors.ts';
 import type { Reply } from '../resp/types.ts';
-import { Entry, SETTLED, WRITTEN } from './entry.ts';
+import { Entry, SETTLED } from './entry.ts';
 
 /**
  * One command on its way. It is sent whether or not anybody awaits it, may be awaited any number of times, and
@@ -25,7 +25,6 @@ const REJECTED = 2;
 /** The promise is made when somebody asks for it: most requests are awaited once, some never. */
 export class PendingRequest<T extends Reply> extends Entry implements Request<T> {
   raise = true;
-  wasWritten = false;
   #state: 0 | 1 | 2 = WAITING;
   #result: unknown = undefined;
   #promise: Promise<T> | null = null;
@@ -39,22 +38,21 @@ export class PendingRequest<T extends Reply> extends Entry implements Request<T>
     return this.#state !== WAITING;
   }
   get maybeExecuted(): boolean {
-    return this.phase === WRITTEN || this.wasWritten;
+    return this.sent;
   }
 
   cancel(reason?: unknown): void {
     if (this.phase === SETTLED) return;
     const error =
-      reason ?? new RequestAbortedError(`${this.info.name} was cancelled`, { maybeExecuted: this.maybeExecuted });
+      reason ??
+      new RequestAbortedError(`${this.info.name} was cancelled`, { maybeExecuted: this.maybeExecuted });
     this.host?.cancel(this, error);
   }
 
   succeed(value: Reply): void {
-    this.wasWritten = true;
     this.#settle(RESOLVED, value);
   }
   refuse(error: Error): void {
-    this.wasWritten = true;
     this.#settle(this.raise ? REJECTED : RESOLVED, error);
   }
   fail(error: unknown): void {
@@ -95,7 +93,8 @@ export class PendingRequest<T extends Reply> extends Entry implements Request<T>
         this.#reject = reject;
       });
     } else {
-      this.#promise = this.#state === RESOLVED ? Promise.resolve(this.#result as T) : Promise.reject(this.#result);
+      this.#promise =
+        this.#state === RESOLVED ? Promise.resolve(this.#result as T) : Promise.reject(this.#result);
       this.#result = undefined;
     }
     return this.#promise;

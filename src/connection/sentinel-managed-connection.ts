@@ -1,7 +1,8 @@
 import type { Location } from '../transport/location.ts';
+import { addHandshakeStep } from './base-connection.ts';
 import type { TCPConnectionOptions } from './connection-options.ts';
-import { type HandshakeStep, roleStep } from './handshake.ts';
-import type { RuleTable } from './option-rules.ts';
+import { roleStep } from './handshake.ts';
+import { addRules } from './own-rules.ts';
 import { TCPConnection } from './tcp-connection.ts';
 
 /** A connection to a server that sentinels watch; its ROLE is verified before it is usable (`StalePrimaryError`). */
@@ -9,23 +10,19 @@ export class SentinelManagedConnection extends TCPConnection {
   readonly primaryName: string;
   readonly isPrimary: boolean;
 
-  constructor(
-    location: Location,
-    primaryName: string,
-    isPrimary: boolean,
-    options?: TCPConnectionOptions,
-    extra: RuleTable = {},
-  ) {
-    if (typeof primaryName !== 'string' || primaryName === '') throw new TypeError('primaryName must be a non-empty string');
-    super(location, options, extra);
+  constructor(location: Location, primaryName: string, isPrimary: boolean, options?: TCPConnectionOptions) {
+    if (typeof primaryName !== 'string' || primaryName === '') {
+      throw new TypeError('primaryName must be a non-empty string');
+    }
+    if (typeof isPrimary !== 'boolean') throw new TypeError('isPrimary must be true or false');
+    super(location, options);
     this.primaryName = primaryName;
     this.isPrimary = isPrimary;
+    addHandshakeStep(this, roleStep(primaryName, location.toString(), isPrimary));
   }
 
-  protected override specialSteps(): readonly HandshakeStep[] {
-    return [roleStep(this.primaryName, this.location.toString(), this.isPrimary)];
-  }
   protected override describe(): string {
     return `service=${this.primaryName},${super.describe()}`;
   }
 }
+addRules(SentinelManagedConnection, {});

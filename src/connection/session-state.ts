@@ -22,6 +22,9 @@ interface View {
   noTouch: boolean;
   tracking: string;
   monitor: boolean;
+  silent: boolean;
+  /** Expected only: a command of the SUBSCRIBE family is under way. */
+  subscribing: boolean;
   /** Changed in a way that no reply undoes: another user, RESET, QUIT, replication. */
   foreign: boolean;
 }
@@ -37,6 +40,8 @@ const FRESH: View = {
   noTouch: false,
   tracking: 'off',
   monitor: false,
+  silent: false,
+  subscribing: false,
   foreign: false,
 };
 
@@ -53,17 +58,33 @@ export function effectFor(info: CommandInfo, args: readonly RedisValue[]): Effec
   return { kind, value: `on ${redirect === -1 ? '' : words[redirect + 1]}` };
 }
 
-/** Kept by counting, by acknowledgements, or no change at all. */
-const ELSEWHERE = new Set<EffectKind>([
-  'blocking', 'subscribe', 'unsubscribe', 'psubscribe', 'punsubscribe', 'ssubscribe', 'sunsubscribe', 'setinfo',
+/** Kept by counting, or no change at all. */
+const ELSEWHERE = new Set<EffectKind>(['blocking', 'setinfo']);
+/** Kept by acknowledgements; a change only while it is under way. */
+const BY_PUSH = new Set<EffectKind>([
+  'subscribe',
+  'unsubscribe',
+  'psubscribe',
+  'punsubscribe',
+  'ssubscribe',
+  'sunsubscribe',
 ]);
+/** What does the same inside a transaction as outside. */
+const AT_ONCE = new Set<EffectKind>(['multi', 'exec', 'discard', 'watch', 'unwatch', 'reset', 'quit']);
 
 function apply(view: View, { kind, value }: Effect): void {
+  if (view.multi && !AT_ONCE.has(kind)) {
+    // It takes effect at EXEC, whose reply is not looked into.
+    view.foreign = true;
+    return;
+  }
   switch (kind) {
     case 'select':
       view.db = Number.parseInt(value, 10);
-      // Inside a transaction it takes effect at EXEC, whose reply is not looked into.
-      if (view.multi) view.foreign = true;
+      break;
+    case 'reply':
+      // SKIP is over with the next command.
+      view.silent = value.toUpperCase() === 'OFF' || (view.silent && value.toUpperCase() !== 'ON');
       break;
     case 'multi':
       view.multi = true;
@@ -117,6 +138,8 @@ function same(one: View, other: View): boolean {
     one.noTouch === other.noTouch &&
     one.tracking === other.tracking &&
     one.monitor === other.monitor &&
+    one.silent === other.silent &&
+    one.subscribing === other.subscribing &&
     one.foreign === other.foreign
   );
 }
@@ -130,12 +153,19 @@ export class SessionState {
   readonly channels = new Set<string>();
   readonly patterns = new Set<string>();
   readonly shardChannels = new Set<string>();
+  /** Commands that the server may answer late, without their answer. */
   blocking = 0;
+  /** `CLIENT REPLY SKIP` was written, and nothing after it. */
+  skipping = false;
+  /** The handshake is over. */
+  settled = false;
   /** The version spoken now; RESET goes back to 2. */
   resp = 3;
   #proved: View = { ...FRESH };
   #expected: View = { ...FRESH };
   #baseline: View = { ...FRESH };
+  /** What is proved is the baseline: compared when it changes, asked for with every command of a pool. */
+  #unchanged = true;
   readonly #pending: Effect[] = [];
 
   get db(): number {
@@ -156,6 +186,10 @@ export class SessionState {
     if (on === 'off') return null;
     return redirect === undefined || redirect === '' ? own : Number(redirect);
   }
+  /** Subscribed, or on the way there. */
+  get inPubsub(): boolean {
+    return this.subscribed > 0 || this.#expected.subscribing;
+  }
   /** A MULTI is open, or will be by the time a command queued now arrives. */
   get inTransaction(): boolean {
     return this.#expected.multi;
@@ -166,22 +200,30 @@ export class SessionState {
   /** As the handshake left it, proved by replies. */
   get clean(): boolean {
     return (
-      this.#pending.length === 0 && this.blocking === 0 && this.subscribed === 0 && same(this.#proved, this.#baseline)
+      this.#unchanged &&
+      this.#pending.length === 0 &&
+      this.blocking === 0 &&
+      !this.skipping &&
+      this.subscribed === 0
     );
   }
   /** Will be clean when everything outstanding has succeeded. */
   get willBeClean(): boolean {
-    return this.subscribed === 0 && same(this.#expected, this.#baseline);
+    return this.subscribed === 0 && !this.skipping && same(this.#expected, this.#baseline);
   }
 
   /** From now on this is what "unchanged" means. */
   settleBaseline(): void {
+    this.settled = true;
+    this.#proved.foreign = false;
     this.#baseline = { ...this.#proved };
+    this.#unchanged = true;
+    this.#replay();
   }
 
   queued(effect: Effect): void {
     this.#pending.push(effect);
-    apply(this.#expected, effect);
+    this.#expect(effect);
   }
 
   /** The command was taken back before it was written. */
@@ -192,13 +234,15 @@ export class SessionState {
 
   replied(effect: Effect, succeeded: boolean): void {
     this.#forget(effect);
+    const byPush = BY_PUSH.has(effect.kind);
     // Whatever EXEC answers, the transaction is over.
-    if (succeeded || effect.kind === 'exec') {
+    if (!byPush && (succeeded || effect.kind === 'exec')) {
       apply(this.#proved, effect);
       if (effect.kind === 'reset') this.#reset();
       if (effect.kind === 'hello') this.resp = effect.value === '2' ? 2 : 3;
+      this.#unchanged = same(this.#proved, this.#baseline);
     }
-    if (!succeeded || this.#pending.length === 0) this.#replay();
+    if (byPush || !succeeded || this.#pending.length === 0) this.#replay();
   }
 
   #forget(effect: Effect): void {
@@ -208,7 +252,12 @@ export class SessionState {
 
   #replay(): void {
     this.#expected = { ...this.#proved };
-    for (const effect of this.#pending) apply(this.#expected, effect);
+    for (const effect of this.#pending) this.#expect(effect);
+  }
+
+  #expect(effect: Effect): void {
+    if (BY_PUSH.has(effect.kind)) this.#expected.subscribing = true;
+    else apply(this.#expected, effect);
   }
 
   #reset(): void {

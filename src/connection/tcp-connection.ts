@@ -1,37 +1,32 @@
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions as TLSOptions } from 'node:tls';
-import { type Location, ClusterNodeLocation, TCPLocation } from '../transport/location.ts';
-import type { SlabReader } from '../transport/socket.ts';
+import { ClusterNodeLocation, type Location, TCPLocation } from '../transport/location.ts';
 import { dialTcp } from '../transport/tcp.ts';
 import { dialTls } from '../transport/tls.ts';
-import { BaseConnection } from './base-connection.ts';
+import { BaseConnection, coreOf, settingsOf } from './base-connection.ts';
 import {
   keepAliveOf,
-  normalizeConnectionOptions,
-  type SSLContext,
+  type NormalizedConnectionOptions,
   type TCPConnectionOptions,
   tcpRules,
 } from './connection-options.ts';
-import type { RuleTable, ValuesOf } from './option-rules.ts';
+import type { ValuesOf } from './option-rules.ts';
+import { addRules } from './own-rules.ts';
+
+type Settings = NormalizedConnectionOptions & ValuesOf<typeof tcpRules>;
 
 /** A connection over TCP, with TLS when `sslContext` is given. */
 export class TCPConnection extends BaseConnection {
   readonly #host: string;
   readonly #port: number;
   readonly #servername: string | undefined;
-  readonly #keepAlive: ValuesOf<typeof tcpRules>;
-  readonly #sslContext: SSLContext | null;
-  readonly #reader: SlabReader = (slab, bytes) => this.received(slab, bytes);
 
-  constructor(location: Location, options?: TCPConnectionOptions, extra: RuleTable = {}) {
+  constructor(location: Location, options?: TCPConnectionOptions) {
     if (!(location instanceof TCPLocation)) throw new TypeError('a TCP connection needs a TCPLocation');
-    super(location, options, { ...tcpRules, ...extra });
-    const all = normalizeConnectionOptions(options, { extra: { ...tcpRules, ...extra } as typeof tcpRules });
+    super(location, options);
     this.#host = location.host;
     this.#port = location.port;
     this.#servername = location instanceof ClusterNodeLocation ? (location.hostname ?? undefined) : undefined;
-    this.#keepAlive = all;
-    this.#sslContext = all.sslContext;
   }
 
   get host(): string {
@@ -42,9 +37,15 @@ export class TCPConnection extends BaseConnection {
   }
 
   protected override async openTransport(signal: AbortSignal): Promise<Duplex> {
-    const keepAlive = keepAliveOf(this.#keepAlive);
-    if (this.#sslContext === null) return dialTcp(this.#host, this.#port, { signal, keepAlive, reader: this.#reader });
-    const context: TLSOptions = typeof this.#sslContext === 'function' ? await this.#sslContext() : this.#sslContext;
+    const settings = settingsOf(this) as Settings;
+    const { sslContext } = settings;
+    const keepAlive = keepAliveOf(settings);
+    if (sslContext === null) {
+      const core = coreOf(this);
+      const reader = (slab: Buffer, bytes: number): void => core.received(slab, bytes);
+      return dialTcp(this.#host, this.#port, { signal, keepAlive, reader });
+    }
+    const context: TLSOptions = typeof sslContext === 'function' ? await sslContext() : sslContext;
     const servername = context.servername ?? this.#servername;
     return dialTls(this.#host, this.#port, context, servername, { signal, keepAlive });
   }
@@ -62,3 +63,4 @@ export class TCPConnection extends BaseConnection {
     return `host=${this.#host},port=${this.#port}`;
   }
 }
+addRules(TCPConnection, tcpRules);

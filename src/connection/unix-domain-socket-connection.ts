@@ -1,19 +1,19 @@
 import type { Duplex } from 'node:stream';
 import { type Location, UnixDomainSocketLocation } from '../transport/location.ts';
 import { dialUnix } from '../transport/unix.ts';
-import { BaseConnection } from './base-connection.ts';
+import { BaseConnection, coreOf } from './base-connection.ts';
 import { type BaseConnectionOptions, unixRules } from './connection-options.ts';
-import type { RuleTable } from './option-rules.ts';
+import { addRules } from './own-rules.ts';
 
 /** A connection over a Unix domain socket. */
 export class UnixDomainSocketConnection extends BaseConnection {
   readonly #path: string;
 
-  constructor(location: Location, options?: BaseConnectionOptions, extra: RuleTable = {}) {
+  constructor(location: Location, options?: BaseConnectionOptions) {
     if (!(location instanceof UnixDomainSocketLocation)) {
       throw new TypeError('a Unix domain socket connection needs a UnixDomainSocketLocation');
     }
-    super(location, options, { ...unixRules, ...extra });
+    super(location, options);
     this.#path = location.path;
   }
 
@@ -22,13 +22,19 @@ export class UnixDomainSocketConnection extends BaseConnection {
   }
 
   protected override openTransport(signal: AbortSignal): Promise<Duplex> {
-    return dialUnix(this.#path, { signal, reader: (slab, bytes) => this.received(slab, bytes) });
+    const core = coreOf(this);
+    return dialUnix(this.#path, { signal, reader: (slab, bytes) => core.received(slab, bytes) });
   }
 
   override telemetryAttributes(): Record<string, string | number> {
-    return { 'server.address': this.#path, 'network.peer.hostname': this.#path, ...super.telemetryAttributes() };
+    return {
+      'server.address': this.#path,
+      'network.peer.hostname': this.#path,
+      ...super.telemetryAttributes(),
+    };
   }
   protected override describe(): string {
     return `path=${this.#path}`;
   }
 }
+addRules(UnixDomainSocketConnection, unixRules);

@@ -31,7 +31,7 @@ export class Decoder extends ChunkReader {
   /** What the last `read()` returned: 0 a reply, 1 an error reply at top level, 2 a push message. */
   kind: 0 | 1 | 2 = 0;
   private readonly limits: DecoderLimits;
-  private top: Frame | null = null;
+  top: Frame | null = null;
   private depth = 0;
   /** An attribute was read whose value has not begun. */
   private annotated = false;

@@ -1,0 +1,23 @@
+import type { DecodeMode } from '../resp/types.ts';
+import type { Entry } from './entry.ts';
+
+/** new → dialling → handshake → ready → closed; a connection lives once. */
+export type CoreState = 'new' | 'dialling' | 'handshake' | 'ready' | 'closed';
+
+/** What the owner of a pooled connection wants to hear. All calls come after the state has changed. */
+export interface CoreObserver {
+  /** Nothing is outstanding any more. */
+  drained(): void;
+  /** The connection ended; `error` says why. */
+  closed(error: Error): void;
+  /** It became fit or unfit for new work: suspicion, a bulk reply under way, an unread message. */
+  changed(): void;
+  /** An entry that should take its connection along was cancelled. True: others are on it, it is retired instead. */
+  sparesOthers(entry: Entry): boolean;
+}
+
+export interface CoreSettings {
+  readonly endpoint: string;
+  readonly ownMode: DecodeMode;
+  readonly maxBufferedBytes: number;
+}

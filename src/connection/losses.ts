@@ -1,0 +1,35 @@
+import { ConnectionError, ProtocolError } from '../errors/errors.ts';
+import type { ConnectionCore } from './connection-core.ts';
+import { type Entry, QUEUED, SETTLED } from './entry.ts';
+
+/** What one command hears of the end of its connection. */
+export function lossOf(core: ConnectionCore, entry: Entry, maybeExecuted: boolean): ConnectionError {
+  const fate = maybeExecuted ? 'it may have been executed' : 'it was not sent';
+  return new ConnectionError(`${core.failure?.message ?? 'Connection lost'} (${entry.info.name}: ${fate})`, {
+    maybeExecuted,
+    command: entry.info.name,
+    endpoint: core.settings.endpoint,
+    cause: core.failure,
+  });
+}
+
+/**
+ * Fails what was outstanding when the connection ended. After a protocol error the oldest command, whose reply
+ * it was, hears of it first hand.
+ */
+export function failAll(core: ConnectionCore, entries: readonly Entry[], reason: Error): void {
+  const trace = Error.stackTraceLimit;
+  // One error each, so that each names its command; a hundred thousand stacks would stop the process.
+  if (entries.length > 100) Error.stackTraceLimit = 0;
+  let first = reason instanceof ProtocolError;
+  for (const entry of entries) {
+    core.uncount(entry);
+    if (entry.phase === SETTLED) continue;
+    const maybeExecuted = entry.phase !== QUEUED;
+    core.release(entry);
+    entry.phase = SETTLED;
+    entry.fail(first && maybeExecuted ? reason : lossOf(core, entry, maybeExecuted));
+    if (maybeExecuted) first = false;
+  }
+  Error.stackTraceLimit = trace;
+}

@@ -1,0 +1,21 @@
+import { type NormalizedConnectionOptions, normalizeConnectionOptions } from './connection-options.ts';
+import type { RuleTable } from './option-rules.ts';
+
+const own = new WeakMap<object, RuleTable>();
+
+/** Tells which options a class of this package adds to the common ones. */
+export function addRules(type: abstract new (...args: never[]) => object, rules: RuleTable): void {
+  own.set(type, rules);
+}
+
+/**
+ * The options of a connection, checked by its class and the classes it extends. A class of somebody else's may
+ * have options that only it understands.
+ */
+export function classOptions(type: object, input: object | undefined): NormalizedConnectionOptions {
+  let extra: RuleTable = {};
+  for (let at: object | null = type; at !== null; at = Object.getPrototypeOf(at) as object | null) {
+    extra = { ...own.get(at), ...extra };
+  }
+  return normalizeConnectionOptions(input, { extra, unknown: own.has(type) ? 'refuse' : 'drop' });
+}

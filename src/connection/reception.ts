@@ -1,0 +1,124 @@
+import { InvalidResponse, locateError, ProtocolError, type RedisError } from '../errors/errors.ts';
+import { Decoder, INCOMPLETE } from '../resp/decoder.ts';
+import type { Reply } from '../resp/types.ts';
+import type { ConnectionCore } from './connection-core.ts';
+import { type Entry, SETTLED } from './entry.ts';
+
+/** A reply that big holds up whoever is behind it. */
+export const BULK = 1024 * 1024;
+const ERROR = 1;
+const PUSH = 2;
+
+/** The way in: bytes become messages, and each reply finds the command at the head of the queue. */
+export class Reception {
+  readonly #core: ConnectionCore;
+  readonly #decoder = new Decoder();
+  #bulk = false;
+  /** A message that began while nothing was asked can never answer what was asked since. */
+  #orphan = false;
+
+  constructor(core: ConnectionCore) {
+    this.#core = core;
+  }
+
+  /** Size of the bulk reply that is arriving now, as far as its header has been seen. */
+  get pendingBulk(): number {
+    return this.#decoder.pendingBulk;
+  }
+
+  receive(chunk: Buffer, length: number): void {
+    const core = this.#core;
+    const { counters, outbox } = core;
+    outbox.heard++;
+    counters.received(length);
+    if (core.suspicion.active) core.suspicion.clear();
+    const before = counters.requestsResolved;
+    try {
+      this.#decoder.feed(chunk, 0, length);
+      this.#deliver();
+      if (core.state === 'closed') return;
+      this.#decoder.retain();
+    } catch (error) {
+      core.close(this.#explain(error));
+      return;
+    }
+    if (counters.requestsResolved !== before) counters.lastRequestResolvedAt = counters.lastByteReceivedAt;
+    const bulk = this.#decoder.pendingBulk > BULK;
+    if (bulk !== this.#bulk) {
+      this.#bulk = bulk;
+      core.observer?.changed();
+    }
+    if (outbox.length === 0) core.observer?.drained();
+  }
+
+  #deliver(): void {
+    const core = this.#core;
+    const own = core.settings.ownMode;
+    const decoder = this.#decoder;
+    const outbox = core.outbox;
+    for (;;) {
+      const head = outbox.head();
+      const value = decoder.read(head === undefined ? own : head.mode, own);
+      if (value === INCOMPLETE) {
+        if (head === undefined && !decoder.idle) this.#orphan = true;
+        return;
+      }
+      if (decoder.kind === PUSH) {
+        // It may be the push that had begun; one inside an aggregate says nothing about the aggregate.
+        if (this.#orphan && decoder.top === null) this.#orphan = false;
+        core.inbox.push(value as Reply[], head);
+      } else if (head === undefined || this.#orphan) {
+        this.#orphan = false;
+        this.#unasked(value, decoder.kind === ERROR);
+      } else {
+        this.#answer(head, value, decoder.kind === ERROR);
+      }
+      if (core.state === 'closed') return;
+    }
+  }
+
+  #answer(entry: Entry, value: Reply, refused: boolean): void {
+    const core = this.#core;
+    if (core.session.resp === 2 && core.inbox.takesAsPush(value, entry)) return;
+    core.outbox.shift();
+    if (entry.effect !== null) core.session.replied(entry.effect, !refused && !entry.byPush);
+    core.uncount(entry);
+    if (entry.phase === SETTLED) return;
+    if (entry.deadline !== 0 || entry.signal !== null) core.release(entry);
+    entry.phase = SETTLED;
+    if (refused) {
+      locateError(value as RedisError, core.settings.endpoint, entry.info.name);
+      entry.refuse(value as RedisError);
+    } else if (entry.byPush) {
+      entry.answeredInBand(value);
+    } else entry.succeed(value);
+  }
+
+  #unasked(value: Reply, refused: boolean): void {
+    const core = this.#core;
+    if (core.session.resp === 2 && core.inbox.takesAsPush(value, undefined)) return;
+    if (core.session.monitoring && !refused) {
+      core.inbox.monitored(value);
+      return;
+    }
+    // A server that is full says so before it is asked anything.
+    if (refused && core.state !== 'ready') {
+      (value as { endpoint?: string }).endpoint ??= core.settings.endpoint;
+      core.close(value as unknown as Error);
+    } else throw new ProtocolError(core.text('a reply came that nothing had asked for'));
+  }
+
+  #explain(error: unknown): Error {
+    const core = this.#core;
+    const { endpoint } = core.settings;
+    if (error instanceof InvalidResponse && core.state === 'handshake') {
+      const hint = 'is it a Redis or Valkey server, and TLS used on both sides or on none?';
+      return new InvalidResponse(core.text(`${error.message} (${hint})`), { endpoint, cause: error });
+    }
+    if (error instanceof ProtocolError) {
+      (error as { endpoint?: string }).endpoint ??= endpoint;
+      return error;
+    }
+    return new InvalidResponse(core.text('a reply could not be read'), { endpoint, cause: error });
+  }
+}

@@ -1,0 +1,201 @@
+import { numberText } from '../commands/arguments.ts';
+import { blockingTime } from '../commands/blocking.ts';
+import { type CommandInfo, resolveCommand } from '../commands/command-info.ts';
+import { BLOCKING, CLIENT_REPLY, MAY_BLOCK, MONITOR, SUBSCRIBE_FAMILY } from '../commands/flags.ts';
+import { requestRefusal } from '../commands/refusals.ts';
+import { effectValue } from '../commands/session-effects.ts';
+import { OverloadedError } from '../errors/errors.ts';
+import { encodeCommand } from '../resp/encoder.ts';
+import {
+  BYTES,
+  type DecodeMode,
+  type RedisValue,
+  type Reply,
+  type TextEncoding,
+  textMode,
+} from '../resp/types.ts';
+import type { ConnectionCore } from './connection-core.ts';
+import type { NormalizedConnectionOptions } from './connection-options.ts';
+import { type Entry, SETTLED } from './entry.ts';
+import { sizeOf } from './outbox.ts';
+import { PendingRequest } from './request.ts';
+import { PendingBatch } from './request-batch.ts';
+import {
+  type BatchOptions,
+  type CommandRequest,
+  checkBatchOptions,
+  checkRequestOptions,
+  limitOf,
+  type RequestOptions,
+  signalOf,
+} from './request-options.ts';
+import { effectFor } from './session-state.ts';
+import { StreamedEntry, StreamedSubscription } from './streamed-entry.ts';
+
+/** What a connection that speaks RESP2 and is subscribed still takes. */
+const WHILE_SUBSCRIBED: ReadonlySet<string> = new Set(['PING', 'QUIT', 'RESET']);
+
+/**
+ * Makes what callers ask for into entries and queues them. Everything that can be wrong with a call is found
+ * here, before anything of it is queued.
+ */
+export class RequestFactory {
+  readonly #core: ConnectionCore;
+  readonly #options: NormalizedConnectionOptions;
+  readonly #textMode: 1 | 2 | 3;
+
+  constructor(core: ConnectionCore, options: NormalizedConnectionOptions) {
+    this.#core = core;
+    this.#options = options;
+    this.#textMode = textMode(options.encoding);
+  }
+
+  request<T extends Reply>(
+    command: string | Uint8Array,
+    args: readonly RedisValue[],
+    options: RequestOptions | undefined,
+  ): PendingRequest<T> {
+    const core = this.#core;
+    const info = resolveCommand(command, args);
+    this.#admit(info);
+    const wire = encodeCommand(info, args, this.#textMode);
+    const mode = options === undefined ? core.settings.ownMode : this.#decodeMode(options);
+    const request = new PendingRequest<T>(info, wire, sizeOf(wire), mode);
+    this.#prepare(request, args, options?.timeout);
+    if (options !== undefined) this.#apply(request, options);
+    if (request.signal?.aborted === true) return settledEarly(request, request.signal.reason);
+    this.#demandRoom(request.size, info.name);
+    core.submit(request);
+    return request;
+  }
+
+  batch(commands: readonly CommandRequest[], options: BatchOptions | undefined): PendingBatch {
+    checkBatchOptions(options);
+    const timeout = limitOf(options?.timeout, this.#options.streamTimeout);
+    const signal = signalOf(options);
+    const batch = new PendingBatch(commands.length);
+    let size = 0;
+    let monitoring = false;
+    for (const { command, args = [], decode, encoding } of commands) {
+      const info = resolveCommand(command, args);
+      this.#admit(info);
+      if (monitoring) throw new TypeError('MONITOR must be the last command of a connection');
+      monitoring ||= (info.flags & MONITOR) !== 0;
+      const wire = encodeCommand(info, args, this.#textMode);
+      const part = batch.add(info, wire, this.#decodeMode({ decode, encoding }));
+      this.#prepare(part, args, timeout);
+      part.dropOnCancel = options?.disconnectOnCancellation ?? false;
+      size += part.size;
+    }
+    if (commands.length === 0) return batch;
+    if (signal?.aborted === true) {
+      batch.cancel(signal.reason);
+      return batch;
+    }
+    this.#demandRoom(size, 'a batch');
+    if (signal !== null) batch.watch(signal);
+    for (const part of batch.parts) this.#core.submit(part);
+    return batch;
+  }
+
+  send(command: string | Uint8Array, args: readonly RedisValue[]): void {
+    const core = this.#core;
+    const info = resolveCommand(command, args);
+    const subscribes = (info.flags & SUBSCRIBE_FAMILY) !== 0;
+    const setsReplies = (info.flags & CLIENT_REPLY) !== 0;
+    this.#demandMode(info);
+    if ((subscribes || setsReplies) && core.session.inTransaction) {
+      throw new TypeError(`${info.name} is not possible inside MULTI: EXEC answers every command`);
+    }
+    const wire = encodeCommand(info, args, this.#textMode);
+    const { ownMode } = core.settings;
+    const entry = subscribes
+      ? new StreamedSubscription(core.inbox, info, wire, ownMode, this.#names(info, args))
+      : new StreamedEntry(core.inbox, info, wire, ownMode);
+    this.#prepare(entry, args, null);
+    this.#demandRoom(entry.size, info.name);
+    // With anything else than one word it is refused by the server, and changes nothing.
+    const words = info.count + args.length - info.nameLength;
+    if (setsReplies && words === 1) core.replyMode(effectValue(info, args), entry);
+    else core.submit(entry);
+  }
+
+  #admit(info: CommandInfo): void {
+    if ((info.flags & (SUBSCRIBE_FAMILY | CLIENT_REPLY)) !== 0) throw new TypeError(requestRefusal(info));
+    this.#demandMode(info);
+  }
+
+  #demandMode(info: CommandInfo): void {
+    const { session } = this.#core;
+    if (session.monitoring) throw new TypeError('MONITOR is on: this connection takes no further commands');
+    if (session.resp !== 2 || !session.inPubsub) return;
+    if ((info.flags & SUBSCRIBE_FAMILY) !== 0 || WHILE_SUBSCRIBED.has(info.name)) return;
+    throw new TypeError(
+      'this connection speaks RESP2 and is subscribed: only SUBSCRIBE and its like are possible',
+    );
+  }
+
+  #demandRoom(size: number, what: string): void {
+    const core = this.#core;
+    if (core.hasRoom(size)) return;
+    const bound = `maxBufferedBytes (${this.#options.maxBufferedBytes})`;
+    throw new OverloadedError(core.text(`${what} (${size} bytes) would exceed ${bound}`), {
+      endpoint: core.settings.endpoint,
+    });
+  }
+
+  #prepare(entry: Entry, args: readonly RedisValue[], timeout: number | null | undefined): void {
+    const { info } = entry;
+    let limit = limitOf(timeout, this.#options.streamTimeout);
+    if ((info.flags & (BLOCKING | MAY_BLOCK)) !== 0) {
+      const time = blockingTime(info, args);
+      if (time !== null) {
+        entry.blocking = true;
+        // The server may take that long before it answers; a limit given with the call is meant as it stands.
+        if (timeout === undefined && limit !== null) {
+          limit = time === Number.POSITIVE_INFINITY ? null : limit + time;
+        }
+      }
+    }
+    entry.effect = effectFor(info, args);
+    entry.tenure = this.#core.tenure;
+    if (limit === null) return;
+    entry.limit = limit;
+    entry.deadline = performance.now() + limit;
+  }
+
+  #apply(request: Entry & { raise: boolean }, options: RequestOptions): void {
+    checkRequestOptions(options);
+    request.raise = options.raiseExceptions ?? true;
+    request.dropOnCancel = options.disconnectOnCancellation ?? false;
+    request.signal = signalOf(options);
+    if (options.noreply !== true) return;
+    if (this.#core.session.inTransaction) {
+      throw new TypeError('noreply is not possible inside MULTI: EXEC answers every command');
+    }
+    request.noreply = true;
+  }
+
+  #decodeMode(options: { decode?: boolean | undefined; encoding?: TextEncoding | undefined }): DecodeMode {
+    const mode = options.encoding === undefined ? this.#textMode : textMode(options.encoding);
+    return (options.decode ?? this.#options.decodeResponses) ? mode : BYTES;
+  }
+
+  /** What the server will call the names of a SUBSCRIBE: latin1, one character per byte. */
+  #names(info: CommandInfo, args: readonly RedisValue[]): string[] {
+    const words = [...info.words.slice(info.nameLength), ...args];
+    const encoding = this.#options.encoding === 'ascii' ? 'latin1' : this.#options.encoding;
+    return words.map((word) => {
+      if (typeof word === 'string') return Buffer.from(word, encoding).toString('latin1');
+      if (!(word instanceof Uint8Array)) return numberText(word);
+      return Buffer.from(word.buffer, word.byteOffset, word.byteLength).toString('latin1');
+    });
+  }
+}
+
+function settledEarly<T extends Reply>(request: PendingRequest<T>, reason: unknown): PendingRequest<T> {
+  request.phase = SETTLED;
+  request.signal = null;
+  request.fail(reason);
+  return request;
+}
