@@ -25,6 +25,8 @@ export class CommandInfo {
   readonly keySpecs: readonly KeySpec[] | null;
   /** How many words the name has: where the arguments proper begin, in `words` or behind them. */
   readonly nameLength: number;
+  /** Index in the arguments of the only key, for commands that always have one there; else -1. */
+  readonly soleKey: number;
   /** With CONTAINER: its subcommands, made when first met. */
   readonly variants: Map<string, CommandInfo> | null;
 
@@ -42,8 +44,17 @@ export class CommandInfo {
     this.flags = (entry?.flags ?? 0) | (container ? CONTAINER : 0);
     this.keySpecs = entry?.keySpecs ?? null;
     this.nameLength = name.includes(' ') ? 2 : 1;
+    this.soleKey = soleKeyOf(this);
     this.variants = container ? new Map() : null;
   }
+}
+
+function soleKeyOf({ name, keySpecs, count }: CommandInfo): number {
+  const [spec, more] = keySpecs ?? [];
+  // These two have keys that no rule tells.
+  if (spec === undefined || more !== undefined || name === 'SORT' || name === 'MIGRATE') return -1;
+  const sole = spec.keyword === null && !spec.counted && spec.last === 0 && spec.start >= count;
+  return sole ? spec.start - count : -1;
 }
 
 /** Spellings that somebody made up are forgotten beyond this many; those of known commands stay. */

@@ -23,7 +23,7 @@ export interface AllocatorParts<T> {
 /** Who gets what, who waits, and what is dialled for those who wait. */
 export class Allocator<T> {
   readonly address: string;
-  readonly max: number;
+  max: number;
   readonly #room: WaitingRoom<T>;
   readonly #maxWaiting: number;
   readonly #clock: Clock;
@@ -124,6 +124,17 @@ export class Allocator<T> {
   #dismiss(waiter: PoolWaiter<T>, error: unknown): void {
     this.#room.leave(waiter);
     waiter.reject(error);
+    this.pump();
+  }
+
+  resize(max: number): void {
+    this.max = max;
+    this.#room.resize(max);
+  }
+
+  /** Who waits now is rejected, but for those who want a lease unless `leases`; nobody later is. */
+  evict(error: () => Error, leases: boolean): void {
+    for (const waiter of this.#room.evict(leases)) waiter.reject(error());
     this.pump();
   }
 

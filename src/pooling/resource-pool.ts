@@ -43,7 +43,6 @@ import { Stock } from './stock.ts';
 
 export class ResourcePool<T> {
   readonly address: string;
-  readonly max: number;
   readonly #hooks: ResourceHooks<T>;
   readonly #clock: Clock;
   readonly #stock: Stock<T>;
@@ -57,7 +56,6 @@ export class ResourcePool<T> {
     if (!Number.isInteger(max) || max < 1) throw new TypeError('max must be a whole number, 1 or more');
     const { maxWaiting = null, maxLifetime = null, leakDetection = null } = settings;
     this.address = address;
-    this.max = max;
     this.#hooks = hooks;
     this.#clock = clock;
     const stock = (this.#stock = new Stock(hooks));
@@ -68,6 +66,9 @@ export class ResourcePool<T> {
     this.#allocator = new Allocator({ address, max, maxWaiting, clock, stock, dialler, housekeeper });
   }
 
+  get max(): number {
+    return this.#allocator.max;
+  }
   /** Somebody waits for a resource to run empty. */
   get hungry(): boolean {
     return this.#allocator.size > 0;
@@ -146,6 +147,27 @@ export class ResourcePool<T> {
     this.#pump();
   }
 
+  /** Another bound: more are made at once, and those too many go between uses. */
+  resize(max: number): void {
+    if (!Number.isInteger(max) || max < 1) throw new TypeError('max must be a whole number, 1 or more');
+    if (max === this.max) return;
+    this.#allocator.resize(max);
+    const { slots } = this.#stock;
+    let excess = slots.open + this.#dialler.connecting - max;
+    for (const slot of slots.all()) {
+      if (excess <= 0) break;
+      if (slot.use !== 'idle' || slot === slots.shared) continue;
+      excess--;
+      this.#stock.drain(slot);
+    }
+    this.#pump();
+  }
+
+  /** Who waits is rejected, but for those who want a lease unless `leases`; the pool stays usable. */
+  evict(error: () => Error, leases: boolean): void {
+    this.#allocator.evict(error, leases);
+  }
+
   /** Drops everything that is open, held or not; the pool stays usable. */
   disconnectAll(reason: string): void {
     for (const slot of this.#stock.slots.all()) this.#stock.destroy(slot, reason);
@@ -174,7 +196,8 @@ export class ResourcePool<T> {
 
   /** What becomes of one that has just come back. */
   #settle(slot: Slot<T>): void {
-    if (slot.fate === 'retire' || this.#closing !== null) this.#stock.drain(slot);
+    const tooMany = this.#stock.slots.open > this.max;
+    if (slot.fate === 'retire' || this.#closing !== null || tooMany) this.#stock.drain(slot);
     else if (slot.fate === 'due') this.#expire(slot);
   }
 

@@ -37,13 +37,17 @@ export class WaitingRoom<T> {
   readonly shares = new WaitLine<PoolWaiter<T>>();
   readonly leases = new WaitLine<PoolWaiter<T>>();
   readonly occupies = new WaitLine<PoolWaiter<T>>();
-  readonly #max: number;
+  #max: number;
   readonly #slots: Slots<T>;
   #order = 0;
 
   constructor(max: number, slots: Slots<T>) {
     this.#max = max;
     this.#slots = slots;
+  }
+
+  resize(max: number): void {
+    this.#max = max;
   }
 
   get size(): number {
@@ -86,9 +90,10 @@ export class WaitingRoom<T> {
     return older(this.leases.head, this.occupyRoom > 0 ? this.occupies.head : null);
   }
 
-  /** Empties the room. */
-  evict(): PoolWaiter<T>[] {
-    const evicted = [this.shares, this.leases, this.occupies].flatMap((line) => [...members(line)]);
+  /** Empties the room; `leases` false: those who wait for a lease may stay. */
+  evict(leases = true): PoolWaiter<T>[] {
+    const lines = leases ? [this.shares, this.leases, this.occupies] : [this.shares, this.occupies];
+    const evicted = lines.flatMap((line) => [...members(line)]);
     for (const waiter of evicted) this.leave(waiter);
     return evicted;
   }

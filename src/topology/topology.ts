@@ -16,6 +16,17 @@ export interface RoutedCall {
   asking: boolean;
   /** Redirects followed so far. */
   redirects: number;
+  /** The connection that was asked last, for comparison only. */
+  readonly host?: unknown;
+  /** A moment when all of it has to be over: waiting has an end. */
+  readonly bounded: boolean;
+}
+
+/** One of the commands that a command is split into. */
+export interface CommandPart {
+  readonly args: readonly RedisValue[];
+  /** The keys of this part, as positions among all keys of the command. */
+  readonly positions: readonly number[];
 }
 
 /** What to do after a failed attempt that was surely not executed; `null`: nothing special is known. */
@@ -24,6 +35,8 @@ export type Verdict =
   | { readonly kind: 'again' }
   /** Wait a little and route again. */
   | { readonly kind: 'wait' }
+  /** Wait so many milliseconds and route again. */
+  | { readonly kind: 'pause'; readonly ms: number }
   /** This very node, whatever routing would say. */
   | { readonly kind: 'node'; readonly node: ConnectionNode<BaseConnection>; readonly asking: boolean }
   /** Hand over this error. */
@@ -49,6 +62,8 @@ export interface Topology<C extends BaseConnection> {
   nodes(): Iterable<ConnectionNode<C>>;
   /** Whether `COMMAND`-like knowledge of the topology forbids this command without a target. */
   refuse(info: CommandInfo): TypeError | null;
+  /** For `splitMultiKey`: the commands, by node, that this one amounts to; null when it can go as it is. */
+  split?(info: CommandInfo, args: readonly RedisValue[]): readonly CommandPart[] | null;
   open(deadline: Deadline): Promise<void>;
   /** Where a name is to be heard now; null while that is not known, and then `onChange` is called once it is. */
   subscriberNode(kind: SubscriptionKind, name: Buffer): ConnectionNode<C> | null;

@@ -91,6 +91,11 @@ export class SlotMap {
     return this.shards[this.pages[slot >> PAGE_BITS]![slot & PAGE_MASK]! - 1];
   }
 
+  /** Index into `shards`; -1: nobody's. The slot must be one. */
+  shardIndexOf(slot: number): number {
+    return this.pages[slot >> PAGE_BITS]![slot & PAGE_MASK]! - 1;
+  }
+
   nodeAt(host: string, port: number): ClusterNodeLocation | undefined {
     return this.#byAddress.get(addressKey(host, port));
   }
