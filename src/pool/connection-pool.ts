@@ -5,7 +5,7 @@ import { UnixDomainSocketConnection } from '../connection/unix-domain-socket-con
 import { ConnectionNode } from '../node/connection-node.ts';
 import { Standalone } from '../topology/standalone.ts';
 import { type Location, TCPLocation, UnixDomainSocketLocation } from '../transport/location.ts';
-import { BaseConnectionPool } from './base-connection-pool.ts';
+import { BaseConnectionPool, type PoolSetup } from './base-connection-pool.ts';
 import type { ConnectionClass, ConnectionPoolOptions } from './pool-options.ts';
 import { type PoolSettings, splitPoolOptions } from './pool-rules.ts';
 import { resolveUrl } from './resolve-url.ts';
@@ -23,36 +23,7 @@ export class ConnectionPool<C extends BaseConnection = BaseConnection, D extends
   D
 > {
   constructor(options: ConnectionPoolOptions<C, D>) {
-    const owner = {};
-    const given = options as { connectionClass?: ConnectionClass };
-    const unix = isUnix(options);
-    const own = given.connectionClass === undefined || isOwn(given.connectionClass);
-    const split = splitPoolOptions('single', options, { custom: !own, connectionRules: unix ? unixRules : tcpRules });
-    const { pool, connection, settings } = split;
-    const location = locationOf(pool);
-    const type = classFor(pool.connectionClass, location) as unknown as Make<C>;
-    const node = new ConnectionNode<C>({
-      owner,
-      address: location.toString(),
-      make: () => new type(location, connection),
-      max: pool.maxConnections,
-      maxWaiting: pool.maxWaiting,
-      maxLifetime: pool.maxLifetime,
-      deadPeerTimeout: pool.deadPeerTimeout,
-      leakDetection: pool.leakDetection,
-      bulkDetour: pool.bulkDetour,
-      connectTimeout: settings.connectTimeout,
-    });
-    super({
-      owner,
-      topology: new Standalone(node),
-      settings,
-      maxConnections: () => pool.maxConnections,
-      timeout: pool.timeout,
-      retryPolicy: pool.retryPolicy,
-    });
-    // Whatever the class refuses is refused here and not at the first dial.
-    void new type(location, connection);
+    super(options instanceof PreparedPool ? (options.setup as PoolSetup<C>) : standalone<C>(options));
   }
 
   /** `redis://`, `rediss://` or `unix://`; a subclass gets itself. */
@@ -71,6 +42,48 @@ type ClassOf<O> = O extends { connectionClass: new (...args: never[]) => infer C
 type PoolOf<P extends abstract new (options: never) => unknown, O> = P extends typeof ConnectionPool
   ? ConnectionPool<ClassOf<O>, DecodeOf<O>>
   : InstanceType<P>;
+
+/** In the place of the options: the subclass has its own topology. */
+export class PreparedPool<C extends BaseConnection> {
+  readonly setup: PoolSetup<C>;
+
+  constructor(setup: PoolSetup<C>) {
+    this.setup = setup;
+  }
+}
+
+function standalone<C extends BaseConnection>(options: ConnectionPoolOptions<C>): PoolSetup<C> {
+  const owner = {};
+  const given = options as { connectionClass?: ConnectionClass };
+  const unix = isUnix(options);
+  const own = given.connectionClass === undefined || isOwn(given.connectionClass);
+  const split = splitPoolOptions('single', options, { custom: !own, connectionRules: unix ? unixRules : tcpRules });
+  const { pool, connection, settings } = split;
+  const location = locationOf(pool);
+  const type = classFor(pool.connectionClass, location) as unknown as Make<C>;
+  // Whatever the class refuses is refused here and not at the first dial.
+  void new type(location, connection);
+  const node = new ConnectionNode<C>({
+    owner,
+    address: location.toString(),
+    make: () => new type(location, connection),
+    max: pool.maxConnections,
+    maxWaiting: pool.maxWaiting,
+    maxLifetime: pool.maxLifetime,
+    deadPeerTimeout: pool.deadPeerTimeout,
+    leakDetection: pool.leakDetection,
+    bulkDetour: pool.bulkDetour,
+    connectTimeout: settings.connectTimeout,
+  });
+  return {
+    owner,
+    topology: new Standalone(node),
+    settings,
+    maxConnections: () => pool.maxConnections,
+    timeout: pool.timeout,
+    retryPolicy: pool.retryPolicy,
+  };
+}
 
 function isOwn(type: ConnectionClass): boolean {
   return (type as unknown) === TCPConnection || (type as unknown) === UnixDomainSocketConnection;

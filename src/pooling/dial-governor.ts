@@ -159,6 +159,13 @@ export class AddressDials {
     return !this.down || (!this.#probing && this.#governor.clock.now() >= this.pausedUntil);
   }
 
+  /** There is news that the address may live again: its pause ends now. */
+  hurry(): void {
+    if (!this.down) return;
+    this.pausedUntil = 0;
+    this.wake();
+  }
+
   /** Stops waiting for a turn. */
   withdraw(candidate: DialCandidate): void {
     if (this.#candidates.delete(candidate)) this.rearm();
