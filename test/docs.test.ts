@@ -1,5 +1,5 @@
 // Every ```ts block of README.md and docs/ is compiled against src and run against a real server, the address
-// redis://127.0.0.1:6379 replaced by that server's. "```ts no-run" is only compiled.
+// redis://127.0.0.1:6379 (or `'127.0.0.1', 6379`) replaced by that server's. "```ts no-run" is only compiled.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -68,6 +68,7 @@ function write(blocks: readonly Block[], address: string): void {
   for (const block of blocks) {
     const code = block.code
       .replaceAll(ADDRESS, address)
+      .replaceAll("'127.0.0.1', 6379", `'127.0.0.1', ${new URL(address).port}`)
       .replace(/(['"])respool\/testkit\1/g, `'${source}/testkit/index.ts'`)
       .replace(/(['"])respool\1/g, `'${source}/index.ts'`);
     writeFileSync(join(ROOT, WRITTEN, `${block.name}.ts`), `${code}\nexport {};\n`);
