@@ -1,15 +1,18 @@
 import type { CapacityLimiter } from '../pooling/capacity-limiter.ts';
-import { ASCII, LATIN1, type DecodeMode, type Reply } from '../resp/types.ts';
+import { BYTES, type DecodeMode, type Reply } from '../resp/types.ts';
 import type { ConnectionCore } from './connection-core.ts';
 import type { Entry } from './entry.ts';
 import { MessageBuffer, weigh } from './message-buffer.ts';
+import { bytesOf, frameBytes, frameIn } from './push-frames.ts';
 import type { SessionState } from './session-state.ts';
 
-/** The bytes behind a string of a push, whatever the connection decoded it to. */
-export function bytesOf(value: Reply | undefined, mode: DecodeMode): Buffer | null {
-  if (typeof value === 'string')
-    return Buffer.from(value, mode === LATIN1 || mode === ASCII ? 'latin1' : 'utf8');
-  return Buffer.isBuffer(value) ? value : null;
+/** Takes pub/sub pushes before anybody else, their strings as bytes. False: nothing of its own. */
+export interface PubsubTaker {
+  message(frame: readonly Reply[]): boolean;
+  acknowledged(frame: readonly Reply[]): boolean;
+  /** RESET: the server has forgotten every subscription. */
+  reset(): void;
+  ended(error: Error): void;
 }
 
 const FAMILY = new Set([
@@ -37,8 +40,15 @@ export class Inbox {
   readonly streamed = new MessageBuffer<Reply>();
   /** Takes a push before anybody else; false: not mine. */
   consumer: ((kind: string, frame: Reply[]) => boolean) | null = null;
+  pubsub: PubsubTaker | null = null;
   limiter: CapacityLimiter | null = null;
+  /** The socket is not read. */
   paused = false;
+  /** Channels have asked for a pause. */
+  full = false;
+  #strict = false;
+  /** Messages taken for channels that are full, since the pause was asked for. */
+  #excess = 0;
   readonly #core: ConnectionCore;
   #held: (() => void)[] = [];
   #heldBytes = 0;
@@ -55,10 +65,24 @@ export class Inbox {
     return this.pushes.length === 0 && this.streamed.length === 0 && this.#held.length === 0;
   }
 
-  push(frame: Reply[], head: Entry | undefined): void {
+  /** How pushes are decoded: while somebody takes messages, as the bytes that these are. */
+  get pushMode(): DecodeMode {
+    return this.pubsub === null ? this.#core.settings.ownMode : BYTES;
+  }
+
+  push(arrived: Reply[], head: Entry | undefined): void {
+    const { pubsub } = this;
+    let frame = arrived;
+    if (pubsub !== null) {
+      if (typeof frame[0] === 'string') frame = frameBytes(frame, this.#core.settings.ownMode);
+      if (this.limiter === null && this.#message(frame)) return;
+    }
     const first = frame[0];
     const kind = typeof first === 'string' ? first : Buffer.isBuffer(first) ? first.toString('latin1') : '';
-    if (FAMILY.has(kind) && this.#acknowledge(kind, frame, head)) return;
+    if (FAMILY.has(kind)) {
+      const used = this.#acknowledge(kind, frame, head);
+      if ((pubsub?.acknowledged(frame) === true && head?.streamed !== true) || used) return;
+    }
     if (this.limiter !== null) this.#throttle(frame, () => this.#deliverPush(kind, frame));
     else this.#deliverPush(kind, frame);
   }
@@ -82,7 +106,9 @@ export class Inbox {
     const kind = typeof first === 'string' ? first : Buffer.isBuffer(first) ? first.toString('latin1') : '';
     const expected = FAMILY.has(kind) ? head?.byPush === true || this.#core.session.subscribed > 0 : false;
     if (!expected && !(MESSAGES.has(kind) && this.#core.session.subscribed > 0)) return false;
-    this.push(value, head);
+    if (this.pubsub !== null && typeof first === 'string' && head !== undefined) {
+      this.push(frameBytes(value, head.mode), head);
+    } else this.push(value, head);
     return true;
   }
 
@@ -90,14 +116,47 @@ export class Inbox {
     if (discard) this.#held = [];
     this.#waiting?.abort(error);
     this.#deliverHeld();
+    this.pubsub?.ended(error);
     this.pushes.end(error, discard);
     this.streamed.end(error, discard);
   }
 
-  /** A paused socket would hold back replies as well. */
+  /**
+   * A paused socket would hold back replies as well. For full channels it is paused again when they are in,
+   * unless the connection is there for its messages only.
+   */
   resumeForReplies(): void {
+    if (this.full && this.#strict) return;
     this.paused = false;
     this.#core.transport?.resume();
+  }
+
+  /** Channels are full, or none is any more. `strict`: not even replies are a reason to read. */
+  setFull(full: boolean, strict: boolean): void {
+    this.full = full;
+    this.#strict = strict;
+    this.#excess = 0;
+    if (full) this.settled();
+    else this.#taken();
+  }
+
+  /** For full channels, when nothing may be outstanding any more. */
+  settled(): void {
+    if (!this.full || this.paused || (this.#core.outstanding > 0 && !this.#strict)) return;
+    this.paused = true;
+    this.#core.transport?.pause();
+  }
+
+  #message(frame: Reply[]): boolean {
+    if (this.pubsub?.message(frame) !== true) return false;
+    if (this.full && !this.#strict) this.#overfill(frame);
+    return true;
+  }
+
+  /** A full channel takes what comes between replies; what nobody could pause is bounded all the same. */
+  #overfill(frame: Reply[]): void {
+    this.#excess += weigh(frame);
+    if (this.#excess > this.#core.settings.maxBufferedBytes) this.#core.overflowed('messages');
   }
 
   /** Answers whether the frame is used up: it was the acknowledgement somebody waited for. */
@@ -150,8 +209,10 @@ export class Inbox {
   }
 
   #deliverPush(kind: string, frame: Reply[]): void {
-    if (this.consumer?.(kind, frame) === true) return;
-    this.pushes.push(frame);
+    if (this.pubsub !== null && this.#message(frame)) return;
+    const own = this.pubsub === null ? frame : frameIn(frame, this.#core.settings.ownMode);
+    if (this.consumer?.(kind, own) === true) return;
+    this.pushes.push(own);
     this.#bound();
   }
 
@@ -175,7 +236,7 @@ export class Inbox {
   }
 
   #taken(): void {
-    if (!this.paused || this.#bytes * 2 > this.#core.settings.maxBufferedBytes) return;
+    if (!this.paused || this.full || this.#bytes * 2 > this.#core.settings.maxBufferedBytes) return;
     this.paused = false;
     this.#core.transport?.resume();
   }

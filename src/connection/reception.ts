@@ -48,7 +48,10 @@ export class Reception {
       this.#bulk = bulk;
       core.observer?.changed();
     }
-    if (outbox.length === 0) core.observer?.drained();
+    if (outbox.length === 0) {
+      core.inbox.settled();
+      core.observer?.drained();
+    }
   }
 
   #deliver(): void {
@@ -58,7 +61,9 @@ export class Reception {
     const outbox = core.outbox;
     for (;;) {
       const head = outbox.head();
-      const value = decoder.read(head === undefined ? own : head.mode, own);
+      const { pushMode } = core.inbox;
+      const idleMode = core.session.resp === 2 ? pushMode : own;
+      const value = decoder.read(head === undefined ? idleMode : head.mode, pushMode);
       if (value === INCOMPLETE) {
         if (head === undefined && !decoder.idle) this.#orphan = true;
         return;

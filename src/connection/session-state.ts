@@ -166,6 +166,8 @@ export class SessionState {
   #baseline: View = { ...FRESH };
   /** What is proved is the baseline: compared when it changes, asked for with every command of a pool. */
   #unchanged = true;
+  /** RESET was answered: the server has forgotten every subscription. */
+  onReset: (() => void) | null = null;
   readonly #pending: Effect[] = [];
 
   get db(): number {
@@ -261,6 +263,7 @@ export class SessionState {
   }
 
   #reset(): void {
+    this.onReset?.();
     this.#proved = { ...FRESH, foreign: true };
     this.channels.clear();
     this.patterns.clear();

@@ -19,6 +19,12 @@ export class ServerNames {
     shard: new Map(),
   };
 
+  /** Nothing is subscribed, and nothing is under way. */
+  get empty(): boolean {
+    const { channel, pattern, shard } = this.#kinds;
+    return channel.size === 0 && pattern.size === 0 && shard.size === 0;
+  }
+
   get(kind: SubscriptionKind, key: string): ServerName | undefined {
     return this.#kinds[kind].get(key);
   }

@@ -42,17 +42,33 @@ export class SubscriptionLink {
     pattern: new Map(),
     shard: new Map(),
   };
+  readonly #heard: () => number;
   #ended = false;
+  /** An acknowledgement has come: the connection was of use. */
+  #useful = false;
   /** The name of the last message: most of them follow one of their like. */
   #lastName: Buffer = Buffer.alloc(0);
   #lastWish: Wish | null = null;
 
-  constructor(owner: LinkOwner) {
+  constructor(owner: LinkOwner, heard: () => number) {
     this.#owner = owner;
+    this.#heard = heard;
   }
 
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** Nothing is subscribed on it, and nothing is under way. */
+  get empty(): boolean {
+    return this.#names.empty;
+  }
+  get useful(): boolean {
+    return this.#useful;
+  }
+  /** Epoch ms of the last byte that came over its connection. */
+  get heard(): number {
+    return this.#heard();
   }
 
   /** Something about this name changed; called by the registry. */
@@ -95,14 +111,37 @@ export class SubscriptionLink {
     }
   }
 
-  /** Routes a message or an acknowledgement; false when the push is neither. */
-  receive(push: readonly Reply[]): boolean {
+  /** Routes a message, its strings as bytes; false when it is none, or of a name that was never asked for here. */
+  message(push: readonly Reply[]): boolean {
     const kind = messageKind(push[0]);
-    if (kind === null) return this.#acknowledged(push);
-    const wish = this.#wishOf(kind, push[1] as Buffer);
-    if (wish === null || wish.holder !== this) return true;
+    if (kind === null) return false;
+    const name = push[1] as Buffer;
+    const wish = this.#wishOf(kind, name);
+    if (wish === null) return this.#names.get(kind, nameKey(name)) !== undefined;
+    if (wish.holder !== this) return this.#names.get(kind, wish.key) !== undefined;
     if (kind === 'pattern') wish.deliver([push[2] as Buffer, push[3] as Buffer]);
     else wish.deliver(push[2] as Buffer);
+    return true;
+  }
+
+  /** Takes note of an acknowledgement; false as for `message`. */
+  acknowledged(push: readonly Reply[]): boolean {
+    const word = push[0];
+    const action = typeof word === 'string' || Buffer.isBuffer(word) ? pubsubAction(word.toString()) : null;
+    const name = push[1];
+    // `UNSUBSCRIBE` without names and without subscriptions names none.
+    if (action === null || this.#ended || !Buffer.isBuffer(name)) return false;
+    const { kind, subscribe } = action;
+    const key = nameKey(name);
+    const known = this.#names.get(kind, key);
+    if (known === undefined) return false;
+    this.#useful = true;
+    // A `sunsubscribe` of a moved slot comes unasked and answers no command.
+    if (known.inFlight[0] === subscribe) known.inFlight.shift();
+    known.subscribed = subscribe;
+    known.stuck = false;
+    this.touch(kind, key, known.name);
+    this.#learned(kind, key, subscribe && !known.inFlight.includes(false), subscribe, Number(push[2]));
     return true;
   }
 
@@ -148,27 +187,11 @@ export class SubscriptionLink {
     else this.#owner.refused(kind, key, true, error);
   }
 
-  #acknowledged(push: readonly Reply[]): boolean {
-    const word = push[0];
-    const action = typeof word === 'string' || Buffer.isBuffer(word) ? pubsubAction(word.toString()) : null;
-    if (action === null) return false;
-    const name = push[1];
-    // `UNSUBSCRIBE` without names and without subscriptions names none.
-    if (this.#ended || !Buffer.isBuffer(name)) return true;
-    const count = Number(push[2]);
-    const { kind, subscribe } = action;
-    const key = nameKey(name);
-    const known = this.#names.obtain(kind, key, name);
-    // A `sunsubscribe` of a moved slot comes unasked and answers no command.
-    if (known.inFlight[0] === subscribe) known.inFlight.shift();
-    known.subscribed = subscribe;
-    known.stuck = false;
-    this.touch(kind, key, known.name);
+  #learned(kind: SubscriptionKind, key: string, held: boolean, subscribe: boolean, count: number): void {
     if (!subscribe) this.#owner.released(this, kind, key, count);
-    else if (!known.inFlight.includes(false)) this.#owner.held(this, kind, key, count);
+    else if (held) this.#owner.held(this, kind, key, count);
     this.#names.tidy(kind, key);
-    if (this.#unsettledNow(kind, key)) this.#owner.work();
-    return true;
+    if (this.#unsettledNow(kind, key) || this.#names.empty) this.#owner.work();
   }
 
   #unsettledNow(kind: SubscriptionKind, key: string): boolean {

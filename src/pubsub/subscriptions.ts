@@ -16,6 +16,8 @@ import type { CallPlace } from './wish.ts';
 export interface SubscriptionsSettings {
   /** The channel object of a name that came as text or bytes. */
   readonly makeChannel: (kind: SubscriptionKind, name: Buffer) => AbstractChannel;
+  /** How many names the acknowledgements tell of; by default what the server said. */
+  readonly count?: ((kind: SubscriptionKind) => number) | undefined;
   /** A link's `missing()` or `surplus()` may have something; may be called often, also from within calls. */
   readonly onWork: () => void;
   /** A channel is full, or none is any more: stop or go on reading the subscriber's socket. */
@@ -42,6 +44,8 @@ export class Subscriptions {
   readonly #wishes = byKind<Wish>();
   /** The wishes that were acknowledged at least once. */
   readonly #established = byKind<Wish>();
+  /** The wishes that nobody hears now. */
+  readonly #unheld = new Set<Wish>();
   readonly #leaving = new LeavingCalls();
   readonly #links = new Set<SubscriptionLink>();
   readonly #gate: FlowGate;
@@ -77,9 +81,23 @@ export class Subscriptions {
   get paused(): boolean {
     return this.#gate.paused;
   }
-  /** A new subscriber connection is usable: everything is missing on it. */
-  attach(): SubscriptionLink {
-    const link = new SubscriptionLink(this.#owner);
+  /** What nobody hears now, and somebody wants to. */
+  get unheld(): Iterable<Wish> {
+    return this.#unheld;
+  }
+  *wanted(): IterableIterator<Wish> {
+    for (const kind of KINDS) yield* this.#wishes[kind].values();
+  }
+  wants(kind: SubscriptionKind, name: Buffer): boolean {
+    return this.#wishes[kind].has(nameKey(name));
+  }
+
+  /**
+   * A new subscriber connection is usable: everything is missing on it. `heard`: epoch ms of the last byte that
+   * came over it.
+   */
+  attach(heard: () => number = () => this.#now()): SubscriptionLink {
+    const link = new SubscriptionLink(this.#owner, heard);
     this.#links.add(link);
     this.review(link);
     return link;
@@ -90,10 +108,12 @@ export class Subscriptions {
     for (const kind of KINDS) link.review(this.#wishes[kind].values());
   }
 
-  /** Throws `TypeError` for a bad target, before anything changes. */
-  want(kind: SubscriptionKind, targets: readonly SubscriptionTarget[]): PubsubCall {
+  /**
+   * Throws `TypeError` for a bad target, before anything changes. `patient`: `failWaiting` passes the call by.
+   */
+  want(kind: SubscriptionKind, targets: readonly SubscriptionTarget[], patient = false): PubsubCall {
     const names = targets.map((target) => targetName(kind, target, true));
-    const call = new PubsubCall(names.length, (failed, why) => this.#undo(failed, why));
+    const call = new PubsubCall(names.length, patient, (failed, why) => this.#undo(failed, why));
     for (const [index, name] of names.entries()) this.#wantOne(kind, name, targets[index], { call, index });
     this.#settings.onWork();
     return call;
@@ -102,10 +122,18 @@ export class Subscriptions {
   /** A name ends for all its channels, a channel object only for itself. They are closed at once. */
   unwant(kind: SubscriptionKind, targets: readonly SubscriptionTarget[]): PubsubCall {
     const names = targets.map((target) => targetName(kind, target, false));
-    const call = new PubsubCall(names.length, () => {});
+    const call = new PubsubCall(names.length, true, () => {});
     for (const [index, name] of names.entries()) this.#unwantOne(kind, name, targets[index], { call, index });
     this.#settings.onWork();
     return call;
+  }
+
+  /** There is no way to `here`'s names now: calls that have no limit of their own are told so. */
+  failWaiting(error: unknown, here: (kind: SubscriptionKind, name: Buffer) => boolean, all = false): void {
+    for (const wish of [...this.#unheld]) {
+      if (wish.waiting.length === 0 || !here(wish.kind, wish.name)) continue;
+      for (const { call } of [...wish.waiting]) if (all || !call.patient) call.fail(error);
+    }
   }
 
   /** Everything ends. `callError`: what calls that wait get. */
@@ -128,6 +156,7 @@ export class Subscriptions {
     if (wish === undefined) {
       wish = new Wish(kind, key, name);
       this.#wishes[kind].set(key, wish);
+      this.#unheld.add(wish);
     }
     const given = target instanceof AbstractChannel ? target : null;
     if (given !== null ? !wish.channels.includes(given) : wish.channels.length === 0) {
@@ -175,7 +204,8 @@ export class Subscriptions {
     const wish = this.#wishes[kind].get(key);
     if (wish === undefined) return;
     const now = this.#now();
-    if (wish.holder !== null && wish.holder !== link) wish.openHole(movedError(), now);
+    if (wish.holder !== null && wish.holder !== link) wish.openHole(movedError(), wish.holder.heard);
+    this.#unheld.delete(wish);
     this.#established[kind].set(key, wish);
     if (wish.holder !== link) wish.hold(link, now);
     this.#leaving.done(kind, key, this.#count(kind));
@@ -184,10 +214,10 @@ export class Subscriptions {
   }
 
   #released(link: SubscriptionLink, kind: SubscriptionKind, key: string, count?: number): void {
-    this.#leaving.done(kind, key, count ?? this.#count(kind));
+    this.#leaving.done(kind, key, this.#count(kind, count));
     const wish = this.#wishes[kind].get(key);
     if (wish === undefined) return;
-    if (wish.holder === link) wish.openHole(movedError(), this.#now());
+    if (wish.holder === link) this.#unhold(wish, movedError(), this.#now());
     this.#touch(kind, key, wish.name);
   }
 
@@ -201,7 +231,7 @@ export class Subscriptions {
     this.#links.delete(link);
     for (const [kind, key] of names) {
       const wish = this.#wishes[kind].get(key);
-      if (wish?.holder === link) wish.openHole(reason, from);
+      if (wish?.holder === link) this.#unhold(wish, reason, from);
       if (wish !== undefined) this.#touch(kind, key, wish.name);
       if (!this.#known(kind, key)) this.#leaving.done(kind, key, this.#count(kind));
     }
@@ -214,12 +244,19 @@ export class Subscriptions {
     return false;
   }
 
-  #acknowledge(wish: Wish, count = this.#count(wish.kind)): void {
-    wish.acknowledge(() => makeAck(wish.kind, true, wish.name, count));
+  #unhold(wish: Wish, reason: Error, from: number): void {
+    wish.openHole(reason, from);
+    this.#unheld.add(wish);
+  }
+
+  #acknowledge(wish: Wish, count?: number): void {
+    wish.acknowledge(() => makeAck(wish.kind, true, wish.name, this.#count(wish.kind, count)));
   }
 
   /** As the server counts: channels and patterns together, shard channels for themselves. */
-  #count(kind: SubscriptionKind): number {
+  #count(kind: SubscriptionKind, said?: number): number {
+    if (this.#settings.count !== undefined) return this.#settings.count(kind);
+    if (said !== undefined) return said;
     if (kind === 'shard') return this.#established.shard.size;
     return this.#established.channel.size + this.#established.pattern.size;
   }
@@ -253,6 +290,7 @@ export class Subscriptions {
     wish.holder = null;
     this.#wishes[kind].delete(key);
     this.#established[kind].delete(key);
+    this.#unheld.delete(wish);
     this.#touch(kind, key, wish.name);
     this.#removeChannels(wish, wish.channels, error);
     wish.failWaiting(callError);

@@ -15,13 +15,16 @@ export class PubsubCall {
   /** What the call brought in, taken out again when it fails. */
   readonly added: [wish: Wish, channel: AbstractChannel][] = [];
   settled = false;
+  /** It has a limit of its own: a dial that fails is no reason to give up. */
+  readonly patient: boolean;
   #acks: SubscriptionAck[];
   #left: number;
   #onFail: (call: PubsubCall, reason: unknown) => void;
   #resolve!: (acks: SubscriptionAck[]) => void;
   #reject!: (reason: unknown) => void;
 
-  constructor(names: number, onFail: (call: PubsubCall, reason: unknown) => void) {
+  constructor(names: number, patient: boolean, onFail: (call: PubsubCall, reason: unknown) => void) {
+    this.patient = patient;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

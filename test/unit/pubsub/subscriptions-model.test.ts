@@ -96,7 +96,7 @@ class World {
   }
   read(): void {
     const push = this.#toClient.shift();
-    if (push !== undefined) this.link?.receive([...push]);
+    if (push !== undefined && this.link?.message([...push]) === false) this.link.acknowledged([...push]);
   }
 
   rounds(count: number): void {
