@@ -100,7 +100,10 @@ export class ConnectionCore implements EntryHost {
       if (entry.effect.kind === 'reset') this.#resets(entry);
     }
     if (entry.blocking) this.session.blocking++;
-    if (entry.deadline !== 0) this.#sweep.arm(entry.deadline);
+    if (entry.limit !== 0) {
+      if (entry.deadline === 0) entry.deadline = performance.now() + entry.limit;
+      this.#sweep.arm(entry.deadline);
+    }
     if (entry.signal !== null) watchSignal(entry.signal, entry);
     if (!this.#flushing) {
       this.#flushing = true;
@@ -152,6 +155,8 @@ export class ConnectionCore implements EntryHost {
       if (entry.effect !== null) this.session.withdrawn(entry.effect);
     }
     entry.fail(error);
+    // Nobody may be waiting any more for what would keep the connection for ever.
+    if (written && entry.blocking) this.observer?.changed();
   }
 
   #drop(entry: Entry): void {

@@ -159,9 +159,7 @@ export class RequestFactory {
     }
     entry.effect = effectFor(info, args);
     entry.tenure = this.#core.tenure;
-    if (limit === null) return;
-    entry.limit = limit;
-    entry.deadline = performance.now() + limit;
+    if (limit !== null) entry.limit = limit;
   }
 
   #apply(request: Entry & { raise: boolean }, options: RequestOptions): void {

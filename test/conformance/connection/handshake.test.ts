@@ -1,0 +1,538 @@
+import assert from 'node:assert/strict';
+import { createServer, type AddressInfo } from 'node:net';
+import { describe, test } from 'node:test';
+import { ClusterConnection } from '../../../src/connection/cluster-connection.ts';
+import { SentinelManagedConnection } from '../../../src/connection/sentinel-managed-connection.ts';
+import { TCPConnection } from '../../../src/connection/tcp-connection.ts';
+import {
+  AuthenticationFailureError,
+  ConnectionError,
+  InvalidResponse,
+  ProtocolError,
+  ResponseError,
+  StalePrimaryError,
+  TimeoutError,
+  UnknownCommandError,
+} from '../../../src/errors/errors.ts';
+import { CapacityLimiter } from '../../../src/pooling/capacity-limiter.ts';
+import { reply } from '../../../src/testkit/index.ts';
+import { TCPLocation } from '../../../src/transport/location.ts';
+import { eventually, failure, open, outcome, pair, scripted, take, wait } from './support.ts';
+
+const lines = (server: { commands: readonly { args: readonly string[] }[] }): string[] =>
+  server.commands.map(({ args }) => args.join(' '));
+
+describe('the order of the handshake', () => {
+  test('HELLO goes alone, the rest in one write, callbacks in order, REPLY OFF last', async () => {
+    const server = await scripted({ 'CLIENT REPLY': null });
+    const connection = new TCPConnection(server.location, {
+      username: 'u',
+      password: 'p',
+      db: 3,
+      clientName: 'me',
+      noevict: true,
+      notouch: true,
+      noreply: true,
+    });
+    const order: string[] = [];
+    connection.registerConnectCallback(async (given) => {
+      assert.equal(given, connection);
+      assert.equal(connection.usable, false);
+      assert.equal(connection.transportHealthy, true);
+      order.push(`first ${String(await given.execute('PING', '1'))}`);
+    });
+    connection.registerConnectCallback(() => {
+      order.push('second');
+    });
+    await connection.run();
+    assert.deepEqual(order, ['first 1', 'second']);
+    await server.waitForCommand('CLIENT REPLY');
+    const [hello, ...later] = lines(server);
+    assert.equal(hello, 'HELLO 3 AUTH u p');
+    assert.equal(later[0], 'CLIENT SETINFO LIB-NAME respool');
+    assert.match(later[1] as string, /^CLIENT SETINFO LIB-VER \d/);
+    assert.deepEqual(later.slice(2), [
+      'SELECT 3',
+      'CLIENT SETNAME me',
+      'CLIENT NO-EVICT ON',
+      'CLIENT NO-TOUCH ON',
+      'PING 1',
+      'CLIENT REPLY OFF',
+    ]);
+    const chunks = server.commands.map(({ chunk }) => chunk);
+    assert.notEqual(chunks[0], chunks[1], 'HELLO is alone in its write');
+    assert.equal(new Set(chunks.slice(1, 7)).size, 1, 'one write for what follows');
+    assert.equal(connection.usable, true);
+  });
+
+  test('without options only the library is told', async () => {
+    const { server } = await pair();
+    assert.equal(lines(server)[0], 'HELLO 3');
+    assert.deepEqual(lines(server).slice(1).map((line) => line.split(' ')[1]), ['SETINFO', 'SETINFO']);
+  });
+
+  test('what the server said in HELLO is there', async () => {
+    const { connection } = await pair({}, { clientName: 'me' }, { version: '7.2.9' });
+    assert.equal(connection.clientId, 1);
+    assert.equal(connection.serverVersion, '7.2.9');
+    assert.equal(connection.clientName, 'me');
+    assert.equal(connection.trackingClientId, null);
+  });
+
+  test('a refused CLIENT SETINFO is no harm, whatever the error', async () => {
+    for (const text of ['ERR unknown subcommand', "NOPERM User x has no permissions", 'ERR anything']) {
+      const { connection } = await pair({ 'CLIENT SETINFO': reply.error(text) });
+      assert.equal(connection.usable, true);
+      assert.equal(connection.reusable, true);
+    }
+  });
+
+  test('an unanswered CLIENT SETINFO never leads to a usable connection', async () => {
+    const server = await scripted({ 'CLIENT SETINFO': null });
+    const connection = new TCPConnection(server.location, { streamTimeout: 50 });
+    const error = await failure(connection.run(), ConnectionError);
+    assert.ok(error.cause instanceof TimeoutError);
+    assert.equal(error.cause.phase, 'connect');
+    assert.equal(connection.usable, false);
+  });
+
+  test('a refused SELECT, SETNAME, NO-EVICT, NO-TOUCH keeps its class', async () => {
+    for (const [name, options] of [
+      ['SELECT', { db: 99 }],
+      ['CLIENT SETNAME', { clientName: 'me' }],
+      ['CLIENT NO-EVICT', { noevict: true }],
+      ['CLIENT NO-TOUCH', { notouch: true }],
+    ] as const) {
+      const server = await scripted({ [name]: reply.error('ERR not here') });
+      const error = await failure(new TCPConnection(server.location, options).run(), ResponseError);
+      assert.equal(error.message, 'not here');
+      assert.equal(error.command, name);
+    }
+  });
+
+  test('an answer that is not OK ends the handshake', async () => {
+    const server = await scripted({ SELECT: reply.integer(1) });
+    const error = await failure(new TCPConnection(server.location, { db: 1 }).run(), ConnectionError);
+    assert.match(error.message, /SELECT/);
+  });
+});
+
+describe('special connections', () => {
+  test('option readFromReplicas: READONLY is part of becoming usable', async () => {
+    const server = await scripted();
+    const reading = new ClusterConnection(server.location, { readFromReplicas: true });
+    await reading.run();
+    assert.equal(server.commands.at(-1)?.name, 'READONLY');
+    assert.equal(reading.reusable, true);
+    const plain = new ClusterConnection(server.location);
+    await plain.run();
+    assert.notEqual(server.commands.at(-1)?.name, 'READONLY');
+    server.script({ READONLY: reply.error('ERR no cluster') });
+    await failure(new ClusterConnection(server.location, { readFromReplicas: true }).run(), ResponseError);
+    await reading.close();
+    await plain.close();
+  });
+
+  test('READONLY and ROLE also work on a connection without replies', async () => {
+    const server = await scripted({ 'CLIENT REPLY': null });
+    const cluster = new ClusterConnection(server.location, { readFromReplicas: true, noreply: true });
+    await cluster.run();
+    const managed = new SentinelManagedConnection(server.location, 'mymaster', true, { noreply: true });
+    await managed.run();
+    assert.equal(cluster.usable && managed.usable, true);
+    await cluster.close();
+    await managed.close();
+  });
+
+  test('the role of a managed connection is verified, for primaries and for replicas', async () => {
+    const primary = await scripted();
+    const replica = await scripted({}, { role: 'slave' });
+    for (const [server, isPrimary] of [[primary, true], [replica, false]] as const) {
+      const good = new SentinelManagedConnection(server.location, 'mymaster', isPrimary);
+      await good.run();
+      await good.close();
+      const bad = new SentinelManagedConnection(server.location, 'mymaster', !isPrimary);
+      const error = await failure(bad.run(), StalePrimaryError);
+      assert.match(error.message, /mymaster/);
+      assert.ok(error.message.includes(server.location.toString()));
+      assert.equal(bad.usable, false);
+    }
+  });
+
+  test('what they are called', () => {
+    const location = new TCPLocation('127.0.0.1', 7000);
+    assert.equal(String(new TCPConnection(location, { db: 2 })), 'TCPConnection<host=127.0.0.1,port=7000,db=2>');
+    assert.equal(String(new ClusterConnection(location)), 'ClusterConnection<host=127.0.0.1,port=7000,db=0>');
+    const managed = new SentinelManagedConnection(location, 'mymaster', true);
+    assert.equal(String(managed), 'SentinelManagedConnection<service=mymaster,host=127.0.0.1,port=7000,db=0>');
+  });
+});
+
+describe('callbacks', () => {
+  test('every method works inside one', async () => {
+    const server = await scripted({
+      SUBSCRIBE: (command) => reply.push(reply.bulk('subscribe'), reply.bulk(command[1] as string), reply.integer(1)),
+      UNSUBSCRIBE: (command) =>
+        reply.push(reply.bulk('unsubscribe'), reply.bulk(command[1] as string), reply.integer(0)),
+    });
+    const connection = new TCPConnection(server.location, { decodeResponses: true });
+    let reached = 0;
+    connection.registerConnectCallback(async (given) => {
+      assert.equal(await given.createRequest('PING'), 'PONG');
+      assert.deepEqual(await given.createRequestBatch([{ command: 'PING' }, { command: 'ECHO', args: ['x'] }]), [
+        'PONG',
+        'x',
+      ]);
+      given.sendCommand('SUBSCRIBE', ['news']);
+      given.sendCommand('UNSUBSCRIBE', ['news']);
+      assert.equal((await take(given.pushMessages, 2)).length, 2);
+      given.sendCommand('ECHO', ['y']);
+      assert.deepEqual(await take(given.streamedMessages, 1), ['y']);
+      assert.equal(await given.updateTrackingClient(false), true);
+      reached++;
+    });
+    await connection.run();
+    assert.equal(reached, 1);
+    assert.equal(connection.reusable, true);
+    await connection.close();
+  });
+
+  test('one that throws ends the connection: server errors as they are, others as the cause', async () => {
+    const own = new Error('mine');
+    const server = await scripted();
+    const one = new TCPConnection(server.location);
+    one.registerConnectCallback(() => {
+      throw own;
+    });
+    const error = await failure(one.run(), ConnectionError);
+    assert.equal(error.cause, own);
+    assert.equal(one.usable, false);
+    assert.equal(one.transportHealthy, false);
+    await one.waitClosed();
+    const two = new TCPConnection(server.location);
+    two.registerConnectCallback(async (given) => {
+      await given.execute('NOSUCH');
+    });
+    await failure(two.run(), UnknownCommandError);
+  });
+
+  test('one that waits for ever is ended by the loss of the connection', async () => {
+    const server = await scripted();
+    const connection = new TCPConnection(server.location, { connectTimeout: null });
+    connection.registerConnectCallback(() => {
+      server.connections[0]?.reset();
+      return new Promise<void>(() => {});
+    });
+    await failure(connection.run(), ConnectionError);
+  });
+
+  test('what they changed is how the connection is meant to be', async () => {
+    const server = await scripted();
+    const connection = new TCPConnection(server.location);
+    connection.registerConnectCallback(async (given) => {
+      await given.execute('SELECT', 5);
+      await given.execute('AUTH', 'someone', 'else');
+    });
+    await connection.run();
+    assert.equal(connection.db, 5);
+    assert.equal(connection.reusable, true);
+    await connection.execute('SELECT', 0);
+    assert.equal(connection.reusable, false);
+    await connection.execute('SELECT', 5);
+    assert.equal(connection.reusable, true);
+    await connection.execute('AUTH', 'another');
+    assert.equal(connection.reusable, false);
+    await connection.close();
+  });
+
+  test('one that is registered later never runs', async () => {
+    const { connection } = await pair();
+    connection.registerConnectCallback(() => assert.fail('it ran'));
+    await connection.execute('PING');
+    assert.throws(() => connection.registerConnectCallback(1 as never), TypeError);
+  });
+});
+
+describe('refusals', () => {
+  test('wrong credentials are not tried in another way', async () => {
+    const server = await scripted({ HELLO: reply.error('WRONGPASS invalid username-password pair') });
+    const connection = new TCPConnection(server.location, { password: 'wrong' });
+    const error = await failure(connection.run(), AuthenticationFailureError);
+    assert.equal(error.code, 'WRONGPASS');
+    await wait(20);
+    assert.equal(server.commands.length, 1);
+    assert.equal(server.connections.length, 1);
+  });
+
+  test('a server that is full says so before it is asked', async () => {
+    const greeter = createServer((socket) => {
+      socket.end('-ERR max number of clients reached\r\n');
+      socket.on('error', () => {});
+    });
+    await new Promise<void>((resolve) => greeter.listen(0, '127.0.0.1', resolve));
+    const { port } = greeter.address() as AddressInfo;
+    try {
+      for (let round = 0; round < 20; round++) {
+        const connection = new TCPConnection(new TCPLocation('127.0.0.1', port));
+        const error = await failure(connection.run(), ConnectionError);
+        assert.match(error.message, /max number of clients|reset|EPIPE/);
+      }
+    } finally {
+      greeter.close();
+    }
+  });
+
+  for (const [what, bytes] of [
+    ['a web server', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
+    ['a TLS alert', '\x15\x03\x01\x00\x02\x02\x46'],
+    ['an SSH banner', 'SSH-2.0-OpenSSH_9.2p1\r\n'],
+    ['noise', '\x00\x01\x02\x03garbage'],
+  ] as const) {
+    test(`${what} in the place of a server is an InvalidResponse with a hint`, async () => {
+      const server = await scripted({ HELLO: bytes });
+      const error = await failure(new TCPConnection(server.location).run(), InvalidResponse);
+      assert.ok(error instanceof ProtocolError && error instanceof ConnectionError);
+      assert.match(error.message, /Unknown RESP data type|is it a Redis or Valkey server/);
+      assert.equal(error.endpoint, server.location.toString());
+    });
+  }
+
+  test('HELLO that answers something else than a RESP3 greeting ends the dial', async () => {
+    for (const answer of [reply.array(), reply.ok, reply.map([reply.bulk('proto'), reply.integer(2)])]) {
+      const server = await scripted({ HELLO: answer });
+      await failure(new TCPConnection(server.location).run(), ConnectionError);
+    }
+  });
+
+  test('a refused port is a ConnectionError with the system error as its cause', async () => {
+    const server = await scripted();
+    await server.stopListening();
+    const connection = new TCPConnection(server.location);
+    const error = await failure(connection.run(), ConnectionError);
+    assert.equal((error.cause as NodeJS.ErrnoException).code, 'ECONNREFUSED');
+    assert.ok(error.message.includes(server.location.toString()));
+    assert.equal(connection.closed, true);
+    assert.throws(() => connection.createRequest('PING'), (thrown) => {
+      return thrown instanceof ConnectionError && thrown.cause === error;
+    });
+  });
+});
+
+describe('RESP2', () => {
+  for (const answer of ["ERR unknown command 'HELLO'", 'NOPROTO unsupported protocol version']) {
+    test(`is spoken when HELLO answers ${answer.split(' ')[0]}, and AUTH is then alone in its write`, async () => {
+      const { connection, server } = await pair(
+        { HELLO: reply.error(answer) },
+        { password: 'p', username: 'u', db: 1, decodeResponses: true },
+      );
+      assert.deepEqual(server.commands.slice(0, 2).map(({ args }) => args.join(' ')), ['HELLO 3 AUTH u p', 'AUTH u p']);
+      assert.notEqual(server.commands[1]?.chunk, server.commands[2]?.chunk);
+      assert.equal(connection.usable, true);
+      assert.equal(connection.clientId, null);
+      assert.equal(await connection.execute('PING'), 'PONG');
+      assert.equal(connection.reusable, true);
+    });
+  }
+
+  test('a password without a user goes as servers before 6 know it', async () => {
+    const { server } = await pair({ HELLO: reply.error("ERR unknown command 'HELLO'") }, { password: 'p' });
+    assert.deepEqual(server.commands[1]?.args, ['AUTH', 'p']);
+  });
+
+  test('is not spoken because of any other error, nor a command run twice', async () => {
+    const server = await scripted({ HELLO: reply.error('NOAUTH HELLO must be called with the client authenticated') });
+    await failure(new TCPConnection(server.location).run(), ResponseError);
+    assert.equal(server.commands.length, 1);
+    const { connection, server: other } = await pair({ EVAL: reply.error('NOPROTO from a script') });
+    await failure(connection.createRequest('EVAL', ['x', 0]), ProtocolError);
+    assert.equal(other.commands.filter(({ name }) => name === 'EVAL').length, 1);
+    assert.equal(connection.usable, true);
+  });
+
+  test('pub/sub arrays go to pushMessages, and other commands throw while subscribed', async () => {
+    const ack = (kind: string, name: string, count: number): string =>
+      reply.array(reply.bulk(kind), reply.bulk(name), reply.integer(count));
+    const { connection, peer } = await pair(
+      {
+        HELLO: reply.error("ERR unknown command 'HELLO'"),
+        SUBSCRIBE: (command) => ack('subscribe', command[1] as string, 1),
+        UNSUBSCRIBE: (command) => ack('unsubscribe', command[1] as string, 0),
+        PING: (command) => (command.length > 1 ? undefined : reply.array(reply.bulk('pong'), reply.bulk(''))),
+      },
+      { decodeResponses: true },
+    );
+    connection.sendCommand('SUBSCRIBE', ['a']);
+    assert.throws(() => connection.createRequest('GET', ['k']), TypeError);
+    const messages = connection.pushMessages;
+    assert.deepEqual((await messages.next()).value, ['subscribe', 'a', 1]);
+    assert.throws(() => connection.createRequest('GET', ['k']), /RESP2/);
+    assert.throws(() => connection.createRequestBatch([{ command: 'GET', args: ['k'] }]), TypeError);
+    assert.equal(connection.reusable, false);
+    peer.send(reply.array(reply.bulk('message'), reply.bulk('a'), reply.bulk('hello')));
+    assert.deepEqual((await messages.next()).value, ['message', 'a', 'hello']);
+    assert.deepEqual(await connection.execute('PING'), ['pong', '']);
+    connection.sendCommand('UNSUBSCRIBE', ['a']);
+    assert.deepEqual((await messages.next()).value, ['unsubscribe', 'a', 0]);
+    assert.equal(await connection.execute('ECHO', 'x'), 'x');
+    assert.equal(connection.reusable, true);
+  });
+});
+
+describe('time and abort', () => {
+  const phases = {
+    HELLO: { script: { HELLO: null } },
+    'the later steps': { script: { SELECT: null } },
+  } as const;
+  for (const [phase, { script }] of Object.entries(phases)) {
+    test(`option connectTimeout: covers ${phase}`, async () => {
+      const server = await scripted(script);
+      const connection = new TCPConnection(server.location, { connectTimeout: 60, db: 1 });
+      const error = await failure(connection.run(), ConnectionError);
+      assert.ok(error.cause instanceof TimeoutError);
+      assert.equal(error.cause.phase, 'connect');
+      assert.equal(connection.closed, true);
+      await connection.waitClosed();
+      await eventually(() => server.openConnections.length === 0, 'the socket is gone');
+    });
+  }
+
+  test('option connectTimeout: covers the credential provider, the callbacks and the TLS function', async () => {
+    const server = await scripted();
+    const never = new Promise<never>(() => {});
+    const withProvider = new TCPConnection(server.location, {
+      connectTimeout: 40,
+      credentialProvider: { getCredentials: () => never } as never,
+    });
+    const withCallback = new TCPConnection(server.location, { connectTimeout: 40 });
+    withCallback.registerConnectCallback(() => never);
+    const withTls = new TCPConnection(server.location, { connectTimeout: 40, sslContext: () => never });
+    for (const connection of [withProvider, withCallback, withTls]) {
+      const error = await failure(connection.run(), ConnectionError);
+      assert.equal((error.cause as TimeoutError).phase, 'connect');
+    }
+  });
+
+  test('option connectTimeout: covers a TLS peer that never answers', async () => {
+    const silent = createServer((socket) => socket.on('error', () => {}));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    const options = { connectTimeout: 60, sslContext: {} };
+    const connection = new TCPConnection(new TCPLocation('127.0.0.1', port), options);
+    const error = await failure(connection.run(), ConnectionError);
+    silent.close();
+    assert.equal((error.cause as TimeoutError).phase, 'connect');
+  });
+
+  test('a signal ends the dial with its reason in every phase', async () => {
+    const server = await scripted({ HELLO: null });
+    for (const delay of [null, 0, 30]) {
+      const reason = new Error(`reason ${delay}`);
+      const controller = new AbortController();
+      const connection = new TCPConnection(server.location);
+      if (delay === null) controller.abort(reason);
+      else setTimeout(() => controller.abort(reason), delay);
+      const result = await outcome(connection.run({ signal: controller.signal }));
+      assert.equal((result as { error: unknown }).error, reason);
+      assert.equal(connection.closed, true);
+      await connection.waitClosed();
+    }
+    await eventually(() => server.openConnections.length === 0, 'no socket is left');
+  });
+
+  test('a reason that is no Error arrives as it is', async () => {
+    const server = await scripted({ HELLO: null });
+    const controller = new AbortController();
+    const running = new TCPConnection(server.location).run({ signal: controller.signal });
+    controller.abort('enough');
+    assert.deepEqual(await outcome(running), { error: 'enough' });
+  });
+
+  test('invalidate ends the dial in every phase', async () => {
+    const server = await scripted({ HELLO: null });
+    for (const delay of [null, 0, 30]) {
+      const connection = new TCPConnection(server.location);
+      if (delay === null) connection.invalidate('not wanted');
+      const running = connection.run();
+      if (delay !== null) setTimeout(() => connection.invalidate('not wanted'), delay);
+      const error = await failure(running, ConnectionError);
+      assert.match(error.message, /not wanted/);
+      await connection.waitClosed();
+    }
+    await eventually(() => server.openConnections.length === 0, 'no socket is left');
+  });
+
+  test('run works once: during the dial, while usable, after a failure, after the end', async () => {
+    const server = await scripted();
+    const connection = new TCPConnection(server.location);
+    const running = connection.run();
+    await assert.rejects(connection.run(), /cannot be reused/);
+    await running;
+    await assert.rejects(connection.run(), /cannot be reused/);
+    assert.equal(connection.usable, true);
+    await connection.close();
+    await assert.rejects(connection.run(), /cannot be reused/);
+    const refused = await scripted();
+    await refused.stopListening();
+    const failed = new TCPConnection(refused.location);
+    await assert.rejects(failed.run());
+    await refused.listen();
+    await assert.rejects(failed.run(), /cannot be reused/);
+  });
+
+  test('options of run that nobody knows are refused', async () => {
+    const server = await scripted();
+    await assert.rejects(new TCPConnection(server.location).run({ timeout: 5 } as never), TypeError);
+    await assert.rejects(new TCPConnection(server.location).run({ signal: {} } as never), TypeError);
+  });
+
+  test('the peer that closes during the handshake is a ConnectionError', async () => {
+    const server = await scripted({
+      HELLO: (_command, peer) => {
+        peer.end();
+        return null;
+      },
+    });
+    await failure(new TCPConnection(server.location).run(), ConnectionError);
+  });
+});
+
+describe('construction', () => {
+  test('does nothing but check its options', async () => {
+    const connection = new TCPConnection(new TCPLocation('127.0.0.1', 1));
+    assert.deepEqual(
+      [connection.usable, connection.reusable, connection.transportHealthy, connection.closed],
+      [false, false, false, false],
+    );
+    assert.deepEqual([connection.clientId, connection.serverVersion, connection.address], [null, null, null]);
+    for (const use of [
+      () => connection.createRequest('PING'),
+      () => connection.createRequestBatch([]),
+      () => connection.sendCommand('PING'),
+      () => connection.pushMessages,
+      () => connection.streamedMessages,
+    ]) {
+      assert.throws(use, ConnectionError);
+    }
+    await assert.rejects(connection.execute('PING'), ConnectionError);
+    await assert.rejects(connection.updateTrackingClient(true), ConnectionError);
+  });
+
+  test('an option nobody knows is a TypeError, also for the special classes', () => {
+    const location = new TCPLocation('127.0.0.1', 1);
+    for (const make of [
+      () => new TCPConnection(location, { nonsense: 1 } as never),
+      () => new TCPConnection(location, { readFromReplicas: true } as never),
+      () => new ClusterConnection(location, { nonsense: 1 } as never),
+      () => new SentinelManagedConnection(location, 'm', true, { nonsense: 1 } as never),
+    ]) {
+      assert.throws(make, TypeError);
+    }
+    new TCPConnection(location, { nonsense: undefined, processingBudget: new CapacityLimiter(1) } as never);
+  });
+
+  test('a pool of the dialled address sees the same server', async () => {
+    const { connection, server } = await pair();
+    assert.equal(connection.address, `127.0.0.1:${server.port}`);
+    assert.equal((await open(server)).clientId, 2);
+  });
+});
