@@ -48,12 +48,17 @@ export class Backlog {
     });
   }
 
-  /** The connection has ended: what waits goes to another one. */
+  /** The connection has ended: the entries fail unsent, and whoever owns them takes them to another one. */
   lost(): void {
-    this.#rejectAll(new ConnectionError(this.#core.text('lost before there was room'), { cause: this.#core.failure }));
+    const error = new ConnectionError(this.#core.text('lost before there was room'), { cause: this.#core.failure });
+    for (const waiting of this.#takeAll()) {
+      waiting.resolve();
+      for (const entry of waiting.entries) entry.fail(error);
+    }
   }
   close(): void {
-    this.#rejectAll(new PoolClosedError('the pool was closed'));
+    const error = new PoolClosedError('the pool was closed');
+    for (const waiting of this.#takeAll()) waiting.reject(error);
   }
 
   #advance(): void {
@@ -74,12 +79,11 @@ export class Backlog {
     if (this.#line.length === 0) this.#finish();
   }
 
-  #rejectAll(error: Error): void {
-    for (const waiting of this.#line.splice(0)) {
-      waiting.deadline.unwatch();
-      waiting.reject(error);
-    }
+  #takeAll(): Waiting[] {
+    const all = this.#line.splice(0);
+    for (const { deadline } of all) deadline.unwatch();
     this.#finish();
+    return all;
   }
 
   #finish(): void {

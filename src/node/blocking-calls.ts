@@ -1,18 +1,36 @@
 import type { Deadline } from '../base/deadline.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import { call } from '../connection/call.ts';
-import { type Entry, SETTLED, WRITTEN } from '../connection/entry.ts';
-import { PoolClosedError, RequestAbortedError, TimeoutError, UnblockedError } from '../errors/errors.ts';
+import { type Entry, QUEUED, WRITTEN } from '../connection/entry.ts';
+import {
+  ConnectionError,
+  PoolClosedError,
+  RequestAbortedError,
+  TimeoutError,
+  UnblockedError,
+} from '../errors/errors.ts';
 import type { Reply } from '../resp/types.ts';
 import type { ConnectionNode } from './connection-node.ts';
+import { GRACE, Unblocker } from './unblocker.ts';
 
-/** How long a blocked connection may take to answer after CLIENT UNBLOCK. */
-const GRACE = 1_000;
+/** UNBLOCK and the command it is for travel on two connections; when it was first it has to be said again. */
+const AGAIN = 10;
 
 /** A blocking entry that somebody waits for: settles `answer` with the reply, an error reply or the loss. */
 export interface BlockingEntry extends Entry {
   readonly answer: Promise<Reply>;
+  /** Its time limit in ms, for the text of an error. */
+  readonly allowed: number;
+  /** Set when it was given up and the server has confirmed that it did nothing. */
+  undone: boolean;
 }
+
+/** Given up after it was written, and the question whether the server has let go of it. */
+interface GivenUp {
+  readonly reason: unknown;
+  readonly asked: Promise<boolean>;
+}
+type Outcome = { readonly value: Reply } | { readonly error: unknown };
 
 /**
  * Blocking commands, each on a connection of its own. One that is given up is unblocked over another connection
@@ -20,117 +38,132 @@ export interface BlockingEntry extends Entry {
  */
 export class BlockingCalls<C extends BaseConnection> {
   readonly #node: ConnectionNode<C>;
+  readonly #unblocker: Unblocker<C>;
   readonly #running = new Set<(reason: unknown) => void>();
   #closed = false;
 
   constructor(node: ConnectionNode<C>) {
     this.#node = node;
+    this.#unblocker = new Unblocker(node);
   }
 
-  /** `limit` bounds the reply; waiting for the connection is bounded by `acquire`. */
-  async run(entry: BlockingEntry, acquire: Deadline, limit: Deadline, asking = false): Promise<Reply> {
+  /** `limit`, made when there is a connection, bounds the reply; waiting for one is bounded by `acquire`. */
+  async run(entry: BlockingEntry, acquire: Deadline, limit: () => Deadline, asking = false): Promise<Reply> {
     const connection = await this.#node.pool.occupy(acquire);
+    const core = coreOf(connection);
     try {
-      coreOf(connection).tenure = this.#node.pool.tenureOf(connection);
-      entry.tenure = coreOf(connection).tenure;
+      core.tenure = this.#node.pool.tenureOf(connection);
+      entry.tenure = core.tenure;
       // The redirect's ASKING holds for the next command of that connection.
-      if (asking) call(coreOf(connection), 'ASKING', [], { ledger: false }).catch(() => {});
-      return await this.#await(connection, entry, limit);
+      if (asking) call(core, 'ASKING', [], { ledger: false }).catch(() => {});
+      return await this.#await(connection, entry, limit());
     } finally {
-      coreOf(connection).tenure = 0;
+      core.tenure = 0;
       this.#node.release(connection);
     }
   }
 
-  /** The pool closes: whoever blocks is unblocked. */
+  /** The pool closes: whoever blocks is unblocked. The commands for that are queued when this returns. */
   close(): void {
     this.#closed = true;
     for (const giveUp of [...this.#running]) giveUp(new PoolClosedError('the pool was closed'));
   }
 
+  /** Nothing of this may be left open. */
+  end(): void {
+    this.#unblocker.end();
+  }
+
   async #await(connection: C, entry: BlockingEntry, limit: Deadline): Promise<Reply> {
     if (this.#closed) throw new PoolClosedError('the pool was closed');
     if (limit.aborted) throw limit.reason;
+    const core = coreOf(connection);
     let giveUp!: (reason: unknown) => void;
-    const givenUp = new Promise<{ reason: unknown }>((resolve) => {
-      giveUp = (reason) => resolve({ reason });
+    const givenUp = new Promise<GivenUp>((resolve) => {
+      giveUp = (reason) => {
+        if (!this.#running.delete(giveUp)) return;
+        if (entry.phase === QUEUED) core.cancel(entry, reason);
+        else if (entry.phase === WRITTEN) resolve({ reason, asked: this.#unblocker.ask(connection.clientId) });
+      };
     });
     this.#running.add(giveUp);
-    limit.watch({ onAbort: giveUp, onTimeout: () => giveUp(this.#timeout(entry, limit)) });
+    core.submit(entry);
+    limit.watch({ onAbort: giveUp, onTimeout: () => giveUp(this.#timeout(entry, false)) });
     try {
-      coreOf(connection).submit(entry);
       const first = await Promise.race([entry.answer.then((value) => ({ value })), givenUp]);
-      if ('value' in first) return first.value;
-      return await this.#unblock(connection, entry, first.reason);
+      return 'value' in first ? first.value : await this.#unblock(connection, entry, first);
     } finally {
       limit.unwatch();
       this.#running.delete(giveUp);
     }
   }
 
-  async #unblock(connection: C, entry: BlockingEntry, reason: unknown): Promise<Reply> {
-    const core = coreOf(connection);
-    if (entry.phase !== WRITTEN) {
-      // Either its answer is in already, or it was never sent.
-      if (entry.phase !== SETTLED) core.cancel(entry, reason);
-      return await entry.answer;
-    }
+  /** Waits for both answers, that of the command and that of UNBLOCK; without them the connection is dropped. */
+  async #unblock(connection: C, entry: BlockingEntry, { reason, asked }: GivenUp): Promise<Reply> {
+    let outcome: Outcome | null = null;
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), GRACE);
+    const answered = entry.answer.then(
+      (value) => void (outcome = { value }),
+      (error: unknown) => void (outcome = { error }),
+    );
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), GRACE);
     });
-    const asked = this.#ask(connection.clientId);
-    try {
-      const answer = entry.answer.then((value) => ({ value }), (error: unknown) => ({ error }));
-      const both = Promise.all([answer, asked]).then(([outcome, sent]) => (sent ? outcome : ('late' as const)));
-      // A refused UNBLOCK ends the wait for the answer as well.
-      const refused = asked.then((sent) => (sent ? both : ('late' as const)));
-      const outcome = await Promise.race([both, refused, late]);
-      if (outcome === 'late') return this.#drop(connection, entry, reason);
-      if ('value' in outcome) {
-        if (outcome.value !== null) return outcome.value;
-        throw reason;
-      }
-      throw outcome.error instanceof UnblockedError ? reason : outcome.error;
-    } finally {
-      clearTimeout(timer);
-    }
+    const told = this.#tell(connection, asked, answered, () => outcome !== null || coreOf(connection).state !== 'ready');
+    const settled = told.then(async (ok) => {
+      if (ok) await answered;
+      return ok;
+    });
+    const confirmed = await Promise.race([settled, late]);
+    clearTimeout(timer);
+    const known = outcome as Outcome | null;
+    // An UNBLOCK that may still arrive would hit the next command of this connection.
+    if (!confirmed || entry.dropOnCancel) connection.invalidate('a blocking command was given up');
+    return this.#result(entry, reason, known);
   }
 
-  /** False: it was refused, or there was no way to ask. */
-  async #ask(clientId: number | null): Promise<boolean> {
-    if (clientId === null) return false;
-    const shared = this.#node.pool.tryShare();
-    let own: C | null = null;
+  #result(entry: BlockingEntry, reason: unknown, outcome: Outcome | null): Reply {
+    if (outcome === null) throw this.#unconfirmed(entry, reason);
+    if ('value' in outcome && outcome.value !== null) return outcome.value;
+    if ('value' in outcome || outcome.error instanceof UnblockedError) {
+      entry.undone = true;
+      throw reason;
+    }
+    const lost = outcome.error instanceof ConnectionError && outcome.error.maybeExecuted;
+    throw lost ? this.#unconfirmed(entry, reason) : outcome.error;
+  }
+
+  /** Until the server says that it was blocked, or its answer is there. False: refused, or no way to ask. */
+  async #tell(connection: C, asked: Promise<boolean>, answered: Promise<void>, over: () => boolean): Promise<boolean> {
     try {
-      own = shared === null ? await this.#node.extra(AbortSignal.timeout(GRACE)) : null;
-      await call(coreOf(shared ?? (own as C)), 'CLIENT UNBLOCK', [clientId], { timeout: GRACE });
+      while (!(await asked)) {
+        if (over()) return true;
+        await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, AGAIN))]);
+        if (over()) return true;
+        asked = this.#unblocker.ask(connection.clientId);
+      }
       return true;
     } catch {
-      // Whatever it was, the blocked connection can only be dropped now; the caller hears of that.
+      // Whatever it was, the connection can only be dropped now; the caller hears of that.
       return false;
-    } finally {
-      own?.invalidate('unblocked');
     }
   }
 
-  #drop(connection: C, entry: BlockingEntry, reason: unknown): never {
-    entry.answer.catch(() => {});
-    connection.invalidate('a blocking command was given up and could not be unblocked');
-    if (reason instanceof TimeoutError || reason instanceof PoolClosedError) throw reason;
-    throw new RequestAbortedError(`${entry.info.name} was aborted and may have been executed`, {
-      cause: reason,
-      maybeExecuted: true,
-      command: entry.info.name,
-      endpoint: this.#node.address,
-    });
+  #unconfirmed(entry: BlockingEntry, reason: unknown): Error {
+    const command = entry.info.name;
+    const options = { maybeExecuted: true, command, endpoint: this.#node.address };
+    if (reason instanceof TimeoutError) return this.#timeout(entry, true);
+    if (reason instanceof PoolClosedError) return new PoolClosedError(reason.message, options);
+    return new RequestAbortedError(`${command} was aborted and may have been executed`, { cause: reason, ...options });
   }
 
-  #timeout(entry: BlockingEntry, limit: Deadline): TimeoutError {
-    return new TimeoutError(`${entry.info.name} timed out after ${limit.timeout} ms`, {
+  #timeout(entry: BlockingEntry, maybeExecuted: boolean): TimeoutError {
+    const command = entry.info.name;
+    const fate = maybeExecuted ? ', could not be unblocked and may have been executed' : '';
+    return new TimeoutError(`${command} timed out after ${entry.allowed} ms waiting for its reply${fate}`, {
       phase: 'reply',
-      maybeExecuted: entry.phase === WRITTEN,
-      command: entry.info.name,
+      maybeExecuted,
+      command,
       endpoint: this.#node.address,
     });
   }

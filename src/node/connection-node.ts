@@ -5,10 +5,12 @@ import { BULK, type ConnectionCore } from '../connection/connection-core.ts';
 import type { Entry } from '../connection/entry.ts';
 import { ResponseError } from '../errors/errors.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
+import type { DialGovernor } from '../pooling/dial-governor.ts';
 import type { ResourceHooks, ResourcePoolFigures, ResourceState } from '../pooling/resource-hooks.ts';
 import { ResourcePool } from '../pooling/resource-pool.ts';
 import { Backlog } from './backlog.ts';
 import { BlockingCalls } from './blocking-calls.ts';
+import { abandoned, hasStrangers, leftThisTick } from './outstanding.ts';
 import { PeerWatch } from './peer-watch.ts';
 import { ReAuthentication } from './re-authentication.ts';
 
@@ -19,6 +21,10 @@ export interface NodeSettings<C extends BaseConnection> {
   readonly address: string;
   /** A connection not yet run; asked at every dial, so that the place may have moved. */
   readonly make: (signal: AbortSignal) => C | Promise<C>;
+  /** `make` gives what it has run itself, having tried several places perhaps. */
+  readonly ready?: boolean;
+  /** Who may dial when; default: what the whole process shares per address. */
+  readonly governor?: DialGovernor | undefined;
   readonly max: number;
   readonly maxWaiting: number | null;
   readonly maxLifetime: number | null;
@@ -26,6 +32,8 @@ export interface NodeSettings<C extends BaseConnection> {
   readonly leakDetection: number | null;
   readonly bulkDetour: boolean;
   readonly connectTimeout: number | null;
+  /** Told of every dial that fails, before those who wait for it are. */
+  readonly dialFailed?: (error: unknown) => void;
   /** False: waiting does not mend it. */
   readonly transient?: (error: unknown) => boolean;
 }
@@ -64,8 +72,8 @@ export class ConnectionNode<C extends BaseConnection> {
     this.owner = settings.owner;
     this.address = settings.address;
     this.#settings = settings;
-    const { address, max, maxWaiting, maxLifetime, leakDetection } = settings;
-    this.pool = new ResourcePool<C>(this.#hooks(), { address, max, maxWaiting, maxLifetime, leakDetection, clock: systemClock });
+    const { address, max, maxWaiting, maxLifetime, leakDetection, governor } = settings;
+    this.pool = new ResourcePool<C>(this.#hooks(), { address, max, maxWaiting, maxLifetime, leakDetection, governor, clock: systemClock });
     this.blocking = new BlockingCalls(this);
     this.#reAuthentication = new ReAuthentication(this, settings.connectTimeout);
   }
@@ -132,10 +140,20 @@ export class ConnectionNode<C extends BaseConnection> {
     this.pool.retire(connection, false);
   }
 
+  /**
+   * The server behind a connection has refused to write: what was open when it said so goes, the name is looked
+   * up again. Further refusals of that connection say nothing new.
+   */
+  demoted(host: unknown): void {
+    for (const [connection, { draining }] of this.#companions) {
+      if (coreOf(connection) === host && draining) return;
+    }
+    for (const connection of [...this.#companions.keys()]) this.retire(connection);
+  }
+
   /** A connection of the same kind outside the pool and its bound, for the package's own purposes. */
   async extra(signal: AbortSignal): Promise<C> {
-    const connection = await this.#settings.make(signal);
-    await connection.run({ signal });
+    const connection = await this.#dial(signal);
     if (this.#unref) setRef(connection, false);
     return connection;
   }
@@ -143,6 +161,17 @@ export class ConnectionNode<C extends BaseConnection> {
   /** The credentials have changed: live connections are authenticated again. */
   reAuthenticate(credentials: () => Promise<Credentials | null>): void {
     this.#reAuthentication.begin(credentials);
+  }
+
+  /** Calls that wait for a connection go back to where they came from, with this error. */
+  sendAway(error: () => Error): void {
+    this.pool.evict(error, false);
+  }
+
+  /** Out of use, for good: each connection ends after what runs on it, leases included. */
+  dissolve(error: () => Error): Promise<void> {
+    this.pool.evict(error, true);
+    return this.pool.close(null);
   }
 
   disconnect(reason: string): void {
@@ -153,7 +182,9 @@ export class ConnectionNode<C extends BaseConnection> {
     this.blocking.close();
     for (const backlog of [...this.#backlogs.values()]) backlog.close();
     this.#reAuthentication.stop();
-    return this.pool.close(timeout);
+    const closed = this.pool.close(timeout);
+    void closed.then(() => this.blocking.end());
+    return closed;
   }
 
   ref(): void {
@@ -168,9 +199,9 @@ export class ConnectionNode<C extends BaseConnection> {
   }
 
   #hooks(): ResourceHooks<C> {
-    const transient = this.#settings.transient ?? isTransient;
+    const { dialFailed, transient = isTransient } = this.#settings;
     return {
-      create: (signal) => this.#create(signal),
+      create: (signal) => (dialFailed === undefined ? this.#create(signal) : this.#watched(signal, dialFailed)),
       destroy: (connection, reason) => connection.invalidate(reason),
       state: (connection) => this.#state(connection),
       drain: (connection) => this.#drain(connection),
@@ -178,10 +209,19 @@ export class ConnectionNode<C extends BaseConnection> {
     };
   }
 
+  async #watched(signal: AbortSignal, failed: (error: unknown) => void): Promise<C> {
+    try {
+      return await this.#create(signal);
+    } catch (error) {
+      if (!signal.aborted) failed(error);
+      throw error;
+    }
+  }
+
   async #create(signal: AbortSignal): Promise<C> {
-    const connection = await this.#settings.make(signal);
+    const { changes } = this.#reAuthentication;
+    const connection = await this.#dial(signal);
     const core = coreOf(connection);
-    await connection.run({ signal });
     const { deadPeerTimeout } = this.#settings;
     const watch = deadPeerTimeout === null ? null : new PeerWatch(core, deadPeerTimeout);
     this.#companions.set(connection, { watch, draining: false, dubious: false });
@@ -189,11 +229,18 @@ export class ConnectionNode<C extends BaseConnection> {
     core.observer = {
       drained: () => this.#drained(connection),
       closed: () => this.#closed(connection),
-      changed: () => this.pool.changed(connection),
+      changed: () => this.#changed(connection),
       sparesOthers: (entry) => this.#sparesOthers(connection, entry),
     };
     if (this.#unref) setRef(connection, false);
     if (core.state === 'closed') this.#forget(connection);
+    else if (changes !== this.#reAuthentication.changes) this.#reAuthentication.renew(connection);
+    return connection;
+  }
+
+  async #dial(signal: AbortSignal): Promise<C> {
+    const connection = await this.#settings.make(signal);
+    if (this.#settings.ready !== true) await connection.run({ signal });
     return connection;
   }
 
@@ -201,17 +248,34 @@ export class ConnectionNode<C extends BaseConnection> {
     const core = coreOf(connection);
     if (core.state !== 'ready') return 'dead';
     if (core.suspect || core.reserved) return 'suspended';
-    if (!core.session.clean) return core.outstanding > 0 && core.session.willBeClean ? 'suspended' : 'dirty';
+    if (!core.session.clean) {
+      const given = core.session.blocking > 0 && abandoned(core);
+      return core.outstanding > 0 && core.session.willBeClean && !given ? 'suspended' : 'dirty';
+    }
     if (!core.inbox.empty) return 'dirty';
     if (core.outstanding === 0 || leftThisTick(core)) return 'ready';
-    if (core.pendingBulk > BULK && this.#settings.bulkDetour && this.pool.max > 1) return 'suspended';
+    if (core.pendingBulk > BULK && this.#settings.bulkDetour && this.#hasDetour()) return 'suspended';
     return 'busy';
+  }
+
+  /** Somewhere else to go than behind a bulk reply. */
+  #hasDetour(): boolean {
+    const { open, idle, connecting, max } = this.pool.figures;
+    return idle > 1 || connecting > 0 || open < max;
   }
 
   #drain(connection: C): void {
     const companion = this.#companions.get(connection);
-    if (coreOf(connection).outstanding === 0 || companion === undefined) connection.invalidate('retired');
+    if (companion === undefined || abandoned(coreOf(connection))) connection.invalidate('retired');
     else companion.draining = true;
+  }
+
+  #changed(connection: C): void {
+    if (this.#companions.get(connection)?.draining === true && abandoned(coreOf(connection))) {
+      connection.invalidate('retired');
+    } else {
+      this.pool.changed(connection);
+    }
   }
 
   #drained(connection: C): void {
@@ -234,28 +298,16 @@ export class ConnectionNode<C extends BaseConnection> {
   #forget(connection: C): void {
     this.#companions.get(connection)?.watch?.stop();
     this.#companions.delete(connection);
+    this.#reAuthentication.forget(connection);
     this.#backlogs.get(coreOf(connection))?.lost();
   }
 
   /** Dropping a connection for one caller's sake must not fail another caller's request. */
   #sparesOthers(connection: C, entry: Entry): boolean {
-    const { outbox } = coreOf(connection);
-    for (let index = 0; index < outbox.length; index++) {
-      const other = outbox.at(index);
-      if (other === entry || other.phase === 2 || (other.tenure === entry.tenure && entry.tenure !== 0)) continue;
-      this.pool.retire(connection, false);
-      return true;
-    }
-    return false;
+    if (!hasStrangers(coreOf(connection), entry)) return false;
+    this.pool.retire(connection, false);
+    return true;
   }
-}
-
-/** What a lease that was left early has queued and nobody has written yet keeps no stranger waiting. */
-function leftThisTick(core: ConnectionCore): boolean {
-  const { outbox } = core;
-  if (outbox.written > 0) return false;
-  for (let index = 0; index < outbox.length; index++) if (outbox.at(index).tenure === 0) return false;
-  return true;
 }
 
 /** Servers that are loading or full recover; those that refuse the user, the database or the command do not. */

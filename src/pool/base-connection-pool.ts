@@ -20,7 +20,7 @@ import { CallRunner } from './call-runner.ts';
 import { CredentialWatch } from './credential-watch.ts';
 import { type Executor, OptionedExecutor, type PoolRequest, type PoolRequestOptions } from './executor.ts';
 import { ConnectionLease } from './lease.ts';
-import { lastPromise, makeCall } from './pool-call.ts';
+import { lastPromise, makeCall, thisTurn } from './pool-call.ts';
 import { PoolRequests } from './pool-requests.ts';
 import { type ConnectionPoolStatistics, PoolStatistics } from './pool-statistics.ts';
 
@@ -53,7 +53,6 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   readonly #textMode: 1 | 2 | 3;
   readonly #ownMode: DecodeMode;
   readonly #streamTimeout: number | null;
-  #opening: Promise<this> | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(setup: PoolSetup<C>) {
@@ -93,14 +92,15 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   }
 
   /** Optional: the first use opens the pool. Rejects when no server can be reached. */
-  open(options?: WaitOptions): Promise<this> {
-    if (this.#closing !== null) return Promise.reject(closedError());
-    const opening = this.#opening ?? this.#open(options);
-    this.#opening = opening;
-    opening.catch(() => {
-      if (this.#opening === opening) this.#opening = null;
-    });
-    return opening;
+  async open(options?: WaitOptions): Promise<this> {
+    // A pool whose callers do not wait is opened all the same.
+    const fallback = this.#setup.timeout === 0 ? null : this.#setup.timeout;
+    const deadline = Deadline.of(options, { fallback, allowZero: true });
+    if (this.#closing !== null) throw closedError();
+    if (deadline.aborted) throw deadline.reason;
+    await this.#topology.open(deadline);
+    await this.connect(deadline);
+    return this;
   }
 
   /** A connection for the caller alone, to be released: the most recently released one, a new one, or wait. */
@@ -142,13 +142,13 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
       const wire = encodeCommand(info, args, this.#textMode);
       const call = makeCall(this.#runner, info, wire, sizeOf(wire), this.#ownMode);
       const promise = lastPromise as Promise<T>;
+      call.startedAt = thisTurn();
       if (this.#streamTimeout !== null) call.limit = this.#streamTimeout;
       const node = this.#topology.route(call, args);
       if (node !== null && node.submitNow(call)) {
         call.attempts = 1;
         call.node = node as unknown as ConnectionNode<BaseConnection>;
       } else {
-        call.startedAt = performance.now();
         this.#runner.start(call);
       }
       return promise;
@@ -240,6 +240,18 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   protected closeServices(): Promise<void> {
     return Promise.resolve();
   }
+  /** To that node, whatever routing would say. */
+  protected requestOn(
+    node: ConnectionNode<C>,
+    command: string | Uint8Array,
+    args: readonly RedisValue[],
+    options: PoolRequestOptions,
+  ): PoolRequest<Reply> {
+    return this.#requests.request(command, args, options, node);
+  }
+  protected refuseIfClosed(): void {
+    if (this.#closing !== null) throw closedError();
+  }
   protected get topology(): Topology<C> {
     return this.#topology;
   }
@@ -262,13 +274,10 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
     return this.leaseOn(node, deadline);
   }
 
-  async #open(options?: WaitOptions): Promise<this> {
-    const deadline = this.acquireDeadline(options);
-    if (deadline.aborted) throw deadline.reason;
-    await this.#topology.open(deadline);
+  /** What opening means once the topology is known. */
+  protected async connect(deadline: Deadline): Promise<void> {
     const node = this.#topology.anyNode() ?? (await this.#topology.resolveAny(deadline));
     await node.pool.share(() => undefined, deadline);
-    return this;
   }
 
   *#figures(): Iterable<ConnectionNode<C>['figures']> {

@@ -10,11 +10,11 @@ import {
   ConnectionError,
   PoolClosedError,
   RedisError,
-  TimeoutError,
   TryAgainError,
 } from '../errors/errors.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { Topology, Verdict } from '../topology/topology.ts';
+import { Pause } from './pause.ts';
 import { AskingEntry, BlockingAttempt, type CallOwner, type PoolCall } from './pool-call.ts';
 
 /** Refusals that time mends: with a deadline they are waited out. */
@@ -29,6 +29,9 @@ function mends(error: Error): boolean {
     (error instanceof ConnectionError && error.message.startsWith('max number of clients'))
   );
 }
+
+/** What becomes of a call after a failed attempt; null: it is over. */
+type Next = Verdict | null;
 
 export interface RunnerSettings {
   readonly retryPolicy: RetryPolicy;
@@ -60,9 +63,10 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
   start(call: PoolCall): void {
     call.attempts++;
     try {
-      const node = call.blocks ? null : this.#topology.route(call, null);
+      const node = call.blocks ? null : this.#route(call);
       if (node?.submitNow(call) === true) {
         call.node = node as unknown as ConnectionNode<BaseConnection>;
+        call.acquireBy = 0;
         return;
       }
     } catch (error) {
@@ -78,7 +82,8 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
     const deadline = this.deadlineOf(call);
     try {
       if (deadline.aborted) throw deadline.reason;
-      const node = await this.#nodeFor(call, deadline);
+      // Whoever comes later must not stand before it in the line: nothing is awaited where the node is known.
+      const node = this.#route(call) ?? (await this.#topology.resolve(call, deadline));
       await this.#place(call, node, deadline);
     } catch (error) {
       this.#unplaced(call, error);
@@ -86,19 +91,45 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
   }
 
   deadlineOf(call: PoolCall): Deadline {
-    const left = call.overall ? Math.max(0, call.startedAt + call.limit - performance.now()) : this.#settings.acquireTimeout;
-    return new Deadline(call.callSignal, left);
+    return new Deadline(call.callSignal, this.#timeLeft(call));
+  }
+
+  #timeLeft(call: PoolCall): number | null {
+    const { acquireTimeout } = this.#settings;
+    const now = performance.now();
+    if (call.overall) return Math.max(0, Math.ceil(call.startedAt + call.limit - now));
+    if (call.endless || acquireTimeout === null) return null;
+    if (call.acquireBy !== 0) return Math.max(0, Math.ceil(call.acquireBy - now));
+    call.acquireBy = now + acquireTimeout;
+    return acquireTimeout;
+  }
+
+  #route(call: PoolCall): ConnectionNode<C> | null {
+    const pinned = call.pinned as unknown as ConnectionNode<C> | null;
+    return pinned ?? this.#topology.route(call, null);
+  }
+
+  #judge(call: PoolCall, error: Error): Verdict | null {
+    return call.pinned === null ? this.#topology.judge(call, error) : null;
   }
 
   failed(call: PoolCall, error: unknown, refused: boolean): void {
     if (!(error instanceof Error)) return call.reject(error);
-    const verdict = this.#verdict(call, error, refused);
-    if (verdict === null) return this.#giveUp(call, error);
-    if (verdict.kind === 'fail') return this.#giveUp(call, verdict.error);
+    const unproven = isUnproven(call, error, refused);
+    let next: Next;
+    try {
+      next = this.#next(call, error, refused, unproven);
+    } catch (thrown) {
+      // A policy of the user's that throws is that call's affair alone.
+      return call.reject(thrown);
+    }
+    if (next === null) return this.#giveUp(call, error);
+    if (next.kind === 'fail') return this.#giveUp(call, next.error);
+    call.everWritten ||= unproven && call.sent;
     call.again();
-    if (verdict.kind === 'wait') return this.#pause(call, error, fullJitter(call.attempts - 1, PATIENCE.base, PATIENCE.cap));
-    if (verdict.kind === 'pause') return this.#pause(call, error, verdict.ms);
-    if (verdict.kind === 'node') return this.#redirect(call, verdict.node as unknown as ConnectionNode<C>, verdict.asking);
+    if (next.kind === 'wait') return this.#pause(call, error, patience(call));
+    if (next.kind === 'pause') return this.#pause(call, error, next.ms);
+    if (next.kind === 'node') return this.#redirect(call, next.node as unknown as ConnectionNode<C>, next.asking);
     return this.start(call);
   }
 
@@ -108,18 +139,13 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
     for (const pause of [...this.#pauses]) pause.end(error);
   }
 
-  #verdict(call: PoolCall, error: Error, refused: boolean): Verdict | { kind: 'pause'; ms: number } | null {
+  #next(call: PoolCall, error: Error, refused: boolean, unproven: boolean): Next {
     if (this.#closed !== null || error === call.callSignal?.reason) return null;
-    if (!refused) {
-      if (!(error instanceof ConnectionError)) return null;
-      call.everWritten ||= error.maybeExecuted;
-    }
-    const redirected = error instanceof AskError;
-    const unproven = refused ? (call.info.flags & SCRIPT_LIKE) !== 0 && !redirected : (error as ConnectionError).maybeExecuted;
+    if (!refused && !(error instanceof ConnectionError)) return null;
     if (!unproven) {
-      const verdict = this.#topology.judge(call, error);
+      const verdict = this.#judge(call, error);
       if (verdict !== null) return verdict;
-      if (refused && mends(error)) return this.#patient(call, error);
+      if (refused && mends(error)) return call.overall ? { kind: 'wait' } : this.#policy(call, error, false);
     }
     if (refused) return null;
     // It never left: the first move costs nothing and needs nobody's leave.
@@ -127,19 +153,16 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
     return this.#policy(call, error, unproven);
   }
 
-  /** Inside a deadline as long as it takes; otherwise as often as the policy says. */
-  #patient(call: PoolCall, error: Error): Verdict | { kind: 'pause'; ms: number } | null {
-    return call.overall ? { kind: 'wait' } : this.#policy(call, error, false);
-  }
-
-  #policy(call: PoolCall, error: Error, maybeExecuted: boolean): { kind: 'pause'; ms: number } | null {
+  #policy(call: PoolCall, error: Error, maybeExecuted: boolean): Next {
     const ms = this.#settings.retryPolicy.next(call.attempts, error, {
       command: call.info.name,
       maybeExecuted,
-      elapsed: performance.now() - call.startedAt,
+      elapsed: Math.max(0, performance.now() - call.startedAt),
       readOnly: (call.info.flags & READONLY) !== 0,
     });
-    return ms === null ? null : { kind: 'pause', ms };
+    if (ms === null) return null;
+    if (!(ms >= 0 && ms < Number.POSITIVE_INFINITY)) throw new TypeError('a retry policy answers milliseconds or null');
+    return { kind: 'pause', ms };
   }
 
   #redirect(call: PoolCall, node: ConnectionNode<C>, asking: boolean): void {
@@ -151,30 +174,33 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
 
   async #place(call: PoolCall, node: ConnectionNode<C>, deadline: Deadline): Promise<void> {
     call.node = node as unknown as ConnectionNode<BaseConnection>;
-    if (call.blocks) return this.#block(call, node, deadline);
     const { asking } = call;
     call.asking = false;
+    if (call.blocks) return this.#block(call, node, deadline, asking);
     await node.submit(asking ? [new AskingEntry(), call] : [call], deadline);
+    call.acquireBy = 0;
   }
 
   /** Settles the call itself: what comes back is an answer, not the news that it was queued. */
-  async #block(call: PoolCall, node: ConnectionNode<C>, deadline: Deadline): Promise<void> {
+  async #block(call: PoolCall, node: ConnectionNode<C>, deadline: Deadline, asking: boolean): Promise<void> {
     const attempt = new BlockingAttempt(call);
-    const limit = call.overall ? this.deadlineOf(call) : new Deadline(call.callSignal, call.limit === 0 ? null : call.limit);
+    // Without a limit of the whole call, that of the reply begins when there is a connection.
+    const own = call.limit === 0 ? null : call.limit;
+    const limit = (): Deadline => (call.overall ? this.deadlineOf(call) : new Deadline(call.callSignal, own));
     try {
-      const value = await node.blocking.run(attempt, deadline, limit, call.asking);
+      const value = await node.blocking.run(attempt, deadline, limit, asking);
       call.everWritten = true;
       call.resolve(value as never);
     } catch (error) {
-      call.everWritten ||= attempt.wasWritten;
-      if (!attempt.wasQueued && !attempt.refused) this.#unplaced(call, error);
+      call.heard = attempt.undone ? 0 : attempt.heard;
+      if (!attempt.wasQueued) this.#unplaced(call, error);
       else this.failed(call, error, attempt.refused);
     }
   }
 
   #pause(call: PoolCall, error: Error, ms: number): void {
     const deadline = this.deadlineOf(call);
-    if (call.overall && deadline.remaining() <= ms) return this.#giveUp(call, error);
+    if (deadline.remaining() <= ms && call.overall) return this.#giveUp(call, error);
     if (deadline.aborted) return call.reject(deadline.reason);
     const pause = new Pause(ms, call.callSignal, (reason, failed) => {
       this.#pauses.delete(pause);
@@ -184,58 +210,46 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
     this.#pauses.add(pause);
   }
 
-  async #nodeFor(call: PoolCall, deadline: Deadline): Promise<ConnectionNode<C>> {
-    return this.#topology.route(call, null) ?? (await this.#topology.resolve(call, deadline));
-  }
-
   /** No connection took it: nothing was sent. */
   #unplaced(call: PoolCall, error: unknown): void {
     const lost = error instanceof ConnectionError && !(error instanceof PoolClosedError);
     if (!lost || this.#closed !== null) return call.reject(error);
-    const verdict = this.#topology.judge(call, error);
-    if (verdict?.kind === 'fail') return call.reject(verdict.error);
-    const next = verdict === null && !call.overall ? this.#policyAfterDial(call, error) : verdict;
-    if (next === null) return call.reject(error);
-    if (next.kind === 'pause') this.#pause(call, error, next.ms);
-    else this.#pause(call, error, fullJitter(call.attempts - 1, PATIENCE.base, PATIENCE.cap));
+    let next: Next;
+    try {
+      next = this.#judge(call, error) ?? this.#afterDial(call, error);
+    } catch (thrown) {
+      return call.reject(thrown);
+    }
+    if (next === null) call.reject(error);
+    else if (next.kind === 'fail') call.reject(next.error);
+    else if (next.kind === 'again') this.start(call);
+    else this.#pause(call, error, next.kind === 'pause' ? next.ms : patience(call));
   }
 
-  /** Without any limit a failed dial rejects those who waited for it; a connection lost meanwhile is another matter. */
-  #policyAfterDial(call: PoolCall, error: ConnectionError): { kind: 'pause'; ms: number } | null {
-    return this.#settings.acquireTimeout === null ? null : this.#policy(call, error, false);
+  /** Without any limit a failed dial rejects those who waited for it. */
+  #afterDial(call: PoolCall, error: ConnectionError): Next {
+    if (call.overall) return { kind: 'wait' };
+    return call.endless || this.#settings.acquireTimeout === null ? null : this.#policy(call, error, false);
   }
 
   #giveUp(call: PoolCall, error: Error): void {
-    if (error instanceof TimeoutError && error.maybeExecuted) call.everWritten = true;
     if (call.raise || !(error instanceof RedisError) || isOurs(error)) call.reject(error);
     else call.resolve(error as never);
   }
 }
 
+/** Whether the server may have run it, as far as this attempt goes. */
+function isUnproven(call: PoolCall, error: Error, refused: boolean): boolean {
+  // A script may have written before it failed.
+  if (refused) return (call.info.flags & SCRIPT_LIKE) !== 0 && !(error instanceof AskError);
+  return error instanceof ConnectionError ? error.maybeExecuted : call.sent;
+}
+
+function patience(call: PoolCall): number {
+  return fullJitter(call.attempts - 1, PATIENCE.base, PATIENCE.cap);
+}
+
 /** Made here and not by the server: it rejects whatever `raiseExceptions` says. */
 function isOurs(error: RedisError): boolean {
   return error.code.startsWith('RESPOOL_');
-}
-
-/** A pause between two attempts that an abort or the end of the pool cuts short. */
-class Pause {
-  readonly #deadline: Deadline;
-  readonly #timer: NodeJS.Timeout;
-  readonly #over: (reason: unknown, failed: boolean) => void;
-
-  constructor(ms: number, signal: AbortSignal | null, over: (reason: unknown, failed: boolean) => void) {
-    this.#over = over;
-    this.#deadline = new Deadline(signal, null);
-    this.#timer = setTimeout(() => {
-      this.#deadline.unwatch();
-      over(undefined, false);
-    }, ms);
-    this.#deadline.watch({ onAbort: (reason) => this.end(reason), onTimeout: () => {} });
-  }
-
-  end(reason: unknown): void {
-    clearTimeout(this.#timer);
-    this.#deadline.unwatch();
-    this.#over(reason, true);
-  }
 }

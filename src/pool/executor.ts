@@ -11,6 +11,19 @@ export interface PoolRequestOptions extends RequestOptions {
   splitMultiKey?: boolean | undefined;
 }
 
+const FLAGS = ['noreply', 'decode', 'raiseExceptions', 'disconnectOnCancellation', 'cache', 'splitMultiKey'] as const;
+const KNOWN = new Set<string>([...FLAGS, 'signal', 'timeout', 'encoding']);
+
+/** Throws a `TypeError` that names the option; the other values are checked where they are used. */
+export function checkRequestOptions<O extends PoolRequestOptions>(options: O): O {
+  for (const name in options) if (!KNOWN.has(name)) throw new TypeError(`unknown option of a request: ${name}`);
+  for (const name of FLAGS) {
+    const value = options[name];
+    if (value !== undefined && typeof value !== 'boolean') throw new TypeError(`${name} must be true or false`);
+  }
+  return options;
+}
+
 /** A promise that knows whether its command may have been executed. */
 export type PoolRequest<T> = Promise<T> & { readonly maybeExecuted: boolean };
 
@@ -25,7 +38,7 @@ export interface Executor<D extends boolean> {
 
 interface Requester {
   request(command: string | Uint8Array, args: readonly RedisValue[], options: PoolRequestOptions): PoolRequest<Reply>;
-  batch(commands: readonly CommandRequest[], options: WaitOptions): Promise<(Reply | RedisError)[]>;
+  batch(commands: readonly CommandRequest[], options: PoolRequestOptions): Promise<(Reply | RedisError)[]>;
 }
 
 /** An `Executor` in all but name: the compiler cannot relate two conditional types of one shape. */
@@ -35,7 +48,7 @@ export class OptionedExecutor<D extends boolean> {
 
   constructor(pool: Requester, options: PoolRequestOptions) {
     this.#pool = pool;
-    this.#options = { ...options };
+    this.#options = { ...checkRequestOptions(options) };
   }
 
   execute<T extends ReplyOf<D> = ReplyOf<D>>(
@@ -45,8 +58,8 @@ export class OptionedExecutor<D extends boolean> {
     return this.#pool.request(command, args, this.#options) as unknown as Promise<NoInfer<T>>;
   }
   executeBatch(commands: readonly CommandRequest[], options: WaitOptions = {}): Promise<(Reply | RedisError)[]> {
-    const { decode, encoding, signal, timeout } = this.#options;
+    const { decode, encoding, ...own } = this.#options;
     const all = commands.map((command) => ({ decode, encoding, ...command }));
-    return this.#pool.batch(all, { signal, timeout, ...options });
+    return this.#pool.batch(all, { ...own, ...options });
   }
 }

@@ -1,6 +1,6 @@
 import { type CommandInfo, resolveCommand } from '../commands/command-info.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
-import { Entry, QUEUED, WRITTEN } from '../connection/entry.ts';
+import { Entry, QUEUED } from '../connection/entry.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import { encodeCommand, type Wire, wireLength } from '../resp/encoder.ts';
 import { BYTES, type DecodeMode, type Reply, UTF8 } from '../resp/types.ts';
@@ -23,11 +23,17 @@ export class PoolCall extends Entry implements RoutedCall {
   raise = true;
   /** The call's own limit covers every attempt; else `limit` is that of each reply. */
   overall = false;
+  /** The call was given no limit on purpose, not even that of the pool on waiting. */
+  endless = false;
   /** It gets a connection of its own. */
   blocks = false;
   callSignal: AbortSignal | null = null;
-  /** It was written at least once. */
+  /** An attempt of which no more is known was written. */
   everWritten = false;
+  /** This node and no other, redirects or not. */
+  pinned: ConnectionNode<BaseConnection> | null = null;
+  /** Without a limit of its own: when it must have a connection, over all attempts to get one. 0: not waiting. */
+  acquireBy = 0;
   attempts = 0;
   startedAt = 0;
   slot = -1;
@@ -51,15 +57,18 @@ export class PoolCall extends Entry implements RoutedCall {
   }
 
   get maybeExecuted(): boolean {
-    return this.everWritten || this.phase === WRITTEN;
+    return this.everWritten || this.sent;
+  }
+
+  /** Waiting has an end. */
+  get bounded(): boolean {
+    return this.overall;
   }
 
   succeed(value: Reply): void {
-    this.everWritten = true;
     this.resolve(value as never);
   }
   refuse(error: Error): void {
-    this.everWritten = true;
     this.#owner.failed(this, error, true);
   }
   fail(error: unknown): void {
@@ -70,6 +79,7 @@ export class PoolCall extends Entry implements RoutedCall {
   again(): void {
     this.phase = QUEUED;
     // A limit of the whole call goes on; one of each reply starts when it is queued.
+    this.heard = 0;
     if (this.overall) this.deadline = this.startedAt + this.limit;
     this.host = null;
     this.signal = this.callSignal;
@@ -79,13 +89,18 @@ export class PoolCall extends Entry implements RoutedCall {
 /** One attempt of a blocking call, on the connection it has for itself. */
 export class BlockingAttempt extends Entry {
   readonly answer: Promise<Reply>;
+  readonly allowed: number;
   refused = false;
+  undone = false;
   #resolve!: (value: Reply) => void;
   #reject!: (error: unknown) => void;
 
   constructor(call: PoolCall) {
     super(call.info, call.wire, call.size, call.mode);
     this.blocking = true;
+    this.allowed = call.limit;
+    this.dropOnCancel = call.dropOnCancel;
+    this.noreply = call.noreply;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -96,9 +111,6 @@ export class BlockingAttempt extends Entry {
 
   get wasQueued(): boolean {
     return this.host !== null;
-  }
-  get wasWritten(): boolean {
-    return this.heard !== 0;
   }
 
   succeed(value: Reply): void {
@@ -123,6 +135,21 @@ export class AskingEntry extends Entry {
   succeed(): void {}
   refuse(): void {}
   fail(): void {}
+}
+
+let turn = 0;
+let isNewTurn = true;
+function turnOver(): void {
+  isNewTurn = true;
+}
+/** Monotonic ms, in whole ones, read once for all calls of a turn. */
+export function thisTurn(): number {
+  if (isNewTurn) {
+    isNewTurn = false;
+    turn = Math.ceil(performance.now());
+    process.nextTick(turnOver);
+  }
+  return turn;
 }
 
 let resolveOf: (value: never) => void;

@@ -10,10 +10,12 @@ import { type PoolClosedError, RedisError, RequestAbortedError, TimeoutError } f
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import { encodeCommand } from '../resp/encoder.ts';
 import { BYTES, type DecodeMode, type RedisValue, type Reply, type TextEncoding, textMode } from '../resp/types.ts';
-import type { Topology } from '../topology/topology.ts';
+import type { ConnectionNode } from '../node/connection-node.ts';
+import type { CommandPart, Topology } from '../topology/topology.ts';
 import type { CallRunner } from './call-runner.ts';
-import type { PoolRequest, PoolRequestOptions } from './executor.ts';
+import { checkRequestOptions, type PoolRequest, type PoolRequestOptions } from './executor.ts';
 import { lastPromise, makeCall, type PoolCall } from './pool-call.ts';
+import { joinParts } from './split-command.ts';
 
 const OF_ITS_CONNECTION = STATEFUL | SUBSCRIBE_FAMILY | CLIENT_REPLY | MONITOR;
 
@@ -46,12 +48,18 @@ export class PoolRequests<C extends BaseConnection> {
     command: string | Uint8Array,
     args: readonly RedisValue[],
     options: PoolRequestOptions,
+    pinned: ConnectionNode<C> | null = null,
   ): PoolRequest<Reply> {
     let call: PoolCall;
     let promise: Promise<Reply>;
     try {
       if (this.#closed !== null) throw this.#closed;
-      call = this.#make(command, args, options);
+      checkRequestOptions(options);
+      if (options.splitMultiKey === true && pinned === null) {
+        const parts = this.#topology.split?.(resolveCommand(command, args), args) ?? null;
+        if (parts !== null) return this.#requestParts(command, parts, options);
+      }
+      call = this.#make(command, args, options, pinned);
       promise = lastPromise;
       const timeout = checkDuration('timeout', options.timeout);
       const signal = checkSignal('signal', options.signal);
@@ -59,7 +67,7 @@ export class PoolRequests<C extends BaseConnection> {
       call.callSignal = signal;
       call.signal = call.blocks ? null : signal;
       if (signal?.aborted === true) throw signal.reason;
-      this.#topology.route(call, args);
+      if (pinned === null) this.#topology.route(call, args);
       this.#runner.start(call);
     } catch (error) {
       const rejected = Promise.reject(error) as PoolRequest<Reply>;
@@ -68,15 +76,28 @@ export class PoolRequests<C extends BaseConnection> {
     return Object.defineProperty(promise, 'maybeExecuted', { get: () => call.maybeExecuted }) as PoolRequest<Reply>;
   }
 
-  async batch(commands: readonly CommandRequest[], options: WaitOptions): Promise<(Reply | RedisError)[]> {
+  #requestParts(
+    command: string | Uint8Array,
+    parts: readonly CommandPart[],
+    options: PoolRequestOptions,
+  ): PoolRequest<Reply> {
+    const own: PoolRequestOptions = { ...options, splitMultiKey: false, raiseExceptions: true };
+    const requests = parts.map((part) => this.request(command, part.args, own));
+    const joined = joinParts(resolveCommand(command, []).name, parts, requests);
+    const get = (): boolean => requests.some(({ maybeExecuted }) => maybeExecuted);
+    return Object.defineProperty(joined, 'maybeExecuted', { get }) as PoolRequest<Reply>;
+  }
+
+  async batch(commands: readonly CommandRequest[], options: PoolRequestOptions): Promise<(Reply | RedisError)[]> {
     if (this.#closed !== null) throw this.#closed;
+    const { noreply, disconnectOnCancellation } = checkRequestOptions(options);
     const timeout = checkDuration('timeout', options.timeout);
     const signal = checkSignal('signal', options.signal);
     const answers: Promise<Reply | RedisError>[] = [];
     const calls: PoolCall[] = [];
     for (const { command, args = [], decode, encoding } of commands) {
-      const call = this.#make(command, args, { decode, encoding });
-      answers.push(lastPromise.then((value: Reply) => value, asEntry));
+      const call = this.#make(command, args, { decode, encoding, noreply, disconnectOnCancellation });
+      answers.push(lastPromise.then((value: Reply) => value, (error: unknown) => asEntry(call, error)));
       this.#limit(call, args, options.timeout === undefined ? undefined : timeout);
       call.callSignal = signal;
       call.signal = call.blocks ? null : signal;
@@ -114,14 +135,20 @@ export class PoolRequests<C extends BaseConnection> {
     return new Promise((resolve) => this.#closeWaiters.push(resolve));
   }
 
-  #make(command: string | Uint8Array, args: readonly RedisValue[], options: PoolRequestOptions): PoolCall {
+  #make(
+    command: string | Uint8Array,
+    args: readonly RedisValue[],
+    options: PoolRequestOptions,
+    pinned: ConnectionNode<C> | null = null,
+  ): PoolCall {
     const info = resolveCommand(command, args);
     if ((info.flags & OF_ITS_CONNECTION) !== 0) throw new TypeError(refusal(info));
-    const refused = this.#topology.refuse(info);
+    const refused = pinned === null ? this.#topology.refuse(info) : null;
     if (refused !== null) throw refused;
     const wire = encodeCommand(info, args, this.#defaults.textMode);
     const call = makeCall(this.#runner, info, wire, sizeOf(wire), this.#mode(options));
     call.startedAt = performance.now();
+    call.pinned = pinned as unknown as ConnectionNode<BaseConnection> | null;
     call.raise = options.raiseExceptions ?? true;
     call.noreply = options.noreply ?? false;
     call.dropOnCancel = options.disconnectOnCancellation ?? false;
@@ -133,6 +160,7 @@ export class PoolRequests<C extends BaseConnection> {
     const time = this.#blockingTime(call.info, args);
     call.blocks = time !== null;
     if (timeout !== undefined) {
+      call.endless = timeout === null;
       if (timeout === null) return;
       call.overall = true;
       call.limit = timeout;
@@ -155,7 +183,10 @@ export class PoolRequests<C extends BaseConnection> {
 }
 
 /** What a batch holds in the place of a command that failed. */
-function asEntry(error: unknown): RedisError {
-  if (error instanceof RedisError) return error;
-  return new RequestAbortedError('the command was aborted', { cause: error });
+function asEntry(call: PoolCall, error: unknown): RedisError {
+  const aborted = call.callSignal?.aborted === true && error === call.callSignal.reason;
+  if (error instanceof RedisError && !aborted) return error;
+  const { maybeExecuted } = call;
+  const command = call.info.name;
+  return new RequestAbortedError(`${command} was aborted`, { cause: error, maybeExecuted, command });
 }

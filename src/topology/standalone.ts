@@ -32,7 +32,7 @@ export class Standalone<C extends BaseConnection> implements Topology<C> {
   judge(call: RoutedCall, error: Error): Verdict | null {
     if (!(error instanceof ReadOnlyError) || call.redirects > 0) return null;
     call.redirects++;
-    for (const connection of this.#node.connections) this.#node.retire(connection);
+    this.#node.demoted(call.host);
     return { kind: 'again' };
   }
 

@@ -1,0 +1,388 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import {
+  ConnectionError,
+  ConnectionPool,
+  PoolClosedError,
+  RequestAbortedError,
+  ResponseError,
+  TimeoutError,
+  WrongTypeError,
+} from '../../../src/index.ts';
+import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { atRest, failure, gauges, sleep } from './support.ts';
+
+let server: TestServer;
+before(async () => {
+  server = await startServer();
+});
+after(() => server.stop());
+
+test('a pool from a URL answers as the README says', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
+  await pool.execute('SET', 'k', 'v');
+  const value: string = await pool.execute<string>('GET', 'k');
+  assert.equal(value, 'v');
+  assert.equal(await pool.execute('GET', 'missing'), null);
+  assert.equal(pool.address, `127.0.0.1:${server.port}`);
+  assert.equal(pool.db, 0);
+  assert.equal(pool.encoding, 'utf-8');
+});
+
+test('construction does no I/O and open() connects once for concurrent callers', async () => {
+  await using scripted = await ScriptedServer.start();
+  await using pool = new ConnectionPool({ location: scripted.location });
+  await sleep(20);
+  assert.equal(scripted.connections.length, 0);
+  assert.deepEqual(gauges(pool), [0, 0, 0, 0, 0]);
+  const opened = await Promise.all([pool.open(), pool.open(), pool.open()]);
+  assert.ok(opened.every((one) => one === pool));
+  assert.equal(scripted.connections.length, 1);
+  assert.deepEqual(gauges(pool), [1, 0, 1, 0, 0]);
+});
+
+test('one caller of open() who gives up leaves the opening to the others', async () => {
+  await using scripted = await ScriptedServer.start({
+    HELLO: async () => {
+      await sleep(50);
+      return undefined;
+    },
+  });
+  await using pool = new ConnectionPool({ location: scripted.location });
+  const abort = new AbortController();
+  const first = failure(pool.open({ signal: abort.signal }));
+  const second = pool.open();
+  abort.abort(new Error('enough'));
+  assert.equal((await first).message, 'enough');
+  assert.equal(await second, pool);
+  assert.equal(scripted.connections.length, 1);
+});
+
+test('commands of one turn go out in one write over one connection, in call order', async () => {
+  await using scripted = await ScriptedServer.start();
+  await using pool = new ConnectionPool({ location: scripted.location });
+  await pool.open();
+  const sent = Array.from({ length: 100 }, (_, index) => String(index));
+  const replies = await Promise.all(sent.map((text) => pool.execute('ECHO', text)));
+  assert.deepEqual(replies.map(String), sent);
+  const echoes = scripted.commands.filter(({ name }) => name === 'ECHO');
+  assert.deepEqual(echoes.map(({ args }) => args[1]), sent);
+  assert.equal(new Set(echoes.map(({ chunk }) => chunk)).size, 1);
+  assert.equal(scripted.connections.length, 1);
+});
+
+test('a server error rejects the call, or is its value with option raiseExceptions false', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url);
+  await pool.execute('SET', 'text', 'x');
+  assert.ok((await failure(pool.execute('LPUSH', 'text', 'y'))) instanceof WrongTypeError);
+  const value = await pool.executeRequest('LPUSH', ['text', 'y'], { raiseExceptions: false });
+  assert.ok(value instanceof WrongTypeError);
+});
+
+test('options decode and encoding of a call overrule those of the pool', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url);
+  assert.ok(Buffer.isBuffer(await pool.execute('ECHO', 'ä')));
+  assert.equal(await pool.executeRequest('ECHO', ['ä'], { decode: true }), 'ä');
+  const bytes = Buffer.from([0xe4]);
+  assert.equal(await pool.executeRequest('ECHO', [bytes], { decode: true, encoding: 'latin1' }), 'ä');
+});
+
+test('option noreply of a call resolves to null and the server does not answer it', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 1 });
+  const results = await Promise.all([
+    pool.executeRequest('SET', ['quiet', '1'], { noreply: true }),
+    pool.execute('GET', 'quiet'),
+    pool.with({ noreply: true }).executeBatch([{ command: 'INCR', args: ['quiet'] }]),
+    pool.execute('GET', 'quiet'),
+  ]);
+  assert.deepEqual(results.map((one) => (Buffer.isBuffer(one) ? String(one) : one)), [null, '1', [null], '2']);
+});
+
+test('option noreply of a pool resolves everything to null and the commands arrive', async () => {
+  await server.command('DEL', 'silent');
+  await using pool = ConnectionPool.fromUrl(server.url, { noreply: true });
+  assert.equal(await pool.execute('INCR', 'silent'), null);
+  assert.deepEqual(await pool.executeBatch([{ command: 'INCR', args: ['silent'] }, { command: 'NOPE' }]), [null, null]);
+  assert.equal(await pool.executeRequest('INCR', ['silent']), null);
+  await sleep(30);
+  assert.equal(await server.command('GET', 'silent'), '3');
+});
+
+test('options cache false and splitMultiKey of a call are taken and change nothing on a plain pool', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
+  await pool.execute('MSET', 'a', '1', 'b', '2');
+  assert.equal(await pool.executeRequest('GET', ['a'], { cache: false }), '1');
+  assert.deepEqual(await pool.executeRequest('MGET', ['a', 'b'], { splitMultiKey: true }), ['1', '2']);
+  for (const name of ['cache', 'splitMultiKey', 'noreply', 'decode', 'raiseExceptions', 'disconnectOnCancellation']) {
+    const error = await failure(pool.executeRequest('GET', ['a'], { [name]: 'yes' }));
+    assert.ok(error instanceof TypeError && error.message.includes(name), name);
+  }
+  const unknown = await failure(pool.executeRequest('GET', ['a'], { timeOut: 5 } as object));
+  assert.ok(unknown instanceof TypeError && unknown.message.includes('timeOut'));
+});
+
+test('executeBatch holds values and errors in their places and never rejects for them', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
+  await pool.execute('DEL', 'counter', 'list');
+  const batch = await pool.executeBatch([
+    { command: 'INCR', args: ['counter'] },
+    { command: 'LPUSH', args: ['counter', 'x'] },
+    { command: 'BLPOP', args: ['list', 0.05] },
+    { command: 'ECHO', args: ['bytes'], decode: false },
+    { command: 'INCR', args: ['counter'] },
+  ]);
+  assert.equal(batch[0], 1);
+  assert.ok(batch[1] instanceof WrongTypeError);
+  assert.equal(batch[2], null);
+  assert.deepEqual(batch[3], Buffer.from('bytes'));
+  assert.equal(batch[4], 2);
+  assert.deepEqual(await pool.executeBatch([]), []);
+});
+
+test('executeBatch refuses a bad command before anything of it is queued', async () => {
+  await using scripted = await ScriptedServer.start();
+  await using pool = new ConnectionPool({ location: scripted.location });
+  await pool.open();
+  for (const bad of [{ command: 'SELECT', args: [1] }, { command: 'GET', args: [undefined as never] }, { command: '' }]) {
+    assert.ok((await failure(pool.executeBatch([{ command: 'PING' }, bad]))) instanceof TypeError);
+  }
+  assert.equal(await pool.execute('PING').then(String), 'PONG');
+  assert.deepEqual(scripted.commands.filter(({ name }) => name === 'PING' || name === 'GET').length, 1);
+});
+
+test('an aborted executeBatch keeps the entries that have come', async () => {
+  await using scripted = await ScriptedServer.start({ GET: null, PING: null });
+  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true });
+  const abort = new AbortController();
+  const reason = new Error('enough');
+  const running = pool.executeBatch(
+    [{ command: 'ECHO', args: ['x'] }, { command: 'GET', args: ['k'] }, { command: 'PING' }],
+    { signal: abort.signal },
+  );
+  await scripted.waitForCommand('PING');
+  await sleep(20);
+  abort.abort(reason);
+  const [first, second, third] = await running;
+  assert.equal(first, 'x');
+  for (const entry of [second, third]) {
+    assert.ok(entry instanceof RequestAbortedError);
+    assert.equal(entry.cause, reason);
+    assert.equal(entry.maybeExecuted, true);
+  }
+  const [early] = await pool.executeBatch([{ command: 'PING' }], { signal: abort.signal });
+  assert.ok(early instanceof RequestAbortedError && !early.maybeExecuted);
+});
+
+test('executeBatch with a timeout holds a TimeoutError for what did not come', async () => {
+  await using scripted = await ScriptedServer.start({ GET: null });
+  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true });
+  const batch = await pool.executeBatch([{ command: 'ECHO', args: ['x'] }, { command: 'GET', args: ['k'] }], { timeout: 60 });
+  assert.equal(batch[0], 'x');
+  assert.ok(batch[1] instanceof TimeoutError && batch[1].phase === 'reply' && batch[1].maybeExecuted);
+});
+
+test('with() is a view of the pool with options of its own', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url);
+  const view = pool.with({ decode: true, timeout: 1_000 });
+  assert.equal(await view.execute('ECHO', 'x'), 'x');
+  assert.deepEqual(await view.executeBatch([{ command: 'ECHO', args: ['y'] }]), ['y']);
+  assert.ok(Buffer.isBuffer(await pool.execute('ECHO', 'x')));
+  const abort = new AbortController();
+  abort.abort(new Error('over'));
+  assert.equal((await failure(pool.with({ signal: abort.signal }).execute('PING'))).message, 'over');
+  assert.throws(() => pool.with({ unknown: 1 } as object), /unknown/);
+});
+
+test('commands that speak of their connection are refused however they are spelled', async () => {
+  await using scripted = await ScriptedServer.start();
+  await using pool = new ConnectionPool({ location: scripted.location });
+  await pool.open();
+  const before = scripted.commands.length;
+  const names = [
+    'MULTI', 'EXEC', 'DISCARD', 'WATCH', 'UNWATCH', 'SELECT', 'AUTH', 'HELLO', 'RESET', 'QUIT', 'MONITOR', 'ASKING',
+    'READONLY', 'READWRITE', 'SYNC', 'PSYNC', 'REPLCONF', 'WAIT', 'WAITAOF', 'SUBSCRIBE', 'UNSUBSCRIBE', 'PSUBSCRIBE',
+    'PUNSUBSCRIBE', 'SSUBSCRIBE', 'SUNSUBSCRIBE',
+  ];
+  const two = ['REPLY', 'TRACKING', 'CACHING', 'SETNAME', 'SETINFO', 'NO-EVICT', 'NO-TOUCH', 'CAPA'];
+  const spelled: [string | Uint8Array, string[]][] = [];
+  for (const name of names) {
+    const mixed = name.slice(0, 1) + name.slice(1).toLowerCase();
+    for (const text of [name, name.toLowerCase(), mixed]) spelled.push([text, ['a']], [Buffer.from(text), ['a']]);
+  }
+  for (const sub of [...two.map((word) => `CLIENT ${word}`), 'SCRIPT DEBUG']) {
+    const [first, second] = sub.split(' ') as [string, string];
+    spelled.push([sub, ['ON']], [sub.toLowerCase(), ['ON']], [Buffer.from(sub), ['ON']], [first, [second, 'ON']]);
+    spelled.push([first.toLowerCase(), [second.toLowerCase(), 'ON']], [Buffer.from(first), [second, 'ON']]);
+  }
+  for (const [command, args] of spelled) {
+    const what = `${String(command)} ${args.join(' ')}`;
+    for (const promise of [
+      pool.execute(command, ...args),
+      pool.executeRequest(command, args),
+      pool.executeBatch([{ command, args }]),
+    ]) {
+      const error = await failure(promise);
+      assert.ok(error instanceof TypeError, `${what}: ${error}`);
+      assert.match(error.message, /pool|option|executePubsub|acquire|use\(\)|execute/i, what);
+    }
+  }
+  const bytes = await failure(pool.executeRequest('CLIENT', [Buffer.from('reply'), 'OFF']));
+  assert.ok(bytes instanceof TypeError && /noreply/.test(bytes.message));
+  assert.match((await failure(pool.execute('SUBSCRIBE', 'c'))).message, /executePubsub/);
+  assert.match((await failure(pool.execute('MULTI'))).message, /acquire/);
+  assert.equal(scripted.commands.length, before);
+});
+
+test('a bad argument is a TypeError and nothing is sent', async () => {
+  await using scripted = await ScriptedServer.start();
+  await using pool = new ConnectionPool({ location: scripted.location });
+  await pool.open();
+  const before = scripted.commands.length;
+  for (const bad of [undefined, null, true, {}, [], Number.NaN, Symbol('s')]) {
+    assert.ok((await failure(pool.execute('SET', 'k', bad as never))) instanceof TypeError);
+  }
+  for (const timeout of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, '5' as never]) {
+    const error = await failure(pool.executeRequest('PING', [], { timeout }));
+    assert.ok(error instanceof TypeError && error.message.includes('timeout'));
+  }
+  assert.ok((await failure(pool.executeRequest('PING', [], { signal: {} as never }))) instanceof TypeError);
+  assert.ok((await failure(pool.execute(5 as never))) instanceof TypeError);
+  assert.equal(scripted.commands.length, before);
+});
+
+test('an aborted call rejects with the reason itself and knows whether it may have been executed', async () => {
+  await using scripted = await ScriptedServer.start({ GET: null });
+  await using pool = new ConnectionPool({ location: scripted.location, maxConnections: 1 });
+  await pool.open();
+  const reason = { not: 'an error' };
+  const aborted = pool.executeRequest('GET', ['k'], { signal: AbortSignal.abort(reason) });
+  assert.equal(await failure(aborted), reason);
+  assert.equal(aborted.maybeExecuted, false);
+
+  const unsent = new AbortController();
+  const queued = pool.executeRequest('GET', ['k'], { signal: unsent.signal });
+  unsent.abort(reason);
+  assert.equal(await failure(queued), reason);
+  assert.equal(queued.maybeExecuted, false);
+  await pool.execute('PING');
+  assert.ok(!scripted.commands.some(({ name }) => name === 'GET'));
+
+  const sent = new AbortController();
+  const written = pool.executeRequest('GET', ['k'], { signal: sent.signal });
+  await scripted.waitForCommand('GET');
+  sent.abort(reason);
+  assert.equal(await failure(written), reason);
+  assert.equal(written.maybeExecuted, true);
+});
+
+test('the late reply of an aborted call reaches nobody', async () => {
+  let release!: () => void;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await using scripted = await ScriptedServer.start({
+    GET: async () => {
+      await held;
+      return reply.bulk('late');
+    },
+  });
+  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, maxConnections: 1 });
+  const abort = new AbortController();
+  const slow = failure(pool.executeRequest('GET', ['k'], { signal: abort.signal }));
+  const echo = pool.execute('ECHO', 'mine');
+  await scripted.waitForCommand('ECHO');
+  abort.abort();
+  await slow;
+  release();
+  assert.equal(await echo, 'mine');
+  assert.equal(scripted.connections.length, 1);
+});
+
+test('option disconnectOnCancellation takes the connection along, and no request of another caller', async () => {
+  let release!: () => void;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await using scripted = await ScriptedServer.start({
+    GET: async () => {
+      await held;
+      return reply.bulk('x');
+    },
+  });
+  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true });
+  const abort = new AbortController();
+  const options = { signal: abort.signal, disconnectOnCancellation: true };
+  const mine = failure(pool.executeRequest('GET', ['k'], options));
+  const other = pool.execute('ECHO', 'other');
+  await scripted.waitForCommand('ECHO');
+  abort.abort(new Error('enough'));
+  assert.equal((await mine).message, 'enough');
+  release();
+  assert.equal(await other, 'other');
+  await scripted.waitFor(() => scripted.openConnections.length === 0, 'the connection to be closed');
+
+  const alone = new AbortController();
+  scripted.script({ GET: null });
+  const single = failure(pool.executeRequest('GET', ['k'], { signal: alone.signal, disconnectOnCancellation: true }));
+  await scripted.waitForCommand('GET', 2);
+  alone.abort();
+  await single;
+  await scripted.waitFor(() => scripted.openConnections.length === 0, 'the connection to be closed');
+});
+
+test('disconnect() drops every connection and the pool stays usable', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
+  const lease = await pool.acquire();
+  await pool.execute('PING');
+  const slow = pool.use((connection) => connection.createRequest('BLPOP', ['nothing', 0]));
+  await sleep(30);
+  assert.equal(pool.statistics.activeConnections, 2);
+  pool.disconnect();
+  assert.equal(pool.statistics.activeConnections, 0);
+  const error = await failure(slow);
+  assert.ok(error instanceof ConnectionError && error.maybeExecuted);
+  assert.equal(lease.connection.usable, false);
+  assert.equal(await pool.execute('ECHO', 'again'), 'again');
+  lease.release();
+  await atRest(pool);
+});
+
+test('a RESP2-only server is spoken to in RESP2', async () => {
+  await using scripted = await ScriptedServer.start({
+    HELLO: reply.error("ERR unknown command 'HELLO'"),
+    HGETALL: reply.array(reply.bulk('f'), reply.bulk('v')),
+  });
+  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, password: 'secret' });
+  assert.deepEqual(await pool.execute('HGETALL', 'h'), ['f', 'v']);
+  assert.deepEqual((await scripted.waitForCommand('AUTH')).args, ['AUTH', 'secret']);
+});
+
+test('EVAL that answers NOPROTO is executed once', async () => {
+  await server.command('DEL', 'once');
+  await using pool = ConnectionPool.fromUrl(server.url);
+  const script = "redis.call('INCR', 'once') return redis.error_reply('NOPROTO sorry')";
+  const error = await failure(pool.execute('EVAL', script, 0));
+  assert.equal((error as ResponseError).code, 'NOPROTO');
+  assert.equal(await server.command('GET', 'once'), '1');
+});
+
+test('calls on a closed pool reject with PoolClosedError and nothing throws', async () => {
+  const pool = ConnectionPool.fromUrl(server.url);
+  await pool.close();
+  for (const call of [
+    () => pool.execute('PING'),
+    () => pool.execute('BLPOP', 'k', 1),
+    () => pool.executeRequest('PING'),
+    () => pool.executeBatch([{ command: 'PING' }]),
+    () => pool.getConnection(),
+    () => pool.acquire(),
+    () => pool.use(() => 1),
+    () => pool.open(),
+    () => pool.with({}).execute('PING'),
+  ]) {
+    const error = await failure(call());
+    assert.ok(error instanceof PoolClosedError && error.code === 'RESPOOL_POOL_CLOSED');
+  }
+  assert.equal(pool.tryGetConnection(), null);
+  assert.equal(pool.closed, true);
+});
