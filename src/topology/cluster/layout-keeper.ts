@@ -57,6 +57,7 @@ export class LayoutKeeper implements LayoutSource {
   #version = 0;
   #errors = 0;
   #lastError = -Infinity;
+  #refreshing = false;
 
   constructor(options: LayoutKeeperOptions) {
     this.#options = options;
@@ -98,6 +99,11 @@ export class LayoutKeeper implements LayoutSource {
     return this.#schedule.now(signal);
   }
 
+  /** A refresh is wanted, as soon as the pause since the last one is over. */
+  request(): void {
+    this.#schedule.request();
+  }
+
   /** Resolves when a refresh that is under way or asked for is over, however it ended; at once when there is none. */
   settled(signal?: AbortSignal): Promise<void> {
     return this.#schedule.settled(signal);
@@ -109,12 +115,18 @@ export class LayoutKeeper implements LayoutSource {
     if (this.#avoid.size > 0) this.#avoid.delete(keyOf(node));
   }
 
+  /** A node that was only asked how it does did not answer. */
+  ailing(node: TCPLocation, error: Error): void {
+    this.#health.report(node, error);
+  }
+
   /** A command failed at a node: what that means, after having learned from it. */
   report(error: unknown, node: TCPLocation): Verdict {
     const verdict = judge(error, node, this.#options.resolve);
     switch (verdict.kind) {
       case 'moved':
-        if (this.#learn(verdict.slot, verdict.target)) this.#count(1);
+        // What a refresh under way will say of it is looked at when it is there.
+        if (this.#learn(verdict.slot, verdict.target) && !this.#refreshing) this.#count(1);
         break;
       case 'demoted':
         this.#count(this.#steps);
@@ -141,9 +153,9 @@ export class LayoutKeeper implements LayoutSource {
     this.#hints.clear();
   }
 
-  /** True when that was news. A late MOVED that says what the map knows already asks for nothing. */
+  /** False for what a whole layout has said already: a late MOVED asks for nothing. */
   #learn(slot: number, target: TCPLocation): boolean {
-    if (this.#map.owns(slot, target)) return false;
+    if (this.#map.owns(slot, target)) return this.#facts.has(slot);
     const next = this.#map.withMoved(slot, target);
     if (next === this.#map) return false;
     this.#version++;
@@ -162,10 +174,20 @@ export class LayoutKeeper implements LayoutSource {
   }
 
   async #refresh(signal: AbortSignal): Promise<void> {
+    this.#refreshing = true;
+    try {
+      await this.#ask(signal);
+    } finally {
+      this.#refreshing = false;
+    }
+  }
+
+  async #ask(signal: AbortSignal): Promise<void> {
     const hints = [...this.#hints.values()];
     const avoid = new Set(this.#avoid);
     this.#hints.clear();
     this.#avoid.clear();
+    this.#errors = 0;
     const found = await this.#options.discovery.discover({
       before: this.#map,
       prefer: hints,

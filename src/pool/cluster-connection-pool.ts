@@ -1,0 +1,181 @@
+import type { Deadline } from '../base/deadline.ts';
+import { ClusterConnection } from '../connection/cluster-connection.ts';
+import { tcpRules } from '../connection/connection-options.ts';
+import { RedisError } from '../errors/errors.ts';
+import type { Lease } from '../interfaces/abstract-pool.ts';
+import type { ConnectionNode } from '../node/connection-node.ts';
+import type { RedisValue, Reply } from '../resp/types.ts';
+import type { ClusterLayout } from '../topology/cluster/cluster-layout.ts';
+import type { ClusterTopology } from '../topology/cluster/cluster-topology.ts';
+import type { LayoutKeeper } from '../topology/cluster/layout-keeper.ts';
+import { ClusterNodeLocation } from '../transport/location.ts';
+import { BaseConnectionPool } from './base-connection-pool.ts';
+import { makeCluster } from './cluster-parts.ts';
+import type { FromUrlOptions } from './connection-pool.ts';
+import type { PoolRequestOptions } from './executor.ts';
+import type { ClusterAcquireOptions, ClusterConnectionPoolOptions } from './pool-options.ts';
+import { splitPoolOptions } from './pool-rules.ts';
+import { type ConnectionPoolStatistics, PoolStatistics } from './pool-statistics.ts';
+import { resolveUrl } from './resolve-url.ts';
+
+const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['signal', 'timeout', 'node', 'primary']);
+
+/** Connections to the nodes of a cluster; it follows the cluster when that changes. */
+export class ClusterConnectionPool<D extends boolean = false> extends BaseConnectionPool<ClusterConnection, D> {
+  readonly #topology: ClusterTopology<ClusterConnection>;
+  readonly #keeper: LayoutKeeper;
+
+  constructor(options: ClusterConnectionPoolOptions<D>) {
+    const given = options as { connectionClass?: unknown };
+    const own = given.connectionClass === undefined || given.connectionClass === ClusterConnection;
+    const split = splitPoolOptions('cluster', options, { custom: !own, connectionRules: tcpRules });
+    const { setup, topology, keeper } = makeCluster(split);
+    super(setup);
+    this.#topology = topology;
+    this.#keeper = keeper;
+  }
+
+  /** `redis://` or `rediss://`: the host is the one start node unless `startupNodes` are given. */
+  static fromUrl<
+    P extends abstract new (options: never) => unknown = typeof ClusterConnectionPool<false>,
+    const O extends Partial<ClusterConnectionPoolOptions> & FromUrlOptions = Record<never, never>,
+  >(this: P, url: string, options?: O): ClusterPoolOf<P, O> {
+    const resolved = resolveUrl(url, options, 'cluster');
+    const make = this as unknown as new (options: object) => ClusterPoolOf<P, O>;
+    return new make(resolved.options);
+  }
+
+  /** The nodes and who owns which slot, as last heard; empty before the first use. */
+  get clusterLayout(): ClusterLayout {
+    return this.#topology.layout;
+  }
+  /** How often the layout was read, and how often that failed. */
+  get layoutRefreshes(): { readonly succeeded: number; readonly failed: number } {
+    return this.#keeper.refreshes;
+  }
+  /** There is no one place. */
+  override get address(): null {
+    return null;
+  }
+
+  /** A connection to that node; else to a random primary, or with `primary: false` to a replica. */
+  override async getConnection(options?: ClusterAcquireOptions): Promise<ClusterConnection> {
+    return (await this.acquire(options)).connection;
+  }
+  override async acquire(options?: ClusterAcquireOptions): Promise<Lease<ClusterConnection>> {
+    const wish = wishOf(options);
+    if (wish === true) return super.acquire(options);
+    const deadline = this.acquireDeadline(options);
+    if (deadline.aborted) throw deadline.reason;
+    this.refuseIfClosed();
+    return this.leaseOn(await this.#topology.resolveNode(wish, deadline), deadline);
+  }
+  override async use<R>(
+    fn: (connection: ClusterConnection) => R | Promise<R>,
+    options?: ClusterAcquireOptions,
+  ): Promise<Awaited<R>> {
+    const lease = await this.acquire(options);
+    try {
+      return await fn(lease.connection);
+    } finally {
+      lease.release();
+    }
+  }
+  override tryGetConnection(): ClusterConnection | null {
+    if (this.closed) return null;
+    const { primaries } = this.clusterLayout;
+    const first = Math.floor(Math.random() * primaries.length);
+    for (let index = 0; index < primaries.length; index++) {
+      const location = primaries[(first + index) % primaries.length];
+      const connection = location === undefined ? null : this.#topology.memberNode(location).tryLease();
+      if (connection !== null) return connection;
+    }
+    return null;
+  }
+
+  /** One command at several nodes, each with an answer of its own: a value or an error. */
+  async executeOn(
+    target: 'primaries' | 'replicas' | 'all' | ClusterNodeLocation,
+    command: string | Uint8Array,
+    args: readonly RedisValue[] = [],
+    options: PoolRequestOptions = {},
+  ): Promise<Map<ClusterNodeLocation, Reply | RedisError>> {
+    this.refuseIfClosed();
+    const locations = await this.#targets(target, options);
+    const own: PoolRequestOptions = { ...options, raiseExceptions: true };
+    const answers = locations.map((location) =>
+      this.requestOn(this.#topology.memberNode(location), command, args, own).catch(asAnswer),
+    );
+    const settled = await Promise.allSettled(answers);
+    const result = new Map<ClusterNodeLocation, Reply | RedisError>();
+    for (const [index, answer] of settled.entries()) {
+      if (answer.status === 'rejected') throw answer.reason;
+      result.set(locations[index] as ClusterNodeLocation, answer.value);
+    }
+    return result;
+  }
+
+  /** The gauges of each node. */
+  get nodeStatistics(): Map<ClusterNodeLocation, ConnectionPoolStatistics> {
+    const statistics = new Map<ClusterNodeLocation, ConnectionPoolStatistics>();
+    for (const { location, node } of this.#topology.members) {
+      const one = new PoolStatistics(() => [node.figures], () => node.pool.max, () => 0);
+      statistics.set(location, one.toJSON());
+    }
+    return statistics;
+  }
+
+  override ref(): this {
+    this.#topology.members.setUnref(false);
+    return super.ref();
+  }
+  override unref(): this {
+    this.#topology.members.setUnref(true);
+    return super.unref();
+  }
+
+  /** Connections are made when they are used. */
+  protected override async connect(): Promise<void> {}
+
+  async #targets(
+    target: 'primaries' | 'replicas' | 'all' | ClusterNodeLocation,
+    options: PoolRequestOptions,
+  ): Promise<readonly ClusterNodeLocation[]> {
+    const deadline: Deadline = this.acquireDeadline(options);
+    const all = ['primaries', 'replicas', 'all'].includes(target as string);
+    if (!all && !(target instanceof ClusterNodeLocation)) {
+      throw new TypeError("executeOn needs 'primaries', 'replicas', 'all' or a node of clusterLayout");
+    }
+    const node: ConnectionNode<ClusterConnection> = await this.#topology.resolveNode(
+      all ? true : (target as ClusterNodeLocation),
+      deadline,
+    );
+    const { layout, members } = this.#topology;
+    if (target === 'primaries') return layout.primaries;
+    if (target === 'replicas') return layout.replicas;
+    if (target === 'all') return layout.nodes;
+    return [members.of(node)?.location ?? (target as ClusterNodeLocation)];
+  }
+}
+
+type DecodeOf<O> = O extends { decodeResponses: infer D extends boolean } ? D : false;
+type ClusterPoolOf<P extends abstract new (options: never) => unknown, O> = P extends typeof ClusterConnectionPool
+  ? ClusterConnectionPool<DecodeOf<O>>
+  : InstanceType<P>;
+
+/** A node; or whether it is to be a primary. */
+function wishOf(options: ClusterAcquireOptions = {}): ClusterNodeLocation | boolean {
+  for (const name of Object.keys(options)) {
+    if (!ACQUIRE_OPTIONS.has(name)) throw new TypeError(`unknown option ${JSON.stringify(name.slice(0, 64))}`);
+  }
+  const { node, primary = true } = options;
+  if (typeof primary !== 'boolean') throw new TypeError('primary must be true or false');
+  if (node === undefined) return primary;
+  if (!(node instanceof ClusterNodeLocation)) throw new TypeError('node must be a node of clusterLayout');
+  return node;
+}
+
+function asAnswer(error: unknown): RedisError {
+  if (error instanceof RedisError) return error;
+  throw error;
+}

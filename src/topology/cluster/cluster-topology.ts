@@ -1,0 +1,305 @@
+import type { Deadline } from '../../base/deadline.ts';
+import type { CommandInfo } from '../../commands/command-info.ts';
+import { NEEDS_EXECUTE_ON } from '../../commands/flags.ts';
+import { clusterRefusal } from '../../commands/refusals.ts';
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import { RedisClusterError, TryAgainError } from '../../errors/errors.ts';
+import type { ConnectionNode } from '../../node/connection-node.ts';
+import type { SubscriptionKind } from '../../pubsub/subscription-kinds.ts';
+import type { RedisValue } from '../../resp/types.ts';
+import type { ClusterNodeLocation, TCPLocation } from '../../transport/location.ts';
+import type { Timing } from '../timing.ts';
+import type { CommandPart, RoutedCall, Topology, Verdict } from '../topology.ts';
+import { CommandKeys, NO_SLOT, SLOT_UNKNOWN } from './command-keys.ts';
+import type { ClusterLayout } from './cluster-layout.ts';
+import { Finding } from './finding.ts';
+import type { LayoutKeeper } from './layout-keeper.ts';
+import { type Member, type Members, RouteAgain } from './members.ts';
+import { MAX_REDIRECTS, RedirectTrail } from './redirect.ts';
+import { ReplicaProbe } from './replica-probe.ts';
+import type { Questions } from './questions.ts';
+import { keyOf, type Shard } from './slot-map.ts';
+import { splitBySlot } from './split.ts';
+import { SubscriberPlaces } from './subscriber-places.ts';
+
+const AGAIN: Verdict = { kind: 'again' };
+/** A node that keeps redirecting to itself gets new connections this often at most. */
+const REDIAL_PAUSE = 1_000;
+/** Pauses before what a migration or a failover has refused is tried again, about. */
+const TRY_AGAIN_PAUSE = 60;
+const DEMOTED_PAUSE = 100;
+const LEARN_TIME = 5_000;
+
+export interface ClusterTopologyOptions<C extends BaseConnection> {
+  readonly keeper: LayoutKeeper;
+  readonly members: Members<C>;
+  readonly questions: Questions;
+  readonly keys: CommandKeys;
+  readonly timing: Timing;
+  readonly startNodes: readonly TCPLocation[];
+  readonly readFromReplicas: boolean;
+  readonly gcInterval: number;
+}
+
+/** Many nodes, each with its share of the slots. What it knows comes from the layout's keeper; it only answers. */
+export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
+  readonly layout: ClusterLayout;
+  readonly members: Members<C>;
+  readonly #keeper: LayoutKeeper;
+  readonly #options: ClusterTopologyOptions<C>;
+  readonly #keys: CommandKeys;
+  readonly #finding: Finding;
+  readonly #probe: ReplicaProbe<C> | null;
+  readonly #subscribers: SubscriberPlaces<C>;
+  /** The nodes of `#shards`, in their order. */
+  #primaries: ConnectionNode<C>[] = [];
+  #shards: readonly Shard[] | null = null;
+  readonly #trails = new WeakMap<RoutedCall, RedirectTrail>();
+  /** Arguments of calls whose keys are not known yet. */
+  readonly #unread = new WeakMap<RoutedCall, readonly RedisValue[]>();
+  #collector: NodeJS.Timeout | null = null;
+  #closed = false;
+
+  constructor(options: ClusterTopologyOptions<C>) {
+    const { keeper, members, timing } = options;
+    this.#options = options;
+    this.#keeper = keeper;
+    this.#keys = options.keys;
+    this.layout = keeper.layout;
+    this.members = members;
+    this.#finding = new Finding(keeper);
+    this.#probe = options.readFromReplicas ? this.#makeProbe(timing) : null;
+    this.#subscribers = new SubscriberPlaces(this, keeper, options.keys);
+  }
+
+  get name(): string {
+    const { nodes } = this.layout;
+    return (nodes.length > 0 ? nodes : this.#options.startNodes).map(keyOf).join(',');
+  }
+
+  route(call: RoutedCall, args: readonly RedisValue[] | null): ConnectionNode<C> | null {
+    if (args !== null) this.#read(call, args);
+    const { map } = this.#keeper;
+    if (map.shards !== this.#shards) this.#follow();
+    const { slot } = call;
+    if (slot < 0) return slot === NO_SLOT ? this.anyNode() : null;
+    const index = map.shardIndexOf(slot);
+    if (index < 0) return null;
+    if (this.#probe !== null && this.#keys.reads(call.info)) {
+      const replica = this.#replicaFor(map.shards[index]!);
+      if (replica !== null) return replica.node;
+    }
+    return this.#primaries[index]!;
+  }
+
+  async resolve(call: RoutedCall, deadline: Deadline): Promise<ConnectionNode<C>> {
+    await this.#known(deadline);
+    const args = this.#unread.get(call);
+    if (args !== undefined) {
+      call.slot = await this.#finding.together(deadline, this.#learn(call.info, args));
+      this.#unread.delete(call);
+    }
+    const node = this.route(call, null);
+    if (node !== null) return node;
+    await this.#finding.refresh(deadline);
+    const found = this.route(call, null);
+    if (found !== null) return found;
+    throw new RedisClusterError(`Unable to map slot ${call.slot} to a primary node`, { command: call.info.name });
+  }
+
+  /** A random primary, one that can be reached where that is known. */
+  anyNode(): ConnectionNode<C> | null {
+    const { map } = this.#keeper;
+    if (map.shards !== this.#shards) this.#follow();
+    const nodes = this.#primaries;
+    const first = Math.floor(this.#keeper.random() * nodes.length);
+    for (let index = 0; index < nodes.length; index++) {
+      const at = (first + index) % nodes.length;
+      if (this.#keeper.healthy(map.shards[at]!.primary)) return nodes[at]!;
+    }
+    return nodes[first] ?? null;
+  }
+
+  async resolveAny(deadline: Deadline): Promise<ConnectionNode<C>> {
+    await this.#known(deadline);
+    const node = this.anyNode();
+    if (node === null) throw new RedisClusterError('The cluster has no primary');
+    return node;
+  }
+
+  /** For a lease: that node, or any of a kind. */
+  async resolveNode(wish: ClusterNodeLocation | boolean, deadline: Deadline): Promise<ConnectionNode<C>> {
+    await this.#known(deadline);
+    if (wish === true) return this.resolveAny(deadline);
+    if (wish === false) return this.members.at(this.layout.randomNode(false)).node;
+    if (this.layout.nodeForLocation(wish) === undefined) await this.#finding.refresh(deadline);
+    return this.memberNode(wish);
+  }
+
+  memberNode(location: TCPLocation): ConnectionNode<C> {
+    const node = this.layout.nodeForLocation(location);
+    if (node !== undefined) return this.members.at(node).node;
+    throw new RedisClusterError(`${keyOf(location)} is not a node of the cluster`, { endpoint: keyOf(location) });
+  }
+
+  judge(call: RoutedCall, error: Error): Verdict | null {
+    if (error instanceof RouteAgain) return AGAIN;
+    const member = call.node === null ? undefined : this.members.of(call.node);
+    if (member === undefined) return null;
+    try {
+      return this.#judge(call, error, member);
+    } catch (thrown) {
+      return { kind: 'fail', error: thrown as Error };
+    }
+  }
+
+  nodes(): Iterable<ConnectionNode<C>> {
+    return this.members.nodes();
+  }
+
+  refuse(info: CommandInfo): TypeError | null {
+    return (info.flags & NEEDS_EXECUTE_ON) === 0 ? null : new TypeError(clusterRefusal(info));
+  }
+
+  split(info: CommandInfo, args: readonly RedisValue[]): readonly CommandPart[] | null {
+    return splitBySlot(info, args, (key) => this.#keys.slotOfKey(key));
+  }
+
+  get onChange(): (() => void) | null {
+    return this.#subscribers.onChange;
+  }
+  set onChange(listener: (() => void) | null) {
+    this.#subscribers.onChange = listener;
+  }
+  subscriberNode(kind: SubscriptionKind, name: Buffer): ConnectionNode<C> | null {
+    return this.#subscribers.nodeFor(kind, name);
+  }
+  subscriberGroup(kind: SubscriptionKind, name: Buffer): number {
+    return this.#subscribers.groupOf(kind, name);
+  }
+  subscriberFailed(node: ConnectionNode<C>, error: Error): void {
+    this.#subscribers.failed(node, error);
+  }
+
+  /** Unlike a call, opening says at once when no node can be reached. */
+  async open(deadline: Deadline): Promise<void> {
+    if (this.#keeper.map.covered === 0) await this.#finding.refresh(deadline);
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#collector !== null) clearInterval(this.#collector);
+    this.#probe?.close();
+    this.#keeper.close();
+    this.#options.questions.close();
+  }
+
+  /** A refresh is over: who waits for a node that is gone finds out. */
+  refreshed(error: Error | null): void {
+    if (this.#closed) return;
+    if (error !== null) return this.#subscribers.refreshFailed();
+    this.#follow();
+    this.members.sendAwayWaiting();
+    if (this.#collector !== null) return;
+    this.#collector = setInterval(() => this.members.collect(), this.#options.gcInterval);
+    this.#collector.unref();
+  }
+
+  dialFailed(member: Member<C>, error: unknown): void {
+    if (this.#closed) return;
+    this.#keeper.report(error, member.location);
+    // Reads need not wait for a replica.
+    if (member.replica && this.#probe !== null) member.node.sendAway(() => new RouteAgain('The replica cannot be reached'));
+  }
+
+  #read(call: RoutedCall, args: readonly RedisValue[]): void {
+    call.slot = this.#keys.slotOf(call.info, args);
+    // Bytes that the caller may change once the call is made.
+    if (call.slot === SLOT_UNKNOWN) this.#unread.set(call, args.map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value)));
+  }
+
+  #follow(): void {
+    const { map } = this.#keeper;
+    this.members.follow(map);
+    this.#shards = map.shards;
+    this.#primaries = map.shards.map(({ primary }) => this.members.at(primary).node);
+    this.#subscribers.changed();
+  }
+
+  async #known(deadline: Deadline): Promise<void> {
+    if (this.#keeper.map.covered === 0) await this.#finding.find(deadline);
+  }
+
+  #learn(info: CommandInfo, args: readonly RedisValue[]): Promise<number> {
+    const { questions } = this.#options;
+    const node = this.anyNode();
+    const location = (node === null ? undefined : this.members.of(node)?.location) ?? this.layout.randomNode();
+    return this.#keys.learn(info, args, (words) =>
+      questions.ask(location, 'COMMAND', words, { signal: AbortSignal.timeout(LEARN_TIME), timeout: LEARN_TIME }),
+    );
+  }
+
+  /** A healthy, quick one; one that could not be reached is dialled aside while the primary answers. */
+  #replicaFor(shard: Shard): Member<C> | null {
+    if (shard.replicas.length === 0) return null;
+    this.#probe?.used();
+    const location = this.#keeper.pickReplica(shard.replicas);
+    if (location === null) return null;
+    const member = this.members.at(location);
+    if (!member.down) return member;
+    if (member.node.pool.tryShare() !== null) {
+      member.down = false;
+      return member;
+    }
+    this.#probe?.revive(member);
+    return null;
+  }
+
+  #makeProbe(timing: Timing): ReplicaProbe<C> {
+    return new ReplicaProbe<C>({
+      timing,
+      replicas: () => [...this.members].filter(({ listed, replica }) => listed && replica),
+      answered: (member, elapsed) => this.#keeper.answered(member.location, elapsed),
+      failed: (member, error) => this.#keeper.ailing(member.location, error),
+    });
+  }
+
+  #judge(call: RoutedCall, error: Error, member: Member<C>): Verdict | null {
+    const elsewhere = member.replica && this.#probe !== null && this.#keys.reads(call.info);
+    const verdict = this.#keeper.report(error, member.location);
+    switch (verdict.kind) {
+      case 'moved':
+      case 'ask':
+        this.#trailOf(call).follow(verdict.kind, member.location, verdict.target, error);
+        if (verdict.kind === 'moved' && verdict.redial) this.#redial(member);
+        return { kind: 'node', node: this.members.at(verdict.target).node as never, asking: verdict.kind === 'ask' };
+      case 'wait':
+        if (elsewhere) return AGAIN;
+        if (!(error instanceof TryAgainError) || !call.bounded) return null;
+        return { kind: 'pause', ms: TRY_AGAIN_PAUSE * (0.5 + this.#keeper.random() / 2) };
+      case 'demoted':
+        this.#redial(member);
+        if (!call.bounded && ++call.redirects > MAX_REDIRECTS) return null;
+        return { kind: 'pause', ms: DEMOTED_PAUSE * (0.5 + this.#keeper.random() / 2) };
+      case 'unreachable':
+        return elsewhere ? AGAIN : null;
+      default:
+        return null;
+    }
+  }
+
+  #trailOf(call: RoutedCall): RedirectTrail {
+    let trail = this.#trails.get(call);
+    if (trail === undefined) this.#trails.set(call, (trail = new RedirectTrail()));
+    call.redirects++;
+    return trail;
+  }
+
+  /** What its connections lead to is another node by now, or has another part. */
+  #redial(member: Member<C>): void {
+    const now = this.#options.timing.now();
+    if (now - member.redialledAt < REDIAL_PAUSE) return;
+    member.redialledAt = now;
+    this.members.renew(member);
+  }
+}

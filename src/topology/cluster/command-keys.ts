@@ -1,0 +1,112 @@
+import { CommandTable } from '../../commands/command-table.ts';
+import type { CommandInfo } from '../../commands/command-info.ts';
+import { READONLY } from '../../commands/flags.ts';
+import { ClusterCrossSlotError, ResponseError } from '../../errors/errors.ts';
+import type { RedisValue, Reply } from '../../resp/types.ts';
+import { keySlot } from './key-slot.ts';
+
+/** The command has no key. */
+export const NO_SLOT = -1;
+/** A server has to be asked where the keys are. */
+export const SLOT_UNKNOWN = -2;
+const MAX_REMEMBERED = 1_000;
+
+export type AskServer = (args: readonly RedisValue[]) => Promise<Reply>;
+
+/** Which slot a call belongs to. Modules' commands are asked for once, at a server. */
+export class CommandKeys {
+  readonly #encoding: string | undefined;
+  readonly #table = new CommandTable();
+  /** Commands that no server knows either: it may say so itself. */
+  readonly #foreign = new Set<string>();
+  readonly #asking = new Map<string, Promise<void>>();
+
+  constructor(encoding: string) {
+    this.#encoding = encoding === 'latin1' ? 'latin1' : undefined;
+  }
+
+  /** Throws `ClusterCrossSlotError` when the keys live in several slots. */
+  slotOf(info: CommandInfo, args: readonly RedisValue[]): number {
+    const { soleKey } = info;
+    if (soleKey >= 0) {
+      const key = args[soleKey];
+      if (typeof key === 'string') return keySlot(key, this.#encoding);
+      return key === undefined ? NO_SLOT : this.slotOfKey(key);
+    }
+    if (info.keySpecs === null) {
+      if (!this.#table.isKnown(info, args)) return this.#foreign.has(info.name) ? NO_SLOT : SLOT_UNKNOWN;
+      if (this.#table.lookUp(info, args)?.complete === false) return SLOT_UNKNOWN;
+    } else if (info.keySpecs.length === 0) {
+      return NO_SLOT;
+    }
+    return this.#common(info, this.#table.keysOf(info, args));
+  }
+
+  slotOfKey(key: RedisValue): number {
+    const isText = typeof key === 'string';
+    return isText || key instanceof Uint8Array ? keySlot(key, this.#encoding) : keySlot(String(key));
+  }
+
+  /** A replica may answer it. */
+  reads(info: CommandInfo): boolean {
+    const flags = info.keySpecs === null ? this.#table.flagsOf(info, []) : info.flags;
+    return (flags & READONLY) !== 0;
+  }
+
+  /** Asks for the command, unless somebody does already, and gives the call's slot then. */
+  async learn(info: CommandInfo, args: readonly RedisValue[], ask: AskServer): Promise<number> {
+    if (!this.#table.isKnown(info, args)) {
+      let asking = this.#asking.get(info.name);
+      if (asking === undefined) {
+        asking = this.#askFor(info.name, ask).finally(() => this.#asking.delete(info.name));
+        this.#asking.set(info.name, asking);
+      }
+      await asking;
+    }
+    const slot = this.slotOf(info, args);
+    return slot === SLOT_UNKNOWN ? this.#askForKeys(info, args, ask) : slot;
+  }
+
+  async #askFor(name: string, ask: AskServer): Promise<void> {
+    try {
+      if (this.#table.learn(await ask(['INFO', name])).includes(name)) return;
+    } catch (error) {
+      // A user who may not ask still has redirects to find the node.
+      if (!(error instanceof ResponseError)) throw error;
+    }
+    if (this.#foreign.size >= MAX_REMEMBERED) this.#foreign.clear();
+    this.#foreign.add(name);
+  }
+
+  /** Keys that no table tells: the server looks at the call itself. */
+  async #askForKeys(info: CommandInfo, args: readonly RedisValue[], ask: AskServer): Promise<number> {
+    let keys: Reply;
+    try {
+      keys = await ask(['GETKEYS', ...info.words, ...args]);
+    } catch {
+      return this.#common(info, this.#table.keysOf(info, args));
+    }
+    return this.#common(info, Array.isArray(keys) ? keys.filter(isKey) : []);
+  }
+
+  #common(info: CommandInfo, keys: readonly (string | Uint8Array)[]): number {
+    let slot = NO_SLOT;
+    for (const key of keys) {
+      const next = keySlot(key, this.#encoding);
+      if (slot !== NO_SLOT && next !== slot) throw crossSlot(info);
+      slot = next;
+    }
+    return slot;
+  }
+}
+
+function isKey(value: Reply): value is string | Buffer {
+  return typeof value === 'string' || value instanceof Uint8Array;
+}
+
+function crossSlot(info: CommandInfo): ClusterCrossSlotError {
+  return new ClusterCrossSlotError(
+    `the keys of ${info.name} live in several slots: give them a common {tag}, or use splitMultiKey where it helps`,
+    { code: 'CROSSSLOT', command: info.name },
+  );
+}

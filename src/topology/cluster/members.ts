@@ -1,0 +1,174 @@
+import { ConnectionError, RedisClusterError } from '../../errors/errors.ts';
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import { ConnectionNode, type NodeSettings } from '../../node/connection-node.ts';
+import { ClusterNodeLocation, type TCPLocation } from '../../transport/location.ts';
+import { keyOf, MAX_NODES, type SlotMap } from './slot-map.ts';
+
+/** Connections to every node, as far as they have nothing to do with which node it is. */
+export type MemberNodeSettings<C extends BaseConnection> = Omit<
+  NodeSettings<C>,
+  'address' | 'make' | 'max' | 'dialFailed'
+>;
+
+export interface MembersOptions<C extends BaseConnection> {
+  readonly node: MemberNodeSettings<C>;
+  /** A connection not yet run; asked at every dial with what the layout says of the node then. */
+  readonly make: (location: ClusterNodeLocation) => C;
+  readonly maxConnections: number;
+  readonly perNode: boolean;
+  readonly dialFailed: (member: Member<C>, error: unknown) => void;
+  readonly warn: (message: string) => void;
+}
+
+/** One address of the cluster with its connections. */
+export class Member<C extends BaseConnection> {
+  readonly node: ConnectionNode<C>;
+  location: ClusterNodeLocation;
+  /** The layout has it. */
+  listed = false;
+  /** Its last dial failed. */
+  down = false;
+  /** When its connections were last made anew because it redirected to itself. */
+  redialledAt = -Infinity;
+
+  constructor(location: ClusterNodeLocation, settings: MembersOptions<C>, max: number) {
+    this.location = location;
+    this.node = new ConnectionNode<C>({
+      ...settings.node,
+      address: location.toString(),
+      max,
+      make: () => settings.make(this.location),
+      dialFailed: (error) => {
+        this.down = true;
+        settings.dialFailed(this, error);
+      },
+    });
+  }
+
+  get replica(): boolean {
+    return this.location.serverType === 'replica';
+  }
+}
+
+/** The nodes that there are connections to: those of the layout, those a redirect named, and those on their way out. */
+export class Members<C extends BaseConnection> {
+  readonly #options: MembersOptions<C>;
+  readonly #byKey = new Map<string, Member<C>>();
+  readonly #byNode = new WeakMap<object, Member<C>>();
+  readonly #leaving = new Set<ConnectionNode<C>>();
+  #listed = 0;
+  #warned = false;
+  #unref = false;
+
+  constructor(options: MembersOptions<C>) {
+    this.#options = options;
+  }
+
+  /** The bound over all nodes. */
+  get maxConnections(): number {
+    const { maxConnections, perNode } = this.#options;
+    return perNode ? maxConnections * Math.max(1, this.#listed) : Math.max(maxConnections, this.#listed);
+  }
+
+  /** The node at an address; one that nobody has heard of is taken for a primary. */
+  at(location: TCPLocation): Member<C> {
+    return this.#byKey.get(keyOf(location)) ?? this.#add(location);
+  }
+  find(location: TCPLocation): Member<C> | undefined {
+    return this.#byKey.get(keyOf(location));
+  }
+  of(node: object): Member<C> | undefined {
+    return this.#byNode.get(node);
+  }
+  [Symbol.iterator](): Iterator<Member<C>> {
+    return this.#byKey.values();
+  }
+  *nodes(): Iterable<ConnectionNode<C>> {
+    for (const { node } of this.#byKey.values()) yield node;
+    yield* this.#leaving;
+  }
+
+  /** Every node of the layout is there, knows its part in it and has its share of the connections. */
+  follow(map: SlotMap): void {
+    const gone = new Set(this.#byKey.values());
+    for (const location of map.nodes) {
+      const member = this.#byKey.get(keyOf(location)) ?? this.#add(location);
+      gone.delete(member);
+      const demoted = !member.replica && location.serverType === 'replica';
+      member.location = location;
+      member.listed = true;
+      // What was opened to a primary is not in READONLY mode.
+      if (demoted) this.renew(member);
+    }
+    for (const member of gone) member.listed = false;
+    this.#listed = map.nodes.length;
+    this.#share();
+  }
+
+  /** New connections instead of those it has, which end after what runs on them. */
+  renew(member: Member<C>): void {
+    for (const connection of [...member.node.connections]) member.node.retire(connection);
+  }
+
+  /** Calls that wait for a connection to a node without any look for their node again. */
+  sendAwayWaiting(): void {
+    for (const { node } of [...this.#byKey.values()]) {
+      if (node.pool.hungry && node.figures.open === 0) node.sendAway(routeAgain);
+    }
+  }
+
+  /** Nodes that the layout no longer has end, each connection after what runs on it. */
+  collect(): void {
+    for (const [key, member] of [...this.#byKey]) {
+      if (member.listed) continue;
+      this.#byKey.delete(key);
+      const { node } = member;
+      this.#leaving.add(node);
+      void node.dissolve(routeAgain).then(() => this.#leaving.delete(node));
+    }
+    if (this.#listed > 0) this.#share();
+  }
+
+  setUnref(unref: boolean): void {
+    this.#unref = unref;
+  }
+
+  #add(location: TCPLocation): Member<C> {
+    if (this.#byKey.size >= 2 * MAX_NODES) throw new RedisClusterError('More nodes were named than a cluster can have');
+    const known =
+      location instanceof ClusterNodeLocation
+        ? location
+        : new ClusterNodeLocation(location.host, location.port, { nodeId: '', serverType: 'primary' });
+    const member = new Member(known, this.#options, this.#limit());
+    this.#byKey.set(keyOf(location), member);
+    this.#byNode.set(member.node, member);
+    if (this.#unref) member.node.unref();
+    return member;
+  }
+
+  #limit(): number {
+    const { maxConnections, perNode } = this.#options;
+    if (perNode) return maxConnections;
+    return Math.max(1, Math.floor(maxConnections / Math.max(1, this.#byKey.size, this.#listed)));
+  }
+
+  #share(): void {
+    const { maxConnections, perNode, warn } = this.#options;
+    const limit = this.#limit();
+    for (const { node } of this.#byKey.values()) node.pool.resize(limit);
+    if (perNode || this.#warned || this.#listed <= maxConnections) return;
+    this.#warned = true;
+    warn(
+      `maxConnections (${maxConnections}) is less than the ${this.#listed} nodes of the cluster: ` +
+        'it is raised to one connection per node',
+    );
+  }
+}
+
+/** Nothing is wrong with the call: its node may be another one by now. */
+export class RouteAgain extends ConnectionError {}
+RouteAgain.prototype.name = 'ConnectionError';
+
+function routeAgain(): RouteAgain {
+  return new RouteAgain('The cluster has changed while a connection was waited for');
+}

@@ -1,0 +1,73 @@
+import { type BaseConnection, coreOf } from '../../connection/base-connection.ts';
+import { call } from '../../connection/call.ts';
+import { ConnectionError } from '../../errors/errors.ts';
+import type { RedisValue, Reply } from '../../resp/types.ts';
+import { type TCPLocation } from '../../transport/location.ts';
+import type { AskOptions } from '../first-answer.ts';
+
+export interface QuestionsOptions {
+  /** A connection that is open already and has room, or null. */
+  readonly open: (location: TCPLocation) => BaseConnection | null;
+  /** A connection not yet run, for questions alone. */
+  readonly make: (location: TCPLocation) => BaseConnection;
+}
+
+interface Temporary {
+  readonly connection: BaseConnection;
+  readonly ready: Promise<void>;
+  users: number;
+}
+
+/**
+ * Asks nodes about the cluster: over a connection that is open anyway, else over one that is made for it and goes
+ * when nothing is asked over it any more.
+ */
+export class Questions {
+  readonly #options: QuestionsOptions;
+  readonly #temporary = new Map<AbortSignal, Temporary>();
+  #closed = false;
+
+  constructor(options: QuestionsOptions) {
+    this.#options = options;
+  }
+
+  readonly ask = async (
+    location: TCPLocation,
+    command: string,
+    args: readonly RedisValue[],
+    { signal, timeout }: AskOptions,
+  ): Promise<Reply> => {
+    if (this.#closed) throw new ConnectionError('The pool is closed');
+    const open = this.#options.open(location);
+    if (open !== null) return await call(coreOf(open), command, args, { signal, timeout });
+    const temporary = this.#temporary.get(signal) ?? this.#dial(location, signal);
+    temporary.users++;
+    try {
+      await temporary.ready;
+      return await call(coreOf(temporary.connection), command, args, { signal, timeout });
+    } finally {
+      temporary.users--;
+      // The next question of the same asker follows at once, if at all.
+      setImmediate(() => this.#dropUnused(signal, temporary));
+    }
+  };
+
+  close(): void {
+    this.#closed = true;
+    for (const { connection } of this.#temporary.values()) connection.invalidate('the pool was closed');
+    this.#temporary.clear();
+  }
+
+  #dial(location: TCPLocation, signal: AbortSignal): Temporary {
+    const connection = this.#options.make(location);
+    const temporary = { connection, ready: connection.run({ signal }), users: 0 };
+    this.#temporary.set(signal, temporary);
+    return temporary;
+  }
+
+  #dropUnused(signal: AbortSignal, { connection, users }: Temporary): void {
+    if (users > 0) return;
+    this.#temporary.delete(signal);
+    connection.invalidate('all questions are answered');
+  }
+}

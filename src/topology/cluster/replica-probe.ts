@@ -1,0 +1,79 @@
+import { type BaseConnection, coreOf } from '../../connection/base-connection.ts';
+import { call } from '../../connection/call.ts';
+import { Deadline } from '../../base/deadline.ts';
+import { TimeoutError } from '../../errors/errors.ts';
+import type { Timing } from '../timing.ts';
+import type { Member } from './members.ts';
+
+const INTERVAL = 1_000;
+/** A replica that takes longer to say PONG is left out. */
+const PATIENCE = 500;
+const DIAL_PATIENCE = 5_000;
+
+export interface ReplicaProbeOptions<C extends BaseConnection> {
+  readonly timing: Timing;
+  readonly replicas: () => Iterable<Member<C>>;
+  readonly answered: (member: Member<C>, elapsed: number) => void;
+  readonly failed: (member: Member<C>, error: Error) => void;
+}
+
+/** Measures replicas while they are read from, and brings those back that could not be reached. */
+export class ReplicaProbe<C extends BaseConnection> {
+  readonly #options: ReplicaProbeOptions<C>;
+  readonly #dialling = new Set<Member<C>>();
+  #stopTimer: (() => void) | null = null;
+  #used = false;
+  #closed = false;
+
+  constructor(options: ReplicaProbeOptions<C>) {
+    this.#options = options;
+  }
+
+  /** Called with every read: one field while the timer runs. */
+  used(): void {
+    if (this.#used) return;
+    this.#used = true;
+    if (this.#stopTimer === null && !this.#closed) this.#arm();
+  }
+
+  /** Dials a replica that reads no longer wait for. */
+  revive(member: Member<C>): void {
+    if (this.#closed || this.#dialling.has(member)) return;
+    this.#dialling.add(member);
+    const done = (): unknown => this.#dialling.delete(member);
+    member.node.pool.share(() => undefined, new Deadline(null, DIAL_PATIENCE)).then(done, done);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#stopTimer?.();
+  }
+
+  #arm(): void {
+    const delay = INTERVAL * (0.75 + this.#options.timing.random() / 2);
+    this.#stopTimer = this.#options.timing.after(delay, () => {
+      this.#stopTimer = null;
+      // Nobody has read since: the next read starts the clock again.
+      if (!this.#used || this.#closed) return;
+      this.#used = false;
+      for (const member of this.#options.replicas()) void this.#measure(member);
+      this.#arm();
+    });
+  }
+
+  async #measure(member: Member<C>): Promise<void> {
+    const connection = member.node.pool.tryShare();
+    if (connection === null) {
+      if (member.down) this.revive(member);
+      return;
+    }
+    const { timing, answered, failed } = this.#options;
+    const start = timing.now();
+    try {
+      await call(coreOf(connection), 'PING', [], { timeout: PATIENCE });
+      answered(member, timing.now() - start);
+    } catch (error) {
+      failed(member, error instanceof Error ? error : new TimeoutError(String(error)));
+    }
+  }
+}
