@@ -93,9 +93,9 @@ for (const { path, kind, version } of binaries) {
     assert.match(server.unixUrl ?? '', /^unix:\/\/:a%20%22b%22%25@\/.*\.sock\?db=0$/)
     assert.ok(existsSync(server.socketPath ?? ''))
     assert.equal(server.locations.length, 2)
-    const [refused, wrong] = await ask(server.port, 'PING\r\nAUTH alice nope\r\n', 2)
-    assert.match(refused ?? '', /^-NOAUTH/)
-    assert.match(wrong ?? '', /^-WRONGPASS/)
+    assert.match((await ask(server.port, 'PING\r\n', 1))[0] ?? '', /^-NOAUTH/)
+    // on its own: Valkey 8.0.1 swallows this reply after a NOAUTH in the same write
+    assert.match((await ask(server.port, 'AUTH alice nope\r\n', 1))[0] ?? '', /^-WRONGPASS/)
     assert.deepEqual(await ask(server.port, 'AUTH alice secret\r\nPING\r\n', 2), ['+OK', '+PONG'])
     assert.deepEqual(await ask(server.socketPath ?? '', 'AUTH alice secret\r\nPING\r\n', 2), ['+OK', '+PONG'])
     assert.equal(await server.command('PING'), 'PONG')
@@ -164,6 +164,7 @@ for (const [how, body] of [
 /** Lines a server says to text written at once. */
 async function ask(target: number | string, text: string, lines: number): Promise<string[]> {
   const socket = typeof target === 'number' ? connect({ host: '127.0.0.1', port: target }) : connect({ path: target })
+  socket.setTimeout(5000, () => socket.destroy(new Error(`no answer to ${text.trim()}`)))
   socket.write(text)
   let said = ''
   for await (const chunk of socket) {
