@@ -39,7 +39,7 @@ export class ConnectionPool<C extends BaseConnection = BaseConnection, D extends
 
 type DecodeOf<O> = O extends { decodeResponses: infer D extends boolean } ? D : false;
 type ClassOf<O> = O extends { connectionClass: new (...args: never[]) => infer C extends BaseConnection } ? C : BaseConnection;
-type PoolOf<P extends abstract new (options: never) => unknown, O> = P extends typeof ConnectionPool
+export type PoolOf<P extends abstract new (options: never) => unknown, O> = P extends typeof ConnectionPool
   ? ConnectionPool<ClassOf<O>, DecodeOf<O>>
   : InstanceType<P>;
 

@@ -104,6 +104,20 @@ export const poolRules = {
   },
 } as const satisfies Record<string, RuleTable>;
 
+/** Of a `Sentinel` itself; what else it is told is for the pools it makes. */
+export const sentinelRules = {
+  sentinels: { fallback: [], check: (name, value) => toLocations(name, value) } as OptionRule<readonly TCPLocation[]>,
+  minOtherSentinels: count(0, 0),
+  sentinelOptions: {
+    fallback: null,
+    check(name, value) {
+      if (value !== null && typeof value !== 'object') throw new TypeError(`${name} must be an object`);
+      return value;
+    },
+  } as OptionRule<object | null>,
+  addressMap,
+} as const satisfies RuleTable;
+
 export type PoolKind = keyof typeof poolRules;
 export type PoolSettings<K extends PoolKind> = ValuesOf<(typeof poolRules)[K]>;
 

@@ -26,6 +26,8 @@ export interface DiscoverOptions {
   /** An answer of a sentinel that knows fewer others does not count. */
   readonly minOtherSentinels?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Throws for an address that is not to be believed; then the next sentinel is asked. */
+  readonly vet?: ((location: TCPLocation, epoch: number | null) => void) | undefined;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface DiscoverOptions {
  * failover; the flags only rule out a sentinel that knows this very address to be down.
  */
 export async function findPrimary(service: string, options: DiscoverOptions): Promise<TCPLocation> {
-  const { list, resolve, minOtherSentinels = 0, signal } = options;
+  const { list, resolve, minOtherSentinels = 0, signal, vet } = options;
   const result = await list.first(async (ask) => {
     const [address, info] = await Promise.all([
       ask('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', service).then(parsePrimaryAddress),
@@ -43,7 +45,9 @@ export async function findPrimary(service: string, options: DiscoverOptions): Pr
     if (info !== null && sameAddress(info, address) && !isUsablePrimary(info)) {
       throw new SentinelError(`the primary is flagged ${[...info.flags].join(',')}`);
     }
-    return resolve(address.host, address.port);
+    const location = resolve(address.host, address.port);
+    vet?.(location, info?.configEpoch ?? null);
+    return location;
   }, signal);
   if (result.node !== null) return result.value;
   throw new PrimaryNotFoundError(`No primary found for '${service}'${because(result.failures)}`, {
@@ -69,7 +73,7 @@ async function primaryInfo(ask: AskSentinel, service: string, minOthers: number)
 
 /** The service's replicas that are up; none when it has none, or nobody knows the service. */
 export async function findReplicas(service: string, options: DiscoverOptions): Promise<TCPLocation[]> {
-  const { list, resolve, minOtherSentinels = 0, signal } = options;
+  const { list, resolve, minOtherSentinels = 0, signal, vet } = options;
   let unknown = false;
   const result = await list.first(async (ask) => {
     try {
@@ -80,7 +84,7 @@ export async function findReplicas(service: string, options: DiscoverOptions): P
       const up = replicas.filter(isUp);
       // While the primary is dead every link is down, and reading is still possible.
       const linked = up.filter(isLinked);
-      return (linked.length > 0 ? linked : up).map(({ host, port }) => resolve(host, port));
+      return believed((linked.length > 0 ? linked : up).map(({ host, port }) => resolve(host, port)), vet);
     } catch (error) {
       unknown ||= error instanceof ResponseError && error.message.includes('No such master');
       throw error;
@@ -91,6 +95,23 @@ export async function findReplicas(service: string, options: DiscoverOptions): P
   throw new ReplicaNotFoundError(`No replica found for '${service}'${because(result.failures)}`, {
     cause: failureCause(result.failures),
   });
+}
+
+/** Those that pass; where none does the sentinel has nothing to offer. */
+function believed(locations: TCPLocation[], vet: DiscoverOptions['vet']): TCPLocation[] {
+  if (vet === undefined) return locations;
+  let refusal: unknown = null;
+  const passed = locations.filter((location) => {
+    try {
+      vet(location, null);
+      return true;
+    } catch (error) {
+      refusal = error;
+      return false;
+    }
+  });
+  if (passed.length === 0 && refusal !== null) throw refusal;
+  return passed;
 }
 
 /** Asks for the other sentinels and remembers them. Best effort: rejects with the signal's reason only. */

@@ -18,6 +18,8 @@ export interface Instance extends Endpoint {
   readonly primaryLinkStatus: string | null;
   readonly otherSentinels: number | null;
   readonly quorum: number | null;
+  /** Grows with every failover; null where it is not told. */
+  readonly configEpoch: number | null;
 }
 export type Role =
   | { readonly role: 'primary'; readonly offset: number; readonly replicas: readonly Endpoint[] }
@@ -75,6 +77,7 @@ function instanceOf(what: string, reply: Reply | undefined): Instance {
     primaryLinkStatus: textOf(fields.get('master-link-status')),
     otherSentinels: integerOf(fields.get('num-other-sentinels')),
     quorum: integerOf(fields.get('quorum')),
+    configEpoch: integerOf(fields.get('config-epoch')),
   };
 }
 

@@ -1,0 +1,76 @@
+import { inspect } from 'node:util';
+import type { WaitOptions } from '../interfaces/wait-options.ts';
+import { type Directory, type FindOptions, FOLLOW } from '../topology/sentinel/place.ts';
+import type { PrimaryListener } from '../topology/sentinel/following.ts';
+import type { SentinelGroup } from '../topology/sentinel/sentinel-group.ts';
+import type { TCPLocation } from '../transport/location.ts';
+import { SentinelConnectionPool } from './sentinel-connection-pool.ts';
+import { type SentinelOptions, type SentinelServiceOptions, splitSentinelOptions } from './sentinel-options.ts';
+
+/** Asks sentinels who is primary and who are the replicas, and makes pools that follow the answer. */
+export class Sentinel<D extends boolean = false> implements Directory, AsyncDisposable {
+  readonly #group: SentinelGroup;
+  readonly #data: Readonly<Record<string, unknown>>;
+
+  constructor(options: SentinelOptions<D>) {
+    const { group, data } = splitSentinelOptions(options);
+    this.#group = group;
+    this.#data = data;
+  }
+
+  /** In the order in which they are asked next; those that were learned from others are among them. */
+  get sentinels(): readonly TCPLocation[] {
+    return this.#group.sentinels;
+  }
+
+  /** `PrimaryNotFoundError` when no sentinel has an answer; its `cause` says what each one said. */
+  discoverPrimary(serviceName: string, options: FindOptions = {}): Promise<TCPLocation> {
+    return this.#group.discoverPrimary(serviceName, options);
+  }
+  /** Those that are up; none for a service that the sentinels do not know. */
+  discoverReplicas(serviceName: string, options: WaitOptions = {}): Promise<TCPLocation[]> {
+    return this.#group.discoverReplicas(serviceName, options);
+  }
+
+  /** A pool for the primary; what is not said here is as it was said to the `Sentinel`. */
+  primaryFor<E extends boolean = D>(serviceName: string, options?: SentinelServiceOptions<E>): SentinelConnectionPool<E> {
+    return this.#poolFor(serviceName, true, options);
+  }
+  /** A pool for the replicas; likewise. */
+  replicaFor<E extends boolean = D>(serviceName: string, options?: SentinelServiceOptions<E>): SentinelConnectionPool<E> {
+    return this.#poolFor(serviceName, false, options);
+  }
+
+  /** Sentinels are neither asked nor listened to any more. Pools keep the connections they have, and are not closed. */
+  async close(): Promise<void> {
+    this.#group.close();
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** @internal How pools hear of a switch. */
+  [FOLLOW](service: string, listener: PrimaryListener): () => void {
+    return this.#group[FOLLOW](service, listener);
+  }
+
+  toString(): string {
+    return `Sentinel<sentinels=[${this.sentinels.join(', ')}]>`;
+  }
+  [inspect.custom](): string {
+    return this.toString();
+  }
+  toJSON(): Record<string, unknown> {
+    return { type: 'Sentinel', sentinels: this.sentinels.map(String) };
+  }
+
+  #poolFor<E extends boolean>(
+    serviceName: string,
+    isPrimary: boolean,
+    options: SentinelServiceOptions<E> = {},
+  ): SentinelConnectionPool<E> {
+    const given = Object.entries(options).filter(([, value]) => value !== undefined);
+    const all = { ...this.#data, ...Object.fromEntries(given), serviceName, sentinelManager: this, isPrimary };
+    return new SentinelConnectionPool<E>(all as never);
+  }
+}

@@ -1,0 +1,111 @@
+import type { TCPConnection } from '../../connection/tcp-connection.ts';
+import type { TCPLocation } from '../../transport/location.ts';
+import type { Timing } from '../timing.ts';
+import type { SentinelList } from './sentinel-list.ts';
+import { addressOf } from './service-view.ts';
+import { type SwitchListener, SwitchWatch } from './switch-watch.ts';
+
+/** Sentinels that are listened to at most. */
+const MAX_WATCHED = 16;
+/** Between two questions who is primary: while announcements are heard, and while they are not. */
+const POLL = { listening: 5_000, deaf: 1_000 };
+
+/** `announced`: a sentinel said so of itself just now; otherwise it is what sentinels answer, to be verified. */
+export type PrimaryListener = (location: TCPLocation, announced: boolean) => void;
+
+export interface FollowingParts {
+  readonly list: SentinelList;
+  readonly timing: Timing;
+  readonly connect: (sentinel: TCPLocation) => TCPConnection;
+  readonly lookUp: (service: string) => Promise<TCPLocation>;
+  readonly switched: SwitchListener['switched'];
+}
+
+/** Keeps whoever follows a service informed: announcements of all sentinels, and questions now and then. */
+export class Following {
+  readonly #parts: FollowingParts;
+  readonly #followers = new Map<string, Set<PrimaryListener>>();
+  readonly #watches = new Map<string, SwitchWatch>();
+  #cancelPoll: (() => void) | null = null;
+  #polling = false;
+
+  constructor(parts: FollowingParts) {
+    this.#parts = parts;
+  }
+
+  /** The answer ends it. */
+  add(service: string, listener: PrimaryListener): () => void {
+    const listeners = this.#followers.get(service) ?? new Set();
+    this.#followers.set(service, listeners.add(listener));
+    this.#watch();
+    this.#schedule();
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#followers.get(service) === listeners) this.#followers.delete(service);
+      if (this.#followers.size === 0) this.stop();
+    };
+  }
+
+  tell(service: string, location: TCPLocation, announced: boolean): void {
+    for (const listener of [...(this.#followers.get(service) ?? [])]) listener(location, announced);
+  }
+
+  /** Asks now. */
+  hurry(): void {
+    void this.#poll();
+  }
+  renew(): void {
+    for (const watch of this.#watches.values()) watch.renew();
+  }
+  stop(): void {
+    this.#cancelPoll?.();
+    this.#cancelPoll = null;
+    for (const watch of this.#watches.values()) watch.stop();
+    this.#watches.clear();
+  }
+
+  /** Listens to whoever is known now, and to nobody who is forgotten. */
+  #watch(): void {
+    const { list, connect, timing, switched } = this.#parts;
+    const known = new Set(list.locations.map(addressOf));
+    for (const [address, watch] of this.#watches) {
+      if (known.has(address)) continue;
+      watch.stop();
+      this.#watches.delete(address);
+    }
+    const listener: SwitchListener = { switched, listening: () => this.hurry() };
+    for (const location of list.locations) {
+      const address = addressOf(location);
+      if (this.#watches.has(address) || this.#watches.size >= MAX_WATCHED) continue;
+      this.#watches.set(address, new SwitchWatch(location, () => connect(location), listener, timing));
+    }
+  }
+
+  #schedule(): void {
+    this.#cancelPoll?.();
+    this.#cancelPoll = null;
+    if (this.#followers.size === 0) return;
+    const { timing } = this.#parts;
+    const live = [...this.#watches.values()].some((watch) => watch.live);
+    const pause = (live ? POLL.listening : POLL.deaf) * (0.8 + 0.4 * timing.random());
+    this.#cancelPoll = timing.after(pause, () => {
+      for (const watch of this.#watches.values()) watch.check();
+      void this.#poll();
+    });
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#polling) return;
+    this.#polling = true;
+    for (const service of [...this.#followers.keys()]) {
+      try {
+        this.tell(service, await this.#parts.lookUp(service), false);
+      } catch {
+        // Nobody knows now: what is known stays, and the question comes again.
+      }
+    }
+    this.#polling = false;
+    if (this.#followers.size > 0) this.#watch();
+    this.#schedule();
+  }
+}

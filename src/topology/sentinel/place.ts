@@ -1,0 +1,66 @@
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import type { ConnectionNode } from '../../node/connection-node.ts';
+import type { WaitOptions } from '../../interfaces/wait-options.ts';
+import type { TCPLocation } from '../../transport/location.ts';
+import type { RoutedCall, Verdict } from '../topology.ts';
+import { addressOf } from './service-view.ts';
+import type { PrimaryListener } from './following.ts';
+
+export interface FindOptions extends WaitOptions {
+  /** Addresses that have proved wrong: a sentinel that names nothing else is passed over. */
+  readonly avoid?: ReadonlySet<string> | undefined;
+}
+
+/** Key of the method by which a directory tells of changes. */
+export const FOLLOW: unique symbol = Symbol('respool.follow');
+
+/** Who knows the primaries and replicas. */
+export interface Directory {
+  discoverPrimary(service: string, options?: FindOptions): Promise<TCPLocation>;
+  discoverReplicas(service: string, options?: FindOptions): Promise<TCPLocation[]>;
+  [FOLLOW]?(service: string, listener: PrimaryListener): () => void;
+}
+
+/** What a place needs to know of the pool it serves. */
+export interface PlaceParts<C extends BaseConnection> {
+  readonly service: string;
+  readonly directory: Directory;
+  /** A connection not yet run; it verifies the role. */
+  readonly make: (location: TCPLocation, isPrimary: boolean) => C;
+  /** The pool is worth another dial, now. */
+  readonly hurry: () => void;
+}
+
+/** Where connections of one role go. */
+export interface Place<C extends BaseConnection> {
+  /** A usable connection: every candidate that the sentinels name is tried. */
+  connect(signal: AbortSignal): Promise<C>;
+  judge(call: RoutedCall, error: Error, node: ConnectionNode<C>): Verdict | null;
+  close(): void;
+}
+
+/** The open connections of a pool and where they go, those outside its bound included. */
+export class Roster<C extends BaseConnection> {
+  readonly #places = new Map<C, TCPLocation>();
+
+  get size(): number {
+    return this.#places.size;
+  }
+  add(connection: C, location: TCPLocation): void {
+    this.#places.set(connection, location);
+    void connection.waitClosed().then(() => this.#places.delete(connection));
+  }
+  at(location: TCPLocation): C[] {
+    return this.select((address) => address === addressOf(location));
+  }
+  elsewhere(location: TCPLocation): C[] {
+    return this.select((address) => address !== addressOf(location));
+  }
+  select(passes: (address: string, connection: C) => boolean): C[] {
+    const found: C[] = [];
+    for (const [connection, location] of this.#places) {
+      if (!connection.closed && passes(addressOf(location), connection)) found.push(connection);
+    }
+    return found;
+  }
+}

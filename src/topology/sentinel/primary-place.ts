@@ -1,0 +1,174 @@
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import { ReadOnlyError, ResponseError } from '../../errors/errors.ts';
+import type { ConnectionNode } from '../../node/connection-node.ts';
+import type { TCPLocation } from '../../transport/location.ts';
+import type { RoutedCall, Verdict } from '../topology.ts';
+import { type FindOptions, FOLLOW, type Place, type PlaceParts, Roster } from './place.ts';
+import { addressOf } from './service-view.ts';
+import { hurryDials, Turn } from './turn.ts';
+
+interface Dial {
+  readonly address: string;
+  readonly controller: AbortController;
+}
+
+/** A dial that was given up because the primary is elsewhere. */
+const MOVED = new Error('the primary is elsewhere');
+
+/**
+ * The primary of a service. Its address is asked for at every dial and its role verified; an address that proves
+ * wrong sends the same dial to what another sentinel says. When the primary is another one, whatever goes to the
+ * old one ends at once: nothing more may be written there.
+ */
+export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
+  /** Null until it was looked up. */
+  location: TCPLocation | null = null;
+  readonly #parts: PlaceParts<C>;
+  readonly #roster = new Roster<C>();
+  readonly #dials = new Set<Dial>();
+  #unfollow: (() => void) | null = null;
+  #moves = 0;
+  #verifying = false;
+  #closed = false;
+
+  constructor(parts: PlaceParts<C>) {
+    this.#parts = parts;
+  }
+
+  async connect(signal: AbortSignal): Promise<C> {
+    this.#follow();
+    const wrong = new Set<string>();
+    let failure: unknown = null;
+    for (;;) {
+      const location = await this.#lookUp(signal, wrong, failure);
+      try {
+        return await this.#dial(location, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error === MOVED) {
+          wrong.clear();
+          continue;
+        }
+        // Who refuses the user or the database would do so anywhere.
+        if (error instanceof ResponseError) throw error;
+        wrong.add(addressOf(location));
+        failure = error;
+      }
+    }
+  }
+
+  /** Looks the primary up; another one than before ends every connection to the old one. */
+  async find(options: FindOptions): Promise<TCPLocation> {
+    const { directory, service } = this.#parts;
+    const location = await directory.discoverPrimary(service, options);
+    this.#moveTo(location);
+    return location;
+  }
+
+  /** A demoted primary: its connections go, its place is looked up again, and the command is sent once more. */
+  judge(call: RoutedCall, error: Error, node: ConnectionNode<C>): Verdict | null {
+    if (!(error instanceof ReadOnlyError) || call.redirects > 0) return null;
+    call.redirects++;
+    const refused = this.#roster.select((_, connection) => connection.location.toString() === error.endpoint);
+    for (const connection of refused) node.retire(connection);
+    return { kind: 'again' };
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#unfollow?.();
+  }
+
+  #follow(): void {
+    if (this.#closed || this.#unfollow !== null) return;
+    const { directory, service } = this.#parts;
+    this.#unfollow =
+      directory[FOLLOW]?.(service, (location, announced) => {
+        if (announced) this.#moveTo(location);
+        else void this.#verify(location);
+      }) ?? (() => {});
+  }
+
+  async #lookUp(signal: AbortSignal, wrong: ReadonlySet<string>, failure: unknown): Promise<TCPLocation> {
+    const { directory, service } = this.#parts;
+    const moves = this.#moves;
+    let location: TCPLocation;
+    try {
+      location = await directory.discoverPrimary(service, { signal, avoid: new Set(wrong) });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw failure ?? error;
+    }
+    // What was announced in the meantime is newer than the answer.
+    if (moves !== this.#moves && this.location !== null) return this.location;
+    if (wrong.has(addressOf(location))) throw failure;
+    return location;
+  }
+
+  async #dial(location: TCPLocation, signal: AbortSignal): Promise<C> {
+    const dial: Dial = { address: addressOf(location), controller: new AbortController() };
+    const moved = dial.controller.signal;
+    const either = AbortSignal.any([signal, moved]);
+    this.#dials.add(dial);
+    try {
+      const connection = await new Turn(location).dial(() => this.#run(location, either), either, true);
+      if (moved.aborted) {
+        connection.invalidate(MOVED.message);
+        throw MOVED;
+      }
+      // First: a move that this connection proves must not end it.
+      this.#moveTo(location);
+      this.#roster.add(connection, location);
+      return connection;
+    } catch (error) {
+      throw moved.aborted && !signal.aborted ? MOVED : error;
+    } finally {
+      this.#dials.delete(dial);
+    }
+  }
+
+  async #run(location: TCPLocation, signal: AbortSignal): Promise<C> {
+    const connection = this.#parts.make(location, true);
+    await connection.run({ signal });
+    return connection;
+  }
+
+  #moveTo(location: TCPLocation): void {
+    const before = this.location;
+    if (before !== null && addressOf(before) === addressOf(location)) return;
+    this.location = location;
+    this.#moves++;
+    if (before === null) return;
+    hurryDials(location);
+    for (const { address, controller } of this.#dials) {
+      if (address !== addressOf(location)) controller.abort(MOVED);
+    }
+    const reason = `'${this.#parts.service}' has another primary, ${addressOf(location)}`;
+    for (const connection of this.#roster.elsewhere(location)) connection.invalidate(reason);
+    this.#parts.hurry();
+  }
+
+  /** Sentinels answer with another primary, but none has announced it: true when a connection there says so too. */
+  async #verify(location: TCPLocation): Promise<void> {
+    const { location: before } = this;
+    const news = before === null || addressOf(before) !== addressOf(location);
+    if (!news) return this.#hurryIfIdle();
+    if (this.#verifying || this.#closed || this.#roster.size === 0) return this.#parts.hurry();
+    this.#verifying = true;
+    const moves = this.#moves;
+    try {
+      const connection = await this.#run(location, new AbortController().signal);
+      connection.invalidate('verified');
+      if (moves === this.#moves && !this.#closed) this.#moveTo(location);
+    } catch {
+      // It is no primary: what there is stays.
+    } finally {
+      this.#verifying = false;
+    }
+  }
+
+  /** Sentinels answer: a pool that waits because they did not need not wait on. */
+  #hurryIfIdle(): void {
+    if (this.#roster.size === 0) this.#parts.hurry();
+  }
+}

@@ -1,0 +1,193 @@
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import { ReplicaNotFoundError, ResponseError } from '../../errors/errors.ts';
+import type { ConnectionNode } from '../../node/connection-node.ts';
+import type { TCPLocation } from '../../transport/location.ts';
+import { failureCause, failureText } from '../first-answer.ts';
+import { systemTiming } from '../timing.ts';
+import type { Verdict } from '../topology.ts';
+import { type FindOptions, FOLLOW, type Place, type PlaceParts, Roster } from './place.ts';
+import { addressOf } from './service-view.ts';
+import { Turn } from './turn.ts';
+
+/** How old the list of replicas may be when a connection is made, and how often it is read while there are any. */
+const REFRESH = 5_000;
+/** Longest time for one replica, while there are others. */
+const PATIENCE = 2_000;
+const PROBE = 1_000;
+
+interface List {
+  readonly replicas: readonly TCPLocation[];
+  readonly at: number;
+}
+
+/**
+ * The replicas of a service: one after the other for every new connection, their role verified; the primary when
+ * none of them can be had, for as long as that is so.
+ */
+export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
+  readonly #parts: PlaceParts<C>;
+  readonly #roster = new Roster<C>();
+  /** Connections to the primary, for want of a replica. */
+  readonly #makeshift = new WeakSet<C>();
+  #list: List | null = null;
+  #index = Math.floor(Math.random() * 1_000);
+  #node: ConnectionNode<C> | null = null;
+  #unfollow: (() => void) | null = null;
+  #cancelRefresh: (() => void) | null = null;
+  #closed = false;
+
+  constructor(parts: PlaceParts<C>) {
+    this.#parts = parts;
+  }
+
+  /** Whose connections are retired when the list changes. */
+  serve(node: ConnectionNode<C>): void {
+    this.#node = node;
+  }
+
+  async connect(signal: AbortSignal): Promise<C> {
+    this.#follow();
+    const failures: Error[] = [];
+    const wrong = new Set<string>();
+    // Once with the list there is, once with what else the sentinels say now.
+    for (let round = 0; round < 2; round++) {
+      const before = this.#list;
+      const replicas = await this.#replicas({ signal, avoid: new Set(wrong) }, round > 0, failures);
+      for (let left = replicas.length; left > 0; left--) {
+        const location = replicas[this.#index++ % replicas.length] as TCPLocation;
+        if (wrong.has(addressOf(location))) continue;
+        const connection = await this.#try(location, signal, failures);
+        if (connection !== null) return connection;
+        wrong.add(addressOf(location));
+      }
+      if (round === 0 && before !== this.#list && wrong.size === 0) break;
+    }
+    this.#list = null;
+    return this.#primary(signal, failures);
+  }
+
+  /** The next replica that accepts connections, else the primary. */
+  async find(options: FindOptions): Promise<TCPLocation> {
+    const failures: Error[] = [];
+    const replicas = await this.#replicas(options, false, failures);
+    for (let left = replicas.length; left > 0; left--) {
+      const location = replicas[this.#index++ % replicas.length] as TCPLocation;
+      if (await location.check({ timeout: PROBE, ...(options.signal ? { signal: options.signal } : {}) })) return location;
+    }
+    this.#list = null;
+    try {
+      return await this.#parts.directory.discoverPrimary(this.#parts.service, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      throw this.#notFound([...failures, error as Error]);
+    }
+  }
+
+  /** A replica that refuses a write is right. */
+  judge(): Verdict | null {
+    return null;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#unfollow?.();
+    this.#cancelRefresh?.();
+  }
+
+  async #replicas(options: FindOptions, fresh: boolean, failures: Error[]): Promise<readonly TCPLocation[]> {
+    const { directory, service } = this.#parts;
+    const list = this.#list;
+    if (!fresh && list !== null && systemTiming.now() - list.at < REFRESH) return list.replicas;
+    try {
+      const replicas = await directory.discoverReplicas(service, options);
+      this.#list = { replicas, at: systemTiming.now() };
+      return replicas;
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      failures.push(error as Error);
+      return [];
+    }
+  }
+
+  async #try(location: TCPLocation, signal: AbortSignal, failures: Error[]): Promise<C | null> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
+    try {
+      return await this.#dial(location, false, limit, false);
+    } catch (error) {
+      signal.throwIfAborted();
+      failures.push(error as Error);
+      return null;
+    }
+  }
+
+  async #primary(signal: AbortSignal, failures: Error[]): Promise<C> {
+    try {
+      const location = await this.#parts.directory.discoverPrimary(this.#parts.service, { signal });
+      const connection = await this.#dial(location, true, signal, true);
+      this.#makeshift.add(connection);
+      return connection;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw this.#notFound([...failures, error as Error]);
+    }
+  }
+
+  async #dial(location: TCPLocation, isPrimary: boolean, signal: AbortSignal, patient: boolean): Promise<C> {
+    const connection = this.#parts.make(location, isPrimary);
+    await new Turn(location).dial(() => connection.run({ signal }), signal, patient);
+    this.#roster.add(connection, location);
+    this.#schedule();
+    return connection;
+  }
+
+  #notFound(failures: readonly Error[]): Error {
+    // Who refuses the user or the database is not missing.
+    const refusal = failures.find((failure) => failure instanceof ResponseError);
+    if (refusal !== undefined) return refusal;
+    const detail = failures.length === 0 ? '' : ` (${failureText(failures)})`;
+    return new ReplicaNotFoundError(`No replica found for '${this.#parts.service}'${detail}`, {
+      cause: failureCause(failures),
+    });
+  }
+
+  #follow(): void {
+    if (this.#closed || this.#unfollow !== null) return;
+    const { directory, service } = this.#parts;
+    this.#unfollow =
+      directory[FOLLOW]?.(service, (primary, announced) => {
+        if (!announced) return this.#roster.size === 0 ? this.#parts.hurry() : undefined;
+        // The one that was promoted is no replica any more; what it has been asked it still answers.
+        this.#list = null;
+        for (const connection of this.#roster.at(primary)) {
+          if (!this.#makeshift.has(connection)) this.#node?.retire(connection);
+        }
+      }) ?? (() => {});
+  }
+
+  /** While there are connections the list is read now and then. */
+  #schedule(): void {
+    if (this.#cancelRefresh !== null || this.#closed) return;
+    this.#cancelRefresh = systemTiming.after(REFRESH, () => {
+      this.#cancelRefresh = null;
+      void this.#refresh();
+    });
+  }
+
+  async #refresh(): Promise<void> {
+    const replicas = await this.#replicas({}, true, []);
+    if (this.#closed || this.#roster.size === 0) return;
+    this.#schedule();
+    if (replicas.length === 0) return;
+    const listed = new Set(replicas.map(addressOf));
+    const gone = this.#roster.select((address, one) => !listed.has(address) && !this.#makeshift.has(one));
+    for (const connection of gone) this.#node?.retire(connection);
+    const makeshift = this.#roster.select((_, one) => this.#makeshift.has(one));
+    if (makeshift.length === 0 || !(await anyReachable(replicas))) return;
+    for (const connection of makeshift) this.#node?.retire(connection);
+  }
+}
+
+async function anyReachable(replicas: readonly TCPLocation[]): Promise<boolean> {
+  const found = await Promise.all(replicas.map((replica) => replica.check({ timeout: PROBE })));
+  return found.includes(true);
+}

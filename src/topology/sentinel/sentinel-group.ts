@@ -1,0 +1,194 @@
+import { Deadline } from '../../base/deadline.ts';
+import { SingleFlight } from '../../base/single-flight.ts';
+import type { TCPConnectionOptions } from '../../connection/connection-options.ts';
+import { TCPConnection } from '../../connection/tcp-connection.ts';
+import { SentinelError } from '../../errors/errors.ts';
+import type { WaitOptions } from '../../interfaces/wait-options.ts';
+import type { TCPLocation } from '../../transport/location.ts';
+import { type AddressMap, addressResolver, type ResolveAddress } from '../cluster/address-map.ts';
+import { systemTiming, type Timing } from '../timing.ts';
+import { within } from '../within.ts';
+import { type DiscoverOptions, findPrimary, findReplicas, learnSentinels } from './discover.ts';
+import { Following, type PrimaryListener } from './following.ts';
+import { type Directory, type FindOptions, FOLLOW } from './place.ts';
+import type { PrimarySwitch } from './replies.ts';
+import { SentinelLink } from './sentinel-link.ts';
+import { SentinelList } from './sentinel-list.ts';
+import { addressOf, ServiceView } from './service-view.ts';
+
+/** How often sentinels are asked for the others. */
+const LEARN = 10_000;
+const NONE: ReadonlySet<string> = new Set();
+
+export interface SentinelGroupOptions {
+  readonly sentinels: readonly TCPLocation[];
+  readonly minOtherSentinels: number;
+  readonly addressMap: AddressMap | null;
+  /** Of the connections to the sentinels. */
+  readonly connection: TCPConnectionOptions;
+  readonly timing?: Timing | undefined;
+}
+/** The sentinels that watch the same services: asks them, listens to them, and decides whom to believe. */
+export class SentinelGroup implements Directory {
+  readonly #options: SentinelGroupOptions;
+  readonly #timing: Timing;
+  readonly #resolve: ResolveAddress;
+  readonly #list: SentinelList;
+  readonly #links = new Map<string, SentinelLink>();
+  readonly #views = new Map<string, ServiceView>();
+  readonly #flights = new Map<string, SingleFlight<TCPLocation>>();
+  readonly #following: Following;
+  readonly #forgetProvider: (() => void) | null;
+  #learnAt = 0;
+  #closed = false;
+
+  constructor(options: SentinelGroupOptions) {
+    const timing = options.timing ?? systemTiming;
+    this.#options = options;
+    this.#timing = timing;
+    this.#resolve = addressResolver(options.addressMap);
+    this.#list = new SentinelList({
+      sentinels: options.sentinels,
+      timing,
+      ask: (location, command, args, { timeout }) => this.#link(location).ask(command, args, timeout),
+    });
+    this.#following = new Following({
+      list: this.#list,
+      timing,
+      connect: (sentinel) => this.#connection(sentinel),
+      lookUp: (service) => this.#shared(service),
+      switched: (news, sentinel) => this.#switched(news, sentinel),
+    });
+    this.#forgetProvider = options.connection.credentialProvider?.onChange?.(() => this.#renew()) ?? null;
+  }
+
+  /** In the order in which they are asked next, learned ones included. */
+  get sentinels(): readonly TCPLocation[] {
+    return this.#list.locations;
+  }
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  async discoverPrimary(service: string, options: FindOptions = {}): Promise<TCPLocation> {
+    const deadline = this.#begin(service, options);
+    const { avoid = NONE } = options;
+    const work = avoid.size === 0 ? this.#shared(service) : this.#lookUp(service, avoid);
+    return within(work, deadline, `the search for the primary of '${service}'`);
+  }
+
+  /** Those that are up; none for a service that nobody knows. */
+  async discoverReplicas(service: string, options: FindOptions = {}): Promise<TCPLocation[]> {
+    const deadline = this.#begin(service, options);
+    const { avoid } = options;
+    const view = this.#view(service);
+    const vet = avoid === undefined || avoid.size === 0 ? undefined : vetting(view, avoid);
+    const work = findReplicas(service, { ...this.#common(), vet });
+    const replicas = await within(work, deadline, `the search for replicas of '${service}'`);
+    this.#learn(service);
+    return replicas;
+  }
+
+  /** Tells of every other primary of the service until the answer is called. */
+  [FOLLOW](service: string, listener: PrimaryListener): () => void {
+    return this.#closed ? () => {} : this.#following.add(service, listener);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#forgetProvider?.();
+    this.#following.stop();
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+  }
+
+  #begin(service: string, options: WaitOptions): Deadline {
+    if (typeof service !== 'string' || service === '') throw new TypeError('the service must have a name');
+    const deadline = Deadline.of(options);
+    if (deadline.aborted) throw deadline.reason;
+    if (this.#closed) throw new SentinelError('the Sentinel is closed');
+    return deadline;
+  }
+
+  /** Whoever asks at the same time gets the same answer. */
+  #shared(service: string): Promise<TCPLocation> {
+    const flight = this.#flights.get(service) ?? new SingleFlight<TCPLocation>();
+    this.#flights.set(service, flight);
+    return flight.run(() => this.#lookUp(service, NONE));
+  }
+
+  async #lookUp(service: string, avoid: ReadonlySet<string>): Promise<TCPLocation> {
+    const view = this.#view(service);
+    const epochs = new Map<TCPLocation, number | null>();
+    const vet = (location: TCPLocation, epoch: number | null): void => {
+      view.vet(location, epoch, avoid);
+      epochs.set(location, epoch);
+    };
+    try {
+      const location = await findPrimary(service, { ...this.#common(), vet });
+      view.learned(location, epochs.get(location) ?? null);
+      this.#learn(service);
+      return location;
+    } catch (error) {
+      const announced = view.fallback(avoid);
+      if (announced !== null) return announced;
+      throw error;
+    }
+  }
+
+  #switched(news: PrimarySwitch, sentinel: TCPLocation): void {
+    let from: TCPLocation;
+    let to: TCPLocation;
+    try {
+      from = this.#resolve(news.from.host, news.from.port);
+      to = this.#resolve(news.to.host, news.to.port);
+    } catch {
+      // An address that the map refuses; asking will say the same, to whoever asks.
+      return;
+    }
+    const kind = this.#view(news.service).announced(from, to);
+    if (kind === 'known') return;
+    this.#list.prefer(sentinel);
+    if (kind === 'news') this.#following.tell(news.service, to, true);
+    this.#following.hurry();
+  }
+
+  /** In the background, now and then. */
+  #learn(service: string): void {
+    const now = this.#timing.now();
+    if (now < this.#learnAt || this.#closed) return;
+    this.#learnAt = now + LEARN;
+    learnSentinels(service, this.#common()).catch(() => {});
+  }
+
+  #common(): DiscoverOptions {
+    return { list: this.#list, resolve: this.#resolve, minOtherSentinels: this.#options.minOtherSentinels };
+  }
+
+  #view(service: string): ServiceView {
+    let view = this.#views.get(service);
+    if (view === undefined) this.#views.set(service, (view = new ServiceView(this.#timing)));
+    return view;
+  }
+
+  #link(location: TCPLocation): SentinelLink {
+    const address = addressOf(location);
+    let link = this.#links.get(address);
+    if (link === undefined) this.#links.set(address, (link = new SentinelLink(() => this.#connection(location))));
+    if (this.#closed) link.close();
+    return link;
+  }
+
+  #connection(location: TCPLocation): TCPConnection {
+    return new TCPConnection(location, { ...this.#options.connection, decodeResponses: true, noreply: false });
+  }
+
+  #renew(): void {
+    for (const link of this.#links.values()) link.drop('the credentials have changed');
+    this.#following.renew();
+  }
+}
+
+function vetting(view: ServiceView, avoid: ReadonlySet<string>): (location: TCPLocation) => void {
+  return (location) => view.vet(location, null, avoid);
+}

@@ -1,0 +1,63 @@
+import { coreOf } from '../../connection/base-connection.ts';
+import { SentinelError } from '../../errors/errors.ts';
+import type { TCPConnection } from '../../connection/tcp-connection.ts';
+import type { Reply } from '../../resp/types.ts';
+
+/** Idle sentinel connections never keep the process alive; those that somebody waits for do. */
+export function setRef(connection: TCPConnection, on: boolean): void {
+  const transport = coreOf(connection).transport as { ref?: () => void; unref?: () => void } | null;
+  if (on) transport?.ref?.();
+  else transport?.unref?.();
+}
+
+/** Questions to one sentinel, over one connection that is dialled when there is something to ask. */
+export class SentinelLink {
+  readonly #make: () => TCPConnection;
+  #connection: TCPConnection | null = null;
+  #dialling: Promise<TCPConnection> | null = null;
+  #asking = 0;
+  #closed = false;
+
+  constructor(make: () => TCPConnection) {
+    this.#make = make;
+  }
+
+  async ask(command: string, args: readonly string[], timeout: number): Promise<Reply> {
+    this.#asking++;
+    let connection: TCPConnection | null = null;
+    try {
+      connection = await this.#usable();
+      setRef(connection, true);
+      return await connection.createRequest(command, args, { timeout, disconnectOnCancellation: true });
+    } finally {
+      this.#asking--;
+      if (this.#asking === 0 && connection !== null) setRef(connection, false);
+    }
+  }
+
+  /** The next question dials again. */
+  drop(reason: string): void {
+    this.#connection?.invalidate(reason);
+    this.#connection = null;
+  }
+  close(): void {
+    this.#closed = true;
+    this.drop('closed');
+  }
+
+  #usable(): Promise<TCPConnection> {
+    if (this.#closed) return Promise.reject(new SentinelError('the Sentinel is closed'));
+    if (this.#connection?.usable === true) return Promise.resolve(this.#connection);
+    this.#dialling ??= this.#dial().finally(() => {
+      this.#dialling = null;
+    });
+    return this.#dialling;
+  }
+
+  async #dial(): Promise<TCPConnection> {
+    const connection = this.#make();
+    this.#connection = connection;
+    await connection.run();
+    return connection;
+  }
+}

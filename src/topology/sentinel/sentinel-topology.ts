@@ -1,0 +1,54 @@
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import type { ConnectionNode } from '../../node/connection-node.ts';
+import type { RoutedCall, Topology, Verdict } from '../topology.ts';
+import type { Place } from './place.ts';
+
+/** One role of one service: a single node whose place moves. */
+export class SentinelTopology<C extends BaseConnection> implements Topology<C> {
+  readonly name: string;
+  /** Subscribers are lost with the primary they are on, and look for the next one then. */
+  onChange: (() => void) | null = null;
+  readonly #node: ConnectionNode<C>;
+  readonly #place: Place<C>;
+
+  constructor(node: ConnectionNode<C>, place: Place<C>) {
+    this.name = node.address;
+    this.#node = node;
+    this.#place = place;
+  }
+
+  route(): ConnectionNode<C> {
+    return this.#node;
+  }
+  resolve(): Promise<ConnectionNode<C>> {
+    return Promise.resolve(this.#node);
+  }
+  anyNode(): ConnectionNode<C> {
+    return this.#node;
+  }
+  resolveAny(): Promise<ConnectionNode<C>> {
+    return Promise.resolve(this.#node);
+  }
+  judge(call: RoutedCall, error: Error): Verdict | null {
+    return this.#place.judge(call, error, this.#node);
+  }
+  *nodes(): Iterable<ConnectionNode<C>> {
+    yield this.#node;
+  }
+  refuse(): null {
+    return null;
+  }
+  subscriberNode(): ConnectionNode<C> {
+    return this.#node;
+  }
+  subscriberGroup(): number {
+    return 0;
+  }
+  subscriberFailed(): void {}
+  open(): Promise<void> {
+    return Promise.resolve();
+  }
+  close(): void {
+    this.#place.close();
+  }
+}

@@ -1,0 +1,84 @@
+import { SentinelError } from '../../errors/errors.ts';
+import type { TCPLocation } from '../../transport/location.ts';
+import type { Timing } from '../timing.ts';
+
+/** How long a sentinel may lag behind another one that has announced a switch. */
+const LAG = 3_000;
+/** How long the newest configuration that was seen outweighs older ones, once nobody tells of it any more. */
+const TRUST = 10_000;
+
+export function addressOf(location: TCPLocation): string {
+  return `${location.host.toLowerCase()}:${location.port}`;
+}
+
+interface Announcement {
+  readonly location: TCPLocation;
+  readonly until: number;
+}
+
+/**
+ * What is known of one service, and whom to believe: sentinels learn of a switch one after the other, and one
+ * that is cut off never does, so an older view must not win over a newer one.
+ */
+export class ServiceView {
+  /** Who is primary, as far as anybody knows. */
+  current: TCPLocation | null = null;
+  readonly #timing: Timing;
+  #epoch: number | null = null;
+  #epochSeen = 0;
+  /** Primaries of before a switch, and until when nobody is believed who still names them. */
+  readonly #deposed = new Map<string, number>();
+  #announcement: Announcement | null = null;
+
+  constructor(timing: Timing) {
+    this.#timing = timing;
+  }
+
+  /** Throws when an answer is not to be believed. `avoid`: addresses that have proved wrong. */
+  vet(location: TCPLocation, epoch: number | null, avoid: ReadonlySet<string>): void {
+    const address = addressOf(location);
+    if (avoid.has(address)) throw new SentinelError(`it names ${address}, which has proved wrong`);
+    const now = this.#timing.now();
+    const newer = epoch !== null && this.#epoch !== null && epoch > this.#epoch;
+    if (!newer && (this.#deposed.get(address) ?? 0) > now) {
+      throw new SentinelError(`it still names ${address}, the primary of before the switch`);
+    }
+    const older = epoch !== null && this.#epoch !== null && epoch < this.#epoch;
+    if (older && now - this.#epochSeen < TRUST) {
+      throw new SentinelError(`its view is older (configuration ${epoch}, known is ${this.#epoch})`);
+    }
+  }
+
+  /** An answer that was believed. */
+  learned(location: TCPLocation, epoch: number | null): void {
+    this.current = location;
+    this.#deposed.delete(addressOf(location));
+    if (epoch === null) return;
+    this.#epoch = epoch;
+    this.#epochSeen = this.#timing.now();
+  }
+
+  /**
+   * A sentinel announced a switch. `news`: it is one; `known`: it is not; `doubtful`: it starts from another
+   * primary than the one known, such as an old announcement that comes late.
+   */
+  announced(from: TCPLocation, to: TCPLocation): 'news' | 'known' | 'doubtful' {
+    const { current } = this;
+    if (current !== null && addressOf(current) === addressOf(to)) return 'known';
+    if (current !== null && addressOf(current) !== addressOf(from)) return 'doubtful';
+    const until = this.#timing.now() + LAG;
+    for (const [address, end] of this.#deposed) if (end <= this.#timing.now()) this.#deposed.delete(address);
+    this.#deposed.set(addressOf(from), until);
+    this.#deposed.delete(addressOf(to));
+    this.#announcement = { location: to, until };
+    this.current = to;
+    return 'news';
+  }
+
+  /** When no sentinel gives a believable answer: what was announced a moment ago. */
+  fallback(avoid: ReadonlySet<string>): TCPLocation | null {
+    const announcement = this.#announcement;
+    if (announcement === null || announcement.until <= this.#timing.now()) return null;
+    return avoid.has(addressOf(announcement.location)) ? null : announcement.location;
+  }
+}

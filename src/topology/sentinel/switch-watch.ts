@@ -1,0 +1,125 @@
+import { fullJitter } from '../../base/backoff.ts';
+import type { TCPConnection } from '../../connection/tcp-connection.ts';
+import { TimeoutError } from '../../errors/errors.ts';
+import type { Reply } from '../../resp/types.ts';
+import type { TCPLocation } from '../../transport/location.ts';
+import { textOf } from '../reply-fields.ts';
+import type { Timing } from '../timing.ts';
+import { type PrimarySwitch, parsePrimarySwitch } from './replies.ts';
+import { setRef } from './sentinel-link.ts';
+
+const CHANNEL = '+switch-master';
+const PAUSE = { base: 100, cap: 2_000 };
+/** A sentinel that does not answer a PING for that long is dialled again. */
+const SILENCE = 5_000;
+
+export interface SwitchListener {
+  /** Listening begins (again): what was said before was not heard. */
+  listening(sentinel: TCPLocation): void;
+  switched(news: PrimarySwitch, sentinel: TCPLocation): void;
+}
+
+/** Hears what one sentinel announces, over a connection of its own that is made again whenever it is lost. */
+export class SwitchWatch {
+  readonly #location: TCPLocation;
+  readonly #make: () => TCPConnection;
+  readonly #listener: SwitchListener;
+  readonly #timing: Timing;
+  #connection: TCPConnection | null = null;
+  #live = false;
+  #stopped = false;
+  #endPause = (): void => {};
+
+  constructor(location: TCPLocation, make: () => TCPConnection, listener: SwitchListener, timing: Timing) {
+    this.#location = location;
+    this.#make = make;
+    this.#listener = listener;
+    this.#timing = timing;
+    void this.#run();
+  }
+
+  /** Announcements of this sentinel are being heard. */
+  get live(): boolean {
+    return this.#live;
+  }
+
+  /** Finds out whether the sentinel is still there. */
+  check(): void {
+    const connection = this.#connection;
+    if (!this.#live || connection === null) return;
+    try {
+      connection.createRequest('PING', [], { timeout: SILENCE }).catch((error: unknown) => {
+        if (error instanceof TimeoutError) connection.invalidate('the sentinel is silent');
+      });
+    } catch {
+      // It has ended just now.
+    }
+  }
+
+  /** Dials again, with whatever credentials there are by now. */
+  renew(): void {
+    this.#connection?.invalidate('renewed');
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#connection?.invalidate('closed');
+    this.#endPause();
+  }
+
+  async #run(): Promise<void> {
+    for (let failures = 0; !this.#stopped; failures++) {
+      if (await this.#listen()) failures = 0;
+      if (!this.#stopped) await this.#pause(fullJitter(failures, PAUSE.base, PAUSE.cap, () => this.#timing.random()));
+    }
+  }
+
+  /** True when it has listened for a while. */
+  async #listen(): Promise<boolean> {
+    const connection = this.#make();
+    this.#connection = connection;
+    let heard = false;
+    try {
+      await connection.run();
+      setRef(connection, false);
+      connection.sendCommand('SUBSCRIBE', [CHANNEL]);
+      for await (const push of connection.pushMessages) {
+        heard = true;
+        this.#heard(push);
+      }
+    } catch {
+      // Whatever ended it: the next attempt will show whether it lasts.
+    } finally {
+      this.#live = false;
+      connection.invalidate('listening ended');
+    }
+    return heard;
+  }
+
+  #heard([kind, , payload]: Reply[]): void {
+    const word = textOf(kind);
+    if (word === 'subscribe') {
+      this.#live = true;
+      this.#listener.listening(this.#location);
+    }
+    if (word !== 'message') return;
+    let news: PrimarySwitch;
+    try {
+      news = parsePrimarySwitch(payload ?? null);
+    } catch {
+      // Nonsense is no news; asking the sentinels goes on.
+      return;
+    }
+    this.#listener.switched(news, this.#location);
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#timing.after(ms, resolve);
+      this.#endPause = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,67 @@
+import { ResponseError, SentinelError } from '../../errors/errors.ts';
+import { type DialCandidate, dialGovernor } from '../../pooling/dial-governor.ts';
+import type { AddressDials, DialPermit } from '../../pooling/dial-governor.ts';
+import type { TCPLocation } from '../../transport/location.ts';
+
+/** The news that an address is to be tried again at once, whatever pause it is in. */
+export function hurryDials(location: TCPLocation): void {
+  const address = location.toString();
+  const dials = dialGovernor.attach(address);
+  dials.hurry();
+  dials.users--;
+}
+
+/** One dial to an address, in its turn: what the whole process knows of that address holds here too. */
+export class Turn implements DialCandidate {
+  readonly unref = false;
+  readonly #dials: AddressDials;
+  #wake: () => void = () => {};
+
+  constructor(location: TCPLocation) {
+    this.#dials = dialGovernor.attach(location.toString());
+  }
+
+  dialsAllowed(): void {
+    this.#wake();
+  }
+
+  /** `patient`: waits for a pause to end; otherwise its last failure is thrown. */
+  async dial<R>(dial: () => Promise<R>, signal: AbortSignal, patient: boolean): Promise<R> {
+    try {
+      const permit = await this.#permit(signal, patient);
+      try {
+        const result = await dial();
+        permit.succeeded();
+        return result;
+      } catch (error) {
+        end(permit, error, signal);
+        throw error;
+      }
+    } finally {
+      this.#dials.detach(this);
+    }
+  }
+
+  async #permit(signal: AbortSignal, patient: boolean): Promise<DialPermit> {
+    for (;;) {
+      signal.throwIfAborted();
+      const permit = this.#dials.tryStart(this);
+      if (permit !== null) return permit;
+      if (!patient && this.#dials.down) throw this.#dials.lastError;
+      await new Promise<void>((resolve) => {
+        this.#wake = () => {
+          signal.removeEventListener('abort', this.#wake);
+          resolve();
+        };
+        signal.addEventListener('abort', this.#wake);
+      });
+    }
+  }
+}
+
+/** A server in another role, or one that refuses somebody, is there all the same. */
+function end(permit: DialPermit, error: unknown, signal: AbortSignal): void {
+  if (signal.aborted) permit.abandoned();
+  else if (error instanceof SentinelError || error instanceof ResponseError) permit.succeeded();
+  else permit.failed(error);
+}
