@@ -2,128 +2,137 @@
 //   node scripts/ensure-servers.mjs      exit code 0; else 1: no Redis, 2: no Valkey, 3: neither
 // What PATH has is taken. On Debian the packages are else unpacked into .servers/, with an apt
 // configuration kept there: nothing on the system changes, no service is left running, no root needed.
-import { execFile } from 'node:child_process'
-import { accessSync, constants, readdirSync, readFileSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { delimiter, dirname, isAbsolute, join, relative, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { execFile } from 'node:child_process';
+import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { delimiter, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
-const run = promisify(execFile)
-const REPOSITORY = resolve(dirname(fileURLToPath(import.meta.url)), '..')
+const run = promisify(execFile);
+const REPOSITORY = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const KINDS = {
   redis: { binary: 'redis-server', oldest: [7, 0], needs: 'redis-server 7.0 or newer', missing: 1 },
   valkey: { binary: 'valkey-server', oldest: [8, 0], needs: 'valkey-server 8.0 or newer', missing: 2 },
-}
+};
 
 function isExecutable(path) {
   try {
-    accessSync(path, constants.X_OK)
-    return true
+    accessSync(path, constants.X_OK);
+    return true;
   } catch {
-    return false
+    return false;
   }
 }
 
 /** The version of a binary that is new enough, or null. */
 async function usableVersion(kind, path) {
-  const { oldest } = KINDS[kind]
+  const { oldest } = KINDS[kind];
   try {
-    const { stdout } = await run(path, ['--version'])
-    const version = /\bv=(\d+)\.(\d+)\.(\d+)/.exec(stdout)
-    if (version === null || /^valkey/i.test(stdout) !== (kind === 'valkey')) return null
-    const [major, minor] = [Number(version[1]), Number(version[2])]
-    const enough = major > oldest[0] || (major === oldest[0] && minor >= oldest[1])
-    return enough ? version[0].slice(2) : null
+    const { stdout } = await run(path, ['--version']);
+    const version = /\bv=(\d+)\.(\d+)\.(\d+)/.exec(stdout);
+    if (version === null || /^valkey/i.test(stdout) !== (kind === 'valkey')) return null;
+    const [major, minor] = [Number(version[1]), Number(version[2])];
+    const enough = major > oldest[0] || (major === oldest[0] && minor >= oldest[1]);
+    return enough ? version[0].slice(2) : null;
   } catch {
-    return null
+    return null;
   }
 }
 
 async function readRecord(file) {
   try {
-    return JSON.parse(await readFile(file, 'utf8'))
+    return JSON.parse(await readFile(file, 'utf8'));
   } catch {
-    return {}
+    return {};
   }
 }
 
 async function find(kind, folder, record) {
-  const candidates = []
+  const candidates = [];
   for (const entry of [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/bin']) {
-    if (entry !== '') candidates.push(join(entry, KINDS[kind].binary))
+    if (entry !== '') candidates.push(join(entry, KINDS[kind].binary));
   }
   if (typeof record[kind] === 'string') {
-    candidates.push(isAbsolute(record[kind]) ? record[kind] : join(dirname(folder), record[kind]))
+    candidates.push(isAbsolute(record[kind]) ? record[kind] : join(dirname(folder), record[kind]));
   }
   for (const path of candidates) {
-    if (!isExecutable(path)) continue
-    const version = await usableVersion(kind, path)
-    if (version !== null) return { path, version }
+    if (!isExecutable(path)) continue;
+    const version = await usableVersion(kind, path);
+    if (version !== null) return { path, version };
   }
-  return null
+  return null;
 }
 
 // ---- Debian: a private apt ----
 
 function osRelease() {
   try {
-    const text = readFileSync('/etc/os-release', 'utf8')
-    return Object.fromEntries([...text.matchAll(/^(\w+)="?([^"\n]*)"?$/gm)].map((match) => [match[1], match[2]]))
+    const text = readFileSync('/etc/os-release', 'utf8');
+    return Object.fromEntries(
+      [...text.matchAll(/^(\w+)="?([^"\n]*)"?$/gm)].map((match) => [match[1], match[2]]),
+    );
   } catch {
-    return {}
+    return {};
   }
 }
 
 /** One-line entries: `deb [signed-by=…] URI suite component…`. */
 function listEntries(text) {
-  return [...text.matchAll(/^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s/gm)].map(([, options = '', uri, suite]) => ({
-    uri, suites: [suite], signedBy: /signed-by=(\S+)/.exec(options)?.[1] ?? null,
-  }))
+  return [...text.matchAll(/^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s/gm)].map(
+    ([, options = '', uri, suite]) => ({
+      uri,
+      suites: [suite],
+      signedBy: /signed-by=(\S+)/.exec(options)?.[1] ?? null,
+    }),
+  );
 }
 
 /** deb822 stanzas. */
 function stanzaEntries(text) {
-  const field = (stanza, name) => new RegExp(`^${name}:[ \\t]*(.+)$`, 'im').exec(stanza)?.[1].trim()
-  return text.split(/\n\s*\n/).filter((stanza) => /\bdeb\b/.test(field(stanza, 'Types') ?? '')).map((stanza) => ({
-    uri: field(stanza, 'URIs')?.split(/\s+/)[0],
-    suites: field(stanza, 'Suites')?.split(/\s+/) ?? [],
-    signedBy: field(stanza, 'Signed-By') ?? null,
-  }))
+  const field = (stanza, name) => new RegExp(`^${name}:[ \\t]*(.+)$`, 'im').exec(stanza)?.[1].trim();
+  return text
+    .split(/\n\s*\n/)
+    .filter((stanza) => /\bdeb\b/.test(field(stanza, 'Types') ?? ''))
+    .map((stanza) => ({
+      uri: field(stanza, 'URIs')?.split(/\s+/)[0],
+      suites: field(stanza, 'Suites')?.split(/\s+/) ?? [],
+      signedBy: field(stanza, 'Signed-By') ?? null,
+    }));
 }
 
 /** Where this machine gets Debian from. */
 function mirror(codename) {
-  const parts = '/etc/apt/sources.list.d'
-  let files = ['/etc/apt/sources.list']
+  const parts = '/etc/apt/sources.list.d';
+  let files = ['/etc/apt/sources.list'];
   try {
-    files = [...files, ...readdirSync(parts).map((name) => join(parts, name))]
+    files = [...files, ...readdirSync(parts).map((name) => join(parts, name))];
   } catch {
     // no such folder: the one file then
   }
   for (const file of files) {
-    let text
+    let text;
     try {
-      text = readFileSync(file, 'utf8')
+      text = readFileSync(file, 'utf8');
     } catch {
-      continue
+      continue;
     }
-    const entries = file.endsWith('.sources') ? stanzaEntries(text) : listEntries(text)
-    const entry = entries.find(({ uri, suites }) => uri !== undefined && suites.includes(codename))
-    if (entry !== undefined) return entry
+    const entries = file.endsWith('.sources') ? stanzaEntries(text) : listEntries(text);
+    const entry = entries.find(({ uri, suites }) => uri !== undefined && suites.includes(codename));
+    if (entry !== undefined) return entry;
   }
-  return null
+  return null;
 }
 
 async function privateApt(folder, codename) {
-  const source = mirror(codename)
-  if (source === null) throw new Error(`no apt source for ${codename} on this machine`)
-  const apt = join(folder, 'apt')
-  await mkdir(join(apt, 'lists/partial'), { recursive: true })
-  await mkdir(join(apt, 'cache/archives/partial'), { recursive: true })
-  const option = source.signedBy === null ? '' : `[signed-by=${source.signedBy}] `
-  const line = (suite) => `deb ${option}${source.uri} ${suite} main\n`
-  await writeFile(join(apt, 'sources.list'), line(codename) + line(`${codename}-backports`))
+  const source = mirror(codename);
+  if (source === null) throw new Error(`no apt source for ${codename} on this machine`);
+  const apt = join(folder, 'apt');
+  await mkdir(join(apt, 'lists/partial'), { recursive: true });
+  await mkdir(join(apt, 'cache/archives/partial'), { recursive: true });
+  const option = source.signedBy === null ? '' : `[signed-by=${source.signedBy}] `;
+  const line = (suite) => `deb ${option}${source.uri} ${suite} main\n`;
+  await writeFile(join(apt, 'sources.list'), line(codename) + line(`${codename}-backports`));
   const options = {
     'Dir::Etc::SourceList': join(apt, 'sources.list'),
     'Dir::Etc::SourceParts': '/dev/null',
@@ -131,26 +140,33 @@ async function privateApt(folder, codename) {
     'Dir::Cache': join(apt, 'cache'),
     'Debug::NoLocking': 'true',
     'APT::Sandbox::User': '',
-  }
-  return Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`])
+  };
+  return Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
 }
 
 /** What installing it would add to this machine: the server, its tools, libraries. */
 async function packagesFor(binary, apt, codename) {
-  const attempts = [[], ['-t', `${codename}-backports`]]
-  let failure
+  const attempts = [[], ['-t', `${codename}-backports`]];
+  let failure;
   for (const target of attempts) {
     try {
       const { stdout } = await run('apt-get', [
-        ...apt, ...target, '-s', '--no-install-recommends', 'install', binary,
-      ])
-      const packages = [...stdout.matchAll(/^Inst (\S+) (?:\[\S+\] )?\((\S+)/gm)].map(([, name, version]) => `${name}=${version}`)
-      if (packages.some((name) => name.startsWith(`${binary}=`))) return packages
+        ...apt,
+        ...target,
+        '-s',
+        '--no-install-recommends',
+        'install',
+        binary,
+      ]);
+      const packages = [...stdout.matchAll(/^Inst (\S+) (?:\[\S+\] )?\((\S+)/gm)].map(
+        ([, name, version]) => `${name}=${version}`,
+      );
+      if (packages.some((name) => name.startsWith(`${binary}=`))) return packages;
     } catch (error) {
-      failure = error
+      failure = error;
     }
   }
-  throw new Error(`apt knows no ${binary}: ${failure?.stderr ?? ''}`)
+  throw new Error(`apt knows no ${binary}: ${failure?.stderr ?? ''}`);
 }
 
 /** Starts the binary with the libraries unpacked beside it. */
@@ -164,89 +180,102 @@ function wrapper(binary) {
     'export LD_LIBRARY_PATH',
     `exec "$root/usr/bin/${binary}" "$@"`,
     '',
-  ].join('\n')
+  ].join('\n');
 }
 
 async function unpack(kind, folder, apt, codename) {
-  const { binary } = KINDS[kind]
-  const packages = await packagesFor(binary, apt, codename)
-  const target = join(folder, kind)
-  await mkdir(folder, { recursive: true })
-  const work = await mkdtemp(join(folder, 'unpack-'))
+  const { binary } = KINDS[kind];
+  const packages = await packagesFor(binary, apt, codename);
+  const target = join(folder, kind);
+  await mkdir(folder, { recursive: true });
+  const work = await mkdtemp(join(folder, 'unpack-'));
   try {
-    await run('apt-get', [...apt, 'download', ...packages], { cwd: work })
-    const root = join(work, 'root')
-    await mkdir(root)
+    await run('apt-get', [...apt, 'download', ...packages], { cwd: work });
+    const root = join(work, 'root');
+    await mkdir(root);
     for (const file of readdirSync(work).filter((name) => name.endsWith('.deb'))) {
-      await run('dpkg', ['-x', join(work, file), root])
+      await run('dpkg', ['-x', join(work, file), root]);
     }
-    await writeFile(join(root, binary), wrapper(binary))
-    await chmod(join(root, binary), 0o755)
-    await rm(target, { recursive: true, force: true })
-    await rename(root, target)
+    await writeFile(join(root, binary), wrapper(binary));
+    await chmod(join(root, binary), 0o755);
+    await rm(target, { recursive: true, force: true });
+    await rename(root, target);
   } finally {
-    await rm(work, { recursive: true, force: true })
+    await rm(work, { recursive: true, force: true });
   }
   for (const path of [join(target, 'usr/bin', binary), join(target, binary)]) {
-    const version = await usableVersion(kind, path)
-    if (version !== null) return { path, version }
+    const version = await usableVersion(kind, path);
+    if (version !== null) return { path, version };
   }
-  throw new Error(`${packages.join(', ')} did not yield ${KINDS[kind].needs}`)
+  throw new Error(`${packages.join(', ')} did not yield ${KINDS[kind].needs}`);
 }
 
 async function install(kinds, folder, log) {
-  const { ID: id, VERSION_CODENAME: codename } = osRelease()
+  const { ID: id, VERSION_CODENAME: codename } = osRelease();
   if (id !== 'debian' || codename === undefined) {
-    log(`Only Debian packages can be fetched here; install ${kinds.map((kind) => KINDS[kind].needs).join(' and ')} `
-      + 'with your package manager (apk add, dnf install, brew install …).')
-    return {}
+    log(
+      `Only Debian packages can be fetched here; install ${kinds.map((kind) => KINDS[kind].needs).join(' and ')} ` +
+        'with your package manager (apk add, dnf install, brew install …).',
+    );
+    return {};
   }
-  const found = {}
+  const found = {};
   try {
-    const apt = await privateApt(folder, codename)
-    log(`Fetching ${kinds.map((kind) => KINDS[kind].binary).join(' and ')} for Debian ${codename} into ${folder} …`)
-    await run('apt-get', [...apt, 'update'])
+    const apt = await privateApt(folder, codename);
+    log(
+      `Fetching ${kinds.map((kind) => KINDS[kind].binary).join(' and ')} for Debian ${codename} into ${folder} …`,
+    );
+    await run('apt-get', [...apt, 'update']);
     for (const kind of kinds) {
       found[kind] = await unpack(kind, folder, apt, codename).catch((error) => {
-        log(`${KINDS[kind].binary}: ${error.message.trim()}`)
-        return null
-      })
+        log(`${KINDS[kind].binary}: ${error.message.trim()}`);
+        return null;
+      });
     }
   } catch (error) {
-    log(`apt: ${String(error.stderr ?? error.message).trim()}`)
+    log(`apt: ${String(error.stderr ?? error.message).trim()}`);
   }
-  return found
+  return found;
 }
 
 /**
  * The paths of a Redis and of a Valkey server, `null` where there is none; written to `.servers/servers.json`.
  * @param {{ root?: string, log?: (line: string) => void }} [options]
- * @returns {Promise<{ redis: string | null, valkey: string | null }>}
+ * @returns {Promise<Record<string, string | null>>}
  */
 export async function ensureServers({ root = REPOSITORY, log = console.log } = {}) {
-  const folder = join(root, '.servers')
-  const recordFile = join(folder, 'servers.json')
-  const record = await readRecord(recordFile)
-  const kinds = Object.keys(KINDS)
-  const found = Object.fromEntries(await Promise.all(kinds.map(async (kind) => [kind, await find(kind, folder, record)])))
-  const missing = kinds.filter((kind) => found[kind] === null)
-  if (missing.length > 0) Object.assign(found, await install(missing, folder, log))
+  const folder = join(root, '.servers');
+  const recordFile = join(folder, 'servers.json');
+  const record = await readRecord(recordFile);
+  const kinds = Object.keys(KINDS);
+  const found = Object.fromEntries(
+    await Promise.all(kinds.map(async (kind) => [kind, await find(kind, folder, record)])),
+  );
+  const missing = kinds.filter((kind) => found[kind] === null);
+  if (missing.length > 0) Object.assign(found, await install(missing, folder, log));
   for (const kind of kinds) {
-    const server = found[kind] ?? null
-    log(server === null ? `${kind}: NONE, ${KINDS[kind].needs} is missing` : `${kind} ${server.version}: ${server.path}`)
+    const server = found[kind] ?? null;
+    log(
+      server === null
+        ? `${kind}: NONE, ${KINDS[kind].needs} is missing`
+        : `${kind} ${server.version}: ${server.path}`,
+    );
   }
-  const paths = Object.fromEntries(kinds.map((kind) => [kind, found[kind]?.path ?? null]))
-  const portable = (path) => path?.startsWith(folder) ? relative(root, path) : path
-  const text = `${JSON.stringify({ redis: portable(paths.redis), valkey: portable(paths.valkey) }, null, 2)}\n`
-  if (text !== await readFile(recordFile, 'utf8').catch(() => '')) {
-    await mkdir(folder, { recursive: true })
-    await writeFile(`${recordFile}.${process.pid}`, text)
-    await rename(`${recordFile}.${process.pid}`, recordFile)
+  const paths = Object.fromEntries(kinds.map((kind) => [kind, found[kind]?.path ?? null]));
+  const portable = (path) => (path?.startsWith(folder) ? relative(root, path) : path);
+  const text = `${JSON.stringify({ redis: portable(paths.redis), valkey: portable(paths.valkey) }, null, 2)}\n`;
+  if (text !== (await readFile(recordFile, 'utf8').catch(() => ''))) {
+    await mkdir(folder, { recursive: true });
+    await writeFile(`${recordFile}.${process.pid}`, text);
+    await rename(`${recordFile}.${process.pid}`, recordFile);
   }
-  return paths
+  return paths;
 }
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const paths = await ensureServers()
-  process.exitCode = Object.entries(KINDS).reduce((code, [kind, { missing }]) => code | (paths[kind] === null ? missing : 0), 0)
+  const paths = await ensureServers();
+  process.exitCode = Object.entries(KINDS).reduce(
+    (code, [kind, { missing }]) => code | (paths[kind] === null ? missing : 0),
+    0,
+  );
 }

@@ -1,20 +1,20 @@
-export { findServerBinary, serverBinaries } from './binaries.ts'
-export type { ServerBinary } from './binaries.ts'
-export { CertificateAuthority, testCertificates } from './certificates.ts'
-export type { Certificate, CertificateOptions, TestCertificates } from './certificates.ts'
-export type { ClusterNode, NodeLine } from './cluster-node.ts'
-export { reply } from './reply-text.ts'
-export type { ScriptedCommand, ScriptedConnection, ScriptedReply } from './scripted-connection.ts'
-export { ScriptedServer } from './scripted-server.ts'
-export type { ScriptedHandler, ScriptedServerOptions, ScriptedTable } from './scripted-server.ts'
-export type { ServerTls, TlsOptions } from './server-tls.ts'
-export type { SlotMigration } from './slot-migration.ts'
-export { startCluster } from './start-cluster.ts'
-export type { StartClusterOptions } from './start-cluster.ts'
-export { startSentinel } from './start-sentinel.ts'
-export type { StartSentinelOptions } from './start-sentinel.ts'
-export { startServer } from './start-server.ts'
-export type { StartServerOptions } from './start-server.ts'
-export type { TestCluster } from './test-cluster.ts'
-export type { TestSentinel } from './test-sentinel.ts'
-export type { TestServer } from './test-server.ts'
+export { findServerBinary, serverBinaries } from './binaries.ts';
+export type { ServerBinary } from './binaries.ts';
+export { CertificateAuthority, testCertificates } from './certificates.ts';
+export type { Certificate, CertificateOptions, TestCertificates } from './certificates.ts';
+export type { ClusterNode, NodeLine } from './cluster-node.ts';
+export { reply } from './reply-text.ts';
+export type { ScriptedCommand, ScriptedConnection, ScriptedReply } from './scripted-connection.ts';
+export { ScriptedServer } from './scripted-server.ts';
+export type { ScriptedHandler, ScriptedServerOptions, ScriptedTable } from './scripted-server.ts';
+export type { ServerTls, TlsOptions } from './server-tls.ts';
+export type { SlotMigration } from './slot-migration.ts';
+export { startCluster } from './start-cluster.ts';
+export type { StartClusterOptions } from './start-cluster.ts';
+export { startSentinel } from './start-sentinel.ts';
+export type { StartSentinelOptions } from './start-sentinel.ts';
+export { startServer } from './start-server.ts';
+export type { StartServerOptions } from './start-server.ts';
+export type { TestCluster } from './test-cluster.ts';
+export type { TestSentinel } from './test-sentinel.ts';
+export type { TestServer } from './test-server.ts';

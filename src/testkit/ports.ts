@@ -1,35 +1,35 @@
-import { createServer } from 'node:net'
+import { createServer } from 'node:net';
 
 /*
  * Below the ephemeral range: an outgoing connection never sits on the port of a server that is being
  * restarted, and a client that dials a dead port never meets itself. The bus port is the port + 10,000.
  */
-const FIRST = 10_240
-const COUNT = 9_700
-const BUS_OFFSET = 10_000
+const FIRST = 10_240;
+const COUNT = 9_700;
+const BUS_OFFSET = 10_000;
 
-const taken = new Set<number>()
+const taken = new Set<number>();
 
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const probe = createServer()
-    probe.once('error', () => resolve(false))
-    probe.listen({ port, host: '127.0.0.1', exclusive: true }, () => probe.close(() => resolve(true)))
-  })
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen({ port, host: '127.0.0.1', exclusive: true }, () => probe.close(() => resolve(true)));
+  });
 }
 
 /** A loopback port that was free a moment ago and is not given twice by this process while held. */
 export async function freePort(withBus = false): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt++) {
-    const port = FIRST + Math.floor(Math.random() * COUNT)
-    if (taken.has(port)) continue
-    taken.add(port)
-    if (await isFree(port) && (!withBus || await isFree(port + BUS_OFFSET))) return port
-    taken.delete(port)
+    const port = FIRST + Math.floor(Math.random() * COUNT);
+    if (taken.has(port)) continue;
+    taken.add(port);
+    if ((await isFree(port)) && (!withBus || (await isFree(port + BUS_OFFSET)))) return port;
+    taken.delete(port);
   }
-  throw new Error(`respool/testkit: no free port found between ${FIRST} and ${FIRST + COUNT - 1}`)
+  throw new Error(`respool/testkit: no free port found between ${FIRST} and ${FIRST + COUNT - 1}`);
 }
 
 export function releasePort(port: number): void {
-  taken.delete(port)
+  taken.delete(port);
 }

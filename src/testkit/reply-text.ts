@@ -1,10 +1,10 @@
 /** RESP as text (latin1: one character is one byte) for scripted replies. */
 function blob(kind: string, text: string): string {
-  return `${kind}${text.length}\r\n${text}\r\n`
+  return `${kind}${text.length}\r\n${text}\r\n`;
 }
 
 function all(kind: string, items: readonly string[]): string {
-  return `${kind}${items.length}\r\n${items.join('')}`
+  return `${kind}${items.length}\r\n${items.join('')}`;
 }
 
 /** Parts of a reply; those with `items` take parts made here: `reply.array(reply.bulk('x'), reply.integer(1))`. */
@@ -26,5 +26,6 @@ export const reply = {
   array: (...items: readonly string[]): string => all('*', items),
   set: (...items: readonly string[]): string => all('~', items),
   push: (...items: readonly string[]): string => all('>', items),
-  map: (...pairs: readonly (readonly [string, string])[]): string => `%${pairs.length}\r\n${pairs.flat().join('')}`,
-} as const
+  map: (...pairs: readonly (readonly [string, string])[]): string =>
+    `%${pairs.length}\r\n${pairs.flat().join('')}`,
+} as const;

@@ -1,94 +1,94 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { guard, unguard } from './watchdog.ts'
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { guard, unguard } from './watchdog.ts';
 
-const READY = /Ready to accept connections|Sentinel ID is/
-const BIND_FAILED = /Address already in use|Failed listening on|Could not create server TCP listening socket/
+const READY = /Ready to accept connections|Sentinel ID is/;
+const BIND_FAILED = /Address already in use|Failed listening on|Could not create server TCP listening socket/;
 
 export class ServerStartError extends Error {
   /** The port was taken meanwhile: another one may do. */
-  readonly portTaken: boolean
+  readonly portTaken: boolean;
 
   constructor(what: string, log: string) {
-    super(`respool/testkit: ${what}\n${log.trim().split('\n').slice(-15).join('\n')}`)
-    this.name = 'ServerStartError'
-    this.portTaken = BIND_FAILED.test(log)
+    super(`respool/testkit: ${what}\n${log.trim().split('\n').slice(-15).join('\n')}`);
+    this.name = 'ServerStartError';
+    this.portTaken = BIND_FAILED.test(log);
   }
 }
 
 export interface ProcessOptions {
-  readonly binary: string
-  readonly argv: readonly string[]
-  readonly folder: string
-  readonly logFile: string
-  readonly timeout: number
+  readonly binary: string;
+  readonly argv: readonly string[];
+  readonly folder: string;
+  readonly logFile: string;
+  readonly timeout: number;
 }
 
 function logSize(file: string): number {
-  return statSync(file, { throwIfNoEntry: false })?.size ?? 0
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /** One run of a server binary, in a process group of its own, known to the watchdog while it lives. */
 export class ServerProcess {
-  readonly pid: number
-  readonly exited: Promise<void>
-  #running = true
-  readonly #child: ChildProcess
+  readonly pid: number;
+  readonly exited: Promise<void>;
+  #running = true;
+  readonly #child: ChildProcess;
 
   private constructor(child: ChildProcess, pid: number) {
-    this.#child = child
-    this.pid = pid
-    guard(pid)
+    this.#child = child;
+    this.pid = pid;
+    guard(pid);
     this.exited = new Promise((resolve) => {
       child.once('exit', () => {
-        this.#running = false
-        unguard(pid)
-        resolve()
-      })
-    })
-    child.unref()
+        this.#running = false;
+        unguard(pid);
+        resolve();
+      });
+    });
+    child.unref();
   }
 
   /** Resolves when the server accepts connections. */
   static async start(options: ProcessOptions): Promise<ServerProcess> {
-    const { binary, argv, folder, logFile, timeout } = options
-    const offset = logSize(logFile)
-    const log = openSync(logFile, 'a', 0o600)
-    const child = spawn(binary, argv, { cwd: folder, detached: true, stdio: ['ignore', log, log] })
-    closeSync(log)
-    const failed = new Promise<never>((_, reject) => child.once('error', reject))
-    failed.catch(() => {})
-    if (child.pid === undefined) return failed
-    const started = new ServerProcess(child, child.pid)
-    const written = (): string => readFileSync(logFile).subarray(offset).toString()
-    const deadline = performance.now() + timeout
+    const { binary, argv, folder, logFile, timeout } = options;
+    const offset = logSize(logFile);
+    const log = openSync(logFile, 'a', 0o600);
+    const child = spawn(binary, argv, { cwd: folder, detached: true, stdio: ['ignore', log, log] });
+    closeSync(log);
+    const failed = new Promise<never>((_, reject) => child.once('error', reject));
+    failed.catch(() => {});
+    if (child.pid === undefined) return failed;
+    const started = new ServerProcess(child, child.pid);
+    const written = (): string => readFileSync(logFile).subarray(offset).toString();
+    const deadline = performance.now() + timeout;
     for (;;) {
-      if (!started.running) throw new ServerStartError(`${binary} ended while starting`, written())
-      if (READY.test(written())) return started
+      if (!started.running) throw new ServerStartError(`${binary} ended while starting`, written());
+      if (READY.test(written())) return started;
       if (performance.now() > deadline) {
-        await started.kill('SIGKILL')
-        throw new ServerStartError(`${binary} was not ready after ${timeout} ms`, written())
+        await started.kill('SIGKILL');
+        throw new ServerStartError(`${binary} was not ready after ${timeout} ms`, written());
       }
-      await sleep(4)
+      await sleep(4);
     }
   }
 
   get running(): boolean {
-    return this.#running
+    return this.#running;
   }
 
   signal(signal: NodeJS.Signals): void {
-    if (this.#running) this.#child.kill(signal)
+    if (this.#running) this.#child.kill(signal);
   }
 
   /** Sends a signal that ends the process, and waits for that; after `patience` ms SIGKILL follows. */
   async kill(signal: NodeJS.Signals, patience = 3000): Promise<void> {
-    if (!this.#running) return
-    this.#child.ref()
-    this.#child.kill(signal)
-    const timer = setTimeout(() => this.signal('SIGKILL'), patience)
-    await this.exited
-    clearTimeout(timer)
+    if (!this.#running) return;
+    this.#child.ref();
+    this.#child.kill(signal);
+    const timer = setTimeout(() => this.signal('SIGKILL'), patience);
+    await this.exited;
+    clearTimeout(timer);
   }
 }

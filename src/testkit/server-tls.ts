@@ -1,55 +1,59 @@
-import { testCertificates, type Certificate } from './certificates.ts'
+import { testCertificates, type Certificate } from './certificates.ts';
 
 /** PEM texts, and under `paths` the files that hold them. */
 export interface ServerTls {
-  readonly ca: string
-  readonly cert: string
-  readonly key: string
-  readonly clientCert: string
-  readonly clientKey: string
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCert: string;
+  readonly clientKey: string;
   /** An authority that did not sign the server's certificate, and a client certificate it did sign. */
-  readonly otherCa: string
-  readonly otherClientCert: string
-  readonly otherClientKey: string
+  readonly otherCa: string;
+  readonly otherClientCert: string;
+  readonly otherClientKey: string;
   /** The server refuses clients without a certificate. */
-  readonly mutual: boolean
+  readonly mutual: boolean;
   readonly paths: {
-    readonly ca: string
-    readonly cert: string
-    readonly key: string
-    readonly clientCert: string
-    readonly clientKey: string
-    readonly otherCa: string
-    readonly otherClientCert: string
-    readonly otherClientKey: string
-  }
+    readonly ca: string;
+    readonly cert: string;
+    readonly key: string;
+    readonly clientCert: string;
+    readonly clientKey: string;
+    readonly otherCa: string;
+    readonly otherClientCert: string;
+    readonly otherClientKey: string;
+  };
 }
 
 export interface TlsOptions {
   /** Refuse clients that show no certificate; default: take those too. */
-  readonly mutual?: boolean | undefined
+  readonly mutual?: boolean | undefined;
   /** What the server shows; default `valid`: localhost, 127.0.0.1 and ::1. */
-  readonly certificate?: 'valid' | 'expired' | 'wrong-host' | 'other-ca' | undefined
+  readonly certificate?: 'valid' | 'expired' | 'wrong-host' | 'other-ca' | undefined;
   /** Host names and addresses of a certificate made for this server alone. */
-  readonly names?: readonly string[] | undefined
+  readonly names?: readonly string[] | undefined;
 }
 
 function shown(options: TlsOptions): Certificate {
-  const set = testCertificates()
-  if (options.names !== undefined) return set.authority.issue({ names: options.names })
+  const set = testCertificates();
+  if (options.names !== undefined) return set.authority.issue({ names: options.names });
   switch (options.certificate) {
-    case 'expired': return set.expired
-    case 'wrong-host': return set.wrongHost
-    case 'other-ca': return set.otherServer
-    default: return set.server
+    case 'expired':
+      return set.expired;
+    case 'wrong-host':
+      return set.wrongHost;
+    case 'other-ca':
+      return set.otherServer;
+    default:
+      return set.server;
   }
 }
 
 export function serverTls(options: boolean | TlsOptions | undefined): ServerTls | null {
-  if (options === undefined || options === false) return null
-  const asked = options === true ? {} : options
-  const { authority, otherAuthority, client, otherClient } = testCertificates()
-  const server = shown(asked)
+  if (options === undefined || options === false) return null;
+  const asked = options === true ? {} : options;
+  const { authority, otherAuthority, client, otherClient } = testCertificates();
+  const server = shown(asked);
   return {
     ca: authority.certificate.cert,
     cert: server.cert,
@@ -70,7 +74,7 @@ export function serverTls(options: boolean | TlsOptions | undefined): ServerTls 
       otherClientCert: otherClient.certPath,
       otherClientKey: otherClient.keyPath,
     },
-  }
+  };
 }
 
 /** Configuration lines; the node's own links (replication, cluster bus, sentinel) use TLS too. */
@@ -83,5 +87,5 @@ export function tlsLines(tls: ServerTls, port: number): string[] {
     `tls-ca-cert-file "${tls.paths.ca}"`,
     `tls-auth-clients ${tls.mutual ? 'yes' : 'optional'}`,
     'tls-replication yes',
-  ]
+  ];
 }

@@ -1,81 +1,95 @@
-import { randomBytes } from 'node:crypto'
-import { findServerBinary, type ServerBinary } from './binaries.ts'
-import { allSettled } from './polling.ts'
-import { freePort, releasePort } from './ports.ts'
-import { ServerStartError } from './server-process.ts'
-import { serverTls, tlsLines, type ServerTls, type TlsOptions } from './server-tls.ts'
-import { commonLines, quoted } from './start-server.ts'
-import { TestSentinel } from './test-sentinel.ts'
-import { launch, TestServer, type ServerPlan } from './test-server.ts'
+import { randomBytes } from 'node:crypto';
+import { findServerBinary, type ServerBinary } from './binaries.ts';
+import { allSettled } from './polling.ts';
+import { freePort, releasePort } from './ports.ts';
+import { ServerStartError } from './server-process.ts';
+import { serverTls, tlsLines, type ServerTls, type TlsOptions } from './server-tls.ts';
+import { commonLines, quoted } from './start-server.ts';
+import { TestSentinel } from './test-sentinel.ts';
+import { launch, TestServer, type ServerPlan } from './test-server.ts';
 
 export interface StartSentinelOptions {
-  readonly replicas?: number | undefined
-  readonly sentinels?: number | undefined
+  readonly replicas?: number | undefined;
+  readonly sentinels?: number | undefined;
   /** Sentinels that must agree; default: more than half. */
-  readonly quorum?: number | undefined
-  readonly serviceName?: string | undefined
+  readonly quorum?: number | undefined;
+  readonly serviceName?: string | undefined;
   /** `down-after-milliseconds`; default 1000. */
-  readonly downAfter?: number | undefined
+  readonly downAfter?: number | undefined;
   /** `failover-timeout` in ms; default 3000. */
-  readonly failoverTimeout?: number | undefined
-  readonly binary?: string | undefined
-  readonly tls?: boolean | TlsOptions | undefined
+  readonly failoverTimeout?: number | undefined;
+  readonly binary?: string | undefined;
+  readonly tls?: boolean | TlsOptions | undefined;
   /** `false`: leave the sentinels' periods of INFO and greetings as they are; then they see changes late. */
-  readonly quick?: boolean | undefined
+  readonly quick?: boolean | undefined;
   /** Of the data servers. */
-  readonly password?: string | undefined
+  readonly password?: string | undefined;
   /** Of the sentinels. */
-  readonly sentinelPassword?: string | undefined
+  readonly sentinelPassword?: string | undefined;
   /** Further flags of the data servers. */
-  readonly args?: readonly string[] | undefined
+  readonly args?: readonly string[] | undefined;
   /** Further lines of the sentinels' configuration. */
-  readonly sentinelConfig?: readonly string[] | undefined
+  readonly sentinelConfig?: readonly string[] | undefined;
 }
 
 interface Context {
-  readonly options: StartSentinelOptions
-  readonly binary: ServerBinary
-  readonly tls: ServerTls | null
-  readonly name: string
+  readonly options: StartSentinelOptions;
+  readonly binary: ServerBinary;
+  readonly tls: ServerTls | null;
+  readonly name: string;
 }
 
-const PORT_ATTEMPTS = 10
+const PORT_ATTEMPTS = 10;
 
 /** All or none. */
 async function startAll(plans: readonly ServerPlan[]): Promise<TestServer[]> {
-  const results = await Promise.allSettled(plans.map(async (plan) => new TestServer(await launch(plan))))
-  const started = results.flatMap((result) => result.status === 'fulfilled' ? [result.value] : [])
-  const failed = results.find((result) => result.status === 'rejected')
-  if (failed === undefined) return started
-  await allSettled(started.map((server) => server.stop()))
-  throw failed.reason
+  const results = await Promise.allSettled(plans.map(async (plan) => new TestServer(await launch(plan))));
+  const started = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed === undefined) return started;
+  await allSettled(started.map((server) => server.stop()));
+  throw failed.reason;
 }
 
 function dataPlan({ options, binary, tls }: Context, primary: TestServer | null): ServerPlan {
-  const { password } = options
-  const auth = password === undefined ? [] : [`requirepass ${quoted(password)}`, `masterauth ${quoted(password)}`]
+  const { password } = options;
+  const auth =
+    password === undefined ? [] : [`requirepass ${quoted(password)}`, `masterauth ${quoted(password)}`];
   return {
-    binary, label: 'sentinel-data', port: null, withBus: false, sentinel: false,
+    binary,
+    label: 'sentinel-data',
+    port: null,
+    withBus: false,
+    sentinel: false,
     args: options.args ?? [],
-    tls, socket: false, username: null, password: password ?? null,
+    tls,
+    socket: false,
+    username: null,
+    password: password ?? null,
     prelude: password === undefined ? [] : [['AUTH', password]],
     configure: (folder, port) => [
       ...commonLines(folder, port, tls),
       ...auth,
       ...(primary === null ? [] : [`replicaof ${primary.host} ${primary.port}`]),
     ],
-  }
+  };
 }
 
-interface Peer { readonly port: number; readonly id: string }
+interface Peer {
+  readonly port: number;
+  readonly id: string;
+}
 
 /** Naming replicas and sentinels spares the two seconds until these greet each other. */
 function sentinelLines(
-  { options, name }: Context, self: Peer, peers: readonly Peer[], servers: readonly TestServer[],
+  { options, name }: Context,
+  self: Peer,
+  peers: readonly Peer[],
+  servers: readonly TestServer[],
 ): string[] {
-  const [primary, ...replicas] = servers
-  const { downAfter = 1000, failoverTimeout = 3000, password, sentinelPassword } = options
-  const quorum = options.quorum ?? Math.floor(peers.length / 2) + 1
+  const [primary, ...replicas] = servers;
+  const { downAfter = 1000, failoverTimeout = 3000, password, sentinelPassword } = options;
+  const quorum = options.quorum ?? Math.floor(peers.length / 2) + 1;
   return [
     `sentinel myid ${self.id}`,
     `sentinel monitor ${name} 127.0.0.1 ${primary?.port} ${quorum}`,
@@ -87,18 +101,32 @@ function sentinelLines(
       ? []
       : [`requirepass ${quoted(sentinelPassword)}`, `sentinel sentinel-pass ${quoted(sentinelPassword)}`]),
     ...replicas.map(({ port }) => `sentinel known-replica ${name} 127.0.0.1 ${port}`),
-    ...peers.filter((peer) => peer !== self)
+    ...peers
+      .filter((peer) => peer !== self)
       .map(({ port, id }) => `sentinel known-sentinel ${name} 127.0.0.1 ${port} ${id}`),
-    ...options.sentinelConfig ?? [],
-  ]
+    ...(options.sentinelConfig ?? []),
+  ];
 }
 
-function sentinelPlan(context: Context, self: Peer, peers: readonly Peer[], servers: readonly TestServer[]): ServerPlan {
-  const { binary, tls, options } = context
-  const { sentinelPassword } = options
+function sentinelPlan(
+  context: Context,
+  self: Peer,
+  peers: readonly Peer[],
+  servers: readonly TestServer[],
+): ServerPlan {
+  const { binary, tls, options } = context;
+  const { sentinelPassword } = options;
   return {
-    binary, label: 'sentinel', port: self.port, withBus: false, sentinel: true, args: [],
-    tls, socket: false, username: null, password: sentinelPassword ?? null,
+    binary,
+    label: 'sentinel',
+    port: self.port,
+    withBus: false,
+    sentinel: true,
+    args: [],
+    tls,
+    socket: false,
+    username: null,
+    password: sentinelPassword ?? null,
     prelude: sentinelPassword === undefined ? [] : [['AUTH', sentinelPassword]],
     configure: (folder, port) => [
       ...(tls === null ? [`port ${port}`] : tlsLines(tls, port)),
@@ -106,44 +134,57 @@ function sentinelPlan(context: Context, self: Peer, peers: readonly Peer[], serv
       `dir "${folder}"`,
       ...sentinelLines(context, self, peers, servers),
     ],
-  }
+  };
 }
 
 /** They must know each other's ports before they start, so a lost race for one means new ports for all. */
-async function startSentinels(context: Context, count: number, servers: readonly TestServer[]): Promise<TestServer[]> {
+async function startSentinels(
+  context: Context,
+  count: number,
+  servers: readonly TestServer[],
+): Promise<TestServer[]> {
   for (let attempt = 1; ; attempt++) {
-    const ports = await Promise.all(Array.from({ length: count }, () => freePort()))
-    const peers = ports.map((port) => ({ port, id: randomBytes(20).toString('hex') }))
+    const ports = await Promise.all(Array.from({ length: count }, () => freePort()));
+    const peers = ports.map((port) => ({ port, id: randomBytes(20).toString('hex') }));
     try {
-      return await startAll(peers.map((self) => sentinelPlan(context, self, peers, servers)))
+      return await startAll(peers.map((self) => sentinelPlan(context, self, peers, servers)));
     } catch (error) {
-      for (const port of ports) releasePort(port)
-      if (!(error instanceof ServerStartError && error.portTaken) || attempt >= PORT_ATTEMPTS) throw error
+      for (const port of ports) releasePort(port);
+      if (!(error instanceof ServerStartError && error.portTaken) || attempt >= PORT_ATTEMPTS) throw error;
     }
   }
 }
 
 /** A primary, replicas and sentinels that know each other when this resolves. */
 export async function startSentinel(options: StartSentinelOptions = {}): Promise<TestSentinel> {
-  const { replicas = 2, sentinels = 3, serviceName = 'mymaster' } = options
-  if (!Number.isInteger(replicas) || replicas < 0) throw new RangeError(`replicas: ${replicas} is not 0 or more`)
-  if (!Number.isInteger(sentinels) || sentinels < 1) throw new RangeError(`sentinels: ${sentinels} is not 1 or more`)
-  const binary = await findServerBinary(options.binary)
-  const context: Context = { options, binary, tls: serverTls(options.tls), name: serviceName }
-  const started: TestServer[] = []
+  const { replicas = 2, sentinels = 3, serviceName = 'mymaster' } = options;
+  if (!Number.isInteger(replicas) || replicas < 0)
+    throw new RangeError(`replicas: ${replicas} is not 0 or more`);
+  if (!Number.isInteger(sentinels) || sentinels < 1)
+    throw new RangeError(`sentinels: ${sentinels} is not 1 or more`);
+  const binary = await findServerBinary(options.binary);
+  const context: Context = { options, binary, tls: serverTls(options.tls), name: serviceName };
+  const started: TestServer[] = [];
   try {
-    started.push(...await startAll([dataPlan(context, null)]))
-    const [primary = null] = started
-    started.push(...await startAll(Array.from({ length: replicas }, () => dataPlan(context, primary))))
-    const servers = [...started]
-    const watching = await startSentinels(context, sentinels, servers)
-    started.push(...watching)
-    const { password = null, sentinelPassword = null, quick = true } = options
-    const group = new TestSentinel({ serviceName, servers, sentinels: watching, password, sentinelPassword, quick })
-    await group.waitHealthy()
-    return group
+    started.push(...(await startAll([dataPlan(context, null)])));
+    const [primary = null] = started;
+    started.push(...(await startAll(Array.from({ length: replicas }, () => dataPlan(context, primary)))));
+    const servers = [...started];
+    const watching = await startSentinels(context, sentinels, servers);
+    started.push(...watching);
+    const { password = null, sentinelPassword = null, quick = true } = options;
+    const group = new TestSentinel({
+      serviceName,
+      servers,
+      sentinels: watching,
+      password,
+      sentinelPassword,
+      quick,
+    });
+    await group.waitHealthy();
+    return group;
   } catch (error) {
-    await allSettled(started.map((server) => server.stop()))
-    throw error
+    await allSettled(started.map((server) => server.stop()));
+    throw error;
   }
 }

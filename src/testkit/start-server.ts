@@ -1,23 +1,23 @@
-import { randomBytes } from 'node:crypto'
-import { findServerBinary } from './binaries.ts'
-import { serverTls, tlsLines, type ServerTls, type TlsOptions } from './server-tls.ts'
-import { launch, socketPath, TestServer, type ServerPlan } from './test-server.ts'
+import { randomBytes } from 'node:crypto';
+import { findServerBinary } from './binaries.ts';
+import { serverTls, tlsLines, type ServerTls, type TlsOptions } from './server-tls.ts';
+import { launch, socketPath, TestServer, type ServerPlan } from './test-server.ts';
 
 export interface StartServerOptions {
   /** A path or a name on `PATH`; else `RESPOOL_SERVER`, else `redis-server`, else `valkey-server`. */
-  readonly binary?: string | undefined
+  readonly binary?: string | undefined;
   /** Default: a free loopback port. */
-  readonly port?: number | undefined
-  readonly tls?: boolean | TlsOptions | undefined
+  readonly port?: number | undefined;
+  readonly tls?: boolean | TlsOptions | undefined;
   /** `true`: in the server's folder. TCP stays. */
-  readonly unixSocket?: boolean | string | undefined
-  readonly requirepass?: string | undefined
+  readonly unixSocket?: boolean | string | undefined;
+  readonly requirepass?: string | undefined;
   /** ACL rules by user name: `{ alice: 'on >secret ~* &* +@all' }`. */
-  readonly users?: Readonly<Record<string, string>> | undefined
+  readonly users?: Readonly<Record<string, string>> | undefined;
   /** Whose name and password `url` carries; the password is read from a `>password` rule. */
-  readonly urlUser?: string | undefined
+  readonly urlUser?: string | undefined;
   /** Further flags, such as `['--maxmemory', '10mb']`. */
-  readonly args?: readonly string[] | undefined
+  readonly args?: readonly string[] | undefined;
 }
 
 /** Lines every data server has: nothing on disk, quick replication, DEBUG for tests. */
@@ -34,50 +34,51 @@ export function commonLines(folder: string, port: number, tls: ServerTls | null)
     'repl-diskless-sync yes',
     'repl-diskless-sync-delay 0',
     'repl-ping-replica-period 1',
-  ]
+  ];
 }
 
 /** A configuration value in quotes. */
 export function quoted(value: string): string {
-  return `"${value.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n')}"`
+  return `"${value.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n')}"`;
 }
 
 interface Access {
-  readonly lines: readonly string[]
-  readonly prelude: readonly (readonly string[])[]
-  readonly username: string | null
-  readonly password: string | null
+  readonly lines: readonly string[];
+  readonly prelude: readonly (readonly string[])[];
+  readonly username: string | null;
+  readonly password: string | null;
 }
 
 function passwordOf(rules: string): string | null {
-  return /(?:^|\s)>(\S+)/.exec(rules)?.[1] ?? null
+  return /(?:^|\s)>(\S+)/.exec(rules)?.[1] ?? null;
 }
 
 /** When the default user is rewritten, the testkit keeps a way in: a user of its own. */
 function access(options: StartServerOptions): Access {
-  const { requirepass, users = {}, urlUser } = options
-  const lines = Object.entries(users).map(([name, rules]) => `user ${name} ${rules}`)
-  let prelude: string[][] = []
+  const { requirepass, users = {}, urlUser } = options;
+  const lines = Object.entries(users).map(([name, rules]) => `user ${name} ${rules}`);
+  let prelude: string[][] = [];
   if (requirepass !== undefined) {
-    lines.push(`requirepass ${quoted(requirepass)}`)
-    prelude = [['AUTH', requirepass]]
+    lines.push(`requirepass ${quoted(requirepass)}`);
+    prelude = [['AUTH', requirepass]];
   }
   if (users['default'] !== undefined) {
-    const password = randomBytes(12).toString('hex')
-    lines.push(`user respool-testkit on >${password} ~* &* +@all`)
-    prelude = [['AUTH', 'respool-testkit', password]]
+    const password = randomBytes(12).toString('hex');
+    lines.push(`user respool-testkit on >${password} ~* &* +@all`);
+    prelude = [['AUTH', 'respool-testkit', password]];
   }
-  if (urlUser === undefined) return { lines, prelude, username: null, password: requirepass ?? null }
-  const rules = users[urlUser]
-  if (rules === undefined) throw new TypeError(`urlUser: there is no user ${JSON.stringify(urlUser)} in users`)
-  return { lines, prelude, username: urlUser, password: passwordOf(rules) }
+  if (urlUser === undefined) return { lines, prelude, username: null, password: requirepass ?? null };
+  const rules = users[urlUser];
+  if (rules === undefined)
+    throw new TypeError(`urlUser: there is no user ${JSON.stringify(urlUser)} in users`);
+  return { lines, prelude, username: urlUser, password: passwordOf(rules) };
 }
 
 /** A plain server, ready when this resolves. */
 export async function startServer(options: StartServerOptions = {}): Promise<TestServer> {
-  const tls = serverTls(options.tls)
-  const { lines, prelude, username, password } = access(options)
-  const socket = options.unixSocket ?? false
+  const tls = serverTls(options.tls);
+  const { lines, prelude, username, password } = access(options);
+  const socket = options.unixSocket ?? false;
   const plan: ServerPlan = {
     binary: await findServerBinary(options.binary),
     label: 'server',
@@ -85,15 +86,19 @@ export async function startServer(options: StartServerOptions = {}): Promise<Tes
     withBus: false,
     sentinel: false,
     args: options.args ?? [],
-    tls, socket, username, password, prelude,
+    tls,
+    socket,
+    username,
+    password,
+    prelude,
     configure: (folder, port) => {
-      const path = socketPath({ socket }, folder)
+      const path = socketPath({ socket }, folder);
       return [
         ...commonLines(folder, port, tls),
         ...(path === null ? [] : [`unixsocket ${quoted(path)}`, 'unixsocketperm 700']),
         ...lines,
-      ]
+      ];
     },
-  }
-  return new TestServer(await launch(plan))
+  };
+  return new TestServer(await launch(plan));
 }

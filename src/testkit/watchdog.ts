@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import type { Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 /*
  * this process ──pipe──> sh: "+pid", "-pid" … end of file
@@ -22,44 +22,49 @@ while IFS= read -r line; do
 done
 for pid in $pids; do kill -s KILL -- "-$pid" 2>/dev/null || kill -s KILL "$pid" 2>/dev/null; done
 for attempt in 1 2 3 4 5; do rm -rf -- "$1" 2>/dev/null && break; sleep 0.1; done
-`
+`;
 
-interface Watchdog { readonly folder: string; readonly pipe: Socket }
+interface Watchdog {
+  readonly folder: string;
+  readonly pipe: Socket;
+}
 
-let watchdog: Watchdog | null = null
-let folders = 0
+let watchdog: Watchdog | null = null;
+let folders = 0;
 
 function start(): Watchdog {
-  const folder = mkdtempSync(join(tmpdir(), 'respool-testkit-'))
+  const folder = mkdtempSync(join(tmpdir(), 'respool-testkit-'));
   const child = spawn('/bin/sh', ['-c', SCRIPT, 'respool-testkit', folder], {
-    stdio: ['pipe', 'ignore', 'ignore'], detached: true, cwd: '/',
-  })
-  child.on('error', () => rmSync(folder, { recursive: true, force: true }))
-  child.unref()
-  const pipe = child.stdin as Socket
-  pipe.on('error', () => {})
-  pipe.unref?.()
-  return { folder, pipe }
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+    cwd: '/',
+  });
+  child.on('error', () => rmSync(folder, { recursive: true, force: true }));
+  child.unref();
+  const pipe = child.stdin as Socket;
+  pipe.on('error', () => {});
+  pipe.unref?.();
+  return { folder, pipe };
 }
 
 function current(): Watchdog {
-  return watchdog ??= start()
+  return (watchdog ??= start());
 }
 
 /** The folder of this process; it goes when the process does. */
 export function workFolder(): string {
-  return current().folder
+  return current().folder;
 }
 
 /** A name for a folder not yet made. */
 export function newFolderName(label: string): string {
-  return join(workFolder(), `${label}-${++folders}`)
+  return join(workFolder(), `${label}-${++folders}`);
 }
 
 export function guard(pid: number): void {
-  current().pipe.write(`+${pid}\n`)
+  current().pipe.write(`+${pid}\n`);
 }
 
 export function unguard(pid: number): void {
-  current().pipe.write(`-${pid}\n`)
+  current().pipe.write(`-${pid}\n`);
 }
