@@ -3,13 +3,16 @@ import { inspect } from 'node:util';
 import { ConnectionError, ResponseError, UnknownCommandError } from '../errors/errors.ts';
 import { AbstractConnection } from '../interfaces/abstract-connection.ts';
 import { refuseDirectConstruction } from '../interfaces/abstract.ts';
+import type { ChannelMap } from '../interfaces/channel-map.ts';
 import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribute-provider.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
+import type { SubscriptionTarget } from '../pubsub/subscription-target.ts';
 import { BYTES, type RedisValue, type Reply, type TextEncoding, textMode } from '../resp/types.ts';
 import type { Location } from '../transport/location.ts';
 import { call } from './call.ts';
 import { ConnectionCore } from './connection-core.ts';
 import type { BaseConnectionOptions, NormalizedConnectionOptions } from './connection-options.ts';
+import { ConnectionPubsub, NO_CHANNELS } from './connection-pubsub.ts';
 import type { ConnectionStatistics } from './connection-statistics.ts';
 import type { HandshakeStep } from './handshake.ts';
 import { Opening } from './opening.ts';
@@ -48,6 +51,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   readonly #opening: Opening<BaseConnection>;
   readonly #options: NormalizedConnectionOptions;
   readonly #factory: RequestFactory;
+  #pubsub: ConnectionPubsub | null = null;
 
   static {
     coreOf = (connection) => connection.#core;
@@ -167,6 +171,28 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
 
   async execute(command: string | Uint8Array, ...args: RedisValue[]): Promise<Reply> {
     return this.createRequest(command, args);
+  }
+
+  /**
+   * Subscriptions of this connection alone: they end with it, and its channels are closed with the error. On RESP3
+   * other commands go on working.
+   */
+  async executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<Reply[]> {
+    this.#demandUsable();
+    this.#pubsub ??= new ConnectionPubsub(this.#core, this.encoding);
+    return this.#pubsub.execute(command, channels, this.#options.streamTimeout);
+  }
+  get inPubsub(): number {
+    return this.closed ? 0 : this.#core.session.subscribed;
+  }
+  get pubsubChannels(): ChannelMap {
+    return this.#pubsub?.registry.channels ?? NO_CHANNELS;
+  }
+  get pubsubPatterns(): ChannelMap {
+    return this.#pubsub?.registry.patterns ?? NO_CHANNELS;
+  }
+  get pubsubShardChannels(): ChannelMap {
+    return this.#pubsub?.registry.shardChannels ?? NO_CHANNELS;
   }
 
   /** RESP3 push data in order; throws `ConnectionError` at the end. Breaking out leaves the rest to the next reader. */

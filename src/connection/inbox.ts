@@ -10,8 +10,6 @@ import type { SessionState } from './session-state.ts';
 export interface PubsubTaker {
   message(frame: readonly Reply[]): boolean;
   acknowledged(frame: readonly Reply[]): boolean;
-  /** RESET: the server has forgotten every subscription. */
-  reset(): void;
   ended(error: Error): void;
 }
 

@@ -1,0 +1,64 @@
+import { Deadline } from '../base/deadline.ts';
+import { ConnectionError } from '../errors/errors.ts';
+import { Channel } from '../pubsub/channel.ts';
+import { ChannelView } from '../pubsub/channel-view.ts';
+import { readPubsubCommand, settleCalls } from '../pubsub/pubsub-command.ts';
+import { KINDS } from '../pubsub/subscription-kinds.ts';
+import type { SubscriptionTarget } from '../pubsub/subscription-target.ts';
+import { Subscriptions } from '../pubsub/subscriptions.ts';
+import type { Reply, TextEncoding } from '../resp/types.ts';
+import type { ConnectionCore } from './connection-core.ts';
+import { SubscriptionPump } from './subscription-pump.ts';
+
+/** What a connection that never subscribed has. */
+export const NO_CHANNELS = new ChannelView([]);
+
+/** The subscriptions of one connection. They live as long as it does; nothing is made again here. */
+export class ConnectionPubsub {
+  readonly registry: Subscriptions;
+  readonly #core: ConnectionCore;
+  readonly #pump: SubscriptionPump;
+
+  /** `encoding`: of channels that are given as names. */
+  constructor(core: ConnectionCore, encoding: TextEncoding | null) {
+    this.#core = core;
+    this.registry = new Subscriptions({
+      makeChannel: (kind, name) => new Channel(name, { isPattern: kind === 'pattern', encoding }),
+      onWork: () => this.#pump?.work(),
+      onPause: (paused) => core.inbox.setFull(paused, false),
+    });
+    this.#pump = new SubscriptionPump(core, this.registry, {
+      again: () => false,
+      ended: (error) => this.registry.close(error, error),
+    });
+    core.session.onReset = () => this.#reset();
+  }
+
+  async execute(
+    command: string,
+    targets: readonly SubscriptionTarget[],
+    timeout: number | null,
+  ): Promise<Reply[]> {
+    const { kind, subscribe } = readPubsubCommand(command, targets);
+    const core = this.#core;
+    if (core.session.monitoring) {
+      throw new TypeError('MONITOR is on: this connection takes no further commands');
+    }
+    if (core.muted) {
+      throw new TypeError('a noreply connection hears no acknowledgement: subscribe on another one');
+    }
+    if (core.session.inTransaction) {
+      throw new TypeError(`${command} is not possible inside MULTI: EXEC answers every command`);
+    }
+    const { registry } = this;
+    const all = subscribe || targets.length > 0 ? targets : registry.names(kind);
+    const call = subscribe ? registry.want(kind, all) : registry.unwant(kind, all);
+    const [acks = []] = await settleCalls([call], new Deadline(null, timeout), core.text(command));
+    return acks;
+  }
+
+  #reset(): void {
+    for (const kind of KINDS) this.registry.unwant(kind, this.registry.names(kind));
+    this.#pump.forgotten(new ConnectionError(this.#core.text('RESET ended its subscriptions')));
+  }
+}

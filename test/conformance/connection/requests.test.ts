@@ -1,0 +1,377 @@
+import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
+import { describe, test } from 'node:test';
+import {
+  ConnectionError,
+  OverloadedError,
+  RequestAbortedError,
+  ResponseError,
+  TimeoutError,
+  WrongTypeError,
+} from '../../../src/errors/errors.ts';
+import { reply } from '../../../src/testkit/index.ts';
+import { failure, open, outcome, pair, realServer, wait } from './support.ts';
+
+describe('values', () => {
+  test('numbers, bytes and text go out as the contract says', async () => {
+    const server = await realServer();
+    const connection = await open(server, { decodeResponses: true });
+    const sent = async (value: string | number | bigint | Uint8Array): Promise<unknown> =>
+      connection.createRequest('ECHO', [value]);
+    assert.equal(await sent(0.1 + 0.2), '0.30000000000000004');
+    assert.equal(await sent(1e21), '1e+21');
+    assert.equal(await sent(Infinity), 'inf');
+    assert.equal(await sent(-Infinity), '-inf');
+    assert.equal(await sent(2n ** 80n), '1208925819614629174706176');
+    assert.equal(await sent('a\r\n$5\r\nb\0'), 'a\r\n$5\r\nb\0');
+    assert.equal(await sent('\ud800'), '\ufffd');
+    const bytes = new Uint8Array([0, 255, 13, 10]);
+    assert.deepEqual(await connection.createRequest('ECHO', [bytes]), Buffer.from(bytes));
+    assert.equal(await connection.execute(Buffer.from('echo'), 'x'), 'x');
+    assert.equal(await connection.execute('client  getname'), null);
+  });
+
+  test('bytes that are changed after the call are sent as they were', async () => {
+    const { connection } = await pair();
+    for (const size of [10, 5000, 200_000]) {
+      const bytes = Buffer.alloc(size, 1);
+      const request = connection.createRequest('ECHO', [bytes]);
+      bytes.fill(2);
+      assert.ok(((await request) as Buffer).every((byte) => byte === 1));
+    }
+  });
+
+  for (const [what, value] of [
+    ['undefined', undefined],
+    ['null', null],
+    ['true', true],
+    ['an object', {}],
+    ['an array', []],
+    ['NaN', Number.NaN],
+    ['a symbol', Symbol('s')],
+    ['a function', () => 1],
+    ['an ArrayBuffer', new ArrayBuffer(2)],
+    ['a Date', new Date()],
+  ] as const) {
+    test(`${what} as an argument is a TypeError, and nothing is sent`, async () => {
+      const { connection, server } = await pair();
+      const before = connection.statistics.bytesWritten;
+      for (let index = 0; index < 3; index++) {
+        const args = ['a', 'b', 'c'].map((word, at) => (at === index ? value : word)) as never;
+        assert.throws(() => connection.createRequest('DEL', args), TypeError);
+        assert.throws(() => connection.sendCommand('DEL', args), TypeError);
+        assert.throws(
+          () => connection.createRequestBatch([{ command: 'PING' }, { command: 'DEL', args }, { command: 'PING' }]),
+          TypeError,
+        );
+        await assert.rejects(connection.execute('DEL', ...(args as string[])), TypeError);
+      }
+      await connection.execute('PING');
+      assert.equal(server.commands.filter(({ name }) => name === 'PING').length, 1);
+      assert.equal(connection.statistics.bytesWritten - before, 14);
+    });
+  }
+
+  test('a character that the encoding cannot hold is a TypeError', async () => {
+    const { connection } = await pair({}, { encoding: 'latin1' });
+    assert.throws(() => connection.createRequest('ECHO', ['\u20ac']), TypeError);
+    assert.deepEqual(await connection.execute('ECHO', '\u00e9'), Buffer.from([0xe9]));
+    const { connection: ascii } = await pair({}, { encoding: 'ascii' });
+    assert.throws(() => ascii.createRequest('ECHO', ['\u00e9']), TypeError);
+  });
+
+  test('a command that is no command is a TypeError', async () => {
+    const { connection } = await pair();
+    for (const command of ['', '  ', undefined, null, 5, {}]) {
+      assert.throws(() => connection.createRequest(command as never), TypeError);
+    }
+  });
+});
+
+describe('options of a request', () => {
+  test('option decode: overrides the decoding of the connection, both ways', async () => {
+    const { connection } = await pair();
+    assert.deepEqual(await connection.createRequest('ECHO', ['x']), Buffer.from('x'));
+    assert.equal(await connection.createRequest('ECHO', ['x'], { decode: true }), 'x');
+    const { connection: decoding } = await pair({}, { decodeResponses: true });
+    assert.equal(await decoding.createRequest('ECHO', ['x']), 'x');
+    assert.deepEqual(await decoding.createRequest('ECHO', ['x'], { decode: false }), Buffer.from('x'));
+  });
+
+  test('option encoding: of this reply only', async () => {
+    const { connection } = await pair({}, { decodeResponses: true });
+    const bytes = new Uint8Array([0xe9]);
+    assert.deepEqual(await connection.createRequest('ECHO', [bytes]), Buffer.from(bytes));
+    assert.equal(await connection.createRequest('ECHO', [bytes], { encoding: 'latin1' }), '\u00e9');
+    assert.deepEqual(await connection.createRequest('ECHO', [bytes], { encoding: 'ascii' }), Buffer.from(bytes));
+    assert.deepEqual(await connection.createRequest('ECHO', ['é'], { encoding: 'latin1' }), 'Ã©');
+    assert.throws(() => connection.createRequest('ECHO', ['x'], { encoding: 'utf-16' as never }), TypeError);
+  });
+
+  test('option raiseExceptions: false makes the server error the value, and nothing else', async () => {
+    const { connection, peer } = await pair({ GET: reply.error('WRONGTYPE no string'), BLPOP: null });
+    assert.ok((await connection.createRequest('GET', ['k'], { raiseExceptions: false })) instanceof WrongTypeError);
+    await failure(connection.createRequest('GET', ['k'], { raiseExceptions: true }), WrongTypeError);
+    const options = { raiseExceptions: false };
+    await failure(connection.createRequest('BLPOP', ['k', 0], { ...options, timeout: 20 }), TimeoutError);
+    const controller = new AbortController();
+    const aborted = connection.createRequest('BLPOP', ['k', 0], { ...options, signal: controller.signal });
+    controller.abort('enough');
+    assert.deepEqual(await outcome(aborted), { error: 'enough' });
+    const lost = connection.createRequest('BLPOP', ['k', 0], options);
+    peer.reset();
+    await failure(lost, ConnectionError);
+  });
+
+  test('option timeout: overrides streamTimeout, null lifts it', async () => {
+    const { connection } = await pair({ GET: null, SET: () => wait(80).then(() => reply.ok) }, { streamTimeout: 30 });
+    const started = performance.now();
+    const error = await failure(connection.createRequest('GET', ['k'], { timeout: 10_000 / 100 }), TimeoutError);
+    assert.ok(performance.now() - started >= 99);
+    assert.equal(error.phase, 'reply');
+    const { connection: other } = await pair({ SET: () => wait(80).then(() => reply.ok) }, { streamTimeout: 30 });
+    await failure(other.createRequest('SET', ['k', 'v']), TimeoutError);
+    assert.deepEqual(await other.createRequest('SET', ['k', 'v'], { timeout: null }), Buffer.from('OK'));
+    for (const timeout of [0, -1, Number.NaN, Infinity, '5', true]) {
+      assert.throws(() => other.createRequest('GET', ['k'], { timeout: timeout as never }), /timeout/);
+    }
+  });
+
+  test('option streamTimeout: bounds the wait for a reply, from the moment the request is made', async () => {
+    const { connection } = await pair({ GET: null }, { streamTimeout: 40 });
+    const request = connection.createRequest('GET', ['k']);
+    await wait(60);
+    assert.equal(request.settled, true);
+    const error = await failure(request, TimeoutError);
+    assert.match(error.message, /GET timed out after 40 ms/);
+    assert.deepEqual([error.phase, error.command, error.maybeExecuted], ['reply', 'GET', true]);
+    assert.equal(connection.usable, true);
+  });
+
+  test('option streamTimeout: is lengthened by what a blocking command waits at the server', async () => {
+    const { connection } = await pair(
+      { BLPOP: () => wait(120).then(() => reply.nullArray), XREAD: () => wait(120).then(() => reply.null) },
+      { streamTimeout: 50 },
+    );
+    assert.equal(await connection.execute('BLPOP', 'k', 0.1), null);
+    assert.equal(await connection.execute('BLPOP', 'k', 0), null);
+    assert.equal(await connection.execute('XREAD', 'BLOCK', 100, 'STREAMS', 's', '$'), null);
+    await failure(connection.createRequest('BLPOP', ['k', 1], { timeout: 30 }), TimeoutError);
+  });
+
+  test('option signal: unsent it is never written, written it keeps its place', async () => {
+    const { connection, server } = await pair();
+    const early = new AbortController();
+    early.abort(new Error('early'));
+    const before = connection.statistics.bytesWritten;
+    await assert.rejects(Promise.resolve(connection.createRequest('ECHO', ['a'], { signal: early.signal })), /early/);
+    assert.equal(connection.statistics.bytesWritten, before);
+    const unsent = new AbortController();
+    const request = connection.createRequest('ECHO', ['b'], { signal: unsent.signal });
+    const neighbours = ['c', 'd'].map((word) => connection.createRequest('ECHO', [word]));
+    unsent.abort(new Error('unsent'));
+    await assert.rejects(Promise.resolve(request), /unsent/);
+    assert.equal(request.maybeExecuted, false);
+    assert.deepEqual(await Promise.all(neighbours), [Buffer.from('c'), Buffer.from('d')]);
+    const sent = new AbortController();
+    const written = connection.createRequest('ECHO', ['e'], { signal: sent.signal });
+    await new Promise((resolve) => process.nextTick(resolve));
+    sent.abort(new Error('written'));
+    await assert.rejects(Promise.resolve(written), /written/);
+    assert.equal(written.maybeExecuted, true);
+    assert.deepEqual(await connection.execute('ECHO', 'f'), Buffer.from('f'));
+    const echoed = server.commands.filter(({ name }) => name === 'ECHO').map(({ args }) => args[1]);
+    assert.deepEqual(echoed, ['c', 'd', 'e', 'f']);
+    assert.throws(() => connection.createRequest('PING', [], { signal: 5 as never }), TypeError);
+  });
+
+  test('option disconnectOnCancellation: a timeout or an abort takes the connection along', async () => {
+    for (const how of ['timeout', 'abort']) {
+      const { connection } = await pair({ GET: null });
+      const other = connection.createRequest('GET', ['other']);
+      const controller = new AbortController();
+      const request = connection.createRequest('GET', ['k'], {
+        disconnectOnCancellation: true,
+        ...(how === 'timeout' ? { timeout: 20 } : { signal: controller.signal }),
+      });
+      await wait(5);
+      if (how === 'abort') {
+        controller.abort(new Error('aborted'));
+        assert.equal(connection.usable, false);
+        await assert.rejects(Promise.resolve(request), /aborted/);
+      } else await failure(request, TimeoutError);
+      await failure(other, ConnectionError);
+      assert.equal(connection.closed, true);
+      await connection.waitClosed();
+    }
+  });
+
+  test('option disconnectOnCancellation: does nothing once the request is answered, or when it is off', async () => {
+    const { connection } = await pair({ GET: null });
+    const controller = new AbortController();
+    const answered = connection.createRequest('PING', [], {
+      disconnectOnCancellation: true,
+      signal: controller.signal,
+    });
+    await answered;
+    controller.abort();
+    assert.equal(connection.usable, true);
+    await failure(connection.createRequest('GET', ['k'], { timeout: 10 }), TimeoutError);
+    assert.equal(connection.usable, true);
+  });
+
+  test('an option nobody knows, or of the wrong kind, is a TypeError', async () => {
+    const { connection } = await pair();
+    assert.throws(() => connection.createRequest('PING', [], { tiemout: 5 } as never), /tiemout/);
+    assert.throws(() => connection.createRequest('PING', [], { decode: 1 } as never), /decode/);
+    assert.throws(() => connection.createRequest('PING', [], { noreply: 'yes' } as never), /noreply/);
+    assert.throws(() => connection.createRequestBatch([], { noreply: true } as never), /noreply/);
+    await connection.createRequest('PING', [], { timeout: undefined, tiemout: undefined } as never);
+  });
+});
+
+describe('a request', () => {
+  test('can be awaited any number of times, early and late', async () => {
+    const { connection } = await pair({ GET: reply.error('ERR no') });
+    const request = connection.createRequest('PING', [], { decode: true });
+    assert.equal(request.command, 'PING');
+    assert.deepEqual([request.settled, request.maybeExecuted], [false, false]);
+    assert.deepEqual(await Promise.all([request, request.then((value) => value), request.catch(() => 1)]), [
+      'PONG',
+      'PONG',
+      'PONG',
+    ]);
+    assert.deepEqual([request.settled, request.maybeExecuted], [true, true]);
+    assert.equal(await request, 'PONG');
+    let finished = 0;
+    assert.equal(await request.finally(() => finished++), 'PONG');
+    const refused = connection.createRequest('GET', ['k']);
+    const [one, two] = [await failure(refused, ResponseError), await failure(refused, ResponseError)];
+    assert.equal(one, two);
+    assert.equal(finished, 1);
+  });
+
+  test('is sent whether or not anybody awaits it, and never brings the process down', async () => {
+    const { connection, peer, server } = await pair({ GET: reply.error('ERR no'), BLPOP: null });
+    connection.createRequest('GET', ['k']);
+    connection.createRequest('BLPOP', ['k', 0], { timeout: 10 });
+    connection.createRequest('BLPOP', ['k', 0]).cancel();
+    const batch = connection.createRequestBatch([{ command: 'BLPOP', args: ['k', 0] }]);
+    connection.createRequest('PING');
+    await server.waitForCommand('PING');
+    await wait(20);
+    peer.reset();
+    await eventuallySettled(batch);
+    await wait(20);
+  });
+
+  test('can be cancelled', async () => {
+    const { connection } = await pair({ GET: null });
+    const request = connection.createRequest('GET', ['k']);
+    request.cancel();
+    const error = await failure(request, RequestAbortedError);
+    assert.equal(error.maybeExecuted, false);
+    const written = connection.createRequest('GET', ['k']);
+    await wait(5);
+    written.cancel('reason');
+    written.cancel('another');
+    assert.deepEqual(await outcome(written), { error: 'reason' });
+    const answered = connection.createRequest('PING', [], { timeout: 5 });
+    await outcome(answered);
+    answered.cancel();
+  });
+
+  test('a late reply is discarded and the next request gets its own', async () => {
+    const { connection } = await pair({ GET: () => wait(40).then(() => reply.bulk('late')) });
+    const request = connection.createRequest('GET', ['k'], { timeout: 10 });
+    await failure(request, TimeoutError);
+    assert.deepEqual([connection.usable, connection.reusable], [true, true]);
+    assert.equal(connection.statistics.requestsPending, 1);
+    assert.deepEqual(await connection.execute('ECHO', 'own'), Buffer.from('own'));
+    assert.equal(connection.statistics.requestsPending, 0);
+    await failure(request, TimeoutError);
+  });
+
+  test('each reply is read with the settings of its own request', async () => {
+    const { connection } = await pair();
+    const requests = [true, false, true].map((decode) => connection.createRequest('ECHO', ['x'], { decode }));
+    assert.deepEqual(await Promise.all(requests), ['x', Buffer.from('x'), 'x']);
+  });
+
+  test('commands of one turn go out in the order of the calls, in few writes', async () => {
+    const { connection, server } = await pair();
+    const words: string[] = [];
+    const requests: PromiseLike<unknown>[] = [];
+    for (let index = 0; index < 300; index++) {
+      words.push(`${index}`);
+      if (index % 3 === 0) requests.push(connection.createRequest('ECHO', [index]));
+      else if (index % 3 === 1) requests.push(connection.createRequestBatch([{ command: 'ECHO', args: [index] }]));
+      else connection.sendCommand('ECHO', [index]);
+    }
+    await Promise.all(requests);
+    const echoes = server.commands.filter(({ name }) => name === 'ECHO');
+    assert.deepEqual(echoes.map(({ args }) => args[1]), words);
+    assert.ok(new Set(echoes.map(({ chunk }) => chunk)).size <= 3);
+  });
+
+  test('one signal shared by many calls has one listener, and none afterwards', async () => {
+    const { connection } = await pair();
+    const { signal } = new AbortController();
+    const requests = Array.from({ length: 20_000 }, () => connection.createRequest('PING', [], { signal }));
+    assert.equal(getEventListeners(signal, 'abort').length, 1);
+    await Promise.all(requests);
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
+    const controller = new AbortController();
+    const silent = await pair({ GET: null });
+    const aborted = Array.from({ length: 1000 }, () =>
+      silent.connection.createRequest('GET', ['k'], { signal: controller.signal }),
+    );
+    controller.abort();
+    assert.equal((await Promise.allSettled(aborted)).filter(({ status }) => status === 'rejected').length, 1000);
+    assert.equal(getEventListeners(controller.signal, 'abort').length, 0);
+  });
+
+  test('commands whose answers are no replies are refused, and the right way is named', async () => {
+    const { connection } = await pair();
+    for (const name of ['SUBSCRIBE', 'unsubscribe', 'PSUBSCRIBE', 'PUNSUBSCRIBE', 'SSUBSCRIBE', 'SUNSUBSCRIBE']) {
+      assert.throws(() => connection.createRequest(name, ['a']), /executePubsub.*sendCommand/);
+      assert.throws(() => connection.createRequest(Buffer.from(name), ['a']), TypeError);
+      assert.throws(() => connection.createRequestBatch([{ command: 'PING' }, { command: name, args: ['a'] }]), TypeError);
+    }
+    for (const [command, args] of [['CLIENT REPLY', ['OFF']], ['client', ['reply', 'SKIP']], ['CLIENT REPLY ON', []]]) {
+      assert.throws(() => connection.createRequest(command as string, args as string[]), /noreply.*sendCommand|sendCommand.*noreply/);
+    }
+    await connection.execute('PING');
+  });
+});
+
+describe('output that nobody takes', () => {
+  test('option maxBufferedBytes: queued output beyond it throws, one larger command may go alone', async () => {
+    const { connection, peer } = await pair({}, { maxBufferedBytes: 100_000 }, { record: false });
+    const large = connection.createRequest('ECHO', [Buffer.alloc(300_000)]);
+    assert.throws(() => connection.createRequest('PING'), OverloadedError);
+    assert.throws(() => connection.createRequestBatch([{ command: 'PING' }]), OverloadedError);
+    assert.throws(() => connection.sendCommand('PING'), OverloadedError);
+    assert.equal(((await large) as Buffer).length, 300_000);
+    await connection.execute('PING');
+    peer.pauseReading();
+    const queued: PromiseLike<unknown>[] = [];
+    let thrown: unknown;
+    for (let index = 0; index < 2000 && thrown === undefined; index++) {
+      try {
+        queued.push(connection.createRequest('ECHO', [Buffer.alloc(20_000, index)]));
+      } catch (error) {
+        thrown = error;
+      }
+      if (index % 2 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.ok(thrown instanceof OverloadedError, 'the bound was reached');
+    peer.resumeReading();
+    const replies = (await Promise.all(queued)) as Buffer[];
+    assert.ok(replies.every((bytes, index) => bytes[0] === index % 256));
+  });
+});
+
+async function eventuallySettled(request: PromiseLike<unknown>): Promise<void> {
+  assert.ok('value' in (await outcome(request)));
+}
