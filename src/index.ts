@@ -3,6 +3,8 @@ export type { RedisValue, Reply, ReplyOf, TextEncoding } from './resp/types.ts';
 export { ReplyMap, ReplySet } from './resp/reply-map.ts';
 export { ClusterNodeLocation, Location, TCPLocation, UnixDomainSocketLocation } from './transport/location.ts';
 export type { WaitOptions } from './interfaces/wait-options.ts';
+export { ClusterLayout } from './topology/cluster/cluster-layout.ts';
+export type { AddressMap } from './topology/cluster/address-map.ts';
 export { AbstractConnection } from './interfaces/abstract-connection.ts';
 export { AbstractPool } from './interfaces/abstract-pool.ts';
 export type { AcquireOptions, Lease } from './interfaces/abstract-pool.ts';
@@ -30,15 +32,25 @@ export type { Request } from './connection/request.ts';
 export type { RequestBatch } from './connection/request-batch.ts';
 export type { BatchOptions, CommandRequest, RequestOptions } from './connection/request-options.ts';
 export { BaseConnectionPool } from './pool/base-connection-pool.ts';
+export { ClusterConnectionPool } from './pool/cluster-connection-pool.ts';
 export { ConnectionPool } from './pool/connection-pool.ts';
 export type { FromUrlOptions } from './pool/connection-pool.ts';
+export { Sentinel } from './pool/sentinel.ts';
+export { SentinelConnectionPool } from './pool/sentinel-connection-pool.ts';
+export type { SentinelUrlOptions } from './pool/sentinel-connection-pool.ts';
+export type { SentinelOptions, SentinelServiceOptions } from './pool/sentinel-options.ts';
 export type { Executor, PoolRequest, PoolRequestOptions } from './pool/executor.ts';
 export type {
   BaseConnectionPoolOptions,
   BaseConnectionPoolParams,
+  ClusterAcquireOptions,
+  ClusterConnectionPoolOptions,
+  ClusterConnectionPoolParams,
   ConnectionClass,
   ConnectionPoolOptions,
   ConnectionPoolParams,
+  SentinelConnectionPoolOptions,
+  SentinelManager,
 } from './pool/pool-options.ts';
 export type { ConnectionPoolStatistics } from './pool/pool-statistics.ts';
 export {

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { ConnectionError, SentinelConnectionPool } from '../../../src/index.ts';
+import { serverBinaries, startSentinel, type TestSentinel, type TestServer } from '../../../src/testkit/index.ts';
+import { Announcements, eventually, Load, Monitor, sleep } from './support.ts';
+
+/** How often in a row; the long run has 20. */
+const ROUNDS = Number(process.env['RESPOOL_FAILOVERS'] ?? 4);
+/** MONITOR and the announcement travel on two sockets of two servers. */
+const SLACK = 100;
+
+for (const binary of await serverBinaries()) {
+  describe(`failover under load, ${binary.kind} ${binary.version}`, () => {
+    let group: TestSentinel;
+    let announcements: Announcements;
+
+    before(async () => {
+      group = await startSentinel({ binary: binary.path });
+      announcements = await Announcements.of(group);
+    });
+    after(async () => {
+      await announcements[Symbol.asyncDispose]();
+      await group.stop();
+    });
+
+    async function failover(kind: 'kill' | 'force', load: Load): Promise<{ old: TestServer; gap: number }> {
+      const old = await group.currentPrimary();
+      const since = Date.now();
+      const monitor = await Monitor.of(old, group);
+      const over = kind === 'force' ? group.failover() : old.kill();
+      const { at } = await announcements.next(old, since);
+      await eventually('writing goes on', () => load.firstAfter(at) !== undefined);
+      await over;
+      await sleep(300);
+      const late = monitor.writes.filter((write) => write.at > at + SLACK);
+      assert.ok(monitor.writes.length > 0, 'writes of before are seen');
+      assert.deepEqual(late, [], 'no write goes to the old primary after the switch was announced');
+      await monitor[Symbol.asyncDispose]();
+      return { old, gap: (load.successAfter(at)?.at ?? Infinity) - at };
+    }
+
+    test(`${ROUNDS} failovers in a row, by force and by kill`, async (t) => {
+      await using pool = SentinelConnectionPool.fromUrl(group.url, { maxConnections: 4, clientName: 'load' });
+      const load = new Load(pool);
+      await eventually('the load runs', () => load.writes.length > 100);
+      const gaps: string[] = [];
+      for (let round = 0; round < ROUNDS; round++) {
+        const kind = round % 2 === 0 ? 'kill' : 'force';
+        const { old, gap } = await failover(kind, load);
+        gaps.push(`${kind} ${gap} ms`);
+        if (!old.running) await old.restart();
+        await group.waitHealthy();
+      }
+      await load.stop();
+      t.diagnostic(`writing again after: ${gaps.join(', ')}; ${load.writes.length} written, ${load.errors.length} lost`);
+      assert.equal(load.wrong, 0);
+      for (const error of load.errors) {
+        assert.ok(error instanceof ConnectionError && error.maybeExecuted, String(error));
+      }
+      const { activeConnections, idleConnections, inUseConnections, connectingConnections, waiting } = pool.statistics;
+      assert.deepEqual([inUseConnections, connectingConnections, waiting], [0, 0, 0]);
+      assert.equal(activeConnections, idleConnections);
+      assert.ok(activeConnections >= 1);
+    });
+  });
+}
