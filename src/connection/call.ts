@@ -59,6 +59,12 @@ export function call(
   return entry.promise;
 }
 
+/** `CLIENT REPLY ON`, on a connection that was silenced: it is there for what it is told. */
+export function unsilence(core: ConnectionCore): void {
+  const args = ['ON'];
+  core.replyMode('ON', new Call(resolveCommand('CLIENT REPLY', args), args, UTF8));
+}
+
 /** `CLIENT REPLY OFF`: from here on the server answers nothing. */
 export function silence(core: ConnectionCore): void {
   const args = ['OFF'];

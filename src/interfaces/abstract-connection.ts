@@ -1,5 +1,7 @@
 import type { RedisValue, Reply, TextEncoding } from '../resp/types.ts';
 import { refuseDirectConstruction } from './abstract.ts';
+import type { AbstractChannel } from './abstract-channel.ts';
+import type { ChannelMap } from './channel-map.ts';
 import type { WaitOptions } from './wait-options.ts';
 
 /**
@@ -23,4 +25,18 @@ export abstract class AbstractConnection {
   abstract waitClosed(options?: WaitOptions): Promise<void>;
   /** Sends the command and resolves with its reply; an error reply rejects. */
   abstract execute(command: string | Uint8Array, ...args: RedisValue[]): Promise<Reply>;
+  /**
+   * `SUBSCRIBE`, `PSUBSCRIBE`, `SSUBSCRIBE` and their opposites, for names or channel objects. Resolves when the
+   * server has acknowledged every one, with a triple `[kind, name, count]` for each.
+   */
+  abstract executePubsub(
+    command: string,
+    ...channels: (string | Uint8Array | AbstractChannel)[]
+  ): Promise<Reply[]>;
+  /** Subscribed channels and patterns; 0 when closed. */
+  abstract get inPubsub(): number;
+  /** What is subscribed by name. */
+  abstract get pubsubChannels(): ChannelMap;
+  abstract get pubsubPatterns(): ChannelMap;
+  abstract get pubsubShardChannels(): ChannelMap;
 }

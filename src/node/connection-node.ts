@@ -5,7 +5,7 @@ import { BULK, type ConnectionCore } from '../connection/connection-core.ts';
 import type { Entry } from '../connection/entry.ts';
 import { ResponseError } from '../errors/errors.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
-import type { DialGovernor } from '../pooling/dial-governor.ts';
+import { dialGovernor, type DialGovernor } from '../pooling/dial-governor.ts';
 import type { ResourceHooks, ResourcePoolFigures, ResourceState } from '../pooling/resource-hooks.ts';
 import { ResourcePool } from '../pooling/resource-pool.ts';
 import { Backlog } from './backlog.ts';
@@ -86,6 +86,25 @@ export class ConnectionNode<C extends BaseConnection> {
   }
   get connections(): Iterable<C> {
     return this.#companions.keys();
+  }
+  get governor(): DialGovernor {
+    return this.#settings.governor ?? dialGovernor;
+  }
+  get unreferenced(): boolean {
+    return this.#unref;
+  }
+
+  /** Whether waiting may mend what a dial failed with. */
+  transient(error: unknown): boolean {
+    return (this.#settings.transient ?? isTransient)(error);
+  }
+  /** For an `extra` connection: ends it when its peer is gone without a word. */
+  watchPeer(connection: C): PeerWatch | null {
+    const { deadPeerTimeout } = this.#settings;
+    return deadPeerTimeout === null ? null : new PeerWatch(coreOf(connection), deadPeerTimeout);
+  }
+  setRef(connection: C, on: boolean): void {
+    setRef(connection, on);
   }
 
   /** Queues the entry on the shared connection, if there is one with room for it right now. */

@@ -10,9 +10,11 @@ import type { CommandRequest } from '../connection/request-options.ts';
 import { PoolClosedError, type RedisError } from '../errors/errors.ts';
 import { refuseDirectConstruction } from '../interfaces/abstract.ts';
 import { AbstractPool, type AcquireOptions, type Lease } from '../interfaces/abstract-pool.ts';
+import type { ChannelMap } from '../interfaces/channel-map.ts';
 import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribute-provider.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import { type ConnectionNode, nodeOf } from '../node/connection-node.ts';
+import type { SubscriptionTarget } from '../pubsub/subscription-target.ts';
 import { encodeCommand } from '../resp/encoder.ts';
 import { BYTES, type DecodeMode, type RedisValue, type Reply, type ReplyOf, type TextEncoding, textMode } from '../resp/types.ts';
 import type { Topology } from '../topology/topology.ts';
@@ -21,6 +23,7 @@ import { CredentialWatch } from './credential-watch.ts';
 import { type Executor, OptionedExecutor, type PoolRequest, type PoolRequestOptions } from './executor.ts';
 import { ConnectionLease } from './lease.ts';
 import { lastPromise, makeCall, thisTurn } from './pool-call.ts';
+import { PoolPubsub } from './pool-pubsub.ts';
 import { PoolRequests } from './pool-requests.ts';
 import { type ConnectionPoolStatistics, PoolStatistics } from './pool-statistics.ts';
 
@@ -49,6 +52,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   readonly #topology: Topology<C>;
   readonly #runner: CallRunner<C>;
   readonly #requests: PoolRequests<C>;
+  readonly #pubsub: PoolPubsub<C>;
   readonly #credentials: CredentialWatch<C>;
   readonly #textMode: 1 | 2 | 3;
   readonly #ownMode: DecodeMode;
@@ -74,7 +78,10 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
       ownMode: this.#ownMode,
       streamTimeout: settings.streamTimeout,
     });
-    this.#credentials = new CredentialWatch(settings.credentialProvider, topology);
+    this.#pubsub = new PoolPubsub(topology, { encoding: this.encoding, timeout: setup.timeout });
+    this.#credentials = new CredentialWatch(settings.credentialProvider, topology, (ask) =>
+      this.#pubsub.authenticate(ask),
+    );
     this.statistics = new PoolStatistics(() => this.#figures(), setup.maxConnections, () => this.serviceConnections);
   }
 
@@ -172,12 +179,38 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   }
 
   with(options: PoolRequestOptions): Executor<D> {
-    return new OptionedExecutor<D>(this.#requests, options) as unknown as Executor<D>;
+    const requester = {
+      request: this.#requests.request.bind(this.#requests),
+      batch: this.#requests.batch.bind(this.#requests),
+      pubsub: this.#pubsub.execute.bind(this.#pubsub),
+    };
+    return new OptionedExecutor<D>(requester, options) as unknown as Executor<D>;
+  }
+
+  /**
+   * Subscriptions of the pool, over connections of their own. Once acknowledged they are desired state: after a lost
+   * connection, a failover or a moved slot they are made again, and each channel learns of the hole by a gap.
+   */
+  executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<Reply[]> {
+    return this.#pubsub.execute(command, channels);
+  }
+  get inPubsub(): number {
+    return this.#pubsub.size;
+  }
+  get pubsubChannels(): ChannelMap {
+    return this.#pubsub.channels;
+  }
+  get pubsubPatterns(): ChannelMap {
+    return this.#pubsub.patterns;
+  }
+  get pubsubShardChannels(): ChannelMap {
+    return this.#pubsub.shardChannels;
   }
 
   /** Every connection is dropped now; the pool stays usable. */
   disconnect(): void {
     for (const node of this.#topology.nodes()) node.disconnect('disconnect() of the pool');
+    this.#pubsub.disconnect('disconnect() of the pool');
   }
 
   /**
@@ -199,7 +232,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
       this.#topology.close();
     }
     const nodes = Promise.all([...this.#topology.nodes()].map((node) => node.close(timeout)));
-    if (first) this.#closing = Promise.all([nodes, this.closeServices()]).then(() => undefined);
+    if (first) this.#closing = Promise.all([nodes, this.#pubsub.close(closedError()), this.closeServices()]).then(() => undefined);
     return this.#closing as Promise<void>;
   }
   async waitClosed(options?: WaitOptions): Promise<void> {
@@ -211,11 +244,13 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
 
   ref(): this {
     for (const node of this.#topology.nodes()) node.ref();
+    this.#pubsub.setRef(true);
     return this;
   }
   /** An idle pool no longer keeps the process alive. */
   unref(): this {
     for (const node of this.#topology.nodes()) node.unref();
+    this.#pubsub.setRef(false);
     return this;
   }
 
@@ -235,7 +270,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
 
   /** Connections outside `maxConnections`. */
   protected get serviceConnections(): number {
-    return 0;
+    return this.#pubsub.connections;
   }
   protected closeServices(): Promise<void> {
     return Promise.resolve();

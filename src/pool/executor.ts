@@ -2,6 +2,7 @@ import type { RequestOptions } from '../connection/request-options.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { CommandRequest } from '../connection/request-options.ts';
 import type { RedisError } from '../errors/errors.ts';
+import type { SubscriptionTarget } from '../pubsub/subscription-target.ts';
 import type { RedisValue, Reply, ReplyOf } from '../resp/types.ts';
 
 export interface PoolRequestOptions extends RequestOptions {
@@ -34,9 +35,12 @@ export interface Executor<D extends boolean> {
     ...args: RedisValue[]
   ): Promise<NoInfer<T>>;
   executeBatch(commands: readonly CommandRequest[], options?: WaitOptions): Promise<(Reply | RedisError)[]>;
+  /** Only `timeout` and `signal` of the options mean something here. */
+  executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<Reply[]>;
 }
 
 interface Requester {
+  pubsub(command: string, channels: readonly SubscriptionTarget[], limits: WaitOptions): Promise<Reply[]>;
   request(command: string | Uint8Array, args: readonly RedisValue[], options: PoolRequestOptions): PoolRequest<Reply>;
   batch(commands: readonly CommandRequest[], options: PoolRequestOptions): Promise<(Reply | RedisError)[]>;
 }
@@ -61,5 +65,9 @@ export class OptionedExecutor<D extends boolean> {
     const { decode, encoding, ...own } = this.#options;
     const all = commands.map((command) => ({ decode, encoding, ...command }));
     return this.#pool.batch(all, { ...own, ...options });
+  }
+  executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<Reply[]> {
+    const { signal, timeout } = this.#options;
+    return this.#pool.pubsub(command, channels, { signal, timeout });
   }
 }

@@ -21,9 +21,15 @@ export class ChannelView implements ChannelMap {
   }
 
   get size(): number {
-    return this.#sources.length === 1
-      ? (this.#sources[0] as ReadonlyMap<string, Wish>).size
-      : this.#names().size;
+    const [largest, ...others] = [...this.#sources].sort((a, b) => b.size - a.size);
+    let size = largest?.size ?? 0;
+    const counted = [largest];
+    for (const source of others) {
+      // A name of several sources counts once.
+      for (const key of source.keys()) if (!counted.some((other) => other?.has(key))) size++;
+      counted.push(source);
+    }
+    return size;
   }
 
   get(name: string | Uint8Array): AbstractChannel | undefined {

@@ -88,6 +88,9 @@ export class Subscriptions {
   *wanted(): IterableIterator<Wish> {
     for (const kind of KINDS) yield* this.#wishes[kind].values();
   }
+  names(kind: SubscriptionKind): Buffer[] {
+    return Array.from(this.#wishes[kind].values(), (wish) => wish.name);
+  }
   wants(kind: SubscriptionKind, name: Buffer): boolean {
     return this.#wishes[kind].has(nameKey(name));
   }

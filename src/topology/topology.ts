@@ -69,6 +69,8 @@ export interface Topology<C extends BaseConnection> {
   subscriberNode(kind: SubscriptionKind, name: Buffer): ConnectionNode<C> | null;
   /** Names of different groups never share a command: in a cluster the slot of a shard channel. */
   subscriberGroup(kind: SubscriptionKind, name: Buffer): number;
+  /** Nodes refuse names that belong to others (`MOVED`); these are then looked for elsewhere. */
+  readonly moves?: boolean;
   /** A subscriber of that node was lost, could not be made, or was refused: look again at who serves what. */
   subscriberFailed(node: ConnectionNode<C>, error: Error): void;
   /** Set by whoever subscribes, to be called when names may belong elsewhere, or when a node is gone. */
