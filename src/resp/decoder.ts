@@ -1,38 +1,27 @@
 import { InvalidResponse } from '../errors/errors.ts';
 import { replyError } from '../errors/reply-errors.ts';
 import { ByteSink } from './byte-sink.ts';
-import { ChunkReader, UNREAD } from './chunk-reader.ts';
+import { UNREAD } from './chunk-reader.ts';
 import { DEFAULT_LIMITS, type DecoderLimits } from './decoder-limits.ts';
 import { emptyAggregate, Frame } from './frame.ts';
-import { latin1Text } from './native-slices.ts';
-import { parseBigNumber, parseDouble, parseInteger } from './numbers.ts';
+import { INCOMPLETE, OPENED, QuickReader } from './quick-reader.ts';
 import { ReplyMap, ReplySet } from './reply-map.ts';
 import { decodeText, errorText } from './text.ts';
 import { BYTES, type DecodeMode, type Reply } from './types.ts';
 import { ARRAY, ATTRIBUTE, BLOB_ERROR, BULK, CR, LF, MAP, PART, PUSH, SET, VERBATIM } from './wire-types.ts';
 
 export type { DecoderLimits };
-/** What `read()` returns while the next message is not there yet. */
-export const INCOMPLETE: unique symbol = Symbol('respool.incomplete');
-/** Something was read, but no value is finished by it. */
-const OPENED: unique symbol = Symbol('respool.opened');
-
-/** Bytes of a double or big number, which is parsed at once. */
-const MAX_NUMBER_LENGTH = 65_536;
-/** Bytes of an integer: sign and digits of 64 bits. */
-const MAX_INTEGER_LENGTH = 22;
+export { INCOMPLETE } from './quick-reader.ts';
 
 /** What a length says beside a number. */
 const NONE = -1;
 const STREAMED = -2;
 
 /** RESP2 and RESP3 bytes to values: pulled, resumable at every byte, never recursive. */
-export class Decoder extends ChunkReader {
+export class Decoder extends QuickReader {
   /** What the last `read()` returned: 0 a reply, 1 an error reply at top level, 2 a push message. */
   kind: 0 | 1 | 2 = 0;
-  private readonly limits: DecoderLimits;
   top: Frame | null = null;
-  private depth = 0;
   /** An attribute was read whose value has not begun. */
   private annotated = false;
   private failure: InvalidResponse | null = null;
@@ -42,8 +31,7 @@ export class Decoder extends ChunkReader {
   private body: ByteSink | null = null;
 
   constructor(limits?: Partial<DecoderLimits>) {
-    super();
-    this.limits = { ...DEFAULT_LIMITS, ...limits };
+    super({ ...DEFAULT_LIMITS, ...limits });
   }
 
   /** Nothing is partly read. */
@@ -102,17 +90,6 @@ export class Decoder extends ChunkReader {
         (target as Reply[]).push(value);
       }
     }
-  }
-
-  /** A whole bulk string, integer or double; `OPENED` when it is anything else. */
-  private plain(mode: DecodeMode): Reply | typeof OPENED {
-    if (this.pos >= this.end) return OPENED;
-    const type = this.chunk[this.pos];
-    if (type === BULK) return this.quickBulk(mode);
-    if (type === 0x3a) return this.quickInteger() ?? OPENED;
-    if (type !== 0x2c) return OPENED;
-    const value = this.number(type);
-    return value === INCOMPLETE ? OPENED : value;
   }
 
   /** Puts a value into the aggregate it belongs to; returns what is finished at top level by it. */
@@ -195,46 +172,6 @@ export class Decoder extends ChunkReader {
       default:
         return this.constant(type);
     }
-  }
-
-  /** A whole bulk string with a plain header; `OPENED` when it is anything else. */
-  private quickBulk(mode: DecodeMode): Reply | typeof OPENED {
-    const { chunk, pos } = this;
-    let at = pos + 1;
-    let length = chunk[at++]! - 0x30;
-    if (!(length >= 0 && length <= 9)) return OPENED;
-    let byte: number;
-    while ((byte = chunk[at++]!) !== CR) {
-      byte -= 0x30;
-      if (!(byte >= 0 && byte <= 9) || at - pos > 9) return OPENED;
-      length = length * 10 + byte;
-    }
-    const start = at + 1;
-    const stop = start + length;
-    // Bytes behind `end` may have been looked at: nothing of them counts, since this holds only without them.
-    if (stop + 2 > this.end || chunk[at] !== LF) return OPENED;
-    if (chunk[stop] !== CR || chunk[stop + 1] !== LF) return OPENED;
-    if (length > this.limits.maxBulkLength || at - pos - 2 > this.limits.maxDigits) return OPENED;
-    this.pos = stop + 2;
-    return mode === BYTES ? this.copy(start, stop) : decodeText(chunk, start, stop, mode);
-  }
-
-  private integer(): Reply | typeof INCOMPLETE {
-    const quick = this.quickInteger();
-    if (quick !== null) return quick;
-    const from = this.pos + 1;
-    const stop = this.lineEnd(MAX_INTEGER_LENGTH);
-    if (stop === UNREAD) return INCOMPLETE;
-    const number = parseInteger(latin1Text(this.chunk, from, stop));
-    return number ?? this.fail('an integer is malformed or beyond 64 bits');
-  }
-
-  private number(type: number): Reply | typeof INCOMPLETE {
-    const from = this.pos + 1;
-    const stop = this.lineEnd(MAX_NUMBER_LENGTH);
-    if (stop === UNREAD) return INCOMPLETE;
-    if (type === 0x2c) return parseDouble(this.chunk, from, stop) ?? this.fail('a double is malformed');
-    return parseBigNumber(latin1Text(this.chunk, from, stop)) ?? this.fail('a big number is malformed');
   }
 
   /** A simple string or error. */

@@ -1,6 +1,6 @@
 import { latin1Text } from './native-slices.ts';
 
-const POWERS = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
+export const POWERS: readonly number[] = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 const DOUBLE = /^[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const INFINITE = /^[+-]?inf$/i;
 const NOT_A_NUMBER = /^[+-]?nan(?:\([\w-]*\))?$/i;
