@@ -3,6 +3,7 @@ import { ClusterConnection } from '../connection/cluster-connection.ts';
 import { tcpRules } from '../connection/connection-options.ts';
 import { RedisError } from '../errors/errors.ts';
 import type { Lease } from '../interfaces/abstract-pool.ts';
+import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
 import type { ClusterLayout } from '../topology/cluster/cluster-layout.ts';
@@ -48,6 +49,11 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
   /** The nodes and who owns which slot, as last heard; empty before the first use. */
   get clusterLayout(): ClusterLayout {
     return this.#topology.layout;
+  }
+  /** Reads the layout now; callers at the same time share one reading. It is also read when errors add up. */
+  async refreshLayout(options?: WaitOptions): Promise<void> {
+    this.refuseIfClosed();
+    await this.#topology.refresh(this.acquireDeadline(options));
   }
   /** How often the layout was read, and how often that failed. */
   get layoutRefreshes(): { readonly succeeded: number; readonly failed: number } {

@@ -186,6 +186,11 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     if (this.#keeper.map.covered === 0) await this.#finding.refresh(deadline);
   }
 
+  /** The layout is asked for now. */
+  refresh(deadline: Deadline): Promise<void> {
+    return this.#finding.refresh(deadline);
+  }
+
   close(): void {
     this.#closed = true;
     if (this.#collector !== null) clearInterval(this.#collector);
