@@ -150,6 +150,7 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
     if (refused) return null;
     // It never left: the first move costs nothing and needs nobody's leave.
     if (!unproven && call.attempts === 1) return { kind: 'again' };
+    if (!unproven && call.overall) return { kind: 'wait' };
     return this.#policy(call, error, unproven);
   }
 
