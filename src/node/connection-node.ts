@@ -172,9 +172,14 @@ export class ConnectionNode<C extends BaseConnection> {
 
   /** A connection of the same kind outside the pool and its bound, for the package's own purposes. */
   async extra(signal: AbortSignal): Promise<C> {
-    const connection = await this.#dial(signal);
-    if (this.#unref) setRef(connection, false);
-    return connection;
+    try {
+      const connection = await this.#dial(signal);
+      if (this.#unref) setRef(connection, false);
+      return connection;
+    } catch (error) {
+      if (!signal.aborted) this.#settings.dialFailed?.(error);
+      throw error;
+    }
   }
 
   /** The credentials have changed: live connections are authenticated again. */

@@ -6,7 +6,7 @@ import { SubscriptionPump } from '../connection/subscription-pump.ts';
 import { ConnectionError } from '../errors/errors.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
 import type { AddressDials, DialCandidate, DialPermit } from '../pooling/dial-governor.ts';
-import type { Placement } from '../pubsub/subscription-link.ts';
+import type { Placement, SubscriptionLink } from '../pubsub/subscription-link.ts';
 import type { Subscriptions } from '../pubsub/subscriptions.ts';
 import type { ConnectionNode } from './connection-node.ts';
 import type { PeerWatch } from './peer-watch.ts';
@@ -21,6 +21,8 @@ export interface SubscriberHome {
   again(error: Error): boolean;
   /** The connection was lost or refused something. */
   failed(error: Error): void;
+  /** From now on there is a link to the node. */
+  attached(link: SubscriptionLink): void;
   /** No connection could be made; `final`: trying again would not mend it. */
   unreachable(error: unknown, final: boolean): void;
 }
@@ -174,6 +176,7 @@ export class Subscriber<C extends BaseConnection> implements DialCandidate {
     });
     const line: Line<C> = { connection, pump, watch: this.node.watchPeer(connection), leaving: false };
     this.#line = line;
+    this.#home.attached(pump.link);
     if (registry.paused) this.setFull(true);
     this.work();
   }

@@ -5,6 +5,7 @@ import { AskError, BusyLoadingError, ClusterDownError, TryAgainError } from '../
 import type { ConnectionNode } from '../node/connection-node.ts';
 import { Subscriber } from '../node/subscriber.ts';
 import type { SubscriptionKind } from '../pubsub/subscription-kinds.ts';
+import type { SubscriptionLink } from '../pubsub/subscription-link.ts';
 import { Subscriptions, type SubscriptionsSettings } from '../pubsub/subscriptions.ts';
 import type { Topology } from '../topology/topology.ts';
 
@@ -16,6 +17,7 @@ export class SubscriberSet<C extends BaseConnection> {
   readonly registry: Subscriptions;
   readonly #topology: Topology<C>;
   readonly #subscribers = new Map<ConnectionNode<C>, Subscriber<C>>();
+  readonly #places = new WeakMap<SubscriptionLink, ConnectionNode<C>>();
   /** Ends the search for nodes. */
   readonly #closing = new AbortController();
   #scheduled = false;
@@ -98,6 +100,9 @@ export class SubscriberSet<C extends BaseConnection> {
   }
 
   #nodeOf(kind: SubscriptionKind, name: Buffer): ConnectionNode<C> | null {
+    const link = this.registry.holderOf(kind, name);
+    const heard = link === null ? undefined : this.#places.get(link);
+    if (heard !== undefined && this.#topology.subscriberStays?.(heard, kind) === true) return heard;
     return this.#topology.subscriberNode(kind, name);
   }
 
@@ -112,6 +117,7 @@ export class SubscriberSet<C extends BaseConnection> {
         for (const { kind, name } of registry.unheld) if (here(kind, name)) return true;
         return false;
       },
+      attached: (link) => this.#places.set(link, node),
       again: (error) => this.#again(node, error),
       failed: (error) => this.#topology.subscriberFailed(node, error),
       unreachable: (error, final) => {

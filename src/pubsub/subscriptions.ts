@@ -91,6 +91,10 @@ export class Subscriptions {
   names(kind: SubscriptionKind): Buffer[] {
     return Array.from(this.#wishes[kind].values(), (wish) => wish.name);
   }
+  /** The link over which a name is heard now. */
+  holderOf(kind: SubscriptionKind, name: Buffer): SubscriptionLink | null {
+    return this.#wishes[kind].get(nameKey(name))?.holder ?? null;
+  }
   wants(kind: SubscriptionKind, name: Buffer): boolean {
     return this.#wishes[kind].has(nameKey(name));
   }

@@ -67,6 +67,8 @@ export interface Topology<C extends BaseConnection> {
   open(deadline: Deadline): Promise<void>;
   /** Where a name is to be heard now; null while that is not known, and then `onChange` is called once it is. */
   subscriberNode(kind: SubscriptionKind, name: Buffer): ConnectionNode<C> | null;
+  /** Whether a name that is heard at that node may stay there, wherever else it would go. */
+  subscriberStays?(node: ConnectionNode<C>, kind: SubscriptionKind): boolean;
   /** Names of different groups never share a command: in a cluster the slot of a shard channel. */
   subscriberGroup(kind: SubscriptionKind, name: Buffer): number;
   /** Nodes refuse names that belong to others (`MOVED`); these are then looked for elsewhere. */

@@ -165,6 +165,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     return splitBySlot(info, args, (key) => this.#keys.slotOfKey(key));
   }
 
+  readonly moves = true;
   get onChange(): (() => void) | null {
     return this.#subscribers.onChange;
   }
@@ -173,6 +174,9 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   }
   subscriberNode(kind: SubscriptionKind, name: Buffer): ConnectionNode<C> | null {
     return this.#subscribers.nodeFor(kind, name);
+  }
+  subscriberStays(node: ConnectionNode<C>, kind: SubscriptionKind): boolean {
+    return this.#subscribers.keeps(node, kind);
   }
   subscriberGroup(kind: SubscriptionKind, name: Buffer): number {
     return this.#subscribers.groupOf(kind, name);
@@ -195,6 +199,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     this.#closed = true;
     if (this.#collector !== null) clearInterval(this.#collector);
     this.#probe?.close();
+    this.#finding.close();
     this.#keeper.close();
     this.#options.questions.close();
   }

@@ -1,27 +1,28 @@
 import type { BaseConnection } from '../../connection/base-connection.ts';
+import { ResponseError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { SubscriptionKind } from '../../pubsub/subscription-kinds.ts';
-import type { TCPLocation } from '../../transport/location.ts';
+import type { ClusterNodeLocation, TCPLocation } from '../../transport/location.ts';
 import type { CommandKeys } from './command-keys.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
 import type { Member } from './members.ts';
+import { keyOf } from './slot-map.ts';
 
 /** What subscribers need of the topology. */
 export interface SubscriberNodes<C extends BaseConnection> {
   readonly members: { of(node: object): Member<C> | undefined; find(location: TCPLocation): Member<C> | undefined };
-  anyNode(): ConnectionNode<C> | null;
 }
 
 /**
- * Where names are heard: shard channels at the primary of their slot, all others at one node, for every node of a
- * cluster hears what is published at any.
+ * Where names are heard: shard channels at the primary of their slot. Every node of a cluster hears what is
+ * published at any: each of the other names has one of its own, by the highest of the hashes of name and node, so
+ * that a node that comes or goes moves only the names that were or will be there.
  */
 export class SubscriberPlaces<C extends BaseConnection> {
   onChange: (() => void) | null = null;
   readonly #nodes: SubscriberNodes<C>;
   readonly #keeper: LayoutKeeper;
   readonly #keys: CommandKeys;
-  #home: ConnectionNode<C> | null = null;
   #wanted = false;
 
   constructor(nodes: SubscriberNodes<C>, keeper: LayoutKeeper, keys: CommandKeys) {
@@ -31,25 +32,30 @@ export class SubscriberPlaces<C extends BaseConnection> {
   }
 
   nodeFor(kind: SubscriptionKind, name: Buffer): ConnectionNode<C> | null {
-    const node = kind === 'shard' ? this.#ownerOf(name) : this.#common();
-    if (node === null) this.#want();
-    return node;
+    const primary = kind === 'shard' ? this.#ownerOf(name) : this.#chosen(name);
+    const node = primary === null ? undefined : this.#nodes.members.find(primary)?.node;
+    if (node === undefined) this.#want();
+    return node ?? null;
+  }
+
+  /** What is heard somewhere is not moved as long as that node belongs to the cluster. */
+  keeps(node: ConnectionNode<C>, kind: SubscriptionKind): boolean {
+    return kind !== 'shard' && this.#nodes.members.of(node)?.listed === true;
   }
 
   groupOf(kind: SubscriptionKind, name: Buffer): number {
     return kind === 'shard' ? this.#keys.slotOfKey(name) : 0;
   }
 
+  /** A connection that was lost proves nothing by itself; whether its node can be reached the next dial tells. */
   failed(node: ConnectionNode<C>, error: Error): void {
     const member = this.#nodes.members.of(node);
-    if (member !== undefined) this.#keeper.report(error, member.location);
-    if (node === this.#home) this.#home = null;
+    if (member !== undefined && error instanceof ResponseError) this.#keeper.report(error, member.location);
     this.#want();
   }
 
   /** The layout is another one. */
   changed(): void {
-    if (this.#home !== null && this.#nodes.members.of(this.#home)?.listed !== true) this.#home = null;
     this.#wanted = false;
     this.onChange?.();
   }
@@ -59,18 +65,36 @@ export class SubscriberPlaces<C extends BaseConnection> {
     if (this.#wanted) this.#keeper.request();
   }
 
-  #ownerOf(name: Buffer): ConnectionNode<C> | null {
-    const shard = this.#keeper.map.shardOf(this.#keys.slotOfKey(name));
-    return shard === undefined ? null : (this.#nodes.members.find(shard.primary)?.node ?? null);
+  #ownerOf(name: Buffer): ClusterNodeLocation | null {
+    return this.#keeper.map.shardOf(this.#keys.slotOfKey(name))?.primary ?? null;
   }
 
-  #common(): ConnectionNode<C> | null {
-    this.#home ??= this.#nodes.anyNode();
-    return this.#home;
+  #chosen(name: Buffer): ClusterNodeLocation | null {
+    const { primaries } = this.#keeper.map;
+    const seed = hash(name, 0x811c9dc5);
+    let chosen: ClusterNodeLocation | null = null;
+    let highest = -1;
+    for (const primary of primaries) {
+      // One that cannot be reached comes after all others.
+      const score = hash(Buffer.from(keyOf(primary)), seed) + (this.#keeper.healthy(primary) ? 2 ** 32 : 0);
+      if (score <= highest) continue;
+      highest = score;
+      chosen = primary;
+    }
+    return chosen;
   }
 
   #want(): void {
     this.#wanted = true;
     this.#keeper.request();
   }
+}
+
+/** FNV-1a with a last mix: neighbours in name are no neighbours in hash. */
+function hash(bytes: Uint8Array, seed: number): number {
+  let value = seed;
+  for (const byte of bytes) value = Math.imul(value ^ byte, 0x01000193);
+  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
+  return (value ^ (value >>> 16)) >>> 0;
 }
