@@ -44,13 +44,14 @@ export class SentinelGroup implements Directory {
 
   constructor(options: SentinelGroupOptions) {
     const timing = options.timing ?? systemTiming;
+    const streamTimeout = options.connection.streamTimeout ?? Infinity;
     this.#options = options;
     this.#timing = timing;
     this.#resolve = addressResolver(options.addressMap);
     this.#list = new SentinelList({
       sentinels: options.sentinels,
       timing,
-      ask: (location, command, args, { timeout }) => this.#link(location).ask(command, args, timeout),
+      ask: (location, command, args, { timeout }) => this.#link(location).ask(command, args, Math.min(timeout, streamTimeout)),
     });
     this.#following = new Following({
       list: this.#list,

@@ -14,6 +14,7 @@ const fields: [string, string][] = [
   ['flags', 'master'],
   ['num-other-sentinels', '2'],
   ['quorum', '2'],
+  ['config-epoch', '9'],
   ['master-link-status', 'ok'],
 ];
 const bytes = (text: string) => Buffer.from(text);
@@ -85,6 +86,7 @@ test('an instance, in every shape', () => {
         primaryLinkStatus: 'ok',
         otherSentinels: 2,
         quorum: 2,
+        configEpoch: 9,
       },
     );
     assert.ok(replies.isUsablePrimary(primary));

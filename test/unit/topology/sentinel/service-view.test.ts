@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SentinelError } from '../../../../src/errors/errors.ts';
+import { addressOf, ServiceView } from '../../../../src/topology/sentinel/service-view.ts';
+import { TCPLocation } from '../../../../src/transport/location.ts';
+import { ManualTiming } from '../manual-timing.ts';
+
+const NONE = new Set<string>();
+const A = new TCPLocation('a', 1);
+const B = new TCPLocation('b', 1);
+const C = new TCPLocation('c', 1);
+
+function stage() {
+  const timing = new ManualTiming();
+  return { timing, view: new ServiceView(timing) };
+}
+const refused = (view: ServiceView, location: TCPLocation, epoch: number | null, avoid = NONE): boolean => {
+  try {
+    view.vet(location, epoch, avoid);
+    return false;
+  } catch (error) {
+    assert.ok(error instanceof SentinelError);
+    return true;
+  }
+};
+
+test('an address that has proved wrong is refused', async () => {
+  const { view } = stage();
+  assert.equal(refused(view, A, null), false);
+  assert.equal(refused(view, new TCPLocation('A', 1), null, new Set([addressOf(A)])), true);
+});
+
+test('after an announcement whoever still names the old primary lags, for a while', async () => {
+  const { view, timing } = stage();
+  view.learned(A, 4);
+  assert.equal(view.announced(A, B), 'news');
+  assert.equal(addressOf(view.current as TCPLocation), 'b:1');
+  assert.equal(refused(view, A, 4), true);
+  assert.equal(refused(view, A, null), true);
+  assert.equal(refused(view, B, 4), false);
+  // It was primary again meanwhile: a newer configuration says so.
+  assert.equal(refused(view, A, 6), false);
+  await timing.pass(3_001);
+  assert.equal(refused(view, A, null), false);
+});
+
+test('the second announcement of one switch is known; one from another primary is doubtful', async () => {
+  const { view } = stage();
+  assert.equal(view.announced(A, B), 'news');
+  assert.equal(view.announced(A, B), 'known');
+  assert.equal(view.announced(B, C), 'news');
+  assert.equal(view.announced(A, B), 'doubtful');
+  assert.equal(addressOf(view.current as TCPLocation), 'c:1');
+});
+
+test('a primary that is announced again is no longer deposed', async () => {
+  const { view } = stage();
+  view.announced(A, B);
+  view.announced(B, A);
+  assert.equal(refused(view, A, null), false);
+  assert.equal(refused(view, B, null), true);
+});
+
+test('an older configuration does not win over a newer one, until nobody tells of that any more', async () => {
+  const { view, timing } = stage();
+  view.learned(B, 7);
+  assert.equal(refused(view, A, 6), true);
+  assert.equal(refused(view, B, 7), false);
+  await timing.pass(9_000);
+  view.learned(B, 7);
+  await timing.pass(9_000);
+  assert.equal(refused(view, A, 6), true);
+  await timing.pass(1_001);
+  assert.equal(refused(view, A, 6), false);
+});
+
+test('what was announced a moment ago stands in for sentinels that do not answer', async () => {
+  const { view, timing } = stage();
+  assert.equal(view.fallback(NONE), null);
+  view.announced(A, B);
+  assert.equal(view.fallback(NONE), B);
+  assert.equal(view.fallback(new Set([addressOf(B)])), null);
+  await timing.pass(3_001);
+  assert.equal(view.fallback(NONE), null);
+});
