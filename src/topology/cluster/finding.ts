@@ -1,5 +1,6 @@
-import { Deadline } from '../../base/deadline.ts';
+import type { Deadline } from '../../base/deadline.ts';
 import { RedisClusterError, TimeoutError } from '../../errors/errors.ts';
+import { systemTiming } from '../timing.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
 
 const FIRST_PAUSE = 50;
@@ -8,6 +9,9 @@ const LONGEST_PAUSE = 1_000;
 /** Waiting for the layout inside the time a call has. */
 export class Finding {
   readonly #keeper: LayoutKeeper;
+  #current: Promise<void> | null = null;
+  #pause = 0;
+  #closed = false;
 
   constructor(keeper: LayoutKeeper) {
     this.#keeper = keeper;
@@ -21,19 +25,20 @@ export class Finding {
   /** As `refresh`; within a time limit it is tried again and again. */
   async find(deadline: Deadline): Promise<void> {
     if (deadline.unlimited) return this.refresh(deadline);
-    let pause = FIRST_PAUSE;
     await this.within(deadline, async (signal, failed) => {
-      while (!signal.aborted) {
+      while (this.#keeper.map.covered === 0) {
         try {
-          return await this.#keeper.refresh(signal);
+          await unlessAborted(this.#attempt(), signal);
         } catch (error) {
-          if (!(error instanceof RedisClusterError) || signal.aborted) throw error;
+          if (!(error instanceof RedisClusterError) || signal.aborted || this.#closed) throw error;
           failed(error);
         }
-        await this.#pause(pause * (0.5 + this.#keeper.random() / 2), signal);
-        pause = Math.min(LONGEST_PAUSE, 2 * pause);
       }
     });
+  }
+
+  close(): void {
+    this.#closed = true;
   }
 
   /** The work's outcome, or the end of the deadline; `failed` tells what the time-out is to name as its cause. */
@@ -65,19 +70,30 @@ export class Finding {
 
   /** As `within`, for work that others wait for too: it goes on when this wait ends. */
   together<R>(deadline: Deadline, work: Promise<R>): Promise<R> {
-    work.catch(() => {});
-    return this.within(
-      deadline,
-      (signal) =>
-        new Promise<R>((resolve, reject) => {
-          signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-          work.then(resolve, reject);
-        }),
-    );
+    return this.within(deadline, (signal) => unlessAborted(work, signal));
   }
 
-  #pause(ms: number, signal: AbortSignal): Promise<void> {
-    const pause = new Deadline(signal, ms);
-    return new Promise((resolve, reject) => pause.watch({ onAbort: reject, onTimeout: resolve }));
+  /** One more try for everybody who waits, after a pause that grows. */
+  #attempt(): Promise<void> {
+    this.#current ??= this.#try().finally(() => {
+      this.#current = null;
+    });
+    return this.#current;
   }
+
+  async #try(): Promise<void> {
+    const pause = this.#pause * (0.5 + this.#keeper.random() / 2);
+    if (pause > 0) await new Promise<void>((resolve) => systemTiming.after(pause, resolve));
+    this.#pause = Math.min(LONGEST_PAUSE, Math.max(FIRST_PAUSE, 2 * this.#pause));
+    await this.#keeper.refresh();
+    this.#pause = 0;
+  }
+}
+
+function unlessAborted<R>(work: Promise<R>, signal: AbortSignal): Promise<R> {
+  work.catch(() => {});
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    work.then(resolve, reject);
+  });
 }

@@ -39,6 +39,11 @@ interface Fact {
   readonly version: number;
 }
 
+interface Dispute {
+  readonly key: string;
+  readonly at: number;
+}
+
 /**
  * Keeps the layout true: takes the facts that redirects tell at once, and asks the cluster again when errors add
  * up, in single flight and never in a storm. A fact survives every answer that was asked for before it was learned.
@@ -51,6 +56,7 @@ export class LayoutKeeper implements LayoutSource {
   readonly #health: ReplicaHealth;
   readonly #schedule: RefreshSchedule;
   readonly #facts = new Map<number, Fact>();
+  readonly #disputes = new Map<number, Dispute>();
   readonly #hints = new Map<string, TCPLocation>();
   readonly #avoid = new Set<string>();
   #map = SlotMap.empty;
@@ -150,19 +156,27 @@ export class LayoutKeeper implements LayoutSource {
   close(): void {
     this.#schedule.close();
     this.#facts.clear();
+    this.#disputes.clear();
     this.#hints.clear();
   }
 
   /** False for what a whole layout has said already: a late MOVED asks for nothing. */
   #learn(slot: number, target: TCPLocation): boolean {
-    if (this.#map.owns(slot, target)) return this.#facts.has(slot);
+    const disputed = this.#isDisputed(slot, target);
+    if (this.#map.owns(slot, target)) return !disputed && this.#facts.has(slot);
     const next = this.#map.withMoved(slot, target);
     if (next === this.#map) return false;
     this.#version++;
     this.#facts.set(slot, { target, version: this.#version });
     if (this.#hints.size < HINTS) this.#hints.set(keyOf(target), target);
     this.#install(next);
-    return true;
+    return !disputed;
+  }
+
+  /** A layout has denied it already, a moment ago: whoever is right, asking again would not tell. */
+  #isDisputed(slot: number, target: TCPLocation): boolean {
+    const dispute = this.#disputes.get(slot);
+    return dispute !== undefined && dispute.key === keyOf(target) && this.#timing.now() - dispute.at < ERROR_MEMORY;
   }
 
   #count(weight: number): void {
@@ -203,8 +217,11 @@ export class LayoutKeeper implements LayoutSource {
     let next = map;
     let open = 0;
     for (const [slot, { target, version }] of this.#facts) {
-      if (version <= stamp || next.owns(slot, target)) {
+      const confirmed = next.owns(slot, target);
+      if (version <= stamp || confirmed) {
         this.#facts.delete(slot);
+        if (confirmed) this.#disputes.delete(slot);
+        else this.#disputes.set(slot, { key: keyOf(target), at: this.#timing.now() });
         continue;
       }
       next = next.withMoved(slot, target);
