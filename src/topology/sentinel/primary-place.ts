@@ -138,11 +138,11 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
     if (before !== null && addressOf(before) === addressOf(location)) return;
     this.location = location;
     this.#moves++;
-    if (before === null) return;
-    hurryDials(location);
     for (const { address, controller } of this.#dials) {
       if (address !== addressOf(location)) controller.abort(MOVED);
     }
+    if (before === null) return;
+    hurryDials(location);
     const reason = `'${this.#parts.service}' has another primary, ${addressOf(location)}`;
     for (const connection of this.#roster.elsewhere(location)) connection.invalidate(reason);
     this.#parts.hurry();

@@ -13,6 +13,8 @@ export interface SentinelScript {
   /** Instead of every answer to SENTINEL. */
   instead?: ScriptedReply | Promise<ScriptedReply>;
   password?: string;
+  /** It refuses to be listened to. */
+  deaf?: boolean;
 }
 
 const flat = (fields: Record<string, string | number>): string =>
@@ -30,7 +32,9 @@ export class FakeSentinel implements AsyncDisposable {
       SENTINEL: (args) => script.instead ?? this.#answer(args),
       AUTH: ([, ...words]) => this.#auth(words.at(-1)),
       SUBSCRIBE: ([, channel = '']) =>
-        reply.push(reply.bulk('subscribe'), reply.bulk(channel), reply.integer(1)),
+        script.deaf === true
+          ? reply.error('NOPERM no channel for you')
+          : reply.push(reply.bulk('subscribe'), reply.bulk(channel), reply.integer(1)),
     });
   }
 
