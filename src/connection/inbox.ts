@@ -1,4 +1,5 @@
 import type { CapacityLimiter } from '../pooling/capacity-limiter.ts';
+import type { MessageListeners } from '../resp/message-reader.ts';
 import { BYTES, type DecodeMode, type Reply } from '../resp/types.ts';
 import type { ConnectionCore } from './connection-core.ts';
 import type { Entry } from './entry.ts';
@@ -8,6 +9,8 @@ import type { SessionState } from './session-state.ts';
 
 /** Takes pub/sub pushes before anybody else, their strings as bytes. False: nothing of its own. */
 export interface PubsubTaker {
+  /** Those whose messages need not become frames. */
+  readonly listeners: MessageListeners;
   message(frame: readonly Reply[]): boolean;
   acknowledged(frame: readonly Reply[]): boolean;
   ended(error: Error): void;
@@ -66,6 +69,12 @@ export class Inbox {
   /** How pushes are decoded: while somebody takes messages, as the bytes that these are. */
   get pushMode(): DecodeMode {
     return this.pubsub === null ? this.#core.settings.ownMode : BYTES;
+  }
+
+  /** Who takes messages the short way, while nothing stands between them and the wire. */
+  get shortcut(): MessageListeners | null {
+    if (this.pubsub === null || this.limiter !== null || (this.full && !this.#strict)) return null;
+    return this.pubsub.listeners;
   }
 
   push(arrived: Reply[], head: Entry | undefined): void {

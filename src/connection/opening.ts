@@ -15,6 +15,7 @@ import type { ConnectionCore } from './connection-core.ts';
 import type { NormalizedConnectionOptions } from './connection-options.ts';
 import { type Greeting, greet, type HandshakeStep, laterSteps, runSteps } from './handshake.ts';
 import { IdleWatch } from './idle-watch.ts';
+import { checkWaitOptions } from './request-options.ts';
 
 export interface OpeningHooks<C> {
   openTransport(signal: AbortSignal): Promise<Duplex>;
@@ -90,6 +91,7 @@ export class Opening<C> {
   }
 
   async waitClosed(options?: WaitOptions): Promise<void> {
+    checkWaitOptions(options);
     const deadline = Deadline.of(options);
     deadline.signal?.throwIfAborted();
     if (deadline.unlimited && deadline.signal === null) return this.#closed;

@@ -60,6 +60,12 @@ export class Reception {
     const decoder = this.#decoder;
     const outbox = core.outbox;
     for (;;) {
+      const { shortcut } = core.inbox;
+      if (shortcut !== null && decoder.message(shortcut)) {
+        this.#orphan = false;
+        if (core.state === 'closed') return;
+        continue;
+      }
       const head = outbox.head();
       const { pushMode } = core.inbox;
       const idleMode = core.session.resp === 2 ? pushMode : own;

@@ -5,6 +5,7 @@ import { nameKey } from '../pubsub/subscription-kinds.ts';
 import type { Placement, SubscriptionLink } from '../pubsub/subscription-link.ts';
 import type { Subscriptions } from '../pubsub/subscriptions.ts';
 import { encodeCommand } from '../resp/encoder.ts';
+import type { MessageListeners } from '../resp/message-reader.ts';
 import { BYTES, type Reply, UTF8 } from '../resp/types.ts';
 import type { ConnectionCore } from './connection-core.ts';
 import type { PubsubTaker } from './inbox.ts';
@@ -47,6 +48,10 @@ export class SubscriptionPump implements PubsubTaker {
   }
 
   get link(): SubscriptionLink {
+    return this.#link;
+  }
+
+  get listeners(): MessageListeners {
     return this.#link;
   }
 

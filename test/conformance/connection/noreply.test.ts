@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { eventually, open, pair, realServer, take, wait } from './support.ts';
+
+const server = await realServer();
+const text = { decodeResponses: true };
+
+describe('requests without a reply', () => {
+  test('option noreply: resolves to null once written, and what follows gets its own reply', async () => {
+    const connection = await open(server, text);
+    await connection.execute('DEL', 'n');
+    for (let index = 0; index < 3; index++) {
+      const request = connection.createRequest('INCR', ['n'], { noreply: true });
+      const next = connection.createRequest('ECHO', [index]);
+      assert.equal(await request, null);
+      assert.deepEqual([request.settled, request.maybeExecuted], [true, true]);
+      assert.equal(await next, String(index));
+    }
+    assert.equal(await connection.execute('GET', 'n'), '3');
+    assert.equal(connection.statistics.requestsPending, 0);
+  });
+
+  test('an error of the command is not seen, and shifts nothing', async () => {
+    const connection = await open(server, text);
+    const request = connection.createRequest('NOSUCH', ['x'], { noreply: true });
+    const next = connection.createRequest('ECHO', ['y']);
+    assert.deepEqual([await request, await next], [null, 'y']);
+  });
+
+  test('SKIP goes right before its command, in the same write', async () => {
+    const { connection, server: peer } = await pair({ 'CLIENT REPLY': null, SET: null });
+    connection.createRequest('PING');
+    connection.createRequest('SET', ['k', 'v'], { noreply: true });
+    await connection.createRequest('PING');
+    const names = peer.commands.slice(-4).map(({ args }) => args.slice(0, 3).join(' '));
+    assert.deepEqual(names, ['PING', 'CLIENT REPLY SKIP', 'SET k v', 'PING']);
+    assert.equal(new Set(peer.commands.slice(-4).map(({ chunk }) => chunk)).size, 1);
+  });
+
+  test('inside MULTI it is a TypeError, before the reply of MULTI as after it', async () => {
+    const connection = await open(server, text);
+    const multi = connection.createRequest('MULTI');
+    assert.throws(() => connection.createRequest('SET', ['k', 'v'], { noreply: true }), TypeError);
+    await multi;
+    assert.throws(() => connection.createRequest('SET', ['k', 'v'], { noreply: true }), TypeError);
+    await connection.execute('DISCARD');
+    assert.equal(await connection.createRequest('SET', ['k', 'v'], { noreply: true }), null);
+    const opened = connection.createRequest('MULTI', [], { noreply: true });
+    connection.createRequest('SET', ['k', 'w']);
+    assert.deepEqual(await connection.execute('EXEC'), ['OK']);
+    assert.equal(await opened, null);
+    assert.equal(connection.reusable, true);
+  });
+
+  test('aborted before it was written it is never written', async () => {
+    const { connection, server: peer } = await pair({ 'CLIENT REPLY': null, SET: null });
+    const request = connection.createRequest('SET', ['k', 'v'], { noreply: true });
+    request.cancel('no');
+    await assert.rejects(Promise.resolve(request), (error) => error === 'no');
+    await connection.execute('PING');
+    assert.equal(peer.commands.some(({ name }) => name === 'SET' || name === 'REPLY'), false);
+  });
+});
+
+describe('a connection without replies', () => {
+  test('option noreply: everything resolves to null, a batch to all null, and all of it is executed', async () => {
+    const connection = await open(server, { ...text, noreply: true });
+    await server.command('DEL', 'n');
+    assert.equal(await connection.execute('INCR', 'n'), null);
+    assert.equal(await connection.createRequest('INCR', ['n'], { noreply: false }), null);
+    assert.equal(await connection.createRequest('INCR', ['n'], { noreply: true }), null);
+    assert.equal(await connection.createRequest('NOSUCH'), null);
+    assert.deepEqual(await connection.createRequestBatch([{ command: 'INCR', args: ['n'] }, { command: 'NOSUCH' }]), [
+      null,
+      null,
+    ]);
+    assert.deepEqual(await connection.createRequestBatch([]), []);
+    await wait(20);
+    assert.equal(await server.command('GET', 'n').then(String), '4');
+    assert.equal(connection.statistics.requestsPending, 0);
+    assert.equal(connection.reusable, true);
+  });
+
+  test('pushes still come', async () => {
+    const connection = await open(server, { ...text, noreply: true });
+    connection.sendCommand('SUBSCRIBE', ['a']);
+    assert.deepEqual(await take(connection.pushMessages, 1), [['subscribe', 'a', 1]]);
+    await server.command('PUBLISH', 'a', 'x');
+    assert.deepEqual(await take(connection.pushMessages, 1), [['message', 'a', 'x']]);
+    assert.equal(connection.reusable, false);
+  });
+
+  test('a transaction works as ever, unseen', async () => {
+    const connection = await open(server, { ...text, noreply: true });
+    for (const command of [['MULTI'], ['SET', 'quiet', '1'], ['EXEC']]) {
+      assert.equal(await connection.execute(command[0] as string, ...command.slice(1)), null);
+    }
+    await wait(20);
+    assert.equal(await server.command('GET', 'quiet').then(String), '1');
+    assert.equal(connection.reusable, true);
+  });
+});
+
+describe('CLIENT REPLY through sendCommand', () => {
+  test('OFF and ON decide which requests are answered, in the order of the calls', async () => {
+    const connection = await open(server, text);
+    const before = connection.createRequest('ECHO', ['before']);
+    connection.sendCommand('CLIENT REPLY', ['OFF']);
+    const silent = [connection.createRequest('ECHO', ['1']), connection.createRequest('ECHO', ['2'])];
+    connection.sendCommand('client reply on');
+    const after = connection.createRequest('ECHO', ['after']);
+    assert.deepEqual(await Promise.all([before, ...silent, after]), ['before', null, null, 'after']);
+    assert.deepEqual(await take(connection.streamedMessages, 1), ['OK']);
+    connection.sendCommand('CLIENT', ['REPLY', 'skip']);
+    const skipped = connection.createRequest('ECHO', ['3']);
+    const answered = connection.createRequest('ECHO', ['4']);
+    assert.deepEqual([await skipped, await answered], [null, '4']);
+    assert.equal(connection.statistics.requestsPending, 0);
+  });
+
+  test('SKIP counts for the next command that is written, not for one that was taken back', async () => {
+    const connection = await open(server, text);
+    connection.sendCommand('CLIENT REPLY', ['SKIP']);
+    const gone = connection.createRequest('ECHO', ['gone']);
+    const skipped = connection.createRequest('ECHO', ['skipped']);
+    const answered = connection.createRequest('ECHO', ['answered']);
+    gone.cancel();
+    await assert.rejects(Promise.resolve(gone));
+    assert.deepEqual([await skipped, await answered], [null, 'answered']);
+  });
+
+  test('what the server refuses changes nothing', async () => {
+    const connection = await open(server, text);
+    connection.sendCommand('CLIENT REPLY', ['MAYBE']);
+    connection.sendCommand('CLIENT REPLY', ['OFF', 'NOW']);
+    assert.equal(await connection.execute('ECHO', 'x'), 'x');
+    assert.equal((await take(connection.streamedMessages, 2)).every((value) => value instanceof Error), true);
+    assert.equal(connection.reusable, true);
+  });
+
+  test('RESET ends the silence', async () => {
+    const connection = await open(server, { ...text, noreply: true });
+    assert.equal(await connection.execute('ECHO', '1'), null);
+    assert.equal(await connection.execute('RESET'), 'RESET');
+    assert.equal(await connection.execute('ECHO', '2'), '2');
+    assert.equal(connection.reusable, false);
+  });
+});
+
+describe('silence', () => {
+  test('option maxIdleTime: closes a connection to which the server says nothing while nothing is outstanding', async () => {
+    const { connection } = await pair({ GET: () => wait(150).then(() => '+late\r\n') }, { ...text, maxIdleTime: 60 });
+    for (let index = 0; index < 5; index++) {
+      await wait(30);
+      await connection.execute('PING');
+    }
+    assert.equal(await connection.execute('GET', 'k'), 'late', 'waiting for an answer is no silence');
+    assert.equal(connection.usable, true);
+    await eventually(() => connection.closed, 'the silence has ended it', 1000);
+    assert.throws(() => connection.createRequest('PING'), (error) => {
+      return /maxIdleTime/.test(String((error as Error).cause));
+    });
+  });
+
+  test('option maxIdleTime: on a connection without replies writes count', async () => {
+    const { connection } = await pair(
+      { 'CLIENT REPLY': null, PING: null },
+      { ...text, maxIdleTime: 60, noreply: true },
+    );
+    for (let index = 0; index < 8; index++) {
+      await wait(25);
+      await connection.execute('PING');
+    }
+    assert.equal(connection.usable, true);
+    await eventually(() => connection.closed, 'the silence has ended it', 1000);
+  });
+});
