@@ -49,16 +49,14 @@ export class BlockingCalls<C extends BaseConnection> {
 
   /** `limit`, made when there is a connection, bounds the reply; waiting for one is bounded by `acquire`. */
   async run(entry: BlockingEntry, acquire: Deadline, limit: () => Deadline, asking = false): Promise<Reply> {
-    const connection = await this.#node.pool.occupy(acquire);
+    const connection = await this.#node.occupy(acquire);
     const core = coreOf(connection);
     try {
-      core.tenure = this.#node.pool.tenureOf(connection);
       entry.tenure = core.tenure;
       // The redirect's ASKING holds for the next command of that connection.
       if (asking) call(core, 'ASKING', [], { ledger: false }).catch(() => {});
       return await this.#await(connection, entry, limit());
     } finally {
-      core.tenure = 0;
       this.#node.release(connection);
     }
   }

@@ -1,42 +1,20 @@
 import type { Deadline } from '../base/deadline.ts';
 import { systemClock } from '../base/clock.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
-import { BULK, type ConnectionCore } from '../connection/connection-core.ts';
+import type { ConnectionCore } from '../connection/connection-core.ts';
 import type { Entry } from '../connection/entry.ts';
-import { ResponseError } from '../errors/errors.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
 import { dialGovernor, type DialGovernor } from '../pooling/dial-governor.ts';
-import type { ResourceHooks, ResourcePoolFigures, ResourceState } from '../pooling/resource-hooks.ts';
+import type { ResourceHooks, ResourcePoolFigures } from '../pooling/resource-hooks.ts';
 import { ResourcePool } from '../pooling/resource-pool.ts';
 import { Backlog } from './backlog.ts';
 import { BlockingCalls } from './blocking-calls.ts';
-import { abandoned, hasStrangers, leftThisTick } from './outstanding.ts';
+import { fitness } from './fitness.ts';
+import { isTransient, type NodeSettings } from './node-settings.ts';
+import { abandoned, hasStrangers } from './outstanding.ts';
 import { PeerWatch } from './peer-watch.ts';
+import { ProcessHold, setRef } from './process-hold.ts';
 import { ReAuthentication } from './re-authentication.ts';
-
-export interface NodeSettings<C extends BaseConnection> {
-  /** Whose node it is: connections go back only to the pool they came from. */
-  readonly owner: object;
-  /** Key of the shared dial state, and the name in errors and events. */
-  readonly address: string;
-  /** A connection not yet run; asked at every dial, so that the place may have moved. */
-  readonly make: (signal: AbortSignal) => C | Promise<C>;
-  /** `make` gives what it has run itself, having tried several places perhaps. */
-  readonly ready?: boolean;
-  /** Who may dial when; default: what the whole process shares per address. */
-  readonly governor?: DialGovernor | undefined;
-  readonly max: number;
-  readonly maxWaiting: number | null;
-  readonly maxLifetime: number | null;
-  readonly deadPeerTimeout: number | null;
-  readonly leakDetection: number | null;
-  readonly bulkDetour: boolean;
-  readonly connectTimeout: number | null;
-  /** Told of every dial that fails, before those who wait for it are. */
-  readonly dialFailed?: (error: unknown) => void;
-  /** False: waiting does not mend it. */
-  readonly transient?: (error: unknown) => boolean;
-}
 
 /** What the node keeps of a connection besides the connection itself. */
 interface Companion {
@@ -45,6 +23,8 @@ interface Companion {
   /** Out of shared work until its replies have proved it clean. */
   dubious: boolean;
 }
+
+export type { NodeSettings };
 
 const homes = new WeakMap<BaseConnection, ConnectionNode<BaseConnection>>();
 
@@ -66,7 +46,7 @@ export class ConnectionNode<C extends BaseConnection> {
   readonly #companions = new Map<C, Companion>();
   readonly #backlogs = new Map<ConnectionCore, Backlog>();
   readonly #reAuthentication: ReAuthentication<C>;
-  #unref = false;
+  readonly #hold = new ProcessHold();
 
   constructor(settings: NodeSettings<C>) {
     this.owner = settings.owner;
@@ -91,7 +71,7 @@ export class ConnectionNode<C extends BaseConnection> {
     return this.#settings.governor ?? dialGovernor;
   }
   get unreferenced(): boolean {
-    return this.#unref;
+    return this.#hold.idleLetsGo;
   }
 
   /** Whether waiting may mend what a dial failed with. */
@@ -113,6 +93,7 @@ export class ConnectionNode<C extends BaseConnection> {
     if (connection === null) return false;
     const core = coreOf(connection);
     if (!core.hasRoom(entry.size) || this.#backlogs.size > 0) return false;
+    if (this.#hold.idleLetsGo) this.#hold.hold(connection);
     core.submit(entry);
     return true;
   }
@@ -125,6 +106,7 @@ export class ConnectionNode<C extends BaseConnection> {
   /** Queues entries back to back on that connection, behind those that wait for room on it. */
   enqueue(connection: C, entries: readonly Entry[], deadline: Deadline): void | Promise<void> {
     const core = coreOf(connection);
+    this.#hold.hold(connection);
     const size = entries.reduce((sum, entry) => sum + entry.size, 0);
     const backlog = this.#backlogs.get(core);
     if (backlog === undefined && core.hasRoom(size)) {
@@ -137,14 +119,15 @@ export class ConnectionNode<C extends BaseConnection> {
   }
 
   async lease(deadline: Deadline): Promise<C> {
-    const connection = await this.pool.lease(deadline);
-    coreOf(connection).tenure = this.pool.tenureOf(connection);
-    return connection;
+    return this.#taken(await this.pool.lease(deadline));
   }
   tryLease(): C | null {
     const connection = this.pool.tryLease();
-    if (connection !== null) coreOf(connection).tenure = this.pool.tenureOf(connection);
-    return connection;
+    return connection === null ? null : this.#taken(connection);
+  }
+  /** As `lease`, for what blocks. */
+  async occupy(deadline: Deadline): Promise<C> {
+    return this.#taken(await this.pool.occupy(deadline));
   }
   release(connection: C, tenure?: number): void {
     const core = coreOf(connection);
@@ -152,6 +135,13 @@ export class ConnectionNode<C extends BaseConnection> {
     const companion = this.#companions.get(connection);
     if (companion !== undefined && core.state === 'ready' && !core.session.clean) companion.dubious = true;
     this.pool.release(connection, tenure);
+    this.#hold.release(connection, this.pool.tenureOf(connection));
+  }
+
+  #taken(connection: C): C {
+    coreOf(connection).tenure = this.pool.tenureOf(connection);
+    this.#hold.hold(connection);
+    return connection;
   }
 
   /** Takes the connection out of use once nothing is outstanding on it. */
@@ -172,14 +162,9 @@ export class ConnectionNode<C extends BaseConnection> {
 
   /** A connection of the same kind outside the pool and its bound, for the package's own purposes. */
   async extra(signal: AbortSignal): Promise<C> {
-    try {
-      const connection = await this.#dial(signal);
-      if (this.#unref) setRef(connection, false);
-      return connection;
-    } catch (error) {
-      if (!signal.aborted) this.#settings.dialFailed?.(error);
-      throw error;
-    }
+    const connection = await this.#dial(signal);
+    if (this.#hold.idleLetsGo) setRef(connection, false);
+    return connection;
   }
 
   /** The credentials have changed: live connections are authenticated again. */
@@ -212,34 +197,25 @@ export class ConnectionNode<C extends BaseConnection> {
   }
 
   ref(): void {
-    this.#unref = false;
+    this.#hold.idleLetsGo = false;
     this.pool.ref();
     for (const connection of this.#companions.keys()) setRef(connection, true);
   }
   unref(): void {
-    this.#unref = true;
+    this.#hold.idleLetsGo = true;
     this.pool.unref();
-    for (const connection of this.#companions.keys()) setRef(connection, false);
+    for (const connection of this.#companions.keys()) this.#hold.release(connection, this.pool.tenureOf(connection));
   }
 
   #hooks(): ResourceHooks<C> {
-    const { dialFailed, transient = isTransient } = this.#settings;
+    const { transient = isTransient } = this.#settings;
     return {
-      create: (signal) => (dialFailed === undefined ? this.#create(signal) : this.#watched(signal, dialFailed)),
+      create: (signal) => this.#create(signal),
       destroy: (connection, reason) => connection.invalidate(reason),
-      state: (connection) => this.#state(connection),
+      state: (connection) => fitness(coreOf(connection), this.#detour),
       drain: (connection) => this.#drain(connection),
       transient,
     };
-  }
-
-  async #watched(signal: AbortSignal, failed: (error: unknown) => void): Promise<C> {
-    try {
-      return await this.#create(signal);
-    } catch (error) {
-      if (!signal.aborted) failed(error);
-      throw error;
-    }
   }
 
   async #create(signal: AbortSignal): Promise<C> {
@@ -256,37 +232,29 @@ export class ConnectionNode<C extends BaseConnection> {
       changed: () => this.#changed(connection),
       sparesOthers: (entry) => this.#sparesOthers(connection, entry),
     };
-    if (this.#unref) setRef(connection, false);
+    this.#hold.release(connection, 0);
     if (core.state === 'closed') this.#forget(connection);
     else if (changes !== this.#reAuthentication.changes) this.#reAuthentication.renew(connection);
     return connection;
   }
 
   async #dial(signal: AbortSignal): Promise<C> {
-    const connection = await this.#settings.make(signal);
-    if (this.#settings.ready !== true) await connection.run({ signal });
-    return connection;
-  }
-
-  #state(connection: C): ResourceState {
-    const core = coreOf(connection);
-    if (core.state !== 'ready') return 'dead';
-    if (core.suspect || core.reserved) return 'suspended';
-    if (!core.session.clean) {
-      const given = core.session.blocking > 0 && abandoned(core);
-      return core.outstanding > 0 && core.session.willBeClean && !given ? 'suspended' : 'dirty';
+    try {
+      const connection = await this.#settings.make(signal);
+      if (this.#settings.ready !== true) await connection.run({ signal });
+      return connection;
+    } catch (error) {
+      if (!signal.aborted) this.#settings.dialFailed?.(error);
+      throw error;
     }
-    if (!core.inbox.empty) return 'dirty';
-    if (core.outstanding === 0 || leftThisTick(core)) return 'ready';
-    if (core.pendingBulk > BULK && this.#settings.bulkDetour && this.#hasDetour()) return 'suspended';
-    return 'busy';
   }
 
-  /** Somewhere else to go than behind a bulk reply. */
-  #hasDetour(): boolean {
+  /** Whether there is somewhere else to go than behind a bulk reply. */
+  readonly #detour = (): boolean => {
+    if (!this.#settings.bulkDetour) return false;
     const { open, idle, connecting, max } = this.pool.figures;
     return idle > 1 || connecting > 0 || open < max;
-  }
+  };
 
   #drain(connection: C): void {
     const companion = this.#companions.get(connection);
@@ -311,6 +279,7 @@ export class ConnectionNode<C extends BaseConnection> {
       companion.dubious = false;
       this.pool.changed(connection);
     }
+    this.#hold.release(connection, this.pool.tenureOf(connection));
     this.#reAuthentication.drained(connection);
   }
 
@@ -332,15 +301,4 @@ export class ConnectionNode<C extends BaseConnection> {
     this.pool.retire(connection, false);
     return true;
   }
-}
-
-/** Servers that are loading or full recover; those that refuse the user, the database or the command do not. */
-function isTransient(error: unknown): boolean {
-  return !(error instanceof ResponseError) && !(error instanceof TypeError);
-}
-
-function setRef(connection: BaseConnection, on: boolean): void {
-  const transport = coreOf(connection).transport as { ref?: () => void; unref?: () => void } | null;
-  if (on) transport?.ref?.();
-  else transport?.unref?.();
 }
