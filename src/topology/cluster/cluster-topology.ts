@@ -218,8 +218,13 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   dialFailed(member: Member<C>, error: unknown): void {
     if (this.#closed) return;
     this.#keeper.report(error, member.location);
-    // Reads need not wait for a replica.
-    if (member.replica && this.#probe !== null) member.node.sendAway(() => new RouteAgain('The replica cannot be reached'));
+    if (member.replica && this.#probe !== null) this.#passBy(member);
+  }
+
+  /** Reads do not wait for this replica. */
+  #passBy(member: Member<C>): void {
+    member.met = true;
+    if (member.node.figures.open === 0) member.node.sendAway(() => new RouteAgain('The replica cannot be reached'));
   }
 
   #read(call: RoutedCall, args: readonly RedisValue[]): void {
@@ -249,18 +254,18 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     );
   }
 
-  /** A healthy, quick one; one that could not be reached is dialled aside while the primary answers. */
+  /** A healthy, quick one. Reads wait for its first connection; later ones are made aside while the primary answers. */
   #replicaFor(shard: Shard): Member<C> | null {
     if (shard.replicas.length === 0) return null;
     this.#probe?.used();
     const location = this.#keeper.pickReplica(shard.replicas);
     if (location === null) return null;
     const member = this.members.at(location);
-    if (!member.down) return member;
     if (member.node.pool.tryShare() !== null) {
-      member.down = false;
+      member.met = true;
       return member;
     }
+    if (!member.met) return member;
     this.#probe?.revive(member);
     return null;
   }
@@ -270,7 +275,10 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
       timing,
       replicas: () => [...this.members].filter(({ listed, replica }) => listed && replica),
       answered: (member, elapsed) => this.#keeper.answered(member.location, elapsed),
-      failed: (member, error) => this.#keeper.ailing(member.location, error),
+      failed: (member, error) => {
+        this.#keeper.ailing(member.location, error);
+        this.#passBy(member);
+      },
     });
   }
 

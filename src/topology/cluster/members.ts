@@ -26,8 +26,8 @@ export class Member<C extends BaseConnection> {
   location: ClusterNodeLocation;
   /** The layout has it. */
   listed = false;
-  /** Its last dial failed. */
-  down = false;
+  /** A replica that has been connected, or could not be: reads need not wait for it. */
+  met = false;
   /** When its connections were last made anew because it redirected to itself. */
   redialledAt = -Infinity;
 
@@ -39,7 +39,6 @@ export class Member<C extends BaseConnection> {
       max,
       make: () => settings.make(this.location),
       dialFailed: (error) => {
-        this.down = true;
         settings.dialFailed(this, error);
       },
     });

@@ -63,11 +63,13 @@ export class ReplicaProbe<C extends BaseConnection> {
 
   async #measure(member: Member<C>): Promise<void> {
     const connection = member.node.pool.tryShare();
+    const { timing, answered, failed } = this.#options;
     if (connection === null) {
-      if (member.down) this.revive(member);
+      if (member.met) this.revive(member);
+      // The first dial takes too long: whoever waits for it goes elsewhere.
+      else if (member.node.pool.hungry) failed(member, new TimeoutError('No connection yet', { phase: 'connect' }));
       return;
     }
-    const { timing, answered, failed } = this.#options;
     const start = timing.now();
     try {
       await call(coreOf(connection), 'PING', [], { timeout: PATIENCE });
