@@ -1,9 +1,13 @@
+import { clusterDemo } from './cluster.ts';
 import { poolDemo } from './pool.ts';
+import { sentinelDemo } from './sentinel.ts';
 import { Screen } from './screen.ts';
 import type { Outcome } from './tally.ts';
 
 const PARTS: Readonly<Record<string, (screen: Screen) => Promise<Outcome>>> = {
   pool: poolDemo,
+  cluster: clusterDemo,
+  sentinel: sentinelDemo,
 };
 
 const [name = 'pool'] = process.argv.slice(2);

@@ -3,6 +3,7 @@ import { blockingConsumers } from './blocking.ts';
 import { connectionsKilled } from './kills.ts';
 import { Load, type Pool } from './load.ts';
 import { integer, milliseconds, plural, type Screen, seconds, Sparkline } from './screen.ts';
+import { summary } from './summary.ts';
 import { type Outcome, Tally } from './tally.ts';
 import { Target } from './target.ts';
 import { transfers } from './transfers.ts';
@@ -31,7 +32,8 @@ export async function poolDemo(screen: Screen): Promise<Outcome> {
     const consumers = await blockingConsumers(screen, pool, target.prefix);
     const bank = await transfers(screen, pool, target.prefix);
     const killed = await connectionsKilled(screen, pool, tally, target);
-    return summary(screen, pool, tally, [consumers, bank, killed]);
+    const good = summary(screen, tally, [pool.statistics], { 'latency, all of them': percentilesAt(tally) });
+    return { good: good && [consumers, bank, killed].every((part) => part.good) };
   } finally {
     await cleanUp(pool, target.prefix);
   }
@@ -77,35 +79,6 @@ function progress(tally: Tally): string {
 
 function percentilesAt({ latency }: Tally): string {
   return `p50 ${milliseconds(latency.percentile(0.5))}, p99 ${milliseconds(latency.percentile(0.99))}, max ${milliseconds(latency.max)}`;
-}
-
-async function summary(
-  screen: Screen,
-  pool: Pool,
-  tally: Tally,
-  parts: readonly Outcome[],
-): Promise<Outcome> {
-  const { failures } = tally;
-  const gauges = pool.statistics;
-  const rest = gauges.inUseConnections === 0 && gauges.connectingConnections === 0 && gauges.waiting === 0;
-  const bounded = gauges.activeConnections <= gauges.maxConnections;
-  screen.title('Summary');
-  screen.fact('operations', `${integer(tally.operations)} in ${seconds(performance.now() - tally.started)}`);
-  screen.fact('latency, all of them', percentilesAt(tally));
-  screen.verdict(
-    rest && bounded,
-    'gauges at rest',
-    `open ${gauges.activeConnections} of ${gauges.maxConnections}, in use ${gauges.inUseConnections}, ` +
-      `connecting ${gauges.connectingConnections}, waiting ${gauges.waiting}`,
-  );
-  screen.fact(
-    'failed calls',
-    tally.failed === 0 ? 'none' : `${integer(tally.failed)}, each told to its caller`,
-  );
-  for (const [kind, count] of failures) screen.fact('', `${integer(count)} × ${kind}`);
-  for (const example of tally.examples) screen.line(`  ${screen.style('red', example)}`);
-  screen.verdict(tally.wrong === 0, 'wrong answers', integer(tally.wrong));
-  return { good: tally.wrong === 0 && rest && bounded && parts.every((part) => part.good) };
 }
 
 /** Nothing of the demo stays on the server. */

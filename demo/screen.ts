@@ -76,6 +76,8 @@ export class Sparkline {
   readonly #length: number;
   #last = 0;
   #at = performance.now();
+  /** Per second, between the last two calls of `take`. */
+  rate = 0;
 
   constructor(length = 24) {
     this.#length = length;
@@ -83,7 +85,8 @@ export class Sparkline {
   /** Takes a running total; the bars show what was added between two calls. */
   take(total: number): string {
     const now = performance.now();
-    this.#values.push((total - this.#last) / Math.max(1, now - this.#at));
+    this.rate = ((total - this.#last) / Math.max(1, now - this.#at)) * 1_000;
+    this.#values.push(this.rate);
     this.#last = total;
     this.#at = now;
     if (this.#values.length > this.#length) this.#values.shift();

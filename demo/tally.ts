@@ -12,6 +12,8 @@ export class Tally {
   failed = 0;
   maybeExecuted = 0;
   wrong = 0;
+  /** Keys that went back to an older value because a failover lost what no replica had. */
+  rewound = 0;
 
   /** Counts an answer; false when it is not the right one. */
   check(right: boolean, what: () => string): boolean {

@@ -32,9 +32,14 @@ export async function formCluster(nodes: readonly ClusterNode[], shape: ClusterS
   await Promise.all(successors.map((node, index) => replicate(node, owners[index] as ClusterNode)));
   await Promise.all(
     successors.map((node) =>
-      poll(`node ${node.port} joins the cluster`, 20_000, async () =>
-        (await clusterInfo(node)).get('cluster_state') === 'ok' ? true : null,
-      ),
+      poll(`node ${node.port} joins the cluster`, 20_000, async () => {
+        const info = await clusterInfo(node);
+        // It can take over what it knows of only, and only with an epoch above those that it knows of.
+        const knows =
+          info.get('cluster_slots_assigned') === String(SLOTS) &&
+          Number(info.get('cluster_current_epoch')) >= nodes.length;
+        return knows && info.get('cluster_state') === 'ok' ? true : null;
+      }),
     ),
   );
   await Promise.all(successors.map((node) => node.command('CLUSTER', 'FAILOVER', 'TAKEOVER')));
