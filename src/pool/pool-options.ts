@@ -4,7 +4,8 @@ import type { ClusterConnection } from '../connection/cluster-connection.ts';
 import type { BaseConnectionOptions, TCPOptions } from '../connection/connection-options.ts';
 import type { SentinelManagedConnection } from '../connection/sentinel-managed-connection.ts';
 import type { AbstractCache } from '../interfaces/abstract-cache.ts';
-import type { Location, TCPLocation } from '../transport/location.ts';
+import type { AcquireOptions } from '../interfaces/abstract-pool.ts';
+import type { ClusterNodeLocation, Location, TCPLocation } from '../transport/location.ts';
 import type { AddressMap } from '../topology/cluster/address-map.ts';
 
 /** Called with `(location, options)`. */
@@ -79,6 +80,13 @@ export interface ClusterConnectionPoolOptions<D extends boolean = boolean>
   gcInterval?: number | undefined;
   /** Announced address to reachable address, for NAT and containers. */
   addressMap?: AddressMap | undefined;
+}
+/** Which node a connection is to lead to; neither: a random primary. */
+export interface ClusterAcquireOptions extends AcquireOptions {
+  /** This one, of the pool's `clusterLayout`. */
+  node?: ClusterNodeLocation | undefined;
+  /** False: a replica, where there is one. Default true. */
+  primary?: boolean | undefined;
 }
 export type ClusterConnectionPoolParams<D extends boolean = boolean> = ClusterConnectionPoolOptions<D>;
 
