@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { baseConnectionRules, tcpRules } from '../src/connection/connection-options.ts';
 import type { RuleTable } from '../src/connection/option-rules.ts';
-import { poolRules } from '../src/pool/pool-rules.ts';
+import { poolRules, sentinelRules } from '../src/pool/pool-rules.ts';
 
 interface Row {
   readonly standard: string;
@@ -26,6 +26,7 @@ const TABLES: readonly [heading: string, table: RuleTable][] = [
   ['ConnectionPool', own(single!)],
   ['ClusterConnectionPool', own(cluster!)],
   ['SentinelConnectionPool', own(sentinel!)],
+  ['Sentinel', sentinelRules],
 ];
 
 function projectRoot(folder: string): string {
