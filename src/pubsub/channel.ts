@@ -86,6 +86,7 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
       overflow: checkOverflow(options.overflow),
       onGap: onGap === undefined ? null : (gap) => this.#tell('onGap', () => onGap(gap)),
       onFlow: (state) => this.#flow(state),
+      mode: this.#reading.mode,
     });
     this.#exposeFlow(options.overflow ?? 'pause');
   }
@@ -162,6 +163,8 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
     const mailbox = this.#mailbox;
     exposeFlow(this, {
       pauses: overflow === 'pause',
+      mode: this.#reading.mode,
+      take: (message) => mailbox.put(message),
       get state(): FlowState {
         if (mailbox.closed) return 'closed';
         return mailbox.paused ? 'paused' : 'flowing';

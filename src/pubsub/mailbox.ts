@@ -1,6 +1,7 @@
 import { RingQueue } from '../base/ring-queue.ts';
 import { OverloadedError } from '../errors/errors.ts';
 import type { ChannelGap } from '../interfaces/abstract-channel.ts';
+import type { DecodeMode } from '../resp/types.ts';
 import { readMessage } from './message-reading.ts';
 import type { RawMessage, Reading } from './message-reading.ts';
 import type { FlowState, OverflowPolicy } from './overflow.ts';
@@ -17,6 +18,8 @@ export interface MailboxSettings {
   /** Null: nobody wants to know where holes are. */
   readonly onGap: ((gap: ChannelGap) => void) | null;
   readonly onFlow: (state: FlowState) => void;
+  /** What messages that come as text were decoded with. */
+  readonly mode: DecodeMode;
 }
 
 /** A hole stands before the message of that number. */
@@ -43,7 +46,7 @@ export class Mailbox {
   dropped = 0;
   paused = false;
   error: Error | undefined = undefined;
-  #messages = new RingQueue<RawMessage>();
+  #messages = new RingQueue<RawMessage | string>();
   #taken = 0;
   #readers = new Set<Reader>();
   #marks: Mark[] = [];
@@ -71,7 +74,7 @@ export class Mailbox {
     return this.closed && this.#messages.length === 0;
   }
 
-  put(raw: RawMessage): void {
+  put(raw: RawMessage | string): void {
     if (this.closed) return;
     if (this.#messages.length >= this.#threshold && !this.#admit()) return;
     this.#messages.push(raw);
@@ -82,7 +85,7 @@ export class Mailbox {
   take(reading: Reading): unknown {
     if (this.#marks.length !== 0) this.#passMarks();
     const number = this.#taken;
-    const value = readMessage(this.#messages.peek() as RawMessage, reading);
+    const value = readMessage(this.#messages.peek() as RawMessage, reading, this.#settings.mode);
     // A decoder may have read on, or have put into a full mailbox.
     if (this.#taken === number && this.#messages.length !== 0) this.#remove();
     this.#handedOut = true;

@@ -36,8 +36,12 @@ function textOf(bytes: Buffer, mode: DecodeMode): Buffer | string {
   }
 }
 
-/** Runs the reader's decoder, which may throw. */
-export function readMessage(raw: RawMessage, reading: Reading): unknown {
+/** Runs the reader's decoder, which may throw. `mode`: what text was decoded with. */
+export function readMessage(raw: RawMessage | string, reading: Reading, mode: DecodeMode): unknown {
+  if (typeof raw === 'string') {
+    if (reading.mode !== mode) return readBytes(Buffer.from(raw, mode === UTF8 ? 'utf8' : 'latin1'), reading);
+    return reading.decoder === null ? raw : reading.decoder(raw);
+  }
   if (Array.isArray(raw)) {
     const [name, message] = raw as readonly [Buffer, Buffer];
     return [name, readBytes(message, reading)];

@@ -1,4 +1,5 @@
 import type { AbstractChannel } from '../interfaces/abstract-channel.ts';
+import type { DecodeMode } from '../resp/types.ts';
 
 /** What happens when nobody reads fast enough. */
 export type OverflowPolicy = 'pause' | 'drop-oldest' | 'drop-newest' | 'close';
@@ -32,6 +33,9 @@ export interface FlowControl {
   /** It asks for pauses; whoever feeds it should feed nobody else over the same socket. */
   readonly pauses: boolean;
   readonly state: FlowState;
+  /** What it makes of its messages: they may come to `take` as that, once decoded for all. */
+  readonly mode: DecodeMode;
+  take(message: Buffer | string): void;
   readonly listeners: Set<FlowListener>;
 }
 

@@ -1,4 +1,6 @@
+import type { MessageListeners } from '../resp/message-reader.ts';
 import type { Reply } from '../resp/types.ts';
+import { ListenerTable } from './listener-table.ts';
 import { ServerNames } from './server-names.ts';
 import { commandName, messageKind, nameKey, pubsubAction } from './subscription-kinds.ts';
 import type { SubscriptionCommand, SubscriptionKind } from './subscription-kinds.ts';
@@ -33,7 +35,7 @@ const MAX_NAMES = 512;
  * nothing itself: the connection's owner writes what `missing()` and `surplus()` return, tells `sent()`, and
  * hands over every push.
  */
-export class SubscriptionLink {
+export class SubscriptionLink implements MessageListeners {
   readonly #owner: LinkOwner;
   readonly #names = new ServerNames();
   /** What may differ between the server's set and the wanted one. */
@@ -46,9 +48,7 @@ export class SubscriptionLink {
   #ended = false;
   /** An acknowledgement has come: the connection was of use. */
   #useful = false;
-  /** The name of the last message: most of them follow one of their like. */
-  #lastName: Buffer = Buffer.alloc(0);
-  #lastWish: Wish | null = null;
+  readonly #table = new ListenerTable();
 
   constructor(owner: LinkOwner, heard: () => number) {
     this.#owner = owner;
@@ -111,14 +111,25 @@ export class SubscriptionLink {
     }
   }
 
+  find(bytes: Buffer, start: number, end: number, shard: boolean): Wish | null {
+    const known = this.#table.find(bytes, start, end, shard);
+    if (known !== null && known.holder === this && !known.dropped) return known;
+    const key = bytes.toString('latin1', start, end);
+    const wish = this.#owner.wish(shard ? 'shard' : 'channel', key);
+    if (wish === undefined || wish.holder !== this) return null;
+    if (known !== null) this.#table.clear();
+    this.#table.add(wish);
+    return wish;
+  }
+
   /** Routes a message, its strings as bytes; false when it is none, or of a name that was never asked for here. */
   message(push: readonly Reply[]): boolean {
     const kind = messageKind(push[0]);
     if (kind === null) return false;
     const name = push[1] as Buffer;
-    const wish = this.#wishOf(kind, name);
-    if (wish === null) return this.#names.get(kind, nameKey(name)) !== undefined;
-    if (wish.holder !== this) return this.#names.get(kind, wish.key) !== undefined;
+    const key = nameKey(name);
+    const wish = this.#owner.wish(kind, key);
+    if (wish === undefined || wish.holder !== this) return this.knows(kind, key);
     if (kind === 'pattern') wish.deliver([push[2] as Buffer, push[3] as Buffer]);
     else wish.deliver(push[2] as Buffer);
     return true;
@@ -140,6 +151,7 @@ export class SubscriptionLink {
     if (known.inFlight[0] === subscribe) known.inFlight.shift();
     known.subscribed = subscribe;
     known.stuck = false;
+    if (!subscribe) this.#table.clear();
     this.touch(kind, key, known.name);
     this.#learned(kind, key, subscribe && !known.inFlight.includes(false), subscribe, Number(push[2]));
     return true;
@@ -170,7 +182,7 @@ export class SubscriptionLink {
   lost(from: number, reason: Error): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#lastWish = null;
+    this.#table.clear();
     this.#owner.ended(this, this.#names, from, reason);
     this.#names.clear();
   }
@@ -199,17 +211,6 @@ export class SubscriptionLink {
     if (wanted !== this.#names.willHave(kind, key)) return true;
     this.#unsettled[kind].delete(key);
     return false;
-  }
-
-  #wishOf(kind: SubscriptionKind, name: Buffer): Wish | null {
-    const last = this.#lastWish;
-    if (last !== null && last.kind === kind && !last.dropped && sameBytes(name, this.#lastName)) return last;
-    const wish = this.#owner.wish(kind, nameKey(name)) ?? null;
-    if (wish !== null) {
-      this.#lastName = wish.name;
-      this.#lastWish = wish;
-    }
-    return wish;
   }
 
   #commands(subscribe: boolean, placement: Placement): SubscriptionCommand[] {
@@ -257,12 +258,4 @@ function inChunks(
     commands.push(makeCommand(kind, subscribe, names.slice(start, start + MAX_NAMES)));
   }
   return commands;
-}
-
-function sameBytes(a: Buffer, b: Buffer): boolean {
-  const { length } = a;
-  if (length !== b.length) return false;
-  if (length > 64) return a.equals(b);
-  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }

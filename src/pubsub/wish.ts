@@ -1,5 +1,8 @@
 import type { AbstractChannel, ChannelGap } from '../interfaces/abstract-channel.ts';
+import type { MessageListener } from '../resp/message-reader.ts';
+import { BYTES, type DecodeMode, type Reply } from '../resp/types.ts';
 import { reportCallbackError } from './callback-errors.ts';
+import { flowOf } from './overflow.ts';
 import type { SubscriptionAck, SubscriptionKind } from './subscription-kinds.ts';
 import type { SubscriptionLink } from './subscription-link.ts';
 
@@ -64,12 +67,13 @@ interface Hole {
 }
 
 /** One name that somebody wants to hear. */
-export class Wish {
+export class Wish implements MessageListener {
   readonly kind: SubscriptionKind;
   readonly key: string;
   readonly name: Buffer;
-  /** Who hears it. Replaced when it changes, so that a delivery under way keeps its list. */
-  channels: readonly AbstractChannel[] = [];
+  /** What its channels want messages as; bytes, unless all want the same. */
+  mode: DecodeMode = BYTES;
+  #channels: readonly AbstractChannel[] = [];
   /** Whose messages count: where the newest acknowledgement came from. Null: nobody hears it now. */
   holder: SubscriptionLink | null = null;
   /** It was acknowledged at least once. */
@@ -85,6 +89,17 @@ export class Wish {
     this.kind = kind;
     this.key = key;
     this.name = name;
+  }
+
+  /** Who hears it. Replaced when it changes, so that a delivery under way keeps its list. */
+  get channels(): readonly AbstractChannel[] {
+    return this.#channels;
+  }
+  set channels(channels: readonly AbstractChannel[]) {
+    this.#channels = channels;
+    const modes = new Set(channels.map((channel) => flowOf(channel)?.mode ?? BYTES));
+    const [mode = BYTES] = modes;
+    this.mode = modes.size === 1 ? mode : BYTES;
   }
 
   /** Nobody hears it from now on. A hole that is open already goes on. */
@@ -107,8 +122,14 @@ export class Wish {
     }
   }
 
+  /** A message, decoded with `mode` where that is possible. */
+  hear(message: Reply): void {
+    if (typeof message !== 'string') return this.deliver(message as Buffer);
+    for (const channel of this.#channels) flowOf(channel)?.take(message);
+  }
+
   deliver(message: Buffer | readonly [Buffer, Buffer]): void {
-    for (const channel of this.channels) {
+    for (const channel of this.#channels) {
       try {
         channel.putNowait(message);
       } catch (error) {

@@ -4,7 +4,8 @@ import { ByteSink } from './byte-sink.ts';
 import { UNREAD } from './chunk-reader.ts';
 import { DEFAULT_LIMITS, type DecoderLimits } from './decoder-limits.ts';
 import { emptyAggregate, Frame } from './frame.ts';
-import { INCOMPLETE, OPENED, QuickReader } from './quick-reader.ts';
+import { MessageReader } from './message-reader.ts';
+import { INCOMPLETE, OPENED } from './quick-reader.ts';
 import { ReplyMap, ReplySet } from './reply-map.ts';
 import { decodeText, errorText } from './text.ts';
 import { BYTES, type DecodeMode, type Reply } from './types.ts';
@@ -18,7 +19,7 @@ const NONE = -1;
 const STREAMED = -2;
 
 /** RESP2 and RESP3 bytes to values: pulled, resumable at every byte, never recursive. */
-export class Decoder extends QuickReader {
+export class Decoder extends MessageReader {
   /** What the last `read()` returned: 0 a reply, 1 an error reply at top level, 2 a push message. */
   kind: 0 | 1 | 2 = 0;
   top: Frame | null = null;
@@ -37,6 +38,10 @@ export class Decoder extends QuickReader {
   /** Nothing is partly read. */
   get idle(): boolean {
     return this.top === null && this.bodyType === 0 && !this.annotated && this.drained;
+  }
+
+  protected override get fresh(): boolean {
+    return this.top === null && this.bodyType === 0 && !this.annotated && this.failure === null;
   }
 
   /** The size of the string that is being read, once its header was seen; else 0. */
