@@ -39,7 +39,8 @@ export class ConnectionPool<C extends BaseConnection = BaseConnection, D extends
 
 type DecodeOf<O> = O extends { decodeResponses: infer D extends boolean } ? D : false;
 type ClassOf<O> = O extends { connectionClass: new (...args: never[]) => infer C extends BaseConnection } ? C : BaseConnection;
-export type PoolOf<P extends abstract new (options: never) => unknown, O> = P extends typeof ConnectionPool
+/** The other way round a subclass would match too, and lose its own members. */
+export type PoolOf<P extends abstract new (options: never) => unknown, O> = typeof ConnectionPool extends P
   ? ConnectionPool<ClassOf<O>, DecodeOf<O>>
   : InstanceType<P>;
 
