@@ -66,8 +66,9 @@ export class Outbox {
     const all = this.takeComplete();
     for (let index = 0; index < this.length; index++) {
       const entry: Entry | undefined = this.at(index);
-      // A transport that threw in the middle of a flush leaves holes.
-      if (entry !== undefined) all.push(entry);
+      // A transport that threw in the middle of a flush leaves holes; what was withdrawn is settled and counted.
+      if (entry === undefined || (index >= this.written && entry.phase === SETTLED)) continue;
+      all.push(entry);
     }
     this.#slots = new Array<Entry | undefined>(64).fill(undefined);
     this.#mask = 63;
