@@ -1,51 +1,16 @@
 import type { AbstractCache } from '../interfaces/abstract-cache.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
-import { cacheField, cacheKey, keyOfForm } from './cache-key.ts';
-import { recall, store } from './stored-reply.ts';
-import type { Stored } from './stored-reply.ts';
+import { cacheKey, keyOfForm } from './cache-key.ts';
+import { FetchToken } from './fetch-token.ts';
+import { ASK_EVERY, alwaysTrusted, type Heartbeat, TRUST } from './heartbeat.ts';
+import { type Epoch, Tenure } from './tenure.ts';
 
-/** Whatever stands for one connection's life: entries fetched over it go when it ends. */
-export type Epoch = object;
 type Key = string | Uint8Array;
-
-/** One read under way, from the moment its request is queued. */
-export class FetchToken {
-  readonly key: string;
-  /** How many connections had ended when it began. */
-  readonly born: number;
-  /** Nothing happened to the key since. */
-  valid = true;
-  constructor(key: string, born: number) {
-    this.key = key;
-    this.born = born;
-  }
-}
-
-/** A tracked connection and the keys whose entries came over it. */
-interface Tenure {
-  readonly guardedBy: Epoch | null;
-  /**
-   * Reads that began before are not its own: 0, or for one that was tracked before the count of ends by then.
-   */
-  readonly since: number;
-  readonly keys: Set<string>;
-  /** There are more keys than the set tells. */
-  overflowed: boolean;
-}
-
-/** A request that several calls share. */
-interface Flight {
-  readonly token: FetchToken;
-  reply: Promise<Reply>;
-  joined: boolean;
-  /** The reply before its first taker could change it; for those who joined. */
-  copy: Stored;
-}
 
 /**
  * Beyond this many keys a connection's end empties the cache: a longer list would cost more than it saves.
  */
-const MAX_OWNED = 262_144;
+const MAX_OWNED = 65_536;
 
 /**
  * Keeps a cache true: what the server, this process and the network do to a key between a read's request and
@@ -57,12 +22,17 @@ const MAX_OWNED = 262_144;
 export class CacheGuard {
   static readonly #guards = new WeakMap<AbstractCache, CacheGuard>();
   readonly cache: AbstractCache;
+  /** How replies are decoded that go under the plain names of their commands: as its first user does. */
+  nativeMode: number | null = null;
+  /** What the cache threw: it is out of use, for nobody knows what it holds. */
+  failure: unknown = null;
   readonly #tenures = new Map<Epoch, Tenure>();
-  readonly #fetching = new Map<string, Set<FetchToken>>();
-  readonly #flights = new Map<string, Flight>();
+  readonly #fetching = new Map<string, FetchToken>();
   readonly #endedBefore = new WeakSet<Epoch>();
   readonly #maxOwned: number;
   #ends = 0;
+  #freshUntil = 0;
+  #askAt = 0;
 
   constructor(cache: AbstractCache, maxOwned = MAX_OWNED) {
     this.cache = cache;
@@ -79,18 +49,28 @@ export class CacheGuard {
     return guard;
   }
 
+  /** Whether the cache may be read and written now. */
+  get usable(): boolean {
+    return this.failure === null && this.cache.healthy;
+  }
+
   /** Reads that have begun and neither were stored nor ended. */
   get fetching(): number {
     let total = 0;
-    for (const tokens of this.#fetching.values()) total += tokens.size;
+    for (const head of this.#fetching.values()) {
+      for (let token: FetchToken | null = head; token !== null; token = token.next) total++;
+    }
     return total;
   }
 
-  /** Tracking is on for this connection; `guardedBy`: the listener its invalidations go to, if not itself. */
-  connectionStarted(epoch: Epoch, guardedBy: Epoch | null = null): void {
+  /**
+   * Tracking is on for this connection; `guardedBy`: the listener its invalidations go to, if not itself;
+   * `heartbeat`: of whoever hears the invalidations.
+   */
+  connectionStarted(epoch: Epoch, guardedBy: Epoch | null = null, heartbeat: Heartbeat = alwaysTrusted()): void {
     this.connectionEnded(epoch);
     const since = this.#endedBefore.has(epoch) ? this.#ends : 0;
-    this.#tenures.set(epoch, { guardedBy, since, keys: new Set(), overflowed: false });
+    this.#tenures.set(epoch, new Tenure(guardedBy, since, heartbeat));
   }
 
   isTracked(epoch: Epoch): boolean {
@@ -107,19 +87,37 @@ export class CacheGuard {
     }
   }
 
+  /**
+   * Whether what is held may be told now. Who guards entries that are being read is asked for a sign of life;
+   * where it stays away, reads are misses, and then its entries go.
+   */
+  fresh(now: number): boolean {
+    if (now < this.#askAt && now < this.#freshUntil) return true;
+    if (now >= this.#askAt) this.#ask(now);
+    return now < this.#freshUntil || this.#review(now);
+  }
+
   /** To be called when the read's request is queued, before anything else can happen to it. */
-  begin(key: Key): FetchToken {
-    const token = new FetchToken(cacheKey(key), this.#ends);
-    const tokens = this.#fetching.get(token.key);
-    if (tokens === undefined) this.#fetching.set(token.key, new Set([token]));
-    else tokens.add(token);
+  begin(key: Key, field = '', scope: unknown = null, at = performance.now()): FetchToken {
+    const token = new FetchToken(cacheKey(key), field, scope, this.#ends, at);
+    token.next = this.#fetching.get(token.key) ?? null;
+    this.#fetching.set(token.key, token);
     return token;
+  }
+
+  /** A read under way whose reply will do for one more; none that began before something happened to the key. */
+  underWay(key: Key, field: string, scope: unknown): FetchToken | null {
+    let token = this.#fetching.size === 0 ? undefined : (this.#fetching.get(cacheKey(key)) ?? null);
+    for (; token != null; token = token.next) {
+      if (token.field === field && token.scope === scope && token.promise !== null) return token;
+    }
+    return null;
   }
 
   /** Whether a reply that came over `epoch` may be kept. */
   mayStore(token: FetchToken, epoch: Epoch): boolean {
     const tenure = this.#tenures.get(epoch);
-    return token.valid && tenure !== undefined && token.born >= tenure.since && this.cache.healthy;
+    return token.valid && tenure !== undefined && token.born >= tenure.since && this.usable;
   }
 
   /** Ends the read; keeps the reply if it is still true. To be called as the reply is handled, not later. */
@@ -134,16 +132,28 @@ export class CacheGuard {
     const keep = this.mayStore(token, epoch);
     this.end(token);
     if (!keep) return false;
-    this.cache.put(command, key, args, value);
-    this.#own(epoch, token.key);
+    this.#attempt(() => this.cache.put(command, key, args, value));
+    const tenure = this.#tenures.get(epoch);
+    if (tenure === undefined) return true;
+    tenure.own(token.key, this.#maxOwned);
+    if (tenure.guardedBy === null) tenure.heartbeat.heard(token.at);
+    this.#freshUntil = Math.min(this.#freshUntil, tenure.heartbeat.verified + TRUST);
     return true;
   }
 
   /** Ends the read without keeping anything. */
   end(token: FetchToken): void {
+    if (!token.valid) return;
     token.valid = false;
-    const tokens = this.#fetching.get(token.key);
-    if (tokens?.delete(token) === true && tokens.size === 0) this.#fetching.delete(token.key);
+    const head = this.#fetching.get(token.key);
+    if (head === token) {
+      if (token.next === null) this.#fetching.delete(token.key);
+      else this.#fetching.set(token.key, token.next);
+      return;
+    }
+    for (let other = head ?? null; other !== null; other = other.next) {
+      if (other.next === token) other.next = token.next;
+    }
   }
 
   /** The server's word; `null`: everything. */
@@ -157,72 +167,40 @@ export class CacheGuard {
     this.#drop(keys);
   }
 
+  /** A caller compared what was held with the server's answer. */
+  compared(command: string, key: Key, args: readonly RedisValue[], match: boolean): void {
+    this.#attempt(() => this.cache.feedback(command, key, args, match));
+  }
+
   /** Everything may have changed. */
   flush(): void {
-    for (const tokens of this.#fetching.values()) for (const token of tokens) token.valid = false;
+    for (const head of this.#fetching.values()) spend(head);
     this.#fetching.clear();
-    this.#flights.clear();
+    for (const tenure of this.#tenures.values()) tenure.clear();
+    this.#attempt(() => this.cache.reset());
+  }
+
+  /** Drops the keys for which this holds; all of them where they were not kept count of. */
+  dropWhere(gone: (key: Key) => boolean): void {
+    const names = new Set(this.#fetching.keys());
     for (const tenure of this.#tenures.values()) {
-      tenure.keys.clear();
-      tenure.overflowed = false;
+      if (tenure.overflowed) return this.flush();
+      for (const name of tenure.keys) names.add(name);
     }
-    this.cache.reset();
-  }
-
-  /**
-   * Several misses of one reply share one request. `fetch` gets the token that it has to `store` or `end`.
-   * Nobody joins a request that began before something happened to the key.
-   */
-  share(
-    command: string,
-    key: Key,
-    args: readonly RedisValue[],
-    decode: string,
-    fetch: (token: FetchToken) => Promise<Reply>,
-  ): Promise<Reply> {
-    const name = cacheKey(key);
-    const id = `${decode}\0${name.length}:${name}${cacheField(command, args)}`;
-    const running = this.#flights.get(id);
-    if (running !== undefined && running.token.valid) {
-      running.joined = true;
-      return running.reply.then(() => recall(running.copy));
-    }
-    const token = this.begin(key);
-    const flight: Flight = { token, reply: Promise.resolve(null), joined: false, copy: null };
-    this.#flights.set(id, flight);
-    flight.reply = this.#fly(id, flight, fetch);
-    return flight.reply;
-  }
-
-  async #fly(id: string, flight: Flight, fetch: (token: FetchToken) => Promise<Reply>): Promise<Reply> {
-    try {
-      const reply = await fetch(flight.token);
-      if (flight.joined) flight.copy = store(reply);
-      return reply;
-    } finally {
-      this.end(flight.token);
-      if (this.#flights.get(id) === flight) this.#flights.delete(id);
-    }
+    this.#drop([...names].map(keyOfForm).filter(gone));
   }
 
   #drop(keys: readonly Key[]): void {
     for (const key of keys) {
       const name = cacheKey(key);
-      const tokens = this.#fetching.get(name);
-      if (tokens !== undefined) {
-        for (const token of tokens) token.valid = false;
+      const head = this.#fetching.get(name);
+      if (head !== undefined) {
+        spend(head);
         this.#fetching.delete(name);
       }
       for (const tenure of this.#tenures.values()) tenure.keys.delete(name);
-      this.cache.invalidate(key);
+      this.#attempt(() => this.cache.invalidate(key));
     }
-  }
-
-  #own(epoch: Epoch, key: string): void {
-    const tenure = this.#tenures.get(epoch);
-    if (tenure === undefined) return;
-    if (tenure.keys.size < this.#maxOwned) tenure.keys.add(key);
-    else if (!tenure.keys.has(key)) tenure.overflowed = true;
   }
 
   #endTenure(epoch: Epoch): void {
@@ -231,7 +209,52 @@ export class CacheGuard {
     this.#tenures.delete(epoch);
     this.#endedBefore.add(epoch);
     this.#ends++;
-    if (tenure.overflowed) return this.flush();
-    for (const key of tenure.keys) this.cache.invalidate(keyOfForm(key));
+    this.#empty(tenure);
   }
+
+  #empty(tenure: Tenure): void {
+    if (tenure.overflowed) return this.flush();
+    for (const key of tenure.keys) this.#attempt(() => this.cache.invalidate(keyOfForm(key)));
+    tenure.clear();
+  }
+
+  #ask(now: number): void {
+    this.#askAt = now + ASK_EVERY;
+    for (const tenure of this.#tenures.values()) {
+      const { heartbeat } = tenure;
+      if (tenure.guards && now - heartbeat.verified >= ASK_EVERY) heartbeat.ask(now);
+    }
+  }
+
+  #review(now: number): boolean {
+    let fresh = true;
+    let until = Number.POSITIVE_INFINITY;
+    for (const tenure of this.#tenures.values()) {
+      const { heartbeat } = tenure;
+      if (!tenure.guards) continue;
+      if (heartbeat.verified + TRUST > now) until = Math.min(until, heartbeat.verified + TRUST);
+      else if (heartbeat.asked !== 0 ? now - heartbeat.asked >= TRUST : !heartbeat.ask(now)) this.#empty(tenure);
+      else fresh = false;
+    }
+    this.#freshUntil = fresh ? until : 0;
+    return fresh;
+  }
+
+  /** What a cache throws must neither reach a connection nor leave it half true. */
+  #attempt(act: () => void): void {
+    if (this.failure !== null) return;
+    try {
+      act();
+    } catch (error) {
+      this.failure = error ?? new Error('a cache threw nothing');
+      process.emitWarning('a cache threw an error and is not used any more', {
+        code: 'RESPOOL_CACHE',
+        detail: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
+    }
+  }
+}
+
+function spend(head: FetchToken): void {
+  for (let token: FetchToken | null = head; token !== null; token = token.next) token.valid = false;
 }

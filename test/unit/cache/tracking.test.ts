@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { LRUCache } from '../../../src/cache/lru-cache.ts';
+import type { FetchToken } from '../../../src/cache/fetch-token.ts';
+import { Heartbeat } from '../../../src/cache/heartbeat.ts';
+import type { Epoch } from '../../../src/cache/tenure.ts';
 import { CacheGuard } from '../../../src/cache/tracking.ts';
-import type { Epoch, FetchToken } from '../../../src/cache/tracking.ts';
 import type { Reply } from '../../../src/resp/types.ts';
 
 function make(): { cache: LRUCache; guard: CacheGuard; link: Epoch } {
@@ -151,77 +153,168 @@ describe('CacheGuard: the end of a connection', () => {
 });
 
 describe('CacheGuard: one request for several misses', () => {
-  it('shares a request, its reply copied for each', async () => {
+  it('lets others wait for a reply, each with a copy of its own', async () => {
     const { cache, guard, link } = make();
-    let requests = 0;
-    const fetch = async (token: FetchToken): Promise<Reply> => {
-      requests++;
-      await null;
-      const reply = Buffer.from('v');
-      guard.store(token, link, 'GET', 'k', [], reply);
-      return reply;
-    };
-    const reads = [1, 2, 3].map(() => guard.share('GET', 'k', [], 'bytes', fetch));
-    const mutator = reads[0]?.then((reply) => (reply as Buffer).fill(0));
-    const replies = await Promise.all(reads);
-    await mutator;
-    assert.equal(requests, 1);
-    assert.deepEqual(replies.slice(1), [Buffer.from('v'), Buffer.from('v')]);
-    assert.notEqual(replies[1], replies[2]);
+    const token = guard.begin('k', 'GET', 'pool');
+    assert.equal(guard.underWay('k', 'GET', 'pool'), null, 'nobody may wait for it yet');
+    let answer!: (reply: Reply) => void;
+    token.promise = new Promise((resolve) => {
+      answer = resolve;
+    });
+    const waiting = [guard.underWay(Buffer.from('k'), 'GET', 'pool'), guard.underWay('k', 'GET', 'pool')];
+    assert.deepEqual(waiting, [token, token]);
+    const joined = waiting.map((found) => found?.join());
+    const reply = Buffer.from('v');
+    token.arrived(reply);
+    guard.store(token, link, 'GET', 'k', [], reply);
+    answer(reply);
+    reply.fill(0);
+    const [one, two] = await Promise.all(joined);
+    assert.deepEqual([one, two], [Buffer.from('v'), Buffer.from('v')]);
+    assert.notEqual(one, two);
     assert.deepEqual(cache.get('GET', 'k'), Buffer.from('v'));
     assert.equal(guard.fetching, 0);
+    assert.equal(guard.underWay('k', 'GET', 'pool'), null);
   });
 
-  it('keeps different keys, commands, arguments and decodings apart', async () => {
+  it('keeps keys, commands and callers apart', () => {
     const { guard } = make();
-    const seen: string[] = [];
-    const ask = (name: string) => async (): Promise<Reply> => {
-      seen.push(name);
-      await null;
-      return name;
-    };
-    const reads = [
-      guard.share('HGET', 'k', ['f'], 'text', ask('1')),
-      guard.share('HGET', 'k', ['g'], 'text', ask('2')),
-      guard.share('HGET', 'j', ['f'], 'text', ask('3')),
-      guard.share('HLEN', 'k', [], 'text', ask('4')),
-      guard.share('HGET', 'k', ['f'], 'bytes', ask('5')),
-      guard.share('hget', Buffer.from('k'), ['f'], 'text', ask('6')),
-    ];
-    assert.deepEqual(await Promise.all(reads), ['1', '2', '3', '4', '5', '1']);
-    assert.equal(seen.length, 5);
+    const token = guard.begin('k', 'HGET\0f', 'pool');
+    token.promise = Promise.resolve(null);
+    assert.equal(guard.underWay('k', 'HGET\0f', 'pool'), token);
+    assert.equal(guard.underWay('k', 'HGET\0g', 'pool'), null);
+    assert.equal(guard.underWay('j', 'HGET\0f', 'pool'), null);
+    assert.equal(guard.underWay('k', 'HGET\0f', 'other pool'), null);
   });
 
-  it('lets nobody join after the key changed', async () => {
-    const { cache, guard, link } = make();
-    const answers: ((reply: Reply) => void)[] = [];
-    const fetch = async (token: FetchToken): Promise<Reply> => {
-      const reply = await new Promise<Reply>((resolve) => answers.push(resolve));
-      guard.store(token, link, 'GET', 'k', [], reply);
-      return reply;
+  it('lets nobody join after the key changed, and forgets what has ended', () => {
+    const { guard } = make();
+    const begun = (): FetchToken => {
+      const token = guard.begin('k', 'GET', 1);
+      token.promise = Promise.resolve(null);
+      return token;
     };
-    const old = guard.share('GET', 'k', [], '', fetch);
+    const old = begun();
     guard.invalidate(['k']);
-    const fresh = guard.share('GET', 'k', [], '', fetch);
-    const joined = guard.share('GET', 'k', [], '', fetch);
-    assert.equal(answers.length, 2);
-    answers[1]?.('new');
-    answers[0]?.('old');
-    assert.deepEqual(await Promise.all([old, fresh, joined]), ['old', 'new', 'new']);
-    assert.equal(cache.get('GET', 'k'), 'new');
+    assert.equal(guard.underWay('k', 'GET', 1), null);
+    const tokens = [begun(), begun(), begun()] as const;
+    assert.equal(guard.fetching, 3);
+    guard.end(old);
+    guard.end(tokens[1]);
+    guard.end(tokens[1]);
+    assert.equal(guard.fetching, 2);
+    guard.end(tokens[2]);
+    assert.equal(guard.underWay('k', 'GET', 1), tokens[0]);
+    guard.end(tokens[0]);
+    assert.equal(guard.fetching, 0);
   });
 
-  it('hands a failure to all, and starts anew afterwards', async () => {
+  it('hands a failure to those who wait', async () => {
     const { guard } = make();
-    const fail = (): Promise<Reply> => Promise.reject(new Error('no'));
-    const reads = [guard.share('GET', 'k', [], '', fail), guard.share('GET', 'k', [], '', fail)];
-    for (const read of reads) await assert.rejects(read, /no/);
-    const thrown = guard.share('GET', 'k', [], '', () => {
-      throw new Error('at once');
-    });
-    await assert.rejects(thrown, /at once/);
-    assert.equal(await guard.share('GET', 'k', [], '', () => Promise.resolve(1)), 1);
-    assert.equal(guard.fetching, 0);
+    const token = guard.begin('k', 'GET', 1);
+    token.promise = Promise.reject(new Error('no'));
+    await assert.rejects(token.join(), /no/);
+  });
+});
+
+describe('CacheGuard: signs of life', () => {
+  function guarded(): { guard: CacheGuard; cache: LRUCache; link: Epoch; beat: Heartbeat; asked: number[] } {
+    const cache = new LRUCache();
+    const guard = new CacheGuard(cache);
+    const asked: number[] = [];
+    const beat = new Heartbeat(() => asked.push(1) > 0);
+    const link = {};
+    guard.connectionStarted(link, null, beat);
+    guard.store(guard.begin('k', '', null, 1000), link, 'GET', 'k', [], 'v');
+    return { guard, cache, link, beat, asked };
+  }
+
+  it('trusts a reply for a while, and asks while it is read', () => {
+    const { guard, beat, asked } = guarded();
+    assert.equal(guard.fresh(1000), true);
+    assert.equal(guard.fresh(1001), true);
+    assert.equal(asked.length, 0);
+    assert.equal(guard.fresh(1300), true);
+    assert.equal(asked.length, 1);
+    assert.equal(guard.fresh(1600), true);
+    assert.equal(asked.length, 1, 'one question at a time');
+    beat.answered();
+    assert.equal(guard.fresh(1900), true, 'true as of 1300');
+    assert.equal(asked.length, 2);
+    assert.equal(guard.fresh(2099), true);
+    assert.equal(guard.fresh(2100), false);
+    beat.answered();
+    assert.equal(guard.fresh(2150), true, 'true as of 1900');
+  });
+
+  it('serves nothing after a pause until there is an answer, and keeps what it has', () => {
+    const { guard, cache, beat, asked } = guarded();
+    assert.equal(guard.fresh(60_000), false);
+    assert.equal(asked.length, 1);
+    assert.equal(guard.fresh(60_010), false);
+    beat.answered();
+    assert.equal(guard.fresh(60_020), true);
+    assert.equal(cache.get('GET', 'k'), 'v');
+  });
+
+  it('drops what a silent guard holds, and only that', () => {
+    const { guard, cache, asked } = guarded();
+    const other = {};
+    const lively = new Heartbeat(() => true, 10_000);
+    guard.connectionStarted(other, null, lively);
+    guard.store(guard.begin('j', '', null, 10_000), other, 'GET', 'j', [], 'w');
+    assert.equal(guard.fresh(2000), false);
+    assert.equal(guard.fresh(2799), false);
+    assert.equal(guard.fresh(2800), true);
+    assert.equal(asked.length, 1);
+    assert.equal(cache.get('GET', 'k'), undefined);
+    assert.equal(cache.get('GET', 'j'), 'w');
+  });
+
+  it('drops at once what nobody can be asked about', () => {
+    const cache = new LRUCache();
+    const guard = new CacheGuard(cache);
+    const link = {};
+    guard.connectionStarted(link, null, new Heartbeat(() => false));
+    guard.store(guard.begin('k', '', null, 1000), link, 'GET', 'k', [], 'v');
+    assert.equal(guard.fresh(1100), true);
+    assert.equal(guard.fresh(1900), true);
+    assert.equal(cache.size, 0);
+  });
+
+  it('does not take the reply of a connection for a sign of its listener', () => {
+    const cache = new LRUCache();
+    const guard = new CacheGuard(cache);
+    const link = {};
+    guard.connectionStarted(link, {}, new Heartbeat(() => true));
+    guard.store(guard.begin('k', '', null, 1000), link, 'GET', 'k', [], 'v');
+    assert.equal(guard.fresh(1001), false);
+  });
+
+  it('drops chosen keys, held or on their way', () => {
+    const { guard, cache, link } = guarded();
+    guard.store(guard.begin('j'), link, 'GET', 'j', [], 1);
+    const token = guard.begin('kk');
+    guard.dropWhere((key) => String(key).startsWith('k'));
+    assert.equal(cache.get('GET', 'k'), undefined);
+    assert.equal(cache.get('GET', 'j'), 1);
+    assert.equal(token.valid, false);
+  });
+
+  it('is of no use any more once the cache has thrown', () => {
+    class Broken extends LRUCache {
+      override invalidate(): void {
+        throw new Error('broken');
+      }
+    }
+    const guard = new CacheGuard(new Broken());
+    const link = {};
+    guard.connectionStarted(link);
+    guard.store(guard.begin('k'), link, 'GET', 'k', [], 'v');
+    assert.equal(guard.usable, true);
+    guard.invalidate(['k']);
+    assert.equal(guard.usable, false);
+    assert.equal(guard.store(guard.begin('k'), link, 'GET', 'k', [], 'v'), false);
   });
 });
 
