@@ -1,6 +1,7 @@
 import { fullJitter } from './backoff.ts';
 import type { Random } from './backoff.ts';
 
+/** What a retry policy is told about the call. */
 export interface RetryContext {
   /** The command's name, never its arguments. */
   command: string;
@@ -18,20 +19,21 @@ export interface RetryPolicy {
   next(attempt: number, error: Error, context: RetryContext): number | null;
 }
 
+/** Of an `ExponentialBackoffRetryPolicy`; times are milliseconds. */
 export interface ExponentialBackoffOptions {
-  /** How often a call is repeated at most; 3. */
+  /** How often a call is repeated at most; default 3. */
   retries?: number | undefined;
-  /** The bound of the first pause; 20. */
+  /** The bound of the first pause in milliseconds; it doubles with each attempt; default 20. */
   base?: number | undefined;
-  /** The longest pause; 2,000. */
+  /** The longest pause in milliseconds; default 2,000. */
   cap?: number | undefined;
-  /** Repeats read-only commands also when the server may have run them; false. */
+  /** Repeats read-only commands also when the server may have run them; default false. */
   retryReadOnly?: boolean | undefined;
 }
 
 const KNOWN = new Set(['retries', 'base', 'cap', 'retryReadOnly']);
 
-/** Full jitter; repeats only what was surely not executed. */
+/** Exponential back-off with full jitter; repeats only what was surely not executed. The default of every pool. */
 export class ExponentialBackoffRetryPolicy implements RetryPolicy {
   readonly retries: number;
   readonly base: number;

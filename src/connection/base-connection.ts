@@ -46,6 +46,7 @@ const NO_ARGUMENTS: readonly RedisValue[] = [];
  * refused only where one of the package's classes is constructed as it is.
  */
 export abstract class BaseConnection extends AbstractConnection implements TelemetryAttributeProvider {
+  /** Where it goes, as it was given. */
   readonly location: Location;
   readonly #core: ConnectionCore;
   readonly #opening: Opening<BaseConnection>;
@@ -88,6 +89,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   get serverVersion(): string | null {
     return this.#opening.greeting.version;
   }
+  /** As the server knows it, or is going to; null: none. */
   get clientName(): string | null {
     const { session } = this.#core;
     if (!session.settled) return this.#options.clientName;
@@ -97,6 +99,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   get trackingClientId(): number | null {
     return this.#core.session.trackingClientId(this.clientId);
   }
+  /** Counters and times; live. */
   get statistics(): ConnectionStatistics {
     return this.#core.counters;
   }
@@ -169,6 +172,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     this.#factory.send(command, args);
   }
 
+  /** As `createRequest`, with a plain promise: what is refused rejects. */
   async execute(command: string | Uint8Array, ...args: RedisValue[]): Promise<Reply> {
     return this.createRequest(command, args);
   }
@@ -236,6 +240,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     this.#core.close(new ConnectionError(this.#core.text(`closed by this side: ${reason}`), { endpoint }));
     this.#opening.ended();
   }
+  /** Ends the connection at once (`invalidate('closed')`); resolves when the socket is gone. */
   close(): Promise<void> {
     this.invalidate('closed');
     return this.waitClosed();

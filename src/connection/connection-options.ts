@@ -22,11 +22,11 @@ export type SSLContext = TLSOptions | (() => TLSOptions | Promise<TLSOptions>);
 
 /** What every connection can be told. Times are milliseconds; `undefined` counts as absent. */
 export interface BaseConnectionOptions {
-  /** Longest wait for the reply of a request. */
+  /** Longest wait for the reply of a request; default: none. */
   streamTimeout?: number | null | undefined;
   /** Dial, TLS, handshake and callbacks together; default 10,000. */
   connectTimeout?: number | null | undefined;
-  /** Longest silence of the server while nothing is outstanding; then the connection is closed. */
+  /** Longest silence of the server while nothing is outstanding; then the connection is closed. Default: none. */
   maxIdleTime?: number | null | undefined;
   /** Of text arguments and, with `decodeResponses`, of replies; default `utf-8`. */
   encoding?: TextEncoding | undefined;
@@ -34,12 +34,14 @@ export interface BaseConnectionOptions {
   decodeResponses?: boolean | undefined;
   /** Asked at every dial; wins over `username` and `password`. */
   credentialProvider?: AbstractCredentialProvider | null | undefined;
+  /** For `AUTH`; absent: `default`. */
   username?: string | null | undefined;
   password?: string | null | undefined;
+  /** `CLIENT SETNAME`; no spaces or line breaks. */
   clientName?: string | null | undefined;
-  /** Default 0. */
+  /** `SELECT`; default 0. */
   db?: number | null | undefined;
-  /** The server answers nothing at all; default false. */
+  /** `CLIENT REPLY OFF`: the server answers nothing, and every request resolves to null; default false. */
   noreply?: boolean | undefined;
   /** `CLIENT NO-EVICT`; default false. */
   noevict?: boolean | undefined;
@@ -52,8 +54,10 @@ export interface BaseConnectionOptions {
   /** Of unread messages and of queued output, each; default 64 MiB. */
   maxBufferedBytes?: number | undefined;
 }
+/** The other name of `BaseConnectionOptions`. */
 export type BaseConnectionParams = BaseConnectionOptions;
 
+/** Details of TCP keep-alive. */
 export interface SocketKeepaliveOptions {
   /** Milliseconds of silence before the first probe, at least 1,000; default 30,000. */
   idle?: number | undefined;
@@ -63,7 +67,7 @@ export interface SocketKeepaliveOptions {
   count?: number | undefined;
 }
 export interface TCPOptions {
-  /** Default true. */
+  /** TCP keep-alive; default true. */
   socketKeepalive?: boolean | null | undefined;
   socketKeepaliveOptions?: SocketKeepaliveOptions | null | undefined;
 }

@@ -1,6 +1,7 @@
 /** What a connection has done so far. Times are epoch milliseconds, or null while it has not happened. */
 export interface ConnectionStatistics {
   readonly createdAt: number;
+  /** When the transport was open, before the handshake. */
   readonly connectedAt: number | null;
   readonly firstByteReceivedAt: number | null;
   readonly lastByteReceivedAt: number | null;
@@ -14,6 +15,7 @@ export interface ConnectionStatistics {
   readonly requestsCreated: number;
   /** Those whose place in the queue is free again: answered, given up before they were written, or lost. */
   readonly requestsResolved: number;
+  /** Created and not resolved. */
   readonly requestsPending: number;
   /** Milliseconds from construction to the open transport; NaN before. */
   readonly rtt: number;

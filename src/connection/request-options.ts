@@ -2,6 +2,7 @@ import { checkDuration, checkSignal } from '../base/deadline.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { RedisValue, TextEncoding } from '../resp/types.ts';
 
+/** Of one request; `timeout` overrides `streamTimeout`, and the clock starts when the request is made. */
 export interface RequestOptions extends WaitOptions {
   /** The server does not answer, and the request resolves to null once written (`CLIENT REPLY SKIP`). */
   noreply?: boolean | undefined;
@@ -15,11 +16,15 @@ export interface RequestOptions extends WaitOptions {
   disconnectOnCancellation?: boolean | undefined;
 }
 
+/** Of a batch: one limit and one signal for all of it. */
 export interface BatchOptions extends WaitOptions {
+  /** A time-out or an abort also ends the connection; default false. */
   disconnectOnCancellation?: boolean | undefined;
 }
 
+/** One command of a batch. */
 export interface CommandRequest {
+  /** Its name, in any case; several words are several arguments. */
   command: string | Uint8Array;
   args?: readonly RedisValue[] | undefined;
   decode?: boolean | undefined;

@@ -9,6 +9,7 @@ import { Entry, SETTLED } from './entry.ts';
 export interface Request<T> extends PromiseLike<T> {
   /** The command's name. */
   readonly command: string;
+  /** It has resolved or rejected. */
   readonly settled: boolean;
   /** True once its bytes went to the socket. */
   readonly maybeExecuted: boolean;

@@ -7,7 +7,9 @@ import { TCPConnection } from './tcp-connection.ts';
 
 /** A connection to a server that sentinels watch; its ROLE is verified before it is usable (`StalePrimaryError`). */
 export class SentinelManagedConnection extends TCPConnection {
+  /** The service that it was made for. */
   readonly primaryName: string;
+  /** The role that `ROLE` has to confirm before the connection is usable. */
   readonly isPrimary: boolean;
 
   constructor(location: Location, primaryName: string, isPrimary: boolean, options?: TCPConnectionOptions) {

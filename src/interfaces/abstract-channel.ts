@@ -21,6 +21,7 @@ export abstract class AbstractChannel {
   }
   /** The channel's name, or the pattern. */
   abstract get name(): Buffer;
+  /** Its name is a pattern, and its messages are pairs of channel and message. */
   abstract get isPattern(): boolean;
   /** Unread messages are left, or it is not closed. */
   abstract get isActive(): boolean;

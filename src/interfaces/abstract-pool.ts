@@ -20,6 +20,7 @@ export abstract class AbstractPool<C extends AbstractConnection = AbstractConnec
   }
   /** A connection at once or not at all; to be released. */
   abstract tryGetConnection(): C | null;
+  /** A connection for the caller alone; `TimeoutError` when none came in time. */
   abstract acquire(options?: AcquireOptions): Promise<Lease<C>>;
   /** Throws for a connection that this pool has not leased out. */
   abstract release(connection: C): void;

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { refuseDirectConstruction } from './abstract.ts';
 
+/** Who to be at the server (`AUTH username password`). */
 export interface Credentials {
   username: string;
   password: string;
@@ -11,6 +12,7 @@ export abstract class AbstractCredentialProvider {
   constructor() {
     refuseDirectConstruction(new.target, AbstractCredentialProvider);
   }
+  /** Asked at every dial, within its time limit; what it rejects with is the `cause` of the failed dial. */
   abstract getCredentials(): Promise<Credentials>;
   /**
    * Optional: calls `listener` whenever the credentials have changed, until the returned function is called.

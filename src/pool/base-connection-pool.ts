@@ -47,6 +47,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   extends AbstractPool<C>
   implements AsyncDisposable, TelemetryAttributeProvider
 {
+  /** The gauges, exact at every moment. */
   readonly statistics: ConnectionPoolStatistics;
   readonly #setup: PoolSetup<C>;
   readonly #topology: Topology<C>;
@@ -114,6 +115,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   async getConnection(options?: AcquireOptions): Promise<C> {
     return (await this.#lease(options)).connection;
   }
+  /** A connection at once, leased, or null. */
   tryGetConnection(): C | null {
     if (this.#closing !== null) return null;
     return this.#topology.anyNode()?.tryLease() ?? null;
@@ -122,6 +124,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   acquire(options?: AcquireOptions): Promise<Lease<C>> {
     return this.#lease(options);
   }
+  /** Runs `fn` with a leased connection and gives it back when `fn` has settled. */
   async use<R>(fn: (connection: C) => R | Promise<R>, options?: AcquireOptions): Promise<Awaited<R>> {
     const lease = await this.#lease(options);
     try {
@@ -130,6 +133,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
       lease.release();
     }
   }
+  /** Gives a leased connection back; `TypeError` for one that this pool has not leased out. */
   release(connection: C): void {
     const node = nodeOf(connection);
     if (node?.owner !== this.#setup.owner) throw new TypeError('this connection was not leased out by this pool');
@@ -173,11 +177,12 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
     return this.#requests.request(command, args, options) as PoolRequest<NoInfer<T>>;
   }
 
-  /** Commands back to back; never rejects for their fate: each entry is a value or an error. */
+  /** Commands back to back; never rejects for their fate: each entry is a value or an error. Bad input rejects. */
   executeBatch(commands: readonly CommandRequest[], options: WaitOptions = {}): Promise<(Reply | RedisError)[]> {
     return this.#requests.batch(commands, options);
   }
 
+  /** A light view with options that hold for all its calls; it owns nothing. */
   with(options: PoolRequestOptions): Executor<D> {
     const requester = {
       request: this.#requests.request.bind(this.#requests),
@@ -242,6 +247,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
     await this.close();
   }
 
+  /** Undoes `unref`. */
   ref(): this {
     for (const node of this.#topology.nodes()) node.ref();
     this.#pubsub.setRef(true);

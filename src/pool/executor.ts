@@ -5,6 +5,7 @@ import type { RedisError } from '../errors/errors.ts';
 import type { SubscriptionTarget } from '../pubsub/subscription-target.ts';
 import type { RedisValue, Reply, ReplyOf } from '../resp/types.ts';
 
+/** Of one call of a pool; `timeout` covers waiting, dialling, writing, the reply and every repetition. */
 export interface PoolRequestOptions extends RequestOptions {
   /** False: asks the server even where the cache knows; default true. */
   cache?: boolean | undefined;

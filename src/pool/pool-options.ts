@@ -19,11 +19,13 @@ export interface BaseConnectionPoolOptions<
   C extends BaseConnection = BaseConnection,
   D extends boolean = boolean,
 > extends BaseConnectionOptions {
+  /** A subclass of `BaseConnection`; default: by the location. Options nobody knows are handed to it. */
   connectionClass?: ConnectionClass<C> | undefined;
+  /** Strings instead of Buffers, also in the types; default false. */
   decodeResponses?: D | undefined;
-  /** Default 64. */
+  /** Open data connections plus those being made; default 64. */
   maxConnections?: number | null | undefined;
-  /** Longest wait for a connection, dialling included; 0: at once or not at all. */
+  /** Longest wait for a connection, dialling included; 0: at once or not at all. Default: none. */
   timeout?: number | null | undefined;
   cache?: AbstractCache | null | undefined;
   /** One more waiter gets `OverloadedError` at once; 0: nobody waits. */
@@ -34,6 +36,7 @@ export interface BaseConnectionPoolOptions<
   deadPeerTimeout?: number | null | undefined;
   /** A lease older than this is reported once, with the stack of its acquire. */
   leakDetection?: number | null | undefined;
+  /** Whether a failed call is made again; default: an `ExponentialBackoffRetryPolicy`. */
   retryPolicy?: RetryPolicy | undefined;
   /** Commands behind a reply over 1 MiB may take another connection. Default true. */
   bulkDetour?: boolean | undefined;

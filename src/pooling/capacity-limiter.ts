@@ -5,6 +5,7 @@ import { WaitLine, Waiter } from './waiters.ts';
 
 /** A number of tokens. Waiters are served first in, first out; a cancelled one leaves no trace. */
 export class CapacityLimiter {
+  /** How many tokens there are. */
   readonly total: number;
   #available: number;
   #line = new WaitLine<Waiter<void>>();

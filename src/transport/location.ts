@@ -30,7 +30,9 @@ export abstract class Location {
   }
 }
 
+/** A host and a port. The name is looked up at every dial. */
 export class TCPLocation extends Location {
+  /** A name or an address, as it was given; IPv6 without brackets. */
   readonly host: string;
   readonly port: number;
 
@@ -51,6 +53,7 @@ export class TCPLocation extends Location {
   }
 }
 
+/** A Unix domain socket. */
 export class UnixDomainSocketLocation extends Location {
   readonly path: string;
 
@@ -80,8 +83,11 @@ export interface ClusterNodeDescription {
 
 /** A node as one cluster layout describes it. A role may change from layout to layout: it is no part of equality. */
 export class ClusterNodeLocation extends TCPLocation {
+  /** As `CLUSTER MYID` says. */
   readonly nodeId: string;
+  /** What it was when the layout was read. */
   readonly serverType: ClusterServerType;
+  /** The name that the node announces, which TLS verifies; null: none. */
   readonly hostname: string | null;
 
   constructor(host: string, port: number, node: ClusterNodeDescription) {

@@ -22,6 +22,7 @@ export class ClusterLayout {
     this.#encoding = encoding;
   }
 
+  /** Primaries that own slots, and replicas. */
   get nodes(): readonly ClusterNodeLocation[] {
     return this.#source.map.nodes;
   }
@@ -34,7 +35,10 @@ export class ClusterLayout {
     return this.#source.map.replicas;
   }
 
-  /** The slot's primary; without `primary` a healthy, quick replica, and the primary when there is none. */
+  /**
+   * The slot's primary; with `primary: false` a healthy, quick replica, and the primary when there is none.
+   * Throws `RedisClusterError` for a slot that nobody serves.
+   */
   nodeForSlot(slot: number, primary = true): ClusterNodeLocation {
     const shard = this.#source.map.shardOf(slot);
     if (shard === undefined) {
@@ -44,6 +48,7 @@ export class ClusterLayout {
     return this.#source.pickReplica(shard.replicas) ?? shard.primary;
   }
 
+  /** As `nodeForSlot`, for the slot of a key (`CLUSTER KEYSLOT`). */
   nodeForKey(key: string | Uint8Array, primary = true): ClusterNodeLocation {
     return this.nodeForSlot(keySlot(key, this.#encoding), primary);
   }
