@@ -86,6 +86,7 @@ kind(BusyLoadingError, 'LOADING');
 export class PoolClosedError extends ConnectionError {}
 kind(PoolClosedError, 'RESPOOL_POOL_CLOSED');
 
+/** What was waited for: a connection, its dial and handshake, or a reply. */
 export type TimeoutPhase = 'acquire' | 'connect' | 'reply';
 export interface TimeoutErrorOptions extends DeliveryErrorOptions {
   phase?: TimeoutPhase | undefined;
@@ -146,34 +147,46 @@ kind(ResponseError, 'ERR');
 /** The server does not know the command; `command` is the name it quoted, or the one that was sent. */
 export class UnknownCommandError extends ResponseError {}
 kind(UnknownCommandError, 'ERR');
+/** The key holds another kind of value. */
 export class WrongTypeError extends ResponseError {}
 kind(WrongTypeError, 'WRONGTYPE');
+/** `EVALSHA` of a script that the server does not have. */
 export class NoScriptError extends ResponseError {}
 kind(NoScriptError, 'NOSCRIPT');
 /** The server is a replica, or may not write. */
 export class ReadOnlyError extends ResponseError {}
 kind(ReadOnlyError, 'READONLY');
+/** `EXEC` of a transaction in which a command was refused; nothing of it was executed. */
 export class ExecAbortError extends ResponseError {}
 kind(ExecAbortError, 'EXECABORT');
 /** The user may not do this. */
 export class AuthorizationError extends ResponseError {}
 kind(AuthorizationError, 'NOPERM');
+/** The server does not know who this is. */
 export class AuthenticationError extends ResponseError {}
 kind(AuthenticationError, 'RESPOOL_AUTHENTICATION');
+/** User name and password do not match, or the user is disabled. */
 export class AuthenticationFailureError extends AuthenticationError {}
 kind(AuthenticationFailureError, 'WRONGPASS');
+/** The server wants credentials, and none were given. */
 export class AuthenticationRequiredError extends AuthenticationError {}
 kind(AuthenticationRequiredError, 'NOAUTH');
+/** The key does not exist. */
 export class NoKeyError extends ResponseError {}
 kind(NoKeyError, 'NOKEY');
+/** There is no script to kill. */
 export class NotBusyError extends ResponseError {}
 kind(NotBusyError, 'NOTBUSY');
+/** A blocking command was ended by `CLIENT UNBLOCK … ERROR`. */
 export class UnblockedError extends ResponseError {}
 kind(UnblockedError, 'UNBLOCKED');
+/** Something is wrong with a consumer of a stream. */
 export class StreamConsumerError extends ResponseError {}
 kind(StreamConsumerError, 'RESPOOL_STREAM_CONSUMER');
+/** The stream has no such consumer group. */
 export class StreamConsumerGroupError extends StreamConsumerError {}
 kind(StreamConsumerGroupError, 'NOGROUP');
+/** The stream has that consumer group already. */
 export class StreamDuplicateConsumerGroupError extends StreamConsumerGroupError {}
 kind(StreamDuplicateConsumerGroupError, 'BUSYGROUP');
 
@@ -206,14 +219,17 @@ kind(AskError, 'ASK', RedisClusterError);
 /** `MOVED`: the slot lives on another node. */
 export class MovedError extends AskError {}
 kind(MovedError, 'MOVED', RedisClusterError);
+/** `TRYAGAIN`: the keys of one command are divided while their slot moves. */
 export class TryAgainError extends ResponseError {}
 kind(TryAgainError, 'TRYAGAIN', RedisClusterError);
+/** `CLUSTERDOWN`: the cluster does not serve this slot now. */
 export class ClusterDownError extends ResponseError {}
 kind(ClusterDownError, 'CLUSTERDOWN', RedisClusterError);
 /** The keys of one command live in several slots. */
 export class ClusterCrossSlotError extends ResponseError {}
 kind(ClusterCrossSlotError, 'CROSSSLOT', RedisClusterError);
 
+/** Anything that is wrong with sentinels or with what they say. */
 export class SentinelError extends RedisError {}
 kind(SentinelError, 'RESPOOL_SENTINEL');
 /** No sentinel knows a usable primary of that name; `cause` tells what each one said. */
@@ -222,6 +238,7 @@ kind(PrimaryNotFoundError, 'RESPOOL_PRIMARY_NOT_FOUND');
 /** The server is no primary (or no replica) any more. */
 export class StalePrimaryError extends SentinelError {}
 kind(StalePrimaryError, 'RESPOOL_STALE_PRIMARY');
+/** No replica can be reached, and no primary either. */
 export class ReplicaNotFoundError extends SentinelError {}
 kind(ReplicaNotFoundError, 'RESPOOL_REPLICA_NOT_FOUND');
 
