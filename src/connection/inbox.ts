@@ -42,6 +42,8 @@ export class Inbox {
   /** Takes a push before anybody else; false: not mine. */
   consumer: ((kind: string, frame: Reply[]) => boolean) | null = null;
   pubsub: PubsubTaker | null = null;
+  /** Takes what a cache must hear in order with the replies, whatever else is throttled; false: not mine. */
+  invalidations: ((frame: readonly Reply[]) => boolean) | null = null;
   limiter: CapacityLimiter | null = null;
   /** The socket is not read. */
   paused = false;
@@ -78,6 +80,7 @@ export class Inbox {
   }
 
   push(arrived: Reply[], head: Entry | undefined): void {
+    if (this.invalidations?.(arrived) === true) return;
     const { pubsub } = this;
     let frame = arrived;
     if (pubsub !== null) {

@@ -168,6 +168,8 @@ export class SessionState {
   #unchanged = true;
   /** RESET was answered: the server has forgotten every subscription. */
   onReset: (() => void) | null = null;
+  /** Something was queued that changes its connection. */
+  onEffect: ((effect: Effect) => void) | null = null;
   readonly #pending: Effect[] = [];
 
   get db(): number {
@@ -226,6 +228,7 @@ export class SessionState {
   queued(effect: Effect): void {
     this.#pending.push(effect);
     this.#expect(effect);
+    this.onEffect?.(effect);
   }
 
   /** The command was taken back before it was written. */

@@ -15,6 +15,7 @@ import { abandoned, hasStrangers } from './outstanding.ts';
 import { PeerWatch } from './peer-watch.ts';
 import { ProcessHold, setRef } from './process-hold.ts';
 import { ReAuthentication } from './re-authentication.ts';
+import { Tracking } from './tracking.ts';
 
 /** What the node keeps of a connection besides the connection itself. */
 interface Companion {
@@ -47,6 +48,7 @@ export class ConnectionNode<C extends BaseConnection> {
   readonly #backlogs = new Map<ConnectionCore, Backlog>();
   readonly #reAuthentication: ReAuthentication<C>;
   readonly #hold = new ProcessHold();
+  readonly #tracking: Tracking<C> | null;
 
   constructor(settings: NodeSettings<C>) {
     this.owner = settings.owner;
@@ -56,6 +58,8 @@ export class ConnectionNode<C extends BaseConnection> {
     this.pool = new ResourcePool<C>(this.#hooks(), { address, max, maxWaiting, maxLifetime, leakDetection, governor, clock: systemClock });
     this.blocking = new BlockingCalls(this);
     this.#reAuthentication = new ReAuthentication(this, settings.connectTimeout);
+    const { tracking = null } = settings;
+    this.#tracking = tracking === null ? null : new Tracking(tracking, address, (connection) => this.retire(connection));
   }
 
   get figures(): ResourcePoolFigures {
@@ -66,6 +70,10 @@ export class ConnectionNode<C extends BaseConnection> {
   }
   get connections(): Iterable<C> {
     return this.#companions.keys();
+  }
+  /** Connections outside the pool that listen for its cache. */
+  get listeners(): number {
+    return this.#tracking?.listeners ?? 0;
   }
   get governor(): DialGovernor {
     return this.#settings.governor ?? dialGovernor;
@@ -192,7 +200,10 @@ export class ConnectionNode<C extends BaseConnection> {
     for (const backlog of [...this.#backlogs.values()]) backlog.close();
     this.#reAuthentication.stop();
     const closed = this.pool.close(timeout);
-    void closed.then(() => this.blocking.end());
+    void closed.then(() => {
+      this.blocking.end();
+      this.#tracking?.close();
+    });
     return closed;
   }
 
@@ -221,6 +232,7 @@ export class ConnectionNode<C extends BaseConnection> {
   async #create(signal: AbortSignal): Promise<C> {
     const { changes } = this.#reAuthentication;
     const connection = await this.#dial(signal);
+    if (this.#tracking !== null) await this.#track(this.#tracking, connection, signal);
     const core = coreOf(connection);
     const { deadPeerTimeout } = this.#settings;
     const watch = deadPeerTimeout === null ? null : new PeerWatch(core, deadPeerTimeout);
@@ -244,6 +256,17 @@ export class ConnectionNode<C extends BaseConnection> {
       if (this.#settings.ready !== true) await connection.run({ signal });
       return connection;
     } catch (error) {
+      if (!signal.aborted) this.#settings.dialFailed?.(error);
+      throw error;
+    }
+  }
+
+  async #track(tracking: Tracking<C>, connection: C, signal: AbortSignal): Promise<void> {
+    try {
+      await tracking.prepare(connection, signal);
+    } catch (error) {
+      tracking.ended(connection);
+      connection.invalidate('its tracking could not be switched on');
       if (!signal.aborted) this.#settings.dialFailed?.(error);
       throw error;
     }
@@ -291,6 +314,7 @@ export class ConnectionNode<C extends BaseConnection> {
   #forget(connection: C): void {
     this.#companions.get(connection)?.watch?.stop();
     this.#companions.delete(connection);
+    this.#tracking?.ended(connection);
     this.#reAuthentication.forget(connection);
     this.#backlogs.get(coreOf(connection))?.lost();
   }

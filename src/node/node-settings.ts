@@ -1,6 +1,7 @@
 import type { BaseConnection } from '../connection/base-connection.ts';
 import { ResponseError } from '../errors/errors.ts';
 import type { DialGovernor } from '../pooling/dial-governor.ts';
+import type { TrackingSettings } from './tracking-settings.ts';
 
 export interface NodeSettings<C extends BaseConnection> {
   /** Whose node it is: connections go back only to the pool they came from. */
@@ -20,6 +21,8 @@ export interface NodeSettings<C extends BaseConnection> {
   readonly leakDetection: number | null;
   readonly bulkDetour: boolean;
   readonly connectTimeout: number | null;
+  /** For a cache; null or absent: none. */
+  readonly tracking?: TrackingSettings<C> | null | undefined;
   /** Told of every dial that fails, before those who wait for it are. */
   readonly dialFailed?: (error: unknown) => void;
   /** False: waiting does not mend it. */

@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import type { PoolLeakEvent, PoolStateEvent } from './events.ts';
+import type { CacheEvent, PoolLeakEvent, PoolStateEvent } from './events.ts';
 
 /** A diagnostics channel that knows what it carries. */
 export interface EventChannel<E> {
@@ -13,6 +13,7 @@ export interface EventChannel<E> {
 export const channels = {
   poolState: channel('respool:pool:state') as EventChannel<PoolStateEvent>,
   poolLeak: channel('respool:pool:leak') as EventChannel<PoolLeakEvent>,
+  cache: channel('respool:cache:event') as EventChannel<CacheEvent>,
 } as const;
 
 /** Whether an event is worth building. */

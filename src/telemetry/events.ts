@@ -18,3 +18,17 @@ export interface PoolLeakEvent {
   /** The stack of the call that acquired it. */
   readonly stack: string;
 }
+
+/** What happens to a cache from outside; how well it serves is in the `stats` of the cache. */
+export interface CacheEvent {
+  readonly address: string;
+  /**
+   * `on`: a connection is tracked, its replies may be kept; `off`: it is not any more, and they were dropped;
+   * `invalidation`: the server named keys that have changed; `flush`: it said that everything has.
+   */
+  readonly kind: 'on' | 'off' | 'invalidation' | 'flush';
+  /** How many keys were named. */
+  readonly keys: number;
+  /** Epoch milliseconds. */
+  readonly at: number;
+}

@@ -1,0 +1,163 @@
+import { Heartbeat } from '../cache/heartbeat.ts';
+import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
+import { call } from '../connection/call.ts';
+import type { ConnectionCore } from '../connection/connection-core.ts';
+import { bytesOf } from '../connection/push-frames.ts';
+import type { Effect } from '../connection/session-state.ts';
+import { ResponseError } from '../errors/errors.ts';
+import { type DecodeMode, type Reply, UTF8 } from '../resp/types.ts';
+import { channels, observed } from '../telemetry/channels.ts';
+import { TrackingListeners } from './tracking-listeners.ts';
+import type { TrackingSettings } from './tracking-settings.ts';
+
+/** What ends the tracking of a connection, whether the server says yes or no: it is looked at when it is queued. */
+const ENDING: ReadonlySet<Effect['kind']> = new Set(['tracking', 'reset', 'hello', 'quit', 'replication']);
+
+/**
+ * Keeps the promise of a cache for the connections to one address: switches tracking on before a connection is
+ * used, hands invalidations to the guard as they are read, and tells it when a connection has ended.
+ */
+export class Tracking<C extends BaseConnection> {
+  readonly #settings: TrackingSettings<C>;
+  readonly #address: string;
+  readonly #retire: (connection: C) => void;
+  readonly #listeners: TrackingListeners<C> | null;
+  readonly #heartbeats = new WeakMap<ConnectionCore, Heartbeat>();
+  #warned = false;
+
+  constructor(settings: TrackingSettings<C>, address: string, retire: (connection: C) => void) {
+    this.#settings = settings;
+    this.#address = address;
+    this.#retire = retire;
+    this.#listeners =
+      settings.mode === 'bcast' || settings.redirect
+        ? new TrackingListeners(settings, {
+            invalidated: (core, frame) => this.#invalidated(core, frame),
+            heartbeat: (core) => this.#heartbeatOf(core),
+            started: (connection, listener) => this.#start(connection, listener),
+            ended: (core) => this.#end(core),
+            retire,
+            refused: (reason) => this.#off(reason),
+          })
+        : null;
+  }
+
+  /** Connections outside the pool that listen for it. */
+  get listeners(): number {
+    return this.#listeners?.size ?? 0;
+  }
+
+  /** Before the connection is used. Rejects when it is lost meanwhile; a refusal only keeps its replies uncached. */
+  async prepare(connection: C, signal: AbortSignal): Promise<void> {
+    const core = coreOf(connection);
+    if (core.muted || core.state !== 'ready') return;
+    if (core.session.resp === 2) return this.#off('the server speaks RESP2 only');
+    const { mode, redirect, timeout } = this.#settings;
+    const listener = (await this.#listeners?.near(connection, signal)) ?? null;
+    if (this.#listeners !== null && listener === null) return;
+    if (mode !== 'bcast') {
+      const args = ['ON'];
+      if (redirect && listener !== null) args.push('REDIRECT', String(listener.clientId));
+      if (mode === 'optin') args.push('OPTIN');
+      try {
+        await call(core, 'CLIENT TRACKING', args, { timeout, signal });
+      } catch (error) {
+        if (!(error instanceof ResponseError)) throw error;
+        return this.#off(error.message);
+      }
+      core.session.settleBaseline();
+    }
+    core.inbox.invalidations = (frame) => this.#invalidated(core, frame);
+    core.session.onEffect = (effect) => this.#affected(connection, effect);
+    this.#start(connection, listener);
+  }
+
+  /** The connection has ended. */
+  ended(connection: C): void {
+    this.#end(coreOf(connection));
+    this.#listeners?.leave(connection);
+  }
+
+  close(): void {
+    this.#listeners?.close();
+  }
+
+  #start(connection: C, listener: C | null): void {
+    const core = coreOf(connection);
+    const guardian = listener === null ? core : coreOf(listener);
+    if (core.state !== 'ready' || guardian.state !== 'ready') return;
+    this.#settings.guard.connectionStarted(core, listener === null ? null : guardian, this.#heartbeatOf(guardian));
+    this.#tell('on', 0);
+  }
+
+  #end(core: ConnectionCore): void {
+    const { guard } = this.#settings;
+    const tracked = guard.isTracked(core);
+    guard.connectionEnded(core);
+    if (tracked) this.#tell('off', 0);
+  }
+
+  /** A lease has changed what its connection tracks: nothing that was read over it is guarded any more. */
+  #affected(connection: C, { kind }: Effect): void {
+    if (!ENDING.has(kind) || !this.#settings.guard.isTracked(coreOf(connection))) return;
+    this.#end(coreOf(connection));
+    this.#retire(connection);
+  }
+
+  #invalidated(core: ConnectionCore, frame: readonly Reply[]): boolean {
+    const [first, named] = frame;
+    const kind = typeof first === 'string' ? first : Buffer.isBuffer(first) ? first.toString('latin1') : '';
+    if (kind === 'tracking-redir-broken') {
+      this.#end(core);
+      return true;
+    }
+    if (kind !== 'invalidate') return false;
+    const keys = Array.isArray(named) ? keysIn(named, core.settings.ownMode) : null;
+    this.#settings.guard.invalidate(keys);
+    if (keys === null) this.#tell('flush', 0);
+    else this.#tell('invalidation', keys.length);
+    return true;
+  }
+
+  #heartbeatOf(core: ConnectionCore): Heartbeat {
+    let heartbeat = this.#heartbeats.get(core);
+    if (heartbeat === undefined) this.#heartbeats.set(core, (heartbeat = makeHeartbeat(core)));
+    return heartbeat;
+  }
+
+  #off(reason: string): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    process.emitWarning(`the cache stays off at ${this.#address}: ${reason}`, { code: 'RESPOOL_CACHE' });
+  }
+
+  #tell(kind: 'on' | 'off' | 'invalidation' | 'flush', keys: number): void {
+    if (!observed(channels.cache)) return;
+    channels.cache.publish({ address: this.#address, kind, keys, at: Date.now() });
+  }
+}
+
+/** Keys as they went over the wire, whatever pushes are decoded with; the cache takes UTF-8 for the bytes it is. */
+function keysIn(named: readonly Reply[], mode: DecodeMode): (string | Buffer)[] {
+  const keys: (string | Buffer)[] = [];
+  for (const key of named) {
+    const exact = typeof key === 'string' && mode === UTF8 ? key : bytesOf(key, mode);
+    if (exact !== null) keys.push(exact);
+  }
+  return keys;
+}
+
+/** Asks with PING, where a PING is no part of what somebody else has begun there. */
+function makeHeartbeat(core: ConnectionCore): Heartbeat {
+  const heartbeat: Heartbeat = new Heartbeat(() => {
+    const { session } = core;
+    const taken = core.muted || session.skipping || session.inTransaction || session.monitoring;
+    if (core.state !== 'ready' || taken || session.blocking > 0) return false;
+    call(core, 'PING', [], { ledger: false }).then(
+      () => heartbeat.answered(),
+      () => {},
+    );
+    return true;
+  });
+  return heartbeat;
+}
