@@ -54,7 +54,9 @@ describe('a batch', () => {
   test('is contiguous on the wire', async () => {
     const { connection, server } = await pair({}, text);
     connection.createRequest('ECHO', ['a']);
-    const batch = connection.createRequestBatch(['b', 'c', 'd'].map((word) => ({ command: 'ECHO', args: [word] })));
+    const batch = connection.createRequestBatch(
+      ['b', 'c', 'd'].map((word) => ({ command: 'ECHO', args: [word] })),
+    );
     connection.createRequest('ECHO', ['e']);
     await batch;
     await connection.execute('PING');
@@ -82,9 +84,13 @@ describe('a batch', () => {
     const { connection, server } = await pair({ GET: null }, text);
     const controller = new AbortController();
     const { signal } = controller;
-    const batch = connection.createRequestBatch([{ command: 'PING' }, { command: 'GET', args: ['k'] }], { signal });
+    const batch = connection.createRequestBatch([{ command: 'PING' }, { command: 'GET', args: ['k'] }], {
+      signal,
+    });
     await wait(10);
-    const unsent = connection.createRequestBatch([{ command: 'SET', args: ['k', 1] }, { command: 'PING' }], { signal });
+    const unsent = connection.createRequestBatch([{ command: 'SET', args: ['k', 1] }, { command: 'PING' }], {
+      signal,
+    });
     const reason = new Error('enough');
     controller.abort(reason);
     const [pong, aborted] = await batch;
@@ -97,7 +103,10 @@ describe('a batch', () => {
     assert.deepEqual([batch.maybeExecuted, unsent.maybeExecuted], [true, false]);
     const early = await connection.createRequestBatch([{ command: 'SET', args: ['k', 1] }], { signal });
     assert.ok(early[0] instanceof RequestAbortedError);
-    assert.equal(server.commands.some(({ name }) => name === 'SET'), false);
+    assert.equal(
+      server.commands.some(({ name }) => name === 'SET'),
+      false,
+    );
     assert.equal(connection.usable, true);
     assert.equal(getEventListeners(signal, 'abort').length, 0);
   });
@@ -116,7 +125,10 @@ describe('a batch', () => {
       controller.abort(new Error('enough'));
       const wanted = how === 'abort' ? RequestAbortedError : TimeoutError;
       const entries = await batch;
-      assert.ok(entries.every((entry) => entry instanceof wanted), inspect(entries));
+      assert.ok(
+        entries.every((entry) => entry instanceof wanted),
+        inspect(entries),
+      );
       assert.equal(connection.closed, true);
       assert.ok((await other)[0] instanceof ConnectionError);
     }
@@ -161,7 +173,10 @@ describe('a batch', () => {
     assert.throws(() => connection.createRequestBatch(null as never), TypeError);
     assert.throws(() => connection.createRequestBatch([{}] as never), TypeError);
     await connection.execute('PING');
-    assert.equal(server.commands.some(({ name }) => name === 'SET'), false);
+    assert.equal(
+      server.commands.some(({ name }) => name === 'SET'),
+      false,
+    );
     assert.equal(connection.statistics.requestsPending, 0);
   });
 
@@ -169,7 +184,10 @@ describe('a batch', () => {
     const { connection } = await pair({}, text, { record: false });
     const batches = Array.from({ length: 500 }, (_, index) => {
       const controller = new AbortController();
-      const commands = Array.from({ length: 10 }, (__, at) => ({ command: 'ECHO', args: [`${index}.${at}`] }));
+      const commands = Array.from({ length: 10 }, (__, at) => ({
+        command: 'ECHO',
+        args: [`${index}.${at}`],
+      }));
       const batch = connection.createRequestBatch(commands, { signal: controller.signal });
       if (index % 3 === 0) controller.abort();
       else if (index % 3 === 1) setImmediate(() => controller.abort());

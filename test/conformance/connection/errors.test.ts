@@ -65,7 +65,10 @@ describe('an error reply', () => {
   }
 
   test('inside an aggregate is a value, at any depth, and so is one with raiseExceptions: false', async () => {
-    const nested = reply.array(reply.array(reply.error('WRONGTYPE x')), reply.map([reply.bulk('k'), reply.error('ERR y')]));
+    const nested = reply.array(
+      reply.array(reply.error('WRONGTYPE x')),
+      reply.map([reply.bulk('k'), reply.error('ERR y')]),
+    );
     const { connection } = await pair({ EXEC: nested }, text);
     const [[one], map] = (await connection.execute('EXEC')) as [[unknown], Map<string, unknown>];
     assert.ok(one instanceof errors.WrongTypeError);
@@ -79,7 +82,10 @@ describe('an error reply', () => {
     await failure(connection.createRequest('__proto__'), UnknownCommandError);
     await failure(connection.createRequest('constructor'), UnknownCommandError);
     assert.equal(await connection.execute('PING'), 'PONG');
-    assert.equal((await failure(connection.createRequest('NOSUCH', ['x']), UnknownCommandError)).command, 'NOSUCH');
+    assert.equal(
+      (await failure(connection.createRequest('NOSUCH', ['x']), UnknownCommandError)).command,
+      'NOSUCH',
+    );
   });
 });
 
@@ -233,7 +239,11 @@ describe('secrets', () => {
       { HELLO: null },
     ]) {
       const server = await scripted(script);
-      const connection = new TCPConnection(server.location, { password: canary, username: canary, connectTimeout: 30 });
+      const connection = new TCPConnection(server.location, {
+        password: canary,
+        username: canary,
+        connectTimeout: 30,
+      });
       hides(await failure(connection.run(), RedisError), 'dial');
       hides(connection, 'connection');
     }
@@ -241,10 +251,13 @@ describe('secrets', () => {
     const provider = { getCredentials: () => Promise.resolve({ username: canary, password: { canary } }) };
     const wrong = new TCPConnection(server.location, { credentialProvider: provider as never });
     hides(await failure(wrong.run(), ConnectionError), 'a provider that gives something else');
-    assert.throws(() => new TCPConnection(server.location, { password: { secret: canary } } as never), (error) => {
-      hides(error, 'bad password option');
-      return error instanceof TypeError;
-    });
+    assert.throws(
+      () => new TCPConnection(server.location, { password: { secret: canary } } as never),
+      (error) => {
+        hides(error, 'bad password option');
+        return error instanceof TypeError;
+      },
+    );
   });
 
   test('a wrong argument is not shown', async () => {

@@ -68,7 +68,12 @@ describe('the order of the handshake', () => {
   test('without options only the library is told', async () => {
     const { server } = await pair();
     assert.equal(lines(server)[0], 'HELLO 3');
-    assert.deepEqual(lines(server).slice(1).map((line) => line.split(' ')[1]), ['SETINFO', 'SETINFO']);
+    assert.deepEqual(
+      lines(server)
+        .slice(1)
+        .map((line) => line.split(' ')[1]),
+      ['SETINFO', 'SETINFO'],
+    );
   });
 
   test('what the server said in HELLO is there', async () => {
@@ -80,7 +85,7 @@ describe('the order of the handshake', () => {
   });
 
   test('a refused CLIENT SETINFO is no harm, whatever the error', async () => {
-    for (const text of ['ERR unknown subcommand', "NOPERM User x has no permissions", 'ERR anything']) {
+    for (const text of ['ERR unknown subcommand', 'NOPERM User x has no permissions', 'ERR anything']) {
       const { connection } = await pair({ 'CLIENT SETINFO': reply.error(text) });
       assert.equal(connection.usable, true);
       assert.equal(connection.reusable, true);
@@ -147,7 +152,10 @@ describe('special connections', () => {
   test('the role of a managed connection is verified, for primaries and for replicas', async () => {
     const primary = await scripted();
     const replica = await scripted({}, { role: 'slave' });
-    for (const [server, isPrimary] of [[primary, true], [replica, false]] as const) {
+    for (const [server, isPrimary] of [
+      [primary, true],
+      [replica, false],
+    ] as const) {
       const good = new SentinelManagedConnection(server.location, 'mymaster', isPrimary);
       await good.run();
       await good.close();
@@ -161,17 +169,24 @@ describe('special connections', () => {
 
   test('what they are called', () => {
     const location = new TCPLocation('127.0.0.1', 7000);
-    assert.equal(String(new TCPConnection(location, { db: 2 })), 'TCPConnection<host=127.0.0.1,port=7000,db=2>');
+    assert.equal(
+      String(new TCPConnection(location, { db: 2 })),
+      'TCPConnection<host=127.0.0.1,port=7000,db=2>',
+    );
     assert.equal(String(new ClusterConnection(location)), 'ClusterConnection<host=127.0.0.1,port=7000,db=0>');
     const managed = new SentinelManagedConnection(location, 'mymaster', true);
-    assert.equal(String(managed), 'SentinelManagedConnection<service=mymaster,host=127.0.0.1,port=7000,db=0>');
+    assert.equal(
+      String(managed),
+      'SentinelManagedConnection<service=mymaster,host=127.0.0.1,port=7000,db=0>',
+    );
   });
 });
 
 describe('callbacks', () => {
   test('every method works inside one', async () => {
     const server = await scripted({
-      SUBSCRIBE: (command) => reply.push(reply.bulk('subscribe'), reply.bulk(command[1] as string), reply.integer(1)),
+      SUBSCRIBE: (command) =>
+        reply.push(reply.bulk('subscribe'), reply.bulk(command[1] as string), reply.integer(1)),
       UNSUBSCRIBE: (command) =>
         reply.push(reply.bulk('unsubscribe'), reply.bulk(command[1] as string), reply.integer(0)),
     });
@@ -179,10 +194,10 @@ describe('callbacks', () => {
     let reached = 0;
     connection.registerConnectCallback(async (given) => {
       assert.equal(await given.createRequest('PING'), 'PONG');
-      assert.deepEqual(await given.createRequestBatch([{ command: 'PING' }, { command: 'ECHO', args: ['x'] }]), [
-        'PONG',
-        'x',
-      ]);
+      assert.deepEqual(
+        await given.createRequestBatch([{ command: 'PING' }, { command: 'ECHO', args: ['x'] }]),
+        ['PONG', 'x'],
+      );
       given.sendCommand('SUBSCRIBE', ['news']);
       given.sendCommand('UNSUBSCRIBE', ['news']);
       assert.equal((await take(given.pushMessages, 2)).length, 2);
@@ -312,9 +327,12 @@ describe('refusals', () => {
     assert.equal((error.cause as NodeJS.ErrnoException).code, 'ECONNREFUSED');
     assert.ok(error.message.includes(server.location.toString()));
     assert.equal(connection.closed, true);
-    assert.throws(() => connection.createRequest('PING'), (thrown) => {
-      return thrown instanceof ConnectionError && thrown.cause === error;
-    });
+    assert.throws(
+      () => connection.createRequest('PING'),
+      (thrown) => {
+        return thrown instanceof ConnectionError && thrown.cause === error;
+      },
+    );
   });
 });
 
@@ -325,7 +343,10 @@ describe('RESP2', () => {
         { HELLO: reply.error(answer) },
         { password: 'p', username: 'u', db: 1, decodeResponses: true },
       );
-      assert.deepEqual(server.commands.slice(0, 2).map(({ args }) => args.join(' ')), ['HELLO 3 AUTH u p', 'AUTH u p']);
+      assert.deepEqual(
+        server.commands.slice(0, 2).map(({ args }) => args.join(' ')),
+        ['HELLO 3 AUTH u p', 'AUTH u p'],
+      );
       assert.notEqual(server.commands[1]?.chunk, server.commands[2]?.chunk);
       assert.equal(connection.usable, true);
       assert.equal(connection.clientId, null);
@@ -340,7 +361,9 @@ describe('RESP2', () => {
   });
 
   test('is not spoken because of any other error, nor a command run twice', async () => {
-    const server = await scripted({ HELLO: reply.error('NOAUTH HELLO must be called with the client authenticated') });
+    const server = await scripted({
+      HELLO: reply.error('NOAUTH HELLO must be called with the client authenticated'),
+    });
     await failure(new TCPConnection(server.location).run(), ResponseError);
     assert.equal(server.commands.length, 1);
     const { connection, server: other } = await pair({ EVAL: reply.error('NOPROTO from a script') });

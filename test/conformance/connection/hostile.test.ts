@@ -16,10 +16,14 @@ describe('a hostile answer to the second of three requests', () => {
 
   for (const vector of fatal) {
     test(`${vector.name}: the first keeps its value, the second and third reject, the socket is destroyed`, async () => {
-      const server = await scripted({ GET: (command) => (command[1] === 'b' ? Buffer.from(vector.bytesBase64, 'base64') : '+fine\r\n') });
+      const server = await scripted({
+        GET: (command) => (command[1] === 'b' ? Buffer.from(vector.bytesBase64, 'base64') : '+fine\r\n'),
+      });
       const connection = await open(server, { decodeResponses: true });
       const reader = connection.pushMessages;
-      const requests = ['a', 'b', 'c'].map((key) => connection.createRequest('GET', [key], { timeout: LIMIT }));
+      const requests = ['a', 'b', 'c'].map((key) =>
+        connection.createRequest('GET', [key], { timeout: LIMIT }),
+      );
       const [one, two, three] = await Promise.all(requests.map((request) => outcome(request, 5000)));
       assert.deepEqual(one, { value: 'fine' });
       const values = vector.expect.after ?? [];
@@ -86,7 +90,9 @@ describe('noise', () => {
         { GET: () => (++asked === 8 ? answers : null) },
         { decodeResponses: true },
       );
-      const requests = Array.from({ length: 8 }, (_, index) => connection.createRequest('GET', [index], { timeout: 60 }));
+      const requests = Array.from({ length: 8 }, (_, index) =>
+        connection.createRequest('GET', [index], { timeout: 60 }),
+      );
       const results = await Promise.all(requests.map((request) => outcome(request)));
       const broken = results.findIndex((result) => 'error' in result);
       if (broken !== -1) assert.ok(results.slice(broken).every((result) => 'error' in result));

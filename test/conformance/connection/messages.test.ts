@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ConnectionError, OverloadedError, ProtocolError, ResponseError } from '../../../src/errors/errors.ts';
+import {
+  ConnectionError,
+  OverloadedError,
+  ProtocolError,
+  ResponseError,
+} from '../../../src/errors/errors.ts';
 import { CapacityLimiter } from '../../../src/pooling/capacity-limiter.ts';
 import { reply } from '../../../src/testkit/index.ts';
 import { eventually, failure, open, outcome, pair, realServer, take, wait } from './support.ts';
@@ -54,7 +59,12 @@ describe('the SUBSCRIBE family through sendCommand', () => {
 
   test('names are matched as bytes, whatever the connection decodes', async () => {
     const server = await realServer();
-    for (const options of [{}, text, { ...text, encoding: 'latin1' as const }, { ...text, encoding: 'ascii' as const }]) {
+    for (const options of [
+      {},
+      text,
+      { ...text, encoding: 'latin1' as const },
+      { ...text, encoding: 'ascii' as const },
+    ]) {
       const connection = await open(server, options);
       const name = Buffer.from([0xff, 0x00, 0x61]);
       connection.sendCommand('SUBSCRIBE', [name, 5, 10n]);
@@ -127,9 +137,15 @@ describe('sendCommand', () => {
       requests.push(connection.createRequest('ECHO', [`r${index}`]));
     }
     connection.sendCommand('GET', ['k']);
-    assert.deepEqual(await Promise.all(requests), requests.map((_, index) => `r${index}`));
+    assert.deepEqual(
+      await Promise.all(requests),
+      requests.map((_, index) => `r${index}`),
+    );
     const streamed = await take(connection.streamedMessages, 51);
-    assert.deepEqual(streamed.slice(0, 50), requests.map((_, index) => `s${index}`));
+    assert.deepEqual(
+      streamed.slice(0, 50),
+      requests.map((_, index) => `s${index}`),
+    );
     assert.ok(streamed[50] instanceof ResponseError);
     assert.equal(connection.statistics.requestsCreated - before, 50);
     assert.equal(connection.statistics.requestsPending, 0);
@@ -219,7 +235,8 @@ describe('reading messages', () => {
     for (let index = 0; index < 100; index++) peer.push('message', 'a', index);
     peer.end();
     await connection.waitClosed();
-    for (let index = 0; index < 100; index++) assert.deepEqual((await reader.next()).value, ['message', 'a', index]);
+    for (let index = 0; index < 100; index++)
+      assert.deepEqual((await reader.next()).value, ['message', 'a', index]);
     const error = await failure(reader.next(), ConnectionError);
     assert.match(error.message, /peer closed/);
     assert.deepEqual(await reader.next(), { done: true, value: undefined });

@@ -58,7 +58,10 @@ describe('requests without a reply', () => {
     request.cancel('no');
     await assert.rejects(Promise.resolve(request), (error) => error === 'no');
     await connection.execute('PING');
-    assert.equal(peer.commands.some(({ name }) => name === 'SET' || name === 'REPLY'), false);
+    assert.equal(
+      peer.commands.some(({ name }) => name === 'SET' || name === 'REPLY'),
+      false,
+    );
   });
 });
 
@@ -70,10 +73,10 @@ describe('a connection without replies', () => {
     assert.equal(await connection.createRequest('INCR', ['n'], { noreply: false }), null);
     assert.equal(await connection.createRequest('INCR', ['n'], { noreply: true }), null);
     assert.equal(await connection.createRequest('NOSUCH'), null);
-    assert.deepEqual(await connection.createRequestBatch([{ command: 'INCR', args: ['n'] }, { command: 'NOSUCH' }]), [
-      null,
-      null,
-    ]);
+    assert.deepEqual(
+      await connection.createRequestBatch([{ command: 'INCR', args: ['n'] }, { command: 'NOSUCH' }]),
+      [null, null],
+    );
     assert.deepEqual(await connection.createRequestBatch([]), []);
     await wait(20);
     assert.equal(await server.command('GET', 'n').then(String), '4');
@@ -134,7 +137,10 @@ describe('CLIENT REPLY through sendCommand', () => {
     connection.sendCommand('CLIENT REPLY', ['MAYBE']);
     connection.sendCommand('CLIENT REPLY', ['OFF', 'NOW']);
     assert.equal(await connection.execute('ECHO', 'x'), 'x');
-    assert.equal((await take(connection.streamedMessages, 2)).every((value) => value instanceof Error), true);
+    assert.equal(
+      (await take(connection.streamedMessages, 2)).every((value) => value instanceof Error),
+      true,
+    );
     assert.equal(connection.reusable, true);
   });
 
@@ -149,7 +155,10 @@ describe('CLIENT REPLY through sendCommand', () => {
 
 describe('silence', () => {
   test('option maxIdleTime: closes a connection to which the server says nothing while nothing is outstanding', async () => {
-    const { connection } = await pair({ GET: () => wait(150).then(() => '+late\r\n') }, { ...text, maxIdleTime: 60 });
+    const { connection } = await pair(
+      { GET: () => wait(150).then(() => '+late\r\n') },
+      { ...text, maxIdleTime: 60 },
+    );
     for (let index = 0; index < 5; index++) {
       await wait(30);
       await connection.execute('PING');
@@ -157,9 +166,12 @@ describe('silence', () => {
     assert.equal(await connection.execute('GET', 'k'), 'late', 'waiting for an answer is no silence');
     assert.equal(connection.usable, true);
     await eventually(() => connection.closed, 'the silence has ended it', 1000);
-    assert.throws(() => connection.createRequest('PING'), (error) => {
-      return /maxIdleTime/.test(String((error as Error).cause));
-    });
+    assert.throws(
+      () => connection.createRequest('PING'),
+      (error) => {
+        return /maxIdleTime/.test(String((error as Error).cause));
+      },
+    );
   });
 
   test('option maxIdleTime: on a connection without replies writes count', async () => {

@@ -61,7 +61,12 @@ describe('values', () => {
         assert.throws(() => connection.createRequest('DEL', args), TypeError);
         assert.throws(() => connection.sendCommand('DEL', args), TypeError);
         assert.throws(
-          () => connection.createRequestBatch([{ command: 'PING' }, { command: 'DEL', args }, { command: 'PING' }]),
+          () =>
+            connection.createRequestBatch([
+              { command: 'PING' },
+              { command: 'DEL', args },
+              { command: 'PING' },
+            ]),
           TypeError,
         );
         await assert.rejects(connection.execute('DEL', ...(args as string[])), TypeError);
@@ -103,14 +108,19 @@ describe('options of a request', () => {
     const bytes = new Uint8Array([0xe9]);
     assert.deepEqual(await connection.createRequest('ECHO', [bytes]), Buffer.from(bytes));
     assert.equal(await connection.createRequest('ECHO', [bytes], { encoding: 'latin1' }), '\u00e9');
-    assert.deepEqual(await connection.createRequest('ECHO', [bytes], { encoding: 'ascii' }), Buffer.from(bytes));
+    assert.deepEqual(
+      await connection.createRequest('ECHO', [bytes], { encoding: 'ascii' }),
+      Buffer.from(bytes),
+    );
     assert.deepEqual(await connection.createRequest('ECHO', ['é'], { encoding: 'latin1' }), 'Ã©');
     assert.throws(() => connection.createRequest('ECHO', ['x'], { encoding: 'utf-16' as never }), TypeError);
   });
 
   test('option raiseExceptions: false makes the server error the value, and nothing else', async () => {
     const { connection, peer } = await pair({ GET: reply.error('WRONGTYPE no string'), BLPOP: null });
-    assert.ok((await connection.createRequest('GET', ['k'], { raiseExceptions: false })) instanceof WrongTypeError);
+    assert.ok(
+      (await connection.createRequest('GET', ['k'], { raiseExceptions: false })) instanceof WrongTypeError,
+    );
     await failure(connection.createRequest('GET', ['k'], { raiseExceptions: true }), WrongTypeError);
     const options = { raiseExceptions: false };
     await failure(connection.createRequest('BLPOP', ['k', 0], { ...options, timeout: 20 }), TimeoutError);
@@ -124,12 +134,21 @@ describe('options of a request', () => {
   });
 
   test('option timeout: overrides streamTimeout, null lifts it', async () => {
-    const { connection } = await pair({ GET: null, SET: () => wait(80).then(() => reply.ok) }, { streamTimeout: 30 });
+    const { connection } = await pair(
+      { GET: null, SET: () => wait(80).then(() => reply.ok) },
+      { streamTimeout: 30 },
+    );
     const started = performance.now();
-    const error = await failure(connection.createRequest('GET', ['k'], { timeout: 10_000 / 100 }), TimeoutError);
+    const error = await failure(
+      connection.createRequest('GET', ['k'], { timeout: 10_000 / 100 }),
+      TimeoutError,
+    );
     assert.ok(performance.now() - started >= 99);
     assert.equal(error.phase, 'reply');
-    const { connection: other } = await pair({ SET: () => wait(80).then(() => reply.ok) }, { streamTimeout: 30 });
+    const { connection: other } = await pair(
+      { SET: () => wait(80).then(() => reply.ok) },
+      { streamTimeout: 30 },
+    );
     await failure(other.createRequest('SET', ['k', 'v']), TimeoutError);
     assert.deepEqual(await other.createRequest('SET', ['k', 'v'], { timeout: null }), Buffer.from('OK'));
     for (const timeout of [0, -1, Number.NaN, Infinity, '5', true]) {
@@ -164,7 +183,10 @@ describe('options of a request', () => {
     const early = new AbortController();
     early.abort(new Error('early'));
     const before = connection.statistics.bytesWritten;
-    await assert.rejects(Promise.resolve(connection.createRequest('ECHO', ['a'], { signal: early.signal })), /early/);
+    await assert.rejects(
+      Promise.resolve(connection.createRequest('ECHO', ['a'], { signal: early.signal })),
+      /early/,
+    );
     assert.equal(connection.statistics.bytesWritten, before);
     const unsent = new AbortController();
     const request = connection.createRequest('ECHO', ['b'], { signal: unsent.signal });
@@ -305,12 +327,16 @@ describe('a request', () => {
     for (let index = 0; index < 300; index++) {
       words.push(`${index}`);
       if (index % 3 === 0) requests.push(connection.createRequest('ECHO', [index]));
-      else if (index % 3 === 1) requests.push(connection.createRequestBatch([{ command: 'ECHO', args: [index] }]));
+      else if (index % 3 === 1)
+        requests.push(connection.createRequestBatch([{ command: 'ECHO', args: [index] }]));
       else connection.sendCommand('ECHO', [index]);
     }
     await Promise.all(requests);
     const echoes = server.commands.filter(({ name }) => name === 'ECHO');
-    assert.deepEqual(echoes.map(({ args }) => args[1]), words);
+    assert.deepEqual(
+      echoes.map(({ args }) => args[1]),
+      words,
+    );
     assert.ok(new Set(echoes.map(({ chunk }) => chunk)).size <= 3);
   });
 
@@ -327,19 +353,39 @@ describe('a request', () => {
       silent.connection.createRequest('GET', ['k'], { signal: controller.signal }),
     );
     controller.abort();
-    assert.equal((await Promise.allSettled(aborted)).filter(({ status }) => status === 'rejected').length, 1000);
+    assert.equal(
+      (await Promise.allSettled(aborted)).filter(({ status }) => status === 'rejected').length,
+      1000,
+    );
     assert.equal(getEventListeners(controller.signal, 'abort').length, 0);
   });
 
   test('commands whose answers are no replies are refused, and the right way is named', async () => {
     const { connection } = await pair();
-    for (const name of ['SUBSCRIBE', 'unsubscribe', 'PSUBSCRIBE', 'PUNSUBSCRIBE', 'SSUBSCRIBE', 'SUNSUBSCRIBE']) {
+    for (const name of [
+      'SUBSCRIBE',
+      'unsubscribe',
+      'PSUBSCRIBE',
+      'PUNSUBSCRIBE',
+      'SSUBSCRIBE',
+      'SUNSUBSCRIBE',
+    ]) {
       assert.throws(() => connection.createRequest(name, ['a']), /executePubsub.*sendCommand/);
       assert.throws(() => connection.createRequest(Buffer.from(name), ['a']), TypeError);
-      assert.throws(() => connection.createRequestBatch([{ command: 'PING' }, { command: name, args: ['a'] }]), TypeError);
+      assert.throws(
+        () => connection.createRequestBatch([{ command: 'PING' }, { command: name, args: ['a'] }]),
+        TypeError,
+      );
     }
-    for (const [command, args] of [['CLIENT REPLY', ['OFF']], ['client', ['reply', 'SKIP']], ['CLIENT REPLY ON', []]]) {
-      assert.throws(() => connection.createRequest(command as string, args as string[]), /noreply.*sendCommand|sendCommand.*noreply/);
+    for (const [command, args] of [
+      ['CLIENT REPLY', ['OFF']],
+      ['client', ['reply', 'SKIP']],
+      ['CLIENT REPLY ON', []],
+    ]) {
+      assert.throws(
+        () => connection.createRequest(command as string, args as string[]),
+        /noreply.*sendCommand|sendCommand.*noreply/,
+      );
     }
     await connection.execute('PING');
   });

@@ -173,11 +173,13 @@ describe('reusable: what makes it clean again', () => {
 
   test('what a transaction did to the connection is not trusted', async () => {
     const connection = await fresh();
-    for (const command of [['MULTI'], ['SELECT', 1], ['EXEC'], ['SELECT', 0]] as const) await run(connection, command);
+    for (const command of [['MULTI'], ['SELECT', 1], ['EXEC'], ['SELECT', 0]] as const)
+      await run(connection, command);
     assert.equal(connection.reusable, false);
     const discarded = await fresh();
     await run(discarded, ['CLIENT SETNAME', 'x']);
-    for (const command of [['MULTI'], ['CLIENT SETNAME', ''], ['DISCARD']] as const) await run(discarded, command);
+    for (const command of [['MULTI'], ['CLIENT SETNAME', ''], ['DISCARD']] as const)
+      await run(discarded, command);
     assert.equal(discarded.reusable, false);
   });
 
@@ -271,7 +273,9 @@ describe('updateTrackingClient', () => {
     await assert.rejects(pending, /enough/);
     await assert.rejects(connection.updateTrackingClient(true, {} as never), TypeError);
     await assert.rejects(connection.updateTrackingClient(true, null, { tiemout: 1 } as never), TypeError);
-    const old = await pair({ 'CLIENT TRACKING': reply.error("ERR unknown subcommand 'TRACKING'. Try CLIENT HELP.") });
+    const old = await pair({
+      'CLIENT TRACKING': reply.error("ERR unknown subcommand 'TRACKING'. Try CLIENT HELP."),
+    });
     await failure(old.connection.updateTrackingClient(true), ResponseError);
     const silent = await pair({ 'CLIENT REPLY': null }, { noreply: true });
     assert.equal(await silent.connection.updateTrackingClient(true), false);

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import type { TCPConnectionOptions } from '../../../src/connection/connection-options.ts';
 import { TCPConnection } from '../../../src/connection/tcp-connection.ts';
-import { type ScriptedConnection, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import {
+  type ScriptedConnection,
+  ScriptedServer,
+  startServer,
+  type TestServer,
+} from '../../../src/testkit/index.ts';
 import type { ScriptedServerOptions, ScriptedTable } from '../../../src/testkit/index.ts';
 import type { StartServerOptions } from '../../../src/testkit/index.ts';
 import type { Location } from '../../../src/transport/location.ts';
@@ -19,7 +24,10 @@ export async function realServer(options?: StartServerOptions): Promise<TestServ
   return server;
 }
 
-export async function scripted(table: ScriptedTable = {}, options?: ScriptedServerOptions): Promise<ScriptedServer> {
+export async function scripted(
+  table: ScriptedTable = {},
+  options?: ScriptedServerOptions,
+): Promise<ScriptedServer> {
   const server = await ScriptedServer.start(table, options);
   undo.push(() => server.close());
   return server;
@@ -70,7 +78,10 @@ export async function eventually(condition: () => boolean, what: string, limit =
 }
 
 /** How something settles that may not do so at all. */
-export async function outcome(promise: PromiseLike<unknown>, limit = 5000): Promise<{ value: unknown } | { error: unknown }> {
+export async function outcome(
+  promise: PromiseLike<unknown>,
+  limit = 5000,
+): Promise<{ value: unknown } | { error: unknown }> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`nothing settled within ${limit} ms`)), limit);
@@ -84,7 +95,10 @@ export async function outcome(promise: PromiseLike<unknown>, limit = 5000): Prom
   }
 }
 
-export async function failure<E>(promise: PromiseLike<unknown>, type: new (...args: never[]) => E): Promise<E> {
+export async function failure<E>(
+  promise: PromiseLike<unknown>,
+  type: new (...args: never[]) => E,
+): Promise<E> {
   const result = await outcome(promise);
   assert.ok('error' in result, 'it should have rejected');
   assert.ok(result.error instanceof type, `${String(result.error)} is no ${type.name}`);

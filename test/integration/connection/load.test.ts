@@ -48,7 +48,12 @@ describe('two hundred thousand requests', () => {
           else if (when < 0.6) process.nextTick(() => controller.abort());
           else setTimeout(() => controller.abort(), when * 8);
         }
-        done.push(request.then((value) => note(token, { value }), (error: unknown) => note(token, { error })));
+        done.push(
+          request.then(
+            (value) => note(token, { value }),
+            (error: unknown) => note(token, { error }),
+          ),
+        );
       }
       await Promise.all(done);
     }
@@ -131,7 +136,9 @@ describe('losses under load', () => {
     const bytes = (await connection.execute('GET', 'k')) as Buffer;
     assert.equal(bytes.length, size);
     for (let at = 0; at < size; at += 65_536) assert.equal(bytes[at], 0x61 + ((at / 65_536) % 26));
-    const burst = Array.from({ length: 100_000 }, (_, index) => connection.createRequest('ECHO', [index], { decode: true }));
+    const burst = Array.from({ length: 100_000 }, (_, index) =>
+      connection.createRequest('ECHO', [index], { decode: true }),
+    );
     const replies = await Promise.all(burst);
     assert.ok(replies.every((value, index) => value === String(index)));
   });
@@ -162,10 +169,14 @@ describe('losses under load', () => {
 
   test('blocking the loop for longer than the limit costs no reply that is already there', async () => {
     const { connection } = await pair({}, text);
-    const requests = Array.from({ length: 200 }, (_, at) => connection.createRequest('ECHO', [at], { timeout: 50 }));
+    const requests = Array.from({ length: 200 }, (_, at) =>
+      connection.createRequest('ECHO', [at], { timeout: 50 }),
+    );
     await new Promise((resolve) => process.nextTick(resolve));
     await wait(5);
-    const more = Array.from({ length: 200 }, (_, at) => connection.createRequest('ECHO', [at], { timeout: 50 }));
+    const more = Array.from({ length: 200 }, (_, at) =>
+      connection.createRequest('ECHO', [at], { timeout: 50 }),
+    );
     await new Promise((resolve) => setImmediate(resolve));
     const end = performance.now() + 150;
     while (performance.now() < end);

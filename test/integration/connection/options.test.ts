@@ -10,7 +10,9 @@ import { serverBinaries } from '../../../src/testkit/index.ts';
 import { TCPLocation } from '../../../src/transport/location.ts';
 import { failure, open, pair, realServer } from '../../conformance/connection/support.ts';
 
-const server = await realServer({ users: { alice: 'on >secret ~* &* +@all', default: 'on >root ~* &* +@all' } });
+const server = await realServer({
+  users: { alice: 'on >secret ~* &* +@all', default: 'on >root ~* &* +@all' },
+});
 const text = { decodeResponses: true, password: 'root' };
 const info = async (options: TCPConnectionOptions): Promise<string> => {
   const connection = await open(server, { ...text, ...options });
@@ -46,7 +48,10 @@ describe('who it is', () => {
     assert.match(await info(options), / user=alice /);
     await failure(new TCPConnection(server.location, options).run(), AuthenticationFailureError);
     assert.equal(asked, 3);
-    assert.match(await info({ credentialProvider: new UserPassCredentialProvider('alice', 'secret') }), / user=alice /);
+    assert.match(
+      await info({ credentialProvider: new UserPassCredentialProvider('alice', 'secret') }),
+      / user=alice /,
+    );
   });
 
   test('option credentialProvider: its failure is the cause, and nothing is left open', async () => {
@@ -101,7 +106,9 @@ describe('who it is', () => {
     }
     const valkey = await realServer({ binary: known.path });
     const flags = async (notouch: boolean): Promise<string> =>
-      / flags=(\w+)/.exec(String(await (await open(valkey, { decodeResponses: true, notouch })).execute('CLIENT INFO')))?.[1] ?? '';
+      / flags=(\w+)/.exec(
+        String(await (await open(valkey, { decodeResponses: true, notouch })).execute('CLIENT INFO')),
+      )?.[1] ?? '';
     assert.ok((await flags(true)).includes('T'));
     assert.ok(!(await flags(false)).includes('T'));
     const named = await open(valkey, { decodeResponses: true });
@@ -146,7 +153,14 @@ describe('text', () => {
     assert.equal(await of('null'), null);
     assert.deepEqual(await of('array'), [0, 1, 2]);
     assert.deepEqual([...((await of('set')) as Set<number>)], [0, 1, 2]);
-    assert.deepEqual([...((await of('map')) as Map<number, boolean>)], [[0, false], [1, true], [2, false]]);
+    assert.deepEqual(
+      [...((await of('map')) as Map<number, boolean>)],
+      [
+        [0, false],
+        [1, true],
+        [2, false],
+      ],
+    );
     assert.equal(await of('true'), true);
     assert.equal(await of('false'), false);
     assert.equal(await of('bignum'), 1234567999999999999999999999999999999n);
@@ -217,15 +231,27 @@ describe('what a connection tells of itself', () => {
   test('statistics count exactly', async () => {
     const connection = new TCPConnection(server.location, text);
     const { statistics } = connection;
-    assert.deepEqual([statistics.rtt, statistics.ttfb, statistics.connectedAt], [Number.NaN, Number.NaN, null]);
+    assert.deepEqual(
+      [statistics.rtt, statistics.ttfb, statistics.connectedAt],
+      [Number.NaN, Number.NaN, null],
+    );
     assert.ok(Math.abs(statistics.createdAt - Date.now()) < 5000);
     await connection.run();
     assert.ok(statistics.rtt > 0 && statistics.ttfb > 0);
-    for (const at of ['connectedAt', 'firstByteReceivedAt', 'lastByteReceivedAt', 'lastByteWrittenAt'] as const) {
+    for (const at of [
+      'connectedAt',
+      'firstByteReceivedAt',
+      'lastByteReceivedAt',
+      'lastByteWrittenAt',
+    ] as const) {
       assert.ok(Number.isInteger(statistics[at]) && (statistics[at] as number) >= statistics.createdAt, at);
     }
     const before = JSON.parse(JSON.stringify(statistics)) as typeof statistics;
-    assert.deepEqual([before.requestsCreated, before.requestsResolved], [3, 3], 'HELLO and two CLIENT SETINFO');
+    assert.deepEqual(
+      [before.requestsCreated, before.requestsResolved],
+      [3, 3],
+      'HELLO and two CLIENT SETINFO',
+    );
     const pings = Array.from({ length: 10 }, () => connection.createRequest('PING'));
     assert.equal(statistics.requestsPending, 10);
     await Promise.all(pings);

@@ -14,7 +14,16 @@ import {
   TCPLocation,
   UnixDomainSocketLocation,
 } from '../../../src/transport/location.ts';
-import { eventually, failure, open, outcome, realServer, scripted, take, wait } from '../../conformance/connection/support.ts';
+import {
+  eventually,
+  failure,
+  open,
+  outcome,
+  realServer,
+  scripted,
+  take,
+  wait,
+} from '../../conformance/connection/support.ts';
 
 const text = { decodeResponses: true };
 
@@ -23,7 +32,10 @@ describe('TLS', () => {
     const server = await realServer({ tls: true });
     const ca = server.tls?.ca as string;
     const connection = await open(server, { ...text, sslContext: { ca } });
-    assert.equal(await connection.execute('ECHO', 'x'.repeat(300_000)).then((value) => String(value).length), 300_000);
+    assert.equal(
+      await connection.execute('ECHO', 'x'.repeat(300_000)).then((value) => String(value).length),
+      300_000,
+    );
     assert.equal(connection.address, server.location.toString());
     await connection.close();
     for (const sslContext of [{}, { ca: server.tls?.otherCa }, undefined, null]) {
@@ -56,7 +68,10 @@ describe('TLS', () => {
   ] as const) {
     test(`a certificate of ${what} is refused before anything is said`, async () => {
       const server = await scripted({}, { tls: { certificate } });
-      const connection = new TCPConnection(server.location, { password: 'p', sslContext: { ca: server.tls?.ca } });
+      const connection = new TCPConnection(server.location, {
+        password: 'p',
+        sslContext: { ca: server.tls?.ca },
+      });
       const error = await failure(connection.run(), ConnectionError);
       assert.match(String((error.cause as NodeJS.ErrnoException).code), code);
       await wait(20);
@@ -66,7 +81,13 @@ describe('TLS', () => {
 
   test('a missing client certificate fails the dial, not the first command', async () => {
     const server = await realServer({ tls: { mutual: true } });
-    const { ca, clientCert: cert, clientKey: key, otherClientCert, otherClientKey } = server.tls as NonNullable<typeof server.tls>;
+    const {
+      ca,
+      clientCert: cert,
+      clientKey: key,
+      otherClientCert,
+      otherClientKey,
+    } = server.tls as NonNullable<typeof server.tls>;
     const connection = await open(server, { ...text, sslContext: { ca, cert, key } });
     assert.equal(await connection.execute('PING'), 'PONG');
     for (const sslContext of [{ ca }, { ca, cert: otherClientCert, key: otherClientKey }]) {
@@ -91,7 +112,10 @@ describe('TLS', () => {
   test('a server that speaks no TLS, or only TLS, is a ConnectionError', async () => {
     const plain = await scripted();
     const secure = await scripted({}, { tls: true });
-    await failure(new TCPConnection(plain.location, { sslContext: {}, connectTimeout: 1000 }).run(), ConnectionError);
+    await failure(
+      new TCPConnection(plain.location, { sslContext: {}, connectTimeout: 1000 }).run(),
+      ConnectionError,
+    );
     await failure(new TCPConnection(secure.location, { connectTimeout: 1000 }).run(), ConnectionError);
   });
 });
@@ -141,7 +165,11 @@ class OwnConnection extends BaseConnection {
   readonly flavour: string;
   readonly #open: (signal: AbortSignal) => Promise<Duplex>;
 
-  constructor(location: Location, options: OwnOptions | undefined, opener: (signal: AbortSignal) => Promise<Duplex>) {
+  constructor(
+    location: Location,
+    options: OwnOptions | undefined,
+    opener: (signal: AbortSignal) => Promise<Duplex>,
+  ) {
     super(location, options);
     this.flavour = options?.flavour ?? 'plain';
     this.#open = opener;
@@ -162,7 +190,10 @@ describe('a connection class of one’s own', () => {
     const connection = new OwnConnection(server.location, { ...text, flavour: 'sweet', db: 1 }, opener);
     await connection.run();
     assert.deepEqual([connection.flavour, connection.db, connection.reusable], ['sweet', 1, true]);
-    assert.equal(await connection.execute('ECHO', 'x'.repeat(1_000_000)).then((value) => String(value).length), 1e6);
+    assert.equal(
+      await connection.execute('ECHO', 'x'.repeat(1_000_000)).then((value) => String(value).length),
+      1e6,
+    );
     connection.sendCommand('SUBSCRIBE', ['a']);
     assert.deepEqual(await take(connection.pushMessages, 1), [['subscribe', 'a', 1]]);
     await connection.close();
@@ -179,7 +210,10 @@ describe('a connection class of one’s own', () => {
     await connection.run();
     assert.equal(connection.address, 'nowhere');
     const words = Array.from({ length: 1000 }, (_, index) => connection.createRequest('ECHO', [index]));
-    assert.deepEqual(await Promise.all(words), words.map((_, index) => String(index)));
+    assert.deepEqual(
+      await Promise.all(words),
+      words.map((_, index) => String(index)),
+    );
     assert.equal(await connection.execute('ECHO', 'é'.repeat(500_000)), 'é'.repeat(500_000));
     near.destroy(new Error('gone'));
     await connection.waitClosed();
@@ -204,7 +238,10 @@ describe('a connection class of one’s own', () => {
     closed.invalidate();
     await failure(running, ConnectionError);
     await closed.waitClosed();
-    await eventually(() => late.length === 2 && late.every((socket) => socket.destroyed), 'both are destroyed');
+    await eventually(
+      () => late.length === 2 && late.every((socket) => socket.destroyed),
+      'both are destroyed',
+    );
   });
 
   test('that fails in whatever way is a ConnectionError with that as its cause', async () => {
@@ -258,6 +295,9 @@ describe('a connection class of one’s own', () => {
   });
 
   test('BaseConnection itself cannot be constructed', () => {
-    assert.throws(() => new (BaseConnection as never as new (location: Location) => object)(new Nowhere()), TypeError);
+    assert.throws(
+      () => new (BaseConnection as never as new (location: Location) => object)(new Nowhere()),
+      TypeError,
+    );
   });
 });
