@@ -22,7 +22,10 @@ import { resolveUrl } from './resolve-url.ts';
 const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['signal', 'timeout', 'node', 'primary']);
 
 /** Connections to the nodes of a cluster; it follows the cluster when that changes. */
-export class ClusterConnectionPool<D extends boolean = false> extends BaseConnectionPool<ClusterConnection, D> {
+export class ClusterConnectionPool<D extends boolean = false> extends BaseConnectionPool<
+  ClusterConnection,
+  D
+> {
   readonly #topology: ClusterTopology<ClusterConnection>;
   readonly #keeper: LayoutKeeper;
 
@@ -38,7 +41,9 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
 
   /** `redis://` or `rediss://`: the host is the one start node unless `startupNodes` are given. */
   static fromUrl<
-    P extends abstract new (options: never) => unknown = typeof ClusterConnectionPool<false>,
+    P extends abstract new (
+      options: never,
+    ) => unknown = typeof ClusterConnectionPool<false>,
     const O extends Partial<ClusterConnectionPoolOptions> & FromUrlOptions = Record<never, never>,
   >(this: P, url: string, options?: O): ClusterPoolOf<P, O> {
     const resolved = resolveUrl(url, options, 'cluster');
@@ -125,7 +130,11 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
   get nodeStatistics(): Map<ClusterNodeLocation, ConnectionPoolStatistics> {
     const statistics = new Map<ClusterNodeLocation, ConnectionPoolStatistics>();
     for (const { location, node } of this.#topology.members) {
-      const one = new PoolStatistics(() => [node.figures], () => node.pool.max, () => 0);
+      const one = new PoolStatistics(
+        () => [node.figures],
+        () => node.pool.max,
+        () => 0,
+      );
       statistics.set(location, one.toJSON());
     }
     return statistics;
@@ -165,14 +174,18 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
 }
 
 type DecodeOf<O> = O extends { decodeResponses: infer D extends boolean } ? D : false;
-type ClusterPoolOf<P extends abstract new (options: never) => unknown, O> = P extends typeof ClusterConnectionPool
-  ? ClusterConnectionPool<DecodeOf<O>>
-  : InstanceType<P>;
+type ClusterPoolOf<
+  P extends abstract new (
+    options: never,
+  ) => unknown,
+  O,
+> = P extends typeof ClusterConnectionPool ? ClusterConnectionPool<DecodeOf<O>> : InstanceType<P>;
 
 /** A node; or whether it is to be a primary. */
 function wishOf(options: ClusterAcquireOptions = {}): ClusterNodeLocation | boolean {
   for (const name of Object.keys(options)) {
-    if (!ACQUIRE_OPTIONS.has(name)) throw new TypeError(`unknown option ${JSON.stringify(name.slice(0, 64))}`);
+    if (!ACQUIRE_OPTIONS.has(name))
+      throw new TypeError(`unknown option ${JSON.stringify(name.slice(0, 64))}`);
   }
   const { node, primary = true } = options;
   if (typeof primary !== 'boolean') throw new TypeError('primary must be true or false');

@@ -85,7 +85,14 @@ export function makeCluster(split: SplitOptions<'cluster'>): ClusterParts {
     gcInterval: pool.gcInterval as number,
   });
   const { timeout, retryPolicy } = pool;
-  const setup = { owner, topology, settings, maxConnections: () => members.maxConnections, timeout, retryPolicy };
+  const setup = {
+    owner,
+    topology,
+    settings,
+    maxConnections: () => members.maxConnections,
+    timeout,
+    retryPolicy,
+  };
   return { setup, topology, keeper };
 }
 
@@ -94,7 +101,8 @@ function checkCluster(pool: PoolSettings<'cluster'>, db: number): void {
   if (db !== 0) throw new TypeError('db: a cluster has database 0 only');
   const type = pool.connectionClass as unknown as { prototype: unknown } | null;
   if (type === null || (type as unknown) === ClusterConnection) return;
-  if (!(type.prototype instanceof ClusterConnection)) throw new TypeError('connectionClass must extend ClusterConnection');
+  if (!(type.prototype instanceof ClusterConnection))
+    throw new TypeError('connectionClass must extend ClusterConnection');
 }
 
 /** How connections are made: READONLY to replicas, and for questions without what would keep answers away. */
@@ -117,7 +125,8 @@ function dialling({ pool, connection, settings }: SplitOptions<'cluster'>): {
   // Whatever the class refuses is refused here and not at the first dial.
   void new type(pool.startupNodes[0] as TCPLocation, connection);
   return {
-    toNode: (location) => new type(named(location), location.serverType === 'replica' ? toReplica : connection),
+    toNode: (location) =>
+      new type(named(location), location.serverType === 'replica' ? toReplica : connection),
     forQuestions: (location) => new type(named(location), forQuestions),
   };
 }

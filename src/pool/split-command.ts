@@ -9,8 +9,15 @@ export async function joinParts(
   answers: readonly Promise<Reply>[],
 ): Promise<Reply> {
   const settled = await Promise.allSettled(answers);
-  const failed = settled.flatMap((result, index) => (result.status === 'rejected' ? [{ index, ...result }] : []));
-  if (failed.length === 0) return join(name, parts, settled.map((result) => (result as { value: Reply }).value));
+  const failed = settled.flatMap((result, index) =>
+    result.status === 'rejected' ? [{ index, ...result }] : [],
+  );
+  if (failed.length === 0)
+    return join(
+      name,
+      parts,
+      settled.map((result) => (result as { value: Reply }).value),
+    );
   const [first] = failed;
   // An abort is the caller's own doing, and what failed whole has no parts to tell apart.
   if (failed.length === parts.length || !(first?.reason instanceof RedisError)) throw first?.reason;

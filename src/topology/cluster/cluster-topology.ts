@@ -10,13 +10,13 @@ import type { RedisValue } from '../../resp/types.ts';
 import type { ClusterNodeLocation, TCPLocation } from '../../transport/location.ts';
 import type { Timing } from '../timing.ts';
 import type { CommandPart, RoutedCall, Topology, Verdict } from '../topology.ts';
-import { CommandKeys, NO_SLOT, SLOT_UNKNOWN } from './command-keys.ts';
+import { type CommandKeys, NO_SLOT, SLOT_UNKNOWN } from './command-keys.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
 import { Finding } from './finding.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
 import { type Member, type Members, RouteAgain } from './members.ts';
 import { MAX_REDIRECTS, RedirectTrail } from './redirect.ts';
-import { ReplicaProbe } from './replica-probe.ts';
+import { ReplicaReads } from './replica-reads.ts';
 import type { Questions } from './questions.ts';
 import { keyOf, type Shard } from './slot-map.ts';
 import { splitBySlot } from './split.ts';
@@ -49,7 +49,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   readonly #options: ClusterTopologyOptions<C>;
   readonly #keys: CommandKeys;
   readonly #finding: Finding;
-  readonly #probe: ReplicaProbe<C> | null;
+  readonly #replicas: ReplicaReads<C> | null;
   readonly #subscribers: SubscriberPlaces<C>;
   /** The nodes of `#shards`, in their order. */
   #primaries: ConnectionNode<C>[] = [];
@@ -68,7 +68,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     this.layout = keeper.layout;
     this.members = members;
     this.#finding = new Finding(keeper);
-    this.#probe = options.readFromReplicas ? this.#makeProbe(timing) : null;
+    this.#replicas = options.readFromReplicas ? new ReplicaReads(keeper, members, timing) : null;
     this.#subscribers = new SubscriberPlaces(this, keeper, options.keys);
   }
 
@@ -85,11 +85,11 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     if (slot < 0) return slot === NO_SLOT ? this.anyNode() : null;
     const index = map.shardIndexOf(slot);
     if (index < 0) return null;
-    if (this.#probe !== null && this.#keys.reads(call.info)) {
-      const replica = this.#replicaFor(map.shards[index]!);
-      if (replica !== null) return replica.node;
-    }
-    return this.#primaries[index]!;
+    const replica =
+      this.#replicas !== null && this.#keys.reads(call.info)
+        ? this.#replicas.choose(map.shards[index]!)
+        : null;
+    return replica === null ? this.#primaries[index]! : replica.node;
   }
 
   async resolve(call: RoutedCall, deadline: Deadline): Promise<ConnectionNode<C>> {
@@ -104,7 +104,9 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     await this.#finding.refresh(deadline);
     const found = this.route(call, null);
     if (found !== null) return found;
-    throw new RedisClusterError(`Unable to map slot ${call.slot} to a primary node`, { command: call.info.name });
+    throw new RedisClusterError(`Unable to map slot ${call.slot} to a primary node`, {
+      command: call.info.name,
+    });
   }
 
   /** A random primary, one that can be reached where that is known. */
@@ -139,7 +141,9 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   memberNode(location: TCPLocation): ConnectionNode<C> {
     const node = this.layout.nodeForLocation(location);
     if (node !== undefined) return this.members.at(node).node;
-    throw new RedisClusterError(`${keyOf(location)} is not a node of the cluster`, { endpoint: keyOf(location) });
+    throw new RedisClusterError(`${keyOf(location)} is not a node of the cluster`, {
+      endpoint: keyOf(location),
+    });
   }
 
   judge(call: RoutedCall, error: Error): Verdict | null {
@@ -198,7 +202,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   close(): void {
     this.#closed = true;
     if (this.#collector !== null) clearInterval(this.#collector);
-    this.#probe?.close();
+    this.#replicas?.close();
     this.#finding.close();
     this.#keeper.close();
     this.#options.questions.close();
@@ -218,19 +222,17 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   dialFailed(member: Member<C>, error: unknown): void {
     if (this.#closed) return;
     this.#keeper.report(error, member.location);
-    if (member.replica && this.#probe !== null) this.#passBy(member);
-  }
-
-  /** Reads do not wait for this replica. */
-  #passBy(member: Member<C>): void {
-    member.met = true;
-    if (member.node.figures.open === 0) member.node.sendAway(() => new RouteAgain('The replica cannot be reached'));
+    if (member.replica) this.#replicas?.passBy(member);
   }
 
   #read(call: RoutedCall, args: readonly RedisValue[]): void {
     call.slot = this.#keys.slotOf(call.info, args);
     // Bytes that the caller may change once the call is made.
-    if (call.slot === SLOT_UNKNOWN) this.#unread.set(call, args.map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value)));
+    if (call.slot === SLOT_UNKNOWN)
+      this.#unread.set(
+        call,
+        args.map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value)),
+      );
   }
 
   #follow(): void {
@@ -248,49 +250,29 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   #learn(info: CommandInfo, args: readonly RedisValue[]): Promise<number> {
     const { questions } = this.#options;
     const node = this.anyNode();
-    const location = (node === null ? undefined : this.members.of(node)?.location) ?? this.layout.randomNode();
+    const location =
+      (node === null ? undefined : this.members.of(node)?.location) ?? this.layout.randomNode();
     return this.#keys.learn(info, args, (words) =>
-      questions.ask(location, 'COMMAND', words, { signal: AbortSignal.timeout(LEARN_TIME), timeout: LEARN_TIME }),
+      questions.ask(location, 'COMMAND', words, {
+        signal: AbortSignal.timeout(LEARN_TIME),
+        timeout: LEARN_TIME,
+      }),
     );
   }
 
-  /** A healthy, quick one. Reads wait for its first connection; later ones are made aside while the primary answers. */
-  #replicaFor(shard: Shard): Member<C> | null {
-    if (shard.replicas.length === 0) return null;
-    this.#probe?.used();
-    const location = this.#keeper.pickReplica(shard.replicas);
-    if (location === null) return null;
-    const member = this.members.at(location);
-    if (member.node.pool.tryShare() !== null) {
-      member.met = true;
-      return member;
-    }
-    if (!member.met) return member;
-    this.#probe?.revive(member);
-    return null;
-  }
-
-  #makeProbe(timing: Timing): ReplicaProbe<C> {
-    return new ReplicaProbe<C>({
-      timing,
-      replicas: () => [...this.members].filter(({ listed, replica }) => listed && replica),
-      answered: (member, elapsed) => this.#keeper.answered(member.location, elapsed),
-      failed: (member, error) => {
-        this.#keeper.ailing(member.location, error);
-        this.#passBy(member);
-      },
-    });
-  }
-
   #judge(call: RoutedCall, error: Error, member: Member<C>): Verdict | null {
-    const elsewhere = member.replica && this.#probe !== null && this.#keys.reads(call.info);
+    const elsewhere = member.replica && this.#replicas !== null && this.#keys.reads(call.info);
     const verdict = this.#keeper.report(error, member.location);
     switch (verdict.kind) {
       case 'moved':
       case 'ask':
         this.#trailOf(call).follow(verdict.kind, member.location, verdict.target, error);
         if (verdict.kind === 'moved' && verdict.redial) this.#redial(member);
-        return { kind: 'node', node: this.members.at(verdict.target).node as never, asking: verdict.kind === 'ask' };
+        return {
+          kind: 'node',
+          node: this.members.at(verdict.target).node as never,
+          asking: verdict.kind === 'ask',
+        };
       case 'wait':
         if (elsewhere) return AGAIN;
         if (!(error instanceof TryAgainError) || !call.bounded) return null;

@@ -176,7 +176,9 @@ export class LayoutKeeper implements LayoutSource {
   /** A layout has denied it already, a moment ago: whoever is right, asking again would not tell. */
   #isDisputed(slot: number, target: TCPLocation): boolean {
     const dispute = this.#disputes.get(slot);
-    return dispute !== undefined && dispute.key === keyOf(target) && this.#timing.now() - dispute.at < ERROR_MEMORY;
+    return (
+      dispute !== undefined && dispute.key === keyOf(target) && this.#timing.now() - dispute.at < ERROR_MEMORY
+    );
   }
 
   #count(weight: number): void {

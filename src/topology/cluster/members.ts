@@ -133,7 +133,8 @@ export class Members<C extends BaseConnection> {
   }
 
   #add(location: TCPLocation): Member<C> {
-    if (this.#byKey.size >= 2 * MAX_NODES) throw new RedisClusterError('More nodes were named than a cluster can have');
+    if (this.#byKey.size >= 2 * MAX_NODES)
+      throw new RedisClusterError('More nodes were named than a cluster can have');
     const known =
       location instanceof ClusterNodeLocation
         ? location

@@ -2,7 +2,7 @@ import { type BaseConnection, coreOf } from '../../connection/base-connection.ts
 import { call } from '../../connection/call.ts';
 import { ConnectionError } from '../../errors/errors.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
-import { type TCPLocation } from '../../transport/location.ts';
+import type { TCPLocation } from '../../transport/location.ts';
 import type { AskOptions } from '../first-answer.ts';
 
 export interface QuestionsOptions {

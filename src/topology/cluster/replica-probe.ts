@@ -67,7 +67,8 @@ export class ReplicaProbe<C extends BaseConnection> {
     if (connection === null) {
       if (member.met) this.revive(member);
       // The first dial takes too long: whoever waits for it goes elsewhere.
-      else if (member.node.pool.hungry) failed(member, new TimeoutError('No connection yet', { phase: 'connect' }));
+      else if (member.node.pool.hungry)
+        failed(member, new TimeoutError('No connection yet', { phase: 'connect' }));
       return;
     }
     const start = timing.now();

@@ -10,7 +10,10 @@ import { keyOf } from './slot-map.ts';
 
 /** What subscribers need of the topology. */
 export interface SubscriberNodes<C extends BaseConnection> {
-  readonly members: { of(node: object): Member<C> | undefined; find(location: TCPLocation): Member<C> | undefined };
+  readonly members: {
+    of(node: object): Member<C> | undefined;
+    find(location: TCPLocation): Member<C> | undefined;
+  };
 }
 
 /**

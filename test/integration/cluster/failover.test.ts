@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ConnectionError, type ClusterConnectionPool } from '../../../src/index.ts';
-import { type ClusterNode, serverBinaries, startCluster, type TestCluster } from '../../../src/testkit/index.ts';
+import {
+  type ClusterNode,
+  serverBinaries,
+  startCluster,
+  type TestCluster,
+} from '../../../src/testkit/index.ts';
 import { eventually, poolOf, sleep } from './support.ts';
 
 /** `RESPOOL_FAILOVER_READS=500000` for the long run. */
@@ -34,7 +39,10 @@ function startLoad(pool: ClusterConnectionPool<true>, isHit: (key: string) => bo
   };
   const hit = KEYS.filter(isHit);
   const spared = KEYS.filter((key) => !isHit(key));
-  const loops = Array.from({ length: 10 }, (_, lane) => [read(hit, 'hit', lane), read(spared, 'spared', lane)]).flat();
+  const loops = Array.from({ length: 10 }, (_, lane) => [
+    read(hit, 'hit', lane),
+    read(spared, 'spared', lane),
+  ]).flat();
   load.stop = async () => {
     stopped = true;
     await Promise.all(loops);
@@ -51,7 +59,10 @@ async function whenOk(cluster: TestCluster, slot: number, not: ClusterNode): Pro
         cluster.reachable.map(async (node) => {
           const ok = /cluster_state:ok/.test(String(await node.command('CLUSTER', 'INFO')));
           const lines = await cluster.view(node);
-          return ok && lines.some(({ id, slots }) => id !== not.id && slots.some(([a, b]) => a <= slot && slot <= b));
+          return (
+            ok &&
+            lines.some(({ id, slots }) => id !== not.id && slots.some(([a, b]) => a <= slot && slot <= b))
+          );
         }),
       );
       return states.every(Boolean);
@@ -102,7 +113,8 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.deepEqual(load.errors.spared, []);
       // What was on the wire when the server died may have been executed; nothing else fails.
       assert.ok(load.errors.hit.length <= 10, `${load.errors.hit.length}`);
-      for (const error of load.errors.hit) assert.ok(error instanceof ConnectionError && error.maybeExecuted, String(error));
+      for (const error of load.errors.hit)
+        assert.ok(error instanceof ConnectionError && error.maybeExecuted, String(error));
       assert.ok(refreshes >= 1 && refreshes < 10, `${refreshes} refreshes`);
     });
 

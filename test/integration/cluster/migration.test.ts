@@ -22,10 +22,17 @@ for (const { path, kind, version } of await serverBinaries()) {
     });
 
     const write = (round: string): Promise<unknown[]> =>
-      Promise.all(KEYS.map((key) => pool.executeRequest('SET', [key, `${round}:${key}`], { timeout: 5_000 })));
+      Promise.all(
+        KEYS.map((key) => pool.executeRequest('SET', [key, `${round}:${key}`], { timeout: 5_000 })),
+      );
     const check = async (round: string): Promise<void> => {
-      const values = await Promise.all(KEYS.map((key) => pool.executeRequest('GET', [key], { timeout: 5_000 })));
-      assert.deepEqual(values, KEYS.map((key) => `${round}:${key}`));
+      const values = await Promise.all(
+        KEYS.map((key) => pool.executeRequest('GET', [key], { timeout: 5_000 })),
+      );
+      assert.deepEqual(
+        values,
+        KEYS.map((key) => `${round}:${key}`),
+      );
     };
 
     it('200 keys are read and written in both halves of a migration: no error, no key lost', async () => {
@@ -53,7 +60,9 @@ for (const { path, kind, version } of await serverBinaries()) {
       const load = Promise.all(
         Array.from({ length: 10 }, async (_, lane) => {
           while (!stop) {
-            await pool.executeRequest('INCR', [counters[(lane + increments++) % counters.length] as string], { timeout: 5_000 });
+            await pool.executeRequest('INCR', [counters[(lane + increments++) % counters.length] as string], {
+              timeout: 5_000,
+            });
           }
         }),
       );
@@ -68,7 +77,10 @@ for (const { path, kind, version } of await serverBinaries()) {
       stop = true;
       await load;
       const values = await pool.executeRequest('MGET', counters, { timeout: 5_000 });
-      assert.equal((values as string[]).reduce((sum, value) => sum + Number(value), 0), increments);
+      assert.equal(
+        (values as string[]).reduce((sum, value) => sum + Number(value), 0),
+        increments,
+      );
     });
 
     it('TRYAGAIN is waited out: a multi-key read of a half moved slot resolves once it is whole', async () => {
@@ -78,12 +90,18 @@ for (const { path, kind, version } of await serverBinaries()) {
       const migration = await cluster.migrateSlot(SLOT, target, { halfway: true });
       const both = pool.executeRequest('MGET', KEYS, { timeout: 10_000 });
       let settled = false;
-      both.then(() => (settled = true), () => (settled = true));
+      both.then(
+        () => (settled = true),
+        () => (settled = true),
+      );
       await sleep(150);
       assert.equal(settled, false);
       await migration.finish();
       const values = (await both) as string[];
-      assert.deepEqual(values, KEYS.map((key) => `whole:${key}`));
+      assert.deepEqual(
+        values,
+        KEYS.map((key) => `whole:${key}`),
+      );
     });
 
     it('blocking commands follow redirects', async () => {

@@ -2,13 +2,16 @@
 import assert from 'node:assert/strict';
 import { createServer, connect, type Server } from 'node:net';
 import { describe, it } from 'node:test';
-import { ClusterConnectionPool, RedisClusterError, TCPLocation } from '../../../src/index.ts';
+import { type ClusterConnectionPool, RedisClusterError, TCPLocation } from '../../../src/index.ts';
 import { serverBinaries, startCluster, type TestCluster } from '../../../src/testkit/index.ts';
 import { poolOf } from './support.ts';
 
 const keys = Array.from({ length: 20 }, (_, index) => `place:${index}`);
 async function works(pool: ClusterConnectionPool<true>): Promise<void> {
-  assert.deepEqual(await Promise.all(keys.map((key) => pool.execute('SET', key, key))), keys.map(() => 'OK'));
+  assert.deepEqual(
+    await Promise.all(keys.map((key) => pool.execute('SET', key, key))),
+    keys.map(() => 'OK'),
+  );
   assert.deepEqual(await Promise.all(keys.map((key) => pool.execute('GET', key))), keys);
 }
 const small = { primaries: 3, replicasPerPrimary: 0 } as const;
@@ -16,14 +19,27 @@ const small = { primaries: 3, replicasPerPrimary: 0 } as const;
 for (const { path, kind, version } of await serverBinaries()) {
   describe(`places of nodes, ${kind} ${version}`, () => {
     it('announced host names are dialled, and shown', async () => {
-      await using cluster = await startCluster({ ...small, binary: path, announceHostname: () => 'localhost', preferredEndpoint: 'hostname' });
+      await using cluster = await startCluster({
+        ...small,
+        binary: path,
+        announceHostname: () => 'localhost',
+        preferredEndpoint: 'hostname',
+      });
       await using pool = poolOf(cluster);
       await works(pool);
-      assert.ok(pool.clusterLayout.nodes.every(({ host, hostname }) => host === 'localhost' && hostname === 'localhost'));
+      assert.ok(
+        pool.clusterLayout.nodes.every(
+          ({ host, hostname }) => host === 'localhost' && hostname === 'localhost',
+        ),
+      );
     });
 
     it('unknown endpoints mean the host that was asked', async () => {
-      await using cluster = await startCluster({ ...small, binary: path, preferredEndpoint: 'unknown-endpoint' });
+      await using cluster = await startCluster({
+        ...small,
+        binary: path,
+        preferredEndpoint: 'unknown-endpoint',
+      });
       await using pool = poolOf(cluster);
       await works(pool);
       const [slot, target] = [0, (await cluster.primaries())[1]];
@@ -44,12 +60,19 @@ for (const { path, kind, version } of await serverBinaries()) {
       const startupNodes = [new TCPLocation('localhost', (cluster.nodes[0] as { port: number }).port)];
       await using pool = poolOf(cluster, { startupNodes, sslContext: () => ({ ca }) });
       await works(pool);
-      assert.deepEqual(pool.clusterLayout.nodes.map(({ hostname }) => hostname).sort(), [0, 1, 2].map((index) => `node-${index}.cluster.test`));
+      assert.deepEqual(
+        pool.clusterLayout.nodes.map(({ hostname }) => hostname).sort(),
+        [0, 1, 2].map((index) => `node-${index}.cluster.test`),
+      );
       await assert.rejects(poolOf(cluster, { startupNodes, sslContext: {} }).open(), RedisClusterError);
     });
 
     it('without an announced name the start node tells which to verify; a wrong certificate is refused', async () => {
-      await using cluster = await startCluster({ ...small, binary: path, tls: (index) => ({ names: index === 2 ? ['elsewhere.test'] : ['localhost'] }) });
+      await using cluster = await startCluster({
+        ...small,
+        binary: path,
+        tls: (index) => ({ names: index === 2 ? ['elsewhere.test'] : ['localhost'] }),
+      });
       const startupNodes = [new TCPLocation('localhost', (cluster.nodes[0] as { port: number }).port)];
       const sslContext = { ca: cluster.tls?.ca };
       await using pool = poolOf(cluster, { startupNodes, sslContext });
@@ -65,7 +88,10 @@ for (const { path, kind, version } of await serverBinaries()) {
     it('behind address translation the addressMap is used for layout and redirects', async () => {
       await using cluster = await startCluster({ ...small, binary: path });
       await using gate = await translate(cluster);
-      await using pool = poolOf({ startupNodes: [gate.places[0] as TCPLocation] }, { addressMap: gate.record });
+      await using pool = poolOf(
+        { startupNodes: [gate.places[0] as TCPLocation] },
+        { addressMap: gate.record },
+      );
       await works(pool);
       const ports = gate.places.map(({ port }) => port).sort();
       assert.deepEqual(pool.clusterLayout.nodes.map(({ port }) => port).sort(), ports);
@@ -82,13 +108,18 @@ for (const { path, kind, version } of await serverBinaries()) {
       await using pool = poolOf(cluster, { password: 'let me in' });
       await works(pool);
       await using stranger = poolOf(cluster);
-      await assert.rejects(stranger.open(), (error: unknown) => error instanceof RedisClusterError && !/let me in/.test(String(error)));
+      await assert.rejects(
+        stranger.open(),
+        (error: unknown) => error instanceof RedisClusterError && !/let me in/.test(String(error)),
+      );
     });
   });
 }
 
 /** A forwarding port in front of each node, as containers have. */
-async function translate(cluster: TestCluster): Promise<{ places: TCPLocation[]; record: Record<string, TCPLocation> } & AsyncDisposable> {
+async function translate(
+  cluster: TestCluster,
+): Promise<{ places: TCPLocation[]; record: Record<string, TCPLocation> } & AsyncDisposable> {
   const servers: Server[] = [];
   const sockets = new Set<{ destroy(): void }>();
   const places: TCPLocation[] = [];

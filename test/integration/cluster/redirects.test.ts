@@ -6,12 +6,22 @@ import {
   ConnectionError,
   RedisClusterError,
   RedisError,
-  TCPLocation,
+  type TCPLocation,
   TimeoutError,
 } from '../../../src/index.ts';
 import { reply, ScriptedServer } from '../../../src/testkit/index.ts';
 import { keySlot } from '../../../src/topology/cluster/key-slot.ts';
-import { closeAll, eventually, evenly, keyWhere, layoutQuestions, scriptedCluster, sleep, slotsReply, startNodesOf } from './support.ts';
+import {
+  closeAll,
+  eventually,
+  evenly,
+  keyWhere,
+  layoutQuestions,
+  scriptedCluster,
+  sleep,
+  slotsReply,
+  startNodesOf,
+} from './support.ts';
 
 const LOW = keyWhere((slot) => slot < 8_192);
 
@@ -31,7 +41,9 @@ describe('redirects', () => {
       (all) => {
         const [, second] = all as [ScriptedServer, ScriptedServer];
         // The first view is the old one; whoever asks later hears of the change.
-        return layoutQuestions(all) <= 1 ? evenly(all) : [{ from: 0, to: 16_383, nodes: [[second.host, second.port, 'node-1']] }];
+        return layoutQuestions(all) <= 1
+          ? evenly(all)
+          : [{ from: 0, to: 16_383, nodes: [[second.host, second.port, 'node-1']] }];
       },
     );
     const pool = new ClusterConnectionPool({ ...startNodesOf(nodes), decodeResponses: true });
@@ -48,7 +60,9 @@ describe('redirects', () => {
   it('10,000 MOVED answers about one slot cause one refresh as well', async () => {
     const nodes = await scriptedCluster(2, (index, all) => (args) => {
       if (args[0] !== 'GET') return undefined;
-      return index === 1 ? reply.bulk('value') : reply.error(`MOVED ${keySlot(LOW)} ${all[1]?.host}:${all[1]?.port}`);
+      return index === 1
+        ? reply.bulk('value')
+        : reply.error(`MOVED ${keySlot(LOW)} ${all[1]?.host}:${all[1]?.port}`);
     });
     const pool = new ClusterConnectionPool(startNodesOf(nodes));
     keep(pool, ...nodes);
@@ -95,13 +109,17 @@ describe('redirects', () => {
   it('ASK: ASKING and its command are neighbours on the wire, whatever else is sent; the slot stays', async () => {
     const nodes = await scriptedCluster(2, (index, all) => (args) => {
       if (args[0] !== 'INCR') return undefined;
-      return index === 1 ? reply.integer(1) : reply.error(`ASK ${keySlot(LOW)} ${all[1]?.host}:${all[1]?.port}`);
+      return index === 1
+        ? reply.integer(1)
+        : reply.error(`ASK ${keySlot(LOW)} ${all[1]?.host}:${all[1]?.port}`);
     });
     const pool = new ClusterConnectionPool(startNodesOf(nodes));
     keep(pool, ...nodes);
     await pool.open();
     const other = keyWhere((slot) => slot >= 8_192);
-    const calls = Array.from({ length: 10_000 }, (_, index) => pool.execute('INCR', index % 2 === 0 ? LOW : other));
+    const calls = Array.from({ length: 10_000 }, (_, index) =>
+      pool.execute('INCR', index % 2 === 0 ? LOW : other),
+    );
     await Promise.all(calls);
     for (const connection of nodes[1]?.connections ?? []) {
       const names = connection.commands.map(({ args }) => `${args[0]} ${args[1] ?? ''}`);
@@ -120,10 +138,19 @@ describe('redirects', () => {
       2,
       (index, all) => (args) => {
         if (args[0] !== 'GET') return undefined;
-        return index === 1 ? reply.bulk('value') : reply.error(`MOVED ${keySlot(args[1] as string)} :${all[1]?.port}`);
+        return index === 1
+          ? reply.bulk('value')
+          : reply.error(`MOVED ${keySlot(args[1] as string)} :${all[1]?.port}`);
       },
       ([one, two]) => [
-        { from: 0, to: 9_000, nodes: [[null, one?.port ?? 0, 'a'], ['', two?.port ?? 0, 'b']] },
+        {
+          from: 0,
+          to: 9_000,
+          nodes: [
+            [null, one?.port ?? 0, 'a'],
+            ['', two?.port ?? 0, 'b'],
+          ],
+        },
         { from: 9_001, to: 16_383, nodes: [['?', two?.port ?? 0, 'c']] },
       ],
     );
@@ -134,12 +161,26 @@ describe('redirects', () => {
   });
 
   it('redirects to what cannot be dialled are errors of that call, and nothing is dialled', async () => {
-    const lines = ['MOVED 1 127.0.0.1:0', 'MOVED 1 127.0.0.1:65536', 'MOVED -1 h:1', 'MOVED 16384 h:1', 'MOVED __proto__ h:1', 'ASK 1 user:pw@h:1', 'MOVED 1 a/b:1', 'MOVED 1', 'MOVED'];
-    const nodes = await scriptedCluster(1, () => (args) => (args[0] === 'GET' ? reply.error(lines[Number(args[1])] as string) : undefined));
+    const lines = [
+      'MOVED 1 127.0.0.1:0',
+      'MOVED 1 127.0.0.1:65536',
+      'MOVED -1 h:1',
+      'MOVED 16384 h:1',
+      'MOVED __proto__ h:1',
+      'ASK 1 user:pw@h:1',
+      'MOVED 1 a/b:1',
+      'MOVED 1',
+      'MOVED',
+    ];
+    const nodes = await scriptedCluster(
+      1,
+      () => (args) => (args[0] === 'GET' ? reply.error(lines[Number(args[1])] as string) : undefined),
+    );
     const pool = new ClusterConnectionPool(startNodesOf(nodes));
     keep(pool, ...nodes);
     await pool.open();
-    for (const index of lines.keys()) await assert.rejects(pool.execute('GET', index), RedisError, lines[index]);
+    for (const index of lines.keys())
+      await assert.rejects(pool.execute('GET', index), RedisError, lines[index]);
     assert.equal([...pool.nodeStatistics].length, 1);
     assert.equal(Object.hasOwn(Object.prototype, 'host'), false);
   });
@@ -174,7 +215,16 @@ describe('redirects', () => {
         const [one, two] = all as [ScriptedServer, ScriptedServer];
         const [first, second] = demoted ? [two, one] : [one, two];
         demoted = true;
-        return [{ from: 0, to: 16_383, nodes: [[first.host, first.port, 'a'], [second.host, second.port, 'b']] }];
+        return [
+          {
+            from: 0,
+            to: 16_383,
+            nodes: [
+              [first.host, first.port, 'a'],
+              [second.host, second.port, 'b'],
+            ],
+          },
+        ];
       },
     );
     const pool = new ClusterConnectionPool({ ...startNodesOf(nodes), decodeResponses: true });
@@ -195,7 +245,10 @@ describe('redirects', () => {
     });
     const pool = new ClusterConnectionPool(startNodesOf(nodes));
     keep(pool, ...nodes);
-    await assert.rejects(pool.execute('INCR', LOW), (error: unknown) => error instanceof ConnectionError && error.maybeExecuted);
+    await assert.rejects(
+      pool.execute('INCR', LOW),
+      (error: unknown) => error instanceof ConnectionError && error.maybeExecuted,
+    );
     assert.equal(await pool.execute('INCR', LOW), 1);
   });
 });
@@ -211,7 +264,9 @@ describe('discovery', () => {
   };
 
   it('open fails with what each node did wrong; the pool can be opened later', async () => {
-    const server = await ScriptedServer.start({ CLUSTER: reply.error('ERR This instance has cluster support disabled') });
+    const server = await ScriptedServer.start({
+      CLUSTER: reply.error('ERR This instance has cluster support disabled'),
+    });
     const none = await dead();
     const pool = new ClusterConnectionPool({ startupNodes: [none, server.location] });
     keep(pool, server);
@@ -229,10 +284,14 @@ describe('discovery', () => {
   });
 
   it('the first use opens the pool, once for all; with a limit it waits for the cluster', async () => {
-    const server = await ScriptedServer.start({ CLUSTER: reply.error('LOADING Redis is loading the dataset in memory') });
+    const server = await ScriptedServer.start({
+      CLUSTER: reply.error('LOADING Redis is loading the dataset in memory'),
+    });
     const pool = new ClusterConnectionPool({ startupNodes: [server.location], decodeResponses: true });
     keep(pool, server);
-    const calls = Array.from({ length: 100 }, (_, index) => pool.executeRequest('GET', [`k${index}`], { timeout: 5_000 }));
+    const calls = Array.from({ length: 100 }, (_, index) =>
+      pool.executeRequest('GET', [`k${index}`], { timeout: 5_000 }),
+    );
     await sleep(100);
     server.script({ 'CLUSTER SLOTS': slotsReply(evenly([server])), GET: reply.bulk('value') });
     const before = server.commands.filter(({ name }) => name === 'CLUSTER').length;
@@ -260,7 +319,9 @@ describe('discovery', () => {
   it('a start node that hangs holds up nobody', async () => {
     const hanging = await ScriptedServer.start({ HELLO: null });
     const nodes = await scriptedCluster(1);
-    const pool = new ClusterConnectionPool({ startupNodes: [hanging.location, (nodes[0] as ScriptedServer).location] });
+    const pool = new ClusterConnectionPool({
+      startupNodes: [hanging.location, (nodes[0] as ScriptedServer).location],
+    });
     keep(pool, hanging, ...nodes);
     const started = performance.now();
     await pool.open();
@@ -269,14 +330,20 @@ describe('discovery', () => {
   });
 
   it('option startupNodes: locations or plain objects, bad ones skipped, never forgotten', async () => {
-    const nodes = await scriptedCluster(2, () => (args) => (args[0] === 'GET' ? reply.bulk('value') : undefined));
+    const nodes = await scriptedCluster(
+      2,
+      () => (args) => (args[0] === 'GET' ? reply.bulk('value') : undefined),
+    );
     const [first, second] = nodes as [ScriptedServer, ScriptedServer];
     const pool = new ClusterConnectionPool({
       startupNodes: new Set([await dead(), { host: second.host, port: second.port }]),
     });
     keep(pool, ...nodes);
     await pool.open();
-    assert.deepEqual(pool.clusterLayout.nodes.map(({ port }) => port).sort(), [first.port, second.port].sort());
+    assert.deepEqual(
+      pool.clusterLayout.nodes.map(({ port }) => port).sort(),
+      [first.port, second.port].sort(),
+    );
     assert.throws(() => new ClusterConnectionPool({ startupNodes: [] }), TypeError);
     assert.throws(() => new ClusterConnectionPool({ startupNodes: [{ host: '', port: 1 }] }), TypeError);
     // The whole cluster moves house but for the start node, which tells where.
@@ -313,23 +380,39 @@ describe('discovery', () => {
       1,
       () => (args) => {
         if (args[0] === 'GET') return reply.bulk('value');
-        return args[0] === 'CONFIG' ? reply.map([reply.bulk('cluster-require-full-coverage'), reply.bulk('yes')]) : undefined;
+        return args[0] === 'CONFIG'
+          ? reply.map([reply.bulk('cluster-require-full-coverage'), reply.bulk('yes')])
+          : undefined;
       },
       ([node]) => [{ from: 0, to: 8_191, nodes: [[node?.host ?? '', node?.port ?? 0, 'a']] }],
     );
     const strict = new ClusterConnectionPool(startNodesOf(nodes));
-    const loose = new ClusterConnectionPool({ ...startNodesOf(nodes), skipFullCoverageCheck: true, decodeResponses: true });
+    const loose = new ClusterConnectionPool({
+      ...startNodesOf(nodes),
+      skipFullCoverageCheck: true,
+      decodeResponses: true,
+    });
     keep(strict, loose, ...nodes);
     await assert.rejects(strict.open(), /Not all slots are covered: 8192/);
     assert.equal(await loose.execute('GET', LOW), 'value');
     const high = keyWhere((slot) => slot >= 8_192);
-    await assert.rejects(loose.execute('GET', high), (error: unknown) => error instanceof RedisClusterError && /Unable to map slot/.test(error.message));
+    await assert.rejects(
+      loose.execute('GET', high),
+      (error: unknown) => error instanceof RedisClusterError && /Unable to map slot/.test(error.message),
+    );
   });
 
   it('option reinitializeSteps: so many relevant errors before the layout is read again', async () => {
     for (const steps of [1, 5]) {
-      const nodes = await scriptedCluster(1, () => (args) => (args[0] === 'GET' ? reply.error('CLUSTERDOWN down') : undefined));
-      const pool = new ClusterConnectionPool({ ...startNodesOf(nodes), reinitializeSteps: steps, retryPolicy: { next: () => null } });
+      const nodes = await scriptedCluster(
+        1,
+        () => (args) => (args[0] === 'GET' ? reply.error('CLUSTERDOWN down') : undefined),
+      );
+      const pool = new ClusterConnectionPool({
+        ...startNodesOf(nodes),
+        reinitializeSteps: steps,
+        retryPolicy: { next: () => null },
+      });
       keep(pool, ...nodes);
       await pool.open();
       await sleep(150);
@@ -349,7 +432,9 @@ describe('discovery', () => {
           if (args[0] === 'ASKING') return reply.ok;
           if (args[0] === 'GET') {
             if (index === 0) return reply.error(`MOVED ${keySlot(args[1] as string)} 10.9.9.9:7001`);
-            return index === 1 ? reply.error(`ASK ${keySlot(args[1] as string)} 10.9.9.9:7002`) : reply.bulk('through the wall');
+            return index === 1
+              ? reply.error(`ASK ${keySlot(args[1] as string)} 10.9.9.9:7002`)
+              : reply.bulk('through the wall');
           }
           return undefined;
         },
@@ -375,7 +460,10 @@ describe('discovery', () => {
       keep(pool, ...nodes);
       assert.equal(await pool.execute('GET', LOW), 'through the wall');
       assert.ok(asked.every((host) => host === '10.9.9.9'));
-      assert.deepEqual(pool.clusterLayout.nodes.map(({ host }) => host), ['127.0.0.1', '127.0.0.1']);
+      assert.deepEqual(
+        pool.clusterLayout.nodes.map(({ host }) => host),
+        ['127.0.0.1', '127.0.0.1'],
+      );
     }
   });
 
@@ -385,7 +473,11 @@ describe('discovery', () => {
       if (args[0] === 'GET') return reply.bulk('value');
       if (!hostile || args[1]?.toUpperCase() !== 'SLOTS') return undefined;
       return slotsReply(
-        Array.from({ length: 2_000 }, (_, index) => ({ from: index, to: index, nodes: [[`10.0.${index >> 8}.${index & 255}`, 6379, `${index}`]] as const })),
+        Array.from({ length: 2_000 }, (_, index) => ({
+          from: index,
+          to: index,
+          nodes: [[`10.0.${index >> 8}.${index & 255}`, 6379, `${index}`]] as const,
+        })),
       );
     });
     const pool = new ClusterConnectionPool({ ...startNodesOf(nodes), decodeResponses: true });

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ClusterConnectionPool, RedisClusterError } from '../../../src/index.ts';
-import { type ClusterNode, reply, serverBinaries, startCluster, type TestCluster } from '../../../src/testkit/index.ts';
+import {
+  type ClusterNode,
+  reply,
+  serverBinaries,
+  startCluster,
+  type TestCluster,
+} from '../../../src/testkit/index.ts';
 import { closeAll, eventually, keyWhere, poolOf, scriptedCluster, sleep, startNodesOf } from './support.ts';
 
 const gets = async (node: ClusterNode): Promise<number> =>
@@ -33,7 +39,10 @@ for (const { path, kind, version } of await serverBinaries()) {
           assert.equal((await sum(replicas)) - before, on ? keys.length : 0);
           assert.equal((await sum(primaries)) - others, on ? 0 : keys.length);
           assert.equal(await pool.execute('SET', keys[0] as string, keys[0] as string), 'OK');
-          assert.equal(await pool.execute('EVAL_RO', 'return redis.call("GET", KEYS[1])', 1, keys[1] as string), keys[1]);
+          assert.equal(
+            await pool.execute('EVAL_RO', 'return redis.call("GET", KEYS[1])', 1, keys[1] as string),
+            keys[1],
+          );
           await pool.close();
         }
       });
@@ -41,7 +50,8 @@ for (const { path, kind, version } of await serverBinaries()) {
 
     it('a replica that hangs, then one that is dead: reads go to the primary and come back', async () => {
       const pool = poolOf(cluster, { readFromReplicas: true });
-      const read = (): Promise<unknown[]> => Promise.all(keys.map((key) => pool.executeRequest('GET', [key], { timeout: 4_000 })));
+      const read = (): Promise<unknown[]> =>
+        Promise.all(keys.map((key) => pool.executeRequest('GET', [key], { timeout: 4_000 })));
       await read();
       const [victim] = await cluster.replicas();
       assert.ok(victim !== undefined);
@@ -51,7 +61,9 @@ for (const { path, kind, version } of await serverBinaries()) {
         'reads pass it by',
         async () => {
           const started = performance.now();
-          const values = await Promise.allSettled(keys.map((key) => pool.executeRequest('GET', [key], { timeout: 300 })));
+          const values = await Promise.allSettled(
+            keys.map((key) => pool.executeRequest('GET', [key], { timeout: 300 })),
+          );
           return values.every(({ status }) => status === 'fulfilled') && performance.now() - started < 250;
         },
         6_000,
@@ -75,7 +87,9 @@ for (const { path, kind, version } of await serverBinaries()) {
       await pool.open();
       const replicas = await cluster.replicas();
       await Promise.all(replicas.map((node) => node.kill()));
-      const values = await Promise.all(keys.map((key) => pool.executeRequest('GET', [key], { timeout: 4_000 })));
+      const values = await Promise.all(
+        keys.map((key) => pool.executeRequest('GET', [key], { timeout: 4_000 })),
+      );
       assert.deepEqual(values, keys);
       await Promise.all(replicas.map((node) => node.restart()));
       await cluster.waitOk();
@@ -93,11 +107,26 @@ describe('nodes that come and go', () => {
       2,
       (index) => (args) => {
         if (args[0] !== 'GET') return undefined;
-        return index === 0 ? reply.bulk('primary') : reply.error('LOADING Redis is loading the dataset in memory');
+        return index === 0
+          ? reply.bulk('primary')
+          : reply.error('LOADING Redis is loading the dataset in memory');
       },
-      ([one, two]) => [{ from: 0, to: 16_383, nodes: [[one?.host ?? '', one?.port ?? 0, 'a'], [two?.host ?? '', two?.port ?? 0, 'b']] }],
+      ([one, two]) => [
+        {
+          from: 0,
+          to: 16_383,
+          nodes: [
+            [one?.host ?? '', one?.port ?? 0, 'a'],
+            [two?.host ?? '', two?.port ?? 0, 'b'],
+          ],
+        },
+      ],
     );
-    const pool = new ClusterConnectionPool({ ...startNodesOf(nodes), readFromReplicas: true, decodeResponses: true });
+    const pool = new ClusterConnectionPool({
+      ...startNodesOf(nodes),
+      readFromReplicas: true,
+      decodeResponses: true,
+    });
     open.unshift(pool, ...nodes);
     for (let count = 0; count < 20; count++) assert.equal(await pool.execute('GET', 'key'), 'primary');
     assert.ok((nodes[1]?.commands.filter(({ name }) => name === 'GET').length ?? 0) <= 2);
@@ -113,10 +142,18 @@ describe('nodes that come and go', () => {
         () => (args) => (args[0] === 'GET' ? reply.bulk('value') : undefined),
         ([one, two]) => [
           { from: 0, to: 8_191, nodes: [[one?.host ?? '', one?.port ?? 0, 'a']] },
-          { from: 8_192, to: 16_383, nodes: [[(both ? two : one)?.host ?? '', (both ? two : one)?.port ?? 0, both ? 'b' : 'a']] },
+          {
+            from: 8_192,
+            to: 16_383,
+            nodes: [[(both ? two : one)?.host ?? '', (both ? two : one)?.port ?? 0, both ? 'b' : 'a']],
+          },
         ],
       );
-      const pool = new ClusterConnectionPool({ ...startNodesOf(nodes.slice(0, 1)), gcInterval, decodeResponses: true });
+      const pool = new ClusterConnectionPool({
+        ...startNodesOf(nodes.slice(0, 1)),
+        gcInterval,
+        decodeResponses: true,
+      });
       open.unshift(pool, ...nodes);
       const key = keyWhere((slot) => slot >= 8_192);
       await pool.open();
@@ -136,7 +173,8 @@ describe('nodes that come and go', () => {
         assert.equal(String(await lease.connection.execute('GET', key)), 'value');
       }
       lease.release();
-      if (gcInterval < 1_000) await eventually('the leased one is closed', () => nodes[1]?.openConnections.length === 0);
+      if (gcInterval < 1_000)
+        await eventually('the leased one is closed', () => nodes[1]?.openConnections.length === 0);
       await assert.rejects(pool.getConnection({ node }), RedisClusterError);
       assert.equal(pool.statistics.inUseConnections, 0);
     }

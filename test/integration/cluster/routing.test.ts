@@ -51,9 +51,15 @@ for (const { path, kind, version } of await serverBinaries()) {
         const [one, two] = [`{${tag}}1`, `{${tag}}2`];
         await pool.execute('MSET', one, 1, two, 2);
         assert.deepEqual(await pool.execute('MGET', one, two), ['1', '2']);
-        assert.deepEqual(await pool.execute('EVAL', 'return redis.call("MGET", KEYS[1], KEYS[2])', 2, one, two), ['1', '2']);
+        assert.deepEqual(
+          await pool.execute('EVAL', 'return redis.call("MGET", KEYS[1], KEYS[2])', 2, one, two),
+          ['1', '2'],
+        );
         await pool.execute('XADD', `${one}s`, '*', 'field', 'value');
-        const read = (await pool.execute('XREAD', 'COUNT', 1, 'STREAMS', `${one}s`, 0)) as unknown as Map<string, unknown>;
+        const read = (await pool.execute('XREAD', 'COUNT', 1, 'STREAMS', `${one}s`, 0)) as unknown as Map<
+          string,
+          unknown
+        >;
         assert.deepEqual([...read.keys()], [`${one}s`]);
         await pool.execute('RPUSH', `${one}l`, 3, 1, 2);
         assert.equal(await pool.execute('SORT', `${one}l`, 'STORE', `${one}m`), 3);
@@ -62,7 +68,10 @@ for (const { path, kind, version } of await serverBinaries()) {
       }
       const numeric = Array.from({ length: 30 }, (_, index) => index);
       await Promise.all(numeric.map((key) => pool.execute('SET', key, key)));
-      assert.deepEqual(await Promise.all(numeric.map((key) => pool.execute('GET', String(key)))), numeric.map(String));
+      assert.deepEqual(
+        await Promise.all(numeric.map((key) => pool.execute('GET', String(key)))),
+        numeric.map(String),
+      );
       const stats = await pool.executeOn('primaries', 'INFO', ['errorstats']);
       for (const text of stats.values()) assert.doesNotMatch(String(text), /errorstat_(MOVED|ASK|CROSSSLOT)/);
       assert.equal(pool.layoutRefreshes.succeeded, 1);
@@ -86,7 +95,13 @@ for (const { path, kind, version } of await serverBinaries()) {
           return true;
         });
       }
-      await assert.rejects(pool.executeBatch([{ command: 'GET', args: ['a'] }, { command: 'MGET', args: ['a', 'b'] }]), ClusterCrossSlotError);
+      await assert.rejects(
+        pool.executeBatch([
+          { command: 'GET', args: ['a'] },
+          { command: 'MGET', args: ['a', 'b'] },
+        ]),
+        ClusterCrossSlotError,
+      );
       assert.equal(await sent(), before);
     });
 
@@ -96,14 +111,36 @@ for (const { path, kind, version } of await serverBinaries()) {
         ports.add(/tcp_port:(\d+)/.exec(String(await pool.execute('INFO', 'server')))?.[1] ?? '');
         assert.equal(await pool.execute('EVAL', 'return 1', 0), 1);
       }
-      assert.deepEqual([...ports].sort(), pool.clusterLayout.primaries.map(({ port }) => String(port)).sort());
+      assert.deepEqual(
+        [...ports].sort(),
+        pool.clusterLayout.primaries.map(({ port }) => String(port)).sort(),
+      );
     });
 
     it('commands that concern several nodes are refused, and say what to use', async () => {
-      const calls = ['SCAN 0', 'KEYS *', 'RANDOMKEY', 'DBSIZE', 'FLUSHALL', 'FLUSHDB', 'SWAPDB 0 1', 'SCRIPT LOAD x', 'script exists x', 'SCRIPT FLUSH', 'FUNCTION LOAD x', 'FUNCTION DELETE x', 'FUNCTION FLUSH', 'FUNCTION RESTORE x', 'CONFIG SET a b', 'ACL SETUSER x', 'ACL DELUSER x'];
+      const calls = [
+        'SCAN 0',
+        'KEYS *',
+        'RANDOMKEY',
+        'DBSIZE',
+        'FLUSHALL',
+        'FLUSHDB',
+        'SWAPDB 0 1',
+        'SCRIPT LOAD x',
+        'script exists x',
+        'SCRIPT FLUSH',
+        'FUNCTION LOAD x',
+        'FUNCTION DELETE x',
+        'FUNCTION FLUSH',
+        'FUNCTION RESTORE x',
+        'CONFIG SET a b',
+        'ACL SETUSER x',
+        'ACL DELUSER x',
+      ];
       for (const call of calls) {
         const [command, ...args] = call.split(' ') as [string, ...string[]];
-        const refusal = (error: unknown): boolean => error instanceof TypeError && /executeOn/.test(error.message);
+        const refusal = (error: unknown): boolean =>
+          error instanceof TypeError && /executeOn/.test(error.message);
         await assert.rejects(pool.execute(command, ...args), refusal, call);
         await assert.rejects(pool.executeRequest(Buffer.from(command), args), refusal, call);
         await assert.rejects(pool.executeBatch([{ command, args }]), refusal, call);
@@ -114,7 +151,10 @@ for (const { path, kind, version } of await serverBinaries()) {
     it('a command nobody here knows is asked for once at a server', async () => {
       const asked = async (): Promise<number> => {
         const infos = await Promise.all(cluster.nodes.map((node) => node.command('INFO', 'commandstats')));
-        return [...infos.join('').matchAll(/cmdstat_command\|info:calls=(\d+)/g)].reduce((sum, [, calls]) => sum + Number(calls), 0);
+        return [...infos.join('').matchAll(/cmdstat_command\|info:calls=(\d+)/g)].reduce(
+          (sum, [, calls]) => sum + Number(calls),
+          0,
+        );
       };
       const before = await asked();
       const calls = Array.from({ length: 50 }, (_, index) => pool.execute('NO.SUCH', `key:${index}`));
@@ -123,7 +163,11 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.equal(await asked(), before + 1);
       // Known to this server: its key decides.
       await Promise.all(['a', 'b', 'c', 'd'].map((key) => pool.execute('SET', key, 1)));
-      for (const key of ['a', 'b', 'c', 'd']) assert.equal(await pool.execute('PFDEBUG', 'TODENSE', key).catch((error: RedisError) => error.code), 'WRONGTYPE');
+      for (const key of ['a', 'b', 'c', 'd'])
+        assert.equal(
+          await pool.execute('PFDEBUG', 'TODENSE', key).catch((error: RedisError) => error.code),
+          'WRONGTYPE',
+        );
     });
 
     it('executeOn: each node answers for itself', async () => {
@@ -134,7 +178,10 @@ for (const { path, kind, version } of await serverBinaries()) {
         assert.equal(typeof size, 'number');
       }
       const roles = await pool.executeOn('replicas', 'ROLE');
-      assert.deepEqual([...roles.values()].map((role) => (role as string[])[0]), ['slave', 'slave', 'slave']);
+      assert.deepEqual(
+        [...roles.values()].map((role) => (role as string[])[0]),
+        ['slave', 'slave', 'slave'],
+      );
       assert.equal((await pool.executeOn('all', 'PING')).size, 6);
       const [node] = pool.clusterLayout.primaries;
       assert.ok(node !== undefined);
@@ -142,10 +189,20 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.deepEqual([...one.keys()], [node]);
       const refused = await pool.executeOn('all', 'GET', [keyAt(0)]);
       const errors = [...refused.values()].filter((answer) => answer instanceof RedisError);
-      assert.equal(errors.length, 4, 'the owner answers and so does its READONLY replica; the others say where to go');
+      assert.equal(
+        errors.length,
+        4,
+        'the owner answers and so does its READONLY replica; the others say where to go',
+      );
       await assert.rejects(pool.executeOn('everybody' as 'all', 'PING'), TypeError);
       await assert.rejects(pool.executeOn('all', 'MULTI'), TypeError);
-      await assert.rejects(pool.executeOn(new ClusterNodeLocation('127.0.0.1', 1, { nodeId: 'x', serverType: 'primary' }), 'PING'), RedisClusterError);
+      await assert.rejects(
+        pool.executeOn(
+          new ClusterNodeLocation('127.0.0.1', 1, { nodeId: 'x', serverType: 'primary' }),
+          'PING',
+        ),
+        RedisClusterError,
+      );
       const loaded = await pool.executeOn('primaries', 'SCRIPT LOAD', ['return 7']);
       const [sha] = loaded.values();
       assert.equal(await pool.execute('EVALSHA', sha as string, 1, keyAt(2)), 7);
@@ -157,7 +214,14 @@ for (const { path, kind, version } of await serverBinaries()) {
       const pairs = keys.flatMap((key, index) => [key, `value ${index}`]);
       assert.equal(await pool.executeRequest('MSET', pairs, split), 'OK');
       const asked = [...keys, 'missing', ...keys.slice(0, 3), Buffer.from(keys[5] as string)];
-      const values = [...keys.map((_, index) => `value ${index}`), null, 'value 0', 'value 1', 'value 2', 'value 5'];
+      const values = [
+        ...keys.map((_, index) => `value ${index}`),
+        null,
+        'value 0',
+        'value 1',
+        'value 2',
+        'value 5',
+      ];
       assert.deepEqual(await pool.executeRequest('MGET', asked, split), values);
       assert.deepEqual(await pool.with(split).execute('mget', ...asked), values);
       assert.equal(await pool.executeRequest('EXISTS', asked, split), 44);
@@ -176,7 +240,10 @@ for (const { path, kind, version } of await serverBinaries()) {
       await assert.rejects(call, (error: unknown) => {
         assert.ok(error instanceof RedisClusterError);
         assert.match(error.message, /2 keys are done \(0, 2\), 1 failed \(1\)/);
-        assert.deepEqual([(error as unknown as { done: number[] }).done, (error as unknown as { failed: number[] }).failed], [[0, 2], [1]]);
+        assert.deepEqual(
+          [(error as unknown as { done: number[] }).done, (error as unknown as { failed: number[] }).failed],
+          [[0, 2], [1]],
+        );
         assert.doesNotMatch(error.message, /secret/);
         return true;
       });
@@ -188,7 +255,10 @@ for (const { path, kind, version } of await serverBinaries()) {
       const keys = Array.from({ length: 30 }, (_, index) => `batch:${index}`);
       const sets = await pool.executeBatch(keys.map((key) => ({ command: 'SET', args: [key, key] })));
       assert.ok(sets.every((answer) => answer === 'OK'));
-      const gets = await pool.executeBatch([...keys.map((key) => ({ command: 'GET', args: [key] })), { command: 'LPUSH', args: [keys[0] as string, 1] }]);
+      const gets = await pool.executeBatch([
+        ...keys.map((key) => ({ command: 'GET', args: [key] })),
+        { command: 'LPUSH', args: [keys[0] as string, 1] },
+      ]);
       assert.deepEqual(gets.slice(0, 30), keys);
       assert.equal((gets[30] as RedisError).code, 'WRONGTYPE');
     });
@@ -218,7 +288,10 @@ for (const { path, kind, version } of await serverBinaries()) {
       const gone = new ClusterNodeLocation('127.0.0.1', 1, { nodeId: 'gone', serverType: 'primary' });
       await assert.rejects(pool.getConnection({ node: gone }), /127.0.0.1:1 is not a node of the cluster/);
       await assert.rejects(pool.getConnection({ nod: gone } as object), TypeError);
-      await assert.rejects(pool.getConnection({ primary: 'no' } as unknown as { primary: boolean }), TypeError);
+      await assert.rejects(
+        pool.getConnection({ primary: 'no' } as unknown as { primary: boolean }),
+        TypeError,
+      );
       assert.equal(pool.statistics.inUseConnections, 0);
     });
 
@@ -226,9 +299,15 @@ for (const { path, kind, version } of await serverBinaries()) {
       const divided = await poolOf(cluster, { maxConnections: 13 }).open();
       const each = await poolOf(cluster, { maxConnections: 3, maxConnectionsPerNode: true }).open();
       const [node, other] = divided.clusterLayout.primaries as [ClusterNodeLocation, ClusterNodeLocation];
-      for (const [one, limit] of [[divided, 2], [each, 3]] as const) {
+      for (const [one, limit] of [
+        [divided, 2],
+        [each, 3],
+      ] as const) {
         const held = await Promise.all(Array.from({ length: limit }, () => one.getConnection({ node })));
-        await assert.rejects(one.getConnection({ node, timeout: 30 }), (error: unknown) => error instanceof TimeoutError && error.max === limit);
+        await assert.rejects(
+          one.getConnection({ node, timeout: 30 }),
+          (error: unknown) => error instanceof TimeoutError && error.max === limit,
+        );
         const elsewhere = await one.getConnection({ node: other, timeout: 2_000 });
         assert.equal(one.statistics.inUseConnections, limit + 1);
         const figures = [...one.nodeStatistics].find(([location]) => location.equals(node))?.[1];
@@ -285,7 +364,9 @@ for (const { path, kind, version } of await serverBinaries()) {
       const { clusterLayout: layout } = pool;
       assert.equal(layout.nodeForKey('foo'), layout.nodeForSlot(keySlot('foo')));
       assert.equal(layout.nodeForSlot(0, false).serverType, 'replica');
-      assert.ok(layout.randomNode().serverType === 'primary' && layout.randomNode(false).serverType === 'replica');
+      assert.ok(
+        layout.randomNode().serverType === 'primary' && layout.randomNode(false).serverType === 'replica',
+      );
       const [node] = layout.nodes as [ClusterNodeLocation];
       assert.equal(layout.nodeForLocation(new TCPLocation(node.host, node.port)), node);
       assert.throws(() => layout.nodeForSlot(16_384), RedisClusterError);
@@ -321,7 +402,10 @@ describe('construction', () => {
   it('refuses what a cluster cannot have', () => {
     assert.throws(() => new ClusterConnectionPool({ startupNodes, db: 1 }), /db/);
     assert.throws(() => new ClusterConnectionPool({} as never), /startupNodes/);
-    assert.throws(() => new ClusterConnectionPool({ startupNodes, addressMap: { nonsense: new TCPLocation('a', 1) } }), /addressMap/);
+    assert.throws(
+      () => new ClusterConnectionPool({ startupNodes, addressMap: { nonsense: new TCPLocation('a', 1) } }),
+      /addressMap/,
+    );
     assert.throws(() => new ClusterConnectionPool({ startupNodes, unknown: 1 } as never), /unknown/);
     assert.throws(() => ClusterConnectionPool.fromUrl('unix:///tmp/x.sock'), TypeError);
     assert.throws(() => ClusterConnectionPool.fromUrl('redis://127.0.0.1:7000/1'), /db/);
@@ -329,7 +413,9 @@ describe('construction', () => {
   });
 
   it('a URL names the start node unless startupNodes are given; its query sets options', async () => {
-    const pool = ClusterConnectionPool.fromUrl('redis://127.0.0.1:1/0?max_connections=7&maxConnectionsPerNode=no&decodeResponses=yes');
+    const pool = ClusterConnectionPool.fromUrl(
+      'redis://127.0.0.1:1/0?max_connections=7&maxConnectionsPerNode=no&decodeResponses=yes',
+    );
     assert.match(String(pool), /<127.0.0.1:1>/);
     assert.equal(pool.statistics.maxConnections, 7);
     assert.equal(pool.encoding, 'utf-8');

@@ -6,7 +6,11 @@ import { keySlot } from '../../../src/topology/cluster/key-slot.ts';
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Waits for a condition; says what was missed. */
-export async function eventually(what: string, check: () => boolean | Promise<boolean>, timeout = 5_000): Promise<void> {
+export async function eventually(
+  what: string,
+  check: () => boolean | Promise<boolean>,
+  timeout = 5_000,
+): Promise<void> {
   const end = performance.now() + timeout;
   while (!(await check())) {
     if (performance.now() > end) throw new Error(`waited ${timeout} ms for: ${what}`);
@@ -48,7 +52,12 @@ export function slotsReply(ranges: readonly ScriptedRange[]): string {
         reply.integer(from),
         reply.integer(to),
         ...nodes.map(([host, port, id]) =>
-          reply.array(host === null ? reply.null : reply.bulk(host), reply.integer(port), reply.bulk(id), reply.array()),
+          reply.array(
+            host === null ? reply.null : reply.bulk(host),
+            reply.integer(port),
+            reply.bulk(id),
+            reply.array(),
+          ),
         ),
       ),
     ),
@@ -96,6 +105,8 @@ export async function closeAll(nodes: readonly { close(): Promise<void> }[]): Pr
   await Promise.all(nodes.map((node) => node.close()));
 }
 
-export function startNodesOf(nodes: readonly ScriptedServer[]): { startupNodes: { host: string; port: number }[] } {
+export function startNodesOf(nodes: readonly ScriptedServer[]): {
+  startupNodes: { host: string; port: number }[];
+} {
   return { startupNodes: nodes.map(({ host, port }) => ({ host, port })) };
 }
