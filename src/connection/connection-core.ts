@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { unwatchSignal, watchSignal } from '../base/signal-registry.ts';
-import { ConnectionError, OverloadedError, ProtocolError, TimeoutError } from '../errors/errors.ts';
+import { ConnectionError, OverloadedError, ProtocolError } from '../errors/errors.ts';
 import type { Reply } from '../resp/types.ts';
 import { ConnectionCounters } from './connection-statistics.ts';
 import type { CoreObserver, CoreSettings, CoreState } from './core-observer.ts';
@@ -8,7 +8,7 @@ import { DeadlineSweep } from './deadline-sweep.ts';
 import { type Entry, type EntryHost, SETTLED, WRITTEN } from './entry.ts';
 import type { IdleWatch } from './idle-watch.ts';
 import { Inbox } from './inbox.ts';
-import { failAll, lossOf } from './losses.ts';
+import { endOfMessages, failAll, lossOf, timeoutOf } from './losses.ts';
 import { Outbox } from './outbox.ts';
 import { Reception } from './reception.ts';
 import { SessionState } from './session-state.ts';
@@ -55,6 +55,7 @@ export class ConnectionCore implements EntryHost {
     this.inbox = new Inbox(this);
     this.reception = new Reception(this);
     this.suspicion = new Suspicion(
+      this.outbox,
       (limit) =>
         this.close(new ConnectionError(this.text(`nothing arrived for ${limit} ms after a time-out`))),
       () => this.observer?.changed(),
@@ -240,18 +241,7 @@ export class ConnectionCore implements EntryHost {
     const written = entry.phase === WRITTEN;
     const silent = written && entry.heard === this.outbox.heard;
     const { limit } = entry;
-    const { name } = entry.info;
-    const { endpoint } = this.settings;
-    const what = written ? 'waiting for its reply' : 'unsent';
-    this.#giveUp(
-      entry,
-      new TimeoutError(this.text(`${name} timed out after ${limit} ms ${what}`), {
-        phase: 'reply',
-        maybeExecuted: written,
-        command: name,
-        endpoint,
-      }),
-    );
+    this.#giveUp(entry, timeoutOf(this, entry, written));
     if (silent && !entry.blocking && this.observer !== null && this.state === 'ready')
       this.suspicion.raise(limit);
   }
@@ -266,16 +256,8 @@ export class ConnectionCore implements EntryHost {
     this.suspicion.stop();
     this.transport?.destroy();
     failAll(this, this.outbox.takeAll(), reason);
-    this.inbox.end(this.#endOfMessages(reason), reason instanceof ProtocolError);
+    this.inbox.end(endOfMessages(this, reason), reason instanceof ProtocolError);
     this.observer?.closed(reason);
-  }
-
-  #endOfMessages(reason: Error): ConnectionError {
-    if (reason instanceof ConnectionError) return reason;
-    return new ConnectionError(this.text(`closed: ${reason.message}`), {
-      endpoint: this.settings.endpoint,
-      cause: reason,
-    });
   }
 
   overflowed(what: string): void {

@@ -1,10 +1,18 @@
-/** A request timed out and nothing has arrived since it was written: the peer has one more time limit to speak. */
+import { SETTLED } from './entry.ts';
+import type { Outbox } from './outbox.ts';
+
+/**
+ * A request timed out and nothing has arrived since it was written: the peer has one more time limit to speak.
+ * While others still wait it has another one: a connection is not dropped for one caller's sake.
+ */
 export class Suspicion {
+  readonly #outbox: Outbox;
   readonly #expired: (limit: number) => void;
   readonly #changed: () => void;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(expired: (limit: number) => void, changed: () => void) {
+  constructor(outbox: Outbox, expired: (limit: number) => void, changed: () => void) {
+    this.#outbox = outbox;
     this.#expired = expired;
     this.#changed = changed;
   }
@@ -15,8 +23,7 @@ export class Suspicion {
 
   raise(limit: number): void {
     if (this.#timer !== null) return;
-    this.#timer = setTimeout(() => this.#expired(limit), Math.max(1, Math.ceil(limit)));
-    this.#timer.unref();
+    this.#arm(limit);
     this.#changed();
   }
 
@@ -30,5 +37,25 @@ export class Suspicion {
   stop(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+  }
+
+  #arm(limit: number): void {
+    const timer = setTimeout(
+      () => {
+        // What is already readable is heard first.
+        setImmediate(() => this.#look(timer, limit));
+      },
+      Math.max(1, Math.ceil(limit)),
+    );
+    timer.unref();
+    this.#timer = timer;
+  }
+
+  #look(timer: NodeJS.Timeout, limit: number): void {
+    if (this.#timer !== timer) return;
+    for (let index = 0; index < this.#outbox.length; index++) {
+      if (this.#outbox.at(index).phase !== SETTLED) return this.#arm(limit);
+    }
+    this.#expired(limit);
   }
 }

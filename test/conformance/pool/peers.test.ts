@@ -73,6 +73,22 @@ test('a connection on which a request timed out in silence gets no new work and 
   await atRest(pool);
 });
 
+test('a suspect connection is not closed under the request of another caller', async () => {
+  let finish!: (text: string) => void;
+  const held = new Promise<string>((resolve) => {
+    finish = resolve;
+  });
+  await using scripted = await ScriptedServer.start({ GET: () => held });
+  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true });
+  const hasty = failure(pool.executeRequest('GET', ['k'], { timeout: 30 }));
+  const patient = pool.execute('ECHO', 'patient');
+  assert.ok((await hasty) instanceof TimeoutError);
+  await sleep(150);
+  finish(reply.bulk('late'));
+  assert.equal(await patient, 'patient');
+  assert.equal(scripted.connections.length, 1);
+});
+
 test('a connection under suspicion is used again once something arrives', async () => {
   await using scripted = await ScriptedServer.start({ GET: null });
   await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, maxConnections: 1 });
