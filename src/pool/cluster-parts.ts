@@ -1,12 +1,12 @@
 import { isIP } from 'node:net';
 import { ClusterConnection } from '../connection/cluster-connection.ts';
 import { concealed } from '../connection/option-rules.ts';
-import { addressResolver } from '../topology/cluster/address-map.ts';
+import { addressResolver, type ResolveAddress } from '../topology/cluster/address-map.ts';
 import { ClusterTopology } from '../topology/cluster/cluster-topology.ts';
 import { CommandKeys } from '../topology/cluster/command-keys.ts';
 import { Discovery } from '../topology/cluster/discovery.ts';
 import { LayoutKeeper } from '../topology/cluster/layout-keeper.ts';
-import { Members } from '../topology/cluster/members.ts';
+import { type MemberNodeSettings, Members } from '../topology/cluster/members.ts';
 import { Questions } from '../topology/cluster/questions.ts';
 import { systemTiming } from '../topology/timing.ts';
 import { ClusterNodeLocation, type TCPLocation } from '../transport/location.ts';
@@ -14,6 +14,7 @@ import type { PoolSetup } from './base-connection-pool.ts';
 import type { PoolSettings, SplitOptions } from './pool-rules.ts';
 
 type Connection = ClusterConnection;
+type Split = SplitOptions<'cluster'>;
 type Make = new (location: TCPLocation, options: object) => Connection;
 
 export interface ClusterParts {
@@ -26,30 +27,19 @@ export interface ClusterParts {
 const NODE_TIMEOUT = 3_000;
 
 /** Puts a cluster together from checked options. */
-export function makeCluster(split: SplitOptions<'cluster'>): ClusterParts {
+export function makeCluster(split: Split): ClusterParts {
   const { pool, settings } = split;
   checkCluster(pool, settings.db);
   const dial = dialling(split);
   const timing = systemTiming;
   const resolve = addressResolver(pool.addressMap);
   const readFromReplicas = pool.readFromReplicas || pool.readonly;
-  const warn = (message: string): void => process.emitWarning(message, { code: 'RESPOOL_CLUSTER' });
   const owner = {};
   const questions = new Questions({
     make: dial.forQuestions,
     open: (location) => (settings.noreply ? null : (members.find(location)?.node.pool.tryShare() ?? null)),
   });
-  const discovery = new Discovery({
-    startNodes: pool.startupNodes,
-    ask: questions.ask,
-    resolve,
-    followCluster: pool.nodemanagerFollowCluster,
-    skipFullCoverageCheck: pool.skipFullCoverageCheck,
-    withHealth: readFromReplicas,
-    nodeTimeout: Math.min(NODE_TIMEOUT, settings.connectTimeout ?? NODE_TIMEOUT),
-    warn,
-    timing,
-  });
+  const discovery = discoveryOf(split, questions, resolve);
   const keeper = new LayoutKeeper({
     discovery,
     resolve,
@@ -64,15 +54,7 @@ export function makeCluster(split: SplitOptions<'cluster'>): ClusterParts {
     perNode: pool.maxConnectionsPerNode,
     dialFailed: (member, error) => topology.dialFailed(member, error),
     warn,
-    node: {
-      owner,
-      maxWaiting: pool.maxWaiting,
-      maxLifetime: pool.maxLifetime,
-      deadPeerTimeout: pool.deadPeerTimeout,
-      leakDetection: pool.leakDetection,
-      bulkDetour: pool.bulkDetour,
-      connectTimeout: settings.connectTimeout,
-    },
+    node: nodeSettings(split, owner),
   });
   const topology: ClusterTopology<Connection> = new ClusterTopology({
     keeper,
@@ -96,6 +78,29 @@ export function makeCluster(split: SplitOptions<'cluster'>): ClusterParts {
   return { setup, topology, keeper };
 }
 
+function discoveryOf({ pool, settings }: Split, { ask }: Questions, resolve: ResolveAddress): Discovery {
+  return new Discovery({
+    startNodes: pool.startupNodes,
+    ask,
+    resolve,
+    followCluster: pool.nodemanagerFollowCluster,
+    skipFullCoverageCheck: pool.skipFullCoverageCheck,
+    withHealth: pool.readFromReplicas || pool.readonly,
+    nodeTimeout: Math.min(NODE_TIMEOUT, settings.connectTimeout ?? NODE_TIMEOUT),
+    warn,
+  });
+}
+
+function nodeSettings({ pool, settings }: Split, owner: object): MemberNodeSettings<Connection> {
+  const { maxWaiting, maxLifetime, deadPeerTimeout, leakDetection, bulkDetour } = pool;
+  const { connectTimeout } = settings;
+  return { owner, maxWaiting, maxLifetime, deadPeerTimeout, leakDetection, bulkDetour, connectTimeout };
+}
+
+function warn(message: string): void {
+  process.emitWarning(message, { code: 'RESPOOL_CLUSTER' });
+}
+
 function checkCluster(pool: PoolSettings<'cluster'>, db: number): void {
   if (pool.startupNodes.length === 0) throw new TypeError('startupNodes must hold at least one location');
   if (db !== 0) throw new TypeError('db: a cluster has database 0 only');
@@ -106,7 +111,7 @@ function checkCluster(pool: PoolSettings<'cluster'>, db: number): void {
 }
 
 /** How connections are made: READONLY to replicas, and for questions without what would keep answers away. */
-function dialling({ pool, connection, settings }: SplitOptions<'cluster'>): {
+function dialling({ pool, connection, settings }: Split): {
   toNode: (location: ClusterNodeLocation) => Connection;
   forQuestions: (location: TCPLocation) => Connection;
 } {

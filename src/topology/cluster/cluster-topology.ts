@@ -15,7 +15,7 @@ import type { ClusterLayout } from './cluster-layout.ts';
 import { Finding } from './finding.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
 import { type Member, type Members, RouteAgain } from './members.ts';
-import { MAX_REDIRECTS, RedirectTrail } from './redirect.ts';
+import { MAX_REDIRECTS, RedirectTrails } from './redirect.ts';
 import { ReplicaReads } from './replica-reads.ts';
 import type { Questions } from './questions.ts';
 import { keyOf, type Shard } from './slot-map.ts';
@@ -54,7 +54,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   /** The nodes of `#shards`, in their order. */
   #primaries: ConnectionNode<C>[] = [];
   #shards: readonly Shard[] | null = null;
-  readonly #trails = new WeakMap<RoutedCall, RedirectTrail>();
+  readonly #trails = new RedirectTrails();
   /** Arguments of calls whose keys are not known yet. */
   readonly #unread = new WeakMap<RoutedCall, readonly RedisValue[]>();
   #collector: NodeJS.Timeout | null = null;
@@ -266,7 +266,8 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     switch (verdict.kind) {
       case 'moved':
       case 'ask':
-        this.#trailOf(call).follow(verdict.kind, member.location, verdict.target, error);
+        call.redirects++;
+        this.#trails.of(call).follow(verdict.kind, member.location, verdict.target, error);
         if (verdict.kind === 'moved' && verdict.redial) this.#redial(member);
         return {
           kind: 'node',
@@ -286,13 +287,6 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
       default:
         return null;
     }
-  }
-
-  #trailOf(call: RoutedCall): RedirectTrail {
-    let trail = this.#trails.get(call);
-    if (trail === undefined) this.#trails.set(call, (trail = new RedirectTrail()));
-    call.redirects++;
-    return trail;
   }
 
   /** What its connections lead to is another node by now, or has another part. */

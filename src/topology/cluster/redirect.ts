@@ -94,3 +94,17 @@ export class RedirectTrail {
     });
   }
 }
+
+/** The ways of calls that were redirected; gone with their calls. */
+export class RedirectTrails {
+  readonly #byCall = new WeakMap<object, RedirectTrail>();
+
+  of(call: object): RedirectTrail {
+    let trail = this.#byCall.get(call);
+    if (trail === undefined) {
+      trail = new RedirectTrail();
+      this.#byCall.set(call, trail);
+    }
+    return trail;
+  }
+}
