@@ -1,5 +1,6 @@
 import { clusterDemo } from './cluster.ts';
 import { poolDemo } from './pool.ts';
+import { pubsubDemo } from './pubsub.ts';
 import { sentinelDemo } from './sentinel.ts';
 import { Screen } from './screen.ts';
 import type { Outcome } from './tally.ts';
@@ -8,6 +9,7 @@ const PARTS: Readonly<Record<string, (screen: Screen) => Promise<Outcome>>> = {
   pool: poolDemo,
   cluster: clusterDemo,
   sentinel: sentinelDemo,
+  pubsub: pubsubDemo,
 };
 
 const [name = 'pool'] = process.argv.slice(2);

@@ -74,7 +74,8 @@ export class Screen {
 export class Sparkline {
   readonly #values: number[] = [];
   readonly #length: number;
-  #last = 0;
+  /** Null before the first call, which only sets the mark. */
+  #last: number | null = null;
   #at = performance.now();
   /** Per second, between the last two calls of `take`. */
   rate = 0;
@@ -85,8 +86,10 @@ export class Sparkline {
   /** Takes a running total; the bars show what was added between two calls. */
   take(total: number): string {
     const now = performance.now();
-    this.rate = ((total - this.#last) / Math.max(1, now - this.#at)) * 1_000;
-    this.#values.push(this.rate);
+    if (this.#last !== null) {
+      this.rate = ((total - this.#last) / Math.max(1, now - this.#at)) * 1_000;
+      this.#values.push(this.rate);
+    }
     this.#last = total;
     this.#at = now;
     if (this.#values.length > this.#length) this.#values.shift();
