@@ -1,4 +1,4 @@
-import { ConnectionError, ProtocolError } from '../errors/errors.ts';
+import { ConnectionError, ProtocolError, TimeoutError } from '../errors/errors.ts';
 import type { ConnectionCore } from './connection-core.ts';
 import { type Entry, QUEUED, SETTLED } from './entry.ts';
 
@@ -32,4 +32,25 @@ export function failAll(core: ConnectionCore, entries: readonly Entry[], reason:
     if (maybeExecuted) first = false;
   }
   Error.stackTraceLimit = trace;
+}
+
+/** What one command hears when its time is up. */
+export function timeoutOf(core: ConnectionCore, entry: Entry, written: boolean): TimeoutError {
+  const { name } = entry.info;
+  const what = written ? 'waiting for its reply' : 'unsent';
+  return new TimeoutError(core.text(`${name} timed out after ${entry.limit} ms ${what}`), {
+    phase: 'reply',
+    maybeExecuted: written,
+    command: name,
+    endpoint: core.settings.endpoint,
+  });
+}
+
+/** How the streams of messages end: always with a `ConnectionError`. */
+export function endOfMessages(core: ConnectionCore, reason: Error): ConnectionError {
+  if (reason instanceof ConnectionError) return reason;
+  return new ConnectionError(core.text(`closed: ${reason.message}`), {
+    endpoint: core.settings.endpoint,
+    cause: reason,
+  });
 }

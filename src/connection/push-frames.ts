@@ -3,7 +3,8 @@ import { ASCII, BYTES, type DecodeMode, LATIN1, type Reply } from '../resp/types
 
 /** The bytes behind a string, whatever it was decoded with: decoding loses nothing. */
 export function bytesOf(value: Reply | undefined, mode: DecodeMode): Buffer | null {
-  if (typeof value === 'string') return Buffer.from(value, mode === LATIN1 || mode === ASCII ? 'latin1' : 'utf8');
+  if (typeof value === 'string')
+    return Buffer.from(value, mode === LATIN1 || mode === ASCII ? 'latin1' : 'utf8');
   return Buffer.isBuffer(value) ? value : null;
 }
 
