@@ -56,6 +56,7 @@ export class RequestFactory {
     options: RequestOptions | undefined,
   ): PendingRequest<T> {
     const core = this.#core;
+    demandArray(args);
     const info = resolveCommand(command, args);
     this.#admit(info);
     const wire = encodeCommand(info, args, this.#textMode);
@@ -77,6 +78,7 @@ export class RequestFactory {
     let size = 0;
     let monitoring = false;
     for (const { command, args = [], decode, encoding } of commands) {
+      demandArray(args);
       const info = resolveCommand(command, args);
       this.#admit(info);
       if (monitoring) throw new TypeError('MONITOR must be the last command of a connection');
@@ -100,6 +102,7 @@ export class RequestFactory {
 
   send(command: string | Uint8Array, args: readonly RedisValue[]): void {
     const core = this.#core;
+    demandArray(args);
     const info = resolveCommand(command, args);
     const subscribes = (info.flags & SUBSCRIBE_FAMILY) !== 0;
     const setsReplies = (info.flags & CLIENT_REPLY) !== 0;
@@ -189,6 +192,11 @@ export class RequestFactory {
       return Buffer.from(word.buffer, word.byteOffset, word.byteLength).toString('latin1');
     });
   }
+}
+
+/** A string has a length and characters as well: each would go out as an argument. */
+function demandArray(args: readonly RedisValue[]): void {
+  if (!Array.isArray(args)) throw new TypeError('the arguments of a command must be an array');
 }
 
 function settledEarly<T extends Reply>(request: PendingRequest<T>, reason: unknown): PendingRequest<T> {

@@ -85,8 +85,16 @@ describe('values', () => {
     assert.throws(() => ascii.createRequest('ECHO', ['\u00e9']), TypeError);
   });
 
-  test('a command that is no command is a TypeError', async () => {
+  test('a command that is no command is a TypeError, and so are arguments that are no array', async () => {
     const { connection } = await pair();
+    for (const args of ['key', new Uint8Array(2), 5, null, { length: 1 }]) {
+      assert.throws(() => connection.createRequest('GET', args as never), TypeError);
+      assert.throws(() => connection.sendCommand('GET', args as never), TypeError);
+      assert.throws(
+        () => connection.createRequestBatch([{ command: 'GET', args: args as never }]),
+        TypeError,
+      );
+    }
     for (const command of ['', '  ', undefined, null, 5, {}]) {
       assert.throws(() => connection.createRequest(command as never), TypeError);
     }
