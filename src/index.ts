@@ -18,6 +18,10 @@ export type { AcquireOptions, Lease } from './interfaces/abstract-pool.ts';
 export { AbstractCredentialProvider, UserPassCredentialProvider } from './interfaces/credential-provider.ts';
 export type { Credentials } from './interfaces/credential-provider.ts';
 export type { TelemetryAttributeProvider } from './interfaces/telemetry-attribute-provider.ts';
+export { AbstractCache } from './interfaces/abstract-cache.ts';
+export type { CacheStatistics, CacheSummary } from './interfaces/abstract-cache.ts';
+export { LRUCache } from './cache/lru-cache.ts';
+export type { LRUCacheOptions } from './cache/lru-cache.ts';
 export { CapacityLimiter } from './pooling/capacity-limiter.ts';
 export { ExponentialBackoffRetryPolicy } from './base/retry-policy.ts';
 export type { ExponentialBackoffOptions, RetryContext, RetryPolicy } from './base/retry-policy.ts';
@@ -59,6 +63,7 @@ export type {
   SentinelConnectionPoolOptions,
   SentinelManager,
 } from './pool/pool-options.ts';
+export type { CacheTracking } from './pool/cache-setup.ts';
 export type { ConnectionPoolStatistics } from './pool/pool-statistics.ts';
 export {
   AskError,

@@ -17,6 +17,8 @@ export class FetchToken {
   next: FetchToken | null = null;
   /** The reply to come; null where nobody may wait for it. */
   promise: Promise<Reply> | null = null;
+  /** Whose request it is. */
+  carrier: { readonly maybeExecuted: boolean } | null = null;
   #joined = false;
   /** The reply before its first taker could change it. */
   #copy: Stored = null;

@@ -22,8 +22,8 @@ const MAX_OWNED = 65_536;
 export class CacheGuard {
   static readonly #guards = new WeakMap<AbstractCache, CacheGuard>();
   readonly cache: AbstractCache;
-  /** How replies are decoded that go under the plain names of their commands: as its first user does. */
-  nativeMode: number | null = null;
+  /** Which replies go under the plain names of their commands: those of its first user's kind. */
+  native: string | null = null;
   /** What the cache threw: it is out of use, for nobody knows what it holds. */
   failure: unknown = null;
   readonly #tenures = new Map<Epoch, Tenure>();

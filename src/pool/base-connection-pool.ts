@@ -2,7 +2,16 @@ import { inspect } from 'node:util';
 import { checkDuration, Deadline } from '../base/deadline.ts';
 import { ExponentialBackoffRetryPolicy, type RetryPolicy } from '../base/retry-policy.ts';
 import { resolveCommand } from '../commands/command-info.ts';
-import { BLOCKING, CLIENT_REPLY, MAY_BLOCK, MONITOR, NEEDS_EXECUTE_ON, STATEFUL, SUBSCRIBE_FAMILY } from '../commands/flags.ts';
+import {
+  BLOCKING,
+  CACHEABLE,
+  CLIENT_REPLY,
+  MAY_BLOCK,
+  MONITOR,
+  NEEDS_EXECUTE_ON,
+  STATEFUL,
+  SUBSCRIBE_FAMILY,
+} from '../commands/flags.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import type { NormalizedConnectionOptions } from '../connection/connection-options.ts';
 import { sizeOf } from '../connection/outbox.ts';
@@ -14,20 +23,31 @@ import type { ChannelMap } from '../interfaces/channel-map.ts';
 import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribute-provider.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import { type ConnectionNode, nodeOf } from '../node/connection-node.ts';
+import type { TrackingSettings } from '../node/tracking-settings.ts';
 import type { SubscriptionTarget } from '../pubsub/subscription-target.ts';
 import { encodeCommand } from '../resp/encoder.ts';
-import { BYTES, type DecodeMode, type RedisValue, type Reply, type ReplyOf, type TextEncoding, textMode } from '../resp/types.ts';
+import {
+  BYTES,
+  type DecodeMode,
+  type RedisValue,
+  type Reply,
+  type ReplyOf,
+  type TextEncoding,
+  textMode,
+} from '../resp/types.ts';
 import type { Topology } from '../topology/topology.ts';
 import { CallRunner } from './call-runner.ts';
 import { CredentialWatch } from './credential-watch.ts';
 import { type Executor, OptionedExecutor, type PoolRequest, type PoolRequestOptions } from './executor.ts';
 import { ConnectionLease } from './lease.ts';
 import { lastPromise, makeCall, thisTurn } from './pool-call.ts';
+import { PoolCache } from './pool-cache.ts';
 import { PoolPubsub } from './pool-pubsub.ts';
 import { PoolRequests } from './pool-requests.ts';
 import { type ConnectionPoolStatistics, PoolStatistics } from './pool-statistics.ts';
 
-const UNUSUAL = BLOCKING | MAY_BLOCK | STATEFUL | SUBSCRIBE_FAMILY | CLIENT_REPLY | MONITOR | NEEDS_EXECUTE_ON;
+const UNUSUAL =
+  BLOCKING | MAY_BLOCK | STATEFUL | SUBSCRIBE_FAMILY | CLIENT_REPLY | MONITOR | NEEDS_EXECUTE_ON;
 
 /** What a kind of pool hands to the base: its topology, and what was said about all pools. */
 export interface PoolSetup<C extends BaseConnection> {
@@ -37,6 +57,8 @@ export interface PoolSetup<C extends BaseConnection> {
   readonly maxConnections: () => number;
   readonly timeout: number | null;
   readonly retryPolicy: RetryPolicy | null;
+  /** Of the pool's cache; null: none. */
+  readonly tracking: TrackingSettings<C> | null;
 }
 
 /**
@@ -58,6 +80,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   readonly #textMode: 1 | 2 | 3;
   readonly #ownMode: DecodeMode;
   readonly #streamTimeout: number | null;
+  readonly #cache: PoolCache | null;
   #closing: Promise<void> | null = null;
 
   constructor(setup: PoolSetup<C>) {
@@ -79,11 +102,17 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
       ownMode: this.#ownMode,
       streamTimeout: settings.streamTimeout,
     });
+    this.#cache = this.#makeCache(setup);
+    this.#requests.cache = this.#cache;
     this.#pubsub = new PoolPubsub(topology, { encoding: this.encoding, timeout: setup.timeout });
     this.#credentials = new CredentialWatch(settings.credentialProvider, topology, (ask) =>
       this.#pubsub.authenticate(ask),
     );
-    this.statistics = new PoolStatistics(() => this.#figures(), setup.maxConnections, () => this.serviceConnections);
+    this.statistics = new PoolStatistics(
+      () => this.#figures(),
+      setup.maxConnections,
+      () => this.serviceConnections,
+    );
   }
 
   get address(): string | null {
@@ -136,7 +165,8 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   /** Gives a leased connection back; `TypeError` for one that this pool has not leased out. */
   release(connection: C): void {
     const node = nodeOf(connection);
-    if (node?.owner !== this.#setup.owner) throw new TypeError('this connection was not leased out by this pool');
+    if (node?.owner !== this.#setup.owner)
+      throw new TypeError('this connection was not leased out by this pool');
     node.release(connection);
   }
 
@@ -150,13 +180,19 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
       if ((info.flags & UNUSUAL) !== 0 || this.#closing !== null) {
         return this.#requests.request(command, args, {}) as unknown as Promise<NoInfer<T>>;
       }
+      const cache = this.#cache;
+      if (cache !== null && (info.flags & CACHEABLE) !== 0) {
+        const answer = cache.answer(command, info, args, null);
+        if (answer !== null) return answer as unknown as Promise<NoInfer<T>>;
+      }
       const wire = encodeCommand(info, args, this.#textMode);
       const call = makeCall(this.#runner, info, wire, sizeOf(wire), this.#ownMode);
       const promise = lastPromise as Promise<T>;
       call.startedAt = thisTurn();
       if (this.#streamTimeout !== null) call.limit = this.#streamTimeout;
       const node = this.#topology.route(call, args);
-      if (node !== null && node.submitNow(call)) {
+      if (cache !== null) cache.attach(call, promise as Promise<Reply>, args, true);
+      if (node !== null && call.prelude === null && node.submitNow(call)) {
         call.attempts = 1;
         call.node = node as unknown as ConnectionNode<BaseConnection>;
       } else {
@@ -178,7 +214,10 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   }
 
   /** Commands back to back; never rejects for their fate: each entry is a value or an error. Bad input rejects. */
-  executeBatch(commands: readonly CommandRequest[], options: WaitOptions = {}): Promise<(Reply | RedisError)[]> {
+  executeBatch(
+    commands: readonly CommandRequest[],
+    options: WaitOptions = {},
+  ): Promise<(Reply | RedisError)[]> {
     return this.#requests.batch(commands, options);
   }
 
@@ -237,7 +276,10 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
       this.#topology.close();
     }
     const nodes = Promise.all([...this.#topology.nodes()].map((node) => node.close(timeout)));
-    if (first) this.#closing = Promise.all([nodes, this.#pubsub.close(closedError()), this.closeServices()]).then(() => undefined);
+    if (first)
+      this.#closing = Promise.all([nodes, this.#pubsub.close(closedError()), this.closeServices()]).then(
+        () => undefined,
+      );
     return this.#closing as Promise<void>;
   }
   async waitClosed(options?: WaitOptions): Promise<void> {
@@ -276,7 +318,9 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
 
   /** Connections outside `maxConnections`. */
   protected get serviceConnections(): number {
-    return this.#pubsub.connections;
+    let listeners = 0;
+    for (const node of this.#topology.nodes()) listeners += node.listeners;
+    return this.#pubsub.connections + listeners;
   }
   protected closeServices(): Promise<void> {
     return Promise.resolve();
@@ -319,6 +363,18 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   protected async connect(deadline: Deadline): Promise<void> {
     const node = this.#topology.anyNode() ?? (await this.#topology.resolveAny(deadline));
     await node.pool.share(() => undefined, deadline);
+  }
+
+  #makeCache({ tracking, settings }: PoolSetup<C>): PoolCache | null {
+    if (tracking === null) return null;
+    return new PoolCache({
+      ...tracking,
+      place: this.#topology.name,
+      db: settings.db,
+      textMode: this.#textMode,
+      ownMode: this.#ownMode,
+      again: (command, args, options) => this.#requests.request(command, args, options),
+    });
   }
 
   *#figures(): Iterable<ConnectionNode<C>['figures']> {

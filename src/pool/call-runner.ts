@@ -63,7 +63,7 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
   start(call: PoolCall): void {
     call.attempts++;
     try {
-      const node = call.blocks ? null : this.#route(call);
+      const node = call.blocks || call.prelude !== null ? null : this.#route(call);
       if (node?.submitNow(call) === true) {
         call.node = node as unknown as ConnectionNode<BaseConnection>;
         call.acquireBy = 0;
@@ -129,7 +129,8 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
     call.again();
     if (next.kind === 'wait') return this.#pause(call, error, patience(call));
     if (next.kind === 'pause') return this.#pause(call, error, next.ms);
-    if (next.kind === 'node') return this.#redirect(call, next.node as unknown as ConnectionNode<C>, next.asking);
+    if (next.kind === 'node')
+      return this.#redirect(call, next.node as unknown as ConnectionNode<C>, next.asking);
     return this.start(call);
   }
 
@@ -162,7 +163,8 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
       readOnly: (call.info.flags & READONLY) !== 0,
     });
     if (ms === null) return null;
-    if (!(ms >= 0 && ms < Number.POSITIVE_INFINITY)) throw new TypeError('a retry policy answers milliseconds or null');
+    if (!(ms >= 0 && ms < Number.POSITIVE_INFINITY))
+      throw new TypeError('a retry policy answers milliseconds or null');
     return { kind: 'pause', ms };
   }
 
@@ -178,7 +180,9 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
     const { asking } = call;
     call.asking = false;
     if (call.blocks) return this.#block(call, node, deadline, asking);
-    await node.submit(asking ? [new AskingEntry(), call] : [call], deadline);
+    // ASKING holds for the very next command only; what it is answered with is not kept anyway.
+    const before = asking ? new AskingEntry() : (call.prelude?.() ?? null);
+    await node.submit(before === null ? [call] : [before, call], deadline);
     call.acquireBy = 0;
   }
 

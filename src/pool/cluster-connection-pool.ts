@@ -1,7 +1,7 @@
-import type { Deadline } from '../base/deadline.ts';
+import { Deadline } from '../base/deadline.ts';
 import { ClusterConnection } from '../connection/cluster-connection.ts';
 import { tcpRules } from '../connection/connection-options.ts';
-import { RedisError } from '../errors/errors.ts';
+import { ConnectionError, RedisError, TimeoutError } from '../errors/errors.ts';
 import type { Lease } from '../interfaces/abstract-pool.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
@@ -19,6 +19,8 @@ import { splitPoolOptions } from './pool-rules.ts';
 import { type ConnectionPoolStatistics, PoolStatistics } from './pool-statistics.ts';
 import { resolveUrl } from './resolve-url.ts';
 
+/** How long a lease that may be at any node waits for the first connection to one. */
+const DIAL_PATIENCE = 500;
 const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['signal', 'timeout', 'node', 'primary']);
 
 /** Connections to the nodes of a cluster; it follows the cluster when that changes. */
@@ -75,10 +77,10 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
   }
   override async acquire(options?: ClusterAcquireOptions): Promise<Lease<ClusterConnection>> {
     const wish = wishOf(options);
-    if (wish === true) return super.acquire(options);
     const deadline = this.acquireDeadline(options);
     if (deadline.aborted) throw deadline.reason;
     this.refuseIfClosed();
+    if (wish === true && !deadline.unlimited) return this.#leaseAny(deadline);
     return this.leaseOn(await this.#topology.resolveNode(wish, deadline), deadline);
   }
   override async use<R>(
@@ -151,6 +153,20 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
 
   /** Connections are made when they are used. */
   protected override async connect(): Promise<void> {}
+
+  /** A primary that cannot be reached is not waited for while there are others. */
+  async #leaseAny(deadline: Deadline): Promise<Lease<ClusterConnection>> {
+    for (;;) {
+      const node = await this.#topology.resolveNode(true, deadline);
+      const left = deadline.remaining();
+      if (node.figures.open > 0 || left <= DIAL_PATIENCE) return this.leaseOn(node, deadline);
+      try {
+        return await this.leaseOn(node, new Deadline(deadline.signal, DIAL_PATIENCE));
+      } catch (error) {
+        if (!(error instanceof TimeoutError || error instanceof ConnectionError) || this.closed) throw error;
+      }
+    }
+  }
 
   async #targets(
     target: 'primaries' | 'replicas' | 'all' | ClusterNodeLocation,

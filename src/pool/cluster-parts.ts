@@ -1,6 +1,8 @@
 import { isIP } from 'node:net';
+import type { CacheGuard } from '../cache/tracking.ts';
 import { ClusterConnection } from '../connection/cluster-connection.ts';
 import { concealed } from '../connection/option-rules.ts';
+import type { TextEncoding } from '../resp/types.ts';
 import { addressResolver, type ResolveAddress } from '../topology/cluster/address-map.ts';
 import { ClusterTopology } from '../topology/cluster/cluster-topology.ts';
 import { CommandKeys } from '../topology/cluster/command-keys.ts';
@@ -11,6 +13,7 @@ import { Questions } from '../topology/cluster/questions.ts';
 import { systemTiming } from '../topology/timing.ts';
 import { ClusterNodeLocation, type TCPLocation } from '../transport/location.ts';
 import type { PoolSetup } from './base-connection-pool.ts';
+import { trackingFor } from './cache-setup.ts';
 import type { PoolSettings, SplitOptions } from './pool-rules.ts';
 
 type Connection = ClusterConnection;
@@ -35,6 +38,8 @@ export function makeCluster(split: Split): ClusterParts {
   const resolve = addressResolver(pool.addressMap);
   const readFromReplicas = pool.readFromReplicas || pool.readonly;
   const owner = {};
+  const near = ({ location }: Connection): Connection => dial.toNode(location as ClusterNodeLocation);
+  const tracking = trackingFor(pool, settings, near);
   const questions = new Questions({
     make: dial.forQuestions,
     open: (location) => (settings.noreply ? null : (members.find(location)?.node.pool.tryShare() ?? null)),
@@ -47,6 +52,7 @@ export function makeCluster(split: Split): ClusterParts {
     encoding: settings.encoding,
     timing,
     onRefresh: (error) => topology.refreshed(error),
+    onMoved: tracking === null ? undefined : (slots) => forget(tracking.guard, slots, settings.encoding),
   });
   const members = new Members<Connection>({
     make: dial.toNode,
@@ -54,7 +60,7 @@ export function makeCluster(split: Split): ClusterParts {
     perNode: pool.maxConnectionsPerNode,
     dialFailed: (member, error) => topology.dialFailed(member, error),
     warn,
-    node: nodeSettings(split, owner),
+    node: { ...nodeSettings(split, owner), tracking },
   });
   const topology: ClusterTopology<Connection> = new ClusterTopology({
     keeper,
@@ -74,6 +80,7 @@ export function makeCluster(split: Split): ClusterParts {
     maxConnections: () => members.maxConnections,
     timeout,
     retryPolicy,
+    tracking,
   };
   return { setup, topology, keeper };
 }
@@ -99,6 +106,12 @@ function nodeSettings({ pool, settings }: Split, owner: object): MemberNodeSetti
 
 function warn(message: string): void {
   process.emitWarning(message, { code: 'RESPOOL_CLUSTER' });
+}
+
+/** Slots are at another node: what the old one still tells of their keys is not to be relied on. */
+function forget(guard: CacheGuard, slots: ReadonlySet<number>, encoding: TextEncoding): void {
+  const keys = new CommandKeys(encoding);
+  guard.dropWhere((key) => slots.has(keys.slotOfKey(key)));
 }
 
 function checkCluster(pool: PoolSettings<'cluster'>, db: number): void {

@@ -6,6 +6,7 @@ import { ConnectionNode } from '../node/connection-node.ts';
 import { Standalone } from '../topology/standalone.ts';
 import { type Location, TCPLocation, UnixDomainSocketLocation } from '../transport/location.ts';
 import { BaseConnectionPool, type PoolSetup } from './base-connection-pool.ts';
+import { trackingFor } from './cache-setup.ts';
 import type { ConnectionClass, ConnectionPoolOptions } from './pool-options.ts';
 import { type PoolSettings, splitPoolOptions } from './pool-rules.ts';
 import { resolveUrl } from './resolve-url.ts';
@@ -18,17 +19,19 @@ export interface FromUrlOptions {
 }
 
 /** Connections to one server. */
-export class ConnectionPool<C extends BaseConnection = BaseConnection, D extends boolean = false> extends BaseConnectionPool<
-  C,
-  D
-> {
+export class ConnectionPool<
+  C extends BaseConnection = BaseConnection,
+  D extends boolean = false,
+> extends BaseConnectionPool<C, D> {
   constructor(options: ConnectionPoolOptions<C, D>) {
     super(options instanceof PreparedPool ? (options.setup as PoolSetup<C>) : standalone<C>(options));
   }
 
   /** `redis://`, `rediss://` or `unix://`; a subclass gets itself. */
   static fromUrl<
-    P extends abstract new (options: never) => unknown = typeof ConnectionPool<BaseConnection, false>,
+    P extends abstract new (
+      options: never,
+    ) => unknown = typeof ConnectionPool<BaseConnection, false>,
     const O extends Partial<ConnectionPoolOptions> & FromUrlOptions = Record<never, never>,
   >(this: P, url: string, options?: O): PoolOf<P, O> {
     const resolved = resolveUrl(url, options, 'single');
@@ -38,7 +41,9 @@ export class ConnectionPool<C extends BaseConnection = BaseConnection, D extends
 }
 
 type DecodeOf<O> = O extends { decodeResponses: infer D extends boolean } ? D : false;
-type ClassOf<O> = O extends { connectionClass: new (...args: never[]) => infer C extends BaseConnection } ? C : BaseConnection;
+type ClassOf<O> = O extends { connectionClass: new (...args: never[]) => infer C extends BaseConnection }
+  ? C
+  : BaseConnection;
 /** The other way round a subclass would match too, and lose its own members. */
 export type PoolOf<P extends abstract new (options: never) => unknown, O> = typeof ConnectionPool extends P
   ? ConnectionPool<ClassOf<O>, DecodeOf<O>>
@@ -58,14 +63,19 @@ function standalone<C extends BaseConnection>(options: ConnectionPoolOptions<C>)
   const given = options as { connectionClass?: ConnectionClass };
   const unix = isUnix(options);
   const own = given.connectionClass === undefined || isOwn(given.connectionClass);
-  const split = splitPoolOptions('single', options, { custom: !own, connectionRules: unix ? unixRules : tcpRules });
+  const split = splitPoolOptions('single', options, {
+    custom: !own,
+    connectionRules: unix ? unixRules : tcpRules,
+  });
   const { pool, connection, settings } = split;
   const location = locationOf(pool);
   const type = classFor(pool.connectionClass, location) as unknown as Make<C>;
   // Whatever the class refuses is refused here and not at the first dial.
   void new type(location, connection);
+  const tracking = trackingFor<C>(pool, settings, () => new type(location, connection));
   const node = new ConnectionNode<C>({
     owner,
+    tracking,
     address: location.toString(),
     make: () => new type(location, connection),
     max: pool.maxConnections,
@@ -83,6 +93,7 @@ function standalone<C extends BaseConnection>(options: ConnectionPoolOptions<C>)
     maxConnections: () => pool.maxConnections,
     timeout: pool.timeout,
     retryPolicy: pool.retryPolicy,
+    tracking,
   };
 }
 
@@ -103,8 +114,10 @@ function locationOf({ location, host, port }: PoolSettings<'single'>): Location 
 /** The class for a kind of location; one of the package's own that does not fit is refused. */
 function classFor(given: ConnectionClass | null, location: Location): ConnectionClass {
   const unix = location instanceof UnixDomainSocketLocation;
-  if (given === null) return (unix ? UnixDomainSocketConnection : TCPConnection) as unknown as ConnectionClass;
+  if (given === null)
+    return (unix ? UnixDomainSocketConnection : TCPConnection) as unknown as ConnectionClass;
   const type = given as unknown as { prototype: unknown };
-  if (!(type.prototype instanceof BaseConnection)) throw new TypeError('connectionClass must extend BaseConnection');
+  if (!(type.prototype instanceof BaseConnection))
+    throw new TypeError('connectionClass must extend BaseConnection');
   return given;
 }

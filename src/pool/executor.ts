@@ -13,15 +13,24 @@ export interface PoolRequestOptions extends RequestOptions {
   splitMultiKey?: boolean | undefined;
 }
 
-const FLAGS = ['noreply', 'decode', 'raiseExceptions', 'disconnectOnCancellation', 'cache', 'splitMultiKey'] as const;
+const FLAGS = [
+  'noreply',
+  'decode',
+  'raiseExceptions',
+  'disconnectOnCancellation',
+  'cache',
+  'splitMultiKey',
+] as const;
 const KNOWN = new Set<string>([...FLAGS, 'signal', 'timeout', 'encoding']);
 
 /** Throws a `TypeError` that names the option; the other values are checked where they are used. */
 export function checkRequestOptions<O extends PoolRequestOptions>(options: O): O {
-  for (const name in options) if (!KNOWN.has(name)) throw new TypeError(`unknown option of a request: ${name}`);
+  for (const name in options)
+    if (!KNOWN.has(name)) throw new TypeError(`unknown option of a request: ${name}`);
   for (const name of FLAGS) {
     const value = options[name];
-    if (value !== undefined && typeof value !== 'boolean') throw new TypeError(`${name} must be true or false`);
+    if (value !== undefined && typeof value !== 'boolean')
+      throw new TypeError(`${name} must be true or false`);
   }
   return options;
 }
@@ -42,7 +51,11 @@ export interface Executor<D extends boolean> {
 
 interface Requester {
   pubsub(command: string, channels: readonly SubscriptionTarget[], limits: WaitOptions): Promise<Reply[]>;
-  request(command: string | Uint8Array, args: readonly RedisValue[], options: PoolRequestOptions): PoolRequest<Reply>;
+  request(
+    command: string | Uint8Array,
+    args: readonly RedisValue[],
+    options: PoolRequestOptions,
+  ): PoolRequest<Reply>;
   batch(commands: readonly CommandRequest[], options: PoolRequestOptions): Promise<(Reply | RedisError)[]>;
 }
 
@@ -62,7 +75,10 @@ export class OptionedExecutor<D extends boolean> {
   ): Promise<NoInfer<T>> {
     return this.#pool.request(command, args, this.#options) as unknown as Promise<NoInfer<T>>;
   }
-  executeBatch(commands: readonly CommandRequest[], options: WaitOptions = {}): Promise<(Reply | RedisError)[]> {
+  executeBatch(
+    commands: readonly CommandRequest[],
+    options: WaitOptions = {},
+  ): Promise<(Reply | RedisError)[]> {
     const { decode, encoding, ...own } = this.#options;
     const all = commands.map((command) => ({ decode, encoding, ...command }));
     return this.#pool.batch(all, { ...own, ...options });

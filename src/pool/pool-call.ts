@@ -40,6 +40,8 @@ export class PoolCall extends Entry implements RoutedCall {
   node: ConnectionNode<BaseConnection> | null = null;
   asking = false;
   redirects = 0;
+  /** Goes right before it, at every attempt. */
+  prelude: (() => Entry) | null = null;
 
   constructor(
     owner: CallOwner,
@@ -163,7 +165,13 @@ function capture(resolve: (value: never) => void, reject: (error: unknown) => vo
 export let lastPromise: Promise<never>;
 
 /** Makes a call; its promise is in `lastPromise` until the next one is made. */
-export function makeCall(owner: CallOwner, info: CommandInfo, wire: Wire, size: number, mode: DecodeMode): PoolCall {
+export function makeCall(
+  owner: CallOwner,
+  info: CommandInfo,
+  wire: Wire,
+  size: number,
+  mode: DecodeMode,
+): PoolCall {
   lastPromise = new Promise<never>(capture);
   return new PoolCall(owner, info, wire, size, mode, resolveOf, rejectOf);
 }

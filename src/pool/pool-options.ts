@@ -7,6 +7,7 @@ import type { AbstractCache } from '../interfaces/abstract-cache.ts';
 import type { AcquireOptions } from '../interfaces/abstract-pool.ts';
 import type { ClusterNodeLocation, Location, TCPLocation } from '../transport/location.ts';
 import type { AddressMap } from '../topology/cluster/address-map.ts';
+import type { CacheTracking } from './cache-setup.ts';
 
 /** Called with `(location, options)`. */
 export type ConnectionClass<C extends BaseConnection = BaseConnection> = new (
@@ -27,7 +28,10 @@ export interface BaseConnectionPoolOptions<
   maxConnections?: number | null | undefined;
   /** Longest wait for a connection, dialling included; 0: at once or not at all. Default: none. */
   timeout?: number | null | undefined;
+  /** Answers reads from memory, kept true by the server's invalidations. */
   cache?: AbstractCache | null | undefined;
+  /** How the pool hears of changes for its `cache`. */
+  cacheTracking?: CacheTracking | null | undefined;
   /** One more waiter gets `OverloadedError` at once; 0: nobody waits. */
   maxWaiting?: number | null | undefined;
   /** With jitter; then a connection is replaced between uses. */

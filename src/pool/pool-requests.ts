@@ -9,12 +9,20 @@ import type { CommandRequest } from '../connection/request-options.ts';
 import { type PoolClosedError, RedisError, RequestAbortedError, TimeoutError } from '../errors/errors.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import { encodeCommand } from '../resp/encoder.ts';
-import { BYTES, type DecodeMode, type RedisValue, type Reply, type TextEncoding, textMode } from '../resp/types.ts';
+import {
+  BYTES,
+  type DecodeMode,
+  type RedisValue,
+  type Reply,
+  type TextEncoding,
+  textMode,
+} from '../resp/types.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { CommandPart, Topology } from '../topology/topology.ts';
 import type { CallRunner } from './call-runner.ts';
 import { checkRequestOptions, type PoolRequest, type PoolRequestOptions } from './executor.ts';
 import { lastPromise, makeCall, type PoolCall } from './pool-call.ts';
+import type { PoolCache } from './pool-cache.ts';
 import { joinParts } from './split-command.ts';
 
 const OF_ITS_CONNECTION = STATEFUL | SUBSCRIBE_FAMILY | CLIENT_REPLY | MONITOR;
@@ -31,6 +39,7 @@ export class PoolRequests<C extends BaseConnection> {
   readonly #topology: Topology<C>;
   readonly #defaults: RequestDefaults;
   readonly #closeWaiters: (() => void)[] = [];
+  cache: PoolCache | null = null;
   #closed: PoolClosedError | null = null;
 
   constructor(runner: CallRunner<C>, topology: Topology<C>, defaults: RequestDefaults) {
@@ -59,21 +68,30 @@ export class PoolRequests<C extends BaseConnection> {
         const parts = this.#topology.split?.(resolveCommand(command, args), args) ?? null;
         if (parts !== null) return this.#requestParts(command, parts, options);
       }
-      call = this.#make(command, args, options, pinned);
-      promise = lastPromise;
       const timeout = checkDuration('timeout', options.timeout);
       const signal = checkSignal('signal', options.signal);
+      const reads = pinned === null && mayBeCached(options);
+      if (this.cache !== null && reads && signal?.aborted !== true) {
+        const answer = this.cache.answer(command, resolveCommand(command, args), args, options);
+        if (answer !== null)
+          return Object.defineProperty(answer, 'maybeExecuted', { value: false }) as PoolRequest<Reply>;
+      }
+      call = this.#make(command, args, options, pinned);
+      promise = lastPromise;
       this.#limit(call, args, options.timeout === undefined ? undefined : timeout);
       call.callSignal = signal;
       call.signal = call.blocks ? null : signal;
       if (signal?.aborted === true) throw signal.reason;
       if (pinned === null) this.#topology.route(call, args);
+      this.cache?.attach(call, promise, args, reads);
       this.#runner.start(call);
     } catch (error) {
       const rejected = Promise.reject(error) as PoolRequest<Reply>;
       return Object.defineProperty(rejected, 'maybeExecuted', { value: false }) as PoolRequest<Reply>;
     }
-    return Object.defineProperty(promise, 'maybeExecuted', { get: () => call.maybeExecuted }) as PoolRequest<Reply>;
+    return Object.defineProperty(promise, 'maybeExecuted', {
+      get: () => call.maybeExecuted,
+    }) as PoolRequest<Reply>;
   }
 
   #requestParts(
@@ -88,16 +106,25 @@ export class PoolRequests<C extends BaseConnection> {
     return Object.defineProperty(joined, 'maybeExecuted', { get }) as PoolRequest<Reply>;
   }
 
-  async batch(commands: readonly CommandRequest[], options: PoolRequestOptions): Promise<(Reply | RedisError)[]> {
+  async batch(
+    commands: readonly CommandRequest[],
+    options: PoolRequestOptions,
+  ): Promise<(Reply | RedisError)[]> {
     if (this.#closed !== null) throw this.#closed;
     const { noreply, disconnectOnCancellation } = checkRequestOptions(options);
     const timeout = checkDuration('timeout', options.timeout);
     const signal = checkSignal('signal', options.signal);
     const answers: Promise<Reply | RedisError>[] = [];
     const calls: PoolCall[] = [];
+    const { cache } = this;
     for (const { command, args = [], decode, encoding } of commands) {
       const call = this.#make(command, args, { decode, encoding, noreply, disconnectOnCancellation });
-      answers.push(lastPromise.then((value: Reply) => value, (error: unknown) => asEntry(call, error)));
+      answers.push(
+        lastPromise.then(
+          (value: Reply) => value,
+          (error: unknown) => asEntry(call, error),
+        ),
+      );
       this.#limit(call, args, options.timeout === undefined ? undefined : timeout);
       call.callSignal = signal;
       call.signal = call.blocks ? null : signal;
@@ -107,7 +134,10 @@ export class PoolRequests<C extends BaseConnection> {
     if (signal?.aborted === true) {
       for (const call of calls) call.reject(signal.reason);
     } else {
-      for (const call of calls) this.#runner.start(call);
+      for (const [index, call] of calls.entries()) {
+        cache?.attach(call, lastPromise, commands[index]?.args ?? [], false);
+        this.#runner.start(call);
+      }
     }
     return Promise.all(answers);
   }
@@ -180,6 +210,13 @@ export class PoolRequests<C extends BaseConnection> {
     const mode = options.encoding === undefined ? own : textMode(options.encoding);
     return (options.decode ?? ownMode !== BYTES) ? mode : BYTES;
   }
+}
+
+/** Whether its reply may come from a cache, and go into one. */
+function mayBeCached(options: PoolRequestOptions): boolean {
+  if (options.cache === false || options.noreply === true || options.disconnectOnCancellation === true)
+    return false;
+  return options.decode === undefined && options.encoding === undefined;
 }
 
 /** What a batch holds in the place of a command that failed. */

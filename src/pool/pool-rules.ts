@@ -16,6 +16,7 @@ import {
 } from '../connection/option-rules.ts';
 import type { OptionRule, RuleTable, ValuesOf } from '../connection/option-rules.ts';
 import type { AddressMap } from '../topology/cluster/address-map.ts';
+import { cacheTracking } from './cache-setup.ts';
 import type { ConnectionClass, SentinelManager } from './pool-options.ts';
 
 const connectionClass: OptionRule<ConnectionClass | null> = {
@@ -72,6 +73,7 @@ const everyPool = {
   maxConnections: count(64),
   timeout: duration(null, true),
   cache: having<AbstractCache>('get', 'put', 'invalidate', 'reset'),
+  cacheTracking,
   maxWaiting: count(null, 0),
   maxLifetime: duration(null),
   deadPeerTimeout: duration(30_000),

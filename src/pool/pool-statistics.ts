@@ -37,7 +37,11 @@ export class PoolStatistics implements ConnectionPoolStatistics {
   readonly #maxConnections: () => number;
   readonly #serviceConnections: () => number;
 
-  constructor(figures: () => Iterable<Figures>, maxConnections: () => number, serviceConnections: () => number) {
+  constructor(
+    figures: () => Iterable<Figures>,
+    maxConnections: () => number,
+    serviceConnections: () => number,
+  ) {
     this.#figures = figures;
     this.#maxConnections = maxConnections;
     this.#serviceConnections = serviceConnections;

@@ -1,27 +1,17 @@
 import type { Deadline } from '../base/deadline.ts';
-import { tcpRules } from '../connection/connection-options.ts';
-import { SentinelManagedConnection } from '../connection/sentinel-managed-connection.ts';
+import type { SentinelManagedConnection } from '../connection/sentinel-managed-connection.ts';
 import type { Lease } from '../interfaces/abstract-pool.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
-import { ConnectionNode } from '../node/connection-node.ts';
-import { DialGovernor } from '../pooling/dial-governor.ts';
-import type { Directory } from '../topology/sentinel/place.ts';
-import { PrimaryPlace } from '../topology/sentinel/primary-place.ts';
-import { ReplicaPlace } from '../topology/sentinel/replica-place.ts';
+import type { ConnectionNode } from '../node/connection-node.ts';
 import type { SentinelGroup } from '../topology/sentinel/sentinel-group.ts';
-import { SentinelTopology } from '../topology/sentinel/sentinel-topology.ts';
 import type { TCPLocation } from '../transport/location.ts';
-import { ConnectionPool, type FromUrlOptions, type PoolOf, PreparedPool } from './connection-pool.ts';
+import { ConnectionPool, type FromUrlOptions, type PoolOf } from './connection-pool.ts';
 import type { ConnectionClass, SentinelConnectionPoolOptions } from './pool-options.ts';
-import { splitPoolOptions } from './pool-rules.ts';
 import { resolveUrl } from './resolve-url.ts';
 import { type SentinelOptions, splitSentinelOptions } from './sentinel-options.ts';
+import { prepareSentinelPool, roleName, type SentinelPoolParts } from './sentinel-setup.ts';
 
 type Connection = SentinelManagedConnection;
-type Make = new (location: TCPLocation, service: string, isPrimary: boolean, options: object) => Connection;
-
-/** Longest pause between two rounds over the sentinels and what they name; news of a primary ends it. */
-const PAUSE = 1_000;
 /** Longest wait for the answer of a connection that has idled. */
 const CHECK = 2_000;
 /** So long a connection that was made for its first holder counts as fresh. */
@@ -39,36 +29,28 @@ export interface SentinelUrlOptions
   sentinelPassword?: string | undefined;
 }
 
-/** The places of a pool: the one it serves, and the one that answers for the other role. */
-interface Places {
-  readonly primary: PrimaryPlace<Connection>;
-  readonly replicas: ReplicaPlace<Connection>;
-}
-interface Parts extends Places {
-  readonly prepared: PreparedPool<Connection>;
-  readonly service: string;
-  readonly isPrimary: boolean;
-  readonly checks: boolean;
-  readonly directory: Directory;
-}
-
 /** Connections to whichever server is the primary of a service now, or to its replicas. */
-export class SentinelConnectionPool<D extends boolean = false> extends ConnectionPool<SentinelManagedConnection, D> {
-  readonly #parts: Parts;
+export class SentinelConnectionPool<D extends boolean = false> extends ConnectionPool<
+  SentinelManagedConnection,
+  D
+> {
+  readonly #parts: SentinelPoolParts;
   readonly #served = new WeakSet<Connection>();
   /** Made for this pool alone by `fromUrl`; it ends with the pool. */
   #manager: SentinelGroup | null = null;
   #closed: Promise<void> | null = null;
 
   constructor(options: SentinelConnectionPoolOptions<D>) {
-    const parts = prepare(options);
+    const parts = prepareSentinelPool(options);
     super(parts.prepared as never);
     this.#parts = parts;
   }
 
   /** With a list of sentinels in the URL, or with `sentinelManager` and `serviceName`. */
   static override fromUrl<
-    P extends abstract new (options: never) => unknown = typeof SentinelConnectionPool<false>,
+    P extends abstract new (
+      options: never,
+    ) => unknown = typeof SentinelConnectionPool<false>,
     const O extends SentinelUrlOptions = Record<never, never>,
   >(this: P, url: string, options?: O): SentinelPoolOf<P, O> {
     const resolved = resolveUrl(url, options, 'sentinel');
@@ -116,11 +98,15 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
     return { ...super.telemetryAttributes(), 'db.client.connection.pool.name': roleName(service, isPrimary) };
   }
 
-  protected override async leaseOn(node: ConnectionNode<Connection>, deadline: Deadline): Promise<Lease<Connection>> {
+  protected override async leaseOn(
+    node: ConnectionNode<Connection>,
+    deadline: Deadline,
+  ): Promise<Lease<Connection>> {
     for (;;) {
       const lease = await super.leaseOn(node, deadline);
       if (!this.#parts.checks || (await this.#answers(lease.connection, deadline))) return lease;
-      lease.connection.invalidate('it did not answer when it was checked after a pause');
+      if (!deadline.aborted)
+        lease.connection.invalidate('it did not answer when it was checked after a pause');
       lease.release();
     }
   }
@@ -130,10 +116,14 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
     const first = !this.#served.has(connection);
     this.#served.add(connection);
     const age = Date.now() - (connection.statistics.connectedAt ?? 0);
-    if (first && age < FRESH) return true;
-    const timeout = Math.max(1, Math.min(CHECK, deadline.remaining()));
+    // At once or not at all: there is no time for a check.
+    if ((first && age < FRESH) || deadline.expired) return true;
+    const timeout = Math.min(CHECK, deadline.remaining());
     try {
-      await connection.createRequest('PING', [], { timeout });
+      await connection.createRequest('PING', [], {
+        timeout,
+        ...(deadline.signal ? { signal: deadline.signal } : {}),
+      });
       return true;
     } catch {
       // Whatever is wrong with it, another one will do.
@@ -143,63 +133,11 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
 }
 
 type DecodeOf<O> = O extends { decodeResponses: infer D extends boolean } ? D : false;
-type SentinelPoolOf<P extends abstract new (options: never) => unknown, O> = P extends typeof SentinelConnectionPool
+type SentinelPoolOf<
+  P extends abstract new (
+    options: never,
+  ) => unknown,
+  O,
+> = P extends typeof SentinelConnectionPool
   ? SentinelConnectionPool<DecodeOf<O>> & PoolOf<P, O>
   : PoolOf<P, O>;
-
-function roleName(service: string, isPrimary: boolean): string {
-  return `${service}(${isPrimary ? 'primary' : 'replica'})`;
-}
-
-function prepare(options: SentinelConnectionPoolOptions): Parts {
-  const custom = (options as Partial<typeof options> | undefined)?.connectionClass !== undefined;
-  const { pool, connection, settings } = splitPoolOptions('sentinel', options, { custom, connectionRules: tcpRules });
-  const { serviceName: service, sentinelManager, isPrimary } = pool;
-  if (service === null) throw new TypeError('a sentinel pool needs a serviceName');
-  if (sentinelManager === null) throw new TypeError('a sentinel pool needs a sentinelManager');
-  const directory = sentinelManager as Directory;
-  const type = classOf(pool.connectionClass);
-  const name = `service=${roleName(service, isPrimary)}`;
-  const governor = new DialGovernor({ cap: PAUSE, maxConcurrent: Number.MAX_SAFE_INTEGER });
-  const dials = governor.attach(name);
-  const makeOne = (location: TCPLocation, primary: boolean): Connection => new type(location, service, primary, connection);
-  const place = { service, directory, make: makeOne, hurry: () => dials.hurry() };
-  const places: Places = { primary: new PrimaryPlace(place), replicas: new ReplicaPlace(place) };
-  const serving = isPrimary ? places.primary : places.replicas;
-  const owner = {};
-  const node = new ConnectionNode<Connection>({
-    owner,
-    address: name,
-    make: (signal) => serving.connect(signal),
-    ready: true,
-    governor,
-    max: pool.maxConnections,
-    maxWaiting: pool.maxWaiting,
-    maxLifetime: pool.maxLifetime,
-    deadPeerTimeout: pool.deadPeerTimeout,
-    leakDetection: pool.leakDetection,
-    bulkDetour: pool.bulkDetour,
-    connectTimeout: settings.connectTimeout,
-  });
-  places.replicas.serve(node);
-  const prepared = new PreparedPool<Connection>({
-    owner,
-    topology: new SentinelTopology(node, serving),
-    settings,
-    maxConnections: () => pool.maxConnections,
-    timeout: pool.timeout,
-    retryPolicy: pool.retryPolicy,
-  });
-  // Nothing comes back from a server that is told to be silent.
-  const checks = pool.checkConnection && !settings.noreply;
-  return { ...places, prepared, service, isPrimary, checks, directory };
-}
-
-function classOf(given: unknown): Make {
-  if (given === null) return SentinelManagedConnection as unknown as Make;
-  const type = given as { prototype: unknown };
-  if (given !== SentinelManagedConnection && !(type.prototype instanceof SentinelManagedConnection)) {
-    throw new TypeError('connectionClass must extend SentinelManagedConnection');
-  }
-  return given as Make;
-}

@@ -1,5 +1,9 @@
 import { baseConnectionRules, tcpRules } from '../connection/connection-options.ts';
-import type { BaseConnectionOptions, TCPConnectionOptions, TCPOptions } from '../connection/connection-options.ts';
+import type {
+  BaseConnectionOptions,
+  TCPConnectionOptions,
+  TCPOptions,
+} from '../connection/connection-options.ts';
 import { complete, concealed, refuseUnknown, sortOptions } from '../connection/option-rules.ts';
 import type { AddressMap } from '../topology/cluster/address-map.ts';
 import { SentinelGroup } from '../topology/sentinel/sentinel-group.ts';
@@ -52,7 +56,10 @@ export function splitSentinelOptions(options: object): SplitSentinelOptions {
   const table = { ...baseConnectionRules, ...tcpRules };
   const ofSentinels = sortOptions(table, own.sentinelOptions ?? {});
   refuseUnknown(ofSentinels.others);
-  const inherited = INHERITED.filter((name) => Object.hasOwn(others, name)).map((name) => [name, others[name]]);
+  const inherited = INHERITED.filter((name) => Object.hasOwn(others, name)).map((name) => [
+    name,
+    others[name],
+  ]);
   const group = new SentinelGroup({
     sentinels: own.sentinels,
     minOtherSentinels: own.minOtherSentinels,

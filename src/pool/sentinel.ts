@@ -5,7 +5,11 @@ import type { PrimaryListener } from '../topology/sentinel/following.ts';
 import type { SentinelGroup } from '../topology/sentinel/sentinel-group.ts';
 import type { TCPLocation } from '../transport/location.ts';
 import { SentinelConnectionPool } from './sentinel-connection-pool.ts';
-import { type SentinelOptions, type SentinelServiceOptions, splitSentinelOptions } from './sentinel-options.ts';
+import {
+  type SentinelOptions,
+  type SentinelServiceOptions,
+  splitSentinelOptions,
+} from './sentinel-options.ts';
 
 /** Asks sentinels who is primary and who are the replicas, and makes pools that follow the answer. */
 export class Sentinel<D extends boolean = false> implements Directory, AsyncDisposable {
@@ -33,11 +37,17 @@ export class Sentinel<D extends boolean = false> implements Directory, AsyncDisp
   }
 
   /** A pool for the primary; what is not said here is as it was said to the `Sentinel`. */
-  primaryFor<E extends boolean = D>(serviceName: string, options?: SentinelServiceOptions<E>): SentinelConnectionPool<E> {
+  primaryFor<E extends boolean = D>(
+    serviceName: string,
+    options?: SentinelServiceOptions<E>,
+  ): SentinelConnectionPool<E> {
     return this.#poolFor(serviceName, true, options);
   }
   /** A pool for the replicas; likewise. */
-  replicaFor<E extends boolean = D>(serviceName: string, options?: SentinelServiceOptions<E>): SentinelConnectionPool<E> {
+  replicaFor<E extends boolean = D>(
+    serviceName: string,
+    options?: SentinelServiceOptions<E>,
+  ): SentinelConnectionPool<E> {
     return this.#poolFor(serviceName, false, options);
   }
 
@@ -70,7 +80,13 @@ export class Sentinel<D extends boolean = false> implements Directory, AsyncDisp
     options: SentinelServiceOptions<E> = {},
   ): SentinelConnectionPool<E> {
     const given = Object.entries(options).filter(([, value]) => value !== undefined);
-    const all = { ...this.#data, ...Object.fromEntries(given), serviceName, sentinelManager: this, isPrimary };
+    const all = {
+      ...this.#data,
+      ...Object.fromEntries(given),
+      serviceName,
+      sentinelManager: this,
+      isPrimary,
+    };
     return new SentinelConnectionPool<E>(all as never);
   }
 }

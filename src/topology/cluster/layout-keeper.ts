@@ -30,6 +30,8 @@ export interface LayoutKeeperOptions {
   readonly timing?: Timing | undefined;
   /** Nodes came or went. */
   readonly onChange?: ((change: LayoutChange) => void) | undefined;
+  /** Slots have other owners than before. */
+  readonly onMoved?: ((slots: ReadonlySet<number>) => void) | undefined;
   /** Every finished refresh; with its error when it failed. */
   readonly onRefresh?: ((error: Error | null) => void) | undefined;
 }
@@ -239,8 +241,14 @@ export class LayoutKeeper implements LayoutSource {
     const before = this.#map;
     if (before === next) return;
     this.#map = next;
+    if (this.#options.onMoved !== undefined) this.#tellMoved(this.#options.onMoved, before);
     if (before.nodes === next.nodes) return;
     const { added, gone } = before.changesTo(next);
     if (added.length > 0 || gone.length > 0) this.#options.onChange?.({ map: next, added, gone });
+  }
+
+  #tellMoved(tell: (slots: ReadonlySet<number>) => void, before: SlotMap): void {
+    const moved = before.movedTo(this.#map);
+    if (moved.size > 0) tell(moved);
   }
 }

@@ -155,6 +155,23 @@ export class SlotMap {
     return true;
   }
 
+  /** Slots that had an owner and have another one, or none, in the next map. */
+  movedTo(next: SlotMap): Set<number> {
+    const moved = new Set<number>();
+    for (const [number, page] of this.pages.entries()) {
+      // A map that was made from this one with a slot moved shares what did not change.
+      if (page === next.pages[number]) continue;
+      for (let at = 0; at < PAGE_SIZE; at++) {
+        const slot = (number << PAGE_BITS) | at;
+        const before = this.shardOf(slot)?.primary;
+        const after = next.shardOf(slot)?.primary;
+        if (before === undefined || before === after) continue;
+        if (after === undefined || keyOf(before) !== keyOf(after)) moved.add(slot);
+      }
+    }
+    return moved;
+  }
+
   /** Nodes, by address, that only the next map has, and those that only this one has. */
   changesTo(next: SlotMap): { added: ClusterNodeLocation[]; gone: ClusterNodeLocation[] } {
     return {
