@@ -1,5 +1,5 @@
 import type { Deadline } from '../../base/deadline.ts';
-import { RedisClusterError, TimeoutError } from '../../errors/errors.ts';
+import { PoolClosedError, RedisClusterError, TimeoutError } from '../../errors/errors.ts';
 import { systemTiming } from '../timing.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
 
@@ -11,7 +11,8 @@ export class Finding {
   readonly #keeper: LayoutKeeper;
   #current: Promise<void> | null = null;
   #pause = 0;
-  #closed = false;
+  readonly #waiting = new Set<AbortController>();
+  #closed: PoolClosedError | null = null;
 
   constructor(keeper: LayoutKeeper) {
     this.#keeper = keeper;
@@ -30,15 +31,17 @@ export class Finding {
         try {
           await unlessAborted(this.#attempt(), signal);
         } catch (error) {
-          if (!(error instanceof RedisClusterError) || signal.aborted || this.#closed) throw error;
+          if (!(error instanceof RedisClusterError) || signal.aborted) throw error;
           failed(error);
         }
       }
     });
   }
 
+  /** Whoever waits hears of it at once. */
   close(): void {
-    this.#closed = true;
+    this.#closed = new PoolClosedError('the pool is closed');
+    for (const controller of this.#waiting) controller.abort(this.#closed);
   }
 
   /** The work's outcome, or the end of the deadline; `failed` tells what the time-out is to name as its cause. */
@@ -46,6 +49,7 @@ export class Finding {
     deadline: Deadline,
     work: (signal: AbortSignal, failed: (error: Error) => void) => Promise<R>,
   ): Promise<R> {
+    if (this.#closed !== null) throw this.#closed;
     if (deadline.aborted) throw deadline.reason;
     let cause: Error | undefined;
     const late = (): TimeoutError =>
@@ -55,6 +59,7 @@ export class Finding {
       });
     if (deadline.expired) throw late();
     const controller = new AbortController();
+    this.#waiting.add(controller);
     deadline.watch({
       onAbort: (reason) => controller.abort(reason),
       onTimeout: () => controller.abort(late()),
@@ -64,6 +69,7 @@ export class Finding {
         cause = error;
       });
     } finally {
+      this.#waiting.delete(controller);
       deadline.unwatch();
     }
   }

@@ -26,6 +26,8 @@ export class Member<C extends BaseConnection> {
   location: ClusterNodeLocation;
   /** The layout has it. */
   listed = false;
+  /** Why its last dial failed. */
+  failure: Error | null = null;
   /** A replica that has been connected, or could not be: reads need not wait for it. */
   met = false;
   /** When its connections were last made anew because it redirected to itself. */
@@ -39,6 +41,7 @@ export class Member<C extends BaseConnection> {
       max,
       make: () => settings.make(this.location),
       dialFailed: (error) => {
+        this.failure = error instanceof Error ? error : null;
         settings.dialFailed(this, error);
       },
     });
@@ -111,8 +114,9 @@ export class Members<C extends BaseConnection> {
 
   /** Calls that wait for a connection to a node without any look for their node again. */
   sendAwayWaiting(): void {
-    for (const { node } of [...this.#byKey.values()]) {
-      if (node.pool.hungry && node.figures.open === 0) node.sendAway(routeAgain);
+    for (const member of [...this.#byKey.values()]) {
+      const { node } = member;
+      if (node.pool.hungry && node.figures.open === 0) node.sendAway(() => routeAgain(member));
     }
   }
 
@@ -123,7 +127,7 @@ export class Members<C extends BaseConnection> {
       this.#byKey.delete(key);
       const { node } = member;
       this.#leaving.add(node);
-      void node.dissolve(routeAgain).then(() => this.#leaving.delete(node));
+      void node.dissolve(() => routeAgain(member)).then(() => this.#leaving.delete(node));
     }
     if (this.#listed > 0) this.#share();
   }
@@ -169,6 +173,16 @@ export class Members<C extends BaseConnection> {
 export class RouteAgain extends ConnectionError {}
 RouteAgain.prototype.name = 'ConnectionError';
 
-function routeAgain(): RouteAgain {
-  return new RouteAgain('The cluster has changed while a connection was waited for');
+export function routeAgain({
+  node,
+  failure,
+}: {
+  readonly node: { readonly address: string };
+  readonly failure: Error | null;
+}): RouteAgain {
+  const why = failure === null ? '' : `: ${failure.message}`;
+  return new RouteAgain(`No connection to ${node.address} while the cluster was looked at again${why}`, {
+    endpoint: node.address,
+    ...(failure === null ? {} : { cause: failure }),
+  });
 }

@@ -1,7 +1,7 @@
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import type { Timing } from '../timing.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
-import { type Member, type Members, RouteAgain } from './members.ts';
+import { type Member, type Members, routeAgain } from './members.ts';
 import { ReplicaProbe } from './replica-probe.ts';
 import type { Shard } from './slot-map.ts';
 
@@ -45,7 +45,7 @@ export class ReplicaReads<C extends BaseConnection> {
   passBy(member: Member<C>): void {
     member.met = true;
     if (member.node.figures.open > 0) return;
-    member.node.sendAway(() => new RouteAgain('The replica cannot be reached'));
+    member.node.sendAway(() => routeAgain(member));
   }
 
   close(): void {

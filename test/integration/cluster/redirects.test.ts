@@ -4,6 +4,7 @@ import { after, describe, it } from 'node:test';
 import {
   ClusterConnectionPool,
   ConnectionError,
+  PoolClosedError,
   RedisClusterError,
   RedisError,
   type TCPLocation,
@@ -314,6 +315,44 @@ describe('discovery', () => {
     setTimeout(() => controller.abort(reason), 50);
     await assert.rejects(call, reason);
     await assert.rejects(pool.getConnection({ timeout: 100 }), TimeoutError);
+  });
+
+  it('close while the cluster is looked for: everybody hears PoolClosedError at once', async () => {
+    const hanging = await ScriptedServer.start({ HELLO: null });
+    const pool = new ClusterConnectionPool({ startupNodes: [hanging.location] });
+    keep(pool, hanging);
+    const waiting = [
+      pool.open(),
+      pool.execute('GET', 'a'),
+      pool.executeRequest('GET', ['a'], { timeout: 5_000 }),
+      pool.getConnection(),
+      pool.executeOn('all', 'PING'),
+    ];
+    const outcome = Promise.allSettled(waiting);
+    await hanging.waitForConnections(1);
+    const started = performance.now();
+    await pool.close();
+    for (const one of await outcome) {
+      assert.ok(
+        one.status === 'rejected' && one.reason instanceof PoolClosedError,
+        String((one as { reason?: unknown }).reason),
+      );
+    }
+    assert.ok(performance.now() - started < 1_000);
+    await eventually('no connection is left', () => hanging.openConnections.length === 0);
+  });
+
+  it('a lease that may be anywhere does not wait for a primary that is gone', async () => {
+    const nodes = await scriptedCluster(2);
+    const pool = new ClusterConnectionPool(startNodesOf(nodes));
+    keep(pool, ...nodes);
+    await pool.open();
+    await nodes[0]?.close();
+    for (let count = 0; count < 20; count++) {
+      const connection = await pool.getConnection({ timeout: 4_000 });
+      assert.equal((connection.location as TCPLocation).port, nodes[1]?.port);
+      pool.release(connection);
+    }
   });
 
   it('a start node that hangs holds up nobody', async () => {
