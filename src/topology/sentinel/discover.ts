@@ -84,7 +84,10 @@ export async function findReplicas(service: string, options: DiscoverOptions): P
       const up = replicas.filter(isUp);
       // While the primary is dead every link is down, and reading is still possible.
       const linked = up.filter(isLinked);
-      return believed((linked.length > 0 ? linked : up).map(({ host, port }) => resolve(host, port)), vet);
+      return believed(
+        (linked.length > 0 ? linked : up).map(({ host, port }) => resolve(host, port)),
+        vet,
+      );
     } catch (error) {
       unknown ||= error instanceof ResponseError && error.message.includes('No such master');
       throw error;

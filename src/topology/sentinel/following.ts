@@ -28,6 +28,7 @@ export class Following {
   readonly #watches = new Map<string, SwitchWatch>();
   #cancelPoll: (() => void) | null = null;
   #polling = false;
+  #closed = false;
 
   constructor(parts: FollowingParts) {
     this.#parts = parts;
@@ -42,7 +43,7 @@ export class Following {
     return () => {
       listeners.delete(listener);
       if (listeners.size === 0 && this.#followers.get(service) === listeners) this.#followers.delete(service);
-      if (this.#followers.size === 0) this.stop();
+      if (this.#followers.size === 0) this.#stop();
     };
   }
 
@@ -57,7 +58,12 @@ export class Following {
   renew(): void {
     for (const watch of this.#watches.values()) watch.renew();
   }
-  stop(): void {
+  close(): void {
+    this.#closed = true;
+    this.#stop();
+  }
+
+  #stop(): void {
     this.#cancelPoll?.();
     this.#cancelPoll = null;
     for (const watch of this.#watches.values()) watch.stop();
@@ -84,7 +90,7 @@ export class Following {
   #schedule(): void {
     this.#cancelPoll?.();
     this.#cancelPoll = null;
-    if (this.#followers.size === 0) return;
+    if (this.#followers.size === 0 || this.#closed) return;
     const { timing } = this.#parts;
     const live = [...this.#watches.values()].some((watch) => watch.live);
     const pause = (live ? POLL.listening : POLL.deaf) * (0.8 + 0.4 * timing.random());
@@ -105,7 +111,7 @@ export class Following {
       }
     }
     this.#polling = false;
-    if (this.#followers.size > 0) this.#watch();
+    if (this.#followers.size > 0 && !this.#closed) this.#watch();
     this.#schedule();
   }
 }

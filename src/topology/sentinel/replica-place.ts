@@ -72,7 +72,8 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
     const replicas = await this.#replicas(options, false, failures);
     for (let left = replicas.length; left > 0; left--) {
       const location = replicas[this.#index++ % replicas.length] as TCPLocation;
-      if (await location.check({ timeout: PROBE, ...(options.signal ? { signal: options.signal } : {}) })) return location;
+      if (await location.check({ timeout: PROBE, ...(options.signal ? { signal: options.signal } : {}) }))
+        return location;
     }
     this.#list = null;
     try {
@@ -110,9 +111,8 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
   }
 
   async #try(location: TCPLocation, signal: AbortSignal, failures: Error[]): Promise<C | null> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
     try {
-      return await this.#dial(location, false, limit, false);
+      return await this.#dial(location, false, signal);
     } catch (error) {
       signal.throwIfAborted();
       failures.push(error as Error);
@@ -123,7 +123,7 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
   async #primary(signal: AbortSignal, failures: Error[]): Promise<C> {
     try {
       const location = await this.#parts.directory.discoverPrimary(this.#parts.service, { signal });
-      const connection = await this.#dial(location, true, signal, true);
+      const connection = await this.#dial(location, true, signal);
       this.#makeshift.add(connection);
       return connection;
     } catch (error) {
@@ -132,9 +132,11 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
     }
   }
 
-  async #dial(location: TCPLocation, isPrimary: boolean, signal: AbortSignal, patient: boolean): Promise<C> {
+  async #dial(location: TCPLocation, isPrimary: boolean, signal: AbortSignal): Promise<C> {
     const connection = this.#parts.make(location, isPrimary);
-    await new Turn(location).dial(() => connection.run({ signal }), signal, patient);
+    // There are other replicas, but no other primary.
+    const limit = isPrimary ? signal : AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
+    await new Turn(location).dial(() => connection.run({ signal: limit }), signal, isPrimary);
     this.#roster.add(connection, location);
     this.#schedule();
     return connection;

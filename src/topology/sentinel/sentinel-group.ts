@@ -51,7 +51,8 @@ export class SentinelGroup implements Directory {
     this.#list = new SentinelList({
       sentinels: options.sentinels,
       timing,
-      ask: (location, command, args, { timeout }) => this.#link(location).ask(command, args, Math.min(timeout, streamTimeout)),
+      ask: (location, command, args, { timeout }) =>
+        this.#link(location).ask(command, args, Math.min(timeout, streamTimeout)),
     });
     this.#following = new Following({
       list: this.#list,
@@ -98,7 +99,7 @@ export class SentinelGroup implements Directory {
   close(): void {
     this.#closed = true;
     this.#forgetProvider?.();
-    this.#following.stop();
+    this.#following.close();
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
   }
@@ -138,6 +139,9 @@ export class SentinelGroup implements Directory {
   }
 
   #switched(news: PrimarySwitch, sentinel: TCPLocation): void {
+    const view = this.#views.get(news.service);
+    // A service that nobody has asked for.
+    if (view === undefined) return;
     let from: TCPLocation;
     let to: TCPLocation;
     try {
@@ -147,7 +151,7 @@ export class SentinelGroup implements Directory {
       // An address that the map refuses; asking will say the same, to whoever asks.
       return;
     }
-    const kind = this.#view(news.service).announced(from, to);
+    const kind = view.announced(from, to);
     if (kind === 'known') return;
     this.#list.prefer(sentinel);
     if (kind === 'news') this.#following.tell(news.service, to, true);
@@ -159,7 +163,20 @@ export class SentinelGroup implements Directory {
     const now = this.#timing.now();
     if (now < this.#learnAt || this.#closed) return;
     this.#learnAt = now + LEARN;
-    learnSentinels(service, this.#common()).catch(() => {});
+    learnSentinels(service, this.#common()).then(
+      () => this.#forget(),
+      () => {},
+    );
+  }
+
+  /** Ends the connections to sentinels that are remembered no more. */
+  #forget(): void {
+    const known = new Set(this.#list.locations.map(addressOf));
+    for (const [address, link] of this.#links) {
+      if (known.has(address)) continue;
+      link.close();
+      this.#links.delete(address);
+    }
   }
 
   #common(): DiscoverOptions {
@@ -175,13 +192,18 @@ export class SentinelGroup implements Directory {
   #link(location: TCPLocation): SentinelLink {
     const address = addressOf(location);
     let link = this.#links.get(address);
-    if (link === undefined) this.#links.set(address, (link = new SentinelLink(() => this.#connection(location))));
+    if (link === undefined)
+      this.#links.set(address, (link = new SentinelLink(() => this.#connection(location))));
     if (this.#closed) link.close();
     return link;
   }
 
   #connection(location: TCPLocation): TCPConnection {
-    return new TCPConnection(location, { ...this.#options.connection, decodeResponses: true, noreply: false });
+    return new TCPConnection(location, {
+      ...this.#options.connection,
+      decodeResponses: true,
+      noreply: false,
+    });
   }
 
   #renew(): void {

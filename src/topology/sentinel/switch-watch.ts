@@ -70,7 +70,8 @@ export class SwitchWatch {
   async #run(): Promise<void> {
     for (let failures = 0; !this.#stopped; failures++) {
       if (await this.#listen()) failures = 0;
-      if (!this.#stopped) await this.#pause(fullJitter(failures, PAUSE.base, PAUSE.cap, () => this.#timing.random()));
+      if (!this.#stopped)
+        await this.#pause(fullJitter(failures, PAUSE.base, PAUSE.cap, () => this.#timing.random()));
     }
   }
 

@@ -231,7 +231,10 @@ test('READONLY: looked up again, and the refused command is sent once more; a sc
   assert.equal(two.count('SET'), 3);
   assert.equal(two.count('EVAL'), 0);
   // Refused again: handed over.
-  two.server.script({ SET: reply.error('READONLY no') , ROLE: reply.array(reply.bulk('master'), reply.integer(0), reply.array()) });
+  two.server.script({
+    SET: reply.error('READONLY no'),
+    ROLE: reply.array(reply.bulk('master'), reply.integer(0), reply.array()),
+  });
   await assert.rejects(pool.execute('SET', 'a', 4), ReadOnlyError);
   assert.equal(two.count('SET'), 5);
 });
@@ -271,7 +274,10 @@ test('without a reachable replica the primary serves, until there is one again',
   assert.equal(await pool.execute('GET', 'x'), String(primary.port));
   assert.equal((await pool.getReplica()).port, primary.port);
   sentinel.script.replicas = [replica];
-  await eventually('a replica serves again', async () => (await pool.execute('GET', 'x')) === String(replica.port));
+  await eventually(
+    'a replica serves again',
+    async () => (await pool.execute('GET', 'x')) === String(replica.port),
+  );
 
   sentinel.script.replicas = [];
   sentinel.script.primary = null;
@@ -288,7 +294,10 @@ test('without a reachable replica the primary serves, until there is one again',
 test('host names and IPv6 addresses', async () => {
   await using named = await FakeData.start();
   await using six = await FakeData.start('master', { host: '::1' });
-  await using sentinel = await FakeSentinel.start({ primary: { host: 'localhost', port: named.port } }, { host: '::1' });
+  await using sentinel = await FakeSentinel.start(
+    { primary: { host: 'localhost', port: named.port } },
+    { host: '::1' },
+  );
   await using manager = new Sentinel({ sentinels: [sentinel.location], decodeResponses: true });
   await using pool = manager.primaryFor('m');
   assert.equal(await pool.execute('GET', 'x'), String(named.port));

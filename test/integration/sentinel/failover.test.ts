@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ConnectionError, SentinelConnectionPool } from '../../../src/index.ts';
-import { serverBinaries, startSentinel, type TestSentinel, type TestServer } from '../../../src/testkit/index.ts';
+import {
+  serverBinaries,
+  startSentinel,
+  type TestSentinel,
+  type TestServer,
+} from '../../../src/testkit/index.ts';
 import { Announcements, eventually, Load, Monitor, sleep } from './support.ts';
 
 /** How often in a row; the long run has 20. */
@@ -57,12 +62,15 @@ for (const binary of await serverBinaries()) {
         await group.waitHealthy();
       }
       await load.stop();
-      t.diagnostic(`writing again after: ${gaps.join(', ')}; ${load.writes.length} written, ${load.errors.length} lost`);
+      t.diagnostic(
+        `writing again after: ${gaps.join(', ')}; ${load.writes.length} written, ${load.errors.length} lost`,
+      );
       assert.equal(load.wrong, 0);
       for (const error of load.errors) {
         assert.ok(error instanceof ConnectionError && error.maybeExecuted, String(error));
       }
-      const { activeConnections, idleConnections, inUseConnections, connectingConnections, waiting } = pool.statistics;
+      const { activeConnections, idleConnections, inUseConnections, connectingConnections, waiting } =
+        pool.statistics;
       assert.deepEqual([inUseConnections, connectingConnections, waiting], [0, 0, 0]);
       assert.equal(activeConnections, idleConnections);
       assert.ok(activeConnections >= 1);

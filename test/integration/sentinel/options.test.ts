@@ -17,11 +17,17 @@ test('option serviceName is what sentinels are asked for', async () => {
   await using pool = new SentinelConnectionPool({ serviceName: 'orders', sentinelManager: manager });
   await pool.execute('PING');
   assert.ok(sentinel.asked.length > 0);
-  assert.ok(sentinel.asked.every((question) => question.endsWith(' orders')), sentinel.asked.join());
+  assert.ok(
+    sentinel.asked.every((question) => question.endsWith(' orders')),
+    sentinel.asked.join(),
+  );
   assert.equal(pool.toString(), 'SentinelConnectionPool<service=orders(primary)>');
   assert.equal(pool.telemetryAttributes()['db.client.connection.pool.name'], 'orders(primary)');
   for (const serviceName of ['', undefined, 7]) {
-    assert.throws(() => new SentinelConnectionPool({ serviceName, sentinelManager: manager } as never), TypeError);
+    assert.throws(
+      () => new SentinelConnectionPool({ serviceName, sentinelManager: manager } as never),
+      TypeError,
+    );
   }
 });
 
@@ -34,11 +40,22 @@ test('option sentinelManager decides where the primary is, also one that is no S
     discoverPrimary: async () => new TCPLocation(other.host, other.port),
     discoverReplicas: async () => [],
   };
-  await using first = new SentinelConnectionPool({ serviceName: 'm', sentinelManager: manager, decodeResponses: true });
-  await using second = new SentinelConnectionPool({ serviceName: 'm', sentinelManager: foreign, decodeResponses: true });
+  await using first = new SentinelConnectionPool({
+    serviceName: 'm',
+    sentinelManager: manager,
+    decodeResponses: true,
+  });
+  await using second = new SentinelConnectionPool({
+    serviceName: 'm',
+    sentinelManager: foreign,
+    decodeResponses: true,
+  });
   assert.equal(await first.execute('GET', 'x'), String(one.port));
   assert.equal(await second.execute('GET', 'x'), String(other.port));
-  assert.throws(() => new SentinelConnectionPool({ serviceName: 'm', sentinelManager: {} } as never), TypeError);
+  assert.throws(
+    () => new SentinelConnectionPool({ serviceName: 'm', sentinelManager: {} } as never),
+    TypeError,
+  );
   assert.throws(() => new SentinelConnectionPool({ serviceName: 'm' } as never), TypeError);
 });
 
@@ -111,7 +128,9 @@ test('option minOtherSentinels: who knows too few others does not count', async 
   assert.equal((await manager.discoverPrimary('m')).port, data.port);
   await using strict = new Sentinel({ sentinels, minOtherSentinels: 5 });
   await assert.rejects(strict.discoverPrimary('m'), PrimaryNotFoundError);
-  await using url = SentinelConnectionPool.fromUrl(`redis+sentinel://${sentinels.join()}/m?minOtherSentinels=5`);
+  await using url = SentinelConnectionPool.fromUrl(
+    `redis+sentinel://${sentinels.join()}/m?minOtherSentinels=5`,
+  );
   await assert.rejects(url.execute('PING'), PrimaryNotFoundError);
 });
 
@@ -141,12 +160,16 @@ test('option sentinelOptions: credentials and limits of the sentinels, apart fro
     assert.match(error.message, /timed out after 50 ms/);
     return true;
   });
-  await using own = new Sentinel({ sentinels: [mute.location], streamTimeout: 5_000, sentinelOptions: { streamTimeout: 60 } });
+  await using own = new Sentinel({
+    sentinels: [mute.location],
+    streamTimeout: 5_000,
+    sentinelOptions: { streamTimeout: 60 },
+  });
   await assert.rejects(own.discoverPrimary('m'), /timed out after 60 ms/);
   assert.throws(() => new Sentinel({ sentinels, sentinelOptions: { unheardOf: 1 } } as never), TypeError);
 });
 
-test('option addressMap: announced addresses become reachable ones', async () => {
+test('option SentinelOptions.addressMap: announced addresses become reachable ones', async () => {
   await using primary = await FakeData.start();
   await using replica = await FakeData.start('slave');
   await using hidden = await FakeSentinel.start({ primary: { host: '10.9.9.1', port: 1 } });
@@ -161,10 +184,16 @@ test('option addressMap: announced addresses become reachable ones', async () =>
     '10.9.9.2:2': local(replica.port),
     '10.9.9.3:3': local(hidden.port),
   };
-  for (const map of [addressMap, (host: string, port: number) => addressMap[`${host}:${port}` as keyof typeof addressMap]]) {
+  for (const map of [
+    addressMap,
+    (host: string, port: number) => addressMap[`${host}:${port}` as keyof typeof addressMap],
+  ]) {
     await using manager = new Sentinel({ sentinels: [sentinel.location], addressMap: map });
     assert.equal((await manager.discoverPrimary('m')).port, primary.port);
-    assert.deepEqual((await manager.discoverReplicas('m')).map(({ port }) => port), [replica.port]);
+    assert.deepEqual(
+      (await manager.discoverReplicas('m')).map(({ port }) => port),
+      [replica.port],
+    );
     await using pool = manager.primaryFor('m', { decodeResponses: true });
     assert.equal(await pool.execute('GET', 'x'), String(primary.port));
     await hidden.listened();
@@ -185,7 +214,9 @@ test('option sentinelUsername and option sentinelPassword are for the sentinels 
     await pool.close();
   }
   const hellos = (fake: FakeData | FakeSentinel): Set<string> =>
-    new Set(fake.server.commands.filter(({ name }) => name === 'HELLO').map(({ args }) => args.slice(2).join(' ')));
+    new Set(
+      fake.server.commands.filter(({ name }) => name === 'HELLO').map(({ args }) => args.slice(2).join(' ')),
+    );
   assert.deepEqual(hellos(sentinel), new Set(['AUTH su sp']));
   assert.deepEqual(hellos(data), new Set(['AUTH du dp']));
 });
@@ -201,14 +232,22 @@ test('a URL without sentinels needs a manager and a name, and supplies what the 
   assert.equal(pool.db, 3);
   assert.equal(await pool.execute('GET', 'x'), String(data.port));
   assert.throws(() => SentinelConnectionPool.fromUrl('redis://h', { serviceName: 'm' }), TypeError);
-  assert.throws(() => SentinelConnectionPool.fromUrl('redis+sentinel://h/m', { sentinelManager: manager }), TypeError);
+  assert.throws(
+    () => SentinelConnectionPool.fromUrl('redis+sentinel://h/m', { sentinelManager: manager }),
+    TypeError,
+  );
   assert.throws(() => SentinelConnectionPool.fromUrl('redis+sentinel://h'), TypeError);
 });
 
 test('pools inherit from their Sentinel, and what is said with them wins', async () => {
   await using data = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: data });
-  await using manager = new Sentinel({ sentinels: [sentinel.location], decodeResponses: true, db: 2, maxConnections: 3 });
+  await using manager = new Sentinel({
+    sentinels: [sentinel.location],
+    decodeResponses: true,
+    db: 2,
+    maxConnections: 3,
+  });
   await using inherits = manager.primaryFor('m');
   await using differs = manager.primaryFor('m', { decodeResponses: false, db: undefined, maxConnections: 5 });
   const text: string | null | undefined = (await inherits.execute('GET', 'x')) as string;
@@ -218,7 +257,7 @@ test('pools inherit from their Sentinel, and what is said with them wins', async
   assert.deepEqual([inherits.statistics.maxConnections, differs.statistics.maxConnections], [3, 5]);
 });
 
-test('a connection class of the user gets (location, primaryName, isPrimary, options)', async () => {
+test('option SentinelUrlOptions.connectionClass: it gets (location, primaryName, isPrimary, options)', async () => {
   const made: unknown[][] = [];
   class Own extends SentinelManagedConnection {
     constructor(...args: ConstructorParameters<typeof SentinelManagedConnection>) {
@@ -234,9 +273,10 @@ test('a connection class of the user gets (location, primaryName, isPrimary, opt
     assert.ok(connection instanceof Own);
     assert.equal(connection.primaryName, 'm');
   });
-  assert.deepEqual(made.map(([location, name, primary]) => [String(location), name, primary]), [
-    [`127.0.0.1:${data.port}`, 'm', true],
-  ]);
+  assert.deepEqual(
+    made.map(([location, name, primary]) => [String(location), name, primary]),
+    [[`127.0.0.1:${data.port}`, 'm', true]],
+  );
   assert.throws(() => manager.primaryFor('m', { connectionClass: class {} as never }), TypeError);
 });
 

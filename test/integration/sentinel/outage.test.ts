@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { Channel, ConnectionError, PrimaryNotFoundError, Sentinel, SentinelConnectionPool, TimeoutError } from '../../../src/index.ts';
+import {
+  Channel,
+  ConnectionError,
+  PrimaryNotFoundError,
+  Sentinel,
+  SentinelConnectionPool,
+  TimeoutError,
+} from '../../../src/index.ts';
 import { serverBinaries, startSentinel, type TestSentinel } from '../../../src/testkit/index.ts';
 import { eventually } from './support.ts';
 
@@ -22,7 +29,12 @@ for (const binary of await serverBinaries()) {
       const { tls, password, sentinelPassword, sentinelLocations: sentinels, serviceName } = group;
       assert.ok(tls !== null);
       const sslContext = { ca: tls.ca, cert: tls.clientCert, key: tls.clientKey };
-      await using manager = new Sentinel({ sentinels, sslContext, password, sentinelOptions: { password: sentinelPassword } });
+      await using manager = new Sentinel({
+        sentinels,
+        sslContext,
+        password,
+        sentinelOptions: { password: sentinelPassword },
+      });
       await using primary = manager.primaryFor(serviceName, { decodeResponses: true });
       await using replica = manager.replicaFor(serviceName, { decodeResponses: true });
       assert.equal(await primary.execute('SET', 'tls', 'yes'), 'OK');
@@ -49,7 +61,10 @@ for (const binary of await serverBinaries()) {
       one.release();
       assert.equal(await pool.execute('SET', 'k', 2), 'OK');
       await Promise.all(group.sentinels.map((sentinel) => sentinel.restart()));
-      const [first, second] = [await pool.acquire({ timeout: 20_000 }), await pool.acquire({ timeout: 20_000 })];
+      const [first, second] = [
+        await pool.acquire({ timeout: 20_000 }),
+        await pool.acquire({ timeout: 20_000 }),
+      ];
       assert.notEqual(first.connection, second.connection);
       first.release();
       second.release();

@@ -18,7 +18,9 @@ export interface SentinelScript {
 }
 
 const flat = (fields: Record<string, string | number>): string =>
-  reply.array(...Object.entries(fields).flatMap(([name, value]) => [reply.bulk(name), reply.bulk(String(value))]));
+  reply.array(
+    ...Object.entries(fields).flatMap(([name, value]) => [reply.bulk(name), reply.bulk(String(value))]),
+  );
 
 /** A sentinel that says what a test wants; `script` may be changed at any time. */
 export class FakeSentinel implements AsyncDisposable {
@@ -38,7 +40,10 @@ export class FakeSentinel implements AsyncDisposable {
     });
   }
 
-  static async start(script: SentinelScript, options: { host?: string; port?: number } = {}): Promise<FakeSentinel> {
+  static async start(
+    script: SentinelScript,
+    options: { host?: string; port?: number } = {},
+  ): Promise<FakeSentinel> {
     return new FakeSentinel(await ScriptedServer.start({}, { mode: 'sentinel', ...options }), script);
   }
 
@@ -50,7 +55,9 @@ export class FakeSentinel implements AsyncDisposable {
   }
   /** What was asked, without the listening. */
   get asked(): string[] {
-    return this.server.commands.filter(({ name }) => name === 'SENTINEL').map(({ args }) => args.slice(1).join(' '));
+    return this.server.commands
+      .filter(({ name }) => name === 'SENTINEL')
+      .map(({ args }) => args.slice(1).join(' '));
   }
 
   /** `+switch-master`, to whoever listens. */
@@ -76,7 +83,14 @@ export class FakeSentinel implements AsyncDisposable {
   }
 
   #answer([, what = '']: readonly string[]): ScriptedReply {
-    const { primary = null, replicas = [], sentinels = [], others = 2, flags = 'master', epoch } = this.script;
+    const {
+      primary = null,
+      replicas = [],
+      sentinels = [],
+      others = 2,
+      flags = 'master',
+      epoch,
+    } = this.script;
     switch (what.toUpperCase()) {
       case 'GET-MASTER-ADDR-BY-NAME':
         if (primary === null) return reply.null;
@@ -93,7 +107,9 @@ export class FakeSentinel implements AsyncDisposable {
         });
       case 'REPLICAS':
         if (primary === null) return reply.error('ERR No such master with that name');
-        return reply.array(...replicas.map(({ host, port, flags: own = 'slave' }) => flat({ ip: host, port, flags: own })));
+        return reply.array(
+          ...replicas.map(({ host, port, flags: own = 'slave' }) => flat({ ip: host, port, flags: own })),
+        );
       case 'SENTINELS':
         return reply.array(...sentinels.map(({ host, port }) => flat({ ip: host, port, flags: 'sentinel' })));
       default:
@@ -123,13 +139,17 @@ export class FakeData implements AsyncDisposable {
             ),
       GET: () => reply.bulk(String(this.port)),
       SET: () =>
-        this.role === 'master' ? reply.ok : reply.error("READONLY You can't write against a read only replica."),
-      EVAL: () =>
-        this.role === 'master' ? reply.ok : reply.error('READONLY script tried to write'),
+        this.role === 'master'
+          ? reply.ok
+          : reply.error("READONLY You can't write against a read only replica."),
+      EVAL: () => (this.role === 'master' ? reply.ok : reply.error('READONLY script tried to write')),
     });
   }
 
-  static async start(role: 'master' | 'slave' = 'master', options: { host?: string; port?: number } = {}): Promise<FakeData> {
+  static async start(
+    role: 'master' | 'slave' = 'master',
+    options: { host?: string; port?: number } = {},
+  ): Promise<FakeData> {
     return new FakeData(await ScriptedServer.start({}, options), role);
   }
 

@@ -1,5 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Reply, type SentinelConnectionPool, TCPConnection, type TCPLocation } from '../../../src/index.ts';
+import {
+  type Reply,
+  type SentinelConnectionPool,
+  TCPConnection,
+  type TCPLocation,
+} from '../../../src/index.ts';
 import type { TestSentinel, TestServer } from '../../../src/testkit/index.ts';
 
 export { sleep };
@@ -35,7 +40,8 @@ export class Announcements implements AsyncDisposable {
 
   /** The first that names another primary than that one, from a moment on. */
   async next(old: TestServer, since: number): Promise<Announcement> {
-    const found = (): Announcement | undefined => this.all.find(({ at, port }) => at >= since && port !== old.port);
+    const found = (): Announcement | undefined =>
+      this.all.find(({ at, port }) => at >= since && port !== old.port);
     await eventually('a sentinel announces a new primary', () => found() !== undefined, 30_000);
     return found() as Announcement;
   }
@@ -82,7 +88,10 @@ export class Monitor implements AsyncDisposable {
   }
 
   static async of(server: TestServer, group: TestSentinel): Promise<Monitor> {
-    const connection = new TCPConnection(server.location, { decodeResponses: true, password: group.password });
+    const connection = new TCPConnection(server.location, {
+      decodeResponses: true,
+      password: group.password,
+    });
     await connection.run();
     const own = new Set(group.servers.map(({ port }) => `127.0.0.1:${port}`));
     const monitor = new Monitor(connection, own);
@@ -98,7 +107,8 @@ export class Monitor implements AsyncDisposable {
   async #read(lines: AsyncGenerator<Reply>): Promise<void> {
     try {
       for await (const line of lines) {
-        const [, seconds, client = '', text = ''] = /^(\d+\.\d+) \[\d+ ([^\]]+)\] (.*)$/.exec(String(line)) ?? [];
+        const [, seconds, client = '', text = ''] =
+          /^(\d+\.\d+) \[\d+ ([^\]]+)\] (.*)$/.exec(String(line)) ?? [];
         if (this.#own.has(client) || !/^"set"/i.test(text)) continue;
         this.writes.push({ at: Number(seconds) * 1_000, client, text });
       }
