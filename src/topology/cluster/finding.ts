@@ -99,7 +99,8 @@ export class Finding {
 function unlessAborted<R>(work: Promise<R>, signal: AbortSignal): Promise<R> {
   work.catch(() => {});
   return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    work.then(resolve, reject);
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
 }
