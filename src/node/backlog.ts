@@ -43,14 +43,19 @@ export class Backlog {
       deadline.watch({
         onAbort: (reason) => this.#leave(waiting, reason),
         onTimeout: () =>
-          this.#leave(waiting, new TimeoutError(this.#core.text('its queue stayed full'), { phase: 'acquire' })),
+          this.#leave(
+            waiting,
+            new TimeoutError(this.#core.text('its queue stayed full'), { phase: 'acquire' }),
+          ),
       });
     });
   }
 
   /** The connection has ended: the entries fail unsent, and whoever owns them takes them to another one. */
   lost(): void {
-    const error = new ConnectionError(this.#core.text('lost before there was room'), { cause: this.#core.failure });
+    const error = new ConnectionError(this.#core.text('lost before there was room'), {
+      cause: this.#core.failure,
+    });
     for (const waiting of this.#takeAll()) {
       waiting.resolve();
       for (const entry of waiting.entries) entry.fail(error);
@@ -62,7 +67,11 @@ export class Backlog {
   }
 
   #advance(): void {
-    for (let next = this.#line[0]; next !== undefined && this.#core.hasRoom(next.size); next = this.#line[0]) {
+    for (
+      let next = this.#line[0];
+      next !== undefined && this.#core.hasRoom(next.size);
+      next = this.#line[0]
+    ) {
       this.#line.shift();
       next.deadline.unwatch();
       for (const entry of next.entries) this.#core.submit(entry);

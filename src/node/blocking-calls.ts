@@ -81,7 +81,8 @@ export class BlockingCalls<C extends BaseConnection> {
       giveUp = (reason) => {
         if (!this.#running.delete(giveUp)) return;
         if (entry.phase === QUEUED) core.cancel(entry, reason);
-        else if (entry.phase === WRITTEN) resolve({ reason, asked: this.#unblocker.ask(connection.clientId) });
+        else if (entry.phase === WRITTEN)
+          resolve({ reason, asked: this.#unblocker.ask(connection.clientId) });
       };
     });
     this.#running.add(giveUp);
@@ -107,7 +108,12 @@ export class BlockingCalls<C extends BaseConnection> {
     const late = new Promise<boolean>((resolve) => {
       timer = setTimeout(() => resolve(false), GRACE);
     });
-    const told = this.#tell(connection, asked, answered, () => outcome !== null || coreOf(connection).state !== 'ready');
+    const told = this.#tell(
+      connection,
+      asked,
+      answered,
+      () => outcome !== null || coreOf(connection).state !== 'ready',
+    );
     const settled = told.then(async (ok) => {
       if (ok) await answered;
       return ok;
@@ -132,7 +138,12 @@ export class BlockingCalls<C extends BaseConnection> {
   }
 
   /** Until the server says that it was blocked, or its answer is there. False: refused, or no way to ask. */
-  async #tell(connection: C, asked: Promise<boolean>, answered: Promise<void>, over: () => boolean): Promise<boolean> {
+  async #tell(
+    connection: C,
+    asked: Promise<boolean>,
+    answered: Promise<void>,
+    over: () => boolean,
+  ): Promise<boolean> {
     try {
       while (!(await asked)) {
         if (over()) return true;
@@ -152,7 +163,10 @@ export class BlockingCalls<C extends BaseConnection> {
     const options = { maybeExecuted: true, command, endpoint: this.#node.address };
     if (reason instanceof TimeoutError) return this.#timeout(entry, true);
     if (reason instanceof PoolClosedError) return new PoolClosedError(reason.message, options);
-    return new RequestAbortedError(`${command} was aborted and may have been executed`, { cause: reason, ...options });
+    return new RequestAbortedError(`${command} was aborted and may have been executed`, {
+      cause: reason,
+      ...options,
+    });
   }
 
   #timeout(entry: BlockingEntry, maybeExecuted: boolean): TimeoutError {

@@ -1,29 +1,20 @@
 import type { Deadline } from '../base/deadline.ts';
 import { systemClock } from '../base/clock.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
-import type { ConnectionCore } from '../connection/connection-core.ts';
 import type { Entry } from '../connection/entry.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
 import { dialGovernor, type DialGovernor } from '../pooling/dial-governor.ts';
 import type { ResourceHooks, ResourcePoolFigures } from '../pooling/resource-hooks.ts';
 import { ResourcePool } from '../pooling/resource-pool.ts';
-import { Backlog } from './backlog.ts';
+import { Backlogs } from './backlogs.ts';
 import { BlockingCalls } from './blocking-calls.ts';
+import { Companion, type Keeper } from './companion.ts';
 import { fitness } from './fitness.ts';
 import { isTransient, type NodeSettings } from './node-settings.ts';
-import { abandoned, hasStrangers } from './outstanding.ts';
 import { PeerWatch } from './peer-watch.ts';
 import { ProcessHold, setRef } from './process-hold.ts';
 import { ReAuthentication } from './re-authentication.ts';
 import { Tracking } from './tracking.ts';
-
-/** What the node keeps of a connection besides the connection itself. */
-interface Companion {
-  readonly watch: PeerWatch | null;
-  draining: boolean;
-  /** Out of shared work until its replies have proved it clean. */
-  dubious: boolean;
-}
 
 export type { NodeSettings };
 
@@ -44,8 +35,9 @@ export class ConnectionNode<C extends BaseConnection> {
   readonly pool: ResourcePool<C>;
   readonly blocking: BlockingCalls<C>;
   readonly #settings: NodeSettings<C>;
-  readonly #companions = new Map<C, Companion>();
-  readonly #backlogs = new Map<ConnectionCore, Backlog>();
+  readonly #companions = new Map<C, Companion<C>>();
+  readonly #keeper: Keeper<C>;
+  readonly #backlogs: Backlogs;
   readonly #reAuthentication: ReAuthentication<C>;
   readonly #hold = new ProcessHold();
   readonly #tracking: Tracking<C> | null;
@@ -54,19 +46,25 @@ export class ConnectionNode<C extends BaseConnection> {
     this.owner = settings.owner;
     this.address = settings.address;
     this.#settings = settings;
-    const { address, max, maxWaiting, maxLifetime, leakDetection, governor } = settings;
-    this.pool = new ResourcePool<C>(this.#hooks(), { address, max, maxWaiting, maxLifetime, leakDetection, governor, clock: systemClock });
+    this.#backlogs = new Backlogs(settings.maxWaiting);
+    this.pool = new ResourcePool<C>(this.#hooks(), { ...settings, clock: systemClock });
     this.blocking = new BlockingCalls(this);
     this.#reAuthentication = new ReAuthentication(this, settings.connectTimeout);
-    const { tracking = null } = settings;
-    this.#tracking = tracking === null ? null : new Tracking(tracking, address, (connection) => this.retire(connection));
+    this.#keeper = {
+      pool: this.pool,
+      hold: this.#hold,
+      reAuthentication: this.#reAuthentication,
+      deadPeerTimeout: settings.deadPeerTimeout,
+      forget: (connection) => this.#forget(connection),
+    };
+    const { address, tracking = null } = settings;
+    this.#tracking =
+      tracking === null ? null : new Tracking(tracking, address, (connection) => this.retire(connection));
   }
 
   get figures(): ResourcePoolFigures {
     const figures = this.pool.figures;
-    let waiting = figures.waiting;
-    for (const backlog of this.#backlogs.values()) waiting += backlog.length;
-    return { ...figures, waiting };
+    return { ...figures, waiting: figures.waiting + this.#backlogs.length };
   }
   get connections(): Iterable<C> {
     return this.#companions.keys();
@@ -100,7 +98,7 @@ export class ConnectionNode<C extends BaseConnection> {
     const connection = this.pool.tryShare();
     if (connection === null) return false;
     const core = coreOf(connection);
-    if (!core.hasRoom(entry.size) || this.#backlogs.size > 0) return false;
+    if (!core.hasRoom(entry.size) || this.#backlogs.length > 0) return false;
     if (this.#hold.idleLetsGo) this.#hold.hold(connection);
     core.submit(entry);
     return true;
@@ -113,17 +111,8 @@ export class ConnectionNode<C extends BaseConnection> {
 
   /** Queues entries back to back on that connection, behind those that wait for room on it. */
   enqueue(connection: C, entries: readonly Entry[], deadline: Deadline): void | Promise<void> {
-    const core = coreOf(connection);
     this.#hold.hold(connection);
-    const size = entries.reduce((sum, entry) => sum + entry.size, 0);
-    const backlog = this.#backlogs.get(core);
-    if (backlog === undefined && core.hasRoom(size)) {
-      for (const entry of entries) core.submit(entry);
-      return undefined;
-    }
-    const line = backlog ?? new Backlog(core, this.#settings.maxWaiting, () => this.#backlogs.delete(core));
-    this.#backlogs.set(core, line);
-    return line.add(entries, size, deadline);
+    return this.#backlogs.enqueue(coreOf(connection), entries, deadline);
   }
 
   async lease(deadline: Deadline): Promise<C> {
@@ -140,8 +129,7 @@ export class ConnectionNode<C extends BaseConnection> {
   release(connection: C, tenure?: number): void {
     const core = coreOf(connection);
     if (tenure === undefined || tenure === this.pool.tenureOf(connection)) core.tenure = 0;
-    const companion = this.#companions.get(connection);
-    if (companion !== undefined && core.state === 'ready' && !core.session.clean) companion.dubious = true;
+    this.#companions.get(connection)?.returned();
     this.pool.release(connection, tenure);
     this.#hold.release(connection, this.pool.tenureOf(connection));
   }
@@ -197,7 +185,7 @@ export class ConnectionNode<C extends BaseConnection> {
 
   close(timeout: number | null): Promise<void> {
     this.blocking.close();
-    for (const backlog of [...this.#backlogs.values()]) backlog.close();
+    this.#backlogs.close();
     this.#reAuthentication.stop();
     const closed = this.pool.close(timeout);
     void closed.then(() => {
@@ -215,7 +203,8 @@ export class ConnectionNode<C extends BaseConnection> {
   unref(): void {
     this.#hold.idleLetsGo = true;
     this.pool.unref();
-    for (const connection of this.#companions.keys()) this.#hold.release(connection, this.pool.tenureOf(connection));
+    for (const connection of this.#companions.keys())
+      this.#hold.release(connection, this.pool.tenureOf(connection));
   }
 
   #hooks(): ResourceHooks<C> {
@@ -234,18 +223,11 @@ export class ConnectionNode<C extends BaseConnection> {
     const connection = await this.#dial(signal);
     if (this.#tracking !== null) await this.#track(this.#tracking, connection, signal);
     const core = coreOf(connection);
-    const { deadPeerTimeout } = this.#settings;
-    const watch = deadPeerTimeout === null ? null : new PeerWatch(core, deadPeerTimeout);
-    this.#companions.set(connection, { watch, draining: false, dubious: false });
+    const companion = new Companion(connection, this.#keeper);
+    this.#companions.set(connection, companion);
     homes.set(connection, this as unknown as ConnectionNode<BaseConnection>);
-    core.observer = {
-      drained: () => this.#drained(connection),
-      closed: () => this.#closed(connection),
-      changed: () => this.#changed(connection),
-      sparesOthers: (entry) => this.#sparesOthers(connection, entry),
-    };
     this.#hold.release(connection, 0);
-    if (core.state === 'closed') this.#forget(connection);
+    if (core.state === 'closed') companion.end();
     else if (changes !== this.#reAuthentication.changes) this.#reAuthentication.renew(connection);
     return connection;
   }
@@ -281,48 +263,14 @@ export class ConnectionNode<C extends BaseConnection> {
 
   #drain(connection: C): void {
     const companion = this.#companions.get(connection);
-    if (companion === undefined || abandoned(coreOf(connection))) connection.invalidate('retired');
-    else companion.draining = true;
-  }
-
-  #changed(connection: C): void {
-    if (this.#companions.get(connection)?.draining === true && abandoned(coreOf(connection))) {
-      connection.invalidate('retired');
-    } else {
-      this.pool.changed(connection);
-    }
-  }
-
-  #drained(connection: C): void {
-    const companion = this.#companions.get(connection);
-    if (companion === undefined) return;
-    if (companion.draining) {
-      connection.invalidate('retired');
-    } else if (companion.dubious || this.pool.hungry) {
-      companion.dubious = false;
-      this.pool.changed(connection);
-    }
-    this.#hold.release(connection, this.pool.tenureOf(connection));
-    this.#reAuthentication.drained(connection);
-  }
-
-  #closed(connection: C): void {
-    this.#forget(connection);
-    this.pool.changed(connection);
+    if (companion === undefined) connection.invalidate('retired');
+    else companion.drain();
   }
 
   #forget(connection: C): void {
-    this.#companions.get(connection)?.watch?.stop();
     this.#companions.delete(connection);
     this.#tracking?.ended(connection);
     this.#reAuthentication.forget(connection);
-    this.#backlogs.get(coreOf(connection))?.lost();
-  }
-
-  /** Dropping a connection for one caller's sake must not fail another caller's request. */
-  #sparesOthers(connection: C, entry: Entry): boolean {
-    if (!hasStrangers(coreOf(connection), entry)) return false;
-    this.pool.retire(connection, false);
-    return true;
+    this.#backlogs.lost(coreOf(connection));
   }
 }

@@ -39,7 +39,9 @@ export class PeerWatch {
     }
     const silence = now - this.#since;
     if (silence >= this.#limit) {
-      const cause = new TimeoutError(`nothing heard for ${this.#limit} ms (deadPeerTimeout)`, { phase: 'reply' });
+      const cause = new TimeoutError(`nothing heard for ${this.#limit} ms (deadPeerTimeout)`, {
+        phase: 'reply',
+      });
       core.close(new ConnectionError(core.text(cause.message), { cause, endpoint: core.settings.endpoint }));
     } else if (!this.#asked && silence >= this.#limit / 2) {
       this.#asked = true;

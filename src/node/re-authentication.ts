@@ -38,7 +38,8 @@ export class ReAuthentication<C extends BaseConnection> {
   }
 
   drained(connection: C): void {
-    if (this.#waiting.size > 0 && this.#waiting.has(connection) && free(connection)) void this.#authenticate(connection);
+    if (this.#waiting.size > 0 && this.#waiting.has(connection) && free(connection))
+      void this.#authenticate(connection);
   }
 
   /** The connection has ended. */

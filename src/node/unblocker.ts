@@ -20,7 +20,8 @@ export class Unblocker<C extends BaseConnection> {
 
   /** Whether the server says that this client was blocked. Rejects when it refuses or cannot be asked. */
   ask(clientId: number | null): Promise<boolean> {
-    if (clientId === null) return Promise.reject(new Error('the server has not told the id of the connection'));
+    if (clientId === null)
+      return Promise.reject(new Error('the server has not told the id of the connection'));
     const shared = this.#node.pool.tryShare();
     return shared === null ? this.#askApart(clientId) : unblock(shared, clientId);
   }

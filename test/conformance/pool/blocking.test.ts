@@ -139,7 +139,12 @@ test('a blocking command that times out rejects with TimeoutError after being un
 });
 
 test('a refused UNBLOCK drops the connection and the call may have been executed', async () => {
-  await using pool = new ConnectionPool({ location: server.location, username: 'limited', password: 'pw', maxConnections: 2 });
+  await using pool = new ConnectionPool({
+    location: server.location,
+    username: 'limited',
+    password: 'pw',
+    maxConnections: 2,
+  });
   await pool.execute('PING');
   const abort = new AbortController();
   const reason = new Error('enough');
@@ -181,7 +186,7 @@ test('option streamTimeout is lengthened by the time a command blocks and does n
   const [short, forEver] = [pool.execute('BLPOP', 'none', 0.3), pool.execute('BLPOP', 'forever', 0)];
   assert.equal(await short, null);
   await pool.execute('LPUSH', 'forever', 'x');
-  assert.deepEqual((await forEver as Buffer[]).map(String), ['forever', 'x']);
+  assert.deepEqual(((await forEver) as Buffer[]).map(String), ['forever', 'x']);
 
   await using scripted = await ScriptedServer.start({ BLPOP: null, 'CLIENT UNBLOCK': null });
   await using silent = new ConnectionPool({ location: scripted.location, streamTimeout: 60 });
@@ -205,7 +210,7 @@ test('XREAD blocks only with BLOCK before STREAMS', async () => {
   assert.equal(await pool.execute('XREAD', 'STREAMS', 'BLOCK', 's', '0', '0'), null);
   assert.equal(pool.statistics.inUseConnections, 1);
   const id = await pool.execute('XADD', 's', '*', 'f', 'v');
-  assert.ok(JSON.stringify([...(await read as Map<string, unknown>)]).includes(String(id)));
+  assert.ok(JSON.stringify([...((await read) as Map<string, unknown>)]).includes(String(id)));
 });
 
 test('a blocking command on a lease counts as blocking and its error is its own', async () => {
@@ -221,10 +226,11 @@ test('a blocking command on a lease counts as blocking and its error is its own'
 test('a blocked connection that is killed rejects its call and gives its slot back', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 2 });
   const pop = pool.executeRequest('BLPOP', ['none', 0]);
+  const outcome = failure(pop);
   await until(async () => (await blockedClients(server)) === 1);
   const blocked = (await clients(server)).find((line) => line.includes('cmd=blpop'));
   await server.command('CLIENT', 'KILL', 'ID', String(/^id=(\d+)/.exec(blocked ?? '')?.[1]));
-  const error = await failure(pop);
+  const error = await outcome;
   assert.ok(error instanceof ConnectionError && error.maybeExecuted);
   assert.equal(pop.maybeExecuted, true);
   await atRest(pool);
@@ -240,7 +246,8 @@ test('close() unblocks blocking commands, which reject with PoolClosedError', as
     const started = performance.now();
     await pool.close();
     assert.ok(performance.now() - started < 900, 'nothing was waited for');
-    for (const error of await Promise.all(running)) assert.ok(error instanceof PoolClosedError, String(error));
+    for (const error of await Promise.all(running))
+      assert.ok(error instanceof PoolClosedError, String(error));
     await until(async () => (await clients(server)).length === 0, 'no connection left');
   }
 });

@@ -5,7 +5,7 @@ import {
   ConnectionPool,
   PoolClosedError,
   RequestAbortedError,
-  ResponseError,
+  type ResponseError,
   TimeoutError,
   WrongTypeError,
 } from '../../../src/index.ts';
@@ -66,7 +66,10 @@ test('commands of one turn go out in one write over one connection, in call orde
   const replies = await Promise.all(sent.map((text) => pool.execute('ECHO', text)));
   assert.deepEqual(replies.map(String), sent);
   const echoes = scripted.commands.filter(({ name }) => name === 'ECHO');
-  assert.deepEqual(echoes.map(({ args }) => args[1]), sent);
+  assert.deepEqual(
+    echoes.map(({ args }) => args[1]),
+    sent,
+  );
   assert.equal(new Set(echoes.map(({ chunk }) => chunk)).size, 1);
   assert.equal(scripted.connections.length, 1);
 });
@@ -79,7 +82,7 @@ test('a server error rejects the call, or is its value with option raiseExceptio
   assert.ok(value instanceof WrongTypeError);
 });
 
-test('options decode and encoding of a call overrule those of the pool', async () => {
+test('option decode and option encoding of a call overrule those of the pool', async () => {
   await using pool = ConnectionPool.fromUrl(server.url);
   assert.ok(Buffer.isBuffer(await pool.execute('ECHO', 'ä')));
   assert.equal(await pool.executeRequest('ECHO', ['ä'], { decode: true }), 'ä');
@@ -95,25 +98,38 @@ test('option noreply of a call resolves to null and the server does not answer i
     pool.with({ noreply: true }).executeBatch([{ command: 'INCR', args: ['quiet'] }]),
     pool.execute('GET', 'quiet'),
   ]);
-  assert.deepEqual(results.map((one) => (Buffer.isBuffer(one) ? String(one) : one)), [null, '1', [null], '2']);
+  assert.deepEqual(
+    results.map((one) => (Buffer.isBuffer(one) ? String(one) : one)),
+    [null, '1', [null], '2'],
+  );
 });
 
 test('option noreply of a pool resolves everything to null and the commands arrive', async () => {
   await server.command('DEL', 'silent');
   await using pool = ConnectionPool.fromUrl(server.url, { noreply: true });
   assert.equal(await pool.execute('INCR', 'silent'), null);
-  assert.deepEqual(await pool.executeBatch([{ command: 'INCR', args: ['silent'] }, { command: 'NOPE' }]), [null, null]);
+  assert.deepEqual(await pool.executeBatch([{ command: 'INCR', args: ['silent'] }, { command: 'NOPE' }]), [
+    null,
+    null,
+  ]);
   assert.equal(await pool.executeRequest('INCR', ['silent']), null);
   await sleep(30);
   assert.equal(await server.command('GET', 'silent'), '3');
 });
 
-test('options cache false and splitMultiKey of a call are taken and change nothing on a plain pool', async () => {
+test('option cache: false and option splitMultiKey of a call are taken and change nothing on a plain pool', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
   await pool.execute('MSET', 'a', '1', 'b', '2');
   assert.equal(await pool.executeRequest('GET', ['a'], { cache: false }), '1');
   assert.deepEqual(await pool.executeRequest('MGET', ['a', 'b'], { splitMultiKey: true }), ['1', '2']);
-  for (const name of ['cache', 'splitMultiKey', 'noreply', 'decode', 'raiseExceptions', 'disconnectOnCancellation']) {
+  for (const name of [
+    'cache',
+    'splitMultiKey',
+    'noreply',
+    'decode',
+    'raiseExceptions',
+    'disconnectOnCancellation',
+  ]) {
     const error = await failure(pool.executeRequest('GET', ['a'], { [name]: 'yes' }));
     assert.ok(error instanceof TypeError && error.message.includes(name), name);
   }
@@ -143,7 +159,11 @@ test('executeBatch refuses a bad command before anything of it is queued', async
   await using scripted = await ScriptedServer.start();
   await using pool = new ConnectionPool({ location: scripted.location });
   await pool.open();
-  for (const bad of [{ command: 'SELECT', args: [1] }, { command: 'GET', args: [undefined as never] }, { command: '' }]) {
+  for (const bad of [
+    { command: 'SELECT', args: [1] },
+    { command: 'GET', args: [undefined as never] },
+    { command: '' },
+  ]) {
     assert.ok((await failure(pool.executeBatch([{ command: 'PING' }, bad]))) instanceof TypeError);
   }
   assert.equal(await pool.execute('PING').then(String), 'PONG');
@@ -176,7 +196,13 @@ test('an aborted executeBatch keeps the entries that have come', async () => {
 test('executeBatch with a timeout holds a TimeoutError for what did not come', async () => {
   await using scripted = await ScriptedServer.start({ GET: null });
   await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true });
-  const batch = await pool.executeBatch([{ command: 'ECHO', args: ['x'] }, { command: 'GET', args: ['k'] }], { timeout: 60 });
+  const batch = await pool.executeBatch(
+    [
+      { command: 'ECHO', args: ['x'] },
+      { command: 'GET', args: ['k'] },
+    ],
+    { timeout: 60 },
+  );
   assert.equal(batch[0], 'x');
   assert.ok(batch[1] instanceof TimeoutError && batch[1].phase === 'reply' && batch[1].maybeExecuted);
 });
@@ -199,19 +225,47 @@ test('commands that speak of their connection are refused however they are spell
   await pool.open();
   const before = scripted.commands.length;
   const names = [
-    'MULTI', 'EXEC', 'DISCARD', 'WATCH', 'UNWATCH', 'SELECT', 'AUTH', 'HELLO', 'RESET', 'QUIT', 'MONITOR', 'ASKING',
-    'READONLY', 'READWRITE', 'SYNC', 'PSYNC', 'REPLCONF', 'WAIT', 'WAITAOF', 'SUBSCRIBE', 'UNSUBSCRIBE', 'PSUBSCRIBE',
-    'PUNSUBSCRIBE', 'SSUBSCRIBE', 'SUNSUBSCRIBE',
+    'MULTI',
+    'EXEC',
+    'DISCARD',
+    'WATCH',
+    'UNWATCH',
+    'SELECT',
+    'AUTH',
+    'HELLO',
+    'RESET',
+    'QUIT',
+    'MONITOR',
+    'ASKING',
+    'READONLY',
+    'READWRITE',
+    'SYNC',
+    'PSYNC',
+    'REPLCONF',
+    'WAIT',
+    'WAITAOF',
+    'SUBSCRIBE',
+    'UNSUBSCRIBE',
+    'PSUBSCRIBE',
+    'PUNSUBSCRIBE',
+    'SSUBSCRIBE',
+    'SUNSUBSCRIBE',
   ];
   const two = ['REPLY', 'TRACKING', 'CACHING', 'SETNAME', 'SETINFO', 'NO-EVICT', 'NO-TOUCH', 'CAPA'];
   const spelled: [string | Uint8Array, string[]][] = [];
   for (const name of names) {
     const mixed = name.slice(0, 1) + name.slice(1).toLowerCase();
-    for (const text of [name, name.toLowerCase(), mixed]) spelled.push([text, ['a']], [Buffer.from(text), ['a']]);
+    for (const text of [name, name.toLowerCase(), mixed])
+      spelled.push([text, ['a']], [Buffer.from(text), ['a']]);
   }
   for (const sub of [...two.map((word) => `CLIENT ${word}`), 'SCRIPT DEBUG']) {
     const [first, second] = sub.split(' ') as [string, string];
-    spelled.push([sub, ['ON']], [sub.toLowerCase(), ['ON']], [Buffer.from(sub), ['ON']], [first, [second, 'ON']]);
+    spelled.push(
+      [sub, ['ON']],
+      [sub.toLowerCase(), ['ON']],
+      [Buffer.from(sub), ['ON']],
+      [first, [second, 'ON']],
+    );
     spelled.push([first.toLowerCase(), [second.toLowerCase(), 'ON']], [Buffer.from(first), [second, 'ON']]);
   }
   for (const [command, args] of spelled) {
@@ -250,7 +304,7 @@ test('a bad argument is a TypeError and nothing is sent', async () => {
   assert.equal(scripted.commands.length, before);
 });
 
-test('an aborted call rejects with the reason itself and knows whether it may have been executed', async () => {
+test('option signal: an aborted call rejects with the reason itself and knows whether it may have been executed', async () => {
   await using scripted = await ScriptedServer.start({ GET: null });
   await using pool = new ConnectionPool({ location: scripted.location, maxConnections: 1 });
   await pool.open();
@@ -286,7 +340,11 @@ test('the late reply of an aborted call reaches nobody', async () => {
       return reply.bulk('late');
     },
   });
-  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, maxConnections: 1 });
+  await using pool = new ConnectionPool({
+    location: scripted.location,
+    decodeResponses: true,
+    maxConnections: 1,
+  });
   const abort = new AbortController();
   const slow = failure(pool.executeRequest('GET', ['k'], { signal: abort.signal }));
   const echo = pool.execute('ECHO', 'mine');
@@ -323,7 +381,9 @@ test('option disconnectOnCancellation takes the connection along, and no request
 
   const alone = new AbortController();
   scripted.script({ GET: null });
-  const single = failure(pool.executeRequest('GET', ['k'], { signal: alone.signal, disconnectOnCancellation: true }));
+  const single = failure(
+    pool.executeRequest('GET', ['k'], { signal: alone.signal, disconnectOnCancellation: true }),
+  );
   await scripted.waitForCommand('GET', 2);
   alone.abort();
   await single;
@@ -352,7 +412,11 @@ test('a RESP2-only server is spoken to in RESP2', async () => {
     HELLO: reply.error("ERR unknown command 'HELLO'"),
     HGETALL: reply.array(reply.bulk('f'), reply.bulk('v')),
   });
-  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, password: 'secret' });
+  await using pool = new ConnectionPool({
+    location: scripted.location,
+    decodeResponses: true,
+    password: 'secret',
+  });
   assert.deepEqual(await pool.execute('HGETALL', 'h'), ['f', 'v']);
   assert.deepEqual((await scripted.waitForCommand('AUTH')).args, ['AUTH', 'secret']);
 });

@@ -17,7 +17,9 @@ const entry = new URL('../../../src/index.js', import.meta.url).href;
 /** Runs a module in a process of its own; rejects unless it ends by itself with 0. */
 async function runs(source: string): Promise<string> {
   const text = `import { ConnectionPool } from ${JSON.stringify(entry)};\nconst url = ${JSON.stringify(server.url)};\n${source}`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', text], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', text], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   child.stdout.on('data', (chunk) => (output += String(chunk)));
   child.stderr.on('data', (chunk) => (output += String(chunk)));
@@ -42,27 +44,41 @@ const sockets = (): number =>
 test('close() lets requests in flight finish, refuses new ones and leaves nothing', async () => {
   await server.command('PING');
   await turn();
-  const [handles, open] = [process.getActiveResourcesInfo().filter((name) => name !== 'Immediate').length, sockets()];
-  const pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true, deadPeerTimeout: 1_000, maxLifetime: 10_000 });
+  const [handles, open] = [
+    process.getActiveResourcesInfo().filter((name) => name !== 'Immediate').length,
+    sockets(),
+  ];
+  const pool = ConnectionPool.fromUrl(server.url, {
+    decodeResponses: true,
+    deadPeerTimeout: 1_000,
+    maxLifetime: 10_000,
+  });
   await pool.execute('PING');
   const flying = Array.from({ length: 1_000 }, (_, index) => pool.execute('ECHO', String(index)));
   const closed = pool.close();
   assert.equal(pool.closed, true);
   assert.ok((await failure(pool.execute('PING'))) instanceof PoolClosedError);
   const values = await Promise.all(flying);
-  assert.deepEqual(values, Array.from({ length: 1_000 }, (_, index) => String(index)));
+  assert.deepEqual(
+    values,
+    Array.from({ length: 1_000 }, (_, index) => String(index)),
+  );
   await closed;
   await pool.waitClosed();
   assert.deepEqual(gauges(pool), [0, 0, 0, 0, 0]);
   await until(() => sockets() === open, 'the sockets to be gone');
-  await until(() => process.getActiveResourcesInfo().filter((name) => name !== 'Immediate').length <= handles);
+  await until(
+    () => process.getActiveResourcesInfo().filter((name) => name !== 'Immediate').length <= handles,
+  );
   assert.equal((await clients(server)).length, 0);
 });
 
 test('close() rejects waiters at once and gives a lease its time, then drops it', async () => {
   const pool = ConnectionPool.fromUrl(server.url, { maxConnections: 1 });
   const lease = await pool.acquire();
-  const waiting = [pool.acquire(), pool.execute('PING'), pool.execute('BLPOP', 'q', 0)].map((one) => failure(one));
+  const waiting = [pool.acquire(), pool.execute('PING'), pool.execute('BLPOP', 'q', 0)].map((one) =>
+    failure(one),
+  );
   const started = performance.now();
   const closed = pool.close({ timeout: 100 });
   for (const error of await Promise.all(waiting)) assert.ok(error instanceof PoolClosedError, String(error));
@@ -75,7 +91,7 @@ test('close() rejects waiters at once and gives a lease its time, then drops it'
   assert.deepEqual(gauges(pool), [0, 0, 0, 0, 0]);
 });
 
-test('option close timeout: a second call returns the same promise and may shorten the time', async () => {
+test('option timeout of close(): a second call returns the same promise and may shorten the time', async () => {
   await using scripted = await ScriptedServer.start({ GET: null });
   const pool = new ConnectionPool({ location: scripted.location });
   const call = failure(pool.execute('GET', 'k'));
@@ -99,7 +115,10 @@ test('option close timeout: a second call returns the same promise and may short
 test('waitClosed closes nothing itself and keeps to its limits', async () => {
   const pool = ConnectionPool.fromUrl(server.url);
   assert.ok((await failure(pool.waitClosed({ timeout: 20 }))) instanceof TimeoutError);
-  assert.equal((await failure(pool.waitClosed({ signal: AbortSignal.abort(new Error('no')) }))).message, 'no');
+  assert.equal(
+    (await failure(pool.waitClosed({ signal: AbortSignal.abort(new Error('no')) }))).message,
+    'no',
+  );
   const waiting = pool.waitClosed();
   assert.equal(pool.closed, false);
   await pool.close();
@@ -137,11 +156,25 @@ test('close() ends a pause before a repetition', async () => {
 
 test('calls that wait for room are rejected by close()', async () => {
   await using scripted = await ScriptedServer.start();
-  const pool = new ConnectionPool({ location: scripted.location, maxConnections: 1, maxBufferedBytes: 1_000 });
+  const pool = new ConnectionPool({
+    location: scripted.location,
+    maxConnections: 1,
+    maxBufferedBytes: 1_000,
+  });
   await pool.open();
-  const calls = Array.from({ length: 4 }, () => pool.execute('ECHO', 'x'.repeat(900)).then(() => 'done', (error: Error) => error.name));
+  const calls = Array.from({ length: 4 }, () =>
+    pool.execute('ECHO', 'x'.repeat(900)).then(
+      () => 'done',
+      (error: Error) => error.name,
+    ),
+  );
   await pool.close();
-  assert.deepEqual(await Promise.all(calls), ['done', 'PoolClosedError', 'PoolClosedError', 'PoolClosedError']);
+  assert.deepEqual(await Promise.all(calls), [
+    'done',
+    'PoolClosedError',
+    'PoolClosedError',
+    'PoolClosedError',
+  ]);
 });
 
 test('await using closes a pool', async () => {
@@ -156,19 +189,25 @@ test('await using closes a pool', async () => {
 });
 
 test('a process that only opened and closed a pool ends by itself', async () => {
-  await runs('const pool = ConnectionPool.fromUrl(url); await pool.open(); await pool.execute("PING"); await pool.close();');
-  await runs('const pool = ConnectionPool.fromUrl(url); pool.execute("BLPOP", "none", 0).catch(() => {});'
-    + 'await pool.execute("PING"); await pool.close();');
+  await runs(
+    'const pool = ConnectionPool.fromUrl(url); await pool.open(); await pool.execute("PING"); await pool.close();',
+  );
+  await runs(
+    'const pool = ConnectionPool.fromUrl(url); pool.execute("BLPOP", "none", 0).catch(() => {});' +
+      'await pool.execute("PING"); await pool.close();',
+  );
   await runs('ConnectionPool.fromUrl(url, { leakDetection: 60000, maxLifetime: 60000 });');
 });
 
 test('unref() lets a process with an idle pool end, ref() takes it back', async () => {
-  await runs('const pool = ConnectionPool.fromUrl(url).unref(); await pool.execute("PING"); await pool.execute("ECHO", "x");'
-    + 'const lease = await pool.acquire({ timeout: 1000 }); lease.release();');
+  await runs(
+    'const pool = ConnectionPool.fromUrl(url).unref(); await pool.execute("PING"); await pool.execute("ECHO", "x");' +
+      'const lease = await pool.acquire({ timeout: 1000 }); lease.release();',
+  );
   await runs('const pool = ConnectionPool.fromUrl(url); await pool.open(); pool.unref();');
   const output = await runs(
-    'const pool = ConnectionPool.fromUrl(url); await pool.open(); pool.unref().ref();'
-      + 'setTimeout(() => { console.log("alive"); pool.unref(); }, 300).unref();',
+    'const pool = ConnectionPool.fromUrl(url); await pool.open(); pool.unref().ref();' +
+      'setTimeout(() => { console.log("alive"); pool.unref(); }, 300).unref();',
   );
   assert.match(output, /alive/);
 });
@@ -193,7 +232,12 @@ test('inspect, JSON and text of a pool tell where and how much', async () => {
   const { inspect } = await import('node:util');
   await using locked = await startServer({ requirepass: 'right' });
   await using pool = ConnectionPool.fromUrl(`redis://default:canary@127.0.0.1:${locked.port}`);
-  for (const text of [inspect(pool), JSON.stringify(pool), String(pool), inspect(pool, { depth: 10, showHidden: true })]) {
+  for (const text of [
+    inspect(pool),
+    JSON.stringify(pool),
+    String(pool),
+    inspect(pool, { depth: 10, showHidden: true }),
+  ]) {
     assert.ok(text.includes(`127.0.0.1:${locked.port}`), text);
     assert.ok(!text.includes('canary'), text);
   }

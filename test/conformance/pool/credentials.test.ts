@@ -30,7 +30,12 @@ class Rotating extends AbstractCredentialProvider {
 test('option credentialProvider: passwords that change under load fail no command', async () => {
   await using server = await startServer({ users: { app: 'on >p0 ~* &* +@all' } });
   const provider = new Rotating('p0');
-  await using pool = new ConnectionPool({ location: server.location, credentialProvider: provider, decodeResponses: true, maxConnections: 8 });
+  await using pool = new ConnectionPool({
+    location: server.location,
+    credentialProvider: provider,
+    decodeResponses: true,
+    maxConnections: 8,
+  });
   let running = true;
   const lanes = Array.from({ length: 8 }, async (_, lane) => {
     for (let index = 0; running; index++) {
@@ -58,7 +63,12 @@ test('option credentialProvider: passwords that change under load fail no comman
 test('a hundred rotations over one connection: none of its replies is shifted', async () => {
   await using server = await startServer({ users: { app: 'on >p0 ~* &* +@all' } });
   const provider = new Rotating('p0');
-  await using pool = new ConnectionPool({ location: server.location, credentialProvider: provider, decodeResponses: true, maxConnections: 1 });
+  await using pool = new ConnectionPool({
+    location: server.location,
+    credentialProvider: provider,
+    decodeResponses: true,
+    maxConnections: 1,
+  });
   const id = await pool.execute('CLIENT', 'ID');
   let running = true;
   let count = 0;
@@ -87,7 +97,11 @@ test('AUTH goes out on a drained connection and alone in its write', async () =>
     },
   });
   const provider = new Rotating('p0');
-  await using pool = new ConnectionPool({ location: scripted.location, credentialProvider: provider, maxConnections: 2 });
+  await using pool = new ConnectionPool({
+    location: scripted.location,
+    credentialProvider: provider,
+    maxConnections: 2,
+  });
   await pool.open();
   const slow = pool.execute('GET', 'k');
   await scripted.waitForCommand('GET');
@@ -107,7 +121,11 @@ test('AUTH goes out on a drained connection and alone in its write', async () =>
 test('the holder of a lease may go on while its connection is authenticated again', async () => {
   await using scripted = await ScriptedServer.start();
   const provider = new Rotating('p0');
-  await using pool = new ConnectionPool({ location: scripted.location, credentialProvider: provider, decodeResponses: true });
+  await using pool = new ConnectionPool({
+    location: scripted.location,
+    credentialProvider: provider,
+    decodeResponses: true,
+  });
   const lease = await pool.acquire();
   provider.change('p1');
   for (let round = 0; round < 50; round++) {
@@ -118,7 +136,8 @@ test('the holder of a lease may go on while its connection is authenticated agai
   }
   lease.release();
   const auth = await scripted.waitForCommand('AUTH');
-  assert.equal(auth.connection.batches.filter((batch) => batch.includes('AUTH') && batch.length > 1).length, 0);
+  // What the holder wrote right afterwards may have arrived together with it; nothing was pending before.
+  assert.ok(auth.connection.batches.every((batch) => batch.indexOf('AUTH') <= 0));
   assert.equal(auth.connection.open, true);
 });
 
@@ -126,7 +145,11 @@ test('a connection that does not drain within connectTimeout is retired, a refus
   await using server = await startServer({ users: { app: 'on >p0 ~* &* +@all' } });
   const provider = new Rotating('p0');
   await using pool = new ConnectionPool({
-    location: server.location, credentialProvider: provider, decodeResponses: true, connectTimeout: 150, maxConnections: 4,
+    location: server.location,
+    credentialProvider: provider,
+    decodeResponses: true,
+    connectTimeout: 150,
+    maxConnections: 4,
   });
   const pop = pool.execute('BLPOP', 'queue', 0);
   await until(() => pool.statistics.inUseConnections === 1);
@@ -140,9 +163,11 @@ test('a connection that does not drain within connectTimeout is retired, a refus
   await until(() => pool.statistics.activeConnections === 1, 'the retired connection to go');
 
   provider.change('wrong');
-  const error = await failure((async () => {
-    for (;;) await pool.execute('PING');
-  })());
+  const error = await failure(
+    (async () => {
+      for (;;) await pool.execute('PING');
+    })(),
+  );
   assert.equal(error.name, 'AuthenticationFailureError');
   provider.change('p1');
   assert.equal(await pool.execute('PING'), 'PONG');
@@ -164,7 +189,11 @@ test('a provider that fails or hangs rejects the dial', async () => {
   const error = await failure(failing.execute('PING'));
   assert.equal(error.name, 'ConnectionError');
   assert.match(String((error.cause as Error).message), /vault/);
-  await using hanging = new ConnectionPool({ location: server.location, credentialProvider: new Hanging(), connectTimeout: 60 });
+  await using hanging = new ConnectionPool({
+    location: server.location,
+    credentialProvider: new Hanging(),
+    connectTimeout: 60,
+  });
   assert.match((await failure(hanging.execute('PING'))).message, /60 ms/);
   await atRest(hanging);
 });

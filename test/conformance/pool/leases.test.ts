@@ -20,7 +20,10 @@ test('500 leases left before their reply share one connection', async () => {
   }
   assert.equal(pool.statistics.activeConnections, 1);
   const values = await Promise.all(replies);
-  assert.deepEqual(values, Array.from({ length: 500 }, (_, index) => String(index)));
+  assert.deepEqual(
+    values,
+    Array.from({ length: 500 }, (_, index) => String(index)),
+  );
   assert.equal(pool.statistics.activeConnections, 1);
   await atRest(pool);
 });
@@ -34,7 +37,10 @@ test('getConnection gives the most recently released connection first, a new one
   pool.release(c);
   pool.release(b);
   const again = [await pool.getConnection(), await pool.getConnection(), pool.tryGetConnection()];
-  assert.deepEqual(again.map((one) => one?.clientId), [b.clientId, c.clientId, a.clientId]);
+  assert.deepEqual(
+    again.map((one) => one?.clientId),
+    [b.clientId, c.clientId, a.clientId],
+  );
   for (const one of again) pool.release(one as BaseConnection);
   assert.deepEqual(gauges(pool), [3, 0, 3, 0, 0]);
 });
@@ -56,7 +62,10 @@ test('option maxConnections bounds the connections; waiters are served first in,
   assert.equal((await clients(server)).length, 2);
   for (const connection of held) pool.release(connection);
   await Promise.all(waiting);
-  assert.deepEqual(order, Array.from({ length: 20 }, (_, index) => index));
+  assert.deepEqual(
+    order,
+    Array.from({ length: 20 }, (_, index) => index),
+  );
   await atRest(pool);
 });
 
@@ -163,7 +172,10 @@ const dirty: readonly Dirty[] = [
   ['REPLY SKIP', (connection) => connection.sendCommand('CLIENT REPLY', ['SKIP'])],
   ['MONITOR', (connection) => connection.sendCommand('MONITOR')],
   ['RESET', (connection) => connection.createRequest('RESET')],
-  ['AUTH as the same user', (connection) => connection.createRequest('AUTH', ['default', 'x']).catch(() => {})],
+  [
+    'AUTH as the same user',
+    (connection) => connection.createRequest('AUTH', ['default', 'x']).catch(() => {}),
+  ],
   ['READONLY', (connection) => connection.createRequest('READONLY').catch(() => {})],
   ['an unread streamed reply', (connection) => connection.sendCommand('PING')],
 ];
@@ -248,15 +260,24 @@ test('an abandoned blocking request on a released connection does not keep it', 
   }
 });
 
-test('while leased a connection carries nobody else\'s new commands', async () => {
+test("while leased a connection carries nobody else's new commands", async () => {
   await using scripted = await ScriptedServer.start();
   await using pool = new ConnectionPool({ location: scripted.location });
   await pool.execute('ECHO', 'first');
   const lease = await pool.acquire();
   assert.equal(lease.connection.clientId, 1);
   await Promise.all([pool.execute('ECHO', 'other'), lease.connection.createRequest('ECHO', ['mine'])]);
-  const where = scripted.commands.filter(({ name }) => name === 'ECHO').map(({ args, connection }) => [args[1], connection.id]);
-  assert.deepEqual(new Map(where as [string, number][]), new Map([['first', 1], ['other', 2], ['mine', 1]]));
+  const where = scripted.commands
+    .filter(({ name }) => name === 'ECHO')
+    .map(({ args, connection }) => [args[1], connection.id]);
+  assert.deepEqual(
+    new Map(where as [string, number][]),
+    new Map([
+      ['first', 1],
+      ['other', 2],
+      ['mine', 1],
+    ]),
+  );
   lease.release();
 });
 
@@ -313,7 +334,9 @@ test('option maxWaiting refuses one more waiter at once; 0 lets nobody wait', as
 
 test('who waits behind the dial of another counts for option maxWaiting, who dials does not', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxWaiting: 5 });
-  const calls = Array.from({ length: 10 }, () => pool.execute('PING').then(String, (error: Error) => error.name));
+  const calls = Array.from({ length: 10 }, () =>
+    pool.execute('PING').then(String, (error: Error) => error.name),
+  );
   assert.equal(pool.statistics.waiting, 5);
   const results = await Promise.all(calls);
   assert.deepEqual(results, [...Array<string>(6).fill('PONG'), ...Array<string>(4).fill('OverloadedError')]);

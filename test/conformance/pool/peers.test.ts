@@ -10,7 +10,7 @@ before(async () => {
 });
 after(() => server.stop());
 
-test('a timeout of a call covers waiting, dialling, writing, reply and every repetition', async () => {
+test('option timeout of a call covers waiting, dialling, writing, reply and every repetition', async () => {
   await using full = ConnectionPool.fromUrl(server.url, { maxConnections: 1 });
   const lease = await full.acquire();
   const waiting = await failure(full.executeRequest('PING', [], { timeout: 60 }));
@@ -69,7 +69,11 @@ test('a connection on which a request timed out in silence gets no new work and 
   assert.ok((await failure(pool.executeRequest('GET', ['k'], { timeout: 60 }))) instanceof TimeoutError);
   assert.equal(await pool.execute('ECHO', 'elsewhere'), 'elsewhere');
   assert.equal(scripted.connections.length, 2);
-  await scripted.waitFor(() => scripted.connections[0]?.open === false, 'the suspect connection to be closed', 1_000);
+  await scripted.waitFor(
+    () => scripted.connections[0]?.open === false,
+    'the suspect connection to be closed',
+    1_000,
+  );
   await atRest(pool);
 });
 
@@ -91,7 +95,11 @@ test('a suspect connection is not closed under the request of another caller', a
 
 test('a connection under suspicion is used again once something arrives', async () => {
   await using scripted = await ScriptedServer.start({ GET: null });
-  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, maxConnections: 1 });
+  await using pool = new ConnectionPool({
+    location: scripted.location,
+    decodeResponses: true,
+    maxConnections: 1,
+  });
   await pool.open();
   const slow = failure(pool.executeRequest('GET', ['k'], { timeout: 100 }));
   await slow;
@@ -131,7 +139,11 @@ test('option deadPeerTimeout asks after half of it and drops a stopped server af
 });
 
 test('a connection that only blocks, or is idle, is no dead peer', async () => {
-  await using pool = ConnectionPool.fromUrl(server.url, { deadPeerTimeout: 100, maxConnections: 4, decodeResponses: true });
+  await using pool = ConnectionPool.fromUrl(server.url, {
+    deadPeerTimeout: 100,
+    maxConnections: 4,
+    decodeResponses: true,
+  });
   const pop = pool.execute('BLPOP', 'alive', 0);
   const shared = await pool.execute('CLIENT', 'ID');
   await sleep(400);
@@ -187,7 +199,7 @@ test('option bulkDetour lets small commands go elsewhere beside a reply over 1 M
     assert.equal(done, bulkDetour);
     assert.equal(scripted.connections.length, bulkDetour ? 2 : 1);
     finish();
-    assert.equal((await big as Buffer).length, size);
+    assert.equal(((await big) as Buffer).length, size);
     await small;
     await atRest(pool);
     await scripted.close();
@@ -226,7 +238,7 @@ test('with bulkDetour and nowhere else to go, small commands wait behind the bul
   const small = pool.execute('ECHO', 'x').then(String);
   await sleep(150);
   finish();
-  assert.equal((await big as Buffer).length, size);
+  assert.equal(((await big) as Buffer).length, size);
   assert.equal(await small, 'x');
   lease.release();
   await pool.close();
@@ -260,16 +272,26 @@ test('option maxBufferedBytes makes pool calls wait for room, first in, first ou
   assert.ok(late instanceof TimeoutError && late.phase === 'acquire' && !late.maybeExecuted);
   scripted.connections[0]?.resumeReading();
   assert.ok((await Promise.all(calls)).every(Boolean));
-  assert.deepEqual(order, Array.from({ length: 400 }, (_, index) => index));
+  assert.deepEqual(
+    order,
+    Array.from({ length: 400 }, (_, index) => index),
+  );
   await atRest(pool);
 });
 
 test('waiting for room counts for option maxWaiting', async () => {
   await using scripted = await ScriptedServer.start();
-  await using pool = new ConnectionPool({ location: scripted.location, maxConnections: 1, maxBufferedBytes: 1_000, maxWaiting: 2 });
+  await using pool = new ConnectionPool({
+    location: scripted.location,
+    maxConnections: 1,
+    maxBufferedBytes: 1_000,
+    maxWaiting: 2,
+  });
   await pool.open();
   const text = 'x'.repeat(800);
-  const calls = Array.from({ length: 5 }, () => pool.execute('ECHO', text).then(String, (error: unknown) => error));
+  const calls = Array.from({ length: 5 }, () =>
+    pool.execute('ECHO', text).then(String, (error: unknown) => error),
+  );
   assert.equal(pool.statistics.waiting, 2);
   const results = await Promise.all(calls);
   assert.deepEqual(results.slice(0, 3), Array(3).fill(text));
@@ -278,7 +300,11 @@ test('waiting for room counts for option maxWaiting', async () => {
 });
 
 test('option maxLifetime replaces connections under load and fails no command', async () => {
-  await using pool = ConnectionPool.fromUrl(server.url, { maxLifetime: 60, decodeResponses: true, maxConnections: 4 });
+  await using pool = ConnectionPool.fromUrl(server.url, {
+    maxLifetime: 60,
+    decodeResponses: true,
+    maxConnections: 4,
+  });
   const ids = new Set<unknown>();
   const end = performance.now() + 500;
   let order = 0;
@@ -308,9 +334,15 @@ test('option maxIdleTime of a pool closes what idles', async () => {
   assert.equal(String(await pool.execute('PING')), 'PONG');
 });
 
-test('option noevict and option notouch, clientName and db reach every connection of a pool', async () => {
+test('option noevict, option notouch, option clientName and option db reach every connection of a pool', async () => {
   await using scripted = await ScriptedServer.start();
-  await using pool = new ConnectionPool({ location: scripted.location, noevict: true, notouch: true, clientName: 'me', db: 3 });
+  await using pool = new ConnectionPool({
+    location: scripted.location,
+    noevict: true,
+    notouch: true,
+    clientName: 'me',
+    db: 3,
+  });
   await pool.open();
   const sent = scripted.commands.map(({ args }) => args.join(' '));
   for (const wanted of ['SELECT 3', 'CLIENT SETNAME me', 'CLIENT NO-EVICT ON', 'CLIENT NO-TOUCH ON']) {

@@ -65,7 +65,10 @@ test('a hundred written INCRs whose connection dies are executed at most once ea
   });
   await Promise.all(rounds);
   const total = Number(await pool.execute('GET', 'n'));
-  assert.ok(total >= acknowledged && total <= acknowledged + unknown, `${acknowledged} ≤ ${total} ≤ +${unknown}`);
+  assert.ok(
+    total >= acknowledged && total <= acknowledged + unknown,
+    `${acknowledged} ≤ ${total} ≤ +${unknown}`,
+  );
   await atRest(pool);
 });
 
@@ -78,7 +81,9 @@ test('commands that wait for room on a connection that dies are served by the ne
     decodeResponses: true,
   });
   await pool.open();
-  const calls = Array.from({ length: 20 }, (_, index) => pool.execute<string>('ECHO', `${index}`.padEnd(500, '.')));
+  const calls = Array.from({ length: 20 }, (_, index) =>
+    pool.execute<string>('ECHO', `${index}`.padEnd(500, '.')),
+  );
   assert.equal(pool.statistics.waiting, 19);
   pool.disconnect();
   const values = await Promise.all(calls);
@@ -148,7 +153,8 @@ test('"max number of clients" is waited out inside the deadline', async () => {
 
 test('READONLY on a plain pool drops the connection, dials again and repeats once', async () => {
   await using scripted = await ScriptedServer.start({
-    SET: (_command, connection) => (connection.id <= 2 ? reply.error("READONLY You can't write against a read only replica.") : reply.ok),
+    SET: (_command, connection) =>
+      connection.id <= 2 ? reply.error("READONLY You can't write against a read only replica.") : reply.ok,
   });
   await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true });
   const leases = [await pool.acquire(), await pool.acquire()];
@@ -178,7 +184,13 @@ test('an error answer to EVAL is never repeated, whatever it says', async () => 
   await using pool = ConnectionPool.fromUrl(server.url, {
     retryPolicy: new ExponentialBackoffRetryPolicy({ retryReadOnly: true, retries: 5 }),
   });
-  for (const text of ['LOADING no', 'READONLY no', 'TRYAGAIN no', 'MASTERDOWN no', 'ERR max number of clients reached']) {
+  for (const text of [
+    'LOADING no',
+    'READONLY no',
+    'TRYAGAIN no',
+    'MASTERDOWN no',
+    'ERR max number of clients reached',
+  ]) {
     const script = `redis.call('INCR', 'n') return redis.error_reply('${text}')`;
     await failure(pool.executeRequest('EVAL', [script, 0], { timeout: 1_000 }));
   }
@@ -205,7 +217,10 @@ test('option retryPolicy decides over repetition and is told what happened', asy
   const error = await failure(pool.execute('INCR', 'n'));
   assert.ok(error instanceof ConnectionError && error.maybeExecuted);
   assert.equal(named(scripted, 'INCR'), 3);
-  assert.deepEqual(asked.map(([attempt]) => attempt), [1, 2, 3]);
+  assert.deepEqual(
+    asked.map(([attempt]) => attempt),
+    [1, 2, 3],
+  );
   const [, name, context] = asked[2] as [number, string, RetryContext];
   assert.equal(name, 'ConnectionError');
   assert.equal(context.command, 'INCR');
@@ -255,7 +270,10 @@ test('a shared back-off: callers during a pause wait for the next dial, which is
   await using scripted = await ScriptedServer.start();
   const { port } = scripted;
   await scripted.stopListening();
-  const pools = Array.from({ length: 5 }, () => new ConnectionPool({ host: '127.0.0.1', port, maxConnections: 4 }));
+  const pools = Array.from(
+    { length: 5 },
+    () => new ConnectionPool({ host: '127.0.0.1', port, maxConnections: 4 }),
+  );
   let refusals = 0;
   const end = performance.now() + 600;
   await Promise.all(
@@ -271,7 +289,9 @@ test('a shared back-off: callers during a pause wait for the next dial, which is
   );
   // Each failed dial rejects one waiter per pool at most; with a pause before each there are few of them.
   assert.ok(refusals >= 5 && refusals < 5 * 20, `${refusals} refusals`);
-  const patient = Promise.all(pools.map((pool) => pool.executeRequest('PING', [], { timeout: 5_000 }).then(String)));
+  const patient = Promise.all(
+    pools.map((pool) => pool.executeRequest('PING', [], { timeout: 5_000 }).then(String)),
+  );
   await scripted.listen();
   assert.deepEqual(await patient, Array(5).fill('PONG'));
   await Promise.all(pools.map((pool) => pool.close()));
@@ -288,7 +308,8 @@ test('a dial failure without any limit rejects every waiter with its ConnectionE
     failure(pool.open()),
     failure(pool.executeRequest('PING', [], { timeout: null })),
   ]);
-  for (const error of errors) assert.ok(error instanceof ConnectionError && !error.maybeExecuted, String(error));
+  for (const error of errors)
+    assert.ok(error instanceof ConnectionError && !error.maybeExecuted, String(error));
   await atRest(pool);
 });
 
@@ -297,9 +318,16 @@ test('with a limit an unreachable server ends in a TimeoutError with the failure
   const { port } = scripted;
   await scripted.stopListening();
   await using pool = new ConnectionPool({ host: '127.0.0.1', port, timeout: 120 });
-  for (const call of [() => pool.execute('PING'), () => pool.getConnection(), () => pool.executeRequest('PING', [], { timeout: 80 })]) {
+  for (const call of [
+    () => pool.execute('PING'),
+    () => pool.getConnection(),
+    () => pool.executeRequest('PING', [], { timeout: 80 }),
+  ]) {
     const error = await failure(call());
-    assert.ok(error instanceof TimeoutError && error.phase === 'acquire' && !error.maybeExecuted, String(error));
+    assert.ok(
+      error instanceof TimeoutError && error.phase === 'acquire' && !error.maybeExecuted,
+      String(error),
+    );
     assert.ok(error.cause instanceof ConnectionError);
     assert.match(error.message, /ECONNREFUSED/);
   }

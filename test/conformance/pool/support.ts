@@ -5,8 +5,12 @@ export const sleep = (ms: number): Promise<void> => new Promise((resolve) => set
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Polls until the condition holds; fails after five seconds. */
-export async function until(condition: () => boolean | Promise<boolean>, what = 'the condition'): Promise<void> {
-  for (const end = performance.now() + 5_000; performance.now() < end; await sleep(5)) if (await condition()) return;
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what = 'the condition',
+): Promise<void> {
+  for (const end = performance.now() + 5_000; performance.now() < end; await sleep(5))
+    if (await condition()) return;
   assert.fail(`${what} did not come true within 5 s`);
 }
 
@@ -19,10 +23,13 @@ export function gauges({ statistics }: Pool): number[] {
 
 /** Nobody uses, waits or dials, and the sums agree. */
 export async function atRest(pool: Pool): Promise<void> {
-  await until(() => {
-    const [active, inUse, idle, connecting, waiting] = gauges(pool);
-    return inUse === 0 && connecting === 0 && waiting === 0 && active === idle;
-  }, `rest of ${JSON.stringify(pool.statistics)}`);
+  await until(
+    () => {
+      const [active, inUse, idle, connecting, waiting] = gauges(pool);
+      return inUse === 0 && connecting === 0 && waiting === 0 && active === idle;
+    },
+    `rest of ${JSON.stringify(pool.statistics)}`,
+  );
   assert.equal(pool.statistics.oldestLease, null);
 }
 
@@ -42,7 +49,9 @@ export async function clients(server: { command(...args: string[]): Promise<unkn
   return list.split('\n').filter((line) => line !== '' && !line.includes('name=respool-testkit'));
 }
 
-export async function blockedClients(server: { command(...args: string[]): Promise<unknown> }): Promise<number> {
+export async function blockedClients(server: {
+  command(...args: string[]): Promise<unknown>;
+}): Promise<number> {
   const info = String(await server.command('INFO', 'clients'));
   return Number(/blocked_clients:(\d+)/.exec(info)?.[1]);
 }

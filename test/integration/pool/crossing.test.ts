@@ -26,7 +26,9 @@ function randomOf(seed: number): () => number {
 test('ECHOes over 4 connections, some aborted and some timing out near the round trip: no reply crosses', async () => {
   const total = FULL ? 1_000_000 : 200_000;
   const random = randomOf(20_261_122);
-  const pools = Array.from({ length: 4 }, () => ConnectionPool.fromUrl(server.url, { decodeResponses: true, maxConnections: 1 }));
+  const pools = Array.from({ length: 4 }, () =>
+    ConnectionPool.fromUrl(server.url, { decodeResponses: true, maxConnections: 1 }),
+  );
   await Promise.all(pools.map((pool) => pool.open()));
   const shared = new AbortController();
   const counts = { right: 0, aborted: 0, timedOut: 0, settled: 0 };
@@ -76,7 +78,7 @@ test('ECHOes over 4 connections, some aborted and some timing out near the round
   assert.equal(EventEmitter.getEventListeners?.(shared.signal, 'abort').length, 0);
   for (const pool of pools) {
     await atRest(pool);
-    assert.ok(gauges(pool)[0] as number <= 1);
+    assert.ok((gauges(pool)[0] as number) <= 1);
   }
   await Promise.all(pools.map((pool) => pool.close()));
 });
@@ -114,7 +116,8 @@ test('BLPOPs aborted at random moments against a pushing client: pushed = popped
   let running = true;
   const pushing = (async () => {
     while (running) {
-      for (let burst = Math.floor(random() * 5); burst >= 0; burst--) await producer.execute('RPUSH', 'list', `e${pushed++}`);
+      for (let burst = Math.floor(random() * 5); burst >= 0; burst--)
+        await producer.execute('RPUSH', 'list', `e${pushed++}`);
       await sleep(random() * 3);
     }
   })();
@@ -149,11 +152,17 @@ test('BLPOPs aborted at random moments against a pushing client: pushed = popped
 
 test('leases, calls and blocking calls given up at random: every gauge comes back to rest', async () => {
   const random = randomOf(99);
-  await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true, maxConnections: 6, maxWaiting: 40, timeout: 500 });
+  await using pool = ConnectionPool.fromUrl(server.url, {
+    decodeResponses: true,
+    maxConnections: 6,
+    maxWaiting: 40,
+    timeout: 500,
+  });
   const signs: number[] = [];
   const watch = setInterval(() => {
     const [active, inUse, idle, connecting] = gauges(pool) as [number, number, number, number];
-    if (active !== inUse + idle || active + connecting > 6 || inUse < 0) signs.push(active, inUse, idle, connecting);
+    if (active !== inUse + idle || active + connecting > 6 || inUse < 0)
+      signs.push(active, inUse, idle, connecting);
   }, 1);
   const lanes = Array.from({ length: 40 }, async (_, lane) => {
     for (let step = 0; step < 60; step++) {
@@ -172,13 +181,17 @@ test('leases, calls and blocking calls given up at random: every gauge comes bac
           if (dice < 0.65) connection.invalidate('test');
           else if (dice < 0.7) connection.createRequest('SELECT', [1]);
           else if (dice < 0.75) connection.createRequest('MULTI');
-          else if (dice < 0.95) assert.equal(await connection.createRequest('ECHO', [token], { signal }), token);
+          else if (dice < 0.95)
+            assert.equal(await connection.createRequest('ECHO', [token], { signal }), token);
           if (random() < 0.2) await turn();
           if (random() < 0.5) lease.release();
           else pool.release(connection);
         }
       } catch (error) {
-        assert.ok(error instanceof Error && error.name !== 'AssertionError' && error.name !== 'TypeError', String((error as Error).stack));
+        assert.ok(
+          error instanceof Error && error.name !== 'AssertionError' && error.name !== 'TypeError',
+          String((error as Error).stack),
+        );
       }
     }
   });
@@ -187,5 +200,5 @@ test('leases, calls and blocking calls given up at random: every gauge comes bac
   assert.deepEqual(signs, []);
   await atRest(pool);
   assert.equal(await pool.execute('ECHO', 'well'), 'well');
-  await until(() => gauges(pool)[0] as number <= 6);
+  await until(() => (gauges(pool)[0] as number) <= 6);
 });

@@ -86,13 +86,18 @@ test('a process that was stopped while the server dropped its connections goes o
       await pool.close();
       process.stdin.destroy();
     });`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   let output = '';
   child.stdout.on('data', (chunk) => (output += String(chunk)));
   const ended = new Promise((resolve) => child.on('close', resolve));
   await until(() => output.includes('ready'));
   child.kill('SIGSTOP');
-  await until(async () => !/lib-name=respool|flags=N .*cmd=ping/.test(String(await server.command('CLIENT', 'LIST'))), 'the server to drop them');
+  await until(
+    async () => !/lib-name=respool|flags=N .*cmd=ping/.test(String(await server.command('CLIENT', 'LIST'))),
+    'the server to drop them',
+  );
   // What it says first after it was stopped is a command, before it has read that its connections are gone.
   child.stdin.write('go\n');
   await sleep(50);
@@ -126,8 +131,11 @@ test('a server that sleeps longer than the limit: late replies are swallowed', a
   for (let round = 0; round < 5; round++) {
     const sleeping = server.command('DEBUG', 'SLEEP', '0.15');
     await sleep(10);
-    const calls = Array.from({ length: 20 }, (_, index) => failure(pool.executeRequest('ECHO', [`late ${index}`], { timeout: 50 })));
-    for (const error of await Promise.all(calls)) assert.ok(error instanceof TimeoutError && error.maybeExecuted, String(error));
+    const calls = Array.from({ length: 20 }, (_, index) =>
+      failure(pool.executeRequest('ECHO', [`late ${index}`], { timeout: 50 })),
+    );
+    for (const error of await Promise.all(calls))
+      assert.ok(error instanceof TimeoutError && error.maybeExecuted, String(error));
     assert.equal(await pool.execute('ECHO', `mine ${round}`), `mine ${round}`);
     await sleeping;
   }
@@ -182,16 +190,25 @@ test('RST in the middle of a reply: settled calls keep their values, the others 
 
 test('a stopped server with much queued: writes stop at the bound and go on afterwards', async () => {
   await using server = await startServer();
-  await using pool = ConnectionPool.fromUrl(server.url, { maxBufferedBytes: 1024 * 1024, maxWaiting: 100, maxConnections: 1 });
+  await using pool = ConnectionPool.fromUrl(server.url, {
+    maxBufferedBytes: 1024 * 1024,
+    maxWaiting: 100,
+    maxConnections: 1,
+  });
   await pool.execute('PING');
   server.pause();
   const payload = Buffer.alloc(256 * 1024, 'x');
   const results: Promise<string>[] = [];
   for (let index = 0; index < 400; index++) {
-    results.push(pool.execute('ECHO', payload).then(() => 'done', (error: Error) => error.name));
+    results.push(
+      pool.execute('ECHO', payload).then(
+        () => 'done',
+        (error: Error) => error.name,
+      ),
+    );
     if (index % 20 === 0) await sleep(1);
   }
-  assert.ok(gauges(pool)[4] as number <= 100);
+  assert.ok((gauges(pool)[4] as number) <= 100);
   server.resume();
   const outcome = await Promise.all(results);
   assert.deepEqual(new Set(outcome), new Set(['done', 'OverloadedError']));
@@ -212,9 +229,13 @@ test('a process that runs out of file descriptors recovers when there are some a
     for (const fd of open) closeSync(fd);
     console.log(await pool.executeRequest('PING', [], { timeout: 5000 }));
     await pool.close();`;
-  const child = spawn('/bin/sh', ['-c', 'ulimit -n 256; exec "$0" --input-type=module -e "$1"', process.execPath, source], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    '/bin/sh',
+    ['-c', 'ulimit -n 256; exec "$0" --input-type=module -e "$1"', process.execPath, source],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   let output = '';
   child.stdout.on('data', (chunk) => (output += String(chunk)));
   const code = await new Promise((resolve) => child.on('close', resolve));
