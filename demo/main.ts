@@ -1,8 +1,9 @@
+import { RedisError } from '../src/index.ts';
 import { clusterDemo } from './cluster.ts';
 import { poolDemo } from './pool.ts';
 import { pubsubDemo } from './pubsub.ts';
-import { sentinelDemo } from './sentinel.ts';
 import { Screen } from './screen.ts';
+import { sentinelDemo } from './sentinel.ts';
 import type { Outcome } from './tally.ts';
 
 const PARTS: Readonly<Record<string, (screen: Screen) => Promise<Outcome>>> = {
@@ -21,15 +22,19 @@ if (part === undefined) {
 const screen = new Screen();
 try {
   const { good } = await part(screen);
-  screen.line(
-    good
-      ? `\n${screen.style('green', 'All answers were right.')}`
-      : `\n${screen.style('red', 'Something was wrong: see above.')}`,
-  );
+  const [colour, verdict] = good
+    ? (['green', 'All answers were right.'] as const)
+    : (['red', 'Something was wrong: see above.'] as const);
+  screen.line(`\n${screen.style(colour, verdict)}`);
   process.exitCode = good ? 0 : 1;
 } catch (error) {
-  screen.line(
-    `\n${screen.style('red', 'The demo failed:')} ${error instanceof Error ? error.stack : String(error)}`,
-  );
+  screen.line(`\n${screen.style('red', 'The demo failed.')} ${explain(error)}`);
   process.exitCode = 1;
+}
+
+/** What a user can mend needs no stack. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const expected = error instanceof RedisError || error.message.startsWith('respool');
+  return expected ? error.message : String(error.stack);
 }
