@@ -48,19 +48,24 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
 
   /** With a list of sentinels in the URL, or with `sentinelManager` and `serviceName`. */
   static override fromUrl<
-    P extends abstract new (
-      options: never,
-    ) => unknown = typeof SentinelConnectionPool<false>,
+    P extends AnyClass = typeof SentinelConnectionPool<false>,
     const O extends SentinelUrlOptions = Record<never, never>,
-  >(this: P, url: string, options?: O): SentinelPoolOf<P, O> {
+  >(this: P, url: string, options?: O): SentinelPoolOf<P, O>;
+  /** What the class above promises of its subclasses. */
+  static override fromUrl<P extends AnyClass, const O extends SentinelUrlOptions = Record<never, never>>(
+    this: P,
+    url: string,
+    options?: O,
+  ): PoolOf<P, O>;
+  static override fromUrl(this: unknown, url: string, options?: SentinelUrlOptions): unknown {
     const resolved = resolveUrl(url, options, 'sentinel');
-    const make = this as unknown as new (options: object) => SentinelConnectionPool;
-    if (resolved.manager === null) return new make(resolved.options) as unknown as SentinelPoolOf<P, O>;
+    const make = this as new (options: object) => SentinelConnectionPool;
+    if (resolved.manager === null) return new make(resolved.options);
     const { group } = splitSentinelOptions(resolved.manager);
     try {
       const pool = new make({ ...resolved.options, sentinelManager: group });
       pool.#manager = group;
-      return pool as unknown as SentinelPoolOf<P, O>;
+      return pool;
     } catch (error) {
       group.close();
       throw error;
@@ -132,12 +137,8 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
   }
 }
 
+type AnyClass = abstract new (options: never) => unknown;
 type DecodeOf<O> = O extends { decodeResponses: infer D extends boolean } ? D : false;
-type SentinelPoolOf<
-  P extends abstract new (
-    options: never,
-  ) => unknown,
-  O,
-> = P extends typeof SentinelConnectionPool
-  ? SentinelConnectionPool<DecodeOf<O>> & PoolOf<P, O>
-  : PoolOf<P, O>;
+type SentinelPoolOf<P extends AnyClass, O> = typeof SentinelConnectionPool extends P
+  ? SentinelConnectionPool<DecodeOf<O>>
+  : InstanceType<P>;

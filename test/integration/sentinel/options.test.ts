@@ -9,6 +9,7 @@ import {
   TimeoutError,
 } from '../../../src/index.ts';
 import { FakeData, FakeSentinel } from './scripted.ts';
+import { eventually } from './support.ts';
 
 test('option serviceName is what sentinels are asked for', async () => {
   await using data = await FakeData.start();
@@ -167,6 +168,40 @@ test('option sentinelOptions: credentials and limits of the sentinels, apart fro
   });
   await assert.rejects(own.discoverPrimary('m'), /timed out after 60 ms/);
   assert.throws(() => new Sentinel({ sentinels, sentinelOptions: { unheardOf: 1 } } as never), TypeError);
+});
+
+test('credentials of the sentinels that change are used at once, by whoever asks and whoever listens', async () => {
+  await using data = await FakeData.start();
+  await using sentinel = await FakeSentinel.start({ primary: data, password: 'one' });
+  let password = 'one';
+  let changed = (): void => {};
+  const credentialProvider = {
+    getCredentials: async () => ({ username: 'u', password }),
+    onChange: (listener: () => void) => {
+      changed = listener;
+      return () => {
+        changed = () => {};
+      };
+    },
+  };
+  await using manager = new Sentinel({
+    sentinels: [sentinel.location],
+    sentinelOptions: { credentialProvider },
+  });
+  await using pool = manager.primaryFor('m');
+  await pool.execute('PING');
+  await sentinel.listened();
+  const first = sentinel.server.openConnections;
+  assert.equal(first.length, 2);
+  sentinel.script.password = password = 'two';
+  changed();
+  await eventually('the old connections are gone', () => first.every((connection) => !connection.open));
+  await manager.discoverPrimary('m');
+  await sentinel.server.waitForCommand('SUBSCRIBE', 2);
+  const second = sentinel.server.openConnections.flatMap(({ commands }) =>
+    commands.map(({ args }) => args.join(' ')),
+  );
+  assert.ok(second.includes('HELLO 3 AUTH u two') && !second.includes('HELLO 3 AUTH u one'));
 });
 
 test('option SentinelOptions.addressMap: announced addresses become reachable ones', async () => {
