@@ -263,7 +263,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.equal((gets[30] as RedisError).code, 'WRONGTYPE');
     });
 
-    it('leases: a node, a random primary, a replica in READONLY mode', async () => {
+    it('option node and option primary of a lease: that node, a random primary, a replica in READONLY mode', async () => {
       for (const node of pool.clusterLayout.nodes) {
         await using lease = await pool.acquire({ node });
         assert.ok(lease.connection instanceof ClusterConnection);
