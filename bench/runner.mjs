@@ -26,11 +26,15 @@ export class Runner {
   #child;
   #lines;
 
-  static async start(client, { host, port }, flags) {
+  static async start(client, { host, port }, flags, env = {}) {
     const runner = new Runner();
     runner.client = client;
     const [command, ...args] = commandOf(client, 'child.mjs', [host, port], flags);
-    runner.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], cwd: BENCH });
+    runner.#child = spawn(command, args, {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      cwd: BENCH,
+      env: { ...process.env, ...env },
+    });
     runner.#lines = createInterface({ input: runner.#child.stdout })[Symbol.asyncIterator]();
     await runner.#answer();
     return runner;
@@ -62,7 +66,7 @@ export class Runner {
 }
 
 export function available(client) {
-  if (client.own) return existsSync(join(ROOT, 'dist/index.js'));
+  if (client.own) return existsSync(process.env.RESPOOL_DIST ?? join(ROOT, 'dist/index.js'));
   if (client.id === 'bun') return existsSync(BUN);
   return existsSync(join(BENCH, 'node_modules', client.package));
 }

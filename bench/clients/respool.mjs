@@ -1,4 +1,7 @@
-import { ConnectionPool, TCPConnection, TCPLocation } from '../../dist/index.js';
+// Another build of the package can take its place: that is how two are compared.
+const { ConnectionPool, TCPConnection, TCPLocation } = await import(
+  process.env.RESPOOL_DIST ?? '../../dist/index.js'
+);
 
 const both = (make) => {
   const made = new Map();

@@ -6,6 +6,8 @@ import { type Entry, QUEUED, SETTLED, WRITTEN } from './entry.ts';
 const SKIP = '*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n';
 /** One string is handed to the transport at a time, never longer than about this. */
 const CHUNK = 512 * 1024;
+/** Buffers leave in lots of this size; larger ones alone, while they are still in the processor's cache. */
+const LOT = 32 * 1024;
 
 /**
  * The queue of a connection, oldest first, in one ring:
@@ -33,6 +35,8 @@ export class Outbox {
   #head = 0;
   #withdrawn = 0;
   #gathered = '';
+  /** Bytes held back in the corked transport, so that many pieces leave in one call; -1: it is not corked. */
+  #corked = -1;
   readonly #counters: ConnectionCounters;
 
   constructor(counters: ConnectionCounters) {
@@ -118,7 +122,8 @@ export class Outbox {
       this.#gather(entry.wire, transport);
     }
     this.#close(from, to);
-    if (this.#gathered !== '') this.#write(transport);
+    this.#write(transport);
+    if (this.#corked !== -1) this.#uncork(transport);
   }
 
   /** Whether no reply comes for this entry; in the order of writing, for that is how the server sees it. */
@@ -147,27 +152,48 @@ export class Outbox {
       if (this.#gathered.length > CHUNK) this.#write(transport);
       return;
     }
-    transport.cork();
     for (const piece of wire) {
       if (typeof piece === 'string') {
         this.#gathered += piece;
-        continue;
-      }
-      if (this.#gathered !== '') this.#write(transport);
-      this.#counters.bytesWritten += piece.length;
-      transport.write(piece);
+        if (this.#gathered.length > CHUNK) this.#write(transport);
+      } else this.#pass(piece, transport);
     }
-    if (this.#gathered !== '') this.#write(transport);
-    transport.uncork();
-    this.blocked = transport.writableNeedDrain && transport.writableLength > 0;
+  }
+
+  #pass(piece: Buffer, transport: Duplex): void {
+    const small = piece.length < LOT;
+    if (small && this.#corked === -1) {
+      transport.cork();
+      this.#corked = 0;
+    }
+    this.#write(transport);
+    if (!small && this.#corked !== -1) this.#uncork(transport);
+    this.#counters.bytesWritten += piece.length;
+    this.#handOver(transport.write(piece), piece.length, transport);
   }
 
   #write(transport: Duplex): void {
     const text = this.#gathered;
+    if (text === '') return;
     this.#gathered = '';
     this.#counters.bytesWritten += text.length;
-    // A full buffer that the kernel took at once is no reason to wait.
-    if (!transport.write(text, 'latin1') && transport.writableLength > 0) this.blocked = true;
+    this.#handOver(transport.write(text, 'latin1'), text.length, transport);
+  }
+
+  #handOver(taken: boolean, size: number, transport: Duplex): void {
+    if (this.#corked !== -1) {
+      this.#corked += size;
+      if (this.#corked >= LOT) this.#uncork(transport);
+    } else if (!taken && transport.writableLength > 0) {
+      // A full buffer that the kernel took at once is no reason to wait.
+      this.blocked = true;
+    }
+  }
+
+  #uncork(transport: Duplex): void {
+    this.#corked = -1;
+    transport.uncork();
+    this.blocked = transport.writableNeedDrain && transport.writableLength > 0;
   }
 
   /** Closes the hole that skipped entries left between `to` and `from`. */

@@ -1,10 +1,13 @@
 import { privateCopy } from './native-slices.ts';
 
 const FIRST = 4096;
+/** So much has really come that the rest is believed to come as well. */
+const EARNEST = 65_536;
 
 /**
- * Bytes that arrive in pieces. It never holds more than four times what has arrived (at least 4 KiB), nor
- * more than `limit`; four, since each step leaves the smaller buffer behind for the collector.
+ * Bytes that arrive in pieces. It holds at most four times what has arrived (at least 4 KiB), from 64 KiB on 64
+ * times, and never more than `limit`: each step leaves the smaller buffer behind for the collector and touches
+ * fresh memory, the dearest part of a large reply. What is not written yet is address space, no memory.
  */
 export class ByteSink {
   readonly limit: number;
@@ -13,13 +16,13 @@ export class ByteSink {
 
   constructor(limit: number, expected: number) {
     this.limit = limit;
-    this.buffer = Buffer.allocUnsafe(Math.min(limit, Math.max(FIRST, expected * 4)));
+    this.buffer = Buffer.allocUnsafe(capacity(expected, limit));
   }
 
   append(source: Buffer, start: number, end: number): void {
     const total = this.length + end - start;
     if (total > this.buffer.length) {
-      const larger = Buffer.allocUnsafe(Math.min(this.limit, Math.max(FIRST, total * 4)));
+      const larger = Buffer.allocUnsafe(capacity(total, this.limit));
       this.buffer.copy(larger, 0, 0, this.length);
       this.buffer = larger;
     }
@@ -32,4 +35,8 @@ export class ByteSink {
     const { buffer, length } = this;
     return length === buffer.length ? buffer : privateCopy(buffer.subarray(0, length));
   }
+}
+
+function capacity(arrived: number, limit: number): number {
+  return Math.min(limit, Math.max(FIRST, arrived * (arrived < EARNEST ? 4 : 64)));
 }

@@ -1,6 +1,7 @@
 import { isUint8Array } from 'node:util/types';
-import { byteCount, isDetached, latin1Text, privateCopy } from './native-slices.ts';
+import { byteCount, isDetached, latin1Text, putBytes } from './native-slices.ts';
 import { LATIN1, type RedisValue, UTF8 } from './types.ts';
+import { CR, LF } from './wire-types.ts';
 
 /** Bytes to send. A string's characters are bytes (latin1); a `Buffer` is private and never changes. */
 export type Wire = string | readonly (string | Buffer)[];
@@ -77,7 +78,7 @@ export function encodeCommand(
   let heads = FIRST;
   for (let index = 0; index < length; index++) {
     const value: RedisValue = args[index]!;
-    let chars: string | Buffer;
+    let chars: string | Uint8Array;
     if (typeof value === 'string') {
       chars = isAscii(value) ? value : encodeText(value, mode, index);
     } else if (typeof value === 'number') {
@@ -90,15 +91,19 @@ export function encodeCommand(
       const type = typeName(value);
       throw new TypeError(`argument ${index} of a command must be text, bytes, a number or bigint, not ${type}`);
     }
-    const size = chars.length;
+    const size = typeof chars === 'string' ? chars.length : byteCount(chars);
     text += size < heads.length ? heads[size]! : `${heads === FIRST ? '' : '\r\n'}$${size}\r\n`;
     heads = NEXT;
     if (typeof chars === 'string' && size < PIECE) {
       text += chars;
       if (text.length < PIECE) continue;
       (pieces ??= []).push(text);
-    } else {
+    } else if (typeof chars === 'string') {
       (pieces ??= []).push(text, chars);
+    } else {
+      const last = index === length - 1;
+      (pieces ??= []).push(framed(text, chars, size, last));
+      if (last) return pieces;
     }
     text = '';
   }
@@ -106,6 +111,19 @@ export function encodeCommand(
   if (pieces === null) return text;
   pieces.push(text);
   return pieces;
+}
+
+/** A private copy of large bytes, with what goes before them and the end of the command: one write takes it all. */
+function framed(text: string, bytes: Uint8Array, size: number, last: boolean): Buffer {
+  const start = text.length;
+  const whole = Buffer.allocUnsafe(start + size + (last ? 2 : 0));
+  whole.write(text, 0, 'latin1');
+  putBytes(whole, bytes, start);
+  if (last) {
+    whole[start + size] = CR;
+    whole[start + size + 1] = LF;
+  }
+  return whole;
 }
 
 /** Text that is not ASCII, as its bytes. */
@@ -121,12 +139,12 @@ function encodeText(text: string, mode: 1 | 2 | 3, index: number): string | Buff
   return text;
 }
 
-function encodeBytes(value: Uint8Array, index: number): string | Buffer {
+function encodeBytes(value: Uint8Array, index: number): string | Uint8Array {
   const count = byteCount(value);
   if (count === 0 && isDetached(value)) {
     throw new TypeError(`argument ${index} of a command has lost its bytes: they were transferred`);
   }
-  return count <= SMALL_BYTES ? latin1Text(value) : privateCopy(value);
+  return count <= SMALL_BYTES ? latin1Text(value) : value;
 }
 
 function encodeNumber(value: number, index: number): string {

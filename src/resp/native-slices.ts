@@ -40,6 +40,11 @@ export function isDetached(bytes: Uint8Array): boolean {
   }
 }
 
+/** Copies the bytes into `target`. */
+export function putBytes(target: Buffer, bytes: Uint8Array, start: number): void {
+  setBytes.call(target, bytes, start);
+}
+
 /** A `Buffer` of its own with the same bytes. */
 export function privateCopy(bytes: Uint8Array): Buffer {
   const copy = Buffer.allocUnsafe(byteCount(bytes));
