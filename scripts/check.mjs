@@ -19,7 +19,7 @@ const STEPS = [
   { name: 'lint', commands: [[...biome, 'lint', '--diagnostic-level=warn', '--error-on-warnings', '.']] },
   {
     name: 'promises',
-    commands: [[...bin('oxlint', 'bin/oxlint'), '--type-aware', 'src', 'test', 'examples']],
+    commands: [[...bin('oxlint', 'bin/oxlint'), '--type-aware', 'src', 'test', 'examples', 'demo']],
   },
   { name: 'layers', commands: [own('check-layers.mjs')] },
   { name: 'words', commands: [own('check-words.mjs')] },
