@@ -240,17 +240,22 @@ export class CacheGuard {
     return fresh;
   }
 
-  /** What a cache throws must neither reach a connection nor leave it half true. */
+  /** The cache threw: nobody knows any more what it holds. */
+  failed(error: unknown): void {
+    this.failure = error ?? new Error('a cache threw nothing');
+    process.emitWarning('a cache threw an error and is not used any more', {
+      code: 'RESPOOL_CACHE',
+      detail: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+  }
+
+  /** What a cache throws must not reach the connection whose reply or push is being handled. */
   #attempt(act: () => void): void {
     if (this.failure !== null) return;
     try {
       act();
     } catch (error) {
-      this.failure = error ?? new Error('a cache threw nothing');
-      process.emitWarning('a cache threw an error and is not used any more', {
-        code: 'RESPOOL_CACHE',
-        detail: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      });
+      this.failed(error);
     }
   }
 }

@@ -148,7 +148,9 @@ export class TrackingListeners<C extends BaseConnection> {
   #lost(place: Place<C>, listener: C): void {
     place.listener = null;
     this.#hooks.ended(coreOf(listener));
-    this.#again(place);
+    if (this.#settings.mode === 'bcast') this.#again(place);
+    // What redirects to it is replaced by what redirects to the next one.
+    else for (const connection of [...place.data]) this.#hooks.retire(connection);
   }
 
   #again(place: Place<C>): void {
@@ -170,7 +172,7 @@ export class TrackingListeners<C extends BaseConnection> {
     const listener = await this.#open(place, near);
     if (listener === null) return;
     for (const connection of before) {
-      // One that redirects to the old listener is replaced by one that redirects to the new.
+      // A connection that does without tracking is replaced by one that redirects.
       if (this.#settings.mode === 'bcast') this.#hooks.started(connection, listener);
       else this.#hooks.retire(connection);
     }

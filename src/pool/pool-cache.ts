@@ -69,7 +69,7 @@ export class PoolCache {
     if (key === null || !this.#guard.usable) return null;
     const name = this.#suffix === '' ? info.name : info.name + this.#suffix;
     if (this.#guard.fresh(performance.now())) {
-      const held = args.length === 1 ? this.#cache.get(name, key) : this.#cache.get(name, key, ...args.slice(1));
+      const held = this.#held(name, key, args);
       if (held !== undefined) {
         if (this.#trusted()) return Promise.resolve(held);
         this.#doubted = held;
@@ -78,6 +78,15 @@ export class PoolCache {
     const field = cacheField(name, args.length === 1 ? NONE : args.slice(1));
     const token = this.#guard.underWay(key, field, this);
     return token === null ? null : this.#join(token, command, args.map(kept), options);
+  }
+
+  #held(name: string, key: Key, args: readonly RedisValue[]): Reply | undefined {
+    try {
+      return args.length === 1 ? this.#cache.get(name, key) : this.#cache.get(name, key, ...args.slice(1));
+    } catch (error) {
+      this.#guard.failed(error);
+      return undefined;
+    }
   }
 
   /** To be called when a call is about to be queued: what it reads is kept, what it writes is dropped. */

@@ -1,0 +1,58 @@
+import { LRUCache, type LRUCacheOptions, type RedisValue, type Reply } from '../../../src/index.ts';
+import { reply, ScriptedServer, type ScriptedTable } from '../../../src/testkit/index.ts';
+
+/** Says what was asked of it. */
+export class SpiedCache extends LRUCache {
+  readonly puts: string[] = [];
+  readonly dropped: string[] = [];
+  readonly verdicts: boolean[] = [];
+  resets = 0;
+
+  constructor(options?: LRUCacheOptions) {
+    super(options);
+  }
+  override put(command: string, key: string | Uint8Array, args: readonly RedisValue[], value: Reply): void {
+    this.puts.push(`${command} ${String(key)}`);
+    super.put(command, key, args, value);
+  }
+  override invalidate(...keys: (string | Uint8Array)[]): void {
+    this.dropped.push(...keys.map(String));
+    super.invalidate(...keys);
+  }
+  override feedback(command: string, key: string | Uint8Array, args: readonly RedisValue[], match: boolean): void {
+    this.verdicts.push(match);
+    super.feedback(command, key, args, match);
+  }
+  override reset(): void {
+    this.resets++;
+    super.reset();
+  }
+}
+
+/** A server that answers GET with the number of the call, and knows tracking. */
+export async function countingServer(table: ScriptedTable = {}): Promise<ScriptedServer & { gets(): number }> {
+  let calls = 0;
+  const server = await ScriptedServer.start({ GET: () => reply.bulk(`v${++calls}`), ...table });
+  return Object.assign(server, { gets: () => server.commands.filter(({ name }) => name === 'GET').length });
+}
+
+export function invalidation(...keys: (string | Uint8Array)[]): string {
+  return reply.push(reply.bulk('invalidate'), reply.array(...keys.map((key) => reply.bulk(key))));
+}
+export const flushed: string = reply.push(reply.bulk('invalidate'), reply.null);
+
+/** The process warnings with the cache's code while `run` runs. */
+export async function cacheWarnings(run: () => Promise<void>): Promise<string[]> {
+  const warnings: string[] = [];
+  const onWarning = (warning: Error & { code?: string }): void => {
+    if (warning.code === 'RESPOOL_CACHE') warnings.push(warning.message);
+  };
+  process.on('warning', onWarning);
+  try {
+    await run();
+    await new Promise((resolve) => setImmediate(resolve));
+  } finally {
+    process.off('warning', onWarning);
+  }
+  return warnings;
+}

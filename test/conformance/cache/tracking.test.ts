@@ -1,0 +1,240 @@
+// How a pool hears of changes, and what it does where it cannot.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type CacheTracking, ConnectionPool, LRUCache } from '../../../src/index.ts';
+import { reply, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { sleep, until } from '../pool/support.ts';
+import { cacheWarnings, countingServer, invalidation } from './support.ts';
+
+let server: TestServer;
+let writer: ConnectionPool;
+before(async () => {
+  server = await startServer();
+  writer = new ConnectionPool({ location: server.location });
+});
+after(async () => {
+  await writer.close();
+  await server.stop();
+});
+
+const WAYS: [string, CacheTracking, number][] = [
+  ['default', {}, 0],
+  ['optin', { mode: 'optin' }, 0],
+  ['bcast', { mode: 'bcast' }, 1],
+  ['bcast with prefixes', { mode: 'bcast', prefixes: ['user:', 'item:'] }, 1],
+  ['redirect', { redirect: true }, 1],
+  ['optin and redirect', { mode: 'optin', redirect: true }, 1],
+];
+
+for (const [name, cacheTracking, listeners] of WAYS) {
+  test(`option cacheTracking: ${name}`, async () => {
+    const cache = new LRUCache();
+    await using pool = new ConnectionPool({
+      location: server.location,
+      decodeResponses: true,
+      cache,
+      cacheTracking,
+      maxConnections: 1,
+    });
+    await writer.execute('FLUSHALL');
+    for (const round of ['1', '2', '3']) {
+      await writer.execute('SET', 'user:1', round);
+      await until(async () => (await pool.execute('GET', 'user:1')) === round);
+      const { hits } = cache.stats;
+      await until(async () => (await pool.execute('GET', 'user:1')) === round && cache.stats.hits > hits + 2);
+    }
+    assert.equal(pool.statistics.serviceConnections, listeners);
+    assert.equal(pool.statistics.activeConnections, 1, 'listeners are outside maxConnections (A-59)');
+    await writer.execute('FLUSHALL');
+    await until(async () => (await pool.execute('GET', 'user:1')) === null);
+    await pool.close();
+    assert.equal(cache.size, 0, 'nothing outlives the connections');
+    assert.equal(pool.statistics.serviceConnections, 0);
+  });
+}
+
+test('option cacheTracking: with prefixes other keys are not cached', async () => {
+  const cache = new LRUCache();
+  const cacheTracking = { mode: 'bcast', prefixes: ['user:'] } as const;
+  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache, cacheTracking });
+  await pool.execute('GET', 'other:1');
+  await pool.execute('GET', Buffer.from('user:1'));
+  await pool.execute('GET', 'user:2');
+  assert.equal(cache.size, 2);
+});
+
+test('option cacheTracking: optin lets the server remember only what cached calls read', async () => {
+  await using pool = new ConnectionPool({
+    location: server.location,
+    decodeResponses: true,
+    cache: new LRUCache(),
+    cacheTracking: { mode: 'optin' },
+  });
+  const tracked = async (): Promise<number> =>
+    Number(/tracking_total_keys:(\d+)/.exec(String(await server.command('INFO', 'stats')))?.[1]);
+  await writer.execute('FLUSHALL');
+  await sleep(20);
+  for (let key = 0; key < 10; key++) await pool.executeRequest('GET', [`a:${key}`], { cache: false });
+  assert.equal(await tracked(), 0);
+  for (let key = 0; key < 10; key++) await pool.execute('GET', `a:${key}`);
+  assert.equal(await tracked(), 10);
+});
+
+test('option cacheTracking refuses nonsense', () => {
+  const { location } = server;
+  const make = (cacheTracking: unknown): ConnectionPool =>
+    new ConnectionPool({ location, cache: new LRUCache(), cacheTracking: cacheTracking as CacheTracking });
+  for (const wrong of [1, { mode: 'noloop' }, { prefixes: ['a'] }, { mode: 'bcast', prefixes: [''] }, { more: 1 }]) {
+    assert.throws(() => make(wrong), { name: 'TypeError', message: /cacheTracking/ });
+  }
+});
+
+test('a lost listener takes along what it guarded, and another one takes its place', async () => {
+  for (const cacheTracking of [{ mode: 'bcast' }, { redirect: true }] as const) {
+    const cache = new LRUCache();
+    await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache, cacheTracking });
+    await pool.execute('SET', 'k', '1');
+    await until(async () => (await pool.execute('GET', 'k')) === '1' && cache.stats.hits > 0);
+    await pool.use(async (connection) => {
+      // Every client but those that are no part of this pool.
+      const list = String(await server.command('CLIENT', 'LIST')).split('\n');
+      const listener = list.find((line) =>
+        cacheTracking.redirect === true
+          ? line.includes(`id=${connection.trackingClientId} `)
+          : /flags=[^ ]*t/.test(line) && line.includes('lib-name=respool'),
+      ) ?? list.find((line) => /flags=[^ ]*t/.test(line) && !line.includes(`id=${connection.clientId} `));
+      assert.equal(await server.command('CLIENT', 'KILL', 'ID', String(/id=(\d+)/.exec(listener ?? '')?.[1])), 1);
+    });
+    await until(() => pool.statistics.serviceConnections === 0 || cache.size === 0);
+    await writer.execute('SET', 'k', '2');
+    assert.equal(await pool.execute('GET', 'k'), '2');
+    await until(() => pool.statistics.serviceConnections === 1, 'a new listener');
+    const { hits } = cache.stats;
+    await until(async () => (await pool.execute('GET', 'k')) === '2' && cache.stats.hits > hits);
+    await writer.execute('SET', 'k', '3');
+    await until(async () => (await pool.execute('GET', 'k')) === '3');
+  }
+});
+
+test('a server of RESP2 keeps the cache off, with one warning', async () => {
+  await using scripted = await countingServer({ HELLO: reply.error("ERR unknown command 'HELLO'") });
+  const cache = new LRUCache();
+  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache });
+  const warnings = await cacheWarnings(async () => {
+    assert.equal(await pool.execute('GET', 'k'), 'v1');
+    assert.equal(await pool.execute('GET', 'k'), 'v2');
+    pool.disconnect();
+    assert.equal(await pool.execute('GET', 'k'), 'v3');
+  });
+  assert.equal(cache.size, 0);
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0] ?? '', /RESP2/);
+});
+
+test('a server that does not permit tracking keeps the cache off, with one warning', async () => {
+  const refusal = reply.error("NOPERM this user has no permissions to run the 'client|tracking' command");
+  for (const cacheTracking of [{}, { mode: 'bcast' }] as const) {
+    await using scripted = await countingServer({ 'CLIENT TRACKING': refusal });
+    const cache = new LRUCache();
+    await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache, cacheTracking });
+    const warnings = await cacheWarnings(async () => {
+      assert.equal(await pool.execute('GET', 'k'), 'v1');
+      assert.equal(await pool.execute('GET', 'k'), 'v2');
+      pool.disconnect();
+      assert.equal(await pool.execute('GET', 'k'), 'v3');
+    });
+    assert.equal(cache.size, 0);
+    assert.equal(warnings.length, 1);
+  }
+});
+
+test('a noreply pool has no cache', async () => {
+  const cache = new LRUCache();
+  await using pool = new ConnectionPool({ location: server.location, noreply: true, cache });
+  assert.equal(await pool.execute('GET', 'k'), null);
+  assert.equal(await pool.execute('GET', 'k'), null);
+  assert.equal(cache.size, 0);
+});
+
+test('invalidations are never messages of a lease, and leave its connection reusable', async () => {
+  const cache = new LRUCache();
+  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await writer.execute('SET', 'k', '1');
+  await pool.execute('GET', 'k');
+  await pool.use(async (connection) => {
+    assert.equal(connection.reusable, true);
+    assert.equal(connection.trackingClientId, connection.clientId);
+    await connection.createRequest('GET', ['j']);
+    await writer.execute('SET', 'k', '2');
+    await writer.execute('SET', 'j', '2');
+    await until(() => cache.size === 0);
+    await connection.createRequest('PING');
+    assert.equal(connection.reusable, true);
+  });
+  assert.equal(await pool.execute('GET', 'k'), '2');
+  assert.equal(pool.statistics.activeConnections, 1);
+});
+
+test('writes in a transaction of a lease arrive by invalidation', async () => {
+  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache: new LRUCache() });
+  await pool.execute('SET', 'k', 'before');
+  await pool.execute('GET', 'k');
+  await pool.use(async (connection) => {
+    await connection.createRequest('MULTI');
+    await connection.createRequest('SET', ['k', 'after']);
+    await connection.createRequest('EXEC');
+  });
+  await until(async () => (await pool.execute('GET', 'k')) === 'after');
+});
+
+test('a lease that switches tracking off, or resets, takes the entries of its connection along', async () => {
+  for (const [command, ...args] of [['CLIENT TRACKING', 'OFF'], ['RESET'], ['HELLO', '3']] as [string, ...string[]][]) {
+    const cache = new LRUCache();
+    await using pool = new ConnectionPool({
+      location: server.location,
+      decodeResponses: true,
+      cache,
+      maxConnections: 1,
+    });
+    await writer.execute('SET', 'k', '1');
+    await pool.execute('GET', 'k');
+    assert.equal(cache.size, 1);
+    await pool.use(async (connection) => {
+      const request = connection.createRequest(command, args);
+      assert.equal(cache.size, 0, 'gone as soon as the command is queued');
+      await request;
+    });
+    await writer.execute('SET', 'k', '2');
+    assert.equal(await pool.execute('GET', 'k'), '2');
+    const { hits } = cache.stats;
+    assert.equal(await pool.execute('GET', 'k'), '2');
+    assert.equal(cache.stats.hits, hits + 1, 'another connection is tracked again');
+  }
+});
+
+test('a PING of the cache never gets into a transaction of a lease', async () => {
+  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache: new LRUCache() });
+  await pool.execute('GET', 'k');
+  await pool.use(async (connection) => {
+    await connection.createRequest('MULTI');
+    for (let round = 0; round < 40; round++) {
+      await pool.execute('GET', 'k');
+      await sleep(25);
+    }
+    await connection.createRequest('INCR', ['n']);
+    assert.equal((await connection.createRequest<number[]>('EXEC')).length, 1);
+  });
+});
+
+test('a throttled pool hears of invalidations all the same', async () => {
+  await using scripted = await countingServer();
+  const { CapacityLimiter } = await import('../../../src/index.ts');
+  const processingBudget = new CapacityLimiter(1);
+  await processingBudget.acquire();
+  const cache = new LRUCache();
+  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache, processingBudget });
+  assert.equal(await pool.execute('GET', 'k'), 'v1');
+  scripted.connections[0]?.send(invalidation('k'));
+  await until(() => cache.size === 0);
+  assert.equal(await pool.execute('GET', 'k'), 'v2');
+});
