@@ -16,6 +16,8 @@ export class Reception {
   #bulk = false;
   /** A message that began while nothing was asked can never answer what was asked since. */
   #orphan = false;
+  /** Part of a large reply, lent to the transport for its next read. */
+  #lent: Buffer | null = null;
 
   constructor(core: ConnectionCore) {
     this.#core = core;
@@ -26,6 +28,12 @@ export class Reception {
     return this.#decoder.pendingBulk;
   }
 
+  /** Where the next bytes should be read to; null: anywhere. */
+  lend(): Buffer | null {
+    this.#lent = this.#core.state === 'closed' ? null : this.#decoder.room();
+    return this.#lent;
+  }
+
   receive(chunk: Buffer, length: number): void {
     const core = this.#core;
     const { counters, outbox } = core;
@@ -34,7 +42,8 @@ export class Reception {
     if (core.suspicion.active) core.suspicion.clear();
     const before = counters.requestsResolved;
     try {
-      this.#decoder.feed(chunk, 0, length);
+      if (chunk === this.#lent) this.#decoder.filled(length);
+      else this.#decoder.feed(chunk, 0, length);
       this.#deliver();
       if (core.state === 'closed') return;
       this.#decoder.retain();

@@ -43,7 +43,8 @@ export class TCPConnection extends BaseConnection {
     if (sslContext === null) {
       const core = coreOf(this);
       const reader = (slab: Buffer, bytes: number): void => core.received(slab, bytes);
-      return dialTcp(this.#host, this.#port, { signal, keepAlive, reader });
+      const target = (): Buffer | null => core.reception.lend();
+      return dialTcp(this.#host, this.#port, { signal, keepAlive, reader, target });
     }
     const context: TLSOptions = typeof sslContext === 'function' ? await sslContext() : sslContext;
     const servername = context.servername ?? this.#servername;

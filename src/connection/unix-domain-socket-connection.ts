@@ -23,7 +23,11 @@ export class UnixDomainSocketConnection extends BaseConnection {
 
   protected override openTransport(signal: AbortSignal): Promise<Duplex> {
     const core = coreOf(this);
-    return dialUnix(this.#path, { signal, reader: (slab, bytes) => core.received(slab, bytes) });
+    return dialUnix(this.#path, {
+      signal,
+      reader: (slab, bytes) => core.received(slab, bytes),
+      target: () => core.reception.lend(),
+    });
   }
 
   override telemetryAttributes(): Record<string, string | number> {

@@ -21,13 +21,29 @@ export class ByteSink {
 
   append(source: Buffer, start: number, end: number): void {
     const total = this.length + end - start;
-    if (total > this.buffer.length) {
-      const larger = Buffer.allocUnsafe(capacity(total, this.limit));
-      this.buffer.copy(larger, 0, 0, this.length);
-      this.buffer = larger;
-    }
+    if (total > this.buffer.length) this.grow(total);
     source.copy(this.buffer, this.length, start, end);
     this.length = total;
+  }
+
+  get missing(): number {
+    return this.limit - this.length;
+  }
+
+  /** Where the bytes that come next belong: whoever puts them there says so with `filled`. */
+  room(): Buffer {
+    if (this.length === this.buffer.length) this.grow(this.length);
+    return this.buffer.subarray(this.length);
+  }
+
+  filled(count: number): void {
+    this.length += count;
+  }
+
+  private grow(total: number): void {
+    const larger = Buffer.allocUnsafe(capacity(total, this.limit));
+    this.buffer.copy(larger, 0, 0, this.length);
+    this.buffer = larger;
   }
 
   /** What arrived, in a buffer without slack; the sink is used no more. */

@@ -14,6 +14,9 @@ import { ARRAY, ATTRIBUTE, BLOB_ERROR, BULK, CR, LF, MAP, PART, PUSH, SET, VERBA
 export type { DecoderLimits };
 export { INCOMPLETE } from './quick-reader.ts';
 
+/** So much of a string must be missing that reading it straight into its place pays. */
+const DIRECT = 131_072;
+
 /** What a length says beside a number. */
 const NONE = -1;
 const STREAMED = -2;
@@ -47,6 +50,17 @@ export class Decoder extends MessageReader {
   /** The size of the string that is being read, once its header was seen; else 0. */
   get pendingBulk(): number {
     return this.bodyLength;
+  }
+
+  /** Where the next bytes may be read to, for they all belong to one large string; else null. */
+  room(): Buffer | null {
+    const { body } = this;
+    return body !== null && this.drained && body.missing >= DIRECT ? body.room() : null;
+  }
+
+  /** So many bytes came to `room()`: fed without being copied. */
+  filled(count: number): void {
+    this.body?.filled(count);
   }
 
   /**

@@ -6,6 +6,9 @@ import * as net from 'node:net';
  */
 export type SlabReader = (slab: Buffer, bytes: number) => void;
 
+/** Memory for the next read instead of the slab, asked for after each read; null: the slab. */
+export type ReadTarget = () => Buffer | null;
+
 export interface KeepAlive {
   enabled: boolean;
   /** Milliseconds of silence before the first probe; absent: 30,000 (systems wait two hours). */
@@ -18,6 +21,7 @@ export interface DialOptions {
   keepAlive?: KeepAlive | undefined;
   /** Where the bytes go instead of 'data' events; ignored over TLS and where `slabReading` is false. */
   reader?: SlabReader | undefined;
+  target?: ReadTarget | undefined;
 }
 
 /**
@@ -29,18 +33,28 @@ const SLAB_SIZE = 256 * 1024;
 let slab: Buffer | undefined;
 
 /** A socket not yet connected, whose bytes go to `reader`. */
-export function createSocket(reader?: SlabReader): net.Socket {
-  const socket = new net.Socket(reader === undefined || !slabReading ? {} : readInto(reader));
+export function createSocket({ reader, target }: Partial<DialOptions>): net.Socket {
+  const socket = new net.Socket(reader === undefined || !slabReading ? {} : readInto(reader, target));
   // An error between two owners, or after the last of them has left, must not end the process.
   socket.on('error', ignore);
   return socket;
 }
 
-function readInto(reader: SlabReader): net.SocketConstructorOpts & { onread: net.OnReadOpts } {
-  const buffer = (slab ??= Buffer.allocUnsafeSlow(SLAB_SIZE));
+function readInto(reader: SlabReader, target?: ReadTarget): net.SocketConstructorOpts & { onread: net.OnReadOpts } {
+  const own = (slab ??= Buffer.allocUnsafeSlow(SLAB_SIZE));
+  let current = own;
   const callback = (bytes: number): boolean => {
-    reader(buffer, bytes);
+    reader(current, bytes);
     return true;
+  };
+  if (target === undefined) return { onread: { buffer: own, callback } };
+  let begun = false;
+  // Asked for once in the beginning and then after each read; nothing said means: the same again.
+  const buffer = (): Buffer => {
+    const next = begun ? (target() ?? own) : own;
+    begun = true;
+    current = next;
+    return next;
   };
   return { onread: { buffer, callback } };
 }

@@ -94,7 +94,7 @@ function attempt(
   options: DialOptions,
   signal: AbortSignal,
 ): Promise<Socket> {
-  const socket = createSocket(options.reader);
+  const socket = createSocket(options);
   const opened = settle(socket, 'connect', signal);
   socket.connect({ host: address, port, family });
   return opened;

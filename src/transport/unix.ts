@@ -11,7 +11,7 @@ export async function dialUnix(path: string, options: DialOptions): Promise<Sock
   if (Buffer.byteLength(path) > LONGEST_PATH) {
     throw withCode(`the path of a socket has at most ${LONGEST_PATH} bytes`, 'ENAMETOOLONG');
   }
-  const socket = createSocket(options.reader);
+  const socket = createSocket(options);
   const opened = settle(socket, 'connect', options.signal);
   socket.connect({ path });
   return opened;

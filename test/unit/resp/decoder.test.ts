@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { InvalidResponse, RedisError, WrongTypeError } from '../../../src/errors/errors.ts';
 import { Decoder, INCOMPLETE } from '../../../src/resp/decoder.ts';
 import { ReplyMap, ReplySet } from '../../../src/resp/reply-map.ts';
@@ -253,4 +254,82 @@ test('a large string grows with what arrives, and is one buffer of its size', ()
   const value = decodeAll(pieces, 0).messages[0]!.value as Buffer;
   assert.equal(value.length, size);
   assert.equal(value.buffer.byteLength, size);
+});
+
+/** Decodes the way a transport does that asks for the place of the bytes before it reads them. */
+function decodeInPlace(input: Buffer, mode: DecodeMode, size: (at: number) => number): { values: Reply[]; direct: number } {
+  const decoder = new Decoder();
+  const slab = Buffer.alloc(65536);
+  const values: Reply[] = [];
+  let direct = 0;
+  for (let at = 0; at < input.length; ) {
+    const room = decoder.room();
+    const target = room ?? slab;
+    const count = input.copy(target, 0, at, Math.min(input.length, at + Math.min(size(at), target.length)));
+    at += count;
+    if (room === null) decoder.feed(slab, 0, count);
+    else {
+      decoder.filled(count);
+      direct += count;
+    }
+    for (let value = decoder.read(mode, 0); value !== INCOMPLETE; value = decoder.read(mode, 0)) values.push(value);
+    decoder.retain();
+    slab.fill(0xff);
+  }
+  assert.equal(decoder.idle, true);
+  return { values, direct };
+}
+
+test('a large string read straight into its place is the same, wherever the reads end', () => {
+  const large = Buffer.alloc(700_001, 'žluťoučký kůň ');
+  const broken = Buffer.concat([large, Buffer.from([0xff])]);
+  const input = Buffer.concat([
+    Buffer.from('+OK\r\n>2\r\n$4\r\nnews\r\n:1\r\n'),
+    bulk(large),
+    Buffer.from('*3\r\n:1\r\n'),
+    bulk(broken),
+    Buffer.from(`$-1\r\n!${large.length}\r\n`),
+    large,
+    Buffer.from('\r\n$?\r\n;131073\r\n'),
+    large.subarray(0, 131_073),
+    Buffer.from('\r\n;0\r\n'),
+    bulk('the end'),
+  ]);
+  for (const mode of [0, 1, 2] as const) {
+    const whole = decodeAll([input], mode).messages.map(({ value }) => value);
+    for (const size of [1021, 65536, 4096 + 7, 1 << 20]) {
+      let seed = size;
+      const random = (): number => 1 + ((seed = (seed * 16807) % 2147483647) % size);
+      for (const cut of [() => size, random]) {
+        const { values, direct } = decodeInPlace(input, mode, cut);
+        assert.equal(values.length, whole.length);
+        // Not one large comparison: its report of a difference would be megabytes.
+        for (const [index, value] of values.entries()) assert.ok(isDeepStrictEqual(value, whole[index]), `value ${index}`);
+        assert.ok(direct > 1_000_000, `${direct} bytes in place`);
+      }
+    }
+  }
+});
+
+test('no place is offered for what is small, nearly there or not a string', () => {
+  const decoder = new Decoder();
+  const offered = (text: string): boolean => {
+    const bytes = Buffer.from(text);
+    decoder.feed(bytes, 0, bytes.length);
+    assert.equal(decoder.read(0, 0), INCOMPLETE);
+    const room = decoder.room();
+    decoder.retain();
+    return room !== null;
+  };
+  assert.equal(decoder.room(), null);
+  assert.equal(offered('*2\r\n'), false);
+  assert.equal(offered('$100000\r\nabc'), false);
+  const other = new Decoder();
+  other.feed(Buffer.from('$200000\r\nabc'), 0, 12);
+  assert.equal(other.read(0, 0), INCOMPLETE);
+  assert.ok((other.room()?.length ?? 0) > 0);
+  const rest = Buffer.alloc(100_000, 0x61);
+  other.feed(rest, 0, rest.length);
+  assert.equal(other.read(0, 0), INCOMPLETE);
+  assert.equal(other.room(), null);
 });

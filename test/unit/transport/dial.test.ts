@@ -192,6 +192,29 @@ describe('reading by slab', () => {
     assert.ok(Buffer.concat(parts).equals(body));
   });
 
+  it('reads into other memory where it is lent some, and goes back to the slab', async () => {
+    if (!slabReading) return;
+    const size = 2_000_000;
+    const body = Buffer.alloc(size, 'abcdefghijk');
+    const port = await serve('127.0.0.1', 0, (socket) => socket.end(body));
+    const lent = Buffer.alloc(1_000_000);
+    const parts: Buffer[] = [];
+    let begun = 0;
+    let filled = 0;
+    const reader = (memory: Buffer, bytes: number): void => {
+      if (memory.buffer === lent.buffer) filled += bytes;
+      else parts.push(Buffer.from(memory.subarray(0, bytes)));
+      if (filled === 0) begun = parts.reduce((sum, part) => sum + part.length, 0);
+    };
+    const target = (): Buffer | null => (filled < lent.length ? lent.subarray(filled) : null);
+    const socket = keep(await dialTcp('127.0.0.1', port, { signal: forever(), reader, target }));
+    await once(socket, 'close');
+    assert.equal(filled, lent.length);
+    const slabbed = Buffer.concat(parts);
+    const all = Buffer.concat([slabbed.subarray(0, begun), lent, slabbed.subarray(begun)]);
+    assert.ok(all.equals(body));
+  });
+
   it('can be paused and resumed', async () => {
     if (!slabReading) return;
     let peer: net.Socket | undefined;
