@@ -1,7 +1,15 @@
 import { checkDuration, checkSignal, Deadline } from '../base/deadline.ts';
 import { blockingTime } from '../commands/blocking.ts';
 import { type CommandInfo, resolveCommand } from '../commands/command-info.ts';
-import { BLOCKING, CLIENT_REPLY, MAY_BLOCK, MONITOR, STATEFUL, SUBSCRIBE_FAMILY } from '../commands/flags.ts';
+import {
+  BLOCKING,
+  CLIENT_REPLY,
+  MAY_BLOCK,
+  MONITOR,
+  NEEDS_EXECUTE_ON,
+  STATEFUL,
+  SUBSCRIBE_FAMILY,
+} from '../commands/flags.ts';
 import { refusal } from '../commands/refusals.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import { sizeOf } from '../connection/outbox.ts';
@@ -26,6 +34,8 @@ import type { PoolCache } from './pool-cache.ts';
 import { joinParts } from './split-command.ts';
 
 const OF_ITS_CONNECTION = STATEFUL | SUBSCRIBE_FAMILY | CLIENT_REPLY | MONITOR;
+/** What the fast way leaves to the careful one. */
+export const UNUSUAL = OF_ITS_CONNECTION | BLOCKING | MAY_BLOCK | NEEDS_EXECUTE_ON;
 
 export interface RequestDefaults {
   readonly textMode: 1 | 2 | 3;

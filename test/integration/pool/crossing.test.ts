@@ -178,14 +178,17 @@ test('leases, calls and blocking calls given up at random: every gauge comes bac
         else {
           const lease = await pool.acquire({ signal, timeout: random() < 0.2 ? 0 : 200 });
           const { connection } = lease;
-          if (dice < 0.65) connection.invalidate('test');
-          else if (dice < 0.7) connection.createRequest('SELECT', [1]);
-          else if (dice < 0.75) connection.createRequest('MULTI');
-          else if (dice < 0.95)
-            assert.equal(await connection.createRequest('ECHO', [token], { signal }), token);
-          if (random() < 0.2) await turn();
-          if (random() < 0.5) lease.release();
-          else pool.release(connection);
+          try {
+            if (dice < 0.65) connection.invalidate('test');
+            else if (dice < 0.7) connection.createRequest('SELECT', [1]);
+            else if (dice < 0.75) connection.createRequest('MULTI');
+            else if (dice < 0.95)
+              assert.equal(await connection.createRequest('ECHO', [token], { signal }), token);
+            if (random() < 0.2) await turn();
+          } finally {
+            if (random() < 0.5) lease.release();
+            else pool.release(connection);
+          }
         }
       } catch (error) {
         assert.ok(
