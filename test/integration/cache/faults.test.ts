@@ -1,0 +1,180 @@
+// Nothing older than a second after the write, whatever happens to those who guard the cache.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type CacheTracking, ConnectionPool } from '../../../src/index.ts';
+import { startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { keysNamed, Monitor } from './monitor.ts';
+import { Proxy } from './proxy.ts';
+
+const FULL = process.env['RESPOOL_CACHE_FULL'] === '1';
+const READS = FULL ? 1_000_000 : 150_000;
+const KILLS = FULL ? 1_000 : 100;
+const KEYS = keysNamed('key:', 100);
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const WAYS: [string, CacheTracking][] = [
+  ['by the connections themselves', {}],
+  ['by opt-in', { mode: 'optin' }],
+  ['redirected to a listener', { redirect: true }],
+  ['broadcast to a listener', { mode: 'bcast', prefixes: ['key:'] }],
+];
+
+let server: TestServer;
+before(async () => {
+  server = await startServer();
+});
+after(() => server.stop());
+
+interface Run {
+  readonly monitor: Monitor;
+  readonly pool: ConnectionPool;
+  readonly writer: ConnectionPool;
+}
+
+/** Readers and writers at work while `faults` happens. */
+async function run(
+  pool: ConnectionPool,
+  monitor: Monitor,
+  writers: number,
+  faults: (run: Run) => Promise<void>,
+  readers: { burst: number; pause: number } = { burst: 20, pause: 2 },
+): Promise<void> {
+  await using writer = new ConnectionPool({ location: server.location, deadPeerTimeout: 1_000 });
+  await writer.execute('FLUSHALL');
+  const writing = Array.from({ length: writers }, () => monitor.write(writer, 20));
+  const reading = monitor.read(pool, Number.POSITIVE_INFINITY, readers);
+  // A violation ends the run.
+  await Promise.race([faults({ monitor, pool, writer }), reading]);
+  monitor.stop();
+  await pool.close({ timeout: 100 });
+  await Promise.all([reading, ...writing]);
+}
+
+for (const [name, cacheTracking] of WAYS) {
+  test(`${READS} reads against 20 writers, told ${name}`, async () => {
+    const monitor = new Monitor(KEYS);
+    await using writer = new ConnectionPool({ location: server.location });
+    await using pool = new ConnectionPool({
+      location: server.location,
+      decodeResponses: true,
+      cache: monitor.cache,
+      cacheTracking,
+    });
+    await writer.execute('FLUSHALL');
+    const writing = Array.from({ length: 20 }, () => monitor.write(writer, 40));
+    const share = name === 'by the connections themselves' ? READS : READS / 5;
+    await monitor.read(pool, share, { burst: 100 });
+    monitor.stop();
+    await Promise.all(writing);
+    assert.equal(monitor.failed, 0);
+    assert.ok(monitor.reads >= share);
+    assert.ok(monitor.cache.stats.hits > share / 3, `${monitor.cache.stats.hits} hits`);
+    assert.ok(monitor.writes > 100);
+  });
+
+  test(`a guard in a black hole, told ${name}`, async () => {
+    await using proxy = await Proxy.start(server.location);
+    const monitor = new Monitor(KEYS);
+    const pool = new ConnectionPool({
+      location: proxy.location,
+      decodeResponses: true,
+      cache: monitor.cache,
+      cacheTracking,
+      streamTimeout: 200,
+      deadPeerTimeout: 2_000,
+    });
+    await run(pool, monitor, 5, async () => {
+      await sleep(300);
+      proxy.blackHole();
+      await sleep(2_500);
+      proxy.blackHole();
+      await sleep(2_500);
+    });
+    assert.ok(monitor.reads > 1_000);
+    assert.ok(monitor.cache.stats.hits > 100);
+  });
+
+  test(`invalidations that are kept back on the way, told ${name}`, async () => {
+    await using proxy = await Proxy.start(server.location);
+    const monitor = new Monitor(KEYS);
+    const pool = new ConnectionPool({
+      location: proxy.location,
+      decodeResponses: true,
+      cache: monitor.cache,
+      cacheTracking,
+    });
+    await run(pool, monitor, 5, async () => {
+      for (const stall of [500, 1_500]) {
+        await sleep(300);
+        proxy.stall(stall);
+        await sleep(stall);
+      }
+      await sleep(300);
+    });
+    assert.ok(monitor.cache.stats.hits > 100);
+  });
+
+  test(`connections killed at random, told ${name}`, async () => {
+    const monitor = new Monitor(KEYS);
+    const pool = new ConnectionPool({
+      location: server.location,
+      decodeResponses: true,
+      cache: monitor.cache,
+      cacheTracking,
+    });
+    const kills = cacheTracking.mode === undefined && cacheTracking.redirect === undefined ? KILLS : KILLS / 5;
+    let killed = 0;
+    await run(pool, monitor, 5, async ({ writer }) => {
+      const own = String(await server.command('CLIENT', 'ID'));
+      await writer.use(async (connection) => {
+        const spared = new Set([own, String(connection.clientId)]);
+        for (let round = 0; killed < kills && round < kills * 10; round++) {
+          await sleep(10);
+          const lines = String(await server.command('CLIENT', 'LIST', 'TYPE', 'normal')).split('\n');
+          // With one of each kind, listeners are among them.
+          const tracked = lines.filter((line) => /flags=[^ ]*[tB]/.test(line) || line.includes('cmd=get'));
+          const ids = (tracked.length > 0 ? tracked : lines).map((line) => /id=(\d+)/.exec(line)?.[1] ?? '');
+          const candidates = ids.filter((id) => id !== '' && !spared.has(id));
+          const victim = candidates[Math.floor(Math.random() * candidates.length)];
+          if (victim !== undefined) killed += Number(await server.command('CLIENT', 'KILL', 'ID', victim));
+        }
+      });
+    });
+    assert.ok(killed >= kills, `${killed} were killed`);
+    assert.ok(monitor.reads > 500);
+  });
+}
+
+test('a paused server, and one that is restarted', async () => {
+  const monitor = new Monitor(KEYS);
+  const pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache: monitor.cache });
+  await run(pool, monitor, 5, async () => {
+    await sleep(300);
+    server.pause();
+    await sleep(1_500);
+    server.resume();
+    await sleep(500);
+  });
+  const again = new Monitor(keysNamed('again:', 100));
+  const second = new ConnectionPool({ location: server.location, decodeResponses: true, cache: again.cache });
+  await run(second, again, 0, async () => {
+    await sleep(100);
+    await server.kill();
+    await server.restart();
+    await sleep(500);
+    assert.equal(await second.execute('SET', 'again:1', 1), 'OK');
+  });
+});
+
+test('a flood of flushes leaves nothing behind', async () => {
+  await using writer = new ConnectionPool({ location: server.location });
+  const monitor = new Monitor(KEYS);
+  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache: monitor.cache });
+  for (let round = 0; round < 200; round++) {
+    await writer.execute('SET', 'key:1', round + 1);
+    await pool.execute('GET', 'key:1');
+    await writer.execute('FLUSHALL');
+    await pool.execute('PING');
+    assert.equal(await pool.execute('GET', 'key:1'), null);
+  }
+});
