@@ -132,7 +132,8 @@ export class PoolPubsub<C extends BaseConnection> {
       return [flowOf(target)?.pauses === true ? this.#pausing : this.#others];
     }
     const having = this.#sets.filter(({ registry }) => registry.wants(kind, name));
-    if (having.length === 0) return [this.#pausing];
+    // What nobody has is acknowledged after what the others have.
+    if (having.length === 0) return [subscribe ? this.#pausing : this.#others];
     // A name that is subscribed already keeps the channel it has; it ends everywhere.
     return subscribe ? having.slice(0, 1) : having;
   }

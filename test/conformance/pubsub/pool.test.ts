@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Channel, ConnectionPool } from '../../../src/index.ts';
+import { startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { names, Recorder, serverSets, sleep, until } from '../../integration/pubsub/support.ts';
+
+let server: TestServer;
+let old: TestServer;
+before(async () => {
+  server = await startServer();
+  old = await startServer({ args: ['--rename-command', 'HELLO', ''] });
+});
+after(() => Promise.all([server.stop(), old.stop()]));
+
+const triple = (kind: string, name: string, count: number): unknown => [Buffer.from(kind), Buffer.from(name), count];
+
+test('one connection for all channels, outside the bound, and none when nothing is subscribed', async () => {
+  await using pool = new ConnectionPool({ location: server.location, maxConnections: 1 });
+  assert.deepEqual(await pool.executePubsub('SUBSCRIBE', 'a', 'b'), [triple('subscribe', 'a', 1), triple('subscribe', 'b', 2)]);
+  await pool.executePubsub('PSUBSCRIBE', 'p*');
+  await pool.executePubsub('SSUBSCRIBE', 's');
+  const { serviceConnections, activeConnections } = pool.statistics;
+  assert.deepEqual([serviceConnections, activeConnections, pool.inPubsub], [1, 0, 4]);
+  assert.equal((await serverSets(server)).connections, 1);
+  // Ordinary and pub/sub calls mixed, without waiting for either.
+  const lease = await pool.acquire();
+  const [acks, pong] = await Promise.all([
+    pool.executePubsub('SUBSCRIBE', 'c'),
+    lease.connection.execute('PING'),
+    pool.executePubsub('UNSUBSCRIBE', 'a'),
+  ]);
+  lease.release();
+  assert.deepEqual([acks.length, String(pong)], [1, 'PONG']);
+  assert.deepEqual(names(pool.pubsubChannels), ['b', 'c']);
+  assert.deepEqual([names(pool.pubsubPatterns), names(pool.pubsubShardChannels)], [['p*'], ['s']]);
+  for (const command of ['UNSUBSCRIBE', 'PUNSUBSCRIBE', 'SUNSUBSCRIBE']) await pool.executePubsub(command);
+  assert.equal(pool.inPubsub, 0);
+  await until(() => pool.statistics.serviceConnections === 0, 'the return of the subscriber');
+  await until(async () => (await serverSets(server)).connections === 0, 'its end');
+  await pool.executePubsub('SUBSCRIBE', 'again');
+  assert.equal(pool.statistics.serviceConnections, 1);
+});
+
+test('channels that pause have a connection apart; a name may be on both', async () => {
+  await using pool = new ConnectionPool({ location: server.location });
+  const pausing = new Channel('n');
+  const dropping = new Channel('n', { overflow: 'drop-oldest' });
+  const foreign = new Recorder('n');
+  await pool.executePubsub('SUBSCRIBE', pausing, dropping, foreign);
+  assert.deepEqual([pool.statistics.serviceConnections, pool.inPubsub, pool.pubsubChannels.size], [2, 1, 1]);
+  assert.deepEqual(new Set(pool.pubsubChannels.all('n')), new Set([pausing, dropping, foreign]));
+  await server.command('PUBLISH', 'n', '1');
+  assert.deepEqual([String(await pausing.get()), String(await dropping.get())], ['1', '1']);
+  await until(() => foreign.heard.numbers.length === 1, 'the foreign one');
+  // By name it ends for all; a name given again keeps what it has.
+  assert.deepEqual(await pool.executePubsub('SUBSCRIBE', 'n'), [triple('subscribe', 'n', 1)]);
+  assert.equal(pool.pubsubChannels.all('n').length, 3);
+  assert.deepEqual(await pool.executePubsub('UNSUBSCRIBE', 'n', 'm'), [
+    triple('unsubscribe', 'n', 0),
+    triple('unsubscribe', 'm', 0),
+  ]);
+  assert.deepEqual([pausing.isActive, dropping.isActive, foreign.closed], [false, false, true]);
+  await until(async () => (await serverSets(server)).channels.length === 0, 'nothing on the server');
+});
+
+test('with(): limits of their own, and wrong calls reject with TypeError', async () => {
+  await using pool = new ConnectionPool({ location: server.location });
+  assert.equal((await pool.with({ timeout: 5_000 }).executePubsub('SUBSCRIBE', 'a')).length, 1);
+  const reason = new Error('no');
+  const view = pool.with({ signal: AbortSignal.abort(reason) });
+  await assert.rejects(view.executePubsub('SUBSCRIBE', 'b'), (error) => error === reason);
+  await assert.rejects(pool.executePubsub('SUBSCRIBE'), TypeError);
+  await assert.rejects(pool.executePubsub('GET', 'a'), TypeError);
+  await assert.rejects(pool.executePubsub('SUBSCRIBE', 'c', null as never), TypeError);
+  await assert.rejects(pool.executePubsub('PSUBSCRIBE', new Channel('a')), TypeError);
+  await assert.rejects(pool.execute('SUBSCRIBE', 'a'), /executePubsub/);
+  await assert.rejects(pool.executeRequest('CLIENT', ['REPLY', 'OFF']), TypeError);
+  assert.deepEqual(names(pool.pubsubChannels), ['a']);
+});
+
+test('a pool over RESP2 subscribes as well', async () => {
+  await using pool = new ConnectionPool({ location: old.location, decodeResponses: true });
+  await pool.executePubsub('SUBSCRIBE', 'a');
+  await pool.executePubsub('PSUBSCRIBE', 'p*');
+  assert.equal(await pool.execute('PUBLISH', 'a', 'one'), 1);
+  assert.equal(await pool.execute('PUBLISH', 'px', 'two'), 1);
+  assert.equal(await pool.pubsubChannels.get('a')?.get(), 'one');
+  assert.deepEqual(await pool.pubsubPatterns.get('p*')?.get(), [Buffer.from('px'), 'two']);
+  await old.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await until(() => (pool.pubsubChannels.get('a') as Channel).gaps === 1, 'the gap');
+  await until(async () => Number(await pool.execute('PUBLISH', 'a', 'three')) === 1, 'a subscriber');
+  assert.equal(await pool.pubsubChannels.get('a')?.get(), 'three');
+});
+
+test('ten thousand names in one call', async () => {
+  await using pool = new ConnectionPool({ location: server.location });
+  const many = Array.from({ length: 10_000 }, (_, at) => `name:${at}`);
+  assert.equal((await pool.executePubsub('SUBSCRIBE', ...many)).length, 10_000);
+  await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await sleep(20);
+  await until(async () => (await serverSets(server)).channels.length === 10_000, 'all of them again');
+  const counted = many.filter((name) => (pool.pubsubChannels.get(name) as Channel).gaps === 1);
+  assert.equal(counted.length, 10_000);
+  assert.equal((await pool.executePubsub('UNSUBSCRIBE')).length, 10_000);
+});
+
+test('unref(): a subscriber that is idle does not keep the process alive', async () => {
+  const { spawnSync } = await import('node:child_process');
+  const code = `
+    import { ConnectionPool } from ${JSON.stringify(new URL('../../../src/index.js', import.meta.url).href)};
+    const pool = ConnectionPool.fromUrl(${JSON.stringify(server.url)});
+    await pool.executePubsub('SUBSCRIBE', 'a');
+    pool.unref();
+    console.log('subscribed');
+  `;
+  const child = spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8', timeout: 10_000 });
+  assert.deepEqual([child.status, child.stdout.trim()], [0, 'subscribed'], child.stderr);
+});
