@@ -58,7 +58,7 @@ export class SubscriberSet<C extends BaseConnection> {
   /** Names may belong to other nodes now. */
   review(): void {
     if (this.#closed) return;
-    for (const wish of this.registry.wanted()) this.#obtain(this.#nodeOf(wish.kind, wish.name));
+    for (const wish of this.registry.wanted) this.#obtain(this.#nodeOf(wish.kind, wish.name));
     for (const subscriber of this.#subscribers.values()) subscriber.review();
     this.#schedule();
   }

@@ -1,6 +1,6 @@
 import { ChannelClosedError, RedisClusterError } from '../errors/errors.ts';
 import { AbstractChannel } from '../interfaces/abstract-channel.ts';
-import { ChannelView } from './channel-view.ts';
+import type { ChannelView } from './channel-view.ts';
 import { FlowGate } from './flow-gate.ts';
 import type { ServerNames } from './server-names.ts';
 import { LeavingCalls } from './leaving-calls.ts';
@@ -10,8 +10,11 @@ import { SubscriptionLink } from './subscription-link.ts';
 import type { LinkOwner } from './subscription-link.ts';
 import { targetName } from './subscription-target.ts';
 import type { SubscriptionTarget } from './subscription-target.ts';
-import { PubsubCall, Wish } from './wish.ts';
-import type { CallPlace } from './wish.ts';
+import { PubsubCall } from './wish.ts';
+import type { CallPlace, Wish } from './wish.ts';
+import { WishBook } from './wish-book.ts';
+
+const ENDED = 'the channel was closed before its subscription was acknowledged';
 
 export interface SubscriptionsSettings {
   /** The channel object of a name that came as text or bytes. */
@@ -26,9 +29,6 @@ export interface SubscriptionsSettings {
   readonly now?: (() => number) | undefined;
 }
 
-type ByKind<T> = Record<SubscriptionKind, Map<string, T>>;
-const byKind = <T>(): ByKind<T> => ({ channel: new Map(), pattern: new Map(), shard: new Map() });
-
 /**
  * What is to be heard, by whom: desired state that outlives every socket. Links stand for the sockets;
  * whoever owns one asks it what to send until the server's set equals the wanted one. No I/O, no timers.
@@ -41,11 +41,7 @@ export class Subscriptions {
   readonly patterns: ChannelView;
   readonly shardChannels: ChannelView;
   readonly #settings: SubscriptionsSettings;
-  readonly #wishes = byKind<Wish>();
-  /** The wishes that were acknowledged at least once. */
-  readonly #established = byKind<Wish>();
-  /** The wishes that nobody hears now. */
-  readonly #unheld = new Set<Wish>();
+  readonly #book = new WishBook();
   readonly #leaving = new LeavingCalls();
   readonly #links = new Set<SubscriptionLink>();
   readonly #gate: FlowGate;
@@ -53,15 +49,15 @@ export class Subscriptions {
 
   constructor(settings: SubscriptionsSettings) {
     this.#settings = settings;
-    this.channels = new ChannelView([this.#established.channel]);
-    this.patterns = new ChannelView([this.#established.pattern]);
-    this.shardChannels = new ChannelView([this.#established.shard]);
+    this.channels = this.#book.view('channel');
+    this.patterns = this.#book.view('pattern');
+    this.shardChannels = this.#book.view('shard');
     this.#gate = new FlowGate(
       (paused) => settings.onPause?.(paused),
       (channel) => this.#channelClosed(channel),
     );
     this.#owner = {
-      wish: (kind, key) => this.#wishes[kind].get(key),
+      wish: (kind, key) => this.#book.get(kind, key),
       held: (link, kind, key, count) => this.#held(link, kind, key, count),
       released: (link, kind, key, count) => this.#released(link, kind, key, count),
       refused: (kind, key, subscribe, error) => this.#refused(kind, key, subscribe, error),
@@ -72,31 +68,31 @@ export class Subscriptions {
 
   /** Acknowledged names of all kinds, those of a connection being replaced included. */
   get size(): number {
-    return this.#established.channel.size + this.#established.pattern.size + this.#established.shard.size;
+    return this.#book.count('channel') + this.#book.count('shard');
   }
   /** Nothing is wanted: no subscriber connection is needed. */
   get idle(): boolean {
-    return KINDS.every((kind) => this.#wishes[kind].size === 0);
+    return this.#book.empty;
   }
   get paused(): boolean {
     return this.#gate.paused;
   }
   /** What nobody hears now, and somebody wants to. */
   get unheld(): Iterable<Wish> {
-    return this.#unheld;
+    return this.#book.unheld;
   }
-  *wanted(): IterableIterator<Wish> {
-    for (const kind of KINDS) yield* this.#wishes[kind].values();
+  get wanted(): Iterable<Wish> {
+    return this.#book;
   }
   names(kind: SubscriptionKind): Buffer[] {
-    return Array.from(this.#wishes[kind].values(), (wish) => wish.name);
+    return Array.from(this.#book.of(kind), (wish) => wish.name);
   }
   /** The link over which a name is heard now. */
   holderOf(kind: SubscriptionKind, name: Buffer): SubscriptionLink | null {
-    return this.#wishes[kind].get(nameKey(name))?.holder ?? null;
+    return this.#book.get(kind, nameKey(name))?.holder ?? null;
   }
   wants(kind: SubscriptionKind, name: Buffer): boolean {
-    return this.#wishes[kind].has(nameKey(name));
+    return this.#book.get(kind, nameKey(name)) !== undefined;
   }
 
   /**
@@ -112,7 +108,7 @@ export class Subscriptions {
 
   /** Which connection a name belongs to may have changed. */
   review(link: SubscriptionLink): void {
-    for (const kind of KINDS) link.review(this.#wishes[kind].values());
+    link.review(this.#book);
   }
 
   /**
@@ -137,7 +133,7 @@ export class Subscriptions {
 
   /** There is no way to `here`'s names now: calls that have no limit of their own are told so. */
   failWaiting(error: unknown, here: (kind: SubscriptionKind, name: Buffer) => boolean, all = false): void {
-    for (const wish of [...this.#unheld]) {
+    for (const wish of [...this.#book.unheld]) {
       if (wish.waiting.length === 0 || !here(wish.kind, wish.name)) continue;
       for (const { call } of [...wish.waiting]) if (all || !call.patient) call.fail(error);
     }
@@ -145,9 +141,7 @@ export class Subscriptions {
 
   /** Everything ends. `callError`: what calls that wait get. */
   close(channelError: Error | undefined, callError: Error): void {
-    for (const kind of KINDS) {
-      for (const wish of [...this.#wishes[kind].values()]) this.#dropWish(wish, channelError, callError);
-    }
+    for (const wish of this.#book) this.#dropWish(wish, channelError, callError);
     this.#leaving.failAll(callError);
     this.#links.clear();
   }
@@ -158,13 +152,8 @@ export class Subscriptions {
     target: SubscriptionTarget | undefined,
     place: CallPlace,
   ): void {
-    const key = nameKey(name);
-    let wish = this.#wishes[kind].get(key);
-    if (wish === undefined) {
-      wish = new Wish(kind, key, name);
-      this.#wishes[kind].set(key, wish);
-      this.#unheld.add(wish);
-    }
+    const wish = this.#book.obtain(kind, name);
+    const { key } = wish;
     const given = target instanceof AbstractChannel ? target : null;
     if (given !== null ? !wish.channels.includes(given) : wish.channels.length === 0) {
       const channel = given ?? this.#settings.makeChannel(kind, name);
@@ -188,7 +177,7 @@ export class Subscriptions {
     place: CallPlace,
   ): void {
     const key = nameKey(name);
-    const wish = this.#wishes[kind].get(key);
+    const wish = this.#book.get(kind, key);
     if (wish !== undefined) {
       const ending =
         target instanceof AbstractChannel ? wish.channels.filter((c) => c === target) : wish.channels;
@@ -199,7 +188,7 @@ export class Subscriptions {
         this.#removeChannels(wish, ending);
       }
     }
-    const stays = this.#wishes[kind].has(key);
+    const stays = this.#book.get(kind, key) !== undefined;
     if (stays || !this.#known(kind, key)) {
       place.call.done(place.index, makeAck(kind, false, name, this.#count(kind)));
       return;
@@ -208,13 +197,11 @@ export class Subscriptions {
   }
 
   #held(link: SubscriptionLink, kind: SubscriptionKind, key: string, count?: number): void {
-    const wish = this.#wishes[kind].get(key);
+    const wish = this.#book.get(kind, key);
     if (wish === undefined) return;
     const now = this.#now();
     if (wish.holder !== null && wish.holder !== link) wish.openHole(movedError(), wish.holder.heard);
-    this.#unheld.delete(wish);
-    this.#established[kind].set(key, wish);
-    if (wish.holder !== link) wish.hold(link, now);
+    this.#book.hold(wish, link, now);
     this.#leaving.done(kind, key, this.#count(kind));
     // A channel that heard of a gap may have ended the wish.
     this.#acknowledge(wish, count);
@@ -222,23 +209,23 @@ export class Subscriptions {
 
   #released(link: SubscriptionLink, kind: SubscriptionKind, key: string, count?: number): void {
     this.#leaving.done(kind, key, this.#count(kind, count));
-    const wish = this.#wishes[kind].get(key);
+    const wish = this.#book.get(kind, key);
     if (wish === undefined) return;
-    if (wish.holder === link) this.#unhold(wish, movedError(), this.#now());
+    if (wish.holder === link) this.#book.unhold(wish, movedError(), this.#now());
     this.#touch(kind, key, wish.name);
   }
 
   #refused(kind: SubscriptionKind, key: string, subscribe: boolean, error: Error): void {
     if (!subscribe) return this.#leaving.fail(kind, key, error);
-    const wish = this.#wishes[kind].get(key);
+    const wish = this.#book.get(kind, key);
     if (wish !== undefined) this.#dropWish(wish, error, error);
   }
 
   #ended(link: SubscriptionLink, names: ServerNames, from: number, reason: Error): void {
     this.#links.delete(link);
     for (const [kind, key] of names) {
-      const wish = this.#wishes[kind].get(key);
-      if (wish?.holder === link) this.#unhold(wish, reason, from);
+      const wish = this.#book.get(kind, key);
+      if (wish?.holder === link) this.#book.unhold(wish, reason, from);
       if (wish !== undefined) this.#touch(kind, key, wish.name);
       if (!this.#known(kind, key)) this.#leaving.done(kind, key, this.#count(kind));
     }
@@ -251,21 +238,14 @@ export class Subscriptions {
     return false;
   }
 
-  #unhold(wish: Wish, reason: Error, from: number): void {
-    wish.openHole(reason, from);
-    this.#unheld.add(wish);
-  }
-
   #acknowledge(wish: Wish, count?: number): void {
     wish.acknowledge(() => makeAck(wish.kind, true, wish.name, this.#count(wish.kind, count)));
   }
 
-  /** As the server counts: channels and patterns together, shard channels for themselves. */
   #count(kind: SubscriptionKind, said?: number): number {
     if (this.#settings.count !== undefined) return this.#settings.count(kind);
     if (said !== undefined) return said;
-    if (kind === 'shard') return this.#established.shard.size;
-    return this.#established.channel.size + this.#established.pattern.size;
+    return this.#book.count(kind);
   }
 
   #touch(kind: SubscriptionKind, key: string, name: Buffer): void {
@@ -291,14 +271,9 @@ export class Subscriptions {
     wish.closeChannels(channels, error);
   }
 
-  #dropWish(wish: Wish, error: Error | undefined, callError: Error = error ?? endedError()): void {
-    const { kind, key } = wish;
-    wish.dropped = true;
-    wish.holder = null;
-    this.#wishes[kind].delete(key);
-    this.#established[kind].delete(key);
-    this.#unheld.delete(wish);
-    this.#touch(kind, key, wish.name);
+  #dropWish(wish: Wish, error: Error | undefined, callError: Error = error ?? new ChannelClosedError(ENDED)): void {
+    this.#book.remove(wish);
+    this.#touch(wish.kind, wish.key, wish.name);
     this.#removeChannels(wish, wish.channels, error);
     wish.failWaiting(callError);
   }
@@ -307,7 +282,7 @@ export class Subscriptions {
   #channelClosed(channel: AbstractChannel): void {
     const key = nameKey(channel.name);
     for (const kind of KINDS) {
-      const wish = this.#wishes[kind].get(key);
+      const wish = this.#book.get(kind, key);
       if (wish?.channels.includes(channel) !== true) continue;
       if (wish.channels.length > 1) this.#removeChannels(wish, [channel]);
       else this.#dropWish(wish, undefined);
@@ -322,8 +297,4 @@ export class Subscriptions {
 
 function movedError(): Error {
   return new RedisClusterError('the subscription moved to another node');
-}
-
-function endedError(): Error {
-  return new ChannelClosedError('the channel was closed before its subscription was acknowledged');
 }
