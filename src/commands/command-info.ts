@@ -1,4 +1,4 @@
-import { encodeWords } from '../resp/encoder.ts';
+import { encodeWords, type Openings } from '../resp/encoder.ts';
 import type { RedisValue } from '../resp/types.ts';
 import { latin1 } from './arguments.ts';
 import { findEntry } from './catalogue.ts';
@@ -17,6 +17,8 @@ export class CommandInfo {
   readonly words: readonly (string | Uint8Array)[];
   /** The wire form of `words`; its characters are bytes. */
   readonly encoded: string;
+  /** Kept by the encoder. */
+  readonly openings: Openings = [];
   /** How many words `encoded` holds; the arguments come on top. */
   readonly count: number;
   /** The bits of flags.ts. */

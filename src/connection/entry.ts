@@ -12,6 +12,16 @@ export const WRITTEN = 1;
 /** Its caller has an answer. A written one stays in the queue as a tombstone that swallows its reply. */
 export const SETTLED = 2;
 
+const NOREPLY = 1;
+const DROP_ON_CANCEL = 2;
+const STREAMED = 4;
+const BLOCKING = 8;
+const BY_PUSH = 16;
+/** Two bits from here on. */
+const REPLY_MODE = 5;
+type ReplyMode = '' | 'ON' | 'OFF' | 'SKIP';
+const REPLY_MODES: readonly ReplyMode[] = ['', 'ON', 'OFF', 'SKIP'];
+
 /** Not mine, one of several, or the last one: the place in the queue is free. */
 export type Acknowledgement = 'other' | 'part' | 'done';
 
@@ -36,16 +46,8 @@ export abstract class Entry {
   limit = 0;
   /** Chunks heard when it was written: no more of them at its time-out means that nothing arrived since. */
   heard = 0;
-  /** No reply comes: complete once written. */
-  noreply = false;
-  /** Of `CLIENT REPLY`: what it does to the commands after it. */
-  replyMode: '' | 'ON' | 'OFF' | 'SKIP' = '';
-  dropOnCancel = false;
-  /** Made by `sendCommand`: its answer belongs to `streamedMessages`, and it is not counted as a request. */
-  streamed = false;
-  blocking = false;
-  /** Of the SUBSCRIBE family: its place is freed by pushes, and a reply in its place can only be an error. */
-  byPush = false;
+  /** What is seldom true, as bits: every field of an entry costs each call. The upper half is the subclass's. */
+  traits = 0;
   /** Who made it, as far as connections shared by several users must tell them apart. */
   tenure = 0;
   signal: AbortSignal | null = null;
@@ -57,6 +59,50 @@ export abstract class Entry {
     this.wire = wire;
     this.size = size;
     this.mode = mode;
+  }
+
+  /** No reply comes: complete once written. */
+  get noreply(): boolean {
+    return (this.traits & NOREPLY) !== 0;
+  }
+  set noreply(on: boolean) {
+    this.mark(NOREPLY, on);
+  }
+  get dropOnCancel(): boolean {
+    return (this.traits & DROP_ON_CANCEL) !== 0;
+  }
+  set dropOnCancel(on: boolean) {
+    this.mark(DROP_ON_CANCEL, on);
+  }
+  /** Made by `sendCommand`: its answer belongs to `streamedMessages`, and it is not counted as a request. */
+  get streamed(): boolean {
+    return (this.traits & STREAMED) !== 0;
+  }
+  set streamed(on: boolean) {
+    this.mark(STREAMED, on);
+  }
+  get blocking(): boolean {
+    return (this.traits & BLOCKING) !== 0;
+  }
+  set blocking(on: boolean) {
+    this.mark(BLOCKING, on);
+  }
+  /** Of the SUBSCRIBE family: its place is freed by pushes, and a reply in its place can only be an error. */
+  get byPush(): boolean {
+    return (this.traits & BY_PUSH) !== 0;
+  }
+  set byPush(on: boolean) {
+    this.mark(BY_PUSH, on);
+  }
+  /** Of `CLIENT REPLY`: what it does to the commands after it. */
+  get replyMode(): ReplyMode {
+    return REPLY_MODES[(this.traits >> REPLY_MODE) & 3]!;
+  }
+  set replyMode(mode: ReplyMode) {
+    this.traits = (this.traits & ~(3 << REPLY_MODE)) | (REPLY_MODES.indexOf(mode) << REPLY_MODE);
+  }
+  protected mark(trait: number, on: boolean): void {
+    this.traits = on ? this.traits | trait : this.traits & ~trait;
   }
 
   /** Its reply came. */

@@ -106,16 +106,18 @@ export class Outbox {
     for (; from < length && !this.blocked; from++) {
       const at = (this.#head + from) & this.#mask;
       const entry = this.#slots[at] as Entry;
-      this.#slots[at] = undefined;
-      if (entry.phase !== QUEUED) continue;
+      const queued = entry.phase === QUEUED;
+      if (!queued || to !== from) this.#slots[at] = undefined;
+      if (!queued) continue;
       entry.phase = WRITTEN;
       entry.heard = this.heard;
       this.queuedBytes -= entry.size;
       if ((entry.noreply || this.#silence !== 0) && this.#unanswered(entry)) {
+        this.#slots[at] = undefined;
         this.complete ??= [];
         this.complete.push(entry);
       } else {
-        this.#slots[(this.#head + to) & this.#mask] = entry;
+        if (to !== from) this.#slots[(this.#head + to) & this.#mask] = entry;
         to++;
         this.written = to;
       }

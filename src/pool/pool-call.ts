@@ -5,6 +5,7 @@ import type { ConnectionNode } from '../node/connection-node.ts';
 import { encodeCommand, type Wire, wireLength } from '../resp/encoder.ts';
 import { BYTES, type DecodeMode, type Reply, UTF8 } from '../resp/types.ts';
 import type { RoutedCall } from '../topology/topology.ts';
+import { DetailedEntry } from './call-details.ts';
 
 /** Who decides what becomes of a call whose attempt failed. */
 export interface CallOwner {
@@ -16,32 +17,14 @@ export interface CallOwner {
  * Its wire form is kept until it settles, so that a repetition sends what was given, whatever became of the
  * caller's buffers.
  */
-export class PoolCall extends Entry implements RoutedCall {
+export class PoolCall extends DetailedEntry implements RoutedCall {
   readonly #owner: CallOwner;
   resolve: (value: never) => void;
   reject: (error: unknown) => void;
-  raise = true;
-  /** The call's own limit covers every attempt; else `limit` is that of each reply. */
-  overall = false;
-  /** The call was given no limit on purpose, not even that of the pool on waiting. */
-  endless = false;
-  /** It gets a connection of its own. */
-  blocks = false;
-  callSignal: AbortSignal | null = null;
-  /** An attempt of which no more is known was written. */
-  everWritten = false;
-  /** This node and no other, redirects or not. */
-  pinned: ConnectionNode<BaseConnection> | null = null;
-  /** Without a limit of its own: when it must have a connection, over all attempts to get one. 0: not waiting. */
-  acquireBy = 0;
   attempts = 0;
   startedAt = 0;
   slot = -1;
   node: ConnectionNode<BaseConnection> | null = null;
-  asking = false;
-  redirects = 0;
-  /** Goes right before it, at every attempt. */
-  prelude: (() => Entry) | null = null;
 
   constructor(
     owner: CallOwner,

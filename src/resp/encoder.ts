@@ -11,7 +11,11 @@ export interface CommandHead {
   readonly words: readonly string[];
   readonly count: number;
   readonly encoded: string;
+  readonly openings: Openings;
 }
+
+/** What goes before the characters of the first argument, where the arguments are few and the first is short. */
+export type Openings = (string | undefined)[];
 
 /** Up to this many characters a loop finds what is not ASCII faster than a call into C++. */
 const SHORT_TEXT = 32;
@@ -20,6 +24,9 @@ const SMALL_BYTES = 1024;
 /** A string piece is ended once it has this many characters, far below the engine's limit. */
 const PIECE = 1 << 20;
 const KNOWN_COMMANDS = 512;
+/** Openings are kept for so many arguments, and a first one of less than so many bytes. */
+const FEW = 3;
+const SHORT = 48;
 
 /** `$n\r\n` for the small n: the head of the first argument. */
 const FIRST = Array.from({ length: 1024 }, (_, length) => `$${length}\r\n`);
@@ -62,20 +69,19 @@ function splitWords(command: string, mode: 1 | 2): CommandHead {
     const bytes = mode === UTF8 && !isAscii(word) ? latin1Text(Buffer.from(word)) : word;
     encoded += `$${bytes.length}\r\n${bytes}\r\n`;
   }
-  return { words, count: words.length, encoded };
+  return { words, count: words.length, encoded, openings: [] };
 }
 
 /** One command on the wire, or a `TypeError` that names the argument's index; nothing is half done. */
 export function encodeCommand(
-  head: { readonly count: number; readonly encoded: string },
+  head: Pick<CommandHead, 'count' | 'encoded' | 'openings'>,
   args: readonly RedisValue[],
   mode: 1 | 2 | 3,
 ): Wire {
   const { length } = args;
-  const total = head.count + length;
-  let text = (total < ARRAY.length ? ARRAY[total]! : `*${total}\r\n`) + head.encoded;
+  if (length === 0) return arrayHead(head, 0);
+  let text = '';
   let pieces: (string | Buffer)[] | null = null;
-  let heads = FIRST;
   for (let index = 0; index < length; index++) {
     const value: RedisValue = args[index]!;
     let chars: string | Uint8Array;
@@ -92,8 +98,8 @@ export function encodeCommand(
       throw new TypeError(`argument ${index} of a command must be text, bytes, a number or bigint, not ${type}`);
     }
     const size = typeof chars === 'string' ? chars.length : byteCount(chars);
-    text += size < heads.length ? heads[size]! : `${heads === FIRST ? '' : '\r\n'}$${size}\r\n`;
-    heads = NEXT;
+    if (index === 0) text = opening(head, length, size);
+    else text += size < NEXT.length ? NEXT[size]! : `\r\n$${size}\r\n`;
     if (typeof chars === 'string' && size < PIECE) {
       text += chars;
       if (text.length < PIECE) continue;
@@ -107,10 +113,29 @@ export function encodeCommand(
     }
     text = '';
   }
-  if (length > 0) text += '\r\n';
+  text += '\r\n';
   if (pieces === null) return text;
   pieces.push(text);
   return pieces;
+}
+
+function arrayHead({ count, encoded }: Pick<CommandHead, 'count' | 'encoded'>, length: number): string {
+  const total = count + length;
+  return (total < ARRAY.length ? ARRAY[total]! : `*${total}\r\n`) + encoded;
+}
+
+/** All that goes before the first argument: of commands that are made again and again it is there already. */
+function opening(
+  head: Pick<CommandHead, 'count' | 'encoded' | 'openings'>,
+  length: number,
+  size: number,
+): string {
+  if (length > FEW || size >= SHORT) return `${arrayHead(head, length)}$${size}\r\n`;
+  const key = (length - 1) * SHORT + size;
+  // In one piece: a string that was put together would be taken apart again at every write.
+  return (head.openings[key] ??= latin1Text(
+    Buffer.from(arrayHead(head, length) + FIRST[size]!, 'latin1'),
+  ));
 }
 
 /** A private copy of large bytes, with what goes before them and the end of the command: one write takes it all. */
