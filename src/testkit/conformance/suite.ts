@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+
+/** One thing that has to hold. `run` rejects with an `AssertionError` that says what does not. */
+export interface ConformanceCase {
+  readonly name: string;
+  run(): Promise<void>;
+}
+
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A promise that must not take long: what hangs is named. */
+export async function soon<T>(what: string, promise: PromiseLike<T>, limit = 5_000): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new assert.AssertionError({ message: `${what}: not within ${limit} ms` })), limit);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export async function until(what: string, check: () => boolean, limit = 5_000): Promise<void> {
+  for (const end = performance.now() + limit; !check(); await sleep(2)) {
+    assert.ok(performance.now() < end, `${what}: not within ${limit} ms`);
+  }
+}
+
+/** Functions that return promises reject; they never throw. */
+export async function rejection(what: string, call: () => PromiseLike<unknown>): Promise<unknown> {
+  let promise: PromiseLike<unknown>;
+  try {
+    promise = call();
+  } catch (error) {
+    assert.fail(`${what}: it threw instead of rejecting: ${String(error)}`);
+  }
+  try {
+    await soon(what, promise);
+  } catch (error) {
+    if (error instanceof assert.AssertionError) throw error;
+    return error;
+  }
+  assert.fail(`${what}: it did not reject`);
+}
+
+export async function rejectsWithName(what: string, name: string, call: () => PromiseLike<unknown>): Promise<void> {
+  const error = await rejection(what, call);
+  assert.ok(error instanceof Error && names(error).includes(name), `${what}: ${String(error)} is no ${name}`);
+}
+
+/** The names of its class and of those above it. */
+function names(error: object): string[] {
+  const found = [];
+  for (let at: object | null = error; at !== null; at = Object.getPrototypeOf(at) as object | null) {
+    found.push(at.constructor.name, String((at as { name?: unknown }).name));
+  }
+  return found;
+}
+
+export function bytesOf(value: unknown): Buffer {
+  assert.ok(typeof value === 'string' || value instanceof Uint8Array, `text or bytes; got ${typeof value}`);
+  return Buffer.from(value as string);
+}
+
+let counter = 0;
+/** A name that nobody else uses. */
+export function fresh(what: string): string {
+  return `conformance:${process.pid}:${what}:${++counter}`;
+}
