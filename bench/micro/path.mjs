@@ -85,13 +85,20 @@ async function poolOf(build) {
   const location = new build.TCPLocation('mirror', 1);
   const pool = new build.ConnectionPool({ location, connectionClass: MirrorConnection, decodeResponses: true });
   await pool.open();
-  return { pool, script };
+  const connection = new MirrorConnection(location, { decodeResponses: true });
+  await connection.run();
+  return { pool, connection, script };
 }
 
 const CALLS = {
   get: { words: ['GET', 'k16'], reply: bulk(K16), call: (pool) => pool.execute('GET', 'k16') },
   set: { words: ['SET', 'w16', K16], reply: '+OK\r\n', call: (pool) => pool.execute('SET', 'w16', K16) },
   incr: { words: ['INCR', 'n'], reply: ':12345\r\n', call: (pool) => pool.execute('INCR', 'n') },
+  request: {
+    words: ['GET', 'k16'],
+    reply: bulk(K16),
+    call: (_pool, connection) => connection.createRequest('GET', ['k16']),
+  },
   lease: {
     words: ['GET', 'k16'],
     reply: bulk(K16),
@@ -104,12 +111,12 @@ const CALLS = {
   },
 };
 
-async function round({ pool, script }, { words, reply, call }, burst, bursts) {
+async function round({ pool, connection, script }, { words, reply, call }, burst, bursts) {
   script.set(wire(words).length, reply, burst);
   const before = process.cpuUsage();
   for (let done = 0; done < bursts; done += 1) {
     const all = new Array(burst);
-    for (let index = 0; index < burst; index += 1) all[index] = call(pool);
+    for (let index = 0; index < burst; index += 1) all[index] = call(pool, connection);
     await Promise.all(all);
   }
   const { user, system } = process.cpuUsage(before);

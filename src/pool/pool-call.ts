@@ -18,7 +18,7 @@ export interface CallOwner {
  * caller's buffers.
  */
 export class PoolCall extends DetailedEntry implements RoutedCall {
-  readonly #owner: CallOwner;
+  private readonly owner: CallOwner;
   resolve: (value: never) => void;
   reject: (error: unknown) => void;
   attempts = 0;
@@ -36,7 +36,7 @@ export class PoolCall extends DetailedEntry implements RoutedCall {
     reject: (error: unknown) => void,
   ) {
     super(info, wire, size, mode);
-    this.#owner = owner;
+    this.owner = owner;
     this.resolve = resolve;
     this.reject = reject;
   }
@@ -54,10 +54,10 @@ export class PoolCall extends DetailedEntry implements RoutedCall {
     this.resolve(value as never);
   }
   refuse(error: Error): void {
-    this.#owner.failed(this, error, true);
+    this.owner.failed(this, error, true);
   }
   fail(error: unknown): void {
-    this.#owner.failed(this, error, false);
+    this.owner.failed(this, error, false);
   }
 
   /** Fit to be queued once more. */
