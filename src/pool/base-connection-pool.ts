@@ -263,14 +263,15 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   protected acquireDeadline(options: AcquireOptions | undefined): Deadline {
     return Deadline.of(options, { fallback: this.#engine.setup.timeout, allowZero: true });
   }
-  protected leaseOn(node: ConnectionNode<C>, deadline: Deadline): Promise<Lease<C>> {
+  /** Every lease that a pool hands out comes from here; no node: whichever the topology finds. */
+  protected leaseOn(node: ConnectionNode<C> | null, deadline: Deadline): Promise<Lease<C>> {
     return this.#engine.lease(node, deadline);
   }
 
   async #lease(options?: AcquireOptions): Promise<Lease<C>> {
     const deadline = this.acquireDeadline(options);
     this.#engine.refuseIfOver(deadline);
-    return this.#engine.lease(this.#topology.anyNode(), deadline);
+    return this.leaseOn(this.#topology.anyNode(), deadline);
   }
 
   /** What opening means once the topology is known. */

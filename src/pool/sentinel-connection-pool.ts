@@ -104,7 +104,7 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
   }
 
   protected override async leaseOn(
-    node: ConnectionNode<Connection>,
+    node: ConnectionNode<Connection> | null,
     deadline: Deadline,
   ): Promise<Lease<Connection>> {
     for (;;) {
