@@ -28,8 +28,10 @@ const SUBSCRIBERS = {
     client.on('messageBuffer', (_, message) => heard(message));
     await client.subscribe(CHANNEL);
   },
-  'node-redis, listener, text': async ({ host, port }, heard) => nodeRedis(`redis://${host}:${port}`, heard, false),
-  'node-redis, listener, Buffer': async ({ host, port }, heard) => nodeRedis(`redis://${host}:${port}`, heard, true),
+  'node-redis, listener, text': async ({ host, port }, heard) =>
+    nodeRedis(`redis://${host}:${port}`, heard, false),
+  'node-redis, listener, Buffer': async ({ host, port }, heard) =>
+    nodeRedis(`redis://${host}:${port}`, heard, true),
 };
 
 async function respoolLoop({ host, port }, heard, decodeResponses) {
@@ -145,7 +147,9 @@ async function main() {
   console.log('| subscriber, 16 B messages | CPU per message (µs) | messages/s |\n|---|---:|---:|');
   for (const [name, all] of Object.entries(results)) {
     const perSecond = Math.round(median(all.map((one) => one.perSecond)));
-    console.log(`| ${name} | ${median(all.map((one) => one.us)).toFixed(2)} | ${perSecond.toLocaleString('en')} |`);
+    console.log(
+      `| ${name} | ${median(all.map((one) => one.us)).toFixed(2)} | ${perSecond.toLocaleString('en')} |`,
+    );
   }
   publisher.process.kill();
   server.admin.close();

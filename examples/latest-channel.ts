@@ -1,6 +1,12 @@
 // A channel that keeps only the latest message: for prices, positions, settings. It never grows, never delays whoever
 // feeds it, and who reads it sees what holds now.
-import { AbstractChannel, ChannelClosedError, type ChannelGap, TimeoutError, type WaitOptions } from '../src/index.ts';
+import {
+  AbstractChannel,
+  ChannelClosedError,
+  type ChannelGap,
+  TimeoutError,
+  type WaitOptions,
+} from '../src/index.ts';
 
 type Message = Buffer | readonly [channel: Buffer, message: Buffer];
 

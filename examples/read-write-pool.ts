@@ -60,7 +60,9 @@ export class ReadWritePool extends AbstractPool<BaseConnection> {
   }
 
   execute(command: string | Uint8Array, ...args: RedisValue[]): Promise<Reply> {
-    const name = String(Buffer.from(command as string)).trim().toUpperCase();
+    const name = String(Buffer.from(command as string))
+      .trim()
+      .toUpperCase();
     const pool = READS.has(name) ? this.#replica : this.#primary;
     return pool.execute(command, ...args);
   }

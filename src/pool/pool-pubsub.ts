@@ -82,11 +82,13 @@ export class PoolPubsub<C extends BaseConnection> {
     if (deadline.aborted) throw deadline.reason;
     const shares = new Map<SubscriberSet<C>, Share>();
     for (const [place, target] of targets.entries()) {
-      for (const set of this.#setsOf(kind, subscribe, target, names[place] as Buffer)) give(shares, set, target, place);
+      for (const set of this.#setsOf(kind, subscribe, target, names[place] as Buffer))
+        give(shares, set, target, place);
     }
     if (targets.length === 0) {
       for (const set of this.#sets) {
-        for (const name of set.registry.names(kind)) give(shares, set, name, shares.get(set)?.places.length ?? 0);
+        for (const name of set.registry.names(kind))
+          give(shares, set, name, shares.get(set)?.places.length ?? 0);
       }
     }
     const patient = !deadline.unlimited;
@@ -154,5 +156,8 @@ function give<C extends BaseConnection>(
 }
 
 function readWord(command: string | Uint8Array): string {
-  return Buffer.from(command as string).toString('latin1').trim().toUpperCase();
+  return Buffer.from(command as string)
+    .toString('latin1')
+    .trim()
+    .toUpperCase();
 }

@@ -26,10 +26,7 @@ export class SubscriberSet<C extends BaseConnection> {
   #failures = 0;
   #pause: NodeJS.Timeout | null = null;
 
-  constructor(
-    topology: Topology<C>,
-    settings: Pick<SubscriptionsSettings, 'makeChannel' | 'count'>,
-  ) {
+  constructor(topology: Topology<C>, settings: Pick<SubscriptionsSettings, 'makeChannel' | 'count'>) {
     this.#topology = topology;
     this.registry = new Subscriptions({
       ...settings,
@@ -132,7 +129,9 @@ export class SubscriberSet<C extends BaseConnection> {
   #again(node: ConnectionNode<C>, error: Error): boolean {
     const moved = error instanceof AskError && this.#topology.moves === true;
     const later =
-      error instanceof TryAgainError || error instanceof BusyLoadingError || error instanceof ClusterDownError;
+      error instanceof TryAgainError ||
+      error instanceof BusyLoadingError ||
+      error instanceof ClusterDownError;
     if (moved || later) this.#topology.subscriberFailed(node, error);
     return moved || later;
   }
@@ -158,10 +157,13 @@ export class SubscriberSet<C extends BaseConnection> {
   }
 
   #seekLater(): void {
-    this.#pause = setTimeout(() => {
-      this.#pause = null;
-      this.#schedule();
-    }, fullJitter(this.#failures, PAUSE, LONGEST_PAUSE));
+    this.#pause = setTimeout(
+      () => {
+        this.#pause = null;
+        this.#schedule();
+      },
+      fullJitter(this.#failures, PAUSE, LONGEST_PAUSE),
+    );
     this.#pause.unref();
     this.#failures++;
   }

@@ -9,7 +9,9 @@ export class ListenerTable {
   find(bytes: Buffer, start: number, end: number, shard: boolean): Wish | null {
     const last = this.#last;
     if (last !== null && isNamed(last, bytes, start, end, shard)) return last;
-    const found = this.#byHash.get(hash(bytes, start, end))?.find((wish) => isNamed(wish, bytes, start, end, shard));
+    const found = this.#byHash
+      .get(hash(bytes, start, end))
+      ?.find((wish) => isNamed(wish, bytes, start, end, shard));
     if (found === undefined) return null;
     this.#last = found;
     return found;

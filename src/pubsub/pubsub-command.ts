@@ -12,7 +12,8 @@ export function readPubsubCommand(
 ): PubsubAction {
   const word =
     command instanceof Uint8Array ? Buffer.from(command.buffer, command.byteOffset, command.length) : command;
-  const action = typeof word === 'string' || Buffer.isBuffer(word) ? pubsubAction(word.toString().trim()) : null;
+  const action =
+    typeof word === 'string' || Buffer.isBuffer(word) ? pubsubAction(word.toString().trim()) : null;
   if (action === null) {
     throw new TypeError('executePubsub() takes SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE and their opposites only');
   }

@@ -271,7 +271,11 @@ export class Subscriptions {
     wish.closeChannels(channels, error);
   }
 
-  #dropWish(wish: Wish, error: Error | undefined, callError: Error = error ?? new ChannelClosedError(ENDED)): void {
+  #dropWish(
+    wish: Wish,
+    error: Error | undefined,
+    callError: Error = error ?? new ChannelClosedError(ENDED),
+  ): void {
     this.#book.remove(wish);
     this.#touch(wish.kind, wish.key, wish.name);
     this.#removeChannels(wish, wish.channels, error);

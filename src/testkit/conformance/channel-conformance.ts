@@ -10,111 +10,124 @@ export type MakeChannel = (
 
 const MESSAGE = Buffer.from('a message');
 
+/** Makes channels for one case. */
+interface Source {
+  channel(): Promise<AbstractChannel>;
+  pattern(): Promise<AbstractChannel | null>;
+}
+
+const CASES: Record<string, (open: Source) => Promise<void>> = {
+  'its name is bytes, and it says whether it is a pattern': async (open) => {
+    const channel = await open.channel();
+    assert.ok(Buffer.isBuffer(channel.name));
+    assert.equal(String(channel.name), 'news');
+    assert.equal(channel.isPattern, false);
+  },
+  'open and empty it is active, and get() waits for the next message': async (open) => {
+    const channel = await open.channel();
+    assert.equal(channel.isActive, true);
+    const waiting = channel.get();
+    await sleep(5);
+    channel.putNowait(MESSAGE);
+    checkMessage(await soon('get()', waiting));
+    assert.equal(channel.isActive, true);
+  },
+  'what was put is there to be read': async (open) => {
+    const channel = await open.channel();
+    for (let round = 0; round < 3; round++) {
+      channel.putNowait(MESSAGE);
+      checkMessage(await soon('get()', channel.get()));
+    }
+  },
+  'two readers: each message is for one of them': async (open) => {
+    const channel = await open.channel();
+    const both = [channel.get(), channel.get()];
+    channel.putNowait(MESSAGE);
+    await soon('one reader', Promise.race(both));
+    channel.putNowait(MESSAGE);
+    await soon('both readers', Promise.all(both));
+  },
+  'a pattern takes pairs, and hands on the name of the channel': async (open) => {
+    const channel = await open.pattern();
+    if (channel === null) return;
+    assert.equal(channel.isPattern, true);
+    channel.putNowait([Buffer.from('news'), MESSAGE]);
+    const message = await soon('get()', channel.get());
+    if (Array.isArray(message)) assert.equal(String(message[0]), 'news');
+  },
+  'closed, what is unread stays readable; then it is no longer active': async (open) => {
+    const channel = await open.channel();
+    channel.putNowait(MESSAGE);
+    channel.close();
+    assert.equal(channel.isActive, true);
+    checkMessage(await soon('get()', channel.get()));
+    assert.equal(channel.isActive, false);
+    await rejectsWithName('get() of a closed channel', 'ChannelClosedError', () => channel.get());
+  },
+  'closed and empty it is not active, and readers that wait are told': async (open) => {
+    const channel = await open.channel();
+    const waiting = channel.get();
+    waiting.catch(() => {});
+    channel.close(new Error('why'));
+    await rejectsWithName('get() that waited', 'ChannelClosedError', () => waiting);
+    assert.equal(channel.isActive, false);
+  },
+  'close() is idempotent, and what is put afterwards is ignored': async (open) => {
+    const channel = await open.channel();
+    channel.close();
+    channel.close(new Error('again'));
+    channel.putNowait(MESSAGE);
+    assert.equal(channel.isActive, false);
+    await rejectsWithName('get()', 'ChannelClosedError', () => channel.get());
+  },
+  'get() rejects with the reason of its signal, and loses no message by it': async (open) => {
+    const channel = await open.channel();
+    const reason = new Error('enough');
+    assert.equal(await rejection('get()', () => channel.get({ signal: AbortSignal.abort(reason) })), reason);
+    const controller = new AbortController();
+    const waiting = channel.get({ signal: controller.signal });
+    waiting.catch(() => {});
+    controller.abort(reason);
+    assert.equal(await rejection('get()', () => waiting), reason);
+    channel.putNowait(MESSAGE);
+    checkMessage(await soon('get()', channel.get()));
+  },
+  'get() rejects with a TimeoutError when its time is up': async (open) => {
+    const channel = await open.channel();
+    await rejectsWithName('get()', 'TimeoutError', () => channel.get({ timeout: 10 }));
+    channel.putNowait(MESSAGE);
+    checkMessage(await soon('get()', channel.get({ timeout: 1_000 })));
+  },
+  'gap(), where there is one, may be called at any time': async (open) => {
+    const channel = await open.channel();
+    const gap = { reason: new Error('lost'), from: Date.now() - 1, to: Date.now() };
+    channel.gap?.(gap);
+    channel.putNowait(MESSAGE);
+    channel.gap?.(gap);
+    checkMessage(await soon('get()', channel.get()));
+    channel.close();
+    channel.gap?.(gap);
+  },
+};
+
 /**
  * What every channel promises, whatever it keeps of its messages and whatever it makes of them.
  *
  *     for (const { name, run } of channelConformance((name) => new MyChannel(name))) test(name, run);
  */
 export function channelConformance(make: MakeChannel): ConformanceCase[] {
-  const open = async (isPattern = false): Promise<AbstractChannel> => {
-    const channel = await make('news', isPattern);
-    assert.ok(channel !== null, 'make() gave no channel');
-    return channel;
+  const source: Source = {
+    async channel() {
+      const channel = await make('news', false);
+      assert.ok(channel !== null, 'make() gave no channel');
+      return channel;
+    },
+    pattern: async () => make('n*', true),
   };
-  const cases: Record<string, () => Promise<void>> = {
-    'its name is bytes, and it says whether it is a pattern': async () => {
-      const channel = await open();
-      assert.ok(Buffer.isBuffer(channel.name));
-      assert.equal(String(channel.name), 'news');
-      assert.equal(channel.isPattern, false);
-    },
-    'open and empty it is active, and get() waits for the next message': async () => {
-      const channel = await open();
-      assert.equal(channel.isActive, true);
-      const waiting = channel.get();
-      await sleep(5);
-      channel.putNowait(MESSAGE);
-      checkMessage(await soon('get()', waiting));
-      assert.equal(channel.isActive, true);
-    },
-    'what was put is there to be read': async () => {
-      const channel = await open();
-      for (let round = 0; round < 3; round++) {
-        channel.putNowait(MESSAGE);
-        checkMessage(await soon('get()', channel.get()));
-      }
-    },
-    'two readers: each message is for one of them': async () => {
-      const channel = await open();
-      const both = [channel.get(), channel.get()];
-      channel.putNowait(MESSAGE);
-      await soon('one reader', Promise.race(both));
-      channel.putNowait(MESSAGE);
-      await soon('both readers', Promise.all(both));
-    },
-    'a pattern takes pairs, and hands on the name of the channel': async () => {
-      const channel = await make('n*', true);
-      if (channel === null) return;
-      assert.equal(channel.isPattern, true);
-      channel.putNowait([Buffer.from('news'), MESSAGE]);
-      const message = await soon('get()', channel.get());
-      if (Array.isArray(message)) assert.equal(String(message[0]), 'news');
-    },
-    'closed, what is unread stays readable; then it is no longer active': async () => {
-      const channel = await open();
-      channel.putNowait(MESSAGE);
-      channel.close();
-      assert.equal(channel.isActive, true);
-      checkMessage(await soon('get()', channel.get()));
-      assert.equal(channel.isActive, false);
-      await rejectsWithName('get() of a closed channel', 'ChannelClosedError', () => channel.get());
-    },
-    'closed and empty it is not active, and readers that wait are told': async () => {
-      const channel = await open();
-      const waiting = channel.get();
-      waiting.catch(() => {});
-      channel.close(new Error('why'));
-      await rejectsWithName('get() that waited', 'ChannelClosedError', () => waiting);
-      assert.equal(channel.isActive, false);
-    },
-    'close() is idempotent, and what is put afterwards is ignored': async () => {
-      const channel = await open();
-      channel.close();
-      channel.close(new Error('again'));
-      channel.putNowait(MESSAGE);
-      assert.equal(channel.isActive, false);
-      await rejectsWithName('get()', 'ChannelClosedError', () => channel.get());
-    },
-    'get() rejects with the reason of its signal, and loses no message by it': async () => {
-      const channel = await open();
-      const reason = new Error('enough');
-      assert.equal(await rejection('get()', () => channel.get({ signal: AbortSignal.abort(reason) })), reason);
-      const controller = new AbortController();
-      const waiting = channel.get({ signal: controller.signal });
-      waiting.catch(() => {});
-      controller.abort(reason);
-      assert.equal(await rejection('get()', () => waiting), reason);
-      channel.putNowait(MESSAGE);
-      checkMessage(await soon('get()', channel.get()));
-    },
-    'get() rejects with a TimeoutError when its time is up': async () => {
-      const channel = await open();
-      await rejectsWithName('get()', 'TimeoutError', () => channel.get({ timeout: 10 }));
-      channel.putNowait(MESSAGE);
-      checkMessage(await soon('get()', channel.get({ timeout: 1_000 })));
-    },
-    'gap(), where there is one, may be called at any time': async () => {
-      const channel = await open();
-      const gap = { reason: new Error('lost'), from: Date.now() - 1, to: Date.now() };
-      channel.gap?.(gap);
-      channel.putNowait(MESSAGE);
-      channel.gap?.(gap);
-      checkMessage(await soon('get()', channel.get()));
-      channel.close();
-      channel.gap?.(gap);
-    },
-  };
-  return Object.entries(cases).map(([name, run]) => ({ name: `channel: ${name}`, run }));
+  return Object.entries(CASES).map(([name, check]) => ({
+    name: `channel: ${name}`,
+    run: () => check(source),
+  }));
 }
 
 /** Decoders make what they like of a message; text and bytes have to be what was put. */

@@ -16,7 +16,11 @@ const CASES: Record<string, ConnectionCase> = {
     assert.ok(Number.isInteger(connection.db));
     assert.ok(connection.address === null || typeof connection.address === 'string');
     assert.ok(connection.encoding === null || typeof connection.encoding === 'string');
-    for (const map of [connection.pubsubChannels, connection.pubsubPatterns, connection.pubsubShardChannels]) {
+    for (const map of [
+      connection.pubsubChannels,
+      connection.pubsubPatterns,
+      connection.pubsubShardChannels,
+    ]) {
       assert.deepEqual([map.size, [...map.keys()], [...map]], [0, [], []]);
       assert.deepEqual([map.get('x'), map.all('x'), map.has('x')], [undefined, [], false]);
     }
@@ -45,8 +49,14 @@ const CASES: Record<string, ConnectionCase> = {
     assert.equal(String(await soon('ECHO', connection.execute('ECHO', 'after'))), 'after');
   },
   'calls that do not wait for each other get their own replies': async (connection) => {
-    const replies = await soon('replies', Promise.all(Array.from({ length: 100 }, (_, at) => connection.execute('ECHO', at))));
-    assert.deepEqual(replies.map(String), Array.from({ length: 100 }, (_, at) => String(at)));
+    const replies = await soon(
+      'replies',
+      Promise.all(Array.from({ length: 100 }, (_, at) => connection.execute('ECHO', at))),
+    );
+    assert.deepEqual(
+      replies.map(String),
+      Array.from({ length: 100 }, (_, at) => String(at)),
+    );
   },
   'an error reply rejects its call alone': async (connection) => {
     const key = fresh('string');
@@ -61,7 +71,9 @@ const CASES: Record<string, ConnectionCase> = {
   'waitClosed() closes nothing, and can be given up': async (connection) => {
     await rejectsWithName('waitClosed()', 'TimeoutError', () => connection.waitClosed({ timeout: 10 }));
     const reason = new Error('enough');
-    const given = await rejection('waitClosed()', () => connection.waitClosed({ signal: AbortSignal.abort(reason) }));
+    const given = await rejection('waitClosed()', () =>
+      connection.waitClosed({ signal: AbortSignal.abort(reason) }),
+    );
     assert.equal(given, reason);
     assert.equal(connection.closed, false);
     assert.equal(String(await soon('ECHO', connection.execute('ECHO', 'open'))), 'open');

@@ -59,7 +59,10 @@ const CASES: Record<string, (pool: AbstractPool) => Promise<void>> = {
     await soon('MULTI', lease.connection.execute('MULTI'));
     lease.release();
     const next = await soon('acquire()', pool.acquire());
-    assert.equal(String(await soon('ECHO', next.connection.execute('ECHO', 'no transaction'))), 'no transaction');
+    assert.equal(
+      String(await soon('ECHO', next.connection.execute('ECHO', 'no transaction'))),
+      'no transaction',
+    );
     next.release();
     assert.equal(String(await soon('ECHO', pool.execute('ECHO', 'nor here'))), 'nor here');
   },

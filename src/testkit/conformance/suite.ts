@@ -12,7 +12,10 @@ export const sleep = (ms: number): Promise<void> => new Promise((resolve) => set
 export async function soon<T>(what: string, promise: PromiseLike<T>, limit = 5_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new assert.AssertionError({ message: `${what}: not within ${limit} ms` })), limit);
+    timer = setTimeout(
+      () => reject(new assert.AssertionError({ message: `${what}: not within ${limit} ms` })),
+      limit,
+    );
   });
   try {
     return await Promise.race([promise, late]);
@@ -44,7 +47,11 @@ export async function rejection(what: string, call: () => PromiseLike<unknown>):
   assert.fail(`${what}: it did not reject`);
 }
 
-export async function rejectsWithName(what: string, name: string, call: () => PromiseLike<unknown>): Promise<void> {
+export async function rejectsWithName(
+  what: string,
+  name: string,
+  call: () => PromiseLike<unknown>,
+): Promise<void> {
   const error = await rejection(what, call);
   assert.ok(error instanceof Error && names(error).includes(name), `${what}: ${String(error)} is no ${name}`);
 }

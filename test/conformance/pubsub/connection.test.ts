@@ -25,7 +25,11 @@ async function open(options: BaseConnectionOptions = {}, to = server): Promise<T
   await connection.run();
   return connection;
 }
-const triple = (kind: string, name: string, count: number): unknown => [Buffer.from(kind), Buffer.from(name), count];
+const triple = (kind: string, name: string, count: number): unknown => [
+  Buffer.from(kind),
+  Buffer.from(name),
+  count,
+];
 
 for (const protocol of [3, 2] as const) {
   for (const decodeResponses of [false, true]) {
@@ -36,12 +40,18 @@ for (const protocol of [3, 2] as const) {
       const connection = await connect();
       const channel = new Channel('c');
       const acks = await connection.executePubsub('SUBSCRIBE', 'a', Buffer.from('b'), channel);
-      assert.deepEqual(acks, [triple('subscribe', 'a', 1), triple('subscribe', 'b', 2), triple('subscribe', 'c', 3)]);
+      assert.deepEqual(acks, [
+        triple('subscribe', 'a', 1),
+        triple('subscribe', 'b', 2),
+        triple('subscribe', 'c', 3),
+      ]);
       assert.equal(connection.inPubsub, 3);
       assert.deepEqual(await connection.executePubsub('subscribe', 'a'), [triple('subscribe', 'a', 3)]);
       assert.deepEqual(await connection.executePubsub('PSUBSCRIBE', 'p*'), [triple('psubscribe', 'p*', 4)]);
       assert.equal(connection.inPubsub, 4);
-      assert.deepEqual(await connection.executePubsub('UNSUBSCRIBE', 'nobody'), [triple('unsubscribe', 'nobody', 4)]);
+      assert.deepEqual(await connection.executePubsub('UNSUBSCRIBE', 'nobody'), [
+        triple('unsubscribe', 'nobody', 4),
+      ]);
       assert.deepEqual(await connection.executePubsub('UNSUBSCRIBE', 'a', 'a'), [
         triple('unsubscribe', 'a', 3),
         triple('unsubscribe', 'a', 3),
@@ -49,7 +59,9 @@ for (const protocol of [3, 2] as const) {
       assert.deepEqual(names(connection.pubsubChannels), ['b', 'c']);
       assert.equal((await connection.executePubsub('UNSUBSCRIBE')).length, 2);
       assert.deepEqual([channel.isActive, connection.inPubsub], [false, 1]);
-      assert.deepEqual(await connection.executePubsub('PUNSUBSCRIBE', 'p*'), [triple('punsubscribe', 'p*', 0)]);
+      assert.deepEqual(await connection.executePubsub('PUNSUBSCRIBE', 'p*'), [
+        triple('punsubscribe', 'p*', 0),
+      ]);
       assert.equal(String(await connection.execute('PING')), 'PONG');
       assert.equal(connection.reusable, true);
       await connection.close();
@@ -72,7 +84,10 @@ for (const protocol of [3, 2] as const) {
       assert.deepEqual(await text.get(), binary);
       assert.deepEqual(await bytes.get(), binary);
       const pattern = connection.pubsubPatterns.get('te?t') as Channel<unknown>;
-      assert.deepEqual(await pattern.get(), [Buffer.from('text'), decodeResponses ? 'žluť' : Buffer.from('žluť')]);
+      assert.deepEqual(await pattern.get(), [
+        Buffer.from('text'),
+        decodeResponses ? 'žluť' : Buffer.from('žluť'),
+      ]);
       await until(() => recorder.heard.numbers.length === 1, 'the number');
       await connection.close();
     });
@@ -191,7 +206,10 @@ test('a lost connection closes its channels with the error; a closed one too', a
     if (end === 'killed') assert.equal(String(await channel.get()), 'last');
     const error = await channel.get().catch((reason: unknown) => reason);
     assert.ok(error instanceof ChannelClosedError && error.cause instanceof ConnectionError);
-    assert.deepEqual([connection.inPubsub, connection.pubsubChannels.size, recorder.heard.gaps.length], [0, 0, 0]);
+    assert.deepEqual(
+      [connection.inPubsub, connection.pubsubChannels.size, recorder.heard.gaps.length],
+      [0, 0, 0],
+    );
     await assert.rejects(connection.executePubsub('SUBSCRIBE', 'a'), ConnectionError);
   }
 });

@@ -31,7 +31,10 @@ before(async () => {
   server = await startServer({ unixSocket: true });
   replica = await startServer();
   await replica.command('REPLICAOF', server.host, String(server.port));
-  await until(async () => /master_link_status:up/.test(String(await replica.command('INFO', 'replication'))), 'the link');
+  await until(
+    async () => /master_link_status:up/.test(String(await replica.command('INFO', 'replication'))),
+    'the link',
+  );
 });
 after(() => Promise.all([server.stop(), replica.stop()]));
 
@@ -47,9 +50,18 @@ test('the abstract classes cannot be constructed', () => {
   }
 });
 
-suite('Channel', channelConformance((name, isPattern) => new Channel(name, { isPattern })));
-suite('Channel of JSON', channelConformance((name, isPattern) => new Channel(name, { isPattern, decoder: (m) => ({ m }) })));
-suite('LatestChannel', channelConformance((name, isPattern) => new LatestChannel(name, isPattern)));
+suite(
+  'Channel',
+  channelConformance((name, isPattern) => new Channel(name, { isPattern })),
+);
+suite(
+  'Channel of JSON',
+  channelConformance((name, isPattern) => new Channel(name, { isPattern, decoder: (m) => ({ m }) })),
+);
+suite(
+  'LatestChannel',
+  channelConformance((name, isPattern) => new LatestChannel(name, isPattern)),
+);
 
 for (const decodeResponses of [false, true]) {
   suite(
@@ -94,7 +106,8 @@ describe('pools of many servers', () => {
   test('SentinelConnectionPool', async (t) => {
     await using service = await startSentinel({ replicas: 1, sentinels: 3 });
     await using manager = new Sentinel({ sentinels: service.sentinelLocations });
-    for (const { name, run } of poolConformance(() => manager.primaryFor(service.serviceName))) await t.test(name, run);
+    for (const { name, run } of poolConformance(() => manager.primaryFor(service.serviceName)))
+      await t.test(name, run);
   });
 });
 
@@ -106,7 +119,11 @@ test('a read/write-splitting pool writes to one server and reads from the other'
   await pool.execute('SET', 'split', 'written');
   await until(async () => (await pool.execute('GET', 'split')) === 'written', 'the replica');
   const calls = async (of: TestServer, command: string): Promise<number> =>
-    Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(String(await of.command('INFO', 'commandstats')))?.[1] ?? 0);
+    Number(
+      new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(
+        String(await of.command('INFO', 'commandstats')),
+      )?.[1] ?? 0,
+    );
   assert.ok((await calls(replica, 'get')) > 0);
   assert.equal(await calls(server, 'get'), 0);
   await pool.close();

@@ -12,11 +12,18 @@ before(async () => {
 });
 after(() => Promise.all([server.stop(), old.stop()]));
 
-const triple = (kind: string, name: string, count: number): unknown => [Buffer.from(kind), Buffer.from(name), count];
+const triple = (kind: string, name: string, count: number): unknown => [
+  Buffer.from(kind),
+  Buffer.from(name),
+  count,
+];
 
 test('one connection for all channels, outside the bound, and none when nothing is subscribed', async () => {
   await using pool = new ConnectionPool({ location: server.location, maxConnections: 1 });
-  assert.deepEqual(await pool.executePubsub('SUBSCRIBE', 'a', 'b'), [triple('subscribe', 'a', 1), triple('subscribe', 'b', 2)]);
+  assert.deepEqual(await pool.executePubsub('SUBSCRIBE', 'a', 'b'), [
+    triple('subscribe', 'a', 1),
+    triple('subscribe', 'b', 2),
+  ]);
   await pool.executePubsub('PSUBSCRIBE', 'p*');
   await pool.executePubsub('SSUBSCRIBE', 's');
   const { serviceConnections, activeConnections } = pool.statistics;
@@ -113,6 +120,9 @@ test('unref(): a subscriber that is idle does not keep the process alive', async
     pool.unref();
     console.log('subscribed');
   `;
-  const child = spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8', timeout: 10_000 });
+  const child = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+    encoding: 'utf8',
+    timeout: 10_000,
+  });
   assert.deepEqual([child.status, child.stdout.trim()], [0, 'subscribed'], child.stderr);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Channel, ClusterConnectionPool } from '../../../src/index.ts';
+import { type Channel, ClusterConnectionPool } from '../../../src/index.ts';
 import { startCluster, type TestCluster } from '../../../src/testkit/index.ts';
 import { names, readChannel, Recorder, sleep, until } from './support.ts';
 
@@ -62,14 +62,23 @@ test('plain channels and patterns are spread over the primaries, each on one', a
   const acks = await pool.executePubsub('SUBSCRIBE', ...wanted);
   assert.equal(acks.length, 40);
   await pool.executePubsub('PSUBSCRIBE', 'plain:1*');
-  const all = await Promise.all((await cluster.primaries()).map((node) => node.command('PUBSUB', 'CHANNELS', 'plain:*')));
+  const all = await Promise.all(
+    (await cluster.primaries()).map((node) => node.command('PUBSUB', 'CHANNELS', 'plain:*')),
+  );
   const heldBy = all.map((held) => (held as string[]).length);
-  assert.equal(heldBy.reduce((sum, count) => sum + count, 0), 40);
-  assert.ok(heldBy.every((count) => count > 2), `${heldBy}`);
+  assert.equal(
+    heldBy.reduce((sum, count) => sum + count, 0),
+    40,
+  );
+  assert.ok(
+    heldBy.every((count) => count > 2),
+    `${heldBy}`,
+  );
   assert.equal(pool.statistics.serviceConnections, 3);
   const [primary] = await cluster.primaries();
   for (const name of wanted) await primary?.command('PUBLISH', name, name);
-  for (const name of wanted) assert.equal(String(await (pool.pubsubChannels.get(name) as Channel).get()), name);
+  for (const name of wanted)
+    assert.equal(String(await (pool.pubsubChannels.get(name) as Channel).get()), name);
   await pool.executePubsub('UNSUBSCRIBE');
   await pool.executePubsub('PUNSUBSCRIBE');
   await until(() => pool.statistics.serviceConnections === 0, 'the end of the subscribers');

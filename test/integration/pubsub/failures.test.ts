@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {
   AuthorizationError,
-  Channel,
+  type Channel,
   ConnectionError,
   ConnectionPool,
   PoolClosedError,
@@ -19,7 +19,10 @@ before(async () => {
 after(() => server.stop());
 
 /** Acknowledges like a server. */
-function subscribing(): Record<string, (command: readonly string[], connection: { push(...items: never[]): void }) => null> {
+function subscribing(): Record<
+  string,
+  (command: readonly string[], connection: { push(...items: never[]): void }) => null
+> {
   const answer =
     (kind: string) =>
     (command: readonly string[], connection: { push(...items: never[]): void }): null => {
@@ -53,8 +56,22 @@ test('a subscriber that hears nothing any more is found, replaced and told of th
 });
 
 test('one name that may not be heard rejects its call alone', async () => {
-  await server.command('ACL', 'SETUSER', 'limited', 'on', '>secret', '+@all', '~*', 'resetchannels', '&open*');
-  await using pool = new ConnectionPool({ location: server.location, username: 'limited', password: 'secret' });
+  await server.command(
+    'ACL',
+    'SETUSER',
+    'limited',
+    'on',
+    '>secret',
+    '+@all',
+    '~*',
+    'resetchannels',
+    '&open*',
+  );
+  await using pool = new ConnectionPool({
+    location: server.location,
+    username: 'limited',
+    password: 'secret',
+  });
   const good = pool.executePubsub('SUBSCRIBE', 'open:1', 'open:2');
   const bad = pool.executePubsub('SUBSCRIBE', 'shut');
   const mixed = pool.executePubsub('SUBSCRIBE', 'open:3', 'shut:2');
@@ -65,7 +82,10 @@ test('one name that may not be heard rejects its call alone', async () => {
   const channel = pool.pubsubChannels.get('open:1') as Channel;
   await server.command('PUBLISH', 'open:1', 'hello');
   assert.equal(String(await channel.get()), 'hello');
-  await until(async () => (await serverSets(server)).channels.join() === 'open:1,open:2', 'what the server has');
+  await until(
+    async () => (await serverSets(server)).channels.join() === 'open:1,open:2',
+    'what the server has',
+  );
 });
 
 test('a first dial that fails rejects those who wait for it; a limit makes them wait on', async () => {
@@ -78,7 +98,10 @@ test('a first dial that fails rejects those who wait for it; a limit makes them 
   assert.ok(error instanceof ConnectionError);
   assert.equal(pool.inPubsub, 0);
   const started = performance.now();
-  const late = await pool.with({ timeout: 150 }).executePubsub('SUBSCRIBE', 'a').catch((reason: unknown) => reason);
+  const late = await pool
+    .with({ timeout: 150 })
+    .executePubsub('SUBSCRIBE', 'a')
+    .catch((reason: unknown) => reason);
   assert.ok(late instanceof TimeoutError && late.cause instanceof ConnectionError);
   assert.ok(performance.now() - started >= 149);
   const reason = new Error('enough');

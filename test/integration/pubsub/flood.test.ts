@@ -82,7 +82,10 @@ test('policies that drop say how much, and the one that closes ends the subscrip
   const closing = new Channel('closing', { overflow: 'close', maxMessages: 10 });
   await pool.executePubsub('SUBSCRIBE', oldest, newest, closing);
   for (const name of ['oldest', 'newest', 'closing']) await publish(name, 0, 100);
-  await until(() => oldest.dropped === 90 && newest.dropped === 90 && !pool.pubsubChannels.has('closing'), 'drops');
+  await until(
+    () => oldest.dropped === 90 && newest.dropped === 90 && !pool.pubsubChannels.has('closing'),
+    'drops',
+  );
   assert.equal(String(await oldest.get()), '90');
   assert.equal(String(await newest.get()), '0');
   assert.equal(closing.dropped, 1);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { AbstractChannel, ConnectionPool } from '../../../src/index.ts';
+import { type AbstractChannel, ConnectionPool } from '../../../src/index.ts';
 import { startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { FULL, type Heard, names, readChannel, Recorder, serverSets, sleep, until } from './support.ts';
 
@@ -98,7 +98,9 @@ test(`${KILLS} killed connections while subscribing, unsubscribing and receiving
   assert.deepEqual(failures, []);
 
   const wanted = (pattern: boolean): string[] =>
-    [...new Set([...live].filter(({ target }) => target.isPattern === pattern).map(({ name }) => name))].toSorted();
+    [
+      ...new Set([...live].filter(({ target }) => target.isPattern === pattern).map(({ name }) => name)),
+    ].toSorted();
   assert.deepEqual(names(pool.pubsubChannels), wanted(false));
   assert.deepEqual(names(pool.pubsubPatterns), wanted(true));
   for (const { target, name } of live) {
@@ -121,13 +123,18 @@ test(`${KILLS} killed connections while subscribing, unsubscribing and receiving
     );
   }, 'server and client agree');
   const counts = (await server.command('PUBSUB', 'NUMSUB', ...NAMES)) as (string | number)[];
-  const total = counts.filter((_, index) => index % 2 === 1).reduce<number>((sum, count) => sum + Number(count), 0);
+  const total = counts
+    .filter((_, index) => index % 2 === 1)
+    .reduce<number>((sum, count) => sum + Number(count), 0);
   assert.equal(total, lines(false, true) + lines(false, false));
 
   // What is published now is heard by everybody who is there, once.
   for (const name of [...NAMES, 'pa1', 'pb1']) await publisher.execute('PUBLISH', name, sent.get(name) ?? 0);
   const last = (name: string): number => sent.get(name.replace('*', '1')) ?? 0;
-  await until(() => [...live].every(({ name, heard }) => heard.numbers.at(-1) === last(name)), 'the last message');
+  await until(
+    () => [...live].every(({ name, heard }) => heard.numbers.at(-1) === last(name)),
+    'the last message',
+  );
   for (const { name, heard } of all) heard.check(name);
   const gaps = all.reduce((sum, { heard }) => sum + heard.gaps.length, 0);
   assert.ok(gaps > 0, 'the kills were noticed');

@@ -22,5 +22,8 @@ test('subscriptions follow the primary, with one gap for each failover', async (
   await after.command('PUBLISH', 'pattern', '2');
   await until(() => heard.numbers.includes(1) && pattern.heard.numbers.includes(2), 'messages');
   heard.check('news');
-  await until(async () => !(await serverSets(before)).channels.includes('news'), 'nothing is left at the old primary');
+  await until(
+    async () => !(await serverSets(before)).channels.includes('news'),
+    'nothing is left at the old primary',
+  );
 });

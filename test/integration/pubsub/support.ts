@@ -6,7 +6,11 @@ export const sleep = (ms: number): Promise<void> => new Promise((resolve) => set
 /** The long form of tests that have a short one. */
 export const FULL = process.env['RESPOOL_FULL'] === '1';
 
-export async function until(check: () => boolean | Promise<boolean>, what: string, timeout = 15_000): Promise<void> {
+export async function until(
+  check: () => boolean | Promise<boolean>,
+  what: string,
+  timeout = 15_000,
+): Promise<void> {
   const deadline = performance.now() + timeout;
   while (!(await check())) {
     assert.ok(performance.now() < deadline, `not within ${timeout} ms: ${what}`);
@@ -37,7 +41,10 @@ export class Heard {
       }
       if (last !== null) {
         assert.ok(entry > last, `${what}: ${entry} after ${last}`);
-        assert.ok(hole || entry === last + 1, `${what}: nothing was said of what is missing between ${last} and ${entry}`);
+        assert.ok(
+          hole || entry === last + 1,
+          `${what}: nothing was said of what is missing between ${last} and ${entry}`,
+        );
       }
       last = entry;
       hole = false;
@@ -80,21 +87,31 @@ export class Recorder extends AbstractChannel {
 }
 
 /** One of the package's own, read by somebody who keeps up. */
-export function readChannel(name: string, options: ChannelOptions<Buffer> = {}): { channel: Channel; heard: Heard; done: Promise<void> } {
+export function readChannel(
+  name: string,
+  options: ChannelOptions<Buffer> = {},
+): { channel: Channel; heard: Heard; done: Promise<void> } {
   const heard = new Heard();
   const channel = new Channel(name, { ...options, onGap: (gap) => heard.log.push(gap) });
   const done = (async () => {
-    for await (const message of channel) heard.log.push(Number(Array.isArray(message) ? message[1] : message));
+    for await (const message of channel)
+      heard.log.push(Number(Array.isArray(message) ? message[1] : message));
   })();
   return { channel, heard, done };
 }
 
 /** What the server has of subscriptions. */
-export async function serverSets(server: TestServer): Promise<{ channels: string[]; patterns: number; connections: number }> {
+export async function serverSets(
+  server: TestServer,
+): Promise<{ channels: string[]; patterns: number; connections: number }> {
   const channels = (await server.command('PUBSUB', 'CHANNELS')) as string[];
   const patterns = Number(await server.command('PUBSUB', 'NUMPAT'));
   const list = String(await server.command('CLIENT', 'LIST', 'TYPE', 'pubsub'));
-  return { channels: channels.toSorted(), patterns, connections: list.split('\n').filter((line) => line.length > 0).length };
+  return {
+    channels: channels.toSorted(),
+    patterns,
+    connections: list.split('\n').filter((line) => line.length > 0).length,
+  };
 }
 
 export const names = (map: { keys(): Iterable<Buffer> }): string[] => [...map.keys()].map(String).toSorted();

@@ -53,7 +53,11 @@ describe('the short way of messages', () => {
     for (let round = 0; round < 3; round++) {
       for (const channel of channels) find(link, String(channel.name))?.hear(channel.name);
     }
-    for (const channel of channels) assert.deepEqual(channel.got, Array.from({ length: 3 }, () => channel.name));
+    for (const channel of channels)
+      assert.deepEqual(
+        channel.got,
+        Array.from({ length: 3 }, () => channel.name),
+      );
     assert.equal(find(link, 'name:50'), null);
     assert.equal(find(link, 'name:1', true), null);
     assert.equal(find(link, ''), null);
