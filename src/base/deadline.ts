@@ -40,6 +40,18 @@ export function checkSignal(name: string, value: unknown): AbortSignal | null {
   throw new TypeError(`${name} must be an AbortSignal; got ${typeof value}`);
 }
 
+const OF_A_WAIT: ReadonlySet<string> = new Set(['signal', 'timeout']);
+
+/** Throws a `TypeError` for what is no option of a wait; `undefined` counts as absent. */
+export function refuseUnknownWait(options: object | undefined): void {
+  if (options === undefined) return;
+  if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || OF_A_WAIT.has(name)) continue;
+    throw new TypeError(`unknown option ${JSON.stringify(name.slice(0, 64))}`);
+  }
+}
+
 /**
  * A signal and a time limit as one thing. The limit runs from construction; timer and listener exist
  * only between `watch` and `unwatch`, for one subscriber at a time, so that one deadline can bound the

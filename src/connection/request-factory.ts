@@ -24,7 +24,9 @@ import {
   type BatchOptions,
   type CommandRequest,
   checkBatchOptions,
+  checkCommandRequest,
   checkRequestOptions,
+  demandArray,
   limitOf,
   type RequestOptions,
   signalOf,
@@ -77,7 +79,9 @@ export class RequestFactory {
     const batch = new PendingBatch(commands.length);
     let size = 0;
     let monitoring = false;
-    for (const { command, args = [], decode, encoding } of commands) {
+    for (const entry of commands) {
+      checkCommandRequest(entry);
+      const { command, args = [], decode, encoding } = entry;
       demandArray(args);
       const info = resolveCommand(command, args);
       this.#admit(info);
@@ -154,8 +158,9 @@ export class RequestFactory {
       const time = blockingTime(info, args);
       if (time !== null) {
         entry.blocking = true;
-        // The server may take that long before it answers; a limit given with the call is meant as it stands.
-        if (timeout === undefined && limit !== null) {
+        // A pool's promise, to leases too: the server may take that long before it answers. A limit given with the
+        // call, and `streamTimeout` on a connection of one's own, are meant as they stand.
+        if (timeout === undefined && limit !== null && this.#core.tenure !== 0) {
           limit = time === Number.POSITIVE_INFINITY ? null : limit + time;
         }
       }
@@ -192,11 +197,6 @@ export class RequestFactory {
       return Buffer.from(word.buffer, word.byteOffset, word.byteLength).toString('latin1');
     });
   }
-}
-
-/** A string has a length and characters as well: each would go out as an argument. */
-function demandArray(args: readonly RedisValue[]): void {
-  if (!Array.isArray(args)) throw new TypeError('the arguments of a command must be an array');
 }
 
 function settledEarly<T extends Reply>(request: PendingRequest<T>, reason: unknown): PendingRequest<T> {

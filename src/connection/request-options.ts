@@ -40,6 +40,11 @@ export function signalOf(options: WaitOptions | undefined): AbortSignal | null {
   return options === undefined ? null : checkSignal('signal', options.signal);
 }
 
+/** A string has a length and characters as well: each would go out as an argument. */
+export function demandArray(args: readonly RedisValue[]): void {
+  if (!Array.isArray(args)) throw new TypeError('the arguments of a command must be an array');
+}
+
 const FLAGS: ReadonlySet<string> = new Set([
   'noreply',
   'decode',
@@ -48,11 +53,16 @@ const FLAGS: ReadonlySet<string> = new Set([
 ]);
 const OF_A_WAIT: ReadonlySet<string> = new Set(['signal', 'timeout']);
 const OF_A_REQUEST: ReadonlySet<string> = new Set([...OF_A_WAIT, ...FLAGS, 'encoding']);
+const OF_A_COMMAND: ReadonlySet<string> = new Set(['command', 'args', 'decode', 'encoding']);
 const OF_A_BATCH: ReadonlySet<string> = new Set([...OF_A_WAIT, 'disconnectOnCancellation']);
 
 /** Throws `TypeError` for what is no option of a request. */
 export function checkRequestOptions(options: RequestOptions): void {
   check(options, OF_A_REQUEST);
+}
+/** One command of a batch: as strict as the options of a request. */
+export function checkCommandRequest(command: CommandRequest): void {
+  check(command, OF_A_COMMAND);
 }
 export function checkBatchOptions(options: BatchOptions | undefined): void {
   if (options !== undefined) check(options, OF_A_BATCH);

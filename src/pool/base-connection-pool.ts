@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { checkDuration, Deadline } from '../base/deadline.ts';
+import { checkDuration, Deadline, refuseUnknownWait } from '../base/deadline.ts';
 import { resolveCommand } from '../commands/command-info.ts';
 import { CACHEABLE } from '../commands/flags.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
@@ -93,7 +93,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
     return this.#lease(options);
   }
   /** Runs `fn` with a leased connection and gives it back when `fn` has settled. */
-  async use<R>(fn: (connection: C) => R | Promise<R>, options?: AcquireOptions): Promise<Awaited<R>> {
+  async use<R>(fn: (connection: C) => R | PromiseLike<R>, options?: AcquireOptions): Promise<Awaited<R>> {
     const lease = await this.#lease(options);
     try {
       return await fn(lease.connection);
@@ -199,7 +199,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
    * New calls and waiters reject at once, blocking commands are unblocked, what is in flight or leased gets `timeout`
    * (default 5,000 ms; null: for ever). A second call returns the same promise and may shorten the time.
    */
-  close(options: { timeout?: number | null } = {}): Promise<void> {
+  close(options: { timeout?: number | null | undefined } = {}): Promise<void> {
     let timeout: number | null;
     try {
       timeout = checkDuration('timeout', options.timeout === undefined ? 5_000 : options.timeout, true);
@@ -269,6 +269,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   }
 
   async #lease(options?: AcquireOptions): Promise<Lease<C>> {
+    refuseUnknownWait(options);
     const deadline = this.acquireDeadline(options);
     this.#engine.refuseIfOver(deadline);
     return this.leaseOn(this.#topology.anyNode(), deadline);

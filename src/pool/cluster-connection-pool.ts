@@ -84,7 +84,7 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
     return this.leaseOn(await this.#topology.resolveNode(wish, deadline), deadline);
   }
   override async use<R>(
-    fn: (connection: ClusterConnection) => R | Promise<R>,
+    fn: (connection: ClusterConnection) => R | PromiseLike<R>,
     options?: ClusterAcquireOptions,
   ): Promise<Awaited<R>> {
     const lease = await this.acquire(options);

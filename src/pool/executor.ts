@@ -49,6 +49,12 @@ export interface Executor<D extends boolean> {
   executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<Reply[]>;
 }
 
+/** `undefined` counts as absent. */
+function withDefaults<A extends object, B extends object>(given: A, defaults: B): B & A {
+  const present = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(present) } as B & A;
+}
+
 interface Requester {
   pubsub(command: string, channels: readonly SubscriptionTarget[], limits: WaitOptions): Promise<Reply[]>;
   request(
@@ -80,8 +86,12 @@ export class OptionedExecutor<D extends boolean> {
     options: WaitOptions = {},
   ): Promise<(Reply | RedisError)[]> {
     const { decode, encoding, ...own } = this.#options;
-    const all = commands.map((command) => ({ decode, encoding, ...command }));
-    return this.#pool.batch(all, { ...own, ...options });
+    try {
+      const all = commands.map((command) => withDefaults(command, { decode, encoding }));
+      return this.#pool.batch(all, withDefaults(options, own));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
   executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<Reply[]> {
     const { signal, timeout } = this.#options;

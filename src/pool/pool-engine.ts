@@ -1,4 +1,4 @@
-import { Deadline } from '../base/deadline.ts';
+import { Deadline, refuseUnknownWait } from '../base/deadline.ts';
 import { ExponentialBackoffRetryPolicy, type RetryPolicy } from '../base/retry-policy.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import type { NormalizedConnectionOptions } from '../connection/connection-options.ts';
@@ -82,7 +82,8 @@ export class PoolEngine<C extends BaseConnection> {
   ): Promise<void> {
     // A pool whose callers do not wait is opened all the same.
     const fallback = this.setup.timeout === 0 ? null : this.setup.timeout;
-    const deadline = Deadline.of(options, { fallback, allowZero: true });
+    refuseUnknownWait(options);
+    const deadline = Deadline.of(options, { fallback });
     this.refuseIfOver(deadline);
     await this.topology.open(deadline);
     await connect(deadline);

@@ -1,4 +1,4 @@
-import { checkDuration, checkSignal, Deadline } from '../base/deadline.ts';
+import { checkDuration, checkSignal, Deadline, refuseUnknownWait } from '../base/deadline.ts';
 import { blockingTime } from '../commands/blocking.ts';
 import { type CommandInfo, resolveCommand } from '../commands/command-info.ts';
 import {
@@ -13,7 +13,7 @@ import {
 import { refusal } from '../commands/refusals.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import { sizeOf } from '../connection/outbox.ts';
-import type { CommandRequest } from '../connection/request-options.ts';
+import { checkCommandRequest, type CommandRequest, demandArray } from '../connection/request-options.ts';
 import { type PoolClosedError, RedisError, RequestAbortedError, TimeoutError } from '../errors/errors.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import { encodeCommand } from '../resp/encoder.ts';
@@ -127,7 +127,9 @@ export class PoolRequests<C extends BaseConnection> {
     const answers: Promise<Reply | RedisError>[] = [];
     const calls: PoolCall[] = [];
     const { cache } = this;
-    for (const { command, args = [], decode, encoding } of commands) {
+    for (const entry of commands) {
+      checkCommandRequest(entry);
+      const { command, args = [], decode, encoding } = entry;
       const call = this.#make(command, args, { decode, encoding, noreply, disconnectOnCancellation });
       answers.push(
         lastPromise.then(
@@ -154,6 +156,7 @@ export class PoolRequests<C extends BaseConnection> {
 
   /** Resolves when closing is over, or rejects by the options; it closes nothing itself. */
   async waitFor(options: WaitOptions | undefined, closing: () => Promise<void> | null): Promise<void> {
+    refuseUnknownWait(options);
     const deadline = Deadline.of(options);
     if (deadline.aborted) throw deadline.reason;
     let stop!: (error: unknown) => void;
@@ -181,6 +184,7 @@ export class PoolRequests<C extends BaseConnection> {
     options: PoolRequestOptions,
     pinned: ConnectionNode<C> | null = null,
   ): PoolCall {
+    demandArray(args);
     const info = resolveCommand(command, args);
     if ((info.flags & OF_ITS_CONNECTION) !== 0) throw new TypeError(refusal(info));
     const refused = pinned === null ? this.#topology.refuse(info) : null;

@@ -1,4 +1,4 @@
-import { Deadline } from '../base/deadline.ts';
+import { Deadline, refuseUnknownWait } from '../base/deadline.ts';
 import type { WaitLimits } from '../base/deadline.ts';
 import { TimeoutError } from '../errors/errors.ts';
 import { WaitLine, Waiter } from './waiters.ts';
@@ -29,6 +29,7 @@ export class CapacityLimiter {
 
   /** Takes a token, or waits for one. `timeout: 0` means at once or not at all. */
   async acquire(options?: WaitLimits): Promise<void> {
+    refuseUnknownWait(options);
     const deadline = Deadline.of(options, { allowZero: true });
     if (deadline.aborted) throw deadline.reason;
     if (this.tryAcquire()) return;

@@ -1,3 +1,4 @@
+import { refuseUnknownWait } from '../base/deadline.ts';
 import { dialTcp } from './tcp.ts';
 import { dialUnix } from './unix.ts';
 import type { DialOptions } from './socket.ts';
@@ -123,8 +124,10 @@ function sameClass(one: object, other: unknown): boolean {
 
 async function probe(
   dial: (options: DialOptions) => Promise<{ destroy(): unknown }>,
-  { signal, timeout = DEFAULT_CHECK_TIMEOUT }: CheckOptions = {},
+  options: CheckOptions = {},
 ): Promise<boolean> {
+  refuseUnknownWait(options);
+  const { signal, timeout = DEFAULT_CHECK_TIMEOUT } = options;
   if (timeout !== null && !(typeof timeout === 'number' && timeout > 0 && timeout < Infinity)) {
     throw new TypeError('timeout must be a positive number of milliseconds, or null');
   }

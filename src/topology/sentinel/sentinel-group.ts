@@ -1,9 +1,8 @@
-import { Deadline } from '../../base/deadline.ts';
+import { Deadline, refuseUnknownWait } from '../../base/deadline.ts';
 import { SingleFlight } from '../../base/single-flight.ts';
 import type { TCPConnectionOptions } from '../../connection/connection-options.ts';
 import { TCPConnection } from '../../connection/tcp-connection.ts';
 import { SentinelError } from '../../errors/errors.ts';
-import type { WaitOptions } from '../../interfaces/wait-options.ts';
 import type { TCPLocation } from '../../transport/location.ts';
 import { type AddressMap, addressResolver, type ResolveAddress } from '../cluster/address-map.ts';
 import { systemTiming, type Timing } from '../timing.ts';
@@ -104,7 +103,8 @@ export class SentinelGroup implements Directory {
     this.#links.clear();
   }
 
-  #begin(service: string, options: WaitOptions): Deadline {
+  #begin(service: string, { avoid: _, ...options }: FindOptions): Deadline {
+    refuseUnknownWait(options);
     if (typeof service !== 'string' || service === '') throw new TypeError('the service must have a name');
     const deadline = Deadline.of(options);
     if (deadline.aborted) throw deadline.reason;

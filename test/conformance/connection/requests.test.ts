@@ -175,15 +175,15 @@ describe('options of a request', () => {
     assert.equal(connection.usable, true);
   });
 
-  test('option streamTimeout: is lengthened by what a blocking command waits at the server', async () => {
+  test('option streamTimeout: bounds blocking commands too, on a connection of ones own', async () => {
     const { connection } = await pair(
-      { BLPOP: () => wait(120).then(() => reply.nullArray), XREAD: () => wait(120).then(() => reply.null) },
+      { BLPOP: () => wait(120).then(() => reply.nullArray) },
       { streamTimeout: 50 },
     );
-    assert.equal(await connection.execute('BLPOP', 'k', 0.1), null);
-    assert.equal(await connection.execute('BLPOP', 'k', 0), null);
-    assert.equal(await connection.execute('XREAD', 'BLOCK', 100, 'STREAMS', 's', '$'), null);
-    await failure(connection.createRequest('BLPOP', ['k', 1], { timeout: 30 }), TimeoutError);
+    const error = await failure(connection.createRequest('BLPOP', ['k', 0]), TimeoutError);
+    assert.deepEqual([error.phase, connection.usable, connection.reusable], ['reply', true, false]);
+    assert.equal(await connection.createRequest('BLPOP', ['k', 0], { timeout: null }), null);
+    assert.equal(connection.reusable, true);
   });
 
   test('option signal: unsent it is never written, written it keeps its place', async () => {
