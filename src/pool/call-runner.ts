@@ -148,7 +148,11 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
       if (verdict !== null) return verdict;
       if (refused && mends(error)) return call.overall ? { kind: 'wait' } : this.#policy(call, error, false);
     }
-    if (refused) return null;
+    if (refused) {
+      // Nothing proves that it was not run, but what the refusal tells of the servers holds.
+      if (unproven) this.#judge(call, error);
+      return null;
+    }
     // It never left: the first move costs nothing and needs nobody's leave.
     if (!unproven && call.attempts === 1) return { kind: 'again' };
     if (!unproven && call.overall) return { kind: 'wait' };
