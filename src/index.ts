@@ -51,6 +51,7 @@ export { SentinelConnectionPool } from './pool/sentinel-connection-pool.ts';
 export type { SentinelUrlOptions } from './pool/sentinel-connection-pool.ts';
 export type { SentinelOptions, SentinelServiceOptions } from './pool/sentinel-options.ts';
 export type { Executor, PoolRequest, PoolRequestOptions } from './pool/executor.ts';
+export { SplitCommandError } from './pool/split-command.ts';
 export type {
   BaseConnectionPoolOptions,
   BaseConnectionPoolParams,

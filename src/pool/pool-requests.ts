@@ -110,8 +110,12 @@ export class PoolRequests<C extends BaseConnection> {
     options: PoolRequestOptions,
   ): PoolRequest<Reply> {
     const own: PoolRequestOptions = { ...options, splitMultiKey: false, raiseExceptions: true };
+    // A value that is none must not come to light when other parts are on their way.
+    for (const part of parts)
+      encodeCommand(resolveCommand(command, part.args), part.args, this.#defaults.textMode);
     const requests = parts.map((part) => this.request(command, part.args, own));
-    const joined = joinParts(resolveCommand(command, []).name, parts, requests);
+    const name = resolveCommand(command, []).name;
+    const joined = joinParts(name, parts, requests, options.raiseExceptions ?? true);
     const get = (): boolean => requests.some(({ maybeExecuted }) => maybeExecuted);
     return Object.defineProperty(joined, 'maybeExecuted', { get }) as PoolRequest<Reply>;
   }

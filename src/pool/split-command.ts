@@ -7,6 +7,7 @@ export async function joinParts(
   name: string,
   parts: readonly CommandPart[],
   answers: readonly Promise<Reply>[],
+  raise: boolean,
 ): Promise<Reply> {
   const settled = await Promise.allSettled(answers);
   const failed = settled.flatMap((result, index) =>
@@ -18,14 +19,25 @@ export async function joinParts(
       parts,
       settled.map((result) => (result as { value: Reply }).value),
     );
-  const [first] = failed;
-  // An abort is the caller's own doing, and what failed whole has no parts to tell apart.
-  if (failed.length === parts.length || !(first?.reason instanceof RedisError)) throw first?.reason;
-  throw new SplitCommandError(
+  const error = whole(
     name,
     parts,
-    new Map(failed.map(({ index, reason }) => [index, reason as Error])),
+    failed.map(({ index, reason }) => [index, reason]),
   );
+  if (!raise && failed.every(({ reason }) => isOfServer(reason))) return error as RedisError;
+  throw error;
+}
+
+/** An abort is the caller's own doing, and what failed whole has no parts to tell apart. */
+function whole(name: string, parts: readonly CommandPart[], failed: readonly [number, unknown][]): unknown {
+  const reason = failed[0]?.[1];
+  if (failed.length === parts.length || !(reason instanceof RedisError)) return reason;
+  return new SplitCommandError(name, parts, new Map(failed as readonly [number, Error][]));
+}
+
+/** Said by a server, and so a value where errors are values. */
+function isOfServer(reason: unknown): boolean {
+  return reason instanceof RedisError && !reason.code.startsWith('RESPOOL_');
 }
 
 function join(name: string, parts: readonly CommandPart[], answers: readonly Reply[]): Reply {
@@ -46,9 +58,12 @@ function join(name: string, parts: readonly CommandPart[], answers: readonly Rep
 
 /** A command that was split by slot has failed in part. Keys are told by their position in the call, from 0. */
 export class SplitCommandError extends RedisClusterError {
+  /** Positions of the keys whose part was executed. */
   readonly done: readonly number[];
+  /** Positions of the others; `cause.errors` says why. */
   readonly failed: readonly number[];
 
+  /** @internal */
   constructor(name: string, parts: readonly CommandPart[], errors: ReadonlyMap<number, Error>) {
     const place = (wanted: boolean): number[] =>
       parts
