@@ -88,7 +88,7 @@ export class Discovery {
     const why = failures.length === 0 ? 'there is no start node' : failureText(failures);
     throw new RedisClusterError(
       `Redis Cluster cannot be connected. Please provide at least one reachable node. (${why})`,
-      { cause: failureCause(failures) },
+      { cause: failures.length === 1 ? failures[0]?.cause : failureCause(failures) },
     );
   }
 
