@@ -7,7 +7,7 @@ export async function joinParts(
   name: string,
   parts: readonly CommandPart[],
   answers: readonly Promise<Reply>[],
-  raise: boolean,
+  raise = true,
 ): Promise<Reply> {
   const settled = await Promise.allSettled(answers);
   const failed = settled.flatMap((result, index) =>
