@@ -61,6 +61,7 @@ export type {
   ConnectionClass,
   ConnectionPoolOptions,
   ConnectionPoolParams,
+  SentinelConnectionClass,
   SentinelConnectionPoolOptions,
   SentinelManager,
 } from './pool/pool-options.ts';

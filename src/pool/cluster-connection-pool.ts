@@ -195,7 +195,7 @@ type ClusterPoolOf<
     options: never,
   ) => unknown,
   O,
-> = P extends typeof ClusterConnectionPool ? ClusterConnectionPool<DecodeOf<O>> : InstanceType<P>;
+> = typeof ClusterConnectionPool extends P ? ClusterConnectionPool<DecodeOf<O>> : InstanceType<P>;
 
 /** A node; or whether it is to be a primary. */
 function wishOf(options: ClusterAcquireOptions = {}): ClusterNodeLocation | boolean {

@@ -15,6 +15,14 @@ export type ConnectionClass<C extends BaseConnection = BaseConnection> = new (
   options?: never,
 ) => C;
 
+/** Called with `(location, primaryName, isPrimary, options)`. */
+export type SentinelConnectionClass<C extends SentinelManagedConnection = SentinelManagedConnection> = new (
+  location: never,
+  primaryName: never,
+  isPrimary: never,
+  options?: never,
+) => C;
+
 /** What every pool can be told, besides the options of its connections. Times are milliseconds. */
 export interface BaseConnectionPoolOptions<
   C extends BaseConnection = BaseConnection,
@@ -103,8 +111,10 @@ export interface SentinelManager {
   discoverReplicas(serviceName: string, options?: object): Promise<TCPLocation[]>;
 }
 export interface SentinelConnectionPoolOptions<D extends boolean = boolean>
-  extends BaseConnectionPoolOptions<SentinelManagedConnection, D>,
+  extends Omit<BaseConnectionPoolOptions<SentinelManagedConnection, D>, 'connectionClass'>,
     TCPOptions {
+  /** A subclass of `SentinelManagedConnection`; called with `(location, primaryName, isPrimary, options)`. */
+  connectionClass?: SentinelConnectionClass | undefined;
   serviceName: string;
   sentinelManager: SentinelManager;
   /** Default true. */

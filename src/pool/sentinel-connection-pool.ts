@@ -6,7 +6,7 @@ import type { ConnectionNode } from '../node/connection-node.ts';
 import type { SentinelGroup } from '../topology/sentinel/sentinel-group.ts';
 import type { TCPLocation } from '../transport/location.ts';
 import { ConnectionPool, type FromUrlOptions, type PoolOf } from './connection-pool.ts';
-import type { ConnectionClass, SentinelConnectionPoolOptions } from './pool-options.ts';
+import type { ConnectionClass, SentinelConnectionClass, SentinelConnectionPoolOptions } from './pool-options.ts';
 import { resolveUrl } from './resolve-url.ts';
 import { type SentinelOptions, splitSentinelOptions } from './sentinel-options.ts';
 import { prepareSentinelPool, roleName, type SentinelPoolParts } from './sentinel-setup.ts';
@@ -23,7 +23,7 @@ export interface SentinelUrlOptions
     Partial<Omit<SentinelConnectionPoolOptions, 'connectionClass'>>,
     Pick<SentinelOptions, 'minOtherSentinels' | 'addressMap'> {
   /** A subclass of `SentinelManagedConnection`. */
-  connectionClass?: ConnectionClass | undefined;
+  connectionClass?: ConnectionClass | SentinelConnectionClass | undefined;
   /** For the sentinels; the URL's own user and password are for the data servers. */
   sentinelUsername?: string | undefined;
   sentinelPassword?: string | undefined;

@@ -65,7 +65,7 @@ export class Sentinel<D extends boolean = false> implements Directory, AsyncDisp
   }
 
   toString(): string {
-    return `Sentinel<sentinels=[${this.sentinels.join(', ')}]>`;
+    return `Sentinel<sentinels=[${this.sentinels.join()}]>`;
   }
   [inspect.custom](): string {
     return this.toString();

@@ -5,7 +5,7 @@ import {
   type Lease,
   Sentinel,
   SentinelConnectionPool,
-  type SentinelManagedConnection,
+  SentinelManagedConnection,
   TCPLocation,
 } from 'respool';
 
@@ -42,6 +42,13 @@ export async function sentinels(): Promise<void> {
     isPrimary: false,
     checkConnection: true,
   });
+}
+
+class OwnConnection extends SentinelManagedConnection {}
+
+export function customClass(sentinelManager: Sentinel): void {
+  new SentinelConnectionPool({ serviceName: 'm', sentinelManager, connectionClass: OwnConnection });
+  sentinelManager.primaryFor('m', { connectionClass: OwnConnection });
 }
 
 class Own extends SentinelConnectionPool<true> {
