@@ -48,6 +48,8 @@ export class Subscriber<C extends BaseConnection> implements DialCandidate {
   readonly #dials: AddressDials;
   #line: Line<C> | null = null;
   #dialling: AbortController | null = null;
+  /** The last dial; it never rejects. */
+  #dialled: Promise<void> = Promise.resolve();
   /** Connections in a row that were lost before anything was acknowledged. */
   #useless = 0;
   #pause: NodeJS.Timeout | null = null;
@@ -129,7 +131,7 @@ export class Subscriber<C extends BaseConnection> implements DialCandidate {
     this.#dialling?.abort(new ConnectionError('the subscriber was closed'));
     const connection = this.#line?.connection;
     connection?.invalidate('closed');
-    await connection?.waitClosed();
+    await Promise.all([connection?.waitClosed(), this.#dialled]);
   }
 
   #dial(): void {
@@ -138,7 +140,7 @@ export class Subscriber<C extends BaseConnection> implements DialCandidate {
     if (permit === null) return;
     const controller = new AbortController();
     this.#dialling = controller;
-    void this.#open(controller, permit);
+    this.#dialled = this.#open(controller, permit);
   }
 
   async #open(controller: AbortController, permit: DialPermit): Promise<void> {

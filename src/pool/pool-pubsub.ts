@@ -109,7 +109,7 @@ export class PoolPubsub<C extends BaseConnection> {
     for (const subscriber of this.#subscribers()) subscriber.disconnect(reason);
   }
   setRef(on: boolean): void {
-    for (const subscriber of this.#subscribers()) subscriber.setRef(on);
+    for (const set of this.#sets) set.setRef(on);
   }
   authenticate(credentials: () => Promise<Credentials | null>): void {
     for (const subscriber of this.#subscribers()) void subscriber.authenticate(credentials);

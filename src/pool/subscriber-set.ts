@@ -25,6 +25,7 @@ export class SubscriberSet<C extends BaseConnection> {
   #seeking = false;
   #failures = 0;
   #pause: NodeJS.Timeout | null = null;
+  #unref = false;
 
   constructor(topology: Topology<C>, settings: Pick<SubscriptionsSettings, 'makeChannel' | 'count'>) {
     this.#topology = topology;
@@ -50,6 +51,13 @@ export class SubscriberSet<C extends BaseConnection> {
   get lastError(): unknown {
     for (const { lastError } of this.#subscribers.values()) if (lastError !== null) return lastError;
     return undefined;
+  }
+
+  setRef(on: boolean): void {
+    this.#unref = !on;
+    if (on) this.#pause?.ref();
+    else this.#pause?.unref();
+    for (const subscriber of this.#subscribers.values()) subscriber.setRef(on);
   }
 
   /** Names may belong to other nodes now. */
@@ -164,7 +172,7 @@ export class SubscriberSet<C extends BaseConnection> {
       },
       fullJitter(this.#failures, PAUSE, LONGEST_PAUSE),
     );
-    this.#pause.unref();
+    if (this.#unref) this.#pause.unref();
     this.#failures++;
   }
 }
