@@ -4,8 +4,11 @@ import { TCPLocation } from '../../transport/location.ts';
 /** Announced address → reachable address, for NAT and containers. */
 export type AddressMap = Record<string, TCPLocation> | ((host: string, port: number) => TCPLocation);
 
-/** What an announced address means to this process. */
-export type ResolveAddress = (host: string, port: number) => TCPLocation;
+/**
+ * What an announced address means to this process. `asked`: no host was announced, which means that of the node
+ * that was asked; `host` is then the one it was reached by.
+ */
+export type ResolveAddress = (host: string, port: number, asked?: TCPLocation) => TCPLocation;
 
 /** One spelling per address; `[::1]:6379` and `::1:6379` are the same. */
 export function addressKey(host: string, port: number): string {
@@ -46,5 +49,23 @@ export function addressResolver(map?: AddressMap | null): ResolveAddress {
     }
     known.set(normal(key), location);
   }
-  return (host, port) => known.get(addressKey(host, port)) ?? new TCPLocation(host, port);
+  return (host, port, asked) =>
+    known.get(addressKey(host, port)) ??
+    (asked === undefined ? undefined : beside(known, asked, port)) ??
+    new TCPLocation(host, port);
+}
+
+/** The mapping of a port at the host by which the asked node is announced. */
+function beside(
+  known: ReadonlyMap<string, TCPLocation>,
+  asked: TCPLocation,
+  port: number,
+): TCPLocation | undefined {
+  const reached = addressKey(asked.host, asked.port);
+  for (const [key, { host, port: own }] of known) {
+    if (addressKey(host, own) !== reached) continue;
+    const found = known.get(`${key.slice(0, key.lastIndexOf(':'))}:${port}`);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }

@@ -51,14 +51,15 @@ class Directory {
     const port = portOf(entry[1]);
     if (host === null || port === null) return null;
     const key = addressKey(host, port);
-    const node = this.#announced.get(key) ?? this.#add(host, port, entry, host === hostOf(announced));
+    const named = host === hostOf(announced);
+    const node = this.#announced.get(key) ?? this.#add(host, port, entry, named);
     if (primary) node.primary = true;
     return node;
   }
 
   #add(host: string, port: number, entry: readonly Reply[], named: boolean): Node {
     if (this.#announced.size >= MAX_NODES) refuse(`more than ${MAX_NODES} nodes`);
-    const location = this.#resolve(host, port);
+    const location = this.#resolve(host, port, named ? undefined : this.#asked);
     const key = keyOf(location);
     let node = this.nodes.get(key);
     if (node === undefined) {

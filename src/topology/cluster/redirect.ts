@@ -49,7 +49,7 @@ export function redirectTarget(error: AskError, asked: TCPLocation, resolve: Res
       endpoint: keyOf(asked),
     });
   }
-  return resolve(host, port);
+  return resolve(host, port, announcedHost(announced, '') === '' ? asked : undefined);
 }
 
 export function judge(error: unknown, asked: TCPLocation, resolve: ResolveAddress): Verdict {

@@ -23,6 +23,18 @@ test('a record maps what it names, IPv6 in both spellings, any case', () => {
   assert.equal(String(resolve('__proto__', 7000)), '__proto__:7000');
 });
 
+test('without a host the mapping is looked up by how the asked node is announced', () => {
+  const seven = new TCPLocation('proxy', 17_000);
+  const eight = new TCPLocation('proxy', 18_000);
+  const resolve = addressResolver({ '10.0.0.1:7000': seven, '10.0.0.1:8000': eight, 'proxy:9000': outside });
+  assert.equal(resolve('proxy', 8000, seven), eight);
+  assert.equal(resolve('PROXY', 7000, new TCPLocation('Proxy', 18_000)), seven);
+  assert.equal(resolve('proxy', 9000, seven), outside, 'what is named as it is asked comes first');
+  assert.equal(String(resolve('proxy', 8001, seven)), 'proxy:8001');
+  assert.equal(String(resolve('proxy', 8000, new TCPLocation('proxy', 1))), 'proxy:8000');
+  assert.equal(String(resolve('proxy', 8000)), 'proxy:8000');
+});
+
 test('a record is read once', () => {
   const record: Record<string, TCPLocation> = { 'a:1': outside };
   const resolve = addressResolver(record);
