@@ -105,11 +105,15 @@ export class CacheGuard {
     return token;
   }
 
-  /** A read under way whose reply will do for one more; none that began before something happened to the key. */
-  underWay(key: Key, field: string, scope: unknown): FetchToken | null {
-    let token = this.#fetching.size === 0 ? undefined : (this.#fetching.get(cacheKey(key)) ?? null);
-    for (; token != null; token = token.next) {
-      if (token.field === field && token.scope === scope && token.promise !== null) return token;
+  /**
+   * A read under way whose reply will do for one more: none that began before something happened to the key, nor
+   * so long ago that its reply may be older than what is held may be.
+   */
+  underWay(key: Key, field: string, scope: unknown, now = performance.now()): FetchToken | null {
+    let token = this.#fetching.size === 0 ? null : (this.#fetching.get(cacheKey(key)) ?? null);
+    for (; token !== null; token = token.next) {
+      const same = token.field === field && token.scope === scope && token.promise !== null;
+      if (same && now - token.at < TRUST) return token;
     }
     return null;
   }
@@ -214,6 +218,11 @@ export class CacheGuard {
 
   #empty(tenure: Tenure): void {
     if (tenure.overflowed) return this.flush();
+    for (const [name, head] of this.#fetching) {
+      if (!tenure.keys.has(name)) continue;
+      spend(head);
+      this.#fetching.delete(name);
+    }
     for (const key of tenure.keys) this.#attempt(() => this.cache.invalidate(keyOfForm(key)));
     tenure.clear();
   }

@@ -68,7 +68,8 @@ export class PoolCache {
     const key = this.#keyOf(info, args);
     if (key === null || !this.#guard.usable) return null;
     const name = this.#suffix === '' ? info.name : info.name + this.#suffix;
-    if (this.#guard.fresh(performance.now())) {
+    const now = performance.now();
+    if (this.#guard.fresh(now)) {
       const held = this.#held(name, key, args);
       if (held !== undefined) {
         if (this.#trusted()) return Promise.resolve(held);
@@ -76,7 +77,7 @@ export class PoolCache {
       }
     }
     const field = cacheField(name, args.length === 1 ? NONE : args.slice(1));
-    const token = this.#guard.underWay(key, field, this);
+    const token = this.#guard.underWay(key, field, this, now);
     return token === null ? null : this.#join(token, command, args.map(kept), options);
   }
 

@@ -20,7 +20,6 @@ export class Monitor {
   readonly cache: LRUCache;
   reads = 0;
   failed = 0;
-  /** Reads that came back before the event loop turned: from memory. */
   writes = 0;
   /** The longest time by which a read was behind a write that was acknowledged. */
   oldest = 0;
@@ -76,12 +75,21 @@ export class Monitor {
     }
   }
 
-  async read(pool: Reads, count: number, options: { burst?: number; pause?: number } = {}): Promise<void> {
-    const { burst = 50, pause = 0 } = options;
+  async read(pool: Reads, count: number, burst: number): Promise<void> {
     for (let done = 0; done < count && !this.#stopped; done += burst) {
       await Promise.all(Array.from({ length: burst }, () => this.one(pool)));
-      await (pause > 0 ? sleep(pause) : turn());
+      await turn();
     }
+  }
+
+  /** Reads without waiting for the answers of those before: what hangs must not keep others from memory. */
+  async readOn(pool: Reads, burst: number, pause: number): Promise<void> {
+    const violations: unknown[] = [];
+    while (!this.#stopped && violations.length === 0) {
+      for (let read = 0; read < burst; read++) this.one(pool).catch((error: unknown) => violations.push(error));
+      await sleep(pause);
+    }
+    if (violations.length > 0) throw violations[0];
   }
 
   /** One read; those that fail or are never answered prove nothing. */

@@ -209,6 +209,14 @@ describe('CacheGuard: one request for several misses', () => {
     assert.equal(guard.fetching, 0);
   });
 
+  it('lets nobody wait for a reply that may be too old by then', () => {
+    const { guard } = make();
+    const token = guard.begin('k', 'GET', 1, 1000);
+    token.promise = Promise.resolve(null);
+    assert.equal(guard.underWay('k', 'GET', 1, 1799), token);
+    assert.equal(guard.underWay('k', 'GET', 1, 1800), null);
+  });
+
   it('hands a failure to those who wait', async () => {
     const { guard } = make();
     const token = guard.begin('k', 'GET', 1);
