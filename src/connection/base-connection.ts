@@ -220,6 +220,9 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     options?: WaitOptions,
   ): Promise<boolean> {
     checkWaitOptions(options);
+    if (typeof enabled !== 'boolean') throw new TypeError('enabled must be true or false');
+    if (clientId !== undefined && clientId !== null && !(Number.isSafeInteger(clientId) && clientId > 0))
+      throw new TypeError('clientId must be the id of a client, or null');
     const redirect = clientId === undefined || clientId === null ? [] : ['REDIRECT', clientId];
     const timeout = limitOf(options?.timeout, this.#options.streamTimeout);
     this.#demandUsable();

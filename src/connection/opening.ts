@@ -230,11 +230,16 @@ export class Opening<C> {
       error instanceof TimeoutError ||
       error instanceof OverloadedError ||
       error instanceof RequestAbortedError;
-    if (error instanceof RedisError && !wrapped) return error;
+    if (error instanceof RedisError && !wrapped && !isBare(error)) return error;
     const detail = error instanceof Error ? error.message : 'it failed';
     const endpoint = this.#core.settings.endpoint;
     return new ConnectionError(`Unable to connect to ${endpoint}: ${detail}`, { endpoint, cause: error });
   }
+}
+
+/** The package's own finding, with nothing beneath: it becomes the cause. */
+function isBare(error: RedisError): boolean {
+  return error instanceof ConnectionError && error.code === 'RESPOOL_CONNECTION' && error.cause === undefined;
 }
 
 function runSignal(options: { signal?: AbortSignal | undefined } | undefined): AbortSignal | null {

@@ -101,7 +101,11 @@ export class Reception {
     const core = this.#core;
     if (core.session.resp === 2 && core.inbox.takesAsPush(value, entry)) return;
     core.outbox.shift();
-    if (entry.effect !== null) core.session.replied(entry.effect, !refused && !entry.byPush);
+    if (entry.effect !== null) {
+      // Of one that nobody waits for the value was not kept.
+      const reply = entry.phase === SETTLED && !refused ? undefined : value;
+      core.session.replied(entry.effect, !refused && !entry.byPush, reply);
+    }
     core.uncount(entry);
     if (entry.phase === SETTLED) return;
     if (entry.deadline !== 0 || entry.signal !== null) core.release(entry);

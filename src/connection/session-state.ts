@@ -2,7 +2,8 @@ import { wordText } from '../commands/arguments.ts';
 import type { CommandInfo } from '../commands/command-info.ts';
 import { HAS_EFFECT } from '../commands/flags.ts';
 import { type EffectKind, effectOf, effectValue } from '../commands/session-effects.ts';
-import type { RedisValue } from '../resp/types.ts';
+import { RedisError } from '../errors/errors.ts';
+import type { RedisValue, Reply } from '../resp/types.ts';
 
 /** What a command will do to its connection once the server has said yes. */
 export interface Effect {
@@ -16,6 +17,8 @@ interface View {
   name: string;
   resp: number;
   multi: boolean;
+  /** Queued inside the open MULTI: EXEC does them, DISCARD forgets them. */
+  held: readonly Effect[];
   watch: boolean;
   readonly: boolean;
   noEvict: boolean;
@@ -29,11 +32,13 @@ interface View {
   foreign: boolean;
 }
 
+const NONE: readonly Effect[] = [];
 const FRESH: View = {
   db: 0,
   name: '',
   resp: 3,
   multi: false,
+  held: NONE,
   watch: false,
   readonly: false,
   noEvict: false,
@@ -74,8 +79,7 @@ const AT_ONCE = new Set<EffectKind>(['multi', 'exec', 'discard', 'watch', 'unwat
 
 function apply(view: View, { kind, value }: Effect): void {
   if (view.multi && !AT_ONCE.has(kind)) {
-    // It takes effect at EXEC, whose reply is not looked into.
-    view.foreign = true;
+    view.held = [...view.held, { kind, value }];
     return;
   }
   switch (kind) {
@@ -90,10 +94,14 @@ function apply(view: View, { kind, value }: Effect): void {
       view.multi = true;
       break;
     case 'exec':
-    case 'discard':
+    case 'discard': {
+      const held = kind === 'exec' ? view.held : NONE;
       view.multi = false;
       view.watch = false;
+      view.held = NONE;
+      for (const effect of held) apply(view, effect);
       break;
+    }
     case 'watch':
       view.watch = true;
       break;
@@ -124,6 +132,15 @@ function apply(view: View, { kind, value }: Effect): void {
     default:
       view.foreign = true;
   }
+}
+
+/** What EXEC did: everything, nothing, or who knows which. */
+function execute(view: View, effect: Effect, reply: Reply | undefined): void {
+  const none = reply === null || reply instanceof RedisError;
+  if (none) view.held = NONE;
+  const partly = !Array.isArray(reply) || reply.some((answer) => answer instanceof RedisError);
+  if (view.held.length > 0 && partly) view.foreign = true;
+  apply(view, effect);
 }
 
 function same(one: View, other: View): boolean {
@@ -237,14 +254,17 @@ export class SessionState {
     this.#replay();
   }
 
-  replied(effect: Effect, succeeded: boolean): void {
+  /** Of EXEC the reply is looked into, where it is at hand. */
+  replied(effect: Effect, succeeded: boolean, reply?: Reply): void {
     this.#forget(effect);
     const byPush = BY_PUSH.has(effect.kind);
     // Whatever EXEC answers, the transaction is over.
     if (!byPush && (succeeded || effect.kind === 'exec')) {
-      apply(this.#proved, effect);
+      const queued = this.#proved.multi;
+      if (effect.kind === 'exec') execute(this.#proved, effect, reply);
+      else apply(this.#proved, effect);
       if (effect.kind === 'reset') this.#reset();
-      if (effect.kind === 'hello') this.resp = effect.value === '2' ? 2 : 3;
+      if (effect.kind === 'hello' && !queued) this.resp = effect.value === '2' ? 2 : 3;
       this.#unchanged = same(this.#proved, this.#baseline);
     }
     if (byPush || !succeeded || this.#pending.length === 0) this.#replay();

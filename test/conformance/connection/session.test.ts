@@ -4,7 +4,7 @@ import type { TCPConnection } from '../../../src/connection/tcp-connection.ts';
 import { ExecAbortError, ResponseError } from '../../../src/errors/errors.ts';
 import { reply } from '../../../src/testkit/index.ts';
 import type { RedisValue } from '../../../src/resp/types.ts';
-import { eventually, failure, open, pair, realServer, take, wait } from './support.ts';
+import { eventually, failure, open, outcome, pair, realServer, take, wait } from './support.ts';
 
 const server = await realServer({ users: { other: 'on >secret ~* &* +@all' } });
 const fresh = (options = {}): Promise<TCPConnection> => open(server, { decodeResponses: true, ...options });
@@ -171,11 +171,28 @@ describe('reusable: what makes it clean again', () => {
     assert.equal(connection.reusable, true);
   });
 
-  test('what a transaction did to the connection is not trusted', async () => {
+  test('what a transaction did to the connection is read from the answer to EXEC', async () => {
     const connection = await fresh();
-    for (const command of [['MULTI'], ['SELECT', 1], ['EXEC'], ['SELECT', 0]] as const)
-      await run(connection, command);
-    assert.equal(connection.reusable, false);
+    for (const command of [['MULTI'], ['SELECT', 1], ['EXEC']] as const) await run(connection, command);
+    assert.deepEqual([connection.reusable, connection.db], [false, 1]);
+    await run(connection, ['SELECT', 0]);
+    assert.deepEqual([connection.reusable, connection.db], [true, 0]);
+    for (const command of [['MULTI'], ['SELECT', 5], ['DISCARD']] as const) await run(connection, command);
+    assert.deepEqual([connection.reusable, connection.db], [true, 0]);
+    for (const command of [['MULTI'], ['SELECT', 5], ['NOSUCH']] as const) await run(connection, command);
+    await failure(connection.createRequest('EXEC'), ExecAbortError);
+    assert.deepEqual([connection.reusable, connection.db], [true, 0]);
+    const partly = await fresh();
+    for (const command of [['MULTI'], ['SELECT', 5], ['SELECT', 9999], ['EXEC'], ['SELECT', 0]] as const)
+      await run(partly, command);
+    assert.equal(partly.reusable, false);
+    const unseen = await fresh();
+    for (const command of [['MULTI'], ['SELECT', 5]] as const) await run(unseen, command);
+    const exec = unseen.createRequest('EXEC');
+    setImmediate(() => exec.cancel('nobody looks'));
+    await outcome(exec);
+    await run(unseen, ['PING']);
+    assert.equal(unseen.reusable, false);
     const discarded = await fresh();
     await run(discarded, ['CLIENT SETNAME', 'x']);
     for (const command of [['MULTI'], ['CLIENT SETNAME', ''], ['DISCARD']] as const)

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CapacityLimiter, ConnectionPool, type CommandRequest, TCPLocation } from '../../../src/index.ts';
+import {
+  CapacityLimiter,
+  type CommandRequest,
+  ConnectionError,
+  ConnectionPool,
+  TCPConnection,
+  TCPLocation,
+} from '../../../src/index.ts';
 import { reply } from '../../../src/testkit/index.ts';
 import { pair, realServer, scripted, wait } from '../connection/support.ts';
 
@@ -85,5 +92,32 @@ describe('what a lease promises', () => {
     await using pool = ConnectionPool.fromUrl(server.url);
     const count: number = await pool.use((connection) => connection.createRequest<number>('INCR', ['n']));
     assert.equal(count, 1);
+  });
+});
+
+describe('a connection that could not be made', () => {
+  test('has a cause, whatever went wrong', async () => {
+    for (const hello of [reply.ok, reply.array(), null]) {
+      const server = await scripted({ HELLO: hello });
+      const connection = new TCPConnection(server.location, { connectTimeout: 80 });
+      await assert.rejects(connection.run(), (error: Error) => {
+        assert.ok(error instanceof ConnectionError);
+        return error.cause instanceof Error;
+      });
+    }
+    const server = await scripted({ HELLO: (_, peer) => void peer.destroy() });
+    await assert.rejects(
+      new TCPConnection(server.location).run(),
+      (error: Error) => error.cause instanceof Error,
+    );
+  });
+
+  test('bad arguments of updateTrackingClient are found before anything is sent', async () => {
+    const { connection } = await pair();
+    const before = connection.statistics.bytesWritten;
+    for (const id of ['7', -1, 1.5, 0, Number.NaN])
+      await assert.rejects(connection.updateTrackingClient(true, id as never), TypeError);
+    await assert.rejects(connection.updateTrackingClient('on' as never), TypeError);
+    assert.equal(connection.statistics.bytesWritten, before);
   });
 });
