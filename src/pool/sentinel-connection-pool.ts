@@ -123,7 +123,8 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
     const age = Date.now() - (connection.statistics.connectedAt ?? 0);
     // At once or not at all: there is no time for a check.
     if ((first && age < FRESH) || deadline.expired) return true;
-    const timeout = Math.min(CHECK, deadline.remaining());
+    // Half of the time is left for another one.
+    const timeout = Math.min(CHECK, Math.max(1, deadline.remaining() / 2));
     try {
       await connection.createRequest('PING', [], {
         timeout,

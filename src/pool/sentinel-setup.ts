@@ -2,6 +2,7 @@ import { tcpRules } from '../connection/connection-options.ts';
 import { SentinelManagedConnection } from '../connection/sentinel-managed-connection.ts';
 import { ConnectionNode } from '../node/connection-node.ts';
 import { DialGovernor } from '../pooling/dial-governor.ts';
+import { IdleCheck } from '../topology/sentinel/idle-check.ts';
 import type { Directory } from '../topology/sentinel/place.ts';
 import { PrimaryPlace } from '../topology/sentinel/primary-place.ts';
 import { ReplicaPlace } from '../topology/sentinel/replica-place.ts';
@@ -67,17 +68,17 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
     connectTimeout: settings.connectTimeout,
   });
   places.replicas.serve(node);
+  // Nothing comes back from a server that is told to be silent.
+  const checks = pool.checkConnection && !settings.noreply;
   const prepared = new PreparedPool<Connection>({
     owner,
-    topology: new SentinelTopology(node, serving),
+    topology: new SentinelTopology(node, serving, checks ? new IdleCheck(node) : null),
     settings,
     maxConnections: () => pool.maxConnections,
     timeout: pool.timeout,
     retryPolicy: pool.retryPolicy,
     tracking,
   });
-  // Nothing comes back from a server that is told to be silent.
-  const checks = pool.checkConnection && !settings.noreply;
   return { ...places, prepared, service, isPrimary, checks, directory };
 }
 

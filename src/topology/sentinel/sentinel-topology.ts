@@ -1,6 +1,8 @@
+import type { Deadline } from '../../base/deadline.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { RoutedCall, Topology, Verdict } from '../topology.ts';
+import type { IdleCheck } from './idle-check.ts';
 import type { Place } from './place.ts';
 
 /** One role of one service: a single node whose place moves. */
@@ -10,18 +12,21 @@ export class SentinelTopology<C extends BaseConnection> implements Topology<C> {
   onChange: (() => void) | null = null;
   readonly #node: ConnectionNode<C>;
   readonly #place: Place<C>;
+  readonly #check: IdleCheck<C> | null;
 
-  constructor(node: ConnectionNode<C>, place: Place<C>) {
+  constructor(node: ConnectionNode<C>, place: Place<C>, check: IdleCheck<C> | null = null) {
     this.name = node.address;
     this.#node = node;
     this.#place = place;
+    this.#check = check;
   }
 
-  route(): ConnectionNode<C> {
-    return this.#node;
+  route(): ConnectionNode<C> | null {
+    return this.#check?.due === true ? null : this.#node;
   }
-  resolve(): Promise<ConnectionNode<C>> {
-    return Promise.resolve(this.#node);
+  async resolve(_: RoutedCall, deadline: Deadline): Promise<ConnectionNode<C>> {
+    await this.#check?.passed(deadline);
+    return this.#node;
   }
   anyNode(): ConnectionNode<C> {
     return this.#node;

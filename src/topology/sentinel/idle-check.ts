@@ -1,0 +1,53 @@
+import type { Deadline } from '../../base/deadline.ts';
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import type { ConnectionNode } from '../../node/connection-node.ts';
+import { within } from '../within.ts';
+
+/** So long a connection may have been silent and still counts as in use. */
+const IDLE = 100;
+/** Longest wait for its answer. */
+const LONGEST = 2_000;
+
+/** PINGs the shared connection when it has idled, before calls go over it. Calls that come meanwhile wait in line. */
+export class IdleCheck<C extends BaseConnection> {
+  readonly #node: ConnectionNode<C>;
+  #asking: Promise<void> | null = null;
+
+  constructor(node: ConnectionNode<C>) {
+    this.#node = node;
+  }
+
+  /** Whether calls are to wait for `passed`. */
+  get due(): boolean {
+    return this.#asking !== null || this.#idle() !== null;
+  }
+
+  async passed(deadline: Deadline): Promise<void> {
+    if (this.#asking === null) {
+      const connection = this.#idle();
+      if (connection === null) return;
+      this.#asking = this.#ask(connection, Math.min(LONGEST, Math.max(1, deadline.remaining() / 2)));
+    }
+    await within(this.#asking, deadline, 'the check of a connection that has idled');
+  }
+
+  #idle(): C | null {
+    const connection = this.#node.pool.tryShare();
+    if (connection === null) return null;
+    const { lastByteReceivedAt, requestsPending } = connection.statistics;
+    return requestsPending === 0 && Date.now() - (lastByteReceivedAt ?? 0) > IDLE ? connection : null;
+  }
+
+  async #ask(connection: C, timeout: number): Promise<void> {
+    try {
+      await connection.createRequest('PING', [], { timeout });
+    } catch {
+      connection.invalidate('it did not answer when it was checked after a pause');
+    } finally {
+      // Not before those who waited have gone on: whoever comes in between stands behind them.
+      setImmediate(() => {
+        this.#asking = null;
+      });
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import {
+  AuthenticationFailureError,
+  ClusterConnectionPool,
+  ConnectionError,
+  ReadOnlyError,
+  RedisClusterError,
+  SplitCommandError,
+  TCPLocation,
+  WrongTypeError,
+} from '../../../src/index.ts';
+import { reply, ScriptedServer, type ScriptedTable } from '../../../src/testkit/index.ts';
+
+type Host = string | null;
+const ends: (() => Promise<void>)[] = [];
+after(async () => {
+  for (const end of ends.reverse()) await end();
+});
+
+const node = (port: number, host: Host = '127.0.0.1'): string =>
+  reply.array(host === null ? reply.null : reply.bulk(host), reply.integer(port), reply.bulk(`id${port}`));
+const slots = (...rows: [number, number, string][]): string =>
+  reply.array(
+    ...rows.map(([first, last, one]) => reply.array(reply.integer(first), reply.integer(last), one)),
+  );
+
+/** `a` is at the second one (slot 15495), `b` at the first (3300). */
+async function twoNodes(
+  table: (index: number, servers: ScriptedServer[]) => ScriptedTable,
+): Promise<ScriptedServer[]> {
+  const servers = [await ScriptedServer.start(), await ScriptedServer.start()];
+  const [first, second] = servers as [ScriptedServer, ScriptedServer];
+  const layout = slots([0, 8191, node(first.port)], [8192, 16_383, node(second.port)]);
+  for (const [index, server] of servers.entries()) {
+    server.script({ 'CLUSTER SLOTS': layout, ...table(index, servers) });
+    ends.push(() => server.close());
+  }
+  return servers;
+}
+
+function poolOf(servers: readonly ScriptedServer[], options: object = {}): ClusterConnectionPool<true> {
+  const startupNodes = servers.slice(0, 1).map(({ location }) => location);
+  const pool = new ClusterConnectionPool({ startupNodes, decodeResponses: true, ...options });
+  ends.push(() => pool.close({ timeout: 100 }));
+  return pool;
+}
+
+describe('split commands', () => {
+  const sets = (servers: readonly ScriptedServer[]): number =>
+    servers.flatMap(({ commands }) => commands).filter(({ name }) => name === 'MSET').length;
+
+  test('nothing is sent when one of the values is none', async () => {
+    const servers = await twoNodes(() => ({ MSET: reply.ok }));
+    const pool = poolOf(servers);
+    const args = ['b', '1', 'a', undefined as unknown as string];
+    await assert.rejects(pool.executeRequest('MSET', args, { splitMultiKey: true }), TypeError);
+    assert.equal(await pool.executeRequest('MSET', ['b', 1, 'a', 2], { splitMultiKey: true }), 'OK');
+    assert.equal(sets(servers), 2);
+  });
+
+  test('a part that fails is told by the positions of its keys; as a value where errors are values', async () => {
+    const servers = await twoNodes((index) => ({
+      MSET: index === 0 ? reply.ok : reply.error('WRONGTYPE no'),
+    }));
+    const pool = poolOf(servers);
+    const call = (raiseExceptions: boolean): Promise<unknown> =>
+      pool.executeRequest('MSET', ['b', 1, 'a', 2], { splitMultiKey: true, raiseExceptions });
+    const isPartial = (error: unknown): boolean => {
+      assert.ok(error instanceof SplitCommandError && error instanceof RedisClusterError);
+      assert.deepEqual([error.done, error.failed], [[0], [1]]);
+      assert.ok((error.cause as AggregateError).errors[0] instanceof WrongTypeError);
+      return true;
+    };
+    await assert.rejects(call(true), isPartial);
+    assert.ok(isPartial(await call(false)));
+  });
+
+  test('losses reject all the same', async () => {
+    const servers = await twoNodes((index) => ({
+      MSET: (_, connection) => {
+        if (index === 0) return reply.ok;
+        connection.destroy();
+        return null;
+      },
+    }));
+    const options = { splitMultiKey: true, raiseExceptions: false };
+    await assert.rejects(
+      poolOf(servers).executeRequest('MSET', ['b', 1, 'a', 2], options),
+      SplitCommandError,
+    );
+  });
+});
+
+test('a script refused with READONLY is not repeated, and its slots are looked for again', async () => {
+  let moved = false;
+  const servers = await twoNodes((index, [first, second]) => ({
+    'CLUSTER SLOTS': () =>
+      moved
+        ? slots([0, 16_383, node(first!.port)])
+        : slots([0, 8191, node(first!.port)], [8192, 16_383, node(second!.port)]),
+    EVAL: () => {
+      moved = true;
+      return index === 1 ? reply.error("READONLY You can't write against a read only replica.") : reply.ok;
+    },
+  }));
+  const pool = poolOf(servers);
+  await assert.rejects(pool.execute('EVAL', 'script', 1, 'a'), ReadOnlyError);
+  assert.equal(servers[0]!.commands.filter(({ name }) => name === 'EVAL').length, 0);
+  while (pool.clusterLayout.nodeForKey('a').port !== servers[0]!.port)
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(await pool.execute('EVAL', 'script', 1, 'a'), 'OK');
+});
+
+test('hosts are left out behind a translation of ports: the mapping of the asked one tells', async () => {
+  const servers = await twoNodes((index) => ({
+    'CLUSTER SLOTS': slots([0, 8191, node(7001, null)], [8192, 16_383, node(7002, null)]),
+    GET: ([, key = '']) => (index === 1 ? reply.error('MOVED 15495 :7001') : reply.bulk(key)),
+  }));
+  const addressMap = { '10.0.0.5:7001': servers[0]!.location, '10.0.0.5:7002': servers[1]!.location };
+  const pool = poolOf(servers, { addressMap });
+  assert.equal(await pool.execute('GET', 'b'), 'b');
+  assert.equal(await pool.execute('GET', 'a'), 'a');
+  assert.deepEqual(
+    pool.clusterLayout.nodes.map(({ port }) => port).sort(),
+    servers.map(({ port }) => port).sort(),
+  );
+});
+
+test('what a single start node did wrong is the cause', async () => {
+  const refusing = await ScriptedServer.start({ HELLO: reply.error('WRONGPASS no') });
+  ends.push(() => refusing.close());
+  const nobody = new ClusterConnectionPool({ startupNodes: [new TCPLocation('127.0.0.1', 1)] });
+  ends.push(() => nobody.close());
+  const cause = (kind: typeof ConnectionError | typeof AuthenticationFailureError) => (error: unknown) =>
+    error instanceof RedisClusterError && error.cause instanceof kind;
+  await assert.rejects(poolOf([refusing]).open(), cause(AuthenticationFailureError));
+  await assert.rejects(nobody.open(), cause(ConnectionError));
+});
