@@ -6,7 +6,11 @@ import type { ConnectionNode } from '../node/connection-node.ts';
 import type { SentinelGroup } from '../topology/sentinel/sentinel-group.ts';
 import type { TCPLocation } from '../transport/location.ts';
 import { ConnectionPool, type FromUrlOptions, type PoolOf } from './connection-pool.ts';
-import type { ConnectionClass, SentinelConnectionClass, SentinelConnectionPoolOptions } from './pool-options.ts';
+import type {
+  ConnectionClass,
+  SentinelConnectionClass,
+  SentinelConnectionPoolOptions,
+} from './pool-options.ts';
 import { resolveUrl } from './resolve-url.ts';
 import { type SentinelOptions, splitSentinelOptions } from './sentinel-options.ts';
 import { prepareSentinelPool, roleName, type SentinelPoolParts } from './sentinel-setup.ts';

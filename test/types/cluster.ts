@@ -30,7 +30,11 @@ export async function pools(decodeResponses: boolean): Promise<void> {
   expectTypeOf(ClusterConnectionPool.fromUrl('redis://h')).toEqualTypeOf<ClusterConnectionPool<false>>();
   expectTypeOf(Own.fromUrl('redis://h').own).toEqualTypeOf<number>();
 
-  const wish: ClusterAcquireOptions = { node: bytes.clusterLayout.nodes[0], primary: undefined, timeout: null };
+  const wish: ClusterAcquireOptions = {
+    node: bytes.clusterLayout.nodes[0],
+    primary: undefined,
+    timeout: null,
+  };
   expectTypeOf(await bytes.acquire(wish)).toEqualTypeOf<Lease<ClusterConnection>>();
   expectTypeOf(await bytes.executeOn('all', 'PING', [], { timeout: 1 })).toEqualTypeOf<
     Map<ClusterNodeLocation, Reply | RedisError>
