@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -24,7 +24,7 @@ const INSTALL = [
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
-    return true;
+    return statSync(path).isFile();
   } catch {
     return false;
   }
@@ -76,7 +76,7 @@ function describeOnce(path: string): Promise<ServerBinary> {
 
 /** `binary`, else `RESPOOL_SERVER`, else `redis-server`, else `valkey-server`. */
 export async function findServerBinary(binary?: string): Promise<ServerBinary> {
-  const asked = binary ?? (process.env['RESPOOL_SERVER'] || undefined);
+  const asked = binary || process.env['RESPOOL_SERVER'] || undefined;
   const names = asked === undefined ? ['redis-server', 'valkey-server'] : [asked];
   for (const name of names) {
     const path = locate(name);
