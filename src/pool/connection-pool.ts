@@ -1,5 +1,7 @@
 import { BaseConnection } from '../connection/base-connection.ts';
+import { ClusterConnection } from '../connection/cluster-connection.ts';
 import { tcpRules, unixRules } from '../connection/connection-options.ts';
+import { SentinelManagedConnection } from '../connection/sentinel-managed-connection.ts';
 import { TCPConnection } from '../connection/tcp-connection.ts';
 import { UnixDomainSocketConnection } from '../connection/unix-domain-socket-connection.ts';
 import { ConnectionNode } from '../node/connection-node.ts';
@@ -70,8 +72,8 @@ function standalone<C extends BaseConnection>(options: ConnectionPoolOptions<C>)
   const { pool, connection, settings } = split;
   const location = locationOf(pool);
   const type = classFor(pool.connectionClass, location) as unknown as Make<C>;
-  // Whatever the class refuses is refused here and not at the first dial.
-  void new type(location, connection);
+  // What one of the package's classes refuses is refused here and not at the first dial; others may count.
+  if (OF_THE_PACKAGE.has(type)) void new type(location, connection);
   const tracking = trackingFor<C>(pool, settings, () => new type(location, connection));
   const node = new ConnectionNode<C>({
     owner,
@@ -97,6 +99,13 @@ function standalone<C extends BaseConnection>(options: ConnectionPoolOptions<C>)
   };
 }
 
+const OF_THE_PACKAGE: ReadonlySet<unknown> = new Set([
+  TCPConnection,
+  UnixDomainSocketConnection,
+  ClusterConnection,
+  SentinelManagedConnection,
+]);
+
 function isOwn(type: ConnectionClass): boolean {
   return (type as unknown) === TCPConnection || (type as unknown) === UnixDomainSocketConnection;
 }
@@ -119,5 +128,9 @@ function classFor(given: ConnectionClass | null, location: Location): Connection
   const type = given as unknown as { prototype: unknown };
   if (!(type.prototype instanceof BaseConnection))
     throw new TypeError('connectionClass must extend BaseConnection');
+  if (type.prototype instanceof TCPConnection && !(location instanceof TCPLocation))
+    throw new TypeError('connectionClass is for TCP: it needs a TCPLocation');
+  if (type.prototype instanceof UnixDomainSocketConnection && !unix)
+    throw new TypeError('connectionClass is for Unix domain sockets: it needs a UnixDomainSocketLocation');
   return given;
 }

@@ -1,9 +1,10 @@
+import { checkDuration, checkSignal } from '../base/deadline.ts';
 import type { RequestOptions } from '../connection/request-options.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { CommandRequest } from '../connection/request-options.ts';
 import type { RedisError } from '../errors/errors.ts';
 import type { SubscriptionTarget } from '../pubsub/subscription-target.ts';
-import type { RedisValue, Reply, ReplyOf } from '../resp/types.ts';
+import { type RedisValue, type Reply, type ReplyOf, textMode } from '../resp/types.ts';
 
 /** Of one call of a pool; `timeout` covers waiting, dialling, writing, the reply and every repetition. */
 export interface PoolRequestOptions extends RequestOptions {
@@ -25,8 +26,10 @@ const KNOWN = new Set<string>([...FLAGS, 'signal', 'timeout', 'encoding']);
 
 /** Throws a `TypeError` that names the option; the other values are checked where they are used. */
 export function checkRequestOptions<O extends PoolRequestOptions>(options: O): O {
-  for (const name in options)
-    if (!KNOWN.has(name)) throw new TypeError(`unknown option of a request: ${name}`);
+  for (const name in options) {
+    if (!KNOWN.has(name) && options[name] !== undefined)
+      throw new TypeError(`unknown option of a request: ${JSON.stringify(name.slice(0, 64))}`);
+  }
   for (const name of FLAGS) {
     const value = options[name];
     if (value !== undefined && typeof value !== 'boolean')
@@ -73,6 +76,9 @@ export class OptionedExecutor<D extends boolean> {
   constructor(pool: Requester, options: PoolRequestOptions) {
     this.#pool = pool;
     this.#options = { ...checkRequestOptions(options) };
+    checkDuration('timeout', options.timeout);
+    checkSignal('signal', options.signal);
+    if (options.encoding !== undefined) textMode(options.encoding);
   }
 
   execute<T extends ReplyOf<D> = ReplyOf<D>>(
