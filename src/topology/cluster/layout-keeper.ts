@@ -118,9 +118,11 @@ export class LayoutKeeper implements LayoutSource {
   }
 
   /** A node answered in so many milliseconds. */
-  answered(node: TCPLocation, elapsed: number): void {
+  answered(node: ClusterNodeLocation, elapsed: number): void {
     this.#health.report(node, elapsed);
     if (this.#avoid.size > 0) this.#avoid.delete(keyOf(node));
+    // The layout says that it is failed or loading: only a new one says that it is so no more.
+    if (this.#health.unready(node)) this.#count(1);
   }
 
   /** A node that was only asked how it does did not answer. */

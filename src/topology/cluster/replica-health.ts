@@ -58,6 +58,11 @@ export class ReplicaHealth {
     this.#byLocation = new WeakMap();
   }
 
+  /** The layout says that it is failed or loading. */
+  unready(node: ClusterNodeLocation): boolean {
+    return node.nodeId !== '' && this.#unready.has(node.nodeId);
+  }
+
   healthy(node: ClusterNodeLocation): boolean {
     return this.#healthyAt(node, this.#timing.now());
   }
@@ -103,7 +108,7 @@ export class ReplicaHealth {
   }
 
   #healthyAt(node: ClusterNodeLocation, now: number): boolean {
-    return now >= this.#of(node).badUntil && !(node.nodeId !== '' && this.#unready.has(node.nodeId));
+    return now >= this.#of(node).badUntil && !this.unready(node);
   }
 
   #of(node: TCPLocation): Condition {

@@ -1,12 +1,12 @@
 import { ResponseError, SentinelError } from '../../errors/errors.ts';
 import { type DialCandidate, dialGovernor } from '../../pooling/dial-governor.ts';
-import type { AddressDials, DialPermit } from '../../pooling/dial-governor.ts';
+import type { AddressDials, DialGovernor, DialPermit } from '../../pooling/dial-governor.ts';
 import type { TCPLocation } from '../../transport/location.ts';
 
 /** The news that an address is to be tried again at once, whatever pause it is in. */
-export function hurryDials(location: TCPLocation): void {
+export function hurryDials(location: TCPLocation, governor: DialGovernor = dialGovernor): void {
   const address = location.toString();
-  const dials = dialGovernor.attach(address);
+  const dials = governor.attach(address);
   dials.hurry();
   dials.users--;
 }
@@ -17,8 +17,8 @@ export class Turn implements DialCandidate {
   readonly #dials: AddressDials;
   #wake: () => void = () => {};
 
-  constructor(location: TCPLocation) {
-    this.#dials = dialGovernor.attach(location.toString());
+  constructor(location: TCPLocation, governor: DialGovernor = dialGovernor) {
+    this.#dials = governor.attach(location.toString());
   }
 
   dialsAllowed(): void {

@@ -62,7 +62,11 @@ describe('retry policy', () => {
     const policy = new ExponentialBackoffRetryPolicy({}, () => 0.5);
     assert.deepEqual([1, 2, 3, 4].map((attempt) => policy.next(attempt, failure, unsent)), [10, 20, 40, null]);
   });
-  test('the pause stays below the cap', () => {
+  test('option ExponentialBackoffOptions.base bounds the first pause, and doubles', () => {
+    const policy = new ExponentialBackoffRetryPolicy({ base: 7 }, () => 0.5);
+    assert.deepEqual([1, 2, 3].map((attempt) => policy.next(attempt, failure, unsent)), [3.5, 7, 14]);
+  });
+  test('option ExponentialBackoffOptions.cap: the pause stays below it', () => {
     const policy = new ExponentialBackoffRetryPolicy({ retries: 2000, cap: 100 });
     for (let attempt = 1; attempt <= 2000; attempt++) {
       const pause = policy.next(attempt, failure, unsent);
@@ -74,14 +78,17 @@ describe('retry policy', () => {
     assert.equal(policy.next(1, failure, { ...unsent, maybeExecuted: true, readOnly: true }), null);
     assert.equal(policy.next(1, new TypeError('bad'), unsent), null);
   });
-  test('retryReadOnly: what changes nothing, too', () => {
+  test('option ExponentialBackoffOptions.retryReadOnly: what changes nothing, too', () => {
     const policy = new ExponentialBackoffRetryPolicy({ retryReadOnly: true });
     const sent = { ...unsent, maybeExecuted: true };
     assert.equal(typeof policy.next(1, failure, { ...sent, readOnly: true }), 'number');
     assert.equal(policy.next(1, failure, { ...sent, readOnly: false }), null);
     assert.equal(policy.next(1, failure, sent), null);
   });
-  test('retries 0 repeats nothing; bad options are named', () => {
+  test('option ExponentialBackoffOptions.retries: 0 repeats nothing; bad options are named', () => {
+    const once = new ExponentialBackoffRetryPolicy({ retries: 1 });
+    assert.notEqual(once.next(1, failure, unsent), null);
+    assert.equal(once.next(2, failure, unsent), null);
     assert.equal(new ExponentialBackoffRetryPolicy({ retries: 0 }).next(1, failure, unsent), null);
     const bad = [{ retries: -1 }, { retries: 1.5 }, { base: 0 }, { cap: NaN }, { retryReadOnly: 1 }, { tries: 1 }];
     for (const options of bad) {

@@ -75,13 +75,13 @@ describe('Channel: reading', () => {
     assert.deepEqual(await Promise.all([...waiting, channel.get(), channel.get()]), ['0', '1', '2', '3']);
   });
 
-  it('gives a pattern pairs whose message alone is decoded', async () => {
+  it('option ChannelOptions.isPattern gives a pattern pairs whose message alone is decoded', async () => {
     const channel = new Channel('a*', { isPattern: true, decoder: (message) => Number(message.toString()) });
     channel.putNowait([bytes('ab'), bytes('7')]);
     assert.deepEqual(await channel.get(), [bytes('ab'), 7]);
   });
 
-  it('decodes with the encoding first, and leaves invalid bytes as they are', async () => {
+  it('option ChannelOptions.decoder gets what option ChannelOptions.encoding made; invalid bytes stay as they are', async () => {
     const seen: unknown[] = [];
     const channel = new Channel('a', { encoding: 'utf-8', decoder: (message) => void seen.push(message) });
     channel.putNowait(bytes('é'));
@@ -113,7 +113,7 @@ describe('Channel: reading', () => {
     assert.equal(await channel.get(), null);
   });
 
-  it('takes a decoder or an encoding for one call', async () => {
+  it('option ChannelGetOptions.decoder and option ChannelGetOptions.encoding are for one call', async () => {
     const channel = new Channel('a');
     fill(channel, 0, 3);
     assert.equal(await channel.get({ encoding: 'utf8' }), '0');
@@ -264,7 +264,7 @@ describe('Channel: overflow', () => {
   const make = (overflow: OverflowPolicy, maxMessages: number): Channel<string> =>
     new Channel<string>('a', { encoding: 'utf8', overflow, maxMessages });
 
-  it('pauses when full, takes what is under way, and resumes when half is read', async () => {
+  it('option ChannelOptions.maxMessages: pauses when full, takes what is under way, and resumes when half is read', async () => {
     const channel = make('pause', 4);
     const states: FlowState[] = [];
     flowOf(channel)?.listeners.add((state) => states.push(state));
@@ -298,7 +298,7 @@ describe('Channel: overflow', () => {
     assert.equal(channel.paused, false);
   });
 
-  it('drops the oldest, or the newest, and counts', async () => {
+  it('option ChannelOptions.overflow drops the oldest, or the newest, and counts', async () => {
     const oldest = make('drop-oldest', 3);
     const newest = make('drop-newest', 3);
     for (const channel of [oldest, newest]) {
@@ -321,7 +321,7 @@ describe('Channel: overflow', () => {
 });
 
 describe('Channel: gaps', () => {
-  it('tells of a hole between the message before it and the one after it', async () => {
+  it('option ChannelOptions.onGap tells of a hole between the message before it and the one after it', async () => {
     const log: string[] = [];
     const channel = new Channel<string>('a', { encoding: 'utf8', onGap: (gap) => log.push(`gap ${gap.to}`) });
     fill(channel, 0, 2);

@@ -208,6 +208,33 @@ test('a failing refresh keeps the map, is tried again, and never ends the watch'
   assert.equal(keeper.layout.nodes.length, 1);
 });
 
+test('a replica that answers although the layout has it as failed: a new layout is asked for', async () => {
+  const timing = new ManualTiming(seeded(5));
+  let health = 'fail';
+  let asked = 0;
+  const ask = async (_: TCPLocation, __: string, [what]: readonly unknown[]): Promise<Reply> => {
+    if (what === 'SHARDS') return [['nodes', [['id', 'id7003', 'health', health]]]];
+    asked++;
+    return threeShards();
+  };
+  const discovery = new Discovery({ startNodes: [at(7000)], resolve: same, timing, ask, withHealth: true });
+  const { keeper } = stage({ discovery, timing });
+  await keeper.refresh();
+  const replica = keeper.layout.nodes.find(({ port }) => port === 7003)!;
+  const other = keeper.layout.nodes.find(({ port }) => port === 7004)!;
+  for (let second = 0; second < 5; second++) {
+    keeper.answered(other, 1);
+    await timing.pass(1_000);
+  }
+  assert.deepEqual([asked, keeper.healthy(replica), keeper.healthy(other)], [1, false, true]);
+  health = 'online';
+  for (let second = 0; second < 5; second++) {
+    keeper.answered(replica, 1);
+    await timing.pass(1_000);
+  }
+  assert.deepEqual([asked, keeper.healthy(replica)], [2, true]);
+});
+
 test('nothing wrong: a refresh now and then, not in lockstep', async () => {
   const { keeper, voice, timing } = stage();
   await keeper.refresh();

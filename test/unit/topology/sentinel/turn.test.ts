@@ -1,77 +1,81 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConnectionError, StalePrimaryError } from '../../../../src/errors/errors.ts';
+import { DialGovernor } from '../../../../src/pooling/dial-governor.ts';
 import { hurryDials, Turn } from '../../../../src/topology/sentinel/turn.ts';
 import { TCPLocation } from '../../../../src/transport/location.ts';
+import { FakeClock, settled } from '../../../support/fake-clock.ts';
 
 const refused = new ConnectionError('refused');
 const never = new AbortController().signal;
 const failing = (): Promise<never> => Promise.reject(refused);
 
+/** Dials to one address, in time that the test moves; the first pause is 25 ms, and it doubles. */
+function stage() {
+  const clock = new FakeClock();
+  const governor = new DialGovernor({ clock, random: () => 0.5 });
+  const location = new TCPLocation('address', 1);
+  return { clock, turn: () => new Turn(location, governor), hurry: () => hurryDials(location, governor) };
+}
+
 test('while one finds out whether a dead address lives again, the hasty get its last failure and the patient wait', async () => {
-  const location = new TCPLocation('turn-pause', 1);
-  await assert.rejects(new Turn(location).dial(failing, never, true), refused);
-  let end!: () => void;
-  const begun = new Promise<void>((resolve) => {
-    void new Turn(location).dial(
-      () => {
-        resolve();
-        return new Promise<void>((done) => {
-          end = done;
-        });
-      },
-      never,
-      true,
-    );
-  });
-  await begun;
+  const { clock, turn } = stage();
+  await assert.rejects(turn().dial(failing, never, true), refused);
+  let end: (() => void) | null = null;
+  const probe = turn().dial(() => new Promise<void>((done) => (end = done)), never, true);
+  await settled();
+  assert.equal(end, null, 'not before its pause is over');
+  await clock.advance(25);
+  assert.notEqual(end, null);
   await assert.rejects(
-    new Turn(location).dial(async () => 1, never, false),
+    turn().dial(async () => 1, never, false),
     refused,
   );
-  const patient = new Turn(location).dial(async () => 2, never, true);
-  end();
+  const patient = turn().dial(async () => 2, never, true);
+  (end as unknown as () => void)();
   assert.equal(await patient, 2);
-  assert.equal(await new Turn(location).dial(async () => 3, never, false), 3);
+  await probe;
+  assert.equal(await turn().dial(async () => 3, never, false), 3);
 });
 
 test('news of an address end its pause', async () => {
-  const location = new TCPLocation('turn-news', 1);
-  for (let n = 0; n < 6; n++) await assert.rejects(new Turn(location).dial(failing, never, true), refused);
-  const waiting = new Turn(location).dial(async () => 'there', never, true);
-  hurryDials(location);
+  const { clock, turn, hurry } = stage();
+  for (let n = 0; n < 6; n++) {
+    const dialled = assert.rejects(turn().dial(failing, never, true), refused);
+    await clock.advance(1_000);
+    await dialled;
+  }
+  const last = assert.rejects(turn().dial(failing, never, true), refused);
+  await settled();
+  hurry();
+  await last;
+  const waiting = turn().dial(async () => 'there', never, true);
+  hurry();
   assert.equal(await waiting, 'there');
+  assert.equal(clock.pending, 0);
 });
 
 test('a server in another role is reachable all the same', async () => {
-  const location = new TCPLocation('turn-role', 1);
+  const { turn } = stage();
   const stale = new StalePrimaryError('a replica');
   await assert.rejects(
-    new Turn(location).dial(() => Promise.reject(stale), never, true),
+    turn().dial(() => Promise.reject(stale), never, true),
     stale,
   );
-  assert.equal(await new Turn(location).dial(async () => 1, never, false), 1);
+  assert.equal(await turn().dial(async () => 1, never, false), 1);
 });
 
 test('an abort ends the wait for a turn', async () => {
-  const location = new TCPLocation('turn-abort', 1);
-  const hanging = new Turn(location);
-  await assert.rejects(new Turn(location).dial(failing, never, true), refused);
+  const { clock, turn } = stage();
+  await assert.rejects(turn().dial(failing, never, true), refused);
   let end!: () => void;
-  const probe = hanging.dial(
-    () =>
-      new Promise<void>((resolve) => {
-        end = resolve;
-      }),
-    never,
-    true,
-  );
+  const probe = turn().dial(() => new Promise<void>((done) => (end = done)), never, true);
   const controller = new AbortController();
-  const waiting = new Turn(location).dial(async () => 1, controller.signal, true);
+  const waiting = turn().dial(async () => 1, controller.signal, true);
   const reason = new Error('enough');
   controller.abort(reason);
   await assert.rejects(waiting, reason);
-  while ((end as unknown) === undefined) await new Promise(setImmediate);
+  await clock.advance(25);
   end();
   await probe;
 });
