@@ -59,7 +59,14 @@ export class ConnectionNode<C extends BaseConnection> {
     };
     const { address, tracking = null } = settings;
     this.#tracking =
-      tracking === null ? null : new Tracking(tracking, address, (connection) => this.retire(connection));
+      tracking === null
+        ? null
+        : new Tracking(
+            tracking,
+            address,
+            (connection) => this.retire(connection),
+            (connection) => this.watchPeer(connection),
+          );
   }
 
   get figures(): ResourcePoolFigures {

@@ -5,6 +5,7 @@ import { call } from '../connection/call.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
 import { ConnectionError, ResponseError } from '../errors/errors.ts';
 import type { Reply } from '../resp/types.ts';
+import type { PeerWatch } from './peer-watch.ts';
 import { setRef } from './process-hold.ts';
 import type { TrackingSettings } from './tracking-settings.ts';
 
@@ -16,6 +17,7 @@ export interface ListenerHooks<C> {
   /** A listener is gone, and with it everything that it guarded. */
   ended(core: ConnectionCore): void;
   retire(connection: C): void;
+  watchPeer(connection: C): PeerWatch | null;
   refused(reason: string): void;
 }
 
@@ -128,11 +130,15 @@ export class TrackingListeners<C extends BaseConnection> {
     }
     place.listener = listener;
     place.attempts = 0;
+    const watch = this.#hooks.watchPeer(listener);
     core.observer = {
       drained() {},
       changed() {},
       sparesOthers: () => false,
-      closed: () => this.#lost(place, listener),
+      closed: () => {
+        watch?.stop();
+        this.#lost(place, listener);
+      },
     };
     // What is guarded by it keeps the process alive, or nothing does.
     setRef(listener, false);

@@ -7,11 +7,17 @@ import type { Effect } from '../connection/session-state.ts';
 import { ResponseError } from '../errors/errors.ts';
 import { type DecodeMode, type Reply, UTF8 } from '../resp/types.ts';
 import { channels, observed } from '../telemetry/channels.ts';
+import type { PeerWatch } from './peer-watch.ts';
 import { TrackingListeners } from './tracking-listeners.ts';
 import type { TrackingSettings } from './tracking-settings.ts';
 
 /** What ends the tracking of a connection, whether the server says yes or no: it is looked at when it is queued. */
 const ENDING: ReadonlySet<Effect['kind']> = new Set(['tracking', 'reset', 'hello', 'quit', 'replication']);
+
+/** The answer to `REDIRECT` to a client that has ended. */
+const NO_LISTENER = /redirect to does not exist/i;
+/** How many listeners may end while one connection is prepared. */
+const TRIES = 3;
 
 /**
  * Keeps the promise of a cache for the connections to one address: switches tracking on before a connection is
@@ -25,7 +31,12 @@ export class Tracking<C extends BaseConnection> {
   readonly #heartbeats = new WeakMap<ConnectionCore, Heartbeat>();
   #warned = false;
 
-  constructor(settings: TrackingSettings<C>, address: string, retire: (connection: C) => void) {
+  constructor(
+    settings: TrackingSettings<C>,
+    address: string,
+    retire: (connection: C) => void,
+    watchPeer: (connection: C) => PeerWatch | null,
+  ) {
     this.#settings = settings;
     this.#address = address;
     this.#retire = retire;
@@ -37,6 +48,7 @@ export class Tracking<C extends BaseConnection> {
             started: (connection, listener) => this.#start(connection, listener),
             ended: (core) => this.#end(core),
             retire,
+            watchPeer,
             refused: (reason) => this.#off(reason),
           })
         : null;
@@ -52,24 +64,37 @@ export class Tracking<C extends BaseConnection> {
     const core = coreOf(connection);
     if (core.muted || core.state !== 'ready') return;
     if (core.session.resp === 2) return this.#off('the server speaks RESP2 only');
-    const { mode, redirect, timeout } = this.#settings;
-    const listener = (await this.#listeners?.near(connection, signal)) ?? null;
-    if (this.#listeners !== null && listener === null) return;
-    if (mode !== 'bcast') {
-      const args = ['ON'];
-      if (redirect && listener !== null) args.push('REDIRECT', String(listener.clientId));
-      if (mode === 'optin') args.push('OPTIN');
-      try {
-        await call(core, 'CLIENT TRACKING', args, { timeout, signal });
-      } catch (error) {
-        if (!(error instanceof ResponseError)) throw error;
-        return this.#off(error.message);
-      }
-      core.session.settleBaseline();
+    let listener: C | null = null;
+    for (let tries = 1; ; tries++) {
+      listener = (await this.#listeners?.near(connection, signal)) ?? null;
+      if (this.#listeners !== null && listener === null) return;
+      const refused = await this.#switchOn(core, listener, signal);
+      // The listener may have ended meanwhile, and the server knows of that first.
+      const lost = listener !== null && (listener.closed || (refused !== null && NO_LISTENER.test(refused)));
+      if (!lost && refused === null) break;
+      if (!lost || tries === TRIES) return refused === null ? undefined : this.#off(refused);
+      listener?.invalidate('the server does not know it any more');
     }
     core.inbox.invalidations = (frame) => this.#invalidated(core, frame);
     core.session.onEffect = (effect) => this.#affected(connection, effect);
     this.#start(connection, listener);
+  }
+
+  /** Null, or why the server did not want to. */
+  async #switchOn(core: ConnectionCore, listener: C | null, signal: AbortSignal): Promise<string | null> {
+    const { mode, redirect, timeout } = this.#settings;
+    if (mode === 'bcast') return null;
+    const args = ['ON'];
+    if (redirect && listener !== null) args.push('REDIRECT', String(listener.clientId));
+    if (mode === 'optin') args.push('OPTIN');
+    try {
+      await call(core, 'CLIENT TRACKING', args, { timeout, signal });
+    } catch (error) {
+      if (!(error instanceof ResponseError)) throw error;
+      return error.message;
+    }
+    core.session.settleBaseline();
+    return null;
   }
 
   /** The connection has ended. */
@@ -86,7 +111,11 @@ export class Tracking<C extends BaseConnection> {
     const core = coreOf(connection);
     const guardian = listener === null ? core : coreOf(listener);
     if (core.state !== 'ready' || guardian.state !== 'ready') return;
-    this.#settings.guard.connectionStarted(core, listener === null ? null : guardian, this.#heartbeatOf(guardian));
+    this.#settings.guard.connectionStarted(
+      core,
+      listener === null ? null : guardian,
+      this.#heartbeatOf(guardian),
+    );
     this.#tell('on', 0);
   }
 
