@@ -202,6 +202,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   close(options: { timeout?: number | null | undefined } = {}): Promise<void> {
     let timeout: number | null;
     try {
+      refuseUnknownWait(options);
       timeout = checkDuration('timeout', options.timeout === undefined ? 5_000 : options.timeout, true);
     } catch (error) {
       return Promise.reject(error);
