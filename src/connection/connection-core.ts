@@ -17,6 +17,9 @@ import { Suspicion } from './suspicion.ts';
 export { BULK } from './reception.ts';
 export type { CoreObserver, CoreSettings, CoreState };
 
+const THIS_TURN = 1;
+const THIS_TICK = 2;
+
 /**
  * The engine of one connection: entries go in, bytes go out, replies find their entry again. It knows neither
  * how a transport is opened nor what a handshake is, and it is never healed.
@@ -47,7 +50,7 @@ export class ConnectionCore implements EntryHost {
   /** Why it ended. */
   failure: Error | null = null;
   readonly #sweep: DeadlineSweep;
-  #flushing = false;
+  #flushing: 0 | typeof THIS_TURN | typeof THIS_TICK = 0;
 
   constructor(settings: CoreSettings) {
     this.settings = settings;
@@ -106,12 +109,20 @@ export class ConnectionCore implements EntryHost {
       this.#sweep.arm(entry.deadline);
     }
     if (entry.signal !== null) watchSignal(entry.signal, entry);
-    if (!this.#flushing) {
-      this.#flushing = true;
-      process.nextTick(flush, this);
-      this.counters.lastRequestCreatedAt = Date.now();
-    }
+    const when = entry.tenure === 0 ? THIS_TICK : THIS_TURN;
+    if (this.#flushing < when) this.#flushSoon(when);
     if (this.inbox.paused) this.inbox.resumeForReplies();
+  }
+
+  /**
+   * At the end of the tick, when every continuation has queued what it wants. What leases ask for waits until all
+   * sockets that are readable now were read: whoever is answered there may get this connection and join the write.
+   */
+  #flushSoon(when: typeof THIS_TURN | typeof THIS_TICK): void {
+    if (this.#flushing === 0) this.counters.lastRequestCreatedAt = Date.now();
+    this.#flushing = when;
+    if (when === THIS_TICK) process.nextTick(flush, this);
+    else setImmediate(flush, this);
   }
 
   /** `CLIENT REPLY` itself, with what it does to the commands after it. */
@@ -182,7 +193,7 @@ export class ConnectionCore implements EntryHost {
   }
 
   flush(): void {
-    this.#flushing = false;
+    this.#flushing = 0;
     const transport = this.transport;
     if (transport === null || this.state === 'closed' || this.outbox.blocked) return;
     const { bytesWritten } = this.counters;
@@ -276,7 +287,6 @@ export class ConnectionCore implements EntryHost {
   }
 }
 
-/** Scheduled with `process.nextTick`: it runs when every continuation of this turn has queued what it wants. */
 function flush(core: ConnectionCore): void {
   core.flush();
 }

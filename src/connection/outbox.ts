@@ -20,6 +20,8 @@ const LOT = 32 * 1024;
 export class Outbox {
   length = 0;
   written = 0;
+  /** Entries queued since the last flush that no lease has made. */
+  strangers = 0;
   /** Bytes queued and not handed to the transport. */
   queuedBytes = 0;
   /** The transport has more than it can pass on: nothing is handed over until it drains. */
@@ -47,6 +49,7 @@ export class Outbox {
     if (this.length > this.#mask) this.#grow();
     this.#slots[(this.#head + this.length) & this.#mask] = entry;
     this.length++;
+    if (entry.tenure === 0) this.strangers++;
     this.queuedBytes += entry.size;
   }
 
@@ -79,6 +82,7 @@ export class Outbox {
     this.#head = 0;
     this.length = 0;
     this.written = 0;
+    this.strangers = 0;
     this.queuedBytes = 0;
     return all;
   }
@@ -124,6 +128,7 @@ export class Outbox {
       this.#gather(entry.wire, transport);
     }
     this.#close(from, to);
+    if (from === length) this.strangers = 0;
     this.#write(transport);
     if (this.#corked !== -1) this.#uncork(transport);
   }

@@ -3,9 +3,7 @@ import { type Entry, SETTLED } from '../connection/entry.ts';
 
 /** What a lease that was left early has queued and nobody has written yet keeps no stranger waiting. */
 export function leftThisTick({ outbox }: ConnectionCore): boolean {
-  if (outbox.written > 0) return false;
-  for (let index = 0; index < outbox.length; index++) if (outbox.at(index).tenure === 0) return false;
-  return true;
+  return outbox.written === 0 && outbox.strangers === 0;
 }
 
 /** Nobody waits for anything that is outstanding: every caller has given up. */

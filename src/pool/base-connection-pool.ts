@@ -269,11 +269,15 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
     return this.#engine.lease(node, deadline);
   }
 
-  async #lease(options?: AcquireOptions): Promise<Lease<C>> {
-    refuseUnknownWait(options);
-    const deadline = this.acquireDeadline(options);
-    this.#engine.refuseIfOver(deadline);
-    return this.leaseOn(this.#topology.anyNode(), deadline);
+  #lease(options?: AcquireOptions): Promise<Lease<C>> {
+    try {
+      refuseUnknownWait(options);
+      const deadline = this.acquireDeadline(options);
+      this.#engine.refuseIfOver(deadline);
+      return this.leaseOn(this.#topology.anyNode(), deadline);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** What opening means once the topology is known. */

@@ -94,8 +94,18 @@ export class PoolEngine<C extends BaseConnection> {
   }
 
   /** On the node that is known nothing is awaited first, so that the line is kept. */
-  async lease(node: ConnectionNode<C> | null, deadline: Deadline): Promise<Lease<C>> {
-    this.refuseIfOver(deadline);
+  lease(node: ConnectionNode<C> | null, deadline: Deadline): Promise<Lease<C>> {
+    try {
+      this.refuseIfOver(deadline);
+      const connection = node?.tryLease() ?? null;
+      if (connection === null) return this.#leaseLater(node, deadline);
+      return Promise.resolve(new ConnectionLease(connection, node as ConnectionNode<C>));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #leaseLater(node: ConnectionNode<C> | null, deadline: Deadline): Promise<Lease<C>> {
     const place = node ?? (await this.topology.resolveAny(deadline));
     return new ConnectionLease(await place.lease(deadline), place);
   }

@@ -333,3 +333,38 @@ test('no place is offered for what is small, nearly there or not a string', () =
   assert.equal(other.read(0, 0), INCOMPLETE);
   assert.equal(other.room(), null);
 });
+
+test('a million entries and a large string are read once, in chunks of any size', () => {
+  const count = 1_000_000;
+  const list = Buffer.from(`*${count}\r\n${Array.from({ length: count }, (_, at) => `$7\r\n${1_000_000 + at}\r\n`).join('')}`);
+  const large = bulk(Buffer.alloc(16 << 20, 0x61));
+  const copy = Buffer.prototype.copy;
+  let copied = 0;
+  Buffer.prototype.copy = function counted(this: Buffer, ...args: Parameters<Buffer['copy']>): number {
+    const bytes = copy.apply(this, args);
+    copied += bytes;
+    return bytes;
+  };
+  try {
+    for (const size of [997, 4096, 65536, 1 << 20]) {
+      for (const input of [list, large]) {
+        copied = 0;
+        const decoder = new Decoder();
+        let value: Reply | typeof INCOMPLETE = INCOMPLETE;
+        for (let at = 0; at < input.length; at += size) {
+          decoder.feed(input, at, Math.min(input.length, at + size));
+          value = decoder.read(0, 0);
+          decoder.retain();
+        }
+        assert.ok(value !== INCOMPLETE);
+        if (input === list) {
+          assert.equal((value as Reply[]).length, count);
+          assert.equal(String((value as Reply[])[count - 1]), String(1_000_000 + count - 1));
+        } else assert.equal((value as Buffer).length, 16 << 20);
+        assert.ok(copied < 3 * input.length, `${copied} of ${input.length} bytes copied in chunks of ${size}`);
+      }
+    }
+  } finally {
+    Buffer.prototype.copy = copy;
+  }
+});
