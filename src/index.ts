@@ -23,7 +23,7 @@ export type { CacheStatistics, CacheSummary } from './interfaces/abstract-cache.
 export { LRUCache } from './cache/lru-cache.ts';
 export type { LRUCacheOptions } from './cache/lru-cache.ts';
 export { CapacityLimiter } from './pooling/capacity-limiter.ts';
-export { ExponentialBackoffRetryPolicy } from './base/retry-policy.ts';
+export { ExponentialBackoffRetryPolicy } from './pool/retry-policy.ts';
 export type { ExponentialBackoffOptions, RetryContext, RetryPolicy } from './base/retry-policy.ts';
 export { BaseConnection } from './connection/base-connection.ts';
 export { ClusterConnection } from './connection/cluster-connection.ts';

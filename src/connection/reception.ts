@@ -3,6 +3,7 @@ import { Decoder, INCOMPLETE } from '../resp/decoder.ts';
 import type { Reply } from '../resp/types.ts';
 import type { ConnectionCore } from './connection-core.ts';
 import { type Entry, SETTLED } from './entry.ts';
+import { redact } from './redaction.ts';
 
 /** A reply that big holds up whoever is behind it. */
 export const BULK = 1024 * 1024;
@@ -112,6 +113,7 @@ export class Reception {
     entry.phase = SETTLED;
     if (refused) {
       locateError(value as RedisError, core.settings.endpoint, entry.info.name);
+      redact(value as RedisError, entry);
       entry.refuse(value as RedisError);
     } else if (entry.byPush) {
       entry.answeredInBand(value);

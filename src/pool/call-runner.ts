@@ -19,6 +19,8 @@ import { AskingEntry, BlockingAttempt, type CallOwner, type PoolCall } from './p
 
 /** Refusals that time mends: with a deadline they are waited out. */
 const PATIENCE = { base: 20, cap: 500 };
+/** With less than this left before the deadline nothing more is tried. */
+const LAST_TRY = 10;
 
 function mends(error: Error): boolean {
   return (
@@ -127,7 +129,7 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
     if (next.kind === 'fail') return this.#giveUp(call, next.error);
     call.everWritten ||= unproven && call.sent;
     call.again();
-    if (next.kind === 'wait') return this.#pause(call, error, patience(call));
+    if (next.kind === 'wait') return this.#wait(call, error);
     if (next.kind === 'pause') return this.#pause(call, error, next.ms);
     if (next.kind === 'node')
       return this.#redirect(call, next.node as unknown as ConnectionNode<C>, next.asking);
@@ -207,6 +209,13 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
     }
   }
 
+  /** What time mends is tried until the deadline: a pause that would outlast it is shortened. */
+  #wait(call: PoolCall, error: Error): void {
+    const left = call.overall ? this.deadlineOf(call).remaining() : Number.POSITIVE_INFINITY;
+    const last = left > LAST_TRY ? Math.max(LAST_TRY, left / 2) : left;
+    this.#pause(call, error, Math.min(patience(call), last));
+  }
+
   #pause(call: PoolCall, error: Error, ms: number): void {
     const deadline = this.deadlineOf(call);
     if (deadline.remaining() <= ms && call.overall) return this.#giveUp(call, error);
@@ -232,7 +241,8 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
     if (next === null) call.reject(error);
     else if (next.kind === 'fail') call.reject(next.error);
     else if (next.kind === 'again') this.start(call);
-    else this.#pause(call, error, next.kind === 'pause' ? next.ms : patience(call));
+    else if (next.kind === 'pause') this.#pause(call, error, next.ms);
+    else this.#wait(call, error);
   }
 
   /** Without any limit a failed dial rejects those who waited for it. */

@@ -80,9 +80,9 @@ describe('what a lease promises', () => {
     });
     await using pool = new ConnectionPool({ location: server.location, streamTimeout: 50 });
     const answers = await pool.use(async (connection) => [
-      await connection.execute('BLPOP', 'k', 0.1),
+      await connection.execute('BLPOP', 'k', 5),
       await connection.execute('BLPOP', 'k', 0),
-      await connection.execute('XREAD', 'BLOCK', 100, 'STREAMS', 's', '$'),
+      await connection.execute('XREAD', 'BLOCK', 5_000, 'STREAMS', 's', '$'),
     ]);
     assert.deepEqual(answers, [null, null, null]);
   });
