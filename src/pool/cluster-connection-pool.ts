@@ -1,7 +1,7 @@
-import { Deadline } from '../base/deadline.ts';
+import type { Deadline } from '../base/deadline.ts';
 import { ClusterConnection } from '../connection/cluster-connection.ts';
 import { tcpRules } from '../connection/connection-options.ts';
-import { ConnectionError, RedisError, TimeoutError } from '../errors/errors.ts';
+import { RedisError } from '../errors/errors.ts';
 import type { Lease } from '../interfaces/abstract-pool.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
@@ -11,6 +11,7 @@ import type { ClusterTopology } from '../topology/cluster/cluster-topology.ts';
 import type { LayoutKeeper } from '../topology/cluster/layout-keeper.ts';
 import { ClusterNodeLocation } from '../transport/location.ts';
 import { BaseConnectionPool } from './base-connection-pool.ts';
+import { candidates, leaseAny } from './cluster-leases.ts';
 import { makeCluster } from './cluster-parts.ts';
 import type { FromUrlOptions } from './connection-pool.ts';
 import type { PoolRequestOptions } from './executor.ts';
@@ -19,8 +20,6 @@ import { splitPoolOptions } from './pool-rules.ts';
 import { type ConnectionPoolStatistics, PoolStatistics } from './pool-statistics.ts';
 import { resolveUrl } from './resolve-url.ts';
 
-/** How long a lease that may be at any node waits for the first connection to one. */
-const DIAL_PATIENCE = 500;
 const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['signal', 'timeout', 'node', 'primary']);
 
 /** Connections to the nodes of a cluster; it follows the cluster when that changes. */
@@ -80,8 +79,13 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
     const deadline = this.acquireDeadline(options);
     if (deadline.aborted) throw deadline.reason;
     this.refuseIfClosed();
-    if (wish === true && !deadline.unlimited) return this.#leaseAny(deadline);
-    return this.leaseOn(await this.#topology.resolveNode(wish, deadline), deadline);
+    const node = await this.#topology.resolveNode(wish, deadline);
+    if (typeof wish !== 'boolean') return this.leaseOn(node, deadline);
+    const maker = {
+      nodes: () => candidates(this.#topology.members, this.#keeper, wish),
+      lease: (one: ConnectionNode<ClusterConnection>, within: Deadline) => this.leaseOn(one, within),
+    };
+    return leaseAny(maker, deadline);
   }
   override async use<R>(
     fn: (connection: ClusterConnection) => R | PromiseLike<R>,
@@ -154,20 +158,6 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
   /** Connections are made when they are used. */
   protected override async connect(): Promise<void> {}
 
-  /** A primary that cannot be reached is not waited for while there are others. */
-  async #leaseAny(deadline: Deadline): Promise<Lease<ClusterConnection>> {
-    for (;;) {
-      const node = await this.#topology.resolveNode(true, deadline);
-      const left = deadline.remaining();
-      if (node.figures.open > 0 || left <= DIAL_PATIENCE) return this.leaseOn(node, deadline);
-      try {
-        return await this.leaseOn(node, new Deadline(deadline.signal, DIAL_PATIENCE));
-      } catch (error) {
-        if (!(error instanceof TimeoutError || error instanceof ConnectionError) || this.closed) throw error;
-      }
-    }
-  }
-
   async #targets(
     target: 'primaries' | 'replicas' | 'all' | ClusterNodeLocation,
     options: PoolRequestOptions,
@@ -177,15 +167,13 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
     if (!all && !(target instanceof ClusterNodeLocation)) {
       throw new TypeError("executeOn needs 'primaries', 'replicas', 'all' or a node of clusterLayout");
     }
-    const node: ConnectionNode<ClusterConnection> = await this.#topology.resolveNode(
-      all ? true : (target as ClusterNodeLocation),
-      deadline,
-    );
-    const { layout, members } = this.#topology;
+    await this.#topology.resolveNode(all ? true : (target as ClusterNodeLocation), deadline);
+    const { layout } = this.#topology;
     if (target === 'primaries') return layout.primaries;
     if (target === 'replicas') return layout.replicas;
     if (target === 'all') return layout.nodes;
-    return [members.of(node)?.location ?? (target as ClusterNodeLocation)];
+    // The caller's own object, so that the answer is found by it.
+    return [target as ClusterNodeLocation];
   }
 }
 

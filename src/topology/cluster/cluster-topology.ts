@@ -10,6 +10,7 @@ import type { RedisValue } from '../../resp/types.ts';
 import type { ClusterNodeLocation, TCPLocation } from '../../transport/location.ts';
 import type { Timing } from '../timing.ts';
 import type { CommandPart, RoutedCall, Topology, Verdict } from '../topology.ts';
+import { anotherPrimary, anyPrimary } from './any-primary.ts';
 import { type CommandKeys, NO_SLOT, SLOT_UNKNOWN } from './command-keys.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
 import { Finding } from './finding.ts';
@@ -113,13 +114,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   anyNode(): ConnectionNode<C> | null {
     const { map } = this.#keeper;
     if (map.shards !== this.#shards) this.#follow();
-    const nodes = this.#primaries;
-    const first = Math.floor(this.#keeper.random() * nodes.length);
-    for (let index = 0; index < nodes.length; index++) {
-      const at = (first + index) % nodes.length;
-      if (this.#keeper.healthy(map.shards[at]!.primary)) return nodes[at]!;
-    }
-    return nodes[first] ?? null;
+    return this.#primaries[anyPrimary(this.#keeper)] ?? null;
   }
 
   async resolveAny(deadline: Deadline): Promise<ConnectionNode<C>> {
@@ -222,7 +217,9 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   dialFailed(member: Member<C>, error: unknown): void {
     if (this.#closed) return;
     this.#keeper.report(error, member.location);
-    if (member.replica) this.#replicas?.passBy(member);
+    if (member.replica) return this.#replicas?.passBy(member);
+    // After those without a time limit have heard of it; calls without a key find another primary.
+    setImmediate(() => this.#closed || this.members.sendAwayFrom(member));
   }
 
   #read(call: RoutedCall, args: readonly RedisValue[]): void {
@@ -283,7 +280,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
         if (!call.bounded && ++call.redirects > MAX_REDIRECTS) return null;
         return { kind: 'pause', ms: DEMOTED_PAUSE * (0.5 + this.#keeper.random() / 2) };
       case 'unreachable':
-        return elsewhere ? AGAIN : null;
+        return elsewhere || anotherPrimary(call, this.#keeper) ? AGAIN : null;
       default:
         return null;
     }

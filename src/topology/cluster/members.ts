@@ -74,7 +74,12 @@ export class Members<C extends BaseConnection> {
 
   /** The node at an address; one that nobody has heard of is taken for a primary. */
   at(location: TCPLocation): Member<C> {
-    return this.#byKey.get(keyOf(location)) ?? this.#add(location);
+    const known = this.#byKey.get(keyOf(location));
+    if (known !== undefined) return known;
+    const member = this.#add(location);
+    // The others give up their part of what it may have.
+    if (this.#listed > 0) this.#share();
+    return member;
   }
   find(location: TCPLocation): Member<C> | undefined {
     return this.#byKey.get(keyOf(location));
@@ -114,10 +119,11 @@ export class Members<C extends BaseConnection> {
 
   /** Calls that wait for a connection to a node without any look for their node again. */
   sendAwayWaiting(): void {
-    for (const member of [...this.#byKey.values()]) {
-      const { node } = member;
-      if (node.pool.hungry && node.figures.open === 0) node.sendAway(() => routeAgain(member));
-    }
+    for (const member of [...this.#byKey.values()]) this.sendAwayFrom(member);
+  }
+  sendAwayFrom(member: Member<C>): void {
+    const { node } = member;
+    if (node.pool.hungry && node.figures.open === 0) node.sendAway(() => routeAgain(member));
   }
 
   /** Nodes that the layout no longer has end, each connection after what runs on it. */

@@ -3,6 +3,7 @@ import { after, describe, test } from 'node:test';
 import {
   AuthenticationFailureError,
   ClusterConnectionPool,
+  ClusterNodeLocation,
   ConnectionError,
   ReadOnlyError,
   RedisClusterError,
@@ -125,6 +126,86 @@ test('hosts are left out behind a translation of ports: the mapping of the asked
     pool.clusterLayout.nodes.map(({ port }) => port).sort(),
     servers.map(({ port }) => port).sort(),
   );
+});
+
+describe('a node that cannot be reached', () => {
+  /** A port that nobody listens at. */
+  const nobody = async (): Promise<number> => {
+    const server = await ScriptedServer.start();
+    await server.close();
+    return server.port;
+  };
+  const layouts = {
+    primary: (up: number, down: number) => slots([0, 8191, node(up)], [8192, 16_383, node(down)]),
+    replica: (up: number, down: number) =>
+      reply.array(reply.array(reply.integer(0), reply.integer(16_383), node(up), node(down))),
+  };
+  /** Each round is a new pool: whether the dead one comes first is a matter of chance. */
+  async function rounds(
+    layout: (up: number, down: number) => string,
+    use: (pool: ClusterConnectionPool<true>, up: number) => Promise<void>,
+  ): Promise<void> {
+    for (let round = 0; round < 6; round++) {
+      const down = await nobody();
+      await using server: ScriptedServer = await ScriptedServer.start({
+        'CLUSTER SLOTS': () => layout(server.port, down),
+      });
+      await using pool = new ClusterConnectionPool({
+        startupNodes: [server.location],
+        decodeResponses: true,
+      });
+      await use(pool, server.port);
+    }
+  }
+
+  test('is passed by when another one will do, with and without a limit', async () => {
+    await rounds(layouts.primary, async (pool) => {
+      for (const timeout of [null, 1_000]) {
+        (await pool.acquire({ timeout })).release();
+        assert.equal(await pool.executeRequest('PING', [], { timeout }), 'PONG');
+      }
+      assert.equal(await pool.execute('PING'), 'PONG');
+    });
+  });
+
+  test('a call without a key does not wait for it', async () => {
+    await rounds(layouts.primary, async (pool) => {
+      assert.equal(await pool.executeRequest('PING', [], { timeout: 1_000 }), 'PONG');
+    });
+    await rounds(layouts.primary, async (pool) => assert.equal(await pool.execute('PING'), 'PONG'));
+  });
+
+  test('without a replica the primary serves', async () => {
+    await rounds(layouts.replica, async (pool, up) => {
+      for (const timeout of [null, 1_000]) {
+        const lease = await pool.acquire({ primary: false, timeout });
+        assert.equal(String(lease.connection.location), `127.0.0.1:${up}`);
+        lease.release();
+      }
+    });
+  });
+});
+
+test('a node that only an ASK names takes its part of the bound from the others', async () => {
+  const stranger = await ScriptedServer.start({ GET: reply.bulk('asked') });
+  ends.push(() => stranger.close());
+  const servers = await twoNodes(() => ({ GET: reply.error(`ASK 15495 127.0.0.1:${stranger.port}`) }));
+  const pool = poolOf(servers, { maxConnections: 4 });
+  await pool.open();
+  const { primaries } = pool.clusterLayout;
+  const leases = [...primaries, ...primaries].map((one) => pool.acquire({ node: one }));
+  for (const lease of await Promise.all(leases)) lease.release();
+  assert.equal(pool.statistics.activeConnections, 4);
+  assert.equal(await pool.execute('GET', 'a'), 'asked');
+  assert.ok(pool.statistics.activeConnections <= 4);
+});
+
+test('executeOn answers under the very node it was asked for', async () => {
+  const pool = poolOf(await twoNodes(() => ({})));
+  await pool.open();
+  const { host, port, nodeId } = pool.clusterLayout.nodes[0]!;
+  const own = new ClusterNodeLocation(host, port, { nodeId, serverType: 'replica' });
+  assert.equal((await pool.executeOn(own, 'PING')).get(own), 'PONG');
 });
 
 test('what a single start node did wrong is the cause', async () => {
