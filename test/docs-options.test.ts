@@ -52,7 +52,7 @@ function rowsOf(heading: string): Map<string, Row> {
 }
 
 /** `'utf-8'`, `10,000`, `false`; null for words without backticks. */
-function valueOf(cell: string): unknown {
+function literalOf(cell: string): unknown {
   const literal = /^`(.*)`$/.exec(cell)?.[1];
   if (literal === undefined) return null;
   return JSON.parse(literal.replaceAll(',', '').replaceAll("'", '"'));
@@ -65,7 +65,7 @@ for (const [heading, table] of TABLES) {
     for (const [name, rule] of Object.entries(table)) {
       const row = rows.get(name)!;
       const fallback = Array.isArray(rule.fallback) ? null : rule.fallback;
-      assert.equal(valueOf(row.standard), fallback, `default of ${name}`);
+      assert.equal(literalOf(row.standard), fallback, `default of ${name}`);
       assert.equal(row.url, rule.text === undefined ? 'no' : 'yes', `${name} in a URL`);
       assert.equal(row.unit === 'ms', rule.duration === true, `unit of ${name}`);
       assert.ok(row.meaning !== '', `meaning of ${name}`);

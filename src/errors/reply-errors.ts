@@ -1,5 +1,5 @@
 import * as errors from './errors.ts';
-import { RedisError, type RedisErrorOptions, ResponseError } from './errors.ts';
+import { type RedisError, type RedisErrorOptions, ResponseError } from './errors.ts';
 
 type Make = new (message: string, options: RedisErrorOptions) => RedisError;
 

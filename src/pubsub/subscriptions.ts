@@ -4,6 +4,7 @@ import type { ChannelView } from './channel-view.ts';
 import { FlowGate } from './flow-gate.ts';
 import type { ServerNames } from './server-names.ts';
 import { LeavingCalls } from './leaving-calls.ts';
+import { LinkSet } from './link-set.ts';
 import { KINDS, makeAck, nameKey } from './subscription-kinds.ts';
 import type { SubscriptionKind } from './subscription-kinds.ts';
 import { SubscriptionLink } from './subscription-link.ts';
@@ -43,7 +44,7 @@ export class Subscriptions {
   readonly #settings: SubscriptionsSettings;
   readonly #book = new WishBook();
   readonly #leaving = new LeavingCalls();
-  readonly #links = new Set<SubscriptionLink>();
+  readonly #links = new LinkSet();
   readonly #gate: FlowGate;
   readonly #owner: LinkOwner;
 
@@ -163,11 +164,10 @@ export class Subscriptions {
     }
     wish.waiting.push(place);
     if (wish.holder?.has(kind, key) === true) return this.#acknowledge(wish);
-    for (const link of this.#links) {
-      // An unsubscription that was not sent yet is not sent any more.
-      if (link.has(kind, key)) return this.#held(link, kind, key);
-    }
-    this.#touch(kind, key, name);
+    const having = this.#links.having(kind, key);
+    // An unsubscription that was not sent yet is not sent any more.
+    if (having !== null) return this.#held(having, kind, key);
+    this.#links.touch(kind, key, name);
   }
 
   #unwantOne(
@@ -189,7 +189,7 @@ export class Subscriptions {
       }
     }
     const stays = this.#book.get(kind, key) !== undefined;
-    if (stays || !this.#known(kind, key)) {
+    if (stays || !this.#links.know(kind, key)) {
       place.call.done(place.index, makeAck(kind, false, name, this.#count(kind)));
       return;
     }
@@ -212,7 +212,7 @@ export class Subscriptions {
     const wish = this.#book.get(kind, key);
     if (wish === undefined) return;
     if (wish.holder === link) this.#book.unhold(wish, movedError(), this.#now());
-    this.#touch(kind, key, wish.name);
+    this.#links.touch(kind, key, wish.name);
   }
 
   #refused(kind: SubscriptionKind, key: string, subscribe: boolean, error: Error): void {
@@ -222,20 +222,14 @@ export class Subscriptions {
   }
 
   #ended(link: SubscriptionLink, names: ServerNames, from: number, reason: Error): void {
-    this.#links.delete(link);
+    this.#links.remove(link);
     for (const [kind, key] of names) {
       const wish = this.#book.get(kind, key);
       if (wish?.holder === link) this.#book.unhold(wish, reason, from);
-      if (wish !== undefined) this.#touch(kind, key, wish.name);
-      if (!this.#known(kind, key)) this.#leaving.done(kind, key, this.#count(kind));
+      if (wish !== undefined) this.#links.touch(kind, key, wish.name);
+      if (!this.#links.know(kind, key)) this.#leaving.done(kind, key, this.#count(kind));
     }
     this.#settings.onWork();
-  }
-
-  /** Some link's server has the name, or is being told about it. */
-  #known(kind: SubscriptionKind, key: string): boolean {
-    for (const link of this.#links) if (link.knows(kind, key)) return true;
-    return false;
   }
 
   #acknowledge(wish: Wish, count?: number): void {
@@ -246,10 +240,6 @@ export class Subscriptions {
     if (this.#settings.count !== undefined) return this.#settings.count(kind);
     if (said !== undefined) return said;
     return this.#book.count(kind);
-  }
-
-  #touch(kind: SubscriptionKind, key: string, name: Buffer): void {
-    for (const link of this.#links) link.touch(kind, key, name);
   }
 
   #undo(call: PubsubCall, reason: unknown): void {
@@ -277,7 +267,7 @@ export class Subscriptions {
     callError: Error = error ?? new ChannelClosedError(ENDED),
   ): void {
     this.#book.remove(wish);
-    this.#touch(wish.kind, wish.key, wish.name);
+    this.#links.touch(wish.kind, wish.key, wish.name);
     this.#removeChannels(wish, wish.channels, error);
     wish.failWaiting(callError);
   }

@@ -156,16 +156,16 @@ describe('CLIENT REPLY through sendCommand', () => {
 describe('silence', () => {
   test('option maxIdleTime: closes a connection to which the server says nothing while nothing is outstanding', async () => {
     const { connection } = await pair(
-      { GET: () => wait(150).then(() => '+late\r\n') },
-      { ...text, maxIdleTime: 60 },
+      { GET: () => wait(700).then(() => '+late\r\n') },
+      { ...text, maxIdleTime: 400 },
     );
     for (let index = 0; index < 5; index++) {
-      await wait(30);
+      await wait(100);
       await connection.execute('PING');
     }
     assert.equal(await connection.execute('GET', 'k'), 'late', 'waiting for an answer is no silence');
     assert.equal(connection.usable, true);
-    await eventually(() => connection.closed, 'the silence has ended it', 1000);
+    await eventually(() => connection.closed, 'the silence has ended it');
     assert.throws(
       () => connection.createRequest('PING'),
       (error) => {
@@ -177,13 +177,13 @@ describe('silence', () => {
   test('option maxIdleTime: on a connection without replies writes count', async () => {
     const { connection } = await pair(
       { 'CLIENT REPLY': null, PING: null },
-      { ...text, maxIdleTime: 60, noreply: true },
+      { ...text, maxIdleTime: 400, noreply: true },
     );
     for (let index = 0; index < 8; index++) {
-      await wait(25);
+      await wait(100);
       await connection.execute('PING');
     }
     assert.equal(connection.usable, true);
-    await eventually(() => connection.closed, 'the silence has ended it', 1000);
+    await eventually(() => connection.closed, 'the silence has ended it');
   });
 });

@@ -69,7 +69,7 @@ export function wait(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-export async function eventually(condition: () => boolean, what: string, limit = 5000): Promise<void> {
+export async function eventually(condition: () => boolean, what: string, limit = 20_000): Promise<void> {
   const end = Date.now() + limit;
   while (!condition()) {
     assert.ok(Date.now() < end, `not within ${limit} ms: ${what}`);
@@ -80,7 +80,7 @@ export async function eventually(condition: () => boolean, what: string, limit =
 /** How something settles that may not do so at all. */
 export async function outcome(
   promise: PromiseLike<unknown>,
-  limit = 5000,
+  limit = 20_000,
 ): Promise<{ value: unknown } | { error: unknown }> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { ConnectionError, ConnectionPool, PoolClosedError, TimeoutError } from '../../../src/index.ts';
 import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { atRest, clients, failure, gauges, sleep, turn, until } from './support.ts';
+import { atMost } from '../../support/pace.ts';
 
 let server: TestServer;
 before(async () => {
@@ -80,12 +81,16 @@ test('close() rejects waiters at once and gives a lease its time, then drops it'
     failure(one),
   );
   const started = performance.now();
-  const closed = pool.close({ timeout: 100 });
+  const closed = pool.close({ timeout: 500 });
+  let over = false;
+  void closed.then(() => {
+    over = true;
+  });
   for (const error of await Promise.all(waiting)) assert.ok(error instanceof PoolClosedError, String(error));
-  assert.ok(performance.now() - started < 90, 'at once');
+  assert.equal(over, false, 'at once');
   assert.equal(String(await lease.connection.createRequest('PING')), 'PONG');
   await closed;
-  assert.ok(performance.now() - started >= 99);
+  assert.ok(performance.now() - started >= 499);
   assert.equal(lease.connection.usable, false);
   lease.release();
   assert.deepEqual(gauges(pool), [0, 0, 0, 0, 0]);
@@ -104,7 +109,7 @@ test('option timeout of close(): a second call returns the same promise and may 
   assert.ok(first === second && second === third);
   await first;
   const took = performance.now() - started;
-  assert.ok(took >= 69 && took < 2_000, `took ${took}`);
+  assert.ok(took >= 69 && took < atMost(2_000), `took ${took}`);
   const error = await call;
   assert.ok(error instanceof ConnectionError && error.maybeExecuted);
   for (const timeout of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {

@@ -4,14 +4,14 @@ import type { BaseConnection, BaseConnectionPool, Reply } from '../../../src/ind
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Polls until the condition holds; fails after five seconds. */
+/** Polls until the condition holds; fails after 20 seconds. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what = 'the condition',
 ): Promise<void> {
-  for (const end = performance.now() + 5_000; performance.now() < end; await sleep(5))
+  for (const end = performance.now() + 20_000; performance.now() < end; await sleep(5))
     if (await condition()) return;
-  assert.fail(`${what} did not come true within 5 s`);
+  assert.fail(`${what} did not come true within 20 s`);
 }
 
 type Pool = BaseConnectionPool<BaseConnection, boolean>;

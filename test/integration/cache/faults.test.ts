@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { type CacheTracking, ConnectionPool } from '../../../src/index.ts';
 import { startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { keysNamed, Monitor } from './monitor.ts';
-import { Proxy } from './proxy.ts';
+import { WireProxy } from './proxy.ts';
 
 const FULL = process.env['RESPOOL_CACHE_FULL'] === '1';
 const READS = FULL ? 1_000_000 : 150_000;
@@ -79,7 +79,7 @@ for (const [name, cacheTracking] of WAYS) {
   });
 
   test(`a guard in a black hole, told ${name}`, async () => {
-    await using proxy = await Proxy.start(server.location);
+    await using proxy = await WireProxy.start(server.location);
     const monitor = new Monitor(KEYS);
     const pool = new ConnectionPool({
       location: proxy.location,
@@ -101,7 +101,7 @@ for (const [name, cacheTracking] of WAYS) {
   });
 
   test(`invalidations that are kept back on the way, told ${name}`, async () => {
-    await using proxy = await Proxy.start(server.location);
+    await using proxy = await WireProxy.start(server.location);
     const monitor = new Monitor(KEYS);
     const pool = new ConnectionPool({
       location: proxy.location,

@@ -2,7 +2,7 @@ import { createConnection, createServer, type AddressInfo, type Server, type Soc
 import { TCPLocation } from '../../../src/index.ts';
 
 /** Passes bytes on to a server until it is told not to. */
-export class Proxy implements AsyncDisposable {
+export class WireProxy implements AsyncDisposable {
   readonly #listener: Server;
   readonly #target: TCPLocation;
   readonly #pairs = new Set<[client: Socket, server: Socket]>();
@@ -14,8 +14,8 @@ export class Proxy implements AsyncDisposable {
     this.#listener = createServer({ noDelay: true }, (client) => this.#accept(client));
   }
 
-  static async start(target: TCPLocation): Promise<Proxy> {
-    const proxy = new Proxy(target);
+  static async start(target: TCPLocation): Promise<WireProxy> {
+    const proxy = new WireProxy(target);
     await new Promise<void>((resolve) => proxy.#listener.listen({ port: 0, host: '127.0.0.1' }, resolve));
     return proxy;
   }

@@ -9,7 +9,7 @@ export const sleep = (ms: number): Promise<void> => new Promise((resolve) => set
 export async function eventually(
   what: string,
   check: () => boolean | Promise<boolean>,
-  timeout = 5_000,
+  timeout = 20_000,
 ): Promise<void> {
   const end = performance.now() + timeout;
   while (!(await check())) {

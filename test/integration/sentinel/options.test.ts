@@ -112,7 +112,7 @@ test('option sentinels names whom to ask, in order', async () => {
   assert.equal(String(manager.sentinels[0]), String(sentinel.location));
   await manager.discoverPrimary('m');
   assert.equal(silent.asked.length, before, 'the one that answered is asked first next time');
-  assert.match(manager.toString(), /^Sentinel<sentinels=\[127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+\]>$/);
+  assert.match(manager.toString(), /^Sentinel<sentinels=\[127\.0\.0\.1:\d+,127\.0\.0\.1:\d+\]>$/);
   for (const wrong of [[], undefined, 'host:1', [{ host: 'h', port: 0 }]]) {
     assert.throws(() => new Sentinel({ sentinels: wrong } as never), TypeError);
   }
