@@ -108,7 +108,10 @@ export class ConnectionCore implements EntryHost {
       if (entry.deadline === 0) entry.deadline = performance.now() + entry.limit;
       this.#sweep.arm(entry.deadline);
     }
-    if (entry.signal !== null) watchSignal(entry.signal, entry);
+    if (entry.signal !== null && !watchSignal(entry.signal, entry)) {
+      // It got its turn from another one that the same signal ended, before it was told itself.
+      return this.#giveUp(entry, entry.signal.reason);
+    }
     const when = entry.tenure === 0 ? THIS_TICK : THIS_TURN;
     if (this.#flushing < when) this.#flushSoon(when);
     if (this.inbox.paused) this.inbox.resumeForReplies();

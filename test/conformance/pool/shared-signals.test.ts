@@ -1,0 +1,63 @@
+// One signal for several calls: what one of them does when it is told must not hide the abort from the next.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConnectionPool } from '../../../src/index.ts';
+import { reply, ScriptedServer } from '../../../src/testkit/index.ts';
+import { atRest, failure } from './support.ts';
+
+test('a call whose turn comes because another one with its signal has gone is never written', async () => {
+  let finish!: (text: string) => void;
+  const slow = new Promise<string>((resolve) => {
+    finish = resolve;
+  });
+  await using server = await ScriptedServer.start({ GET: () => slow });
+  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, maxConnections: 1 });
+  const controller = new AbortController();
+  const { signal } = controller;
+  const reason = new Error('enough');
+  const first = pool.execute('GET', 'slow');
+  await server.waitForCommand('GET');
+  // The lease waits until the connection has drained, the call waits behind the lease.
+  const lease = failure(pool.acquire({ signal }));
+  const call = pool.executeRequest('SET', ['key', 'value'], { signal });
+  const rejected = failure(call);
+  assert.equal(pool.statistics.waiting, 2);
+  controller.abort(reason);
+  assert.equal(await lease, reason);
+  assert.equal(await rejected, reason);
+  assert.equal(call.maybeExecuted, false);
+  finish(reply.bulk('done'));
+  assert.equal(await first, 'done');
+  await pool.execute('PING');
+  assert.deepEqual(
+    server.commands.filter(({ name }) => name === 'SET'),
+    [],
+  );
+  await atRest(pool);
+});
+
+test('so it is with one that waits for room behind a call that goes', async () => {
+  await using server = await ScriptedServer.start({});
+  await using pool = new ConnectionPool({
+    location: server.location,
+    decodeResponses: true,
+    maxConnections: 1,
+    maxBufferedBytes: 1024,
+  });
+  await pool.open();
+  const controller = new AbortController();
+  const { signal } = controller;
+  const reason = new Error('enough');
+  const large = 'x'.repeat(1_000);
+  const calls = ['1', '2', '3'].map((key) => pool.executeRequest('SET', [key, large], { signal }));
+  const rejected = calls.map(failure);
+  assert.equal(pool.statistics.waiting, 2);
+  controller.abort(reason);
+  for (const error of await Promise.all(rejected)) assert.equal(error, reason);
+  await pool.execute('PING');
+  assert.deepEqual(
+    server.commands.filter(({ name }) => name === 'SET'),
+    [],
+  );
+  await atRest(pool);
+});
