@@ -9,6 +9,7 @@ import { ResourcePool } from '../pooling/resource-pool.ts';
 import { Backlogs } from './backlogs.ts';
 import { BlockingCalls } from './blocking-calls.ts';
 import { Companion, type Keeper } from './companion.ts';
+import { Endings } from './endings.ts';
 import { fitness } from './fitness.ts';
 import { isTransient, type NodeSettings } from './node-settings.ts';
 import { PeerWatch } from './peer-watch.ts';
@@ -40,6 +41,7 @@ export class ConnectionNode<C extends BaseConnection> {
   readonly #backlogs: Backlogs;
   readonly #reAuthentication: ReAuthentication<C>;
   readonly #hold = new ProcessHold();
+  readonly #endings = new Endings();
   readonly #tracking: Tracking<C> | null;
 
   constructor(settings: NodeSettings<C>) {
@@ -202,6 +204,11 @@ export class ConnectionNode<C extends BaseConnection> {
     return closed;
   }
 
+  /** After `close`: no socket is left. */
+  socketsGone(): Promise<void> {
+    return this.#endings.over();
+  }
+
   ref(): void {
     this.#hold.idleLetsGo = false;
     this.pool.ref();
@@ -242,6 +249,7 @@ export class ConnectionNode<C extends BaseConnection> {
   async #dial(signal: AbortSignal): Promise<C> {
     try {
       const connection = await this.#settings.make(signal);
+      this.#endings.watch(connection);
       if (this.#settings.ready !== true) await connection.run({ signal });
       return connection;
     } catch (error) {

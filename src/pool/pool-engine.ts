@@ -139,9 +139,13 @@ export class PoolEngine<C extends BaseConnection> {
     const nodes = Promise.all([...this.topology.nodes()].map((node) => node.close(timeout)));
     if (first) {
       const all = [nodes, this.pubsub.close(closedError()), closeServices()];
-      this.#closing = Promise.all(all).then(() => undefined);
+      this.#closing = Promise.all(all).then(() => this.#socketsGone());
     }
     return this.#closing as Promise<void>;
+  }
+
+  async #socketsGone(): Promise<void> {
+    await Promise.all([...this.topology.nodes()].map((node) => node.socketsGone()));
   }
 
   #makeCache({ tracking, settings, topology }: PoolSetup<C>): PoolCache | null {
