@@ -212,13 +212,15 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
   /** What time mends is tried until the deadline: a pause that would outlast it is shortened. */
   #wait(call: PoolCall, error: Error): void {
     const left = call.overall ? this.deadlineOf(call).remaining() : Number.POSITIVE_INFINITY;
-    const last = left > LAST_TRY ? Math.max(LAST_TRY, left / 2) : left;
+    if (left <= LAST_TRY) return this.#giveUp(call, error);
+    const last = Math.min(left - LAST_TRY, Math.max(LAST_TRY, left / 2));
     this.#pause(call, error, Math.min(patience(call), last));
   }
 
   #pause(call: PoolCall, error: Error, ms: number): void {
     const deadline = this.deadlineOf(call);
-    if (deadline.remaining() <= ms && call.overall) return this.#giveUp(call, error);
+    // What the server said tells more than that an attempt of the last moment was cut off.
+    if (deadline.remaining() <= ms + LAST_TRY / 2 && call.overall) return this.#giveUp(call, error);
     if (deadline.aborted) return call.reject(deadline.reason);
     const pause = new Pause(ms, call.callSignal, (reason, failed) => {
       this.#pauses.delete(pause);
