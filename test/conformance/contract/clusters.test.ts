@@ -3,6 +3,7 @@ import { after, describe, test } from 'node:test';
 import {
   AuthenticationFailureError,
   ClusterConnectionPool,
+  ClusterDownError,
   ClusterNodeLocation,
   ConnectionError,
   ReadOnlyError,
@@ -91,6 +92,15 @@ describe('split commands', () => {
       SplitCommandError,
     );
   });
+});
+
+test('what is waited out until the deadline ends with what the server said', async () => {
+  const pool = poolOf(await twoNodes(() => ({ GET: reply.error('CLUSTERDOWN Hash slot not served') })));
+  await pool.open();
+  const calls = Array.from({ length: 20 }, (_, index) =>
+    assert.rejects(pool.executeRequest('GET', ['a'], { timeout: 200 + 5 * index }), ClusterDownError),
+  );
+  await Promise.all(calls);
 });
 
 test('a script refused with READONLY is not repeated, and its slots are looked for again', async () => {
