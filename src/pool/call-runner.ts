@@ -225,6 +225,7 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
     const pause = new Pause(ms, call.callSignal, (reason, failed) => {
       this.#pauses.delete(pause);
       if (failed) call.reject(reason);
+      else if (call.overall && deadline.remaining() <= LAST_TRY / 2) this.#giveUp(call, error);
       else this.start(call);
     });
     this.#pauses.add(pause);
