@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /**
  * The gauges of a pool, exact at every moment. `activeConnections` = `inUseConnections` + `idleConnections`; the
  * shared connection counts as idle, whatever is outstanding on it.
@@ -88,6 +90,10 @@ export class PoolStatistics implements ConnectionPoolStatistics {
       waiting: this.waiting,
       oldestLease: this.oldestLease,
     };
+  }
+
+  [inspect.custom](): ConnectionPoolStatistics {
+    return this.toJSON();
   }
 
   #sum(key: 'open' | 'inUse' | 'idle' | 'connecting' | 'waiting'): number {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { inspect } from 'node:util';
 import {
   type BaseConnectionOptions,
   ConnectionPool,
@@ -37,6 +38,15 @@ describe('a class of ones own', () => {
     assert.throws(() => new ConnectionPool({ location, connectionClass: Tcp }), TypeError);
     assert.throws(() => new ConnectionPool({ location: server.location, connectionClass: Unix }), TypeError);
   });
+});
+
+test('statistics show their figures when printed, as text and as JSON', async () => {
+  const server = await realServer();
+  await using pool = new ConnectionPool({ location: server.location });
+  const lease = await pool.acquire();
+  for (const shown of [inspect(pool.statistics), JSON.stringify(pool.statistics)])
+    assert.match(shown, /inUseConnections"?: ?1/);
+  lease.release();
 });
 
 describe('options of calls', () => {
