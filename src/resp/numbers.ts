@@ -1,6 +1,6 @@
 import { latin1Text } from './native-slices.ts';
 
-export const POWERS: readonly number[] = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
+const POWERS: readonly number[] = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 const DOUBLE = /^[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const INFINITE = /^[+-]?inf$/i;
 const NOT_A_NUMBER = /^[+-]?nan(?:\([\w-]*\))?$/i;
@@ -32,13 +32,21 @@ export function parseDouble(bytes: Uint8Array, start: number, end: number): numb
   }
   if (digits === 0 || point === end - 1) return null;
   const decimals = point === -1 ? 0 : end - point - 1;
-  if (digits > 19 || decimals > 22) return Number(latin1Text(bytes, start, end));
-  // Up to 15 digits both operands are exact, so that the one division rounds correctly.
-  const value = digits <= 15
-    ? high / POWERS[decimals]!
-    : divideExactly(high, POWERS[digits - 15]!, low, POWERS[decimals]!);
+  if (digits > 19) return Number(latin1Text(bytes, start, end));
+  const value = exactDecimal(high, low, digits, decimals);
   if (value !== value) return Number(latin1Text(bytes, start, end));
   return negative ? -value : value;
+}
+
+/**
+ * Up to 19 digits, the first 15 of them in `high` and the others in `low`, with so many of them decimals; NaN where
+ * the engine's own parser has to tell.
+ */
+export function exactDecimal(high: number, low: number, digits: number, decimals: number): number {
+  if (decimals > 22) return NaN;
+  // Up to 15 digits both operands are exact, so that the one division rounds correctly.
+  if (digits <= 15) return high / POWERS[decimals]!;
+  return divideExactly(high, POWERS[digits - 15]!, low, POWERS[decimals]!);
 }
 
 /** The upper half of a double's bits, after Veltkamp. */

@@ -1,7 +1,7 @@
 import { ChunkReader, UNREAD } from './chunk-reader.ts';
 import type { DecoderLimits } from './decoder-limits.ts';
 import { latin1Text } from './native-slices.ts';
-import { parseBigNumber, parseDouble, parseInteger, POWERS } from './numbers.ts';
+import { exactDecimal, parseBigNumber, parseDouble, parseInteger } from './numbers.ts';
 import { decodeText } from './text.ts';
 import { BYTES, type DecodeMode, type Reply } from './types.ts';
 import { ARRAY, BULK, CR, LF } from './wire-types.ts';
@@ -83,25 +83,30 @@ export abstract class QuickReader extends ChunkReader {
     return mode === BYTES ? this.copy(start, stop) : decodeText(chunk, start, stop, mode);
   }
 
-  /** A whole double of up to 15 digits: both operands are exact, so that the one division rounds correctly. */
+  /** A whole double of up to 19 digits, where it is exact; `null` when it is anything else. */
   private quickDouble(): number | null {
     const { chunk, end } = this;
     let at = this.pos + 1;
     const negative = chunk[at] === 0x2d;
     if (negative) at++;
     const first = at;
-    let value = 0;
+    let high = 0;
+    let low = 0;
+    let digits = 0;
     let point = 0;
     for (; at < end; at++) {
       const digit = chunk[at]! - 0x30;
-      if (digit >= 0 && digit <= 9) value = value * 10 + digit;
-      else if (digit === -2 && point === 0 && at > first) point = at;
+      if (digit >= 0 && digit <= 9) {
+        if (++digits <= 15) high = high * 10 + digit;
+        else if (digits <= 19) low = low * 10 + digit;
+        else return null;
+      } else if (digit === -2 && point === 0 && at > first) point = at;
       else break;
     }
-    const digits = at - first - (point === 0 ? 0 : 1);
-    if (at + 1 >= end || digits === 0 || digits > 15 || point === at - 1) return null;
+    if (at + 1 >= end || digits === 0 || point === at - 1) return null;
     if (chunk[at] !== CR || chunk[at + 1] !== LF) return null;
-    if (point !== 0) value /= POWERS[at - point - 1]!;
+    const value = exactDecimal(high, low, digits, point === 0 ? 0 : at - point - 1);
+    if (value !== value) return null;
     this.pos = at + 2;
     return negative ? -value : value;
   }
