@@ -116,7 +116,8 @@ describe('a batch', () => {
       const { connection } = await pair({ GET: null }, text);
       const controller = new AbortController();
       const other = connection.createRequestBatch([{ command: 'GET', args: ['other'] }]);
-      const commands = ['a', 'b', 'c'].map((key) => ({ command: 'GET', args: [key] }));
+      // So many that queueing them takes a while: their time is the same one.
+      const commands = Array.from({ length: 5_000 }, (_, key) => ({ command: 'GET', args: [key] }));
       const batch = connection.createRequestBatch(commands, {
         disconnectOnCancellation: true,
         ...(how === 'abort' ? { signal: controller.signal } : { timeout: 20 }),
@@ -127,7 +128,7 @@ describe('a batch', () => {
       const entries = await batch;
       assert.ok(
         entries.every((entry) => entry instanceof wanted),
-        inspect(entries),
+        inspect(entries.filter((entry) => !(entry instanceof wanted)).slice(0, 3)),
       );
       assert.equal(connection.closed, true);
       assert.ok((await other)[0] instanceof ConnectionError);

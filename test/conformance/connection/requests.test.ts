@@ -312,11 +312,16 @@ describe('a request', () => {
   });
 
   test('a late reply is discarded and the next request gets its own', async () => {
-    const { connection } = await pair({ GET: () => wait(40).then(() => reply.bulk('late')) });
+    let answer = (): void => {};
+    const late = new Promise<string | Buffer>((resolve) => {
+      answer = () => resolve(reply.bulk('late'));
+    });
+    const { connection } = await pair({ GET: () => late });
     const request = connection.createRequest('GET', ['k'], { timeout: 10 });
     await failure(request, TimeoutError);
     assert.deepEqual([connection.usable, connection.reusable], [true, true]);
     assert.equal(connection.statistics.requestsPending, 1);
+    answer();
     assert.deepEqual(await connection.execute('ECHO', 'own'), Buffer.from('own'));
     assert.equal(connection.statistics.requestsPending, 0);
     await failure(request, TimeoutError);
