@@ -10,7 +10,7 @@ import {
   TimeoutError,
 } from '../../../src/errors/errors.ts';
 import { reply } from '../../../src/testkit/index.ts';
-import { open, pair, realServer, wait } from './support.ts';
+import { eventually, open, pair, realServer, wait } from './support.ts';
 
 const text = { decodeResponses: true };
 
@@ -65,10 +65,14 @@ describe('a batch', () => {
   });
 
   test('option timeout: what has come stays, the others hold a TimeoutError, the connection goes on', async () => {
-    const { connection } = await pair({ GET: () => wait(80).then(() => reply.bulk('late')) }, text);
+    let answer = (): void => {};
+    const released = new Promise<string | Buffer>((resolve) => {
+      answer = () => resolve(reply.bulk('late'));
+    });
+    const { connection } = await pair({ GET: () => released }, text);
     const batch = connection.createRequestBatch(
       [{ command: 'PING' }, { command: 'GET', args: ['k'] }, { command: 'ECHO', args: ['x'] }],
-      { timeout: 30 },
+      { timeout: 300 },
     );
     const [pong, late, behind] = await batch;
     assert.equal(pong, 'PONG');
@@ -76,6 +80,7 @@ describe('a batch', () => {
     assert.equal((late as RedisError).command, 'GET');
     assert.equal(connection.usable, true);
     assert.equal(connection.statistics.requestsPending, 2);
+    answer();
     assert.equal(await connection.execute('ECHO', 'own'), 'own');
     assert.equal(connection.statistics.requestsPending, 0);
   });
@@ -87,7 +92,7 @@ describe('a batch', () => {
     const batch = connection.createRequestBatch([{ command: 'PING' }, { command: 'GET', args: ['k'] }], {
       signal,
     });
-    await wait(10);
+    await eventually(() => connection.statistics.requestsPending === 1, 'PONG');
     const unsent = connection.createRequestBatch([{ command: 'SET', args: ['k', 1] }, { command: 'PING' }], {
       signal,
     });
@@ -117,7 +122,7 @@ describe('a batch', () => {
       const controller = new AbortController();
       const other = connection.createRequestBatch([{ command: 'GET', args: ['other'] }]);
       // So many that queueing them takes a while: their time is the same one.
-      const commands = Array.from({ length: 5_000 }, (_, key) => ({ command: 'GET', args: [key] }));
+      const commands = Array.from({ length: 1_000 }, (_, key) => ({ command: 'GET', args: [key] }));
       const batch = connection.createRequestBatch(commands, {
         disconnectOnCancellation: true,
         ...(how === 'abort' ? { signal: controller.signal } : { timeout: 20 }),
@@ -138,7 +143,7 @@ describe('a batch', () => {
   test('that loses its connection keeps what has come', async () => {
     const { connection, peer } = await pair({ GET: null }, text);
     const batch = connection.createRequestBatch([{ command: 'PING' }, { command: 'GET', args: ['k'] }]);
-    await wait(10);
+    await eventually(() => connection.statistics.requestsPending === 1, 'PONG');
     const unsent = connection.createRequestBatch([{ command: 'PING' }]);
     connection.invalidate('a reason');
     const [pong, lost] = await batch;
