@@ -30,24 +30,19 @@ const DEFAULT_AGE = 60_000;
 const FREE_NAME_BYTES = 32;
 
 /** One command with its arguments. */
-interface Entry {
-  readonly field: string;
-  readonly value: Stored;
-  readonly bytes: number;
-  readonly expires: number;
+class Entry {
+  field = '';
+  value: Stored = null;
+  bytes = 0;
+  expires = 0;
 }
 
 /** One key. Most have a single entry, so the first one put, the oldest, needs no table. */
 class KeyNode extends RecencyNode {
-  readonly key: string;
+  key = '';
   first: Entry | null = null;
   more: Map<string, Entry> | null = null;
   bytes = 0;
-
-  constructor(key: string) {
-    super();
-    this.key = key;
-  }
   find(field: string): Entry | undefined {
     if (this.first !== null && this.first.field === field) return this.first;
     return this.more?.get(field);
@@ -86,6 +81,12 @@ export class LRUCache extends AbstractCache {
   readonly #keys = new Map<string, KeyNode>();
   readonly #recency = new RecencyList<KeyNode>();
   #confidence: number;
+  /**
+   * What was dropped last, to be used again: where keys come and go, new objects would be tied to the tables of
+   * old ones and outlive them in the collector's eyes.
+   */
+  #spareNode: KeyNode | null = null;
+  #spareEntry: Entry | null = null;
 
   constructor(options: LRUCacheOptions = {}) {
     super();
@@ -150,15 +151,9 @@ export class LRUCache extends AbstractCache {
     const bytes = ENTRY_BYTES + payloadBytes(stored) + names;
     if (bytes > this.#maxBytes) return;
     node = this.#keys.get(name);
-    if (node === undefined) {
-      node = new KeyNode(name);
-      this.#keys.set(name, node);
-      this.#recency.add(node);
-    } else {
-      this.#recency.touch(node);
-    }
-    // A whole number needs no memory of its own.
-    node.add({ field, value: stored, bytes, expires: Math.floor(this.now() + this.#maxAge) });
+    if (node === undefined) node = this.#addNode(name);
+    else this.#recency.touch(node);
+    node.add(this.#entry(field, stored, bytes));
     this.#stats.bytes += bytes;
     this.#evict(node);
   }
@@ -193,6 +188,31 @@ export class LRUCache extends AbstractCache {
     return performance.now();
   }
 
+  #addNode(name: string): KeyNode {
+    const oldest = this.#keys.size >= this.#maxKeys ? this.#recency.oldest : null;
+    if (oldest !== null) {
+      this.#removeNode(oldest);
+      this.#stats.evictions++;
+    }
+    const node = this.#spareNode ?? new KeyNode();
+    this.#spareNode = null;
+    node.key = name;
+    this.#keys.set(name, node);
+    this.#recency.add(node);
+    return node;
+  }
+
+  #entry(field: string, value: Stored, bytes: number): Entry {
+    const entry = this.#spareEntry ?? new Entry();
+    this.#spareEntry = null;
+    entry.field = field;
+    entry.value = value;
+    entry.bytes = bytes;
+    // A whole number needs no memory of its own.
+    entry.expires = Math.floor(this.now() + this.#maxAge);
+    return entry;
+  }
+
   #evict(newest: KeyNode): void {
     while (this.#keys.size > this.#maxKeys || this.#stats.bytes > this.#maxBytes) {
       const oldest = this.#recency.oldest;
@@ -217,6 +237,15 @@ export class LRUCache extends AbstractCache {
     this.#stats.bytes -= node.bytes;
     this.#keys.delete(node.key);
     this.#recency.remove(node);
+    if (node.first !== null) {
+      node.first.value = null;
+      this.#spareEntry = node.first;
+    }
+    node.first = null;
+    node.more = null;
+    node.bytes = 0;
+    node.key = '';
+    this.#spareNode = node;
   }
 }
 

@@ -12,6 +12,9 @@ type Key = string | Uint8Array;
  */
 const MAX_OWNED = 65_536;
 
+/** Reads after which the table of those under way is made anew, when it is empty. */
+const RENEW = 32;
+
 /**
  * Keeps a cache true: what the server, this process and the network do to a key between a read's request and
  * its reply decides whether the reply may be kept. No I/O.
@@ -27,7 +30,9 @@ export class CacheGuard {
   /** What the cache threw: it is out of use, for nobody knows what it holds. */
   failure: unknown = null;
   readonly #tenures = new Map<Epoch, Tenure>();
-  readonly #fetching = new Map<string, FetchToken>();
+  #fetching = new Map<string, FetchToken>();
+  /** Reads begun since the table was new. */
+  #begun = 0;
   readonly #endedBefore = new WeakSet<Epoch>();
   readonly #maxOwned: number;
   #ends = 0;
@@ -67,7 +72,11 @@ export class CacheGuard {
    * Tracking is on for this connection; `guardedBy`: the listener its invalidations go to, if not itself;
    * `heartbeat`: of whoever hears the invalidations.
    */
-  connectionStarted(epoch: Epoch, guardedBy: Epoch | null = null, heartbeat: Heartbeat = alwaysTrusted()): void {
+  connectionStarted(
+    epoch: Epoch,
+    guardedBy: Epoch | null = null,
+    heartbeat: Heartbeat = alwaysTrusted(),
+  ): void {
     this.connectionEnded(epoch);
     const since = this.#endedBefore.has(epoch) ? this.#ends : 0;
     this.#tenures.set(epoch, new Tenure(guardedBy, since, heartbeat));
@@ -100,6 +109,11 @@ export class CacheGuard {
   /** To be called when the read's request is queued, before anything else can happen to it. */
   begin(key: Key, field = '', scope: unknown = null, at = performance.now()): FetchToken {
     const token = new FetchToken(cacheKey(key), field, scope, this.#ends, at);
+    // A table that grows and shrinks for ever links its past states: the collector would keep what they held.
+    if (++this.#begun > RENEW && this.#fetching.size === 0) {
+      this.#fetching = new Map();
+      this.#begun = 0;
+    }
     token.next = this.#fetching.get(token.key) ?? null;
     this.#fetching.set(token.key, token);
     return token;
@@ -242,7 +256,8 @@ export class CacheGuard {
       const { heartbeat } = tenure;
       if (!tenure.guards) continue;
       if (heartbeat.verified + TRUST > now) until = Math.min(until, heartbeat.verified + TRUST);
-      else if (heartbeat.asked !== 0 ? now - heartbeat.asked >= TRUST : !heartbeat.ask(now)) this.#empty(tenure);
+      else if (heartbeat.asked !== 0 ? now - heartbeat.asked >= TRUST : !heartbeat.ask(now))
+        this.#empty(tenure);
       else fresh = false;
     }
     this.#freshUntil = fresh ? until : 0;

@@ -20,7 +20,11 @@ export interface CacheTracking {
 
 const MODES: readonly unknown[] = ['default', 'optin', 'bcast'];
 const NAMES: readonly string[] = ['mode', 'prefixes', 'redirect'];
-const DEFAULT: TrackingChoice = Object.freeze({ mode: 'default', prefixes: Object.freeze([]), redirect: false });
+const DEFAULT: TrackingChoice = Object.freeze({
+  mode: 'default',
+  prefixes: Object.freeze([]),
+  redirect: false,
+});
 
 export const cacheTracking: OptionRule<TrackingChoice | null> = {
   fallback: null,
@@ -28,7 +32,8 @@ export const cacheTracking: OptionRule<TrackingChoice | null> = {
     if (value === null) return null;
     if (typeof value !== 'object') throw new TypeError(`${name} must be an object`);
     const unknown = Object.keys(value).find((key) => !NAMES.includes(key));
-    if (unknown !== undefined) throw new TypeError(`${name} has no option ${JSON.stringify(unknown.slice(0, 64))}`);
+    if (unknown !== undefined)
+      throw new TypeError(`${name} has no option ${JSON.stringify(unknown.slice(0, 64))}`);
     const { mode = 'default', prefixes = [], redirect = false } = value as CacheTracking;
     if (!MODES.includes(mode)) throw new TypeError(`${name}: mode must be 'default', 'optin' or 'bcast'`);
     if (typeof redirect !== 'boolean') throw new TypeError(`${name}: redirect must be true or false`);

@@ -155,7 +155,8 @@ export class PoolCache {
     // After a redirect nobody knows how long that node will answer for the key.
     if (value instanceof RedisError || call.redirects > 0 || call.host === null) return guard.end(token);
     const key = keyOfForm(token.key);
-    if (doubted !== undefined && token.valid) guard.compared(name, key, args, isDeepStrictEqual(doubted, value));
+    if (doubted !== undefined && token.valid)
+      guard.compared(name, key, args, isDeepStrictEqual(doubted, value));
     guard.store(token, call.host, name, key, args, value);
   }
 
@@ -181,7 +182,9 @@ export class PoolCache {
     if (!unknown && (info.flags & (WRITE | SCRIPT_LIKE)) === 0) return null;
     if (CHANGE_ALL.has(info.name)) return () => guard.flush();
     // Of a command that nobody knows any argument may be a key.
-    const named = unknown ? args.filter((arg) => typeof arg === 'string' || arg instanceof Uint8Array) : keysOf(info, args);
+    const named = unknown
+      ? args.filter((arg) => typeof arg === 'string' || arg instanceof Uint8Array)
+      : keysOf(info, args);
     if (named.length === 0) return null;
     const keys = (named as Key[]).map((key) => kept(this.#asSent(key)) as Key);
     return () => guard.wrote(keys);
@@ -203,7 +206,8 @@ export class PoolCache {
     } catch (error) {
       if (deadline?.aborted === true || deadline?.expired === true) throw error;
       if (givenUp(token, error)) {
-        const timeout = deadline === null || deadline.unlimited ? options?.timeout : Math.max(1, deadline.remaining());
+        const timeout =
+          deadline === null || deadline.unlimited ? options?.timeout : Math.max(1, deadline.remaining());
         return this.#settings.again(command, args, { ...options, timeout });
       }
       if (raise || !isRefusal(error)) throw error;

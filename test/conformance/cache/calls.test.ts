@@ -43,7 +43,14 @@ test('cacheable reads of every type are served from memory until somebody writes
     ['STRLEN', ['none'], 0],
     ['GETRANGE', ['none', 0, 1], ''],
     ['HGET', ['h', 'f'], '1'],
-    ['HGETALL', ['h'], new ReplyMap([['f', '1'], ['g', '2']])],
+    [
+      'HGETALL',
+      ['h'],
+      new ReplyMap([
+        ['f', '1'],
+        ['g', '2'],
+      ]),
+    ],
     ['LRANGE', ['l', 0, -1], ['a', 'b', 'c']],
     ['LRANGE', ['l', 0, 0], ['a']],
     ['SMEMBERS', ['set'], new ReplySet(['x'])],
@@ -67,7 +74,12 @@ test('what is no pure read of one key always asks the server', async () => {
   await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
   await writer.execute('SET', 'k', 'v', 'EX', 100);
   for (const [command, ...args] of [
-    ['MGET', 'k'], ['TTL', 'k'], ['EXISTS', 'k', 'k'], ['RANDOMKEY'], ['OBJECT', 'ENCODING', 'k'], ['GET k'],
+    ['MGET', 'k'],
+    ['TTL', 'k'],
+    ['EXISTS', 'k', 'k'],
+    ['RANDOMKEY'],
+    ['OBJECT', 'ENCODING', 'k'],
+    ['GET k'],
   ] as [string, ...string[]][]) {
     await pool.execute(command, ...args);
     await pool.execute(command, ...args);
@@ -95,7 +107,9 @@ test('option cache of a call: false asks the server and keeps nothing, and a wri
 });
 
 test('a hundred callers who miss the same share one request, and each has a copy of its own', async () => {
-  await using scripted = await countingServer({ LRANGE: () => reply.array(reply.bulk('a'), reply.bulk('b')) });
+  await using scripted = await countingServer({
+    LRANGE: () => reply.array(reply.bulk('a'), reply.bulk('b')),
+  });
   await using pool = new ConnectionPool({ location: scripted.location, cache: new LRUCache() });
   const reads = Array.from({ length: 100 }, () => pool.execute<Buffer[]>('LRANGE', 'l', 0, -1));
   const lists = await Promise.all(reads);
@@ -113,7 +127,11 @@ test('who gives up leaves the shared request to the others, whoever made it', as
   await using scripted = await countingServer({
     GET: () => new Promise((resolve) => answers.push(() => resolve(reply.bulk('v')))),
   });
-  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache: new LRUCache() });
+  await using pool = new ConnectionPool({
+    location: scripted.location,
+    decodeResponses: true,
+    cache: new LRUCache(),
+  });
   const leader = new AbortController();
   const follower = new AbortController();
   const first = failure(pool.executeRequest('GET', ['k'], { signal: leader.signal }));
@@ -177,7 +195,12 @@ test('pools share a cache: decodings stay apart, writes of one are seen by the o
   await writer.execute('SET', 'k', 'v');
   await using text = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
   await using bytes = new ConnectionPool({ location: server.location, cache });
-  await using elsewhere = new ConnectionPool({ location: server.location, db: 1, decodeResponses: true, cache });
+  await using elsewhere = new ConnectionPool({
+    location: server.location,
+    db: 1,
+    decodeResponses: true,
+    cache,
+  });
   for (let round = 0; round < 2; round++) {
     assert.equal(await text.execute('GET', 'k'), 'v');
     assert.deepEqual(await bytes.execute('GET', 'k'), Buffer.from('v'));
@@ -192,7 +215,11 @@ test('pools share a cache: decodings stay apart, writes of one are seen by the o
 
 test('bytes that the caller changes after the call change nothing', async () => {
   await writer.execute('HSET', 'h2', 'field', 'v');
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache: new LRUCache() });
+  await using pool = new ConnectionPool({
+    location: server.location,
+    decodeResponses: true,
+    cache: new LRUCache(),
+  });
   const key = Buffer.from('h2');
   const field = Buffer.from('field');
   const read = pool.execute('HGET', key, field);
@@ -374,10 +401,22 @@ test('what happens to a cache is told on a diagnostics channel', async () => {
     scripted.connections[0]?.send(invalidation('k', 'j'));
     await until(() => events.length === 2);
     await pool.close();
-    assert.deepEqual(events.map(({ kind, keys }) => [kind, keys]), [['on', 0], ['invalidation', 2], ['off', 0]]);
+    assert.deepEqual(
+      events.map(({ kind, keys }) => [kind, keys]),
+      [
+        ['on', 0],
+        ['invalidation', 2],
+        ['off', 0],
+      ],
+    );
     assert.equal(events[0]?.address, `127.0.0.1:${scripted.port}`);
     assert.deepEqual(Object.keys(cache.stats.summary), [
-      'hits', 'misses', 'dirtyHits', 'invalidations', 'evictions', 'bytes',
+      'hits',
+      'misses',
+      'dirtyHits',
+      'invalidations',
+      'evictions',
+      'bytes',
     ]);
   } finally {
     unsubscribe('respool:cache:event', listen);

@@ -72,7 +72,9 @@ test('option deadPeerTimeout: a listener that has fallen silent is replaced', as
       deadPeerTimeout: 150,
     });
     await served(pool, cache);
-    const listener = scripted.connections.find(({ commands }) => commands.every(({ name }) => name !== 'GET'));
+    const listener = scripted.connections.find(({ commands }) =>
+      commands.every(({ name }) => name !== 'GET'),
+    );
     listener?.blackHole();
     await until(async () => {
       await pool.execute('GET', 'k');

@@ -19,7 +19,12 @@ export class SpiedCache extends LRUCache {
     this.dropped.push(...keys.map(String));
     super.invalidate(...keys);
   }
-  override feedback(command: string, key: string | Uint8Array, args: readonly RedisValue[], match: boolean): void {
+  override feedback(
+    command: string,
+    key: string | Uint8Array,
+    args: readonly RedisValue[],
+    match: boolean,
+  ): void {
     this.verdicts.push(match);
     super.feedback(command, key, args, match);
   }
@@ -30,7 +35,9 @@ export class SpiedCache extends LRUCache {
 }
 
 /** A server that answers GET with the number of the call, and knows tracking. */
-export async function countingServer(table: ScriptedTable = {}): Promise<ScriptedServer & { gets(): number }> {
+export async function countingServer(
+  table: ScriptedTable = {},
+): Promise<ScriptedServer & { gets(): number }> {
   let calls = 0;
   const server = await ScriptedServer.start({ GET: () => reply.bulk(`v${++calls}`), ...table });
   return Object.assign(server, { gets: () => server.commands.filter(({ name }) => name === 'GET').length });

@@ -56,7 +56,12 @@ for (const [name, cacheTracking, listeners] of WAYS) {
 test('option cacheTracking: with prefixes other keys are not cached', async () => {
   const cache = new LRUCache();
   const cacheTracking = { mode: 'bcast', prefixes: ['user:'] } as const;
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache, cacheTracking });
+  await using pool = new ConnectionPool({
+    location: server.location,
+    decodeResponses: true,
+    cache,
+    cacheTracking,
+  });
   await pool.execute('GET', 'other:1');
   await pool.execute('GET', Buffer.from('user:1'));
   await pool.execute('GET', 'user:2');
@@ -84,7 +89,13 @@ test('option cacheTracking refuses nonsense', () => {
   const { location } = server;
   const make = (cacheTracking: unknown): ConnectionPool =>
     new ConnectionPool({ location, cache: new LRUCache(), cacheTracking: cacheTracking as CacheTracking });
-  for (const wrong of [1, { mode: 'noloop' }, { prefixes: ['a'] }, { mode: 'bcast', prefixes: [''] }, { more: 1 }]) {
+  for (const wrong of [
+    1,
+    { mode: 'noloop' },
+    { prefixes: ['a'] },
+    { mode: 'bcast', prefixes: [''] },
+    { more: 1 },
+  ]) {
     assert.throws(() => make(wrong), { name: 'TypeError', message: /cacheTracking/ });
   }
 });
@@ -92,18 +103,27 @@ test('option cacheTracking refuses nonsense', () => {
 test('a lost listener takes along what it guarded, and another one takes its place', async () => {
   for (const cacheTracking of [{ mode: 'bcast' }, { redirect: true }] as const) {
     const cache = new LRUCache();
-    await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache, cacheTracking });
+    await using pool = new ConnectionPool({
+      location: server.location,
+      decodeResponses: true,
+      cache,
+      cacheTracking,
+    });
     await pool.execute('SET', 'k', '1');
     await until(async () => (await pool.execute('GET', 'k')) === '1' && cache.stats.hits > 0);
     await pool.use(async (connection) => {
       // Every client but those that are no part of this pool.
       const list = String(await server.command('CLIENT', 'LIST')).split('\n');
-      const listener = list.find((line) =>
-        cacheTracking.redirect === true
-          ? line.includes(`id=${connection.trackingClientId} `)
-          : /flags=[^ ]*t/.test(line) && line.includes('lib-name=respool'),
-      ) ?? list.find((line) => /flags=[^ ]*t/.test(line) && !line.includes(`id=${connection.clientId} `));
-      assert.equal(await server.command('CLIENT', 'KILL', 'ID', String(/id=(\d+)/.exec(listener ?? '')?.[1])), 1);
+      const listener =
+        list.find((line) =>
+          cacheTracking.redirect === true
+            ? line.includes(`id=${connection.trackingClientId} `)
+            : /flags=[^ ]*t/.test(line) && line.includes('lib-name=respool'),
+        ) ?? list.find((line) => /flags=[^ ]*t/.test(line) && !line.includes(`id=${connection.clientId} `));
+      assert.equal(
+        await server.command('CLIENT', 'KILL', 'ID', String(/id=(\d+)/.exec(listener ?? '')?.[1])),
+        1,
+      );
     });
     await until(() => pool.statistics.serviceConnections === 0 || cache.size === 0);
     await writer.execute('SET', 'k', '2');
@@ -136,7 +156,12 @@ test('a server that does not permit tracking keeps the cache off, with one warni
   for (const cacheTracking of [{}, { mode: 'bcast' }] as const) {
     await using scripted = await countingServer({ 'CLIENT TRACKING': refusal });
     const cache = new LRUCache();
-    await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache, cacheTracking });
+    await using pool = new ConnectionPool({
+      location: scripted.location,
+      decodeResponses: true,
+      cache,
+      cacheTracking,
+    });
     const warnings = await cacheWarnings(async () => {
       assert.equal(await pool.execute('GET', 'k'), 'v1');
       assert.equal(await pool.execute('GET', 'k'), 'v2');
@@ -176,7 +201,11 @@ test('invalidations are never messages of a lease, and leave its connection reus
 });
 
 test('writes in a transaction of a lease arrive by invalidation', async () => {
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache: new LRUCache() });
+  await using pool = new ConnectionPool({
+    location: server.location,
+    decodeResponses: true,
+    cache: new LRUCache(),
+  });
   await pool.execute('SET', 'k', 'before');
   await pool.execute('GET', 'k');
   await pool.use(async (connection) => {
@@ -188,7 +217,10 @@ test('writes in a transaction of a lease arrive by invalidation', async () => {
 });
 
 test('a lease that switches tracking off, or resets, takes the entries of its connection along', async () => {
-  for (const [command, ...args] of [['CLIENT TRACKING', 'OFF'], ['RESET'], ['HELLO', '3']] as [string, ...string[]][]) {
+  for (const [command, ...args] of [['CLIENT TRACKING', 'OFF'], ['RESET'], ['HELLO', '3']] as [
+    string,
+    ...string[],
+  ][]) {
     const cache = new LRUCache();
     await using pool = new ConnectionPool({
       location: server.location,
@@ -213,7 +245,11 @@ test('a lease that switches tracking off, or resets, takes the entries of its co
 });
 
 test('a PING of the cache never gets into a transaction of a lease', async () => {
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache: new LRUCache() });
+  await using pool = new ConnectionPool({
+    location: server.location,
+    decodeResponses: true,
+    cache: new LRUCache(),
+  });
   await pool.execute('GET', 'k');
   await pool.use(async (connection) => {
     await connection.createRequest('MULTI');
@@ -232,7 +268,12 @@ test('a throttled pool hears of invalidations all the same', async () => {
   const processingBudget = new CapacityLimiter(1);
   await processingBudget.acquire();
   const cache = new LRUCache();
-  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache, processingBudget });
+  await using pool = new ConnectionPool({
+    location: scripted.location,
+    decodeResponses: true,
+    cache,
+    processingBudget,
+  });
   assert.equal(await pool.execute('GET', 'k'), 'v1');
   scripted.connections[0]?.send(invalidation('k'));
   await until(() => cache.size === 0);

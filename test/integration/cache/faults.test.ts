@@ -128,7 +128,8 @@ for (const [name, cacheTracking] of WAYS) {
       cache: monitor.cache,
       cacheTracking,
     });
-    const kills = cacheTracking.mode === undefined && cacheTracking.redirect === undefined ? KILLS : KILLS / 5;
+    const kills =
+      cacheTracking.mode === undefined && cacheTracking.redirect === undefined ? KILLS : KILLS / 5;
     let killed = 0;
     await run(pool, monitor, 5, async ({ writer }) => {
       const own = String(await server.command('CLIENT', 'ID'));
@@ -175,7 +176,11 @@ test('a paused server, and one that is restarted', async () => {
 test('a flood of flushes leaves nothing behind', async () => {
   await using writer = new ConnectionPool({ location: server.location });
   const monitor = new Monitor(KEYS);
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache: monitor.cache });
+  await using pool = new ConnectionPool({
+    location: server.location,
+    decodeResponses: true,
+    cache: monitor.cache,
+  });
   for (let round = 0; round < 200; round++) {
     await writer.execute('SET', 'key:1', round + 1);
     await pool.execute('GET', 'key:1');

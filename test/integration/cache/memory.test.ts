@@ -18,7 +18,7 @@ test('values of 10 B to 1 MiB never hold more than maxBytes', async () => {
     await using writer = new ConnectionPool({ location: server.location });
     let most = 0;
     for (let round = 0; round < 400; round++) {
-      const size = Math.floor(10 * (104_857 ** Math.random()));
+      const size = Math.floor(10 * 104_857 ** Math.random());
       await writer.execute('SET', `k:${round}`, Buffer.alloc(size, 97));
       await Promise.all([pool.execute('GET', `k:${round}`), pool.execute('GET', `k:${round >> 1}`)]);
       most = Math.max(most, cache.stats.bytes);
@@ -34,7 +34,9 @@ test('many keys that come and go leave no list of themselves', async () => {
   const cache = new LRUCache({ maxKeys: 100 });
   await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
   for (let round = 0; round < 80; round++) {
-    await Promise.all(Array.from({ length: 1_000 }, (_, index) => pool.execute('GET', `many:${round}:${index}`)));
+    await Promise.all(
+      Array.from({ length: 1_000 }, (_, index) => pool.execute('GET', `many:${round}:${index}`)),
+    );
     assert.equal(cache.size, 100);
   }
   assert.equal(await pool.execute('GET', 'many:79:999'), null);

@@ -20,6 +20,8 @@ export class Monitor {
   readonly cache: LRUCache;
   reads = 0;
   failed = 0;
+  /** Nothing is written now: a failover may lose what was acknowledged a moment before. */
+  paused = false;
   writes = 0;
   /** The longest time by which a read was behind a write that was acknowledged. */
   oldest = 0;
@@ -59,6 +61,10 @@ export class Monitor {
   /** Writes until told to stop; what fails may have happened or not, so it is only not demanded. */
   async write(pool: Reads, pause: number): Promise<void> {
     while (!this.#stopped) {
+      if (this.paused) {
+        await sleep(10);
+        continue;
+      }
       const at = Math.floor(Math.random() * this.#keys.length);
       const value = ++(this.#next[at] as number);
       try {
@@ -86,7 +92,8 @@ export class Monitor {
   async readOn(pool: Reads, burst: number, pause: number): Promise<void> {
     const violations: unknown[] = [];
     while (!this.#stopped && violations.length === 0) {
-      for (let read = 0; read < burst; read++) this.one(pool).catch((error: unknown) => violations.push(error));
+      for (let read = 0; read < burst; read++)
+        this.one(pool).catch((error: unknown) => violations.push(error));
       await sleep(pause);
     }
     if (violations.length > 0) throw violations[0];
@@ -109,7 +116,10 @@ export class Monitor {
     this.reads++;
     if (value < newest) this.#late(at, value, issued);
     assert.ok(value >= told, `${this.#keys[at]}: ${value} was read after the cache was told of ${told}`);
-    assert.ok(value >= floor, `${this.#keys[at]}: ${value} was read a second after ${floor} was acknowledged`);
+    assert.ok(
+      value >= floor,
+      `${this.#keys[at]}: ${value} was read a second after ${floor} was acknowledged`,
+    );
   }
 
   stop(): void {
