@@ -50,9 +50,39 @@ function comparison(rows, own, measure, ids) {
   return lines;
 }
 
+function scaleTables({ inFlight, connections, strings, arrays, beside }) {
+  const ms = (value) => value.toFixed(2);
+  const side = (name, { p50, p99, count }) => [name, rate(count), ms(p50), ms(p99)];
+  return [
+    '### Scale',
+    table([
+      ['requests in flight', 'CPU µs/op'],
+      ...inFlight.map(({ width, cpu }) => [rate(width), number(cpu)]),
+    ]),
+    table([
+      ['connections, 100 in flight on each', 'CPU µs/op'],
+      ...connections.map(({ count, cpu }) => [rate(count), number(cpu)]),
+    ]),
+    table([
+      ['one reply as bytes', 'CPU µs per MiB'],
+      ...strings.map(({ mib, cpu }) => [`${mib} MiB`, number(cpu)]),
+    ]),
+    table([
+      ['one array of short strings', 'CPU µs per entry'],
+      ...arrays.map(({ entries, cpu }) => [`${rate(entries)} entries`, cpu.toFixed(3)]),
+    ]),
+    table([
+      ['small commands, one per ms', 'measured', 'p50 ms', 'p99 ms'],
+      side('alone', beside.alone),
+      side(`beside ${beside.replies} replies of ${beside.mib} MiB, made after the header`, beside.busy),
+      [`(made before the header, and behind it)`, rate(beside.before), '–', '–'],
+    ]),
+  ];
+}
+
 /** Everything measured, as markdown. */
 export function markdown(result) {
-  const { rows, clients, ceiling, latency, memory, cold, sizes, about } = result;
+  const { rows, clients, ceiling, latency, memory, costs, scale, cold, sizes, about } = result;
   const parts = [`${about}\n`];
   const variants = [
     ['respool', '`pool.execute`, default options'],
@@ -111,6 +141,16 @@ export function markdown(result) {
       ]),
     );
   }
+  if (costs) {
+    parts.push(
+      '### What the extras cost, µs of client CPU',
+      table([
+        ['call', 'alone', 'against plain'],
+        ...costs.rows.map((one) => [one.title, number(one.cpu), one.more]),
+      ]),
+    );
+  }
+  if (scale) parts.push(...scaleTables(scale));
   if (cold?.length) {
     const lines = cold.map((one) => [
       one.title,

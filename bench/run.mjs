@@ -1,5 +1,5 @@
 // npm run bench [-- --quick] [--only text,…] [--clients id,…] [--rounds n] [--bun] [--latency] [--memory] [--cold]
-//               [--all] [--profile row]
+//               [--scale] [--costs] [--all] [--profile row]
 // Without a mode: the throughput rows. --all: everything. Results: bench/results/, docs/bench.md, docs/bench.svg (full runs).
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -22,6 +22,8 @@ const { values: options } = parseArgs({
     latency: { type: 'boolean', default: false },
     memory: { type: 'boolean', default: false },
     cold: { type: 'boolean', default: false },
+    scale: { type: 'boolean', default: false },
+    costs: { type: 'boolean', default: false },
     bun: { type: 'boolean', default: false },
     only: { type: 'string' },
     clients: { type: 'string' },
@@ -45,7 +47,8 @@ const only = options.only?.split(',');
 const rowsToRun = ROWS.filter(
   (row) => only?.some((text) => row.id.includes(text) || row.title.includes(text)) ?? true,
 );
-const throughput = options.all || options.only || !(options.latency || options.memory || options.cold);
+const modes = options.latency || options.memory || options.cold || options.scale || options.costs;
+const throughput = options.all || options.only || !modes;
 
 async function eachRow(address, runners) {
   const rows = [];
@@ -138,6 +141,15 @@ try {
       for (const runner of runners) await runner.stop();
     }
     if (options.memory || options.all) result.memory = await memories(address);
+    const self = chosen.find(({ id }) => id === 'respool');
+    if (self !== undefined && (options.scale || options.all)) {
+      say('scale');
+      result.scale = await once(self, address, { type: 'scale', quick: options.quick });
+    }
+    if (self !== undefined && (options.costs || options.all)) {
+      say('costs of a lease, a time limit, a signal, a cluster route, telemetry');
+      result.costs = await once(self, address, { type: 'costs', quick: options.quick });
+    }
     if (options.cold || options.all) {
       result.cold = coldStarts(address);
       result.sizes = Object.fromEntries(chosen.map((client) => [client.id, installedSize(client)]));

@@ -33,7 +33,7 @@ async function ready(port) {
   }
 }
 
-export async function startServer(binary = process.env.RESPOOL_SERVER ?? 'redis-server') {
+export async function startServer(binary = process.env.RESPOOL_SERVER ?? 'redis-server', more = []) {
   try {
     execFileSync(binary, ['--version'], { stdio: 'ignore' });
   } catch {
@@ -54,6 +54,7 @@ export async function startServer(binary = process.env.RESPOOL_SERVER ?? 'redis-
     'no',
     '--dir',
     folder,
+    ...more,
   ];
   const [command, ...args] = onCore(1, [binary, ...settings.map(String)]);
   const child = spawn(command, args, { stdio: 'ignore' });

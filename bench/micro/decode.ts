@@ -53,21 +53,33 @@ for (const [name, [reply, perChunk]] of Object.entries(SAMPLES)) {
   for (const mode of [1, 0] as const) run(name, reply, perChunk, mode);
 }
 
-const big = Buffer.from(bulk('x'.repeat(16 << 20)));
-for (const size of [65536, 1024]) {
+/** Nanoseconds per byte or entry must not grow with the size of a reply, whatever the chunks are. */
+function pieces(input: Buffer, size: number, mode: DecodeMode): void {
   const decoder = new Decoder();
-  report(
-    `GET 16 MiB in chunks of ${size}, bytes`,
-    nanoseconds(
-      1,
-      () => {
-        for (let at = 0; at < big.length; at += size) {
-          decoder.feed(big, at, Math.min(big.length, at + size));
-          while (decoder.read(0, 0) !== INCOMPLETE);
-          decoder.retain();
-        }
-      },
-      5,
-    ),
-  );
+  for (let at = 0; at < input.length; at += size) {
+    decoder.feed(input, at, Math.min(input.length, at + size));
+    while (decoder.read(mode, 1) !== INCOMPLETE);
+    decoder.retain();
+  }
+}
+
+if (only === undefined || only === 'linear') {
+  for (const mib of [1, 16, 64, 256]) {
+    const input = Buffer.concat([
+      Buffer.from(`$${mib << 20}\r\n`),
+      Buffer.alloc(mib << 20, 0x78),
+      Buffer.from('\r\n'),
+    ]);
+    for (const size of [1024, 65536, 1 << 20]) {
+      const time = nanoseconds(mib << 10, () => pieces(input, size, 0), mib > 64 ? 3 : 5);
+      report(`per KiB: string of ${mib} MiB, chunks of ${size}`, time);
+    }
+  }
+  for (const count of [1000, 100_000, 1_000_000]) {
+    const input = Buffer.from(array(many(count, (i) => bulk(`item:${i}`))));
+    for (const size of [1021, 65536, 1 << 20]) {
+      const time = nanoseconds(count, () => pieces(input, size, 1), count > 100_000 ? 3 : 8);
+      report(`per entry: array of ${count}, chunks of ${size}`, time);
+    }
+  }
 }

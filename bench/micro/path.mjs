@@ -83,7 +83,11 @@ async function poolOf(build) {
     }
   }
   const location = new build.TCPLocation('mirror', 1);
-  const pool = new build.ConnectionPool({ location, connectionClass: MirrorConnection, decodeResponses: true });
+  const pool = new build.ConnectionPool({
+    location,
+    connectionClass: MirrorConnection,
+    decodeResponses: true,
+  });
   await pool.open();
   const connection = new MirrorConnection(location, { decodeResponses: true });
   await connection.run();
@@ -142,7 +146,9 @@ for (const [name, spec] of Object.entries(CALLS)) {
     const shown = times.map((all) => {
       const gain = median(times[0].map((cost, index) => cost / all[index]));
       const low = Math.min(...all);
-      return `${low.toFixed(0).padStart(6)} ${median(all).toFixed(0).padStart(6)} (${(Math.min(...times[0]) / low).toFixed(3)} ${gain.toFixed(3)})`.padEnd(32);
+      return `${low.toFixed(0).padStart(6)} ${median(all).toFixed(0).padStart(6)} (${(Math.min(...times[0]) / low).toFixed(3)} ${gain.toFixed(3)})`.padEnd(
+        32,
+      );
     });
     console.log(`${name.padEnd(6)} ${String(burst).padStart(5)}  ${shown.join('  ')}`);
   }
