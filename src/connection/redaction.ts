@@ -6,7 +6,7 @@ const QUOTED = /'[^']*'|`[^`]*`|"[^"]*"/g;
 
 /** Servers quote what they were given. What a message quotes of the arguments of its command is cut. */
 export function redact(error: RedisError, { info, wire }: Entry): void {
-  const { message, stack } = error;
+  const { message } = error;
   if (error instanceof UnknownCommandError || message.search(QUOTED) === -1) return;
   const cut = message.replace(QUOTED, (whole) => {
     const text = whole.slice(1, -1);
@@ -14,6 +14,8 @@ export function redact(error: RedisError, { info, wire }: Entry): void {
     return harmless || !holds(wire, text) ? whole : `${whole[0]}…${whole[0]}`;
   });
   if (cut === message) return;
+  // To read it is to format it, which costs more than all of this; few errors come so far.
+  const { stack } = error;
   error.message = cut;
   if (stack !== undefined) error.stack = stack.replace(message, () => cut);
 }
