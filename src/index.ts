@@ -1,7 +1,12 @@
 /// <reference types="node" preserve="true" />
 export type { RedisValue, Reply, ReplyOf, TextEncoding } from './resp/types.ts';
 export { ReplyMap, ReplySet } from './resp/reply-map.ts';
-export { ClusterNodeLocation, Location, TCPLocation, UnixDomainSocketLocation } from './transport/location.ts';
+export {
+  ClusterNodeLocation,
+  Location,
+  TCPLocation,
+  UnixDomainSocketLocation,
+} from './transport/location.ts';
 export type { WaitOptions } from './interfaces/wait-options.ts';
 export { ClusterLayout } from './topology/cluster/cluster-layout.ts';
 export type { AddressMap } from './topology/cluster/address-map.ts';

@@ -15,7 +15,10 @@ interface Row {
   readonly meaning: string;
 }
 
-const page = readFileSync(join(projectRoot(dirname(fileURLToPath(import.meta.url))), 'docs/options.md'), 'utf8');
+const page = readFileSync(
+  join(projectRoot(dirname(fileURLToPath(import.meta.url))), 'docs/options.md'),
+  'utf8',
+);
 const { single, cluster, sentinel } = poolRules as Record<string, RuleTable>;
 const shared = pick(single!, (name) => name in cluster! && name in sentinel!);
 

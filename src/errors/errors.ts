@@ -52,7 +52,8 @@ export class RedisError extends Error {
   static override [Symbol.hasInstance](this: ErrorClass, value: unknown): boolean {
     if (typeof value !== 'object' || value === null) return false;
     // A user's subclass carries its parent's kinds: only the prototype chain can tell it apart.
-    if (!Object.hasOwn(this.prototype, KINDS)) return Object.prototype.isPrototypeOf.call(this.prototype, value);
+    if (!Object.hasOwn(this.prototype, KINDS))
+      return Object.prototype.isPrototypeOf.call(this.prototype, value);
     const kinds = (value as { [KINDS]?: readonly string[] })[KINDS];
     return kinds !== undefined && kinds.includes((this.prototype as { name: string }).name);
   }

@@ -60,12 +60,16 @@ export function replyError(line: string): RedisError {
   if (prefix === 'MOVED' || prefix === 'ASK') {
     const target = redirect(rest);
     if (target !== null) {
-      return new (prefix === 'MOVED' ? errors.MovedError : errors.AskError)(rest, { ...target, code: prefix });
+      return new (prefix === 'MOVED' ? errors.MovedError : errors.AskError)(rest, {
+        ...target,
+        code: prefix,
+      });
     }
     return new ResponseError(withoutArguments(line), { code: prefix });
   }
   if (prefix === 'ERR') {
-    if (rest.startsWith('max number of clients reached')) return new errors.ConnectionError(rest, { code: 'ERR' });
+    if (rest.startsWith('max number of clients reached'))
+      return new errors.ConnectionError(rest, { code: 'ERR' });
     if (UNKNOWN.test(rest)) {
       const command = QUOTED.exec(rest)?.[1];
       return new errors.UnknownCommandError(withoutArguments(rest), { code: 'ERR', command });

@@ -13,7 +13,9 @@ export interface Lease<C> extends Disposable, AsyncDisposable {
 }
 
 /** A pool is a connection that is many: whoever takes a connection can take a pool. */
-export abstract class AbstractPool<C extends AbstractConnection = AbstractConnection> extends AbstractConnection {
+export abstract class AbstractPool<
+  C extends AbstractConnection = AbstractConnection,
+> extends AbstractConnection {
   constructor() {
     super();
     refuseDirectConstruction(new.target, AbstractPool);

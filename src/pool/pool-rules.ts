@@ -108,7 +108,9 @@ export const poolRules = {
 
 /** Of a `Sentinel` itself; what else it is told is for the pools it makes. */
 export const sentinelRules = {
-  sentinels: { fallback: [], check: (name, value) => toLocations(name, value) } as OptionRule<readonly TCPLocation[]>,
+  sentinels: { fallback: [], check: (name, value) => toLocations(name, value) } as OptionRule<
+    readonly TCPLocation[]
+  >,
   minOtherSentinels: count(0, 0),
   sentinelOptions: {
     fallback: null,

@@ -297,7 +297,12 @@ export class Decoder extends MessageReader {
 
   /** A string's bytes as what its type says. */
   private finish(
-    type: number, bytes: Buffer, start: number, end: number, mode: DecodeMode, owned: boolean,
+    type: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    mode: DecodeMode,
+    owned: boolean,
   ): Reply | typeof OPENED {
     if (type === BLOB_ERROR) return this.error(bytes, start, end);
     if (type === PART) {

@@ -95,7 +95,9 @@ export function encodeCommand(
       chars = encodeBytes(value, index);
     } else {
       const type = typeName(value);
-      throw new TypeError(`argument ${index} of a command must be text, bytes, a number or bigint, not ${type}`);
+      throw new TypeError(
+        `argument ${index} of a command must be text, bytes, a number or bigint, not ${type}`,
+      );
     }
     const size = typeof chars === 'string' ? chars.length : byteCount(chars);
     if (index === 0) text = opening(head, length, size);
@@ -133,9 +135,7 @@ function opening(
   if (length > FEW || size >= SHORT) return `${arrayHead(head, length)}$${size}\r\n`;
   const key = (length - 1) * SHORT + size;
   // In one piece: a string that was put together would be taken apart again at every write.
-  return (head.openings[key] ??= latin1Text(
-    Buffer.from(arrayHead(head, length) + FIRST[size]!, 'latin1'),
-  ));
+  return (head.openings[key] ??= latin1Text(Buffer.from(arrayHead(head, length) + FIRST[size]!, 'latin1')));
 }
 
 /** A private copy of large bytes, with what goes before them and the end of the command: one write takes it all. */

@@ -44,7 +44,8 @@ export abstract class QuickReader extends ChunkReader {
   private pair(mode: DecodeMode): Reply | typeof OPENED {
     const { chunk, pos } = this;
     const count = chunk[pos + 1]! - 0x30;
-    if (!(count >= 1 && count <= 8) || pos + 4 > this.end || this.depth >= this.limits.maxDepth) return OPENED;
+    if (!(count >= 1 && count <= 8) || pos + 4 > this.end || this.depth >= this.limits.maxDepth)
+      return OPENED;
     if (chunk[pos + 2] !== CR || chunk[pos + 3] !== LF) return OPENED;
     this.pos = pos + 4;
     const values: Reply[] = [];

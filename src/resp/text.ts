@@ -15,15 +15,24 @@ function fromCodes(b: Uint8Array, s: number, count: number): string {
   const c = b as { readonly [index: number]: number };
   if (count > 8) return fromMoreCodes(c, s, count);
   switch (count) {
-    case 1: return chars(c[s]!);
-    case 2: return chars(c[s]!, c[s + 1]!);
-    case 3: return chars(c[s]!, c[s + 1]!, c[s + 2]!);
-    case 4: return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!);
-    case 5: return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!);
-    case 6: return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!);
-    case 7: return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!);
-    case 8: return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!);
-    default: return '';
+    case 1:
+      return chars(c[s]!);
+    case 2:
+      return chars(c[s]!, c[s + 1]!);
+    case 3:
+      return chars(c[s]!, c[s + 1]!, c[s + 2]!);
+    case 4:
+      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!);
+    case 5:
+      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!);
+    case 6:
+      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!);
+    case 7:
+      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!);
+    case 8:
+      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!);
+    default:
+      return '';
   }
 }
 
@@ -33,26 +42,117 @@ function fromMoreCodes(c: { readonly [index: number]: number }, s: number, count
     case 9:
       return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!, c[d]!);
     case 10:
-      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!,
-        c[d]!, c[d + 1]!);
+      return chars(
+        c[s]!,
+        c[s + 1]!,
+        c[s + 2]!,
+        c[s + 3]!,
+        c[s + 4]!,
+        c[s + 5]!,
+        c[s + 6]!,
+        c[s + 7]!,
+        c[d]!,
+        c[d + 1]!,
+      );
     case 11:
-      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!,
-        c[d]!, c[d + 1]!, c[d + 2]!);
+      return chars(
+        c[s]!,
+        c[s + 1]!,
+        c[s + 2]!,
+        c[s + 3]!,
+        c[s + 4]!,
+        c[s + 5]!,
+        c[s + 6]!,
+        c[s + 7]!,
+        c[d]!,
+        c[d + 1]!,
+        c[d + 2]!,
+      );
     case 12:
-      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!,
-        c[d]!, c[d + 1]!, c[d + 2]!, c[d + 3]!);
+      return chars(
+        c[s]!,
+        c[s + 1]!,
+        c[s + 2]!,
+        c[s + 3]!,
+        c[s + 4]!,
+        c[s + 5]!,
+        c[s + 6]!,
+        c[s + 7]!,
+        c[d]!,
+        c[d + 1]!,
+        c[d + 2]!,
+        c[d + 3]!,
+      );
     case 13:
-      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!,
-        c[d]!, c[d + 1]!, c[d + 2]!, c[d + 3]!, c[d + 4]!);
+      return chars(
+        c[s]!,
+        c[s + 1]!,
+        c[s + 2]!,
+        c[s + 3]!,
+        c[s + 4]!,
+        c[s + 5]!,
+        c[s + 6]!,
+        c[s + 7]!,
+        c[d]!,
+        c[d + 1]!,
+        c[d + 2]!,
+        c[d + 3]!,
+        c[d + 4]!,
+      );
     case 14:
-      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!,
-        c[d]!, c[d + 1]!, c[d + 2]!, c[d + 3]!, c[d + 4]!, c[d + 5]!);
+      return chars(
+        c[s]!,
+        c[s + 1]!,
+        c[s + 2]!,
+        c[s + 3]!,
+        c[s + 4]!,
+        c[s + 5]!,
+        c[s + 6]!,
+        c[s + 7]!,
+        c[d]!,
+        c[d + 1]!,
+        c[d + 2]!,
+        c[d + 3]!,
+        c[d + 4]!,
+        c[d + 5]!,
+      );
     case 15:
-      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!,
-        c[d]!, c[d + 1]!, c[d + 2]!, c[d + 3]!, c[d + 4]!, c[d + 5]!, c[d + 6]!);
+      return chars(
+        c[s]!,
+        c[s + 1]!,
+        c[s + 2]!,
+        c[s + 3]!,
+        c[s + 4]!,
+        c[s + 5]!,
+        c[s + 6]!,
+        c[s + 7]!,
+        c[d]!,
+        c[d + 1]!,
+        c[d + 2]!,
+        c[d + 3]!,
+        c[d + 4]!,
+        c[d + 5]!,
+        c[d + 6]!,
+      );
     default:
-      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!,
-        c[d]!, c[d + 1]!, c[d + 2]!, c[d + 3]!, c[d + 4]!, c[d + 5]!, c[d + 6]!, c[d + 7]!);
+      return chars(
+        c[s]!,
+        c[s + 1]!,
+        c[s + 2]!,
+        c[s + 3]!,
+        c[s + 4]!,
+        c[s + 5]!,
+        c[s + 6]!,
+        c[s + 7]!,
+        c[d]!,
+        c[d + 1]!,
+        c[d + 2]!,
+        c[d + 3]!,
+        c[d + 4]!,
+        c[d + 5]!,
+        c[d + 6]!,
+        c[d + 7]!,
+      );
   }
 }
 

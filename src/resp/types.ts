@@ -41,6 +41,8 @@ export function textMode(encoding: TextEncoding): 1 | 2 | 3 {
     case 'ascii':
       return ASCII;
     default:
-      throw new TypeError(`encoding must be 'utf-8', 'utf8', 'latin1' or 'ascii', not ${JSON.stringify(encoding)}`);
+      throw new TypeError(
+        `encoding must be 'utf-8', 'utf8', 'latin1' or 'ascii', not ${JSON.stringify(encoding)}`,
+      );
   }
 }

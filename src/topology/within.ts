@@ -12,7 +12,8 @@ export async function within<T>(work: Promise<T>, deadline: Deadline, what: stri
   const stopped = new Promise<never>((_, reject) => {
     stop = reject;
   });
-  const late = (): void => stop(new TimeoutError(`${what} took longer than ${deadline.timeout} ms`, { phase: 'reply' }));
+  const late = (): void =>
+    stop(new TimeoutError(`${what} took longer than ${deadline.timeout} ms`, { phase: 'reply' }));
   deadline.watch({ onAbort: stop, onTimeout: late });
   try {
     return await Promise.race([work, stopped]);

@@ -40,7 +40,10 @@ export function createSocket({ reader, target }: Partial<DialOptions>): net.Sock
   return socket;
 }
 
-function readInto(reader: SlabReader, target?: ReadTarget): net.SocketConstructorOpts & { onread: net.OnReadOpts } {
+function readInto(
+  reader: SlabReader,
+  target?: ReadTarget,
+): net.SocketConstructorOpts & { onread: net.OnReadOpts } {
   const own = (slab ??= Buffer.allocUnsafeSlow(SLAB_SIZE));
   let current = own;
   const callback = (bytes: number): boolean => {

@@ -80,8 +80,22 @@ async function open(protocol: 2 | 3): Promise<Wire> {
 before(async () => {
   port = await freePort();
   folder = await mkdtemp(join(tmpdir(), 'resp-'));
-  server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder,
-    '--enable-debug-command', 'yes'], { stdio: 'ignore' });
+  server = spawn(
+    'redis-server',
+    [
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--dir',
+      folder,
+      '--enable-debug-command',
+      'yes',
+    ],
+    { stdio: 'ignore' },
+  );
   for (let i = 0; i < 100; i++) {
     try {
       const socket = createConnection(port, '127.0.0.1');
@@ -108,7 +122,11 @@ const RESP3: Record<string, Reply> = {
   null: null,
   array: [0, 1, 2],
   set: new ReplySet([0, 1, 2]),
-  map: new ReplyMap([[0, false], [1, true], [2, false]]),
+  map: new ReplyMap([
+    [0, false],
+    [1, true],
+    [2, false],
+  ]),
   attrib: 'Some real reply following the attribute',
   verbatim: 'This is a verbatim\nstring',
   true: true,
@@ -137,8 +155,16 @@ test('RESP3 DEBUG PROTOCOL push: the push is set aside, the reply stays', async 
 test('RESP2 DEBUG PROTOCOL', async () => {
   const wire = await open(2);
   const expected: Record<string, Reply> = {
-    string: 'Hello World', integer: 12345, double: '3.141', null: null, array: [0, 1, 2], set: [0, 1, 2],
-    map: [0, 0, 1, 1, 2, 0], verbatim: 'This is a verbatim\nstring', true: 1, false: 0,
+    string: 'Hello World',
+    integer: 12345,
+    double: '3.141',
+    null: null,
+    array: [0, 1, 2],
+    set: [0, 1, 2],
+    map: [0, 0, 1, 1, 2, 0],
+    verbatim: 'This is a verbatim\nstring',
+    true: 1,
+    false: 0,
     bignum: '1234567999999999999999999999999999999',
   };
   for (const [type, value] of Object.entries(expected)) {
@@ -160,7 +186,11 @@ for (const protocol of [2, 3] as const) {
     await wire.call('HSET', ['hash', 'a', 1, 'b', 2.5, 'c', 3n]);
     const hash = await wire.call('HGETALL', ['hash'], 0);
     const map = protocol === 3 ? (hash as ReplyMap) : null;
-    if (map !== null) assert.deepEqual(['a', 'b', 'c'].map((key) => String(map.get(key))), ['1', '2.5', '3']);
+    if (map !== null)
+      assert.deepEqual(
+        ['a', 'b', 'c'].map((key) => String(map.get(key))),
+        ['1', '2.5', '3'],
+      );
     else assert.deepEqual((hash as Buffer[]).map(String), ['a', '1', 'b', '2.5', 'c', '3']);
     await wire.call('RPUSH', ['list', ...Array.from({ length: 20000 }, (_, i) => `item ${i}`)]);
     const list = (await wire.call('LRANGE', ['list', 0, -1])) as string[];
@@ -168,7 +198,10 @@ for (const protocol of [2, 3] as const) {
     assert.equal(await wire.call('INCRBY', ['n' + protocol, '9223372036854775807']), 2n ** 63n - 1n);
     assert.ok((await wire.call('INCR', ['list'])) instanceof WrongTypeError);
     assert.ok((await wire.call('NOSUCH', [Buffer.from([0xff])])) instanceof UnknownCommandError);
-    assert.ok(((await wire.call('EVAL', ['return {1, redis.error_reply("ERR x")}', 0])) as Reply[])[1] instanceof Error);
+    assert.ok(
+      ((await wire.call('EVAL', ['return {1, redis.error_reply("ERR x")}', 0])) as Reply[])[1] instanceof
+        Error,
+    );
     wire.close();
   });
 }

@@ -1,11 +1,7 @@
 import { Deadline } from '../../src/base/deadline.ts';
 import { DialGovernor } from '../../src/pooling/dial-governor.ts';
 import { ResourcePool } from '../../src/pooling/resource-pool.ts';
-import type {
-  ResourceHooks,
-  ResourcePoolSettings,
-  ResourceState,
-} from '../../src/pooling/resource-hooks.ts';
+import type { ResourceHooks, ResourcePoolSettings, ResourceState } from '../../src/pooling/resource-hooks.ts';
 import { FakeClock } from './fake-clock.ts';
 
 /** One dial under way, to be ended by the test. */
@@ -87,7 +83,8 @@ export class Integers implements ResourceHooks<number> {
     const { open, connecting, max, inUse, idle, waiting, occupied } = this.pool.figures;
     if (open + connecting > max) throw new Error(`${open} open and ${connecting} connecting exceed ${max}`);
     if (inUse + idle !== open || occupied > inUse) throw new Error('the figures do not agree');
-    if (Math.min(open, connecting, inUse, idle, waiting, occupied) < 0) throw new Error('a figure is negative');
+    if (Math.min(open, connecting, inUse, idle, waiting, occupied) < 0)
+      throw new Error('a figure is negative');
   }
 
   deadline(timeout: number | null = null, signal: AbortSignal | null = null): Deadline {

@@ -11,7 +11,11 @@ test('a call whose turn comes because another one with its signal has gone is ne
     finish = resolve;
   });
   await using server = await ScriptedServer.start({ GET: () => slow });
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, maxConnections: 1 });
+  await using pool = new ConnectionPool({
+    location: server.location,
+    decodeResponses: true,
+    maxConnections: 1,
+  });
   const controller = new AbortController();
   const { signal } = controller;
   const reason = new Error('enough');

@@ -96,7 +96,11 @@ test('an array of a million entries arrives whole', async () => {
   const count = FULL ? 1_000_000 : 300_000;
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
   for (let from = 0; from < count; from += 100_000) {
-    await pool.execute('RPUSH', 'long', ...Array.from({ length: 100_000 }, (_, index) => `entry:${from + index}`));
+    await pool.execute(
+      'RPUSH',
+      'long',
+      ...Array.from({ length: 100_000 }, (_, index) => `entry:${from + index}`),
+    );
   }
   const entries = (await pool.execute('LRANGE', 'long', 0, -1)) as string[];
   assert.equal(entries.length, count);

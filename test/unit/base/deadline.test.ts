@@ -23,7 +23,10 @@ describe('durations', () => {
   });
   test('what is no limit is a TypeError that names the option', () => {
     for (const bad of [0, -1, NaN, Infinity, -Infinity, '5', {}, true, 5n]) {
-      assert.throws(() => checkDuration('connectTimeout', bad), { name: 'TypeError', message: /^connectTimeout / });
+      assert.throws(() => checkDuration('connectTimeout', bad), {
+        name: 'TypeError',
+        message: /^connectTimeout /,
+      });
     }
   });
   test('0 where it has a meaning', () => {

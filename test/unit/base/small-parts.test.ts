@@ -7,10 +7,22 @@ import { SingleFlight } from '../../../src/base/single-flight.ts';
 
 describe('full jitter', () => {
   test('anywhere below a bound that doubles up to the cap', () => {
-    assert.equal(fullJitter(0, 50, 2000, () => 0.5), 25);
-    assert.equal(fullJitter(3, 50, 2000, () => 0.5), 200);
-    assert.equal(fullJitter(5000, 50, 2000, () => 0.5), 1000);
-    assert.equal(fullJitter(9, 50, 2000, () => 0), 0);
+    assert.equal(
+      fullJitter(0, 50, 2000, () => 0.5),
+      25,
+    );
+    assert.equal(
+      fullJitter(3, 50, 2000, () => 0.5),
+      200,
+    );
+    assert.equal(
+      fullJitter(5000, 50, 2000, () => 0.5),
+      1000,
+    );
+    assert.equal(
+      fullJitter(9, 50, 2000, () => 0),
+      0,
+    );
   });
 });
 
@@ -60,11 +72,17 @@ describe('retry policy', () => {
 
   test('three repetitions with full jitter', () => {
     const policy = new ExponentialBackoffRetryPolicy({}, () => 0.5);
-    assert.deepEqual([1, 2, 3, 4].map((attempt) => policy.next(attempt, failure, unsent)), [10, 20, 40, null]);
+    assert.deepEqual(
+      [1, 2, 3, 4].map((attempt) => policy.next(attempt, failure, unsent)),
+      [10, 20, 40, null],
+    );
   });
   test('option ExponentialBackoffOptions.base bounds the first pause, and doubles', () => {
     const policy = new ExponentialBackoffRetryPolicy({ base: 7 }, () => 0.5);
-    assert.deepEqual([1, 2, 3].map((attempt) => policy.next(attempt, failure, unsent)), [3.5, 7, 14]);
+    assert.deepEqual(
+      [1, 2, 3].map((attempt) => policy.next(attempt, failure, unsent)),
+      [3.5, 7, 14],
+    );
   });
   test('option ExponentialBackoffOptions.cap: the pause stays below it', () => {
     const policy = new ExponentialBackoffRetryPolicy({ retries: 2000, cap: 100 });
@@ -90,10 +108,20 @@ describe('retry policy', () => {
     assert.notEqual(once.next(1, failure, unsent), null);
     assert.equal(once.next(2, failure, unsent), null);
     assert.equal(new ExponentialBackoffRetryPolicy({ retries: 0 }).next(1, failure, unsent), null);
-    const bad = [{ retries: -1 }, { retries: 1.5 }, { base: 0 }, { cap: NaN }, { retryReadOnly: 1 }, { tries: 1 }];
+    const bad = [
+      { retries: -1 },
+      { retries: 1.5 },
+      { base: 0 },
+      { cap: NaN },
+      { retryReadOnly: 1 },
+      { tries: 1 },
+    ];
     for (const options of bad) {
       const name = new RegExp(Object.keys(options)[0] ?? '');
-      assert.throws(() => new ExponentialBackoffRetryPolicy(options as object), { name: 'TypeError', message: name });
+      assert.throws(() => new ExponentialBackoffRetryPolicy(options as object), {
+        name: 'TypeError',
+        message: name,
+      });
     }
   });
 });

@@ -6,7 +6,8 @@ import { standing } from '../../support/integers.ts';
 
 describe('capacity limiter', () => {
   test('refuses a total that is none', () => {
-    for (const total of [0, -1, 1.5, NaN, Infinity]) assert.throws(() => new CapacityLimiter(total), TypeError);
+    for (const total of [0, -1, 1.5, NaN, Infinity])
+      assert.throws(() => new CapacityLimiter(total), TypeError);
   });
 
   test('first in, first out', async () => {

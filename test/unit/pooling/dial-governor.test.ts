@@ -69,7 +69,10 @@ describe('dial governor', () => {
     for (let count = 0; count < 5; count++) address.tryStart(new Candidate())?.failed(failure);
     for (let count = 0; count < 5; count++) address.tryStart(new Candidate())?.succeeded();
     unsubscribe('respool:pool:state', listen);
-    assert.deepEqual(events.map(({ state }) => state), ['down', 'up']);
+    assert.deepEqual(
+      events.map(({ state }) => state),
+      ['down', 'up'],
+    );
     assert.equal(events[0]?.address, 'somewhere:1');
     assert.equal(events[0]?.error, failure);
     assert.ok(!('error' in (events[1] ?? {})));

@@ -123,7 +123,10 @@ describe('leaks', () => {
     process.off('warning', onWarning);
     unsubscribe('respool:pool:leak', onLeak);
     assert.equal(events.length, 2);
-    assert.deepEqual(warnings.map((warning) => warning.code), ['RESPOOL_LEAK', 'RESPOOL_LEAK']);
+    assert.deepEqual(
+      warnings.map((warning) => warning.code),
+      ['RESPOOL_LEAK', 'RESPOOL_LEAK'],
+    );
     const [first] = events as { address: string; age: number; stack: string }[];
     assert.equal(first?.address, 'here:1');
     assert.equal(first?.age, 500);

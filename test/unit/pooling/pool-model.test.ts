@@ -157,7 +157,8 @@ class Walk {
       [...states].some(([one, is]) => is === state && pool.tenureOf(one) === 0 && !draining.has(one));
     if (exclusive > 0 && free('ready')) return 'a lease waits while a resource is ready';
     const usable = free('ready') || free('busy');
-    if (exclusive === 0 && count('share') > 0 && usable && draining.size === 0) return 'a sharer waits for nothing';
+    if (exclusive === 0 && count('share') > 0 && usable && draining.size === 0)
+      return 'a sharer waits for nothing';
     this.#address ??= governor.attach(pool.address);
     const mayDial = this.#address.mayStart() && open + connecting < max;
     return mayDial && exclusive > connecting ? 'nobody dials for a lease' : null;
@@ -167,7 +168,11 @@ class Walk {
   async rest(): Promise<void> {
     const { world } = this;
     world.automatic = true;
-    for (let round = 0; round < 400 && this.waiting.size + this.leased.size + this.occupied.size > 0; round++) {
+    for (
+      let round = 0;
+      round < 400 && this.waiting.size + this.leased.size + this.occupied.size > 0;
+      round++
+    ) {
       for (const dial of [...world.dials]) dial.succeed();
       await settled();
       for (const holders of [this.leased, this.occupied]) {

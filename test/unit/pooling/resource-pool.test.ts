@@ -316,8 +316,17 @@ describe('limits', () => {
       const { phase, max, inUse, idle, connecting, oldestLease, endpoint, cause } = error;
       assert.deepEqual(
         { phase, max, inUse, idle, connecting, oldestLease, endpoint, cause, waiting: error.waiting },
-        { phase: 'acquire', max: 2, inUse: 2, idle: 0, connecting: 0, oldestLease: 270,
-          endpoint: 'here:1', cause: undefined, waiting: 1 },
+        {
+          phase: 'acquire',
+          max: 2,
+          inUse: 2,
+          idle: 0,
+          connecting: 0,
+          oldestLease: 270,
+          endpoint: 'here:1',
+          cause: undefined,
+          waiting: 1,
+        },
       );
       return true;
     });

@@ -16,7 +16,11 @@ function one(bytes: string | Buffer, mode: DecodeMode = 1, limits = {}): Reply {
 }
 
 const bulk = (body: string | Buffer): Buffer =>
-  Buffer.concat([Buffer.from(`$${Buffer.byteLength(body)}\r\n`), Buffer.from(body as string), Buffer.from('\r\n')]);
+  Buffer.concat([
+    Buffer.from(`$${Buffer.byteLength(body)}\r\n`),
+    Buffer.from(body as string),
+    Buffer.from('\r\n'),
+  ]);
 
 test('text of every length and kind is read exactly', () => {
   for (const unit of ['a', 'é', '€', '😀', 'a€', '\ufeff', '\ufffd', '\0']) {
@@ -26,11 +30,20 @@ test('text of every length and kind is read exactly', () => {
       assert.equal(one(bulk(Buffer.from(text)), 2), Buffer.from(text).toString('latin1'));
     }
   }
-  for (let count = 0; count <= 17; count++) assert.equal(one(bulk('0123456789abcdefg'.slice(0, count)), 3), '0123456789abcdefg'.slice(0, count));
+  for (let count = 0; count <= 17; count++)
+    assert.equal(one(bulk('0123456789abcdefg'.slice(0, count)), 3), '0123456789abcdefg'.slice(0, count));
 });
 
 test('bytes that are not valid in the encoding come back as bytes', () => {
-  for (const bad of [[0xff], [0xc3], [0xe2, 0x82], [0xed, 0xa0, 0x80], [0xc0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0x80]]) {
+  for (const bad of [
+    [0xff],
+    [0xc3],
+    [0xe2, 0x82],
+    [0xed, 0xa0, 0x80],
+    [0xc0, 0x80],
+    [0xf4, 0x90, 0x80, 0x80],
+    [0x80],
+  ]) {
     for (const around of [0, 5, 50, 3000]) {
       const bytes = Buffer.concat([Buffer.alloc(around, 0x61), Buffer.from(bad), Buffer.from('\ufffd€')]);
       assert.deepEqual(one(bulk(bytes)), bytes);
@@ -80,7 +93,10 @@ test('each reply is read in the mode of its request, a push in its own', () => {
 
 test('errors: of a kind at top level, values within', () => {
   const decoder = new Decoder();
-  const chunk = Buffer.from('-WRONGTYPE no\r\n*2\r\n-ERR x\r\n!5\r\nERR y\r\n!9\r\nWRONGTYPE\r\n-ERR \xff\r\n', 'latin1');
+  const chunk = Buffer.from(
+    '-WRONGTYPE no\r\n*2\r\n-ERR x\r\n!5\r\nERR y\r\n!9\r\nWRONGTYPE\r\n-ERR \xff\r\n',
+    'latin1',
+  );
   decoder.feed(chunk, 0, chunk.length);
   assert.ok(decoder.read(1, 1) instanceof WrongTypeError);
   assert.equal(decoder.kind, 1);
@@ -94,15 +110,40 @@ test('errors: of a kind at top level, values within', () => {
 
 test('numbers keep their exactness', () => {
   const cases: [string, Reply][] = [
-    [':0', 0], [':-0', 0], [':9007199254740991', 2 ** 53 - 1], [':-9007199254740991', 1 - 2 ** 53],
-    [':9007199254740992', 2n ** 53n], [':9223372036854775807', 2n ** 63n - 1n], [':-9223372036854775808', -(2n ** 63n)],
-    [':999999999999999', 999999999999999], [':1000000000000000', 1e15], ['(-0', 0n], ['(12', 12n],
-    [',3.1415926535897931', Math.PI], [',0.1', 0.1], [',1e400', Infinity], [',-1e-400', -0],
-    [',123456789012345678901234567890', 123456789012345678901234567890], [',9007199254740993', 2 ** 53],
-    [',0.000000000000000000000001', 1e-24], [',18014398509481985', 18014398509481984],
+    [':0', 0],
+    [':-0', 0],
+    [':9007199254740991', 2 ** 53 - 1],
+    [':-9007199254740991', 1 - 2 ** 53],
+    [':9007199254740992', 2n ** 53n],
+    [':9223372036854775807', 2n ** 63n - 1n],
+    [':-9223372036854775808', -(2n ** 63n)],
+    [':999999999999999', 999999999999999],
+    [':1000000000000000', 1e15],
+    ['(-0', 0n],
+    ['(12', 12n],
+    [',3.1415926535897931', Math.PI],
+    [',0.1', 0.1],
+    [',1e400', Infinity],
+    [',-1e-400', -0],
+    [',123456789012345678901234567890', 123456789012345678901234567890],
+    [',9007199254740993', 2 ** 53],
+    [',0.000000000000000000000001', 1e-24],
+    [',18014398509481985', 18014398509481984],
   ];
   for (const [line, value] of cases) assert.ok(Object.is(one(`${line}\r\n`), value), line);
-  for (const line of [':9223372036854775808', ':--1', ':', ':+', ',', ',1.2.3', ',.', ',infinity', ',nane', '(', '(-']) {
+  for (const line of [
+    ':9223372036854775808',
+    ':--1',
+    ':',
+    ':+',
+    ',',
+    ',1.2.3',
+    ',.',
+    ',infinity',
+    ',nane',
+    '(',
+    '(-',
+  ]) {
     assert.throws(() => one(`${line}\r\n`), InvalidResponse, line);
   }
 });
@@ -130,12 +171,29 @@ test('null in every form is null', () => {
 });
 
 test('streamed types', () => {
-  assert.deepEqual(one('%?\r\n+a\r\n:1\r\n+b\r\n*?\r\n$?\r\n;2\r\nxy\r\n;0\r\n.\r\n.\r\n'), new ReplyMap([['a', 1], ['b', ['xy']]]));
+  assert.deepEqual(
+    one('%?\r\n+a\r\n:1\r\n+b\r\n*?\r\n$?\r\n;2\r\nxy\r\n;0\r\n.\r\n.\r\n'),
+    new ReplyMap([
+      ['a', 1],
+      ['b', ['xy']],
+    ]),
+  );
   assert.deepEqual(one('~?\r\n+a\r\n+a\r\n.\r\n'), new ReplySet(['a']));
   assert.deepEqual(one('*?\r\n.\r\n'), []);
   assert.deepEqual(one('$?\r\n;3\r\nabc\r\n;0\r\n', 0), Buffer.from('abc'));
-  for (const text of ['.\r\n', '*1\r\n.\r\n', ';0\r\n', '>?\r\n', '|?\r\n', '=?\r\n', '%?\r\n+a\r\n.\r\n', '$?\r\n+a\r\n',
-    '$?\r\n;?\r\n', '*?\r\n|1\r\n+a\r\n+b\r\n.\r\n', '$?\r\n;-1\r\n']) {
+  for (const text of [
+    '.\r\n',
+    '*1\r\n.\r\n',
+    ';0\r\n',
+    '>?\r\n',
+    '|?\r\n',
+    '=?\r\n',
+    '%?\r\n+a\r\n.\r\n',
+    '$?\r\n+a\r\n',
+    '$?\r\n;?\r\n',
+    '*?\r\n|1\r\n+a\r\n+b\r\n.\r\n',
+    '$?\r\n;-1\r\n',
+  ]) {
     assert.throws(() => one(text), InvalidResponse, text);
   }
 });
@@ -152,11 +210,19 @@ test('attributes are dropped, and are something begun', () => {
 
 test('limits hold', () => {
   const broken: [string, object][] = [
-    ['$11\r\nhello world\r\n', { maxBulkLength: 10 }], ['$?\r\n;6\r\nabcdef\r\n;5\r\nabcde\r\n', { maxBulkLength: 10 }],
-    ['*1\r\n*1\r\n*0\r\n', { maxDepth: 2 }], ['*4\r\n', { maxElements: 3 }], ['%4\r\n', { maxElements: 3 }],
-    ['*?\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n', { maxElements: 3 }], ['+abcdefghijk\r\n', { maxLineLength: 10 }],
-    ['+abcdefghijk', { maxLineLength: 10 }], ['$0000000000000000000001\r\na\r\n', {}], ['$0001\r\na\r\n', { maxDigits: 3 }],
-    [`(${'7'.repeat(70000)}`, {}], [`,1.${'7'.repeat(70000)}\r\n`, {}], [':123456789012345678901234567890', {}],
+    ['$11\r\nhello world\r\n', { maxBulkLength: 10 }],
+    ['$?\r\n;6\r\nabcdef\r\n;5\r\nabcde\r\n', { maxBulkLength: 10 }],
+    ['*1\r\n*1\r\n*0\r\n', { maxDepth: 2 }],
+    ['*4\r\n', { maxElements: 3 }],
+    ['%4\r\n', { maxElements: 3 }],
+    ['*?\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n', { maxElements: 3 }],
+    ['+abcdefghijk\r\n', { maxLineLength: 10 }],
+    ['+abcdefghijk', { maxLineLength: 10 }],
+    ['$0000000000000000000001\r\na\r\n', {}],
+    ['$0001\r\na\r\n', { maxDigits: 3 }],
+    [`(${'7'.repeat(70000)}`, {}],
+    [`,1.${'7'.repeat(70000)}\r\n`, {}],
+    [':123456789012345678901234567890', {}],
   ];
   for (const [text, limits] of broken) {
     const outcome = decodeAll([Buffer.from(text)], 1, new Decoder(limits));
@@ -171,13 +237,19 @@ test('a failure is final and tells no payload', () => {
   const chunk = Buffer.from('$3\r\nsecretive\r\n+OK\r\n');
   decoder.feed(chunk, 0, chunk.length);
   let first: unknown;
-  assert.throws(() => decoder.read(1, 1), (error) => {
-    first = error;
-    return error instanceof InvalidResponse && !error.message.includes('secret');
-  });
+  assert.throws(
+    () => decoder.read(1, 1),
+    (error) => {
+      first = error;
+      return error instanceof InvalidResponse && !error.message.includes('secret');
+    },
+  );
   decoder.retain();
   decoder.feed(Buffer.from('+OK\r\n'), 0, 5);
-  assert.throws(() => decoder.read(1, 1), (error) => error === first);
+  assert.throws(
+    () => decoder.read(1, 1),
+    (error) => error === first,
+  );
 });
 
 test('pendingBulk and idle tell what is being read', () => {
@@ -202,7 +274,15 @@ test('pendingBulk and idle tell what is being read', () => {
 
 test('a caller may stop reading between messages, and go on later', () => {
   const decoder = new Decoder();
-  const text = Buffer.from('$40\r\n' + 'a'.repeat(40) + '\r\n+' + 'b'.repeat(50) + '\r\n:1\r\n:2\r\n*2\r\n:3\r\n$70\r\n' + 'c'.repeat(70) + '\r\n');
+  const text = Buffer.from(
+    '$40\r\n' +
+      'a'.repeat(40) +
+      '\r\n+' +
+      'b'.repeat(50) +
+      '\r\n:1\r\n:2\r\n*2\r\n:3\r\n$70\r\n' +
+      'c'.repeat(70) +
+      '\r\n',
+  );
   const seen: Reply[] = [];
   for (let at = 0; at < text.length; at += 7) {
     decoder.feed(Buffer.from(text.subarray(at, at + 7)), 0, Math.min(7, text.length - at));
@@ -220,8 +300,12 @@ test('a caller may stop reading between messages, and go on later', () => {
 /** Bytes the decoder touched, by counting what it copies: proportional to the input if it is linear. */
 test('byte by byte is linear: strings, lines and streamed strings', () => {
   const size = 64 * 1024;
-  const inputs = [bulk('x'.repeat(size)), Buffer.from(`+${'y'.repeat(size)}\r\n`), Buffer.from(`-ERR ${'z'.repeat(size)}\r\n`),
-    Buffer.from('$?\r\n' + ';1\r\na\r\n'.repeat(size / 8) + ';0\r\n')];
+  const inputs = [
+    bulk('x'.repeat(size)),
+    Buffer.from(`+${'y'.repeat(size)}\r\n`),
+    Buffer.from(`-ERR ${'z'.repeat(size)}\r\n`),
+    Buffer.from('$?\r\n' + ';1\r\na\r\n'.repeat(size / 8) + ';0\r\n'),
+  ];
   const copy = Buffer.prototype.copy;
   let copied = 0;
   Buffer.prototype.copy = function counted(this: Buffer, ...args: Parameters<Buffer['copy']>): number {
@@ -232,7 +316,10 @@ test('byte by byte is linear: strings, lines and streamed strings', () => {
   try {
     for (const input of inputs) {
       copied = 0;
-      const outcome = decodeAll(Array.from(input, (_, at) => input.subarray(at, at + 1)), 1);
+      const outcome = decodeAll(
+        Array.from(input, (_, at) => input.subarray(at, at + 1)),
+        1,
+      );
       assert.equal(outcome.messages.length, 1);
       assert.ok(copied > 0 && copied < 6 * input.length, `${copied} of ${input.length}`);
     }
@@ -250,14 +337,20 @@ test('a large string grows with what arrives, and is one buffer of its size', ()
   assert.ok(process.memoryUsage().external - before < 1 << 20);
   const size = (16 << 20) + 5;
   const input = bulk(Buffer.alloc(size, 0x41));
-  const pieces = Array.from({ length: Math.ceil(input.length / 65536) }, (_, i) => input.subarray(i * 65536, (i + 1) * 65536));
+  const pieces = Array.from({ length: Math.ceil(input.length / 65536) }, (_, i) =>
+    input.subarray(i * 65536, (i + 1) * 65536),
+  );
   const value = decodeAll(pieces, 0).messages[0]!.value as Buffer;
   assert.equal(value.length, size);
   assert.equal(value.buffer.byteLength, size);
 });
 
 /** Decodes the way a transport does that asks for the place of the bytes before it reads them. */
-function decodeInPlace(input: Buffer, mode: DecodeMode, size: (at: number) => number): { values: Reply[]; direct: number } {
+function decodeInPlace(
+  input: Buffer,
+  mode: DecodeMode,
+  size: (at: number) => number,
+): { values: Reply[]; direct: number } {
   const decoder = new Decoder();
   const slab = Buffer.alloc(65536);
   const values: Reply[] = [];
@@ -272,7 +365,8 @@ function decodeInPlace(input: Buffer, mode: DecodeMode, size: (at: number) => nu
       decoder.filled(count);
       direct += count;
     }
-    for (let value = decoder.read(mode, 0); value !== INCOMPLETE; value = decoder.read(mode, 0)) values.push(value);
+    for (let value = decoder.read(mode, 0); value !== INCOMPLETE; value = decoder.read(mode, 0))
+      values.push(value);
     decoder.retain();
     slab.fill(0xff);
   }
@@ -304,7 +398,8 @@ test('a large string read straight into its place is the same, wherever the read
         const { values, direct } = decodeInPlace(input, mode, cut);
         assert.equal(values.length, whole.length);
         // Not one large comparison: its report of a difference would be megabytes.
-        for (const [index, value] of values.entries()) assert.ok(isDeepStrictEqual(value, whole[index]), `value ${index}`);
+        for (const [index, value] of values.entries())
+          assert.ok(isDeepStrictEqual(value, whole[index]), `value ${index}`);
         assert.ok(direct > 1_000_000, `${direct} bytes in place`);
       }
     }
@@ -336,7 +431,9 @@ test('no place is offered for what is small, nearly there or not a string', () =
 
 test('a million entries and a large string are read once, in chunks of any size', () => {
   const count = 1_000_000;
-  const list = Buffer.from(`*${count}\r\n${Array.from({ length: count }, (_, at) => `$7\r\n${1_000_000 + at}\r\n`).join('')}`);
+  const list = Buffer.from(
+    `*${count}\r\n${Array.from({ length: count }, (_, at) => `$7\r\n${1_000_000 + at}\r\n`).join('')}`,
+  );
   const large = bulk(Buffer.alloc(16 << 20, 0x61));
   const copy = Buffer.prototype.copy;
   let copied = 0;
@@ -361,7 +458,10 @@ test('a million entries and a large string are read once, in chunks of any size'
           assert.equal((value as Reply[]).length, count);
           assert.equal(String((value as Reply[])[count - 1]), String(1_000_000 + count - 1));
         } else assert.equal((value as Buffer).length, 16 << 20);
-        assert.ok(copied < 3 * input.length, `${copied} of ${input.length} bytes copied in chunks of ${size}`);
+        assert.ok(
+          copied < 3 * input.length,
+          `${copied} of ${input.length} bytes copied in chunks of ${size}`,
+        );
       }
     }
   } finally {

@@ -7,7 +7,9 @@ import type { RedisValue, Reply } from '../../../src/resp/types.ts';
 
 function bytesOf(wire: Wire): Buffer {
   const pieces = typeof wire === 'string' ? [wire] : wire;
-  return Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece)));
+  return Buffer.concat(
+    pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece)),
+  );
 }
 
 function encode(command: string | Uint8Array, args: readonly unknown[] = [], mode: 1 | 2 | 3 = 1): Buffer {
@@ -26,11 +28,15 @@ function parse(bytes: Buffer): Buffer[] {
   return value as Buffer[];
 }
 
-const sent = (value: unknown, mode: 1 | 2 | 3 = 1): string => parse(encode('X', [value], mode))[1]!.toString('latin1');
+const sent = (value: unknown, mode: 1 | 2 | 3 = 1): string =>
+  parse(encode('X', [value], mode))[1]!.toString('latin1');
 
 test('words are bulk strings of their own, sent as given', () => {
   assert.equal(encode('get', ['key']).toString(), '*2\r\n$3\r\nget\r\n$3\r\nkey\r\n');
-  assert.equal(encode(' CLIENT \t NO-EVICT\n', ['on']).toString(), '*3\r\n$6\r\nCLIENT\r\n$8\r\nNO-EVICT\r\n$2\r\non\r\n');
+  assert.equal(
+    encode(' CLIENT \t NO-EVICT\n', ['on']).toString(),
+    '*3\r\n$6\r\nCLIENT\r\n$8\r\nNO-EVICT\r\n$2\r\non\r\n',
+  );
   assert.equal(encode(Buffer.from('Client Id')).toString(), '*2\r\n$6\r\nClient\r\n$2\r\nId\r\n');
   assert.deepEqual(encodeWords('CLIENT SETNAME').words, ['CLIENT', 'SETNAME']);
   assert.equal(encodeWords('CLIENT SETNAME').count, 2);
@@ -40,7 +46,8 @@ test('words are bulk strings of their own, sent as given', () => {
 
 test('an empty command is refused', () => {
   for (const command of ['', ' \r\n', new Uint8Array()]) assert.throws(() => encodeWords(command), TypeError);
-  for (const command of [null, undefined, 1, {}]) assert.throws(() => encodeWords(command as never), TypeError);
+  for (const command of [null, undefined, 1, {}])
+    assert.throws(() => encodeWords(command as never), TypeError);
 });
 
 test('many different commands do not change what is sent', () => {
@@ -50,9 +57,18 @@ test('many different commands do not change what is sent', () => {
 
 test('numbers are sent in their shortest exact form', () => {
   const cases: [number | bigint, string][] = [
-    [0, '0'], [-0, '-0'], [1, '1'], [-12.5, '-12.5'], [0.1 + 0.2, '0.30000000000000004'], [1e21, '1e+21'],
-    [5e-324, '5e-324'], [Number.MAX_SAFE_INTEGER, '9007199254740991'], [Infinity, 'inf'], [-Infinity, '-inf'],
-    [123456789012345678901234567890n, '123456789012345678901234567890'], [-5n, '-5'],
+    [0, '0'],
+    [-0, '-0'],
+    [1, '1'],
+    [-12.5, '-12.5'],
+    [0.1 + 0.2, '0.30000000000000004'],
+    [1e21, '1e+21'],
+    [5e-324, '5e-324'],
+    [Number.MAX_SAFE_INTEGER, '9007199254740991'],
+    [Infinity, 'inf'],
+    [-Infinity, '-inf'],
+    [123456789012345678901234567890n, '123456789012345678901234567890'],
+    [-5n, '-5'],
   ];
   for (const [value, text] of cases) assert.equal(sent(value), text);
 });
@@ -60,14 +76,30 @@ test('numbers are sent in their shortest exact form', () => {
 test('what is no value is refused, named by index and type, never shown', () => {
   const secret = { toString: (): string => 'secret-value' };
   class Text extends String {}
-  for (const value of [null, undefined, true, false, secret, ['secret-value'], Symbol('secret-value'), () => 1,
-    new Text('secret-value'), new ArrayBuffer(2), new DataView(new ArrayBuffer(2)), new Uint16Array(1), new Date()]) {
-    assert.throws(() => encode('SET', ['key', value]), (error) => {
-      assert.ok(error instanceof TypeError);
-      assert.match(error.message, /^argument 1 /);
-      assert.ok(!error.message.includes('secret-value'));
-      return true;
-    });
+  for (const value of [
+    null,
+    undefined,
+    true,
+    false,
+    secret,
+    ['secret-value'],
+    Symbol('secret-value'),
+    () => 1,
+    new Text('secret-value'),
+    new ArrayBuffer(2),
+    new DataView(new ArrayBuffer(2)),
+    new Uint16Array(1),
+    new Date(),
+  ]) {
+    assert.throws(
+      () => encode('SET', ['key', value]),
+      (error) => {
+        assert.ok(error instanceof TypeError);
+        assert.match(error.message, /^argument 1 /);
+        assert.ok(!error.message.includes('secret-value'));
+        return true;
+      },
+    );
   }
   assert.throws(() => encode('SET', [NaN]), /argument 0 .*NaN/);
   const holes: unknown[] = [];
@@ -97,11 +129,21 @@ test('bytes are taken over at the call', () => {
 
 test('views that lie about themselves cannot break the framing', () => {
   class Liar extends Uint8Array {
-    override get length(): number { return 2; }
-    override get byteLength(): number { return 7; }
-    override toString(): string { return 'liar'; }
-    override slice(): Uint8Array<ArrayBuffer> { return new Uint8Array(1); }
-    latin1Slice(): string { return 'liar'; }
+    override get length(): number {
+      return 2;
+    }
+    override get byteLength(): number {
+      return 7;
+    }
+    override toString(): string {
+      return 'liar';
+    }
+    override slice(): Uint8Array<ArrayBuffer> {
+      return new Uint8Array(1);
+    }
+    latin1Slice(): string {
+      return 'liar';
+    }
   }
   assert.equal(sent(new Liar([65, 66, 67, 68])), 'ABCD');
   const large = new Liar(3000).fill(65);
@@ -118,29 +160,47 @@ test('views that lie about themselves cannot break the framing', () => {
 });
 
 test('large arguments are pieces of their own', () => {
-  const wire = encodeCommand(encodeWords('MSET'), ['a', Buffer.alloc(5000), 'b', 'x'.repeat(3 << 20), 'c'], 1);
+  const wire = encodeCommand(
+    encodeWords('MSET'),
+    ['a', Buffer.alloc(5000), 'b', 'x'.repeat(3 << 20), 'c'],
+    1,
+  );
   assert.ok(Array.isArray(wire));
-  assert.deepEqual(parse(bytesOf(wire)).map((part) => part.length), [4, 1, 5000, 1, 3 << 20, 1]);
-  const many = encodeCommand(encodeWords('MSET'), Array.from({ length: 3000 }, () => 'y'.repeat(1000)), 1);
+  assert.deepEqual(
+    parse(bytesOf(wire)).map((part) => part.length),
+    [4, 1, 5000, 1, 3 << 20, 1],
+  );
+  const many = encodeCommand(
+    encodeWords('MSET'),
+    Array.from({ length: 3000 }, () => 'y'.repeat(1000)),
+    1,
+  );
   assert.ok(Array.isArray(many) && many.length > 1);
   assert.equal(parse(bytesOf(many)).length, 3001);
 });
 
 const argument = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 80 }), fc.string({ maxLength: 2000 }), fc.double({ noNaN: true }),
-  fc.bigInt(), fc.uint8Array({ maxLength: 3000 }), fc.string({ unit: 'binary', minLength: 600, maxLength: 1500 }),
+  fc.string({ unit: 'binary', maxLength: 80 }),
+  fc.string({ maxLength: 2000 }),
+  fc.double({ noNaN: true }),
+  fc.bigInt(),
+  fc.uint8Array({ maxLength: 3000 }),
+  fc.string({ unit: 'binary', minLength: 600, maxLength: 1500 }),
 );
 
 test('whatever is sent, a server reads the same arguments', () => {
-  fc.assert(fc.property(fc.array(argument, { maxLength: 70 }), (args) => {
-    const read = parse(encode('ECHO', args));
-    assert.equal(read.length, args.length + 1);
-    args.forEach((value, at) => {
-      const bytes = read[at + 1]!;
-      if (typeof value === 'object') assert.deepEqual(new Uint8Array(bytes), new Uint8Array(value));
-      else if (typeof value === 'string') assert.deepEqual(bytes, Buffer.from(value));
-      else if (typeof value === 'bigint') assert.equal(BigInt(bytes.toString()), value);
-      else assert.ok(Object.is(Number(bytes.toString().replace('inf', 'Infinity')), value));
-    });
-  }), { numRuns: 200 });
+  fc.assert(
+    fc.property(fc.array(argument, { maxLength: 70 }), (args) => {
+      const read = parse(encode('ECHO', args));
+      assert.equal(read.length, args.length + 1);
+      args.forEach((value, at) => {
+        const bytes = read[at + 1]!;
+        if (typeof value === 'object') assert.deepEqual(new Uint8Array(bytes), new Uint8Array(value));
+        else if (typeof value === 'string') assert.deepEqual(bytes, Buffer.from(value));
+        else if (typeof value === 'bigint') assert.equal(BigInt(bytes.toString()), value);
+        else assert.ok(Object.is(Number(bytes.toString().replace('inf', 'Infinity')), value));
+      });
+    }),
+    { numRuns: 200 },
+  );
 });

@@ -7,7 +7,11 @@ import type { Reply } from '../../../src/resp/types.ts';
 const bytes = (text: string): Buffer => Buffer.from(text);
 
 test('a string finds the bytes it encodes to, and the reverse', () => {
-  const map = new ReplyMap([[bytes('käse'), 1], ['text', 2], [bytes('ascii'), 3]]);
+  const map = new ReplyMap([
+    [bytes('käse'), 1],
+    ['text', 2],
+    [bytes('ascii'), 3],
+  ]);
   assert.equal(map.get('käse'), 1);
   assert.equal(map.get(bytes('käse')), 1);
   assert.equal(map.get(bytes('text')), 2);
@@ -21,7 +25,10 @@ test('a string finds the bytes it encodes to, and the reverse', () => {
 });
 
 test('bytes that are no text are found only as bytes', () => {
-  const map = new ReplyMap([[Buffer.from([0xff, 0xfe]), 1], ['\ufffd\ufffd', 2]]);
+  const map = new ReplyMap([
+    [Buffer.from([0xff, 0xfe]), 1],
+    ['\ufffd\ufffd', 2],
+  ]);
   assert.equal(map.get(Buffer.from([0xff, 0xfe])), 1);
   assert.equal(map.get('ÿþ'), undefined);
   assert.equal(map.get(bytes('\ufffd\ufffd')), 2);
@@ -34,9 +41,19 @@ test('a byte order mark is part of a key', () => {
 });
 
 test('numbers, texts, booleans, null and NaN stay apart', () => {
-  const map = new ReplyMap([[1, 'n'], ['1', 's'], [true, 'b'], [null, 'null'], [NaN, 'nan'], [1n, 'big']]);
+  const map = new ReplyMap([
+    [1, 'n'],
+    ['1', 's'],
+    [true, 'b'],
+    [null, 'null'],
+    [NaN, 'nan'],
+    [1n, 'big'],
+  ]);
   assert.equal(map.size, 6);
-  assert.deepEqual([1, '1', true, null, NaN, 1n].map((key) => map.get(key)), ['n', 's', 'b', 'null', 'nan', 'big']);
+  assert.deepEqual(
+    [1, '1', true, null, NaN, 1n].map((key) => map.get(key)),
+    ['n', 's', 'b', 'null', 'nan', 'big'],
+  );
   assert.equal(map.get(bytes('1')), 's');
   assert.equal(map.get('true'), undefined);
 });
@@ -52,8 +69,19 @@ test('__proto__ and its kin are ordinary keys', () => {
 
 test('equal keys keep the last value, in the first place, whichever form they have', () => {
   const map = new ReplyMap();
-  map.set(bytes('a'), 1).set('b', 2).set('a', 3).set(bytes('b'), 4).set(new Uint8Array([0x61]) as Buffer, 5);
-  assert.deepEqual([...map].map(([key, value]) => [String(key), value]), [['a', 5], ['b', 4]]);
+  map
+    .set(bytes('a'), 1)
+    .set('b', 2)
+    .set('a', 3)
+    .set(bytes('b'), 4)
+    .set(new Uint8Array([0x61]) as Buffer, 5);
+  assert.deepEqual(
+    [...map].map(([key, value]) => [String(key), value]),
+    [
+      ['a', 5],
+      ['b', 4],
+    ],
+  );
   assert.ok(Buffer.isBuffer([...map.keys()][0]));
 });
 
@@ -85,14 +113,24 @@ const USES: Record<string, (map: ReplyMap) => void> = {
 for (const [name, use] of Object.entries(USES)) {
   test(`equal byte keys of the wire are one from the first ${name}`, () => {
     const map = new ReplyMap();
-    for (const [key, value] of [['a', 1], ['b', 2], ['a', 3]] as const) ReplyMap.append(map, bytes(key), value);
+    for (const [key, value] of [
+      ['a', 1],
+      ['b', 2],
+      ['a', 3],
+    ] as const)
+      ReplyMap.append(map, bytes(key), value);
     use(map);
   });
 }
 
 test('aggregates as keys are kept, each by itself', () => {
   const key: Reply[] = [1, 2];
-  const map = new ReplyMap([[key, 1], [[1, 2], 2], [new ReplyMap(), 3], [new ReplyMap(), 4]]);
+  const map = new ReplyMap([
+    [key, 1],
+    [[1, 2], 2],
+    [new ReplyMap(), 3],
+    [new ReplyMap(), 4],
+  ]);
   assert.equal(map.size, 4);
   assert.equal(map.get(key), 1);
 });
@@ -108,7 +146,10 @@ test('a set finds and joins its members by content', () => {
   assert.equal(set.size, 0);
   for (const member of ['x', 'y', 'x']) ReplySet.append(set, bytes(member));
   assert.deepEqual([...set].map(String), ['x', 'y']);
-  assert.deepEqual([...set.entries()].map(([member]) => String(member)), ['x', 'y']);
+  assert.deepEqual(
+    [...set.entries()].map(([member]) => String(member)),
+    ['x', 'y'],
+  );
   assert.equal(set.has('x'), true);
 });
 
@@ -117,37 +158,52 @@ test('members with a lone surrogate find the bytes they encode to', () => {
 });
 
 const key = fc.oneof(
-  fc.string({ maxLength: 3, unit: 'grapheme' }), fc.integer({ min: 0, max: 3 }), fc.boolean(),
-  fc.string({ maxLength: 2 }).map((text) => Buffer.from(text)), fc.uint8Array({ maxLength: 2 }).map((b) => Buffer.from(b)),
+  fc.string({ maxLength: 3, unit: 'grapheme' }),
+  fc.integer({ min: 0, max: 3 }),
+  fc.boolean(),
+  fc.string({ maxLength: 2 }).map((text) => Buffer.from(text)),
+  fc.uint8Array({ maxLength: 2 }).map((b) => Buffer.from(b)),
 );
 const content = (value: string | number | boolean | Uint8Array): string =>
-  typeof value === 'string' ? `s${Buffer.from(value).toString('hex')}`
-    : typeof value === 'object' ? `s${Buffer.from(value).toString('hex')}` : `${typeof value}${value}`;
+  typeof value === 'string'
+    ? `s${Buffer.from(value).toString('hex')}`
+    : typeof value === 'object'
+      ? `s${Buffer.from(value).toString('hex')}`
+      : `${typeof value}${value}`;
 
 test('it behaves as a map of contents', () => {
   const step = fc.tuple(fc.constantFrom('set', 'delete', 'get', 'append'), key, fc.integer());
-  fc.assert(fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-    const map = new ReplyMap();
-    const set = new ReplySet();
-    const model = new Map<string, number>();
-    for (const [what, at, value] of steps) {
-      const id = content(at);
-      if (what === 'set' || (what === 'append' && typeof at !== 'object')) {
-        map.set(at, value);
-        set.add(at);
-        model.set(id, value);
-      } else if (what === 'delete') {
-        assert.equal(map.delete(at), model.has(id));
-        assert.equal(set.delete(at), model.delete(id));
-      } else if (what === 'get') {
-        assert.equal(map.get(at), model.get(id));
-        assert.equal(map.has(at), model.has(id));
-        assert.equal(set.has(at), model.has(id));
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const map = new ReplyMap();
+      const set = new ReplySet();
+      const model = new Map<string, number>();
+      for (const [what, at, value] of steps) {
+        const id = content(at);
+        if (what === 'set' || (what === 'append' && typeof at !== 'object')) {
+          map.set(at, value);
+          set.add(at);
+          model.set(id, value);
+        } else if (what === 'delete') {
+          assert.equal(map.delete(at), model.has(id));
+          assert.equal(set.delete(at), model.delete(id));
+        } else if (what === 'get') {
+          assert.equal(map.get(at), model.get(id));
+          assert.equal(map.has(at), model.has(id));
+          assert.equal(set.has(at), model.has(id));
+        }
+        assert.equal(map.size, model.size);
+        assert.equal(set.size, model.size);
       }
-      assert.equal(map.size, model.size);
-      assert.equal(set.size, model.size);
-    }
-    assert.deepEqual([...map].map(([k, v]) => [content(k as string), v]), [...model]);
-    assert.deepEqual([...set].map((k) => content(k as string)), [...model.keys()]);
-  }), { numRuns: 500 });
+      assert.deepEqual(
+        [...map].map(([k, v]) => [content(k as string), v]),
+        [...model],
+      );
+      assert.deepEqual(
+        [...set].map((k) => content(k as string)),
+        [...model.keys()],
+      );
+    }),
+    { numRuns: 500 },
+  );
 });

@@ -46,7 +46,11 @@ for (const vector of vectors) {
       assert.equal(read(decodeAll(bytewise(bytes), mode)), whole);
       if (bytes.length <= 2048) {
         for (let cut = 1; cut < bytes.length; cut++) {
-          assert.equal(read(decodeAll([bytes.subarray(0, cut), bytes.subarray(cut)], mode)), whole, `cut at ${cut}`);
+          assert.equal(
+            read(decodeAll([bytes.subarray(0, cut), bytes.subarray(cut)], mode)),
+            whole,
+            `cut at ${cut}`,
+          );
         }
       }
       const behind = decodeAll([Buffer.concat([Buffer.from('$3\r\nabc\r\n'), bytes])], mode);

@@ -28,9 +28,11 @@ export interface Vector {
   maxHeapDelta?: number;
 }
 
-export const vectors = (JSON.parse(
-  readFileSync(`${process.cwd()}/test/fixtures/resp-vectors.json`, 'utf8'),
-) as { vectors: Vector[] }).vectors;
+export const vectors = (
+  JSON.parse(readFileSync(`${process.cwd()}/test/fixtures/resp-vectors.json`, 'utf8')) as {
+    vectors: Vector[];
+  }
+).vectors;
 
 /** What a decoder made of some bytes. */
 export interface Outcome {
@@ -67,10 +69,12 @@ export function shown(value: Reply): string {
   if (Buffer.isBuffer(value)) {
     return `s:${value.length > 4096 ? createHash('sha256').update(value).digest('hex') : value.toString('base64')}`;
   }
-  if (typeof value === 'number' || typeof value === 'bigint') return Object.is(value, -0) ? 'n:-0' : `n:${value}`;
+  if (typeof value === 'number' || typeof value === 'bigint')
+    return Object.is(value, -0) ? 'n:-0' : `n:${value}`;
   if (typeof value === 'boolean') return `b:${value}`;
   if (value instanceof RedisError) return `e:${value.code}`;
-  if (value instanceof ReplyMap) return `%[${[...value].map(([k, v]) => `${shown(k)}=>${shown(v)}`).join(',')}]`;
+  if (value instanceof ReplyMap)
+    return `%[${[...value].map(([k, v]) => `${shown(k)}=>${shown(v)}`).join(',')}]`;
   if (value instanceof ReplySet) return `~[${[...value].map(shown).join(',')}]`;
   return `*[${value.map(shown).join(',')}]`;
 }
@@ -84,20 +88,29 @@ function double(expected: Expected): string {
 /** The same form of a vector's expectation; maps and sets with their duplicates joined. */
 export function wanted(expected: Expected, code: (text: string) => string): string {
   switch (expected.type) {
-    case 'null': return 'null';
-    case 'boolean': return `b:${expected.value as boolean}`;
+    case 'null':
+      return 'null';
+    case 'boolean':
+      return `b:${expected.value as boolean}`;
     case 'number':
-    case 'bignumber': return `n:${BigInt(expected.value as string)}`;
-    case 'double': return double(expected);
-    case 'error': return `e:${code(Buffer.from(expected.base64 ?? '', 'base64').toString())}`;
+    case 'bignumber':
+      return `n:${BigInt(expected.value as string)}`;
+    case 'double':
+      return double(expected);
+    case 'error':
+      return `e:${code(Buffer.from(expected.base64 ?? '', 'base64').toString())}`;
     case 'string':
-    case 'verbatim': return `s:${expected.base64 ?? expected.sha256}`;
-    case 'attributed': return wanted(expected.value as Expected, code);
+    case 'verbatim':
+      return `s:${expected.base64 ?? expected.sha256}`;
+    case 'attributed':
+      return wanted(expected.value as Expected, code);
     case 'map': {
       const map = new Map(expected.pairs?.map(([k, v]) => [wanted(k, code), wanted(v, code)]));
       return `%[${[...map].map(([k, v]) => `${k}=>${v}`).join(',')}]`;
     }
-    case 'set': return `~[${[...new Set(expected.items?.map((item) => wanted(item, code)))].join(',')}]`;
-    default: return `*[${(expected.items ?? []).map((item) => wanted(item, code)).join(',')}]`;
+    case 'set':
+      return `~[${[...new Set(expected.items?.map((item) => wanted(item, code)))].join(',')}]`;
+    default:
+      return `*[${(expected.items ?? []).map((item) => wanted(item, code)).join(',')}]`;
   }
 }
