@@ -5,7 +5,10 @@ import { LATIN1, UTF8 } from './types.ts';
 /** Up to this many bytes a string is built from its character codes: a call into C++ costs more. */
 const SHORT = 16;
 /** From here on (and before Node 24) long text that is not ASCII is read fastest by way of UTF-16. */
-const LONG = Number(process.versions.node.split('.')[0]) < 24 ? 2048 : Infinity;
+const SLOW_UTF8 = Number(process.versions.node.split('.')[0]) < 24;
+const LONG = SLOW_UTF8 ? 2048 : Infinity;
+/** Between this and `LONG` a look at a few bytes decides: the detour is a loss for ASCII. */
+const MIDDLE = SLOW_UTF8 ? 512 : Infinity;
 const NOT_ASCII = 0x80;
 
 const chars = String.fromCharCode;
@@ -36,6 +39,7 @@ function fromCodes(b: Uint8Array, s: number, count: number): string {
   }
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a table; the number of arguments has to be in the code.
 function fromMoreCodes(c: { readonly [index: number]: number }, s: number, count: number): string {
   const d = s + 8;
   switch (count) {
@@ -166,10 +170,18 @@ export function decodeText(bytes: Buffer, start: number, end: number, mode: 1 | 
     if (all < NOT_ASCII) return fromCodes(bytes, start, count);
   }
   if (count >= LONG || mode !== UTF8) return longText(bytes, start, end, mode);
+  if (count >= MIDDLE && looksForeign(bytes, start, count >> 4)) return longText(bytes, start, end, mode);
   const text = utf8Text(bytes, start, end);
   // U+FFFD may be what was sent: only then is the costly check made.
   if (!text.includes('\ufffd') || isUtf8(bytes.subarray(start, end))) return text;
   return privateCopy(bytes.subarray(start, end));
+}
+
+/** One of sixteen bytes, `step` apart, is not ASCII. */
+function looksForeign(bytes: Buffer, start: number, step: number): boolean {
+  let all = 0;
+  for (let at = start, count = 0; count < 16; at += step, count++) all |= bytes[at]!;
+  return all >= NOT_ASCII;
 }
 
 function longText(bytes: Buffer, start: number, end: number, mode: 1 | 2 | 3): string | Buffer {

@@ -42,12 +42,10 @@ const scalar: fc.Arbitrary<Sent> = fc.oneof(
     wire: `:${n}${CRLF}`,
   })),
   fc.bigInt().map((n) => ({ value: n, wire: `(${n}${CRLF}` })),
-  fc
-    .double()
-    .map((n) => ({
-      value: n,
-      wire: `,${Object.is(n, -0) ? '-0' : String(n).replace('Infinity', 'inf').toLowerCase()}${CRLF}`,
-    })),
+  fc.double().map((n) => ({
+    value: n,
+    wire: `,${Object.is(n, -0) ? '-0' : String(n).replace('Infinity', 'inf').toLowerCase()}${CRLF}`,
+  })),
   fc.boolean().map((b) => ({ value: b, wire: `#${b ? 't' : 'f'}${CRLF}` })),
   fc.constantFrom(`_${CRLF}`, `$-1${CRLF}`, `*-1${CRLF}`).map((wire) => ({ value: null, wire })),
 );
