@@ -34,6 +34,18 @@ test('text of every length and kind is read exactly', () => {
     assert.equal(one(bulk('0123456789abcdefg'.slice(0, count)), 3), '0123456789abcdefg'.slice(0, count));
 });
 
+test('text whose first, last or only strange character sits anywhere is read exactly', () => {
+  for (const size of [500, 512, 600, 1024, 2047, 2048, 5000]) {
+    for (const place of [0, 1, 31, 37, size >> 1, size - 2]) {
+      const bytes = Buffer.alloc(size, 0x61);
+      bytes.write('é', place);
+      assert.equal(one(bulk(bytes)), bytes.toString());
+      bytes[place] = 0xff;
+      assert.deepEqual(one(bulk(bytes)), bytes);
+    }
+  }
+});
+
 test('bytes that are not valid in the encoding come back as bytes', () => {
   for (const bad of [
     [0xff],
@@ -44,7 +56,7 @@ test('bytes that are not valid in the encoding come back as bytes', () => {
     [0xf4, 0x90, 0x80, 0x80],
     [0x80],
   ]) {
-    for (const around of [0, 5, 50, 3000]) {
+    for (const around of [0, 5, 50, 700, 3000]) {
       const bytes = Buffer.concat([Buffer.alloc(around, 0x61), Buffer.from(bad), Buffer.from('\ufffd€')]);
       assert.deepEqual(one(bulk(bytes)), bytes);
       assert.equal(one(bulk(bytes), 2), bytes.toString('latin1'));
