@@ -53,6 +53,7 @@ const ORDERS = {
   latency: (client, order) => measureLatency(() => client.get('k16'), order),
   inFlight: (client, order) => measureInFlight(() => client.get('k16'), order),
   scale: async (_client, order) => (await import('./scale.mjs')).measureScale(address, order),
+  shards: async (_client, order) => (await import('./shards.mjs')).measureShards(order),
   costs: async (_client, order) => (await import('./costs.mjs')).measureCosts(address, order),
   idle: (_client, order) => measureIdle(() => connectTo(id, { ...address, textOnly: true }), order),
 };

@@ -1,15 +1,34 @@
 import { RawClient } from './raw.mjs';
 import { startServer } from './server.mjs';
 
-/** A server in cluster mode that owns every slot. */
-export async function spawnCluster() {
-  const server = await startServer(undefined, ['--cluster-enabled', 'yes']);
-  const client = await RawClient.open(server.host, server.port);
-  await client.command('CLUSTER', 'ADDSLOTSRANGE', 0, 16383);
-  for (let attempt = 0; attempt < 200; attempt += 1) {
-    if (String(await client.command('CLUSTER', 'INFO')).includes('cluster_state:ok')) break;
+const SLOTS = 16_384;
+
+/** So many servers in cluster mode that share the slots. */
+export async function spawnShards(count) {
+  const shards = [];
+  while (shards.length < count) shards.push(await startServer(undefined, ['--cluster-enabled', 'yes']));
+  const [first] = shards;
+  for (const [index, shard] of shards.entries()) {
+    const [from, to] = [index, index + 1].map((place) => Math.floor((place * SLOTS) / count));
+    await shard.admin.command('CLUSTER', 'ADDSLOTSRANGE', from, to - 1);
+    if (shard !== first) await shard.admin.command('CLUSTER', 'MEET', first.host, first.port);
+  }
+  for (const { host, port } of shards) await settled(host, port, count);
+  return shards;
+}
+
+async function settled(host, port, count) {
+  const client = await RawClient.open(host, port);
+  for (let attempt = 0; attempt < 400; attempt += 1) {
+    const info = String(await client.command('CLUSTER', 'INFO'));
+    if (info.includes('cluster_state:ok') && info.includes(`cluster_size:${count}`)) break;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   client.close();
+}
+
+/** A server in cluster mode that owns every slot. */
+export async function spawnCluster() {
+  const [server] = await spawnShards(1);
   return server;
 }

@@ -80,9 +80,28 @@ function scaleTables({ inFlight, connections, strings, arrays, beside }) {
   ];
 }
 
+function shardTable(rows) {
+  const limit = ({ thread, shards }) => (thread < shards ? 'the client thread' : 'the shards');
+  return [
+    '### One client thread and three shards: GET 16 B, bursts over all of them',
+    'From the CPU that each side needs for an operation, for the cores here are too few to see it.',
+    table([
+      ['burst', 'client µs', 'shard µs', 'one thread can, per s', 'three shards can, per s', 'the limit'],
+      ...rows.map((row) => [
+        rate(row.width),
+        row.client.toFixed(2),
+        row.server.toFixed(2),
+        rate(row.thread),
+        rate(row.shards),
+        limit(row),
+      ]),
+    ]),
+  ];
+}
+
 /** Everything measured, as markdown. */
 export function markdown(result) {
-  const { rows, clients, ceiling, latency, memory, costs, scale, cold, sizes, about } = result;
+  const { rows, clients, ceiling, latency, memory, costs, scale, shards, cold, sizes, about } = result;
   const parts = [`${about}\n`];
   const variants = [
     ['respool', '`pool.execute`, default options'],
@@ -151,6 +170,7 @@ export function markdown(result) {
     );
   }
   if (scale) parts.push(...scaleTables(scale));
+  if (shards?.rows.length) parts.push(...shardTable(shards.rows));
   if (cold?.length) {
     const lines = cold.map((one) => [
       one.title,

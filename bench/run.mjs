@@ -1,5 +1,5 @@
 // npm run bench [-- --quick] [--only text,…] [--clients id,…] [--rounds n] [--bun] [--latency] [--memory] [--cold]
-//               [--scale] [--costs] [--all] [--profile row]
+//               [--scale] [--costs] [--shards] [--all] [--profile row]
 // Without a mode: the throughput rows. --all: everything. Results: bench/results/, docs/bench.md, docs/bench.svg (full runs).
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -24,6 +24,7 @@ const { values: options } = parseArgs({
     cold: { type: 'boolean', default: false },
     scale: { type: 'boolean', default: false },
     costs: { type: 'boolean', default: false },
+    shards: { type: 'boolean', default: false },
     bun: { type: 'boolean', default: false },
     only: { type: 'string' },
     clients: { type: 'string' },
@@ -47,7 +48,8 @@ const only = options.only?.split(',');
 const rowsToRun = ROWS.filter(
   (row) => only?.some((text) => row.id.includes(text) || row.title.includes(text)) ?? true,
 );
-const modes = options.latency || options.memory || options.cold || options.scale || options.costs;
+const modes =
+  options.latency || options.memory || options.cold || options.scale || options.costs || options.shards;
 const throughput = options.all || options.only || !modes;
 
 async function eachRow(address, runners) {
@@ -149,6 +151,10 @@ try {
     if (self !== undefined && (options.costs || options.all)) {
       say('costs of a lease, a time limit, a signal, a cluster route, telemetry');
       result.costs = await once(self, address, { type: 'costs', quick: options.quick });
+    }
+    if (self !== undefined && (options.shards || options.all)) {
+      say('one thread and three shards');
+      result.shards = await once(self, address, { type: 'shards', quick: options.quick });
     }
     if (options.cold || options.all) {
       result.cold = coldStarts(address);

@@ -64,7 +64,14 @@ export async function startServer(binary = process.env.RESPOOL_SERVER ?? 'redis-
   };
   process.on('exit', stop);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130));
-  return { host: '127.0.0.1', port, admin: await ready(port), version: versionOf(binary), stop };
+  return {
+    host: '127.0.0.1',
+    port,
+    pid: child.pid,
+    admin: await ready(port),
+    version: versionOf(binary),
+    stop,
+  };
 }
 
 function versionOf(binary) {
