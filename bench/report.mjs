@@ -189,6 +189,30 @@ export function markdown(result) {
   return `${parts.join('\n\n')}\n`;
 }
 
+/** For the README: one line per row, and the picture. */
+export function summary(result) {
+  const { rows, about } = result;
+  const bun = rows.some((row) => row.results.bun !== undefined);
+  const head = ['client CPU per operation, µs', 'respool', 'best Node peer', ...(bun ? ['Bun'] : [])];
+  const lines = rows
+    .filter((row) => row.results.respool && best(row))
+    .map((row) => {
+      const own = row.results.respool;
+      const peer = best(row);
+      const fastest = best(row, 'rate');
+      return [
+        row.title,
+        number(own.cpu),
+        `${number(row.results[peer].cpu)} (${title(peer)})`,
+        ...(bun ? [row.results.bun ? number(row.results.bun.cpu) : '–'] : []),
+        `${(row.results[peer].cpu / own.cpu).toFixed(1)} ×`,
+        `${(own.rate / row.results[fastest].rate).toFixed(1)} ×`,
+      ];
+    });
+  const shown = table([[...head, 'less CPU', 'more per second'], ...lines]);
+  return `${about}\n\n${shown}\n\n![Work per second of client CPU](docs/bench.svg)\n`;
+}
+
 const escaped = (text) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;');
 
 /** Operations per second of client CPU, the best Node peer being 1: longer is better. */

@@ -2,13 +2,13 @@
 //               [--scale] [--costs] [--shards] [--all] [--profile row]
 // Without a mode: the throughput rows. --all: everything. Results: bench/results/, docs/bench.md, docs/bench.svg (full runs).
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CLIENTS } from './clients/index.mjs';
 import { profileRow } from './profile.mjs';
-import { chart, markdown } from './report.mjs';
+import { chart, markdown, summary } from './report.mjs';
 import { ROWS } from './rows.mjs';
 import { available, BENCH, commandOf, median, ROOT, Runner } from './runner.mjs';
 import { fill, PINNED, startServer } from './server.mjs';
@@ -111,6 +111,17 @@ function coldStarts({ host, port }) {
   }));
 }
 
+/** A full run is what the documents show. */
+function publish(folder, text, result) {
+  writeFileSync(join(folder, 'bench.md'), `# Benchmark\n\n${text}\n![chart](bench.svg)\n`);
+  const file = join(ROOT, 'README.md');
+  const section = /(<!-- bench:start -->\n)[^]*?(<!-- bench:end -->)/;
+  writeFileSync(
+    file,
+    readFileSync(file, 'utf8').replace(section, (_all, start, end) => `${start}\n${summary(result)}\n${end}`),
+  );
+}
+
 function write(result) {
   const text = markdown(result);
   mkdirSync(join(BENCH, 'results'), { recursive: true });
@@ -119,7 +130,7 @@ function write(result) {
   const complete = throughput && !options.quick && !options.only && !options.clients;
   const folder = complete ? join(ROOT, 'docs') : join(BENCH, 'results');
   if (result.rows.length > 0) writeFileSync(join(folder, 'bench.svg'), chart(result));
-  if (complete) writeFileSync(join(folder, 'bench.md'), `# Benchmark\n\n${text}\n![chart](bench.svg)\n`);
+  if (complete) publish(folder, text, result);
   console.log(text);
 }
 
