@@ -148,7 +148,7 @@ test('a connection that does not drain within connectTimeout is retired, a refus
     location: server.location,
     credentialProvider: provider,
     decodeResponses: true,
-    connectTimeout: 150,
+    connectTimeout: 800,
     maxConnections: 4,
   });
   const pop = pool.execute('BLPOP', 'queue', 0);
@@ -156,7 +156,7 @@ test('a connection that does not drain within connectTimeout is retired, a refus
   const shared = await pool.execute('CLIENT', 'ID');
   await server.command('ACL', 'SETUSER', 'app', '>p1');
   provider.change('p1');
-  await sleep(250);
+  await sleep(1_000);
   assert.equal(await pool.execute('CLIENT', 'ID'), shared);
   await pool.execute('LPUSH', 'queue', 'x');
   assert.deepEqual(await pop, ['queue', 'x']);
