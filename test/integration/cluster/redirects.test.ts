@@ -133,7 +133,7 @@ describe('redirects', () => {
         if (name === 'ASKING ') assert.equal(names[at + 1], `INCR ${LOW}`);
       }
     }
-    assert.equal(nodes[1]?.commands.filter(({ name }) => name === 'ASKING').length, 5_000);
+    assert.equal(nodes[1]?.commands.filter(({ name }) => name === 'ASKING').length, BURST / 2);
     assert.equal(pool.clusterLayout.nodeForKey(LOW).port, nodes[0]?.port);
     assert.equal(layoutQuestions(nodes), 1);
   });
