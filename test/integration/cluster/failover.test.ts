@@ -35,6 +35,8 @@ function startLoad(pool: ClusterConnectionPool<true>, isHit: (key: string) => bo
         if (value !== `value of ${key}`) load.wrong++;
       } catch (error) {
         load.errors[kind].push(error as Error);
+        // The test has failed and nobody stops the load.
+        if (pool.closed) return;
       }
     }
   };
