@@ -8,7 +8,11 @@ import { BYTES, type DecodeMode, type Reply, UTF8 } from '../../../src/resp/type
 const push = (...items: (string | Buffer)[]): Buffer =>
   Buffer.concat([
     Buffer.from(`>${items.length}\r\n`),
-    ...items.flatMap((item) => [Buffer.from(`$${Buffer.byteLength(item)}\r\n`), Buffer.from(item as string), Buffer.from('\r\n')]),
+    ...items.flatMap((item) => [
+      Buffer.from(`$${Buffer.byteLength(item)}\r\n`),
+      Buffer.from(item as string),
+      Buffer.from('\r\n'),
+    ]),
   ]);
 
 /** Everybody but `strangers` is heard. */
@@ -21,7 +25,10 @@ class Listeners implements MessageListeners {
   find(bytes: Buffer, start: number, end: number, shard: boolean): MessageListener | null {
     const name = bytes.toString('latin1', start, end);
     if (name === 'stranger') return null;
-    return { mode: this.#mode, hear: (message) => this.log.push([`${shard ? 's' : ''}message ${name}`, message]) };
+    return {
+      mode: this.#mode,
+      hear: (message) => this.log.push([`${shard ? 's' : ''}message ${name}`, message]),
+    };
   }
 }
 
@@ -38,7 +45,10 @@ function readAll(chunks: readonly Buffer[], mode: DecodeMode = BYTES): [string, 
       const frame = value as Buffer[];
       const [kind, name, message] = Array.isArray(frame) ? frame : [];
       if (frame.length === 3 && String(name) !== 'stranger') {
-        listeners.log.push([`${String(kind)} ${String(name)}`, mode === BYTES ? (message as Buffer) : String(message)]);
+        listeners.log.push([
+          `${String(kind)} ${String(name)}`,
+          mode === BYTES ? (message as Buffer) : String(message),
+        ]);
       } else listeners.log.push([`read ${frame.length}`, frame]);
     }
     decoder.retain();
@@ -99,7 +109,10 @@ describe('messages read the short way', () => {
     for (const text of damaged) {
       assert.throws(() => readAll([Buffer.from(`${text}${'+filler\r\n'.repeat(5)}`)]), InvalidResponse, text);
     }
-    const others = ['>3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n:5\r\n', '>3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n_\r\n'];
+    const others = [
+      '>3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n:5\r\n',
+      '>3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n_\r\n',
+    ];
     for (const text of others) assert.equal(readAll([Buffer.from(text)]).length, 1);
   });
 });
