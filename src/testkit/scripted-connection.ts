@@ -112,7 +112,9 @@ export class ScriptedConnection {
   /** RST where the transport has it (not on Unix sockets). */
   reset(): void {
     try {
-      this.#raw.resetAndDestroy();
+      // One that is ending cannot be reset any more: Node would keep its handle for ever.
+      if (this.#raw.writableEnded) this.#raw.destroy();
+      else this.#raw.resetAndDestroy();
     } catch {
       this.#raw.destroy();
     }
