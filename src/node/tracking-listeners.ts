@@ -62,9 +62,7 @@ export class TrackingListeners<C extends BaseConnection> {
       this.#places.set(key, place);
     }
     place.data.add(connection);
-    const listener = place.listener ?? (await this.#open(place, connection));
-    signal.throwIfAborted();
-    return listener;
+    return place.listener ?? (await untilAborted(this.#open(place, connection), signal));
   }
 
   leave(connection: C): void {
@@ -182,5 +180,20 @@ export class TrackingListeners<C extends BaseConnection> {
       if (this.#settings.mode === 'bcast') this.#hooks.started(connection, listener);
       else this.#hooks.retire(connection);
     }
+  }
+}
+
+/** Others may wait for the same work: it goes on. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let stop!: () => void;
+  const stopped = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error);
+  });
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([work, stopped]);
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }

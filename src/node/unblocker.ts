@@ -1,9 +1,15 @@
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import { call } from '../connection/call.ts';
+import { ConnectionError } from '../errors/errors.ts';
 import type { ConnectionNode } from './connection-node.ts';
 
 /** How long a blocked connection may take to answer after CLIENT UNBLOCK. */
 export const GRACE = 1_000;
+
+interface Own<C> {
+  readonly connection: Promise<C>;
+  readonly dial: AbortController;
+}
 
 /**
  * Sends CLIENT UNBLOCK: over the shared connection, else over one of its own, which all who need it at that
@@ -11,7 +17,7 @@ export const GRACE = 1_000;
  */
 export class Unblocker<C extends BaseConnection> {
   readonly #node: ConnectionNode<C>;
-  #own: Promise<C> | null = null;
+  #own: Own<C> | null = null;
   #users = 0;
 
   constructor(node: ConnectionNode<C>) {
@@ -29,7 +35,8 @@ export class Unblocker<C extends BaseConnection> {
   end(): void {
     const own = this.#own;
     this.#own = null;
-    own?.then(
+    own?.dial.abort(new ConnectionError('nobody has to be unblocked any more'));
+    own?.connection.then(
       (connection) => connection.invalidate('unblocked'),
       () => {},
     );
@@ -38,12 +45,19 @@ export class Unblocker<C extends BaseConnection> {
   async #askApart(clientId: number): Promise<boolean> {
     this.#users++;
     try {
-      this.#own ??= this.#node.extra(AbortSignal.timeout(GRACE));
-      return await unblock(await this.#own, clientId);
+      this.#own ??= this.#dial();
+      return await unblock(await this.#own.connection, clientId);
     } finally {
       this.#users--;
       if (this.#users === 0) this.end();
     }
+  }
+
+  #dial(): Own<C> {
+    const dial = new AbortController();
+    const late = setTimeout(() => dial.abort(new ConnectionError(`not connected within ${GRACE} ms`)), GRACE);
+    const connection = this.#node.extra(dial.signal).finally(() => clearTimeout(late));
+    return { connection, dial };
   }
 }
 
