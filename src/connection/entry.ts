@@ -17,8 +17,9 @@ const DROP_ON_CANCEL = 2;
 const STREAMED = 4;
 const BLOCKING = 8;
 const BY_PUSH = 16;
+const KEEPS = 32;
 /** Two bits from here on. */
-const REPLY_MODE = 5;
+const REPLY_MODE = 6;
 type ReplyMode = '' | 'ON' | 'OFF' | 'SKIP';
 const REPLY_MODES: readonly ReplyMode[] = ['', 'ON', 'OFF', 'SKIP'];
 
@@ -93,6 +94,13 @@ export abstract class Entry {
   }
   set byPush(on: boolean) {
     this.mark(BY_PUSH, on);
+  }
+  /** Its bytes may be on their way a second time, or belong to another entry as well. */
+  get keepsBytes(): boolean {
+    return (this.traits & KEEPS) !== 0;
+  }
+  set keepsBytes(on: boolean) {
+    this.mark(KEEPS, on);
   }
   /** Of `CLIENT REPLY`: what it does to the commands after it. */
   get replyMode(): ReplyMode {

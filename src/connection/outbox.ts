@@ -1,5 +1,7 @@
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { wireLength, type Wire } from '../resp/encoder.ts';
+import { giveMemory } from '../resp/spare-memory.ts';
 import type { ConnectionCounters } from './connection-statistics.ts';
 import { type Entry, QUEUED, SETTLED, WRITTEN } from './entry.ts';
 
@@ -226,6 +228,17 @@ export class Outbox {
     }
     this.length = to;
     this.#withdrawn = 0;
+  }
+
+  /**
+   * A payload was answered. Once the system has taken all that was written, nobody reads its copy any more; of a stream
+   * that is no socket, and of one whose peer answers early, that is not known.
+   */
+  reuse(entry: Entry, transport: Duplex | null): void {
+    if (!(transport instanceof Socket) || transport.writableLength > 0 || entry.keepsBytes) return;
+    const { wire } = entry;
+    entry.wire = '';
+    for (const piece of wire) if (typeof piece !== 'string') giveMemory(piece);
   }
 
   #grow(): void {

@@ -111,6 +111,7 @@ export class Reception {
     if (entry.phase === SETTLED) return;
     if (entry.deadline !== 0 || entry.signal !== null) core.release(entry);
     entry.phase = SETTLED;
+    if (typeof entry.wire !== 'string' && !refused) core.outbox.reuse(entry, core.transport);
     if (refused) {
       locateError(value as RedisError, core.settings.endpoint, entry.info.name);
       redact(value as RedisError, entry);

@@ -63,6 +63,7 @@ export class PoolCall extends DetailedEntry implements RoutedCall {
   /** Fit to be queued once more. */
   again(): void {
     this.phase = QUEUED;
+    this.keepsBytes = true;
     // A limit of the whole call goes on; one of each reply starts when it is queued.
     this.heard = 0;
     if (this.overall) this.deadline = this.startedAt + this.limit;
@@ -83,6 +84,7 @@ export class BlockingAttempt extends Entry {
   constructor(call: PoolCall) {
     super(call.info, call.wire, call.size, call.mode);
     this.blocking = true;
+    this.keepsBytes = true;
     this.allowed = call.limit;
     this.dropOnCancel = call.dropOnCancel;
     this.noreply = call.noreply;

@@ -1,4 +1,5 @@
 import { privateCopy } from './native-slices.ts';
+import { giveMemory, takeMemory } from './spare-memory.ts';
 
 const FIRST = 4096;
 /** So much has really come that the rest is believed to come as well. */
@@ -13,10 +14,13 @@ export class ByteSink {
   readonly limit: number;
   length = 0;
   private buffer: Buffer;
+  /** The bytes are only looked at, and never leave. */
+  private readonly passing: boolean;
 
-  constructor(limit: number, expected: number) {
+  constructor(limit: number, expected: number, passing: boolean) {
     this.limit = limit;
-    this.buffer = Buffer.allocUnsafe(capacity(expected, limit));
+    this.passing = passing;
+    this.buffer = this.memory(expected);
   }
 
   append(source: Buffer, start: number, end: number): void {
@@ -41,9 +45,21 @@ export class ByteSink {
   }
 
   private grow(total: number): void {
-    const larger = Buffer.allocUnsafe(capacity(total, this.limit));
-    this.buffer.copy(larger, 0, 0, this.length);
+    const { buffer, length } = this;
+    const larger = this.memory(total);
+    buffer.copy(larger, 0, 0, length);
     this.buffer = larger;
+    if (this.passing) giveMemory(buffer);
+  }
+
+  private memory(arrived: number): Buffer {
+    const size = capacity(arrived, this.limit);
+    return this.passing ? takeMemory(size) : Buffer.allocUnsafe(size);
+  }
+
+  /** What passed was read: its memory serves others. The sink and its bytes are used no more. */
+  done(): void {
+    if (this.passing) giveMemory(this.buffer);
   }
 
   /** What arrived, in a buffer without slack; the sink is used no more. */

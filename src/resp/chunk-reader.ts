@@ -35,12 +35,16 @@ export abstract class ChunkReader {
   private window: Buffer | null = null;
   private windowStart = 0;
   private windowEnd = 0;
+  /** `chunk[spelledStart, spelledEnd)` as characters; empty where it is not ASCII. */
+  protected spelled = '';
+  protected spelledStart = 0;
+  protected spelledEnd = 0;
 
   /** Takes `chunk[start, end)`; it is read in place until `retain()`. */
   feed(chunk: Buffer, start: number, end: number): void {
     if (start >= end || this.dead) return;
     if (this.queued !== null || (this.pos < this.end && this.chunk !== this.carry)) this.retain();
-    this.window = null;
+    this.forget();
     if (this.pos === this.end) {
       this.chunk = chunk;
       this.pos = start;
@@ -63,7 +67,7 @@ export abstract class ChunkReader {
 
   /** Copies what is unread out of the chunk; its memory may be used for something else afterwards. */
   retain(): void {
-    this.window = null;
+    this.forget();
     if (this.chunk !== this.carry || this.pos === this.end) {
       const { chunk, pos, end } = this;
       this.chunk = this.carry;
@@ -87,8 +91,16 @@ export abstract class ChunkReader {
       this.end = this.queuedEnd;
     }
     this.queued = null;
-    this.window = null;
+    this.forget();
     return true;
+  }
+
+  /** What was derived from the chunk holds no more: its memory gets other bytes. */
+  private forget(): void {
+    this.window = null;
+    if (this.spelledEnd === 0) return;
+    this.spelled = '';
+    this.spelledStart = this.spelledEnd = 0;
   }
 
   protected get drained(): boolean {
@@ -99,7 +111,8 @@ export abstract class ChunkReader {
   protected release(): void {
     this.dead = true;
     this.chunk = this.carry = EMPTY;
-    this.queued = this.window = null;
+    this.queued = null;
+    this.forget();
     this.pos = this.end = 0;
   }
 

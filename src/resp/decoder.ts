@@ -17,6 +17,9 @@ export { INCOMPLETE } from './quick-reader.ts';
 /** So much of a string must be missing that reading it straight into its place pays. */
 const DIRECT = 131_072;
 
+/** Short strings of an aggregate with more values than this are spelled together. */
+const MANY = 8;
+
 /** What a length says beside a number. */
 const NONE = -1;
 const STREAMED = -2;
@@ -74,7 +77,11 @@ export class Decoder extends MessageReader {
     this.tried = 0;
     for (;;) {
       const frame = this.top;
-      if (frame !== null && frame.left > 2) this.fill(frame);
+      if (frame !== null && frame.left > 2) {
+        this.spelling = frame.left > MANY;
+        this.fill(frame);
+        this.spelling = false;
+      }
       const value = this.element(frame === null ? mode : frame.mode, pushMode);
       if (value === OPENED) continue;
       if (value === INCOMPLETE) {
@@ -93,6 +100,15 @@ export class Decoder extends MessageReader {
   private fill(frame: Frame): void {
     const { mode, type, value: target } = frame;
     if (type === ATTRIBUTE || this.bodyType !== 0 || this.annotated) return;
+    if (
+      this.spelling &&
+      type === ARRAY &&
+      mode !== BYTES &&
+      this.limits.maxBulkLength >= 12 &&
+      this.limits.maxDigits >= 2
+    ) {
+      frame.left -= this.shortStrings(target as Reply[], frame.left - 2);
+    }
     for (; frame.left > 2; frame.left--) {
       const value = this.plain(mode);
       if (value === OPENED) return;
@@ -255,7 +271,7 @@ export class Decoder extends MessageReader {
     if (length === UNREAD) return INCOMPLETE;
     if (length === NONE && !part) return null;
     if (length === STREAMED && type === BULK) {
-      this.top = new Frame(BULK, mode, frame, new ByteSink(this.limits.maxBulkLength, 0), -1);
+      this.top = new Frame(BULK, mode, frame, new ByteSink(this.limits.maxBulkLength, 0, false), -1);
       return OPENED;
     }
     if (length < 0) return this.fail('a string has a malformed length');
@@ -282,7 +298,7 @@ export class Decoder extends MessageReader {
     }
     if (stop + 1 >= end || this.body !== null) {
       const have = Math.min(stop, end);
-      this.body ??= new ByteSink(length, have - pos);
+      this.body ??= new ByteSink(length, have - pos, mode !== BYTES);
       if (have > pos) this.body.append(chunk, pos, have);
       this.pos = have;
       if (stop + 1 >= end) return INCOMPLETE;
@@ -291,8 +307,10 @@ export class Decoder extends MessageReader {
     this.bodyType = this.bodyLength = 0;
     this.body = null;
     this.pos = stop + 2;
-    if (body !== null) return this.finish(bodyType, body.bytes(), 0, length, mode, true);
-    return this.finish(bodyType, chunk, pos, stop, mode, false);
+    if (body === null) return this.finish(bodyType, chunk, pos, stop, mode, false);
+    const value = this.finish(bodyType, body.bytes(), 0, length, mode, true);
+    body.done();
+    return value;
   }
 
   /** A string's bytes as what its type says. */

@@ -1,5 +1,6 @@
 import { isUint8Array } from 'node:util/types';
 import { byteCount, isDetached, latin1Text, putBytes } from './native-slices.ts';
+import { takeMemory } from './spare-memory.ts';
 import { LATIN1, type RedisValue, UTF8 } from './types.ts';
 import { CR, LF } from './wire-types.ts';
 
@@ -141,7 +142,7 @@ function opening(
 /** A private copy of large bytes, with what goes before them and the end of the command: one write takes it all. */
 function framed(text: string, bytes: Uint8Array, size: number, last: boolean): Buffer {
   const start = text.length;
-  const whole = Buffer.allocUnsafe(start + size + (last ? 2 : 0));
+  const whole = takeMemory(start + size + (last ? 2 : 0));
   whole.write(text, 0, 'latin1');
   putBytes(whole, bytes, start);
   if (last) {

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { ChunkReader, UNREAD } from './chunk-reader.ts';
 import type { DecoderLimits } from './decoder-limits.ts';
 import { latin1Text } from './native-slices.ts';
@@ -11,6 +12,10 @@ export const INCOMPLETE: unique symbol = Symbol('respool.incomplete');
 /** Something was read, but no value is finished by it. */
 export const OPENED: unique symbol = Symbol('respool.opened');
 
+/** The longest cut that the engine copies: a longer one would keep the text that it is cut from alive. */
+const COPIED = 12;
+/** Bytes that are spelled together. */
+const SPELLED = 4096;
 /** Bytes of a double or big number, which is parsed at once. */
 const MAX_NUMBER_LENGTH = 65_536;
 /** Bytes of an integer: sign and digits of 64 bits. */
@@ -20,6 +25,8 @@ const MAX_INTEGER_LENGTH = 22;
 export abstract class QuickReader extends ChunkReader {
   protected readonly limits: DecoderLimits;
   protected depth = 0;
+  /** More strings are likely to follow. */
+  protected spelling = false;
 
   constructor(limits: DecoderLimits) {
     super();
@@ -48,18 +55,26 @@ export abstract class QuickReader extends ChunkReader {
       return OPENED;
     if (chunk[pos + 2] !== CR || chunk[pos + 3] !== LF) return OPENED;
     this.pos = pos + 4;
-    const values: Reply[] = [];
-    for (let index = 0; index < count; index++) {
-      const type = chunk[this.pos];
-      const value = type === ARRAY ? OPENED : this.plain(mode);
-      if (value === OPENED) {
-        // Not whole, or not plain: read again from its head, the general way.
-        this.pos = pos;
-        return OPENED;
+    const first = this.member(mode);
+    const second = count > 1 && first !== OPENED ? this.member(mode) : null;
+    if (first !== OPENED && second !== OPENED) {
+      if (count === 1) return [first];
+      // A literal holds two; an array that grows by pushing holds seventeen from the first one on.
+      if (count === 2) return [first, second];
+      const values: Reply[] = [first, second];
+      for (let value; values.length < count; values.push(value)) {
+        value = this.member(mode);
+        if (value === OPENED) break;
       }
-      values.push(value);
+      if (values.length === count) return values;
     }
-    return values;
+    // Not whole, or not plain: read again from its head, the general way.
+    this.pos = pos;
+    return OPENED;
+  }
+
+  private member(mode: DecodeMode): Reply | typeof OPENED {
+    return this.chunk[this.pos] === ARRAY ? OPENED : this.plain(mode);
   }
 
   /** A whole bulk string with a plain header; `OPENED` when it is anything else. */
@@ -81,7 +96,45 @@ export abstract class QuickReader extends ChunkReader {
     if (chunk[stop] !== CR || chunk[stop + 1] !== LF) return OPENED;
     if (length > this.limits.maxBulkLength || at - pos - 2 > this.limits.maxDigits) return OPENED;
     this.pos = stop + 2;
-    return mode === BYTES ? this.copy(start, stop) : decodeText(chunk, start, stop, mode);
+    if (mode === BYTES) return this.copy(start, stop);
+    if (length <= COPIED && this.spelling) {
+      if (stop > this.spelledEnd || start < this.spelledStart) this.spell(start);
+      if (this.spelled !== '') {
+        return this.spelled.substring(start - this.spelledStart, stop - this.spelledStart);
+      }
+    }
+    return decodeText(chunk, start, stop, mode);
+  }
+
+  /** Up to `most` short strings with plain headers, one after the other; how many there were. */
+  protected shortStrings(target: Reply[], most: number): number {
+    const { chunk, end } = this;
+    let { pos } = this;
+    let count = 0;
+    for (; count < most && chunk[pos] === BULK; count++) {
+      let length = chunk[pos + 1]! - 0x30;
+      let at = pos + 2;
+      if (length === 1 && chunk[at] !== CR) length = chunk[at++]! - 0x26;
+      if (!(length >= 0 && length <= COPIED) || chunk[at] !== CR || chunk[at + 1] !== LF) break;
+      const start = at + 2;
+      const stop = start + length;
+      if (stop + 2 > end || chunk[stop] !== CR || chunk[stop + 1] !== LF) break;
+      if (stop > this.spelledEnd || start < this.spelledStart) this.spell(start);
+      if (this.spelled === '') break;
+      target.push(this.spelled.substring(start - this.spelledStart, stop - this.spelledStart));
+      pos = stop + 2;
+    }
+    this.pos = pos;
+    return count;
+  }
+
+  /** The next bytes as one text, if they are ASCII: short strings are cut from it. */
+  private spell(start: number): void {
+    const { chunk } = this;
+    const end = Math.min(this.end, start + SPELLED);
+    this.spelledStart = start;
+    this.spelledEnd = end;
+    this.spelled = isAscii(chunk.subarray(start, end)) ? latin1Text(chunk, start, end) : '';
   }
 
   /** A whole double of up to 19 digits, where it is exact; `null` when it is anything else. */

@@ -480,3 +480,91 @@ test('a million entries and a large string are read once, in chunks of any size'
     Buffer.prototype.copy = copy;
   }
 });
+
+test('runs of short strings are read exactly, whatever is between them and however they are cut', () => {
+  const words = [
+    '',
+    'a',
+    '0123456789',
+    'elevenbytes',
+    'twelve bytes',
+    'thirteen byte',
+    'é',
+    'žluťoučký',
+    '12',
+    '\0',
+    'x'.repeat(40),
+  ];
+  const shortOnly = words.filter((word) => Buffer.byteLength(word) === word.length && word.length <= 12);
+  for (const all of [words, shortOnly]) {
+    const items = Array.from({ length: 900 }, (_, index) => all[(index * 7 + (index >> 5)) % all.length]!);
+    const body = Buffer.concat(items.map(bulk));
+    const ends = [items.length, items.length / 2];
+    const heads = [`*${ends[0]}\r\n`, `~${ends[0]}\r\n`, `%${ends[1]}\r\n`];
+    for (const head of heads) {
+      const whole = Buffer.concat([Buffer.from(head), body]);
+      for (const size of [whole.length, 1, 7, 1000, 4096, 4099]) {
+        const pieces: Buffer[] = [];
+        for (let at = 0; at < whole.length; at += size) pieces.push(whole.subarray(at, at + size));
+        const outcome = decodeAll(pieces, 1, new Decoder());
+        assert.equal(outcome.error, null);
+        const value = outcome.messages[0]!.value;
+        if (Array.isArray(value)) assert.deepEqual(value, items);
+        else if (value instanceof ReplySet) assert.deepEqual([...value], [...new Set(items)]);
+        else assert.deepEqual([...(value as ReplyMap)], pairsOf(items));
+      }
+    }
+  }
+  const latin = Array.from({ length: 50 }, (_, index) => Buffer.from([0x61, 0x80 + index]));
+  assert.deepEqual(
+    one(Buffer.concat([Buffer.from('*50\r\n'), ...latin.map(bulk)]), 2),
+    latin.map((bytes) => bytes.toString('latin1')),
+  );
+});
+
+function pairsOf(items: readonly string[]): [string, string][] {
+  const map = new Map<string, string>();
+  for (let at = 0; at < items.length; at += 2) map.set(items[at]!, items[at + 1]!);
+  return [...map];
+}
+
+test('strings with strange headers among short ones', () => {
+  const head = `*20\r\n${'$1\r\na\r\n'.repeat(15)}`;
+  const tail = '$1\r\nb\r\n'.repeat(4);
+  assert.deepEqual((one(`${head}$-1\r\n${tail}`) as Reply[])[15], null);
+  assert.deepEqual((one(`${head}$012\r\n0123456789ab\r\n${tail}`) as Reply[])[15], '0123456789ab');
+  assert.deepEqual((one(`${head}$00\r\n\r\n${tail}`) as Reply[])[15], '');
+  for (const bad of [
+    '$1\r\nab\r\n',
+    '$1x\r\na\r\n',
+    '$+1\r\na\r\n',
+    '$1\ra\r\n',
+    '$1:\r\na\r\n',
+    '$\r\na\r\n',
+  ]) {
+    assert.throws(() => one(`${head}${bad}${tail}`), InvalidResponse, bad);
+  }
+  assert.throws(() => one(`${head}$9\r\n123456789\r\n${tail}`, 1, { maxBulkLength: 8 }), InvalidResponse);
+  assert.throws(() => one(`${head}$10\r\n1234567890\r\n${tail}`, 1, { maxDigits: 1 }), InvalidResponse);
+});
+
+test('small arrays among others hold just their members', () => {
+  const parts = [
+    '*1\r\n:1\r\n',
+    '*2\r\n$1\r\na\r\n,1.5\r\n',
+    '*3\r\n:1\r\n:2\r\n:3\r\n',
+    '*2\r\n*1\r\n:1\r\n:2\r\n',
+    '*0\r\n',
+  ];
+  const values = [[1], ['a', 1.5], [1, 2, 3], [[1], 2], []];
+  const text = `*${parts.length * 4}\r\n${parts.join('').repeat(4)}`;
+  assert.deepEqual(one(text), [...values, ...values, ...values, ...values]);
+  for (let cut = 1; cut < text.length; cut++) {
+    const outcome = decodeAll(
+      [Buffer.from(text.slice(0, cut)), Buffer.from(text.slice(cut))],
+      1,
+      new Decoder(),
+    );
+    assert.deepEqual(outcome.messages[0]?.value, [...values, ...values, ...values, ...values]);
+  }
+});

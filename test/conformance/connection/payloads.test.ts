@@ -1,0 +1,118 @@
+// Large arguments and texts: their bytes are handled in memory that is used again and again.
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConnectionPool, ExponentialBackoffRetryPolicy, type TCPConnection } from '../../../src/index.ts';
+import type { ScriptedServer } from '../../../src/testkit/index.ts';
+import { open, realServer, scripted } from './support.ts';
+
+const hash = (bytes: Uint8Array | string): string => createHash('sha1').update(bytes).digest('hex');
+
+describe('payloads', () => {
+  test('arrive as they were at the call, however many are on their way and whatever became of the buffers', async () => {
+    const server = await realServer();
+    const pool = new ConnectionPool({ location: server.location, maxConnections: 3 });
+    const connection = await open(server);
+    for (let wave = 0; wave < 12; wave++) {
+      const sent: string[] = [];
+      const done: PromiseLike<unknown>[] = [];
+      for (let index = 0; index < 24; index++) {
+        const payload = randomBytes(9_000 + (((wave * 24 + index) * 7_919) % 300_000));
+        sent.push(hash(payload));
+        done.push(
+          index % 2 === 0
+            ? pool.execute('SET', `k:${index}`, payload)
+            : connection.createRequest('MSET', [`k:${index}`, payload, `l:${index}`, payload]),
+        );
+        payload.fill(0);
+      }
+      await Promise.all(done);
+      const kept = (await Promise.all(sent.map((_, index) => pool.execute('GET', `k:${index}`)))) as Buffer[];
+      assert.deepEqual(kept.map(hash), sent);
+      for (let index = 1; index < 24; index += 2) {
+        assert.equal(hash((await connection.createRequest('GET', [`l:${index}`])) as Buffer), sent[index]);
+      }
+    }
+    await pool.close();
+  });
+
+  const SIZE = 4 << 20;
+  const payloads = Array.from({ length: 12 }, (_, index) => Buffer.alloc(SIZE, 97 + index));
+  const letters = (server: ScriptedServer): string => {
+    const got = server.commands.filter(({ name }) => name === 'SET').map(({ args }) => args[2]!);
+    for (const text of got) assert.equal(text, text[0]!.repeat(SIZE));
+    return got.map((text) => text[0]).join('');
+  };
+  /** Some have left, and the last of them not wholly: the system cannot hold so much. */
+  const written = async (requests: readonly { maybeExecuted: boolean }[]): Promise<number> => {
+    await sleep(50);
+    const count = requests.filter(({ maybeExecuted }) => maybeExecuted).length;
+    assert.ok(count > 0 && count < requests.length, `${count} written`);
+    return count;
+  };
+
+  test('of a server that answers before it has read them are not mixed up', async () => {
+    const server = await scripted({ SET: null });
+    const connection = await open(server, { decodeResponses: true });
+    const peer = server.connections[0]!;
+    peer.pauseReading();
+    const early = payloads.slice(0, 6).map((payload) => connection.createRequest('SET', ['k', payload]));
+    const count = await written(early);
+    peer.send('+OK\r\n'.repeat(count));
+    await Promise.all(early.slice(0, count));
+    const late = payloads.slice(6).map((payload) => connection.createRequest('SET', ['k', payload]));
+    await sleep(20);
+    peer.resumeReading();
+    await server.waitForCommand('SET', 12);
+    peer.send('+OK\r\n'.repeat(12 - count));
+    await Promise.all([...early, ...late]);
+    assert.equal(letters(server), 'abcdefghijkl');
+  });
+
+  test('of a call that is repeated stay as they were until all of them are sent', async () => {
+    const server = await scripted({ SET: null });
+    const pool = new ConnectionPool({
+      location: server.location,
+      retryPolicy: new ExponentialBackoffRetryPolicy({ retries: 5 }),
+    });
+    await pool.execute('PING');
+    const peer = server.connections[0]!;
+    peer.pauseReading();
+    const early = payloads.slice(0, 6).map((payload) => pool.executeRequest('SET', ['k', payload]));
+    const count = await written(early);
+    peer.send('-LOADING not yet\r\n'.repeat(count));
+    await sleep(150);
+    const late = payloads.slice(6).map((payload) => pool.executeRequest('SET', ['k', payload]));
+    peer.resumeReading();
+    await server.waitForCommand('SET', 12 + count);
+    peer.send('+OK\r\n'.repeat(12));
+    await Promise.all([...early, ...late]);
+    const first = 'abcdef'.slice(0, count);
+    const all = letters(server);
+    assert.equal(all.slice(0, 6), 'abcdef');
+    assert.equal([...all.slice(6)].sort().join(''), `${first}ghijkl`);
+    await pool.close();
+  });
+});
+
+describe('large texts', () => {
+  test('of several connections at once, in pieces, are read exactly', async () => {
+    const server = await realServer();
+    const texts = [20_000, 65_536, 70_001, 130_000, 400_000, 1_100_000, 3_000_000].map((size, index) =>
+      'Příliš žluťoučký kůň '.repeat(size / 20).slice(0, index % 2 === 0 ? size : undefined),
+    );
+    const writer = await open(server);
+    for (const [index, text] of texts.entries()) await writer.createRequest('SET', [`t:${index}`, text]);
+    const readers: TCPConnection[] = [];
+    for (let count = 0; count < 4; count++) readers.push(await open(server, { decodeResponses: true }));
+    for (let round = 0; round < 6; round++) {
+      const reads = readers.flatMap((reader) =>
+        texts.map(async (text, index) => {
+          assert.equal(await reader.createRequest('GET', [`t:${index}`]), text);
+        }),
+      );
+      await Promise.all(reads);
+    }
+  });
+});
