@@ -14,26 +14,28 @@ export interface PoolRequestOptions extends RequestOptions {
   splitMultiKey?: boolean | undefined;
 }
 
-const FLAGS = [
-  'noreply',
-  'decode',
-  'raiseExceptions',
-  'disconnectOnCancellation',
-  'cache',
-  'splitMultiKey',
-] as const;
-const KNOWN = new Set<string>([...FLAGS, 'signal', 'timeout', 'encoding']);
-
 /** Throws a `TypeError` that names the option; the other values are checked where they are used. */
 export function checkRequestOptions<O extends PoolRequestOptions>(options: O): O {
+  // One pass over what is given: most calls with options have one of them.
   for (const name in options) {
-    if (!KNOWN.has(name) && options[name] !== undefined)
-      throw new TypeError(`unknown option of a request: ${JSON.stringify(name.slice(0, 64))}`);
-  }
-  for (const name of FLAGS) {
-    const value = options[name];
-    if (value !== undefined && typeof value !== 'boolean')
-      throw new TypeError(`${name} must be true or false`);
+    switch (name) {
+      case 'timeout':
+      case 'signal':
+      case 'encoding':
+        break;
+      case 'noreply':
+      case 'decode':
+      case 'raiseExceptions':
+      case 'disconnectOnCancellation':
+      case 'cache':
+      case 'splitMultiKey':
+        if (options[name] !== undefined && typeof options[name] !== 'boolean')
+          throw new TypeError(`${name} must be true or false`);
+        break;
+      default:
+        if (options[name] !== undefined)
+          throw new TypeError(`unknown option of a request: ${JSON.stringify(name.slice(0, 64))}`);
+    }
   }
   return options;
 }

@@ -146,6 +146,22 @@ function capture(resolve: (value: never) => void, reject: (error: unknown) => vo
   rejectOf = reject;
 }
 
+/**
+ * A promise that knows its call. To the language it is a plain one: what is chained to it is plain again, and it is
+ * awaited without a detour.
+ */
+class RequestPromise extends Promise<never> {
+  #call: PoolCall | null = null;
+
+  get maybeExecuted(): boolean {
+    return this.#call?.maybeExecuted === true;
+  }
+  belongTo(call: PoolCall): void {
+    this.#call = call;
+  }
+}
+Object.defineProperty(RequestPromise.prototype, 'constructor', { value: Promise });
+
 /** The promise that was made last together with its call; no closure is made per call. */
 export let lastPromise: Promise<never>;
 
@@ -159,4 +175,19 @@ export function makeCall(
 ): PoolCall {
   lastPromise = new Promise<never>(capture);
   return new PoolCall(owner, info, wire, size, mode, resolveOf, rejectOf);
+}
+
+/** As `makeCall`, for a promise that tells whether its command may have been executed. */
+export function makeRequest(
+  owner: CallOwner,
+  info: CommandInfo,
+  wire: Wire,
+  size: number,
+  mode: DecodeMode,
+): PoolCall {
+  const promise = new RequestPromise(capture);
+  const call = new PoolCall(owner, info, wire, size, mode, resolveOf, rejectOf);
+  promise.belongTo(call);
+  lastPromise = promise;
+  return call;
 }

@@ -29,7 +29,7 @@ import type { ConnectionNode } from '../node/connection-node.ts';
 import type { CommandPart, Topology } from '../topology/topology.ts';
 import type { CallRunner } from './call-runner.ts';
 import { checkRequestOptions, type PoolRequest, type PoolRequestOptions } from './executor.ts';
-import { lastPromise, makeCall, type PoolCall } from './pool-call.ts';
+import { lastPromise, makeRequest, type PoolCall } from './pool-call.ts';
 import type { PoolCache } from './pool-cache.ts';
 import { joinParts } from './split-command.ts';
 
@@ -69,8 +69,6 @@ export class PoolRequests<C extends BaseConnection> {
     options: PoolRequestOptions,
     pinned: ConnectionNode<C> | null = null,
   ): PoolRequest<Reply> {
-    let call: PoolCall;
-    let promise: Promise<Reply>;
     try {
       if (this.#closed !== null) throw this.#closed;
       checkRequestOptions(options);
@@ -86,8 +84,8 @@ export class PoolRequests<C extends BaseConnection> {
         if (answer !== null)
           return Object.defineProperty(answer, 'maybeExecuted', { value: false }) as PoolRequest<Reply>;
       }
-      call = this.#make(command, args, options, pinned);
-      promise = lastPromise;
+      const call = this.#make(command, args, options, pinned);
+      const promise = lastPromise as unknown as PoolRequest<Reply>;
       this.#limit(call, args, options.timeout === undefined ? undefined : timeout);
       call.callSignal = signal;
       call.signal = call.blocks ? null : signal;
@@ -95,13 +93,11 @@ export class PoolRequests<C extends BaseConnection> {
       if (pinned === null) this.#topology.route(call, args);
       this.cache?.attach(call, promise, args, reads);
       this.#runner.start(call);
+      return promise;
     } catch (error) {
       const rejected = Promise.reject(error) as PoolRequest<Reply>;
       return Object.defineProperty(rejected, 'maybeExecuted', { value: false }) as PoolRequest<Reply>;
     }
-    return Object.defineProperty(promise, 'maybeExecuted', {
-      get: () => call.maybeExecuted,
-    }) as PoolRequest<Reply>;
   }
 
   #requestParts(
@@ -194,7 +190,7 @@ export class PoolRequests<C extends BaseConnection> {
     const refused = pinned === null ? this.#topology.refuse(info) : null;
     if (refused !== null) throw refused;
     const wire = encodeCommand(info, args, this.#defaults.textMode);
-    const call = makeCall(this.#runner, info, wire, sizeOf(wire), this.#mode(options));
+    const call = makeRequest(this.#runner, info, wire, sizeOf(wire), this.#mode(options));
     call.startedAt = performance.now();
     call.pinned = pinned as unknown as ConnectionNode<BaseConnection> | null;
     call.raise = options.raiseExceptions ?? true;
