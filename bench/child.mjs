@@ -37,7 +37,7 @@ async function round(client, { row: rowId, operations }) {
   await (row.burst ? bursts(client, row, count) : keepInFlight(client, row, count));
   const ms = Number(process.hrtime.bigint() - before) / 1e6;
   const cpu = process.cpuUsage(cpuBefore);
-  return { operations: count, ms, cpu: cpu.user + cpu.system, user: cpu.user, sys: cpu.system };
+  return { operations: count, ms, cpu: cpu.user + cpu.system };
 }
 
 async function verify(client, { row: rowId }) {

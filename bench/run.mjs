@@ -52,11 +52,20 @@ const modes =
   options.latency || options.memory || options.cold || options.scale || options.costs || options.shards;
 const throughput = options.all || options.only || !modes;
 
-async function eachRow(address, runners) {
+async function withRunners(address, use) {
+  const runners = [];
+  for (const client of chosen) runners.push(await Runner.start(client, address));
+  const result = await use(runners);
+  for (const runner of runners) await runner.stop();
+  return result;
+}
+
+/** Processes of its own for every row: what one leaves behind (limits of the collector, garbage) is no other's cost. */
+async function eachRow(address) {
   const rows = [];
   for (const [index, row] of rowsToRun.entries()) {
     say(`[${index + 1}/${rowsToRun.length}] ${row.title}`);
-    const measured = await measureRow(row, runners, settings, say);
+    const measured = await withRunners(address, (runners) => measureRow(row, runners, settings, say));
     if (Object.keys(measured.results).length > 0) rows.push(measured);
   }
   return { rows, ceiling: await ceiling(address) };
@@ -146,13 +155,8 @@ try {
     console.log(await profileRow(client, options.profile, address));
   } else {
     const result = { about, clients: chosen.map(({ id }) => id), rows: [] };
-    if (throughput || options.latency || options.all) {
-      const runners = [];
-      for (const client of chosen) runners.push(await Runner.start(client, address));
-      if (throughput) Object.assign(result, await eachRow(address, runners));
-      if (options.latency || options.all) result.latency = await latencies(runners);
-      for (const runner of runners) await runner.stop();
-    }
+    if (throughput) Object.assign(result, await eachRow(address));
+    if (options.latency || options.all) result.latency = await withRunners(address, latencies);
     if (options.memory || options.all) result.memory = await memories(address);
     const self = chosen.find(({ id }) => id === 'respool');
     if (self !== undefined && (options.scale || options.all)) {
