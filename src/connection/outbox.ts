@@ -237,6 +237,7 @@ export class Outbox {
   reuse(entry: Entry, transport: Duplex | null): void {
     if (!(transport instanceof Socket) || transport.writableLength > 0 || entry.keepsBytes) return;
     const { wire } = entry;
+    if (typeof wire === 'string') return;
     entry.wire = '';
     for (const piece of wire) if (typeof piece !== 'string') giveMemory(piece);
   }

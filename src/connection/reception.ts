@@ -7,6 +7,8 @@ import { redact } from './redaction.ts';
 
 /** A reply that big holds up whoever is behind it. */
 export const BULK = 1024 * 1024;
+/** The memory of a payload of that size is worth using again. */
+const LARGE = 16 * 1024;
 const ERROR = 1;
 const PUSH = 2;
 
@@ -111,7 +113,7 @@ export class Reception {
     if (entry.phase === SETTLED) return;
     if (entry.deadline !== 0 || entry.signal !== null) core.release(entry);
     entry.phase = SETTLED;
-    if (typeof entry.wire !== 'string' && !refused) core.outbox.reuse(entry, core.transport);
+    if (entry.size > LARGE && !refused) core.outbox.reuse(entry, core.transport);
     if (refused) {
       locateError(value as RedisError, core.settings.endpoint, entry.info.name);
       redact(value as RedisError, entry);
