@@ -22,8 +22,8 @@ export function utf8Text(bytes: Uint8Array, start?: number, end?: number): strin
 }
 
 /** The bytes read as UTF-16. */
-export function utf16Text(bytes: Uint8Array): string {
-  return ucs2Slice.call(bytes);
+export function utf16Text(bytes: Uint8Array, start?: number, end?: number): string {
+  return ucs2Slice.call(bytes, start, end);
 }
 
 /** How many bytes there really are, whatever a subclass says. */

@@ -1,14 +1,16 @@
 import { constants, isAscii, isUtf8, transcode } from 'node:buffer';
+import { endianness } from 'node:os';
 import { latin1Text, privateCopy, utf16Text, utf8Text } from './native-slices.ts';
 import { LATIN1, UTF8 } from './types.ts';
+import { MOST_BY_HAND, textByHand } from './utf8-by-hand.ts';
 
 /** Up to this many bytes a string is built from its character codes: a call into C++ costs more. */
 const SHORT = 16;
 /** From here on (and before Node 24) long text that is not ASCII is read fastest by way of UTF-16. */
-const SLOW_UTF8 = Number(process.versions.node.split('.')[0]) < 24;
-const LONG = SLOW_UTF8 ? 2048 : Infinity;
-/** Between this and `LONG` a look at a few bytes decides: the detour is a loss for ASCII. */
-const MIDDLE = SLOW_UTF8 ? 512 : Infinity;
+const SLOW_UTF8 = Number(process.versions.node.split('.')[0]) < 24 && endianness() === 'LE';
+const LONG = SLOW_UTF8 ? MOST_BY_HAND : Infinity;
+/** Between this and `LONG` text that is not ASCII is read by hand; a look at a few bytes decides. */
+const MIDDLE = SLOW_UTF8 ? 96 : Infinity;
 const NOT_ASCII = 0x80;
 
 const chars = String.fromCharCode;
@@ -170,17 +172,19 @@ export function decodeText(bytes: Buffer, start: number, end: number, mode: 1 | 
     if (all < NOT_ASCII) return fromCodes(bytes, start, count);
   }
   if (count >= LONG || mode !== UTF8) return longText(bytes, start, end, mode);
-  if (count >= MIDDLE && looksForeign(bytes, start, count >> 4)) return longText(bytes, start, end, mode);
+  if (count >= MIDDLE && looksForeign(bytes, start, count >> 3)) {
+    return textByHand(bytes, start, end) ?? privateCopy(bytes.subarray(start, end));
+  }
   const text = utf8Text(bytes, start, end);
   // U+FFFD may be what was sent: only then is the costly check made.
   if (!text.includes('\ufffd') || isUtf8(bytes.subarray(start, end))) return text;
   return privateCopy(bytes.subarray(start, end));
 }
 
-/** One of sixteen bytes, `step` apart, is not ASCII. */
+/** One of eight bytes, `step` apart, is not ASCII. */
 function looksForeign(bytes: Buffer, start: number, step: number): boolean {
   let all = 0;
-  for (let at = start, count = 0; count < 16; at += step, count++) all |= bytes[at]!;
+  for (let at = start, count = 0; count < 8; at += step, count++) all |= bytes[at]!;
   return all >= NOT_ASCII;
 }
 
