@@ -1,6 +1,32 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { build as esbuild } from 'esbuild';
 import { files, isMain, ROOT, read, run, TSC } from './lib.mjs';
+
+/** What the package's users can import. */
+const ENTRIES = ['index.js', 'testkit/index.js'];
+
+/**
+ * The modules as few files, which a process reads in a third of the time; declarations stay as they are. One call
+ * for all entries, so that what they share is there once.
+ */
+async function bundle() {
+  const dist = join(ROOT, 'dist');
+  const { outputFiles } = await esbuild({
+    entryPoints: ENTRIES.map((entry) => join(dist, entry)),
+    outdir: dist,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+    sourcemap: true,
+    write: false,
+  });
+  for (const path of files('dist', (name) => /\.js(?:\.map)?$/.test(name))) rmSync(join(ROOT, path));
+  for (const { path, contents } of outputFiles) writeFileSync(path, contents);
+}
 
 /**
  * `src` to `dist`. The compiler rewrites `.ts` specifiers in JavaScript only; in declarations they are
@@ -15,6 +41,7 @@ export async function build({ quiet = false } = {}) {
     const rewritten = text.replace(/((?:from|import)\s*\(?\s*['"]\.[^'"]*)\.ts(['"])/g, '$1.js$2');
     if (rewritten !== text) writeFileSync(join(ROOT, path), rewritten);
   }
+  await bundle();
   return result;
 }
 

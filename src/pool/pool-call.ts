@@ -160,7 +160,7 @@ class RequestPromise extends Promise<never> {
     this.#call = call;
   }
 }
-Object.defineProperty(RequestPromise.prototype, 'constructor', { value: Promise });
+void Object.defineProperty(RequestPromise.prototype, 'constructor', { value: Promise });
 
 /** The promise that was made last together with its call; no closure is made per call. */
 export let lastPromise: Promise<never>;

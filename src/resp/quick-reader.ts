@@ -62,9 +62,10 @@ export abstract class QuickReader extends ChunkReader {
       // A literal holds two; an array that grows by pushing holds seventeen from the first one on.
       if (count === 2) return [first, second];
       const values: Reply[] = [first, second];
-      for (let value; values.length < count; values.push(value)) {
-        value = this.member(mode);
+      while (values.length < count) {
+        const value = this.member(mode);
         if (value === OPENED) break;
+        values.push(value);
       }
       if (values.length === count) return values;
     }
