@@ -4,8 +4,9 @@ import { ROWS } from './rows.mjs';
 import { BENCH, Runner } from './runner.mjs';
 import { table } from './report.mjs';
 
-const WARM_UP = 200_000;
-const OPERATIONS = 2_000_000;
+/** Milliseconds. */
+const WARM_UP = 1000;
+const PROFILED = 4000;
 
 /** Self time by function. */
 function selfTimes({ nodes, samples, timeDeltas }) {
@@ -31,8 +32,11 @@ export async function profileRow(client, rowId, address) {
   mkdirSync(results, { recursive: true });
   const folder = mkdtempSync(join(results, 'profile-'));
   const runner = await Runner.start(client, address, ['--cpu-prof', `--cpu-prof-dir=${folder}`]);
-  await runner.ask({ type: 'round', row: row.id, operations: WARM_UP });
-  await runner.ask({ type: 'round', row: row.id, operations: OPERATIONS });
+  const first = await runner.ask({ type: 'round', row: row.id, operations: 1000 });
+  const perMs = first.operations / first.ms;
+  const warm = await runner.ask({ type: 'round', row: row.id, operations: Math.ceil(perMs * WARM_UP) });
+  const operations = Math.ceil((warm.operations / warm.ms) * PROFILED);
+  await runner.ask({ type: 'round', row: row.id, operations });
   await runner.stop();
   const file = readdirSync(folder).find((name) => name.endsWith('.cpuprofile'));
   const times = selfTimes(JSON.parse(readFileSync(join(folder, file), 'utf8')));
