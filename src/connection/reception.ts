@@ -1,5 +1,6 @@
 import { InvalidResponse, locateError, ProtocolError, type RedisError } from '../errors/errors.ts';
 import { Decoder, INCOMPLETE } from '../resp/decoder.ts';
+import { SMALLEST } from '../resp/spare-memory.ts';
 import type { Reply } from '../resp/types.ts';
 import type { ConnectionCore } from './connection-core.ts';
 import { type Entry, SETTLED } from './entry.ts';
@@ -7,8 +8,6 @@ import { redact } from './redaction.ts';
 
 /** A reply that big holds up whoever is behind it. */
 export const BULK = 1024 * 1024;
-/** The memory of a payload of that size is worth using again. */
-const LARGE = 16 * 1024;
 const ERROR = 1;
 const PUSH = 2;
 
@@ -113,7 +112,7 @@ export class Reception {
     if (entry.phase === SETTLED) return;
     if (entry.deadline !== 0 || entry.signal !== null) core.release(entry);
     entry.phase = SETTLED;
-    if (entry.size > LARGE && !refused) core.outbox.reuse(entry, core.transport);
+    if (entry.size >= SMALLEST && !refused) core.outbox.reuse(entry, core.transport);
     if (refused) {
       locateError(value as RedisError, core.settings.endpoint, entry.info.name);
       redact(value as RedisError, entry);

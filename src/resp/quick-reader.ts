@@ -16,6 +16,8 @@ export const OPENED: unique symbol = Symbol('respool.opened');
 const COPIED = 12;
 /** Bytes that are spelled together. */
 const SPELLED = 4096;
+/** Where fewer than this were cut from such a text, the rest of the chunk is read without. */
+const WORTHWHILE = 16;
 /** Bytes of a double or big number, which is parsed at once. */
 const MAX_NUMBER_LENGTH = 65_536;
 /** Bytes of an integer: sign and digits of 64 bits. */
@@ -27,6 +29,7 @@ export abstract class QuickReader extends ChunkReader {
   protected depth = 0;
   /** More strings are likely to follow. */
   protected spelling = false;
+  private cuts = 0;
 
   constructor(limits: DecoderLimits) {
     super();
@@ -101,6 +104,7 @@ export abstract class QuickReader extends ChunkReader {
     if (length <= COPIED && this.spelling) {
       if (stop > this.spelledEnd || start < this.spelledStart) this.spell(start);
       if (this.spelled !== '') {
+        this.cuts++;
         return this.spelled.substring(start - this.spelledStart, stop - this.spelledStart);
       }
     }
@@ -120,22 +124,28 @@ export abstract class QuickReader extends ChunkReader {
       const start = at + 2;
       const stop = start + length;
       if (stop + 2 > end || chunk[stop] !== CR || chunk[stop + 1] !== LF) break;
-      if (stop > this.spelledEnd || start < this.spelledStart) this.spell(start);
+      if (stop > this.spelledEnd || start < this.spelledStart) {
+        this.cuts += count;
+        this.spell(start);
+      }
       if (this.spelled === '') break;
       target.push(this.spelled.substring(start - this.spelledStart, stop - this.spelledStart));
       pos = stop + 2;
     }
     this.pos = pos;
+    this.cuts += count;
     return count;
   }
 
   /** The next bytes as one text, if they are ASCII: short strings are cut from it. */
   private spell(start: number): void {
     const { chunk } = this;
-    const end = Math.min(this.end, start + SPELLED);
+    const few = this.spelledEnd !== 0 && this.cuts < WORTHWHILE;
+    const end = few ? this.end : Math.min(this.end, start + SPELLED);
+    this.cuts = 0;
     this.spelledStart = start;
     this.spelledEnd = end;
-    this.spelled = isAscii(chunk.subarray(start, end)) ? latin1Text(chunk, start, end) : '';
+    this.spelled = !few && isAscii(chunk.subarray(start, end)) ? latin1Text(chunk, start, end) : '';
   }
 
   /** A whole double of up to 19 digits, where it is exact; `null` when it is anything else. */

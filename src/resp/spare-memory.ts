@@ -1,5 +1,5 @@
 /** Below this a block is cheaper to make than to keep. */
-const SMALLEST = 16 * 1024;
+export const SMALLEST = 16 * 1024;
 const LARGEST = 4 * 1024 * 1024 + 64 * 1024;
 /** Bytes that wait for their next use. */
 const KEPT = 8 * 1024 * 1024;

@@ -528,6 +528,18 @@ function pairsOf(items: readonly string[]): [string, string][] {
   return [...map];
 }
 
+test('short strings between long ones', () => {
+  const items = Array.from({ length: 400 }, (_, index) =>
+    index % 2 === 0 ? `f:${index}` : 'v'.repeat(index * 11),
+  );
+  const whole = Buffer.concat([Buffer.from('*400\r\n'), ...items.map(bulk)]);
+  for (const size of [whole.length, 4096, 70_001]) {
+    const pieces: Buffer[] = [];
+    for (let at = 0; at < whole.length; at += size) pieces.push(whole.subarray(at, at + size));
+    assert.deepEqual(decodeAll(pieces, 1, new Decoder()).messages[0]?.value, items);
+  }
+});
+
 test('strings with strange headers among short ones', () => {
   const head = `*20\r\n${'$1\r\na\r\n'.repeat(15)}`;
   const tail = '$1\r\nb\r\n'.repeat(4);
