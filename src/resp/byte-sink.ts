@@ -36,8 +36,12 @@ export class ByteSink {
 
   /** Where the bytes that come next belong: whoever puts them there says so with `filled`. */
   room(): Buffer {
-    if (this.length === this.buffer.length) this.grow(this.length);
-    return this.buffer.subarray(this.length);
+    const { length, buffer, limit } = this;
+    // The last step is made as soon as it may be: it copies what is there by then, and holds up everybody else.
+    if (length === buffer.length || (buffer.length < limit && capacity(length, limit) === limit)) {
+      this.grow(length);
+    }
+    return this.buffer.subarray(length);
   }
 
   filled(count: number): void {
