@@ -86,8 +86,8 @@ for (const { path, kind, version } of await serverBinaries()) {
           await sleep(50);
           return (await gets(victim)) > before;
         },
-        // One that failed often rests for up to 10 s.
-        30_000,
+        // One that failed often rests for up to 10 s, and the layout is read again after 75 s at the latest.
+        80_000,
       );
       await pool.close();
     });
