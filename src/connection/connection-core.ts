@@ -13,12 +13,10 @@ import { Outbox } from './outbox.ts';
 import { Reception } from './reception.ts';
 import { SessionState } from './session-state.ts';
 import { Suspicion } from './suspicion.ts';
+import { THIS_TICK, THIS_TURN, Writing } from './writing.ts';
 
 export { BULK } from './reception.ts';
 export type { CoreObserver, CoreSettings, CoreState };
-
-const THIS_TURN = 1;
-const THIS_TICK = 2;
 
 /**
  * The engine of one connection: entries go in, bytes go out, replies find their entry again. It knows neither
@@ -34,6 +32,7 @@ export class ConnectionCore implements EntryHost {
   readonly outbox: Outbox;
   readonly inbox: Inbox;
   readonly reception: Reception;
+  readonly writing: Writing;
   readonly suspicion: Suspicion;
   state: CoreState = 'new';
   transport: Duplex | null = null;
@@ -50,13 +49,13 @@ export class ConnectionCore implements EntryHost {
   /** Why it ended. */
   failure: Error | null = null;
   readonly #sweep: DeadlineSweep;
-  #flushing: 0 | typeof THIS_TURN | typeof THIS_TICK = 0;
 
   constructor(settings: CoreSettings) {
     this.settings = settings;
     this.outbox = new Outbox(this.counters);
     this.inbox = new Inbox(this);
     this.reception = new Reception(this);
+    this.writing = new Writing(this);
     this.suspicion = new Suspicion(
       this.outbox,
       (limit) =>
@@ -112,20 +111,8 @@ export class ConnectionCore implements EntryHost {
       // It got its turn from another one that the same signal ended, before it was told itself.
       return this.#giveUp(entry, entry.signal.reason);
     }
-    const when = entry.tenure === 0 ? THIS_TICK : THIS_TURN;
-    if (this.#flushing < when) this.#flushSoon(when);
+    this.writing.plan(entry.tenure === 0 ? THIS_TICK : THIS_TURN);
     if (this.inbox.paused) this.inbox.resumeForReplies();
-  }
-
-  /**
-   * At the end of the tick, when every continuation has queued what it wants. What leases ask for waits until all
-   * sockets that are readable now were read: whoever is answered there may get this connection and join the write.
-   */
-  #flushSoon(when: typeof THIS_TURN | typeof THIS_TICK): void {
-    if (this.#flushing === 0) this.counters.lastRequestCreatedAt = Date.now();
-    this.#flushing = when;
-    if (when === THIS_TICK) process.nextTick(flush, this);
-    else setImmediate(flush, this);
   }
 
   /** `CLIENT REPLY` itself, with what it does to the commands after it. */
@@ -196,24 +183,12 @@ export class ConnectionCore implements EntryHost {
   }
 
   flush(): void {
-    this.#flushing = 0;
-    const transport = this.transport;
-    if (transport === null || this.state === 'closed' || this.outbox.blocked) return;
-    const { bytesWritten } = this.counters;
-    try {
-      this.outbox.flush(transport);
-    } catch (cause) {
-      this.close(new ConnectionError(this.text('its transport could not be written to'), { cause }));
-      return;
-    }
-    if (this.counters.bytesWritten !== bytesWritten) this.counters.lastByteWrittenAt = Date.now();
-    if (this.onRoom !== null) this.onRoom();
-    if (this.outbox.complete !== null) this.#complete();
-    if (this.outbox.length === 0) this.observer?.drained();
-    this.idleWatch?.wrote();
+    this.writing.done();
+    this.writing.now();
   }
 
-  #complete(): void {
+  /** Requests that no reply comes for are done once they are written. */
+  complete(): void {
     for (const entry of this.outbox.takeComplete()) {
       this.uncount(entry);
       if (entry.effect !== null) this.session.replied(entry.effect, true);
@@ -263,6 +238,8 @@ export class ConnectionCore implements EntryHost {
   /** Ends the connection, now and for good; whatever is outstanding fails with `reason` beneath. */
   close(reason: Error): void {
     if (this.state === 'closed') return;
+    this.reception.finish();
+    if ((this.state as CoreState) === 'closed') return;
     this.state = 'closed';
     this.failure = reason;
     this.#sweep.stop();
@@ -288,8 +265,4 @@ export class ConnectionCore implements EntryHost {
   text(what: string): string {
     return `Connection to ${this.settings.endpoint}: ${what}`;
   }
-}
-
-function flush(core: ConnectionCore): void {
-  core.flush();
 }

@@ -8,6 +8,13 @@ import { redact } from './redaction.ts';
 
 /** A reply that big holds up whoever is behind it. */
 export const BULK = 1024 * 1024;
+/** A slice is worth a write of its own when its bytes, and so many for each reply, come to more than this. */
+const WORTHWHILE = 1400;
+const REPLY = 64;
+const ALL = Number.POSITIVE_INFINITY;
+/** How many turns of the microtasks callers get to ask for more. */
+const WAITS = 3;
+const TURN = Promise.resolve();
 const ERROR = 1;
 const PUSH = 2;
 
@@ -20,6 +27,9 @@ export class Reception {
   #orphan = false;
   /** Part of a large reply, lent to the transport for its next read. */
   #lent: Buffer | null = null;
+  /** Replies have arrived that are not handed out yet. */
+  #sliced = false;
+  #waits = 0;
 
   constructor(core: ConnectionCore) {
     this.#core = core;
@@ -37,21 +47,50 @@ export class Reception {
   }
 
   receive(chunk: Buffer, length: number): void {
-    const core = this.#core;
-    const { counters, outbox } = core;
+    const { counters, outbox, suspicion } = this.#core;
     outbox.heard++;
     counters.received(length);
-    if (core.suspicion.active) core.suspicion.clear();
+    if (suspicion.active) suspicion.clear();
+    // More than one read in a tick: whoever feeds this connection need not be slowed down by its slices.
+    const slice = this.#sliced ? ALL : Math.ceil(outbox.written / 2);
+    if (chunk === this.#lent) this.#decoder.filled(length);
+    else this.#decoder.feed(chunk, 0, length);
+    this.#handOut(slice);
+  }
+
+  /** Hands out what has arrived, before the connection ends. */
+  finish(): void {
+    if (this.#sliced) this.#handOut(ALL);
+  }
+
+  readonly #goOn = (): void => {
+    const { outbox, writing } = this.#core;
+    if (outbox.written === outbox.length && this.#waits++ < WAITS) {
+      if (this.#sliced) void TURN.then(this.#goOn);
+      return;
+    }
+    const slice = outbox.written === outbox.length ? ALL : Math.ceil(outbox.written / 2);
+    writing.early();
+    if (this.#sliced) this.#handOut(slice);
+  };
+
+  /** The replies that are there, or a slice of that many: the rest follows when its callers have gone on. */
+  #handOut(slice: number): void {
+    const core = this.#core;
+    const { counters, outbox } = core;
     const before = counters.requestsResolved;
+    this.#sliced = false;
     try {
-      if (chunk === this.#lent) this.#decoder.filled(length);
-      else this.#decoder.feed(chunk, 0, length);
-      this.#deliver();
+      this.#sliced = this.#deliver(slice);
       if (core.state === 'closed') return;
       this.#decoder.retain();
     } catch (error) {
       core.close(this.#explain(error));
       return;
+    }
+    if (this.#sliced) {
+      this.#waits = 0;
+      void TURN.then(this.#goOn);
     }
     if (counters.requestsResolved !== before) counters.lastRequestResolvedAt = counters.lastByteReceivedAt;
     const bulk = this.#decoder.pendingBulk > BULK;
@@ -65,16 +104,19 @@ export class Reception {
     }
   }
 
-  #deliver(): void {
+  /** Answers whether it stopped after a slice, with more in hand. */
+  #deliver(slice: number): boolean {
     const core = this.#core;
     const own = core.settings.ownMode;
     const decoder = this.#decoder;
     const outbox = core.outbox;
+    const from = decoder.unread;
+    let replies = 0;
     for (;;) {
       const { shortcut } = core.inbox;
       if (shortcut !== null && decoder.message(shortcut)) {
         this.#orphan = false;
-        if (core.state === 'closed') return;
+        if (core.state === 'closed') return false;
         continue;
       }
       const head = outbox.head();
@@ -83,7 +125,7 @@ export class Reception {
       const value = decoder.read(head === undefined ? idleMode : head.mode, pushMode);
       if (value === INCOMPLETE) {
         if (head === undefined && !decoder.idle) this.#orphan = true;
-        return;
+        return false;
       }
       if (decoder.kind === PUSH) {
         // It may be the push that had begun; one inside an aggregate says nothing about the aggregate.
@@ -94,8 +136,13 @@ export class Reception {
         this.#unasked(value, decoder.kind === ERROR);
       } else {
         this.#answer(head, value, decoder.kind === ERROR);
+        replies++;
       }
-      if (core.state === 'closed') return;
+      if (core.state === 'closed') return false;
+      if (replies >= slice) {
+        const { unread } = decoder;
+        if (unread > 0 && from - unread + replies * REPLY > WORTHWHILE) return true;
+      }
     }
   }
 

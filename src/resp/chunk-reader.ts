@@ -1,4 +1,5 @@
 import { privateCopy } from './native-slices.ts';
+import { giveMemory, SMALLEST, takeMemory } from './spare-memory.ts';
 import { CR, LF } from './wire-types.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -65,6 +66,11 @@ export abstract class ChunkReader {
     this.queuedEnd = end;
   }
 
+  /** Bytes that are there and not read. */
+  get unread(): number {
+    return this.end - this.pos + (this.queued === null ? 0 : this.queuedEnd - this.queuedPos);
+  }
+
   /** Copies what is unread out of the chunk; its memory may be used for something else afterwards. */
   retain(): void {
     this.forget();
@@ -73,7 +79,10 @@ export abstract class ChunkReader {
       this.chunk = this.carry;
       this.pos = this.end = 0;
       if (pos < end) this.keep(chunk, pos, end);
-      else if (this.carry.length > KEPT) this.chunk = this.carry = EMPTY;
+      else if (this.carry.length > KEPT) {
+        giveMemory(this.carry);
+        this.chunk = this.carry = EMPTY;
+      }
     }
     if (this.queued === null) return;
     this.keep(this.queued, this.queuedPos, this.queuedEnd);
@@ -122,8 +131,9 @@ export abstract class ChunkReader {
     const total = unread + end - start;
     if (this.end + end - start > this.carry.length) {
       const grows = total * 2 > this.carry.length;
-      const target = grows ? Buffer.allocUnsafeSlow(Math.max(256, total * 2)) : this.carry;
+      const target = grows ? room(total * 2) : this.carry;
       this.carry.copy(target, 0, this.pos, this.end);
+      if (grows) giveMemory(this.carry);
       this.chunk = this.carry = target;
       this.pos = 0;
       this.end = unread;
@@ -194,4 +204,9 @@ export abstract class ChunkReader {
 
   /** Ends it all: the bytes are no RESP. */
   protected abstract fail(what: string): never;
+}
+
+/** Small ones alone: a part of the runtime's pool would keep all of that alive. */
+function room(size: number): Buffer {
+  return size < SMALLEST ? Buffer.allocUnsafeSlow(Math.max(256, size)) : takeMemory(size);
 }
