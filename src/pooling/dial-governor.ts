@@ -75,6 +75,11 @@ export class DialGovernor {
     return true;
   }
 
+  /** It is told when one of the concurrent dials has ended. */
+  holds(dials: AddressDials): boolean {
+    return this.#held.has(dials);
+  }
+
   give(): void {
     this.#active--;
     for (const dials of [...this.#held]) {
@@ -219,8 +224,9 @@ export class AddressDials {
     const { clock } = this.#governor;
     if (this.#timer !== null) clock.clearTimeout(this.#timer);
     this.#timer = null;
-    const pause = this.pausedUntil - clock.now();
-    if (this.#candidates.size === 0 || !this.down || this.#probing || pause <= 0) return;
+    if (this.#candidates.size === 0 || !this.down || this.#probing || this.#governor.holds(this)) return;
+    // A pause that has just ended counts too: whoever was refused a moment ago would not be asked again.
+    const pause = Math.max(0, this.pausedUntil - clock.now());
     const unref = [...this.#candidates].every((candidate) => candidate.unref);
     this.#timer = clock.setTimeout(() => this.#paused(), pause, unref);
   }

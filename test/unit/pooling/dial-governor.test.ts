@@ -51,6 +51,25 @@ describe('dial governor', () => {
     assert.equal(clock.pending, 0);
   });
 
+  test('a pause that ends between the refusal and the timer still wakes who was refused', () => {
+    const clock = new FakeClock();
+    const governor = new DialGovernor({ clock, random: () => 0.5 });
+    const address = governor.attach('a');
+    const candidate = new Candidate();
+    address.tryStart(candidate)?.failed(failure);
+    const ends = address.pausedUntil;
+    const now = clock.now.bind(clock);
+    let reads = 0;
+    // Time passes while the question is answered: the pause is not over when it is asked, and is when the timer is set.
+    clock.now = () => (reads++ === 0 ? ends - 0.001 : ends + 0.001);
+    assert.equal(address.tryStart(candidate), null);
+    clock.now = now;
+    assert.equal(clock.pending, 1);
+    clock.advanceNow(26);
+    assert.equal(candidate.asked, 1);
+    assert.ok(address.tryStart(candidate)?.probe);
+  });
+
   test('dials that fail together count as one failure', () => {
     const clock = new FakeClock();
     const address = new DialGovernor({ clock, random: () => 0.999_999 }).attach('a');
