@@ -13,7 +13,7 @@ const WORTHWHILE = 1400;
 const REPLY = 64;
 const ALL = Number.POSITIVE_INFINITY;
 /** How many turns of the microtasks callers get to ask for more. */
-const WAITS = 3;
+const WAITS = 8;
 const TURN = Promise.resolve();
 const ERROR = 1;
 const PUSH = 2;
@@ -65,13 +65,11 @@ export class Reception {
 
   readonly #goOn = (): void => {
     const { outbox, writing } = this.#core;
-    if (outbox.written === outbox.length && this.#waits++ < WAITS) {
-      if (this.#sliced) void TURN.then(this.#goOn);
-      return;
-    }
-    const slice = outbox.written === outbox.length ? ALL : Math.ceil(outbox.written / 2);
-    writing.early();
-    if (this.#sliced) this.#handOut(slice);
+    const asked = outbox.written < outbox.length;
+    if (asked) writing.early();
+    if (!this.#sliced) return;
+    if (!asked && this.#waits++ < WAITS) void TURN.then(this.#goOn);
+    else this.#handOut(asked ? Math.ceil(outbox.written / 2) : ALL);
   };
 
   /** The replies that are there, or a slice of that many: the rest follows when its callers have gone on. */
