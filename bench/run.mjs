@@ -34,7 +34,7 @@ const { values: options } = parseArgs({
 });
 const say = (text) => console.error(text);
 const settings = options.quick
-  ? { rounds: 3, roundTime: 60, warmUp: 150 }
+  ? { rounds: 5, roundTime: 60, warmUp: 500 }
   : { rounds: 9, roundTime: 250, warmUp: 1000 };
 if (options.rounds) settings.rounds = Number(options.rounds);
 

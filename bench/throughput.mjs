@@ -5,16 +5,21 @@ import { onCore } from './server.mjs';
 /** A row with fewer operations than this says nothing. */
 const LEAST_OPERATIONS = 300;
 
+/** The engine has compiled what is hot after so many. */
+const WARM_OPERATIONS = 12_000;
+
 /** Warms the row up, and finds how many operations fill a round. */
 async function calibrate(runner, row, { roundTime, warmUp }) {
   await runner.ask({ type: 'verify', row: row.id });
   let operations = row.burst ?? row.inFlight * 4;
   let spent = 0;
+  let total = 0;
   for (;;) {
     const { ms, operations: made } = await runner.ask({ type: 'round', row: row.id, operations });
     spent += ms;
+    total += made;
     const fitting = Math.ceil((made / ms) * roundTime);
-    if (spent >= warmUp) return fitting;
+    if (spent >= warmUp && (total >= WARM_OPERATIONS || spent >= warmUp * 4)) return fitting;
     operations = Math.min(fitting, operations * 8);
   }
 }
