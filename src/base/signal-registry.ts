@@ -3,34 +3,93 @@ export interface AbortSubscriber {
   onAbort(reason: unknown): void;
 }
 
+/** So far from the oldest one a subscriber is looked for before the line is given up. */
+const NEAR = 16;
+
+/**
+ * Who listens to one signal, in order. Replies come in the order of their calls: whoever leaves is the oldest, or near
+ * it, and a line costs nothing to keep. Where that does not hold, a set takes over until nobody is left.
+ *
+ *     line: [ left … | head … tail ]
+ */
 class SignalEntry {
   readonly signal: AbortSignal;
-  readonly subscribers = new Set<AbortSubscriber>();
+  #line: (AbortSubscriber | undefined)[] = [];
+  #head = 0;
+  #tail = 0;
+  #set: Set<AbortSubscriber> | null = null;
+  #size = 0;
 
   constructor(signal: AbortSignal) {
     this.signal = signal;
   }
 
   add(subscriber: AbortSubscriber): void {
-    if (this.subscribers.size === 0) this.signal.addEventListener('abort', this);
-    this.subscribers.add(subscriber);
+    if (this.#size++ === 0) this.signal.addEventListener('abort', this);
+    if (this.#set !== null) {
+      this.#set.add(subscriber);
+      this.#size = this.#set.size;
+      return;
+    }
+    if (this.#tail === this.#line.length && this.#head > NEAR && this.#head * 2 > this.#tail) this.#close();
+    this.#line[this.#tail++] = subscriber;
   }
 
-  remove(subscriber: AbortSubscriber): void {
-    if (this.subscribers.delete(subscriber) && this.subscribers.size === 0) {
+  remove(subscriber: AbortSubscriber): boolean {
+    if (!(this.#set === null ? this.#leaves(subscriber) : this.#set.delete(subscriber))) return false;
+    if (--this.#size === 0) {
       this.signal.removeEventListener('abort', this);
+      this.#set = null;
+      this.#head = this.#tail = 0;
+      entries.delete(this.signal);
+      if (recent === this) recent = null;
     }
+    return true;
+  }
+
+  #leaves(subscriber: AbortSubscriber): boolean {
+    const line = this.#line;
+    const end = Math.min(this.#tail, this.#head + NEAR);
+    for (let at = this.#head; at < end; at++) {
+      if (line[at] !== subscriber) continue;
+      line[at] = undefined;
+      while (this.#head < this.#tail && line[this.#head] === undefined) this.#head++;
+      return true;
+    }
+    return end < this.#tail && this.#gather().delete(subscriber);
+  }
+
+  #gather(): Set<AbortSubscriber> {
+    if (this.#set !== null) return this.#set;
+    const set = new Set<AbortSubscriber>();
+    for (let at = this.#head; at < this.#tail; at++) {
+      const subscriber = this.#line[at];
+      if (subscriber !== undefined) set.add(subscriber);
+    }
+    this.#line = [];
+    this.#head = this.#tail = 0;
+    this.#size = set.size;
+    this.#set = set;
+    return set;
+  }
+
+  /** Moves those who wait to the front of the line. */
+  #close(): void {
+    this.#line.copyWithin(0, this.#head, this.#tail);
+    const left = this.#tail - this.#head;
+    this.#line.fill(undefined, left, this.#tail);
+    this.#head = 0;
+    this.#tail = left;
   }
 
   /** The `EventListenerObject` side: one abort reaches everybody, also when one of them throws. */
   handleEvent(): void {
-    this.signal.removeEventListener('abort', this);
-    const reached = [...this.subscribers];
+    const reached = [...this.#gather()];
     let failed = false;
     let failure: unknown;
     for (const subscriber of reached) {
       // One told earlier may have cancelled this one.
-      if (!this.subscribers.delete(subscriber)) continue;
+      if (!this.remove(subscriber)) continue;
       try {
         subscriber.onAbort(this.signal.reason);
       } catch (error) {
@@ -43,18 +102,24 @@ class SignalEntry {
 }
 
 /**
- * One listener per signal however many calls share it, none while nobody waits: `AbortSignal`s live as
- * long as a process, calls do not.
+ * One listener per signal however many calls share it, none while nobody waits, and nothing kept then: `AbortSignal`s
+ * live as long as a process, calls do not. A weak map would cost the collector more than all the rest.
  */
-const entries = new WeakMap<AbortSignal, SignalEntry>();
+const entries = new Map<AbortSignal, SignalEntry>();
+/** The one asked for last: calls that share a signal come together. */
+let recent: SignalEntry | null = null;
 
 /** False when the signal has fired already: then nothing was registered. */
 export function watchSignal(signal: AbortSignal, subscriber: AbortSubscriber): boolean {
   if (signal.aborted) return false;
-  let entry = entries.get(signal);
-  if (entry === undefined) {
-    entry = new SignalEntry(signal);
-    entries.set(signal, entry);
+  let entry = recent;
+  if (entry === null || entry.signal !== signal) {
+    entry = entries.get(signal) ?? null;
+    if (entry === null) {
+      entry = new SignalEntry(signal);
+      entries.set(signal, entry);
+    }
+    recent = entry;
   }
   entry.add(subscriber);
   return true;
@@ -62,5 +127,6 @@ export function watchSignal(signal: AbortSignal, subscriber: AbortSubscriber): b
 
 /** Harmless for one that does not watch. */
 export function unwatchSignal(signal: AbortSignal, subscriber: AbortSubscriber): void {
-  entries.get(signal)?.remove(subscriber);
+  const entry = recent !== null && recent.signal === signal ? recent : entries.get(signal);
+  entry?.remove(subscriber);
 }

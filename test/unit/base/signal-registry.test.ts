@@ -49,4 +49,54 @@ describe('signal registry', () => {
     controller.abort();
     assert.deepEqual(heard, ['first']);
   });
+
+  for (const [how, next] of [
+    ['oldest first', () => 0],
+    ['youngest first', (left: number) => left - 1],
+    ['near the oldest', (left: number) => Math.floor(Math.random() * Math.min(left, 12))],
+    ['in any order', (left: number) => Math.floor(Math.random() * left)],
+  ] as const) {
+    test(`whoever leaves, ${how}, is not told, and the others are, in their order`, () => {
+      for (let run = 0; run < 60; run++) {
+        const controller = new AbortController();
+        const waiting: { name: number; onAbort(): void }[] = [];
+        const told: number[] = [];
+        let names = 0;
+        for (let step = 0; step < 400; step++) {
+          if (Math.random() < 0.55) {
+            const name = names++;
+            const subscriber = { name, onAbort: () => told.push(name) };
+            waiting.push(subscriber);
+            assert.equal(watchSignal(controller.signal, subscriber), true);
+          } else if (waiting.length > 0) {
+            const [leaves] = waiting.splice(next(waiting.length), 1);
+            unwatchSignal(controller.signal, leaves!);
+            // Once more is harmless.
+            unwatchSignal(controller.signal, leaves!);
+          }
+          assert.equal(listeners(controller.signal), waiting.length > 0 ? 1 : 0);
+        }
+        controller.abort();
+        assert.deepEqual(
+          told,
+          waiting.map(({ name }) => name),
+        );
+        assert.equal(listeners(controller.signal), 0);
+      }
+    });
+  }
+
+  test('one who watches twice is told once', () => {
+    for (const others of [0, 40]) {
+      const controller = new AbortController();
+      let told = 0;
+      const twice = { onAbort: () => told++ };
+      watchSignal(controller.signal, twice);
+      for (let count = 0; count < others; count++) watchSignal(controller.signal, { onAbort() {} });
+      watchSignal(controller.signal, twice);
+      controller.abort();
+      assert.equal(told, 1);
+      assert.equal(listeners(controller.signal), 0);
+    }
+  });
 });
