@@ -1,4 +1,5 @@
 import { fullJitter } from '../base/backoff.ts';
+import { untilAborted } from '../base/until-aborted.ts';
 import type { Heartbeat } from '../cache/heartbeat.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import { call } from '../connection/call.ts';
@@ -180,20 +181,5 @@ export class TrackingListeners<C extends BaseConnection> {
       if (this.#settings.mode === 'bcast') this.#hooks.started(connection, listener);
       else this.#hooks.retire(connection);
     }
-  }
-}
-
-/** Others may wait for the same work: it goes on. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let stop!: () => void;
-  const stopped = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason as Error);
-  });
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    return await Promise.race([work, stopped]);
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
 }

@@ -1,4 +1,5 @@
 import type { Deadline } from '../../base/deadline.ts';
+import { untilAborted } from '../../base/until-aborted.ts';
 import { PoolClosedError, RedisClusterError, TimeoutError } from '../../errors/errors.ts';
 import { systemTiming } from '../timing.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
@@ -29,7 +30,7 @@ export class Finding {
     await this.within(deadline, async (signal, failed) => {
       while (this.#keeper.map.covered === 0) {
         try {
-          await unlessAborted(this.#attempt(), signal);
+          await untilAborted(this.#attempt(), signal);
         } catch (error) {
           if (!(error instanceof RedisClusterError) || signal.aborted) throw error;
           failed(error);
@@ -76,7 +77,7 @@ export class Finding {
 
   /** As `within`, for work that others wait for too: it goes on when this wait ends. */
   together<R>(deadline: Deadline, work: Promise<R>): Promise<R> {
-    return this.within(deadline, (signal) => unlessAborted(work, signal));
+    return this.within(deadline, (signal) => untilAborted(work, signal));
   }
 
   /** One more try for everybody who waits, after a pause that grows. */
@@ -94,13 +95,4 @@ export class Finding {
     await this.#keeper.refresh();
     this.#pause = 0;
   }
-}
-
-function unlessAborted<R>(work: Promise<R>, signal: AbortSignal): Promise<R> {
-  work.catch(() => {});
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

@@ -1,4 +1,4 @@
-import { type AbortSubscriber, unwatchSignal, watchSignal } from '../../base/signal-registry.ts';
+import { untilAborted } from '../../base/until-aborted.ts';
 import { RedisClusterError } from '../../errors/errors.ts';
 import type { Timing } from '../timing.ts';
 
@@ -53,7 +53,7 @@ export class RefreshSchedule {
   async now(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     if (this.#closed) throw new RedisClusterError('The cluster layout is closed');
-    await until(this.#flight ?? this.#start(), signal);
+    await untilAborted(this.#flight ?? this.#start(), signal);
   }
 
   async settled(signal?: AbortSignal): Promise<void> {
@@ -65,7 +65,7 @@ export class RefreshSchedule {
       this.#waiting.add(wake);
     });
     try {
-      await until(over, signal);
+      await untilAborted(over, signal);
     } finally {
       this.#waiting.delete(wake);
     }
@@ -148,20 +148,5 @@ export class RefreshSchedule {
   #wake(): void {
     for (const wake of [...this.#waiting]) wake();
     this.#waiting.clear();
-  }
-}
-
-/** The promise, or the signal's reason if that comes first. */
-async function until(promise: Promise<void>, signal?: AbortSignal): Promise<void> {
-  if (signal === undefined) return promise;
-  let subscriber!: AbortSubscriber;
-  const aborted = new Promise<never>((_, onAbort) => {
-    subscriber = { onAbort };
-    watchSignal(signal, subscriber);
-  });
-  try {
-    await Promise.race([promise, aborted]);
-  } finally {
-    unwatchSignal(signal, subscriber);
   }
 }
