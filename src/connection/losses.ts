@@ -1,4 +1,4 @@
-import { ConnectionError, ProtocolError, TimeoutError } from '../errors/errors.ts';
+import { ConnectionError, InvalidResponse, ProtocolError, TimeoutError } from '../errors/errors.ts';
 import type { ConnectionCore } from './connection-core.ts';
 import { type Entry, QUEUED, SETTLED } from './entry.ts';
 
@@ -28,10 +28,21 @@ export function failAll(core: ConnectionCore, entries: readonly Entry[], reason:
     const maybeExecuted = entry.phase !== QUEUED;
     core.release(entry);
     entry.phase = SETTLED;
-    entry.fail(first && maybeExecuted ? reason : lossOf(core, entry, maybeExecuted));
+    entry.fail(first && maybeExecuted ? brokenReply(core, entry, reason) : lossOf(core, entry, maybeExecuted));
     if (maybeExecuted) first = false;
   }
   Error.stackTraceLimit = trace;
+}
+
+/** What broke the protocol, as the command hears of it whose reply it was: the server has seen that command. */
+function brokenReply(core: ConnectionCore, entry: Entry, reason: Error): ProtocolError {
+  const Broken = reason instanceof InvalidResponse ? InvalidResponse : ProtocolError;
+  return new Broken(reason.message, {
+    maybeExecuted: true,
+    command: entry.info.name,
+    endpoint: core.settings.endpoint,
+    cause: reason,
+  });
 }
 
 /** What one command hears when its time is up. */

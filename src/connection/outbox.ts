@@ -22,6 +22,8 @@ const LOT = 32 * 1024;
 export class Outbox {
   length = 0;
   written = 0;
+  /** Written entries that have left the queue; with `written` it tells how many went out altogether. */
+  answered = 0;
   /** Entries queued since the last flush that no lease has made. */
   strangers = 0;
   /** Bytes queued and not handed to the transport. */
@@ -65,6 +67,7 @@ export class Outbox {
     this.#head = (this.#head + 1) & this.#mask;
     this.length--;
     this.written--;
+    this.answered++;
   }
 
   at(index: number): Entry {
@@ -133,6 +136,13 @@ export class Outbox {
     if (from === length) this.strangers = 0;
     this.#write(transport);
     if (this.#corked !== -1) this.#uncork(transport);
+  }
+
+  /** Whether something that is queued gets no reply. */
+  expectsSilence(): boolean {
+    if (this.#silence !== 0) return true;
+    for (let index = this.written; index < this.length; index++) if (this.at(index).noreply) return true;
+    return false;
   }
 
   /** Whether no reply comes for this entry; in the order of writing, for that is how the server sees it. */

@@ -30,6 +30,8 @@ export class Reception {
   /** Replies have arrived that are not handed out yet. */
   #sliced = false;
   #waits = 0;
+  /** How many commands were written when the bytes in hand came. */
+  #answerable = 0;
 
   constructor(core: ConnectionCore) {
     this.#core = core;
@@ -51,16 +53,29 @@ export class Reception {
     outbox.heard++;
     counters.received(length);
     if (suspicion.active) suspicion.clear();
-    // More than one read in a tick: whoever feeds this connection need not be slowed down by its slices.
-    const slice = this.#sliced ? ALL : Math.ceil(outbox.written / 2);
-    if (chunk === this.#lent) this.#decoder.filled(length);
-    else this.#decoder.feed(chunk, 0, length);
-    this.#handOut(slice);
+    // More than one read in a tick: what came first is handed out first, to those who had asked by then.
+    if (this.#sliced) this.#handOut(ALL);
+    if (this.#core.state === 'closed') return;
+    this.#answerable = outbox.answered + outbox.written;
+    try {
+      if (chunk === this.#lent) this.#decoder.filled(length);
+      else this.#decoder.feed(chunk, 0, length);
+    } catch (error) {
+      this.#core.close(this.#explain(error));
+      return;
+    }
+    this.#handOut(Math.ceil(outbox.written / 2));
   }
 
-  /** Hands out what has arrived, before the connection ends. */
+  /** Hands out what has arrived: the connection is about to end. */
   finish(): void {
-    if (this.#sliced) this.#handOut(ALL);
+    if (!this.#sliced) return;
+    this.#sliced = false;
+    try {
+      this.#deliver(ALL);
+    } catch (error) {
+      this.#core.close(this.#explain(error));
+    }
   }
 
   readonly #goOn = (): void => {
@@ -117,7 +132,8 @@ export class Reception {
         if (core.state === 'closed') return false;
         continue;
       }
-      const head = outbox.head();
+      // What was written after these bytes had come is not answered by them.
+      const head = outbox.answered < this.#answerable ? outbox.head() : undefined;
       const { pushMode } = core.inbox;
       const idleMode = core.session.resp === 2 ? pushMode : own;
       const value = decoder.read(head === undefined ? idleMode : head.mode, pushMode);
@@ -137,7 +153,8 @@ export class Reception {
         replies++;
       }
       if (core.state === 'closed') return false;
-      if (replies >= slice) {
+      // Where nobody is left to be answered there is nothing to wait for.
+      if (replies >= slice && outbox.answered < this.#answerable) {
         const { unread } = decoder;
         if (unread > 0 && from - unread + replies * REPLY > WORTHWHILE) return true;
       }

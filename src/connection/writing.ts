@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { ConnectionError } from '../errors/errors.ts';
 import type { ConnectionCore } from './connection-core.ts';
 
@@ -12,6 +13,10 @@ const EARLY = 256;
  */
 export class Writing {
   #planned: 0 | typeof THIS_TURN | typeof THIS_TICK = 0;
+  /** Nothing more leaves before the end of the tick. */
+  #patient = false;
+  /** What a write in the midst of a tick ended with. */
+  #broken: unknown = null;
   readonly #core: ConnectionCore;
 
   constructor(core: ConnectionCore) {
@@ -28,9 +33,9 @@ export class Writing {
       this.#planned = when;
       if (when === THIS_TICK) process.nextTick(flush, this.#core);
       else setImmediate(flush, this.#core);
-    } else if (when === THIS_TICK) {
+    } else if (when === THIS_TICK && !this.#patient) {
       const { outbox } = this.#core;
-      if (outbox.length - outbox.written >= EARLY) this.now();
+      if (outbox.length - outbox.written >= EARLY) this.#begin();
     }
   }
 
@@ -43,24 +48,52 @@ export class Writing {
   /** Nothing is planned any more. */
   done(): void {
     this.#planned = 0;
+    this.#patient = false;
   }
 
   now(): void {
     const core = this.#core;
-    const { transport, counters, outbox } = core;
-    if (transport === null || core.state === 'closed' || outbox.blocked) return;
-    const { bytesWritten } = counters;
+    if (core.state === 'closed' || core.outbox.blocked || !this.#handOver()) return;
+    if (core.onRoom !== null) core.onRoom();
+    if (core.outbox.complete !== null) core.complete();
+    if (core.outbox.length === 0) core.observer?.drained();
+    core.idleWatch?.wrote();
+  }
+
+  /**
+   * In the midst of a caller's loop: bytes leave, and nobody is told of anything. Requests that get no reply wait, for
+   * with them the queue would look empty before it is.
+   */
+  #begin(): void {
+    const { outbox, transport, state } = this.#core;
+    this.#patient = outbox.expectsSilence();
+    if (this.#patient || transport === null || state === 'closed' || outbox.blocked) return;
     try {
-      outbox.flush(transport);
+      this.#write(transport);
+    } catch (cause) {
+      this.#broken = cause;
+      this.#patient = true;
+    }
+  }
+
+  #handOver(): boolean {
+    const core = this.#core;
+    try {
+      if (this.#broken !== null) throw this.#broken;
+      if (core.transport === null) return false;
+      this.#write(core.transport);
+      return true;
     } catch (cause) {
       core.close(new ConnectionError(core.text('its transport could not be written to'), { cause }));
-      return;
+      return false;
     }
+  }
+
+  #write(transport: Duplex): void {
+    const { counters, outbox } = this.#core;
+    const { bytesWritten } = counters;
+    outbox.flush(transport);
     if (counters.bytesWritten !== bytesWritten) counters.lastByteWrittenAt = Date.now();
-    if (core.onRoom !== null) core.onRoom();
-    if (outbox.complete !== null) core.complete();
-    if (outbox.length === 0) core.observer?.drained();
-    core.idleWatch?.wrote();
   }
 }
 

@@ -264,7 +264,7 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
 function isUnproven(call: PoolCall, error: Error, refused: boolean): boolean {
   // A script may have written before it failed.
   if (refused) return (call.info.flags & SCRIPT_LIKE) !== 0 && !(error instanceof AskError);
-  return error instanceof ConnectionError ? error.maybeExecuted : call.sent;
+  return call.sent || (error instanceof ConnectionError && error.maybeExecuted);
 }
 
 function patience(call: PoolCall): number {

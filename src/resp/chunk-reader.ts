@@ -11,8 +11,8 @@ const SMALL = 512;
 const WINDOW = 8192;
 /** An unfinished line up to this size is read again with each chunk; a longer one when it has doubled. */
 const RETRY = 32;
-/** A carry larger than this is let go once it is read. */
-const KEPT = 65536;
+/** A carry larger than this is let go once it is read: an idle connection holds no more. */
+const KEPT = 4096;
 
 /**
  * Where the decoder stands in the bytes: `chunk[pos, end)` is unread.
@@ -131,7 +131,7 @@ export abstract class ChunkReader {
     const total = unread + end - start;
     if (this.end + end - start > this.carry.length) {
       const grows = total * 2 > this.carry.length;
-      const target = grows ? room(total * 2) : this.carry;
+      const target = grows ? room(unread === 0 ? total : total * 2) : this.carry;
       this.carry.copy(target, 0, this.pos, this.end);
       if (grows) giveMemory(this.carry);
       this.chunk = this.carry = target;
@@ -206,7 +206,7 @@ export abstract class ChunkReader {
   protected abstract fail(what: string): never;
 }
 
-/** Small ones alone: a part of the runtime's pool would keep all of that alive. */
+/** Small ones stay, and alone: a part of the runtime's pool would keep all of that alive. Others come and go. */
 function room(size: number): Buffer {
-  return size < SMALLEST ? Buffer.allocUnsafeSlow(Math.max(256, size)) : takeMemory(size);
+  return size <= KEPT ? Buffer.allocUnsafeSlow(Math.max(256, size)) : takeMemory(Math.max(SMALLEST, size));
 }

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { duplexPair } from './duplex-pair.ts';
 import { BaseConnection } from '../../../src/connection/base-connection.ts';
 import type { Request } from '../../../src/connection/request.ts';
+import { ConnectionPool, LRUCache } from '../../../src/index.ts';
 import { ConnectionError, InvalidResponse } from '../../../src/errors/errors.ts';
 import type { ScriptedConnection } from '../../../src/testkit/index.ts';
 import { type Location, TCPLocation } from '../../../src/transport/location.ts';
@@ -105,6 +106,59 @@ describe('replies that arrive together', () => {
     }
   });
 
+  test('what nobody had asked for when it came is no answer to what was asked since', async () => {
+    for (const cut of [null, 8]) {
+      const { connection, peer } = await pair(SILENT, text);
+      const count = cut === null ? 20 : 1;
+      const requests = echoes(connection, count);
+      await asked(peer, count);
+      const asking = requests.map(async (request) => {
+        await request;
+        return connection.createRequest('ECHO', ['later']);
+      });
+      // All of it fits into one read.
+      const size = cut === null ? 200 : 4000;
+      const extra = '$5\r\nEXTRA\r\n';
+      peer.send(`$${size}\r\n${'x'.repeat(size)}\r\n`.repeat(count) + extra.slice(0, cut ?? extra.length));
+      if (cut !== null) {
+        await asked(peer, count + 1);
+        peer.send(extra.slice(cut));
+      }
+      for (const outcome of await Promise.allSettled(asking)) {
+        assert.ok((outcome as PromiseRejectedResult).reason instanceof ConnectionError);
+      }
+      assert.equal(connection.usable, false);
+    }
+  });
+
+  test('a push behind the last of them is there when its caller goes on', async () => {
+    const { connection, peer } = await pair(SILENT, text);
+    const request = connection.createRequest('ECHO', ['x']);
+    await asked(peer, 1);
+    peer.send(`$4000\r\n${'x'.repeat(4000)}\r\n>2\r\n$5\r\nhello\r\n$5\r\nthere\r\n`);
+    await request;
+    assert.equal(connection.reusable, false);
+  });
+
+  test('a lease that waits gets no connection that one of the callers is about to end', async () => {
+    const server = await scripted({
+      GET: () => new Promise((resolve) => setTimeout(resolve, 20, `$4000\r\n${'x'.repeat(4000)}\r\n`)),
+    });
+    await using pool = new ConnectionPool({ location: server.location, maxConnections: 1, timeout: 5000 });
+    await pool.open();
+    const controller = new AbortController();
+    const options = { signal: controller.signal, disconnectOnCancellation: true };
+    const first = pool
+      .executeRequest('GET', ['a'])
+      .then(() => queueMicrotask(() => controller.abort(new Error('enough'))));
+    const second = pool.executeRequest('GET', ['b'], options).catch((error: unknown) => error);
+    const lease = await pool.acquire();
+    await Promise.all([first, second]);
+    assert.equal(lease.connection.usable, true);
+    assert.equal(String(await lease.connection.createRequest('PING')), 'PONG');
+    lease.release();
+  });
+
   test('a transport that hands over twice in a tick changes no order', async () => {
     class Piped extends BaseConnection {
       readonly transport: Duplex;
@@ -142,15 +196,71 @@ describe('replies that arrive together', () => {
   });
 });
 
-test('a long queue is written while it grows', async () => {
-  const { connection } = await pair({}, text);
-  const requests = echoes(connection, 600);
-  assert.equal(requests[0]?.maybeExecuted, true);
-  assert.equal(requests.at(-1)?.maybeExecuted, false);
-  const last = requests.findLastIndex((request) => request.maybeExecuted);
-  assert.ok(requests.every((request, index) => request.maybeExecuted === index <= last));
-  assert.deepEqual(
-    await Promise.all(requests),
-    requests.map((_, index) => String(index)),
-  );
+describe('a long queue', () => {
+  test('keeps what belongs together together, however full the way is', async () => {
+    for (let before = 248; before < 258; before++) {
+      const server = await scripted({ SET: '+OK\r\n', GET: '$1\r\nv\r\n', CLIENT: '+OK\r\n' });
+      const pool = new ConnectionPool({
+        location: server.location,
+        maxConnections: 1,
+        maxBufferedBytes: 30_000,
+        decodeResponses: true,
+        cache: new LRUCache(),
+        cacheTracking: { mode: 'optin' },
+      });
+      await pool.open();
+      const calls: Promise<unknown>[] = [];
+      for (let index = 0; index < 5; index++) calls.push(pool.execute('SET', 'fill', 'z'.repeat(5990)));
+      for (let index = 0; index < before; index++) calls.push(pool.execute('SET', 'small', '1'));
+      calls.push(pool.execute('GET', 'cached'));
+      for (let index = 0; index < 3; index++) calls.push(pool.execute('SET', 'later', '1'));
+      await Promise.all(calls);
+      const sent = server.commands.filter(
+        ({ name }) => name === 'SET' || name === 'GET' || name === 'CLIENT',
+      );
+      const opening = sent.findIndex(({ args }) => args[1] === 'CACHING');
+      assert.ok(opening > 0);
+      assert.deepEqual(
+        sent.slice(opening, opening + 5).map(({ args }) => args[1]),
+        ['CACHING', 'cached', 'later', 'later', 'later'],
+      );
+      await pool.close();
+    }
+  });
+
+  test('of requests without replies stays on its connection, in order', async () => {
+    const server = await scripted({ SET: null });
+    await using pool = new ConnectionPool({ location: server.location, maxConnections: 2, noreply: true });
+    await pool.open();
+    const commands = Array.from({ length: 600 }, (_, index) => ({
+      command: 'SET',
+      args: [String(index), '1'],
+    }));
+    const first = pool.execute('SET', 'first', '1');
+    const acquiring = pool.acquire();
+    const batch = pool.executeBatch(commands);
+    const lease = await acquiring;
+    await Promise.all([first, batch]);
+    await server.waitForCommand('SET', 601);
+    const sets = server.commands.filter(({ name }) => name === 'SET');
+    assert.equal(new Set(sets.map(({ connection }) => connection)).size, 1);
+    assert.deepEqual(
+      sets.map(({ args }) => args[1]),
+      ['first', ...commands.map(({ args }) => args[0])],
+    );
+    lease.release();
+  });
+
+  test('is written while it grows', async () => {
+    const { connection } = await pair({}, text);
+    const requests = echoes(connection, 600);
+    assert.equal(requests[0]?.maybeExecuted, true);
+    assert.equal(requests.at(-1)?.maybeExecuted, false);
+    const last = requests.findLastIndex((request) => request.maybeExecuted);
+    assert.ok(requests.every((request, index) => request.maybeExecuted === index <= last));
+    assert.deepEqual(
+      await Promise.all(requests),
+      requests.map((_, index) => String(index)),
+    );
+  });
 });
