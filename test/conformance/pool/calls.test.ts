@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import {
   ConnectionError,
   ConnectionPool,
+  InvalidResponse,
   PoolClosedError,
   RequestAbortedError,
   type ResponseError,
@@ -72,6 +73,38 @@ test('commands of one turn go out in one write over one connection, in call orde
   );
   assert.equal(new Set(echoes.map(({ chunk }) => chunk)).size, 1);
   assert.equal(scripted.connections.length, 1);
+});
+
+test('a command whose reply was broken counts as maybe executed, and is sent once', async () => {
+  for (const broken of ['@bad\r\n', '$-5\r\n', ':abc\r\n', '*1\r\n'.repeat(2_000)]) {
+    await using scripted = await ScriptedServer.start({ INCR: broken, BLPOP: broken });
+    const location = scripted.location;
+    await using pool = new ConnectionPool({ location, maxConnections: 2 });
+    const sent = (name: string): number => scripted.commands.filter((one) => one.name === name).length;
+    const request = pool.executeRequest('INCR', ['x']);
+    const error = (await failure(request)) as InvalidResponse;
+    assert.ok(error instanceof InvalidResponse);
+    assert.deepEqual(
+      [error.maybeExecuted, request.maybeExecuted, error.command, error.endpoint],
+      [true, true, 'INCR', location.toString()],
+    );
+    assert.equal(sent('INCR'), 1);
+    const timely = pool.with({ timeout: 300 });
+    assert.ok((await failure(timely.execute('INCR', 'x'))) instanceof InvalidResponse);
+    assert.equal(sent('INCR'), 2);
+    const both = [
+      { command: 'INCR', args: ['x'] },
+      { command: 'INCR', args: ['y'] },
+    ];
+    for (const one of (await pool
+      .executeBatch(both, { timeout: 2000 })
+      .catch((all: unknown) => [all])) as Error[]) {
+      assert.equal((one as InvalidResponse).maybeExecuted, true);
+    }
+    assert.equal(sent('INCR'), 4);
+    const blocked = (await failure(pool.execute('BLPOP', 'q', 0))) as InvalidResponse;
+    assert.deepEqual([blocked.maybeExecuted, sent('BLPOP')], [true, 1]);
+  }
 });
 
 test('a server error rejects the call, or is its value with option raiseExceptions false', async () => {
