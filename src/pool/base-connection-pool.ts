@@ -109,13 +109,13 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
     node.release(connection);
   }
 
-  /** One command over the shared connection; commands of one turn go out in one write, in call order. */
+  /** One command over the shared connection; commands of one turn go out together, in call order. */
   execute<T extends ReplyOf<D> = ReplyOf<D>>(
     command: string | Uint8Array,
     ...args: RedisValue[]
   ): Promise<NoInfer<T>> {
     try {
-      const info = resolveCommand(command, args);
+      const info = resolveCommand(command, args, this.#textMode);
       if ((info.flags & UNUSUAL) !== 0 || this.closed) {
         return this.#requests.request(command, args, {}) as unknown as Promise<NoInfer<T>>;
       }
