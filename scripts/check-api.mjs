@@ -69,9 +69,21 @@ function find(file, name, seen = new Set()) {
   seen.add(file);
   const text = uncommented(read(file));
   const own = declaration(text, name);
-  if (own !== '') return own;
+  if (own !== '') return withWhatItNames(own, file, text);
   const onward = exportsOf(file).find(([exported, , from]) => exported === name && from !== file);
   return onward ? find(onward[2], onward[1], seen) : '';
+}
+
+/** An interface that only gives another declaration a name is shown with that declaration. */
+function withWhatItNames(own, file, text) {
+  const named = /^(?:export )?interface [^{]* extends (\w+)[^{]*\{\s*\}/.exec(own)?.[1];
+  if (named === undefined) return own;
+  for (const [, list, from] of text.matchAll(/import\s*(?:type\s*)?\{([^}]*)\}\s*from\s*['"]([^'"]+)['"]/g)) {
+    const local = new RegExp(`(\\w+) as ${named}\\b`).exec(list)?.[1];
+    if (local === undefined) continue;
+    return `${own}\n${find(join(dirname(file), from).replaceAll('\\', '/').replace(/\.js$/, '.d.ts'), local)}`;
+  }
+  return own;
 }
 
 /** Lines that a user cannot reach say nothing about the surface. */

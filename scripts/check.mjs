@@ -26,6 +26,7 @@ const STEPS = [
   { name: 'unused', commands: [bin('knip', 'bin/knip.js')] },
   { name: 'options', commands: [own('check-options.mjs')] },
   { name: 'api', dist: true, commands: [own('check-api.mjs')] },
+  { name: 'names', dist: true, commands: [own('check-names.mjs')] },
   {
     name: 'package',
     dist: true,

@@ -33,8 +33,8 @@ export interface ExponentialBackoffOptions {
 
 const KNOWN = new Set(['retries', 'base', 'cap', 'retryReadOnly']);
 
-/** Exponential back-off with full jitter; repeats only what was surely not executed. The default of every pool. */
-export class ExponentialBackoffRetryPolicy implements RetryPolicy {
+/** What `ExponentialBackoffRetryPolicy` is without knowledge of commands. */
+export class BackoffRetryPolicy implements RetryPolicy {
   readonly retries: number;
   readonly base: number;
   readonly cap: number;
@@ -42,8 +42,9 @@ export class ExponentialBackoffRetryPolicy implements RetryPolicy {
   #random: Random;
 
   constructor(options: ExponentialBackoffOptions = {}, random: Random = Math.random) {
-    for (const key of Object.keys(options)) {
-      if (!KNOWN.has(key)) throw new TypeError(`unknown option of a retry policy: ${key}`);
+    for (const [key, value] of Object.entries(options)) {
+      if (value !== undefined && !KNOWN.has(key))
+        throw new TypeError(`unknown option of a retry policy: ${key}`);
     }
     this.retries = count('retries', options.retries ?? 3);
     this.base = pause('base', options.base ?? 20);

@@ -90,8 +90,9 @@ export class LRUCache extends AbstractCache {
 
   constructor(options: LRUCacheOptions = {}) {
     super();
-    for (const name of Object.keys(options)) {
-      if (!OPTIONS.has(name)) throw new TypeError(`unknown option of LRUCache: ${name}`);
+    for (const [name, value] of Object.entries(options)) {
+      if (value !== undefined && !OPTIONS.has(name))
+        throw new TypeError(`unknown option of LRUCache: ${name}`);
     }
     const { maxKeys, maxBytes, maxAge = DEFAULT_AGE, confidence = 100, dynamicConfidence = false } = options;
     this.#maxBytes = limit('maxBytes', maxBytes ?? null, false);

@@ -1,6 +1,6 @@
 import { RedisError } from '../errors/errors.ts';
-import { ReplyMap, ReplySet } from '../resp/reply-map.ts';
-import type { Reply } from '../resp/types.ts';
+import { mapOfText, setOfText, textOfCollection } from '../resp/reply-map.ts';
+import { type Reply, type TextMode, UTF8 } from '../resp/types.ts';
 
 /** What every entry costs besides its payload: its object, its places in tables and lists, short names. */
 export const ENTRY_BYTES = 64;
@@ -25,22 +25,27 @@ class StoredList {
   readonly kind: 'array' | 'map' | 'set';
   /** A map's are keys and values in turn. */
   readonly items: readonly Stored[];
-  constructor(kind: 'array' | 'map' | 'set', items: readonly Stored[]) {
+  /** What keys are looked for with. */
+  readonly text: TextMode;
+  constructor(kind: 'array' | 'map' | 'set', items: readonly Stored[], text: TextMode) {
     this.kind = kind;
     this.items = items;
+    this.text = text;
   }
 }
 
 /** A copy that nobody else holds. */
 export function store(value: Reply): Stored {
   if (typeof value !== 'object' || value === null || value instanceof RedisError) return value;
-  if (Array.isArray(value)) return new StoredList('array', value.map(store));
+  if (Array.isArray(value)) return new StoredList('array', value.map(store), UTF8);
   if (value instanceof Map) {
     const items: Stored[] = [];
     for (const [key, held] of value) items.push(store(key), store(held));
-    return new StoredList('map', items);
+    return new StoredList('map', items, textOfCollection(value));
   }
-  if (value instanceof Set) return new StoredList('set', [...value].map(store));
+  if (value instanceof Set) {
+    return new StoredList('set', [...value].map(store), textOfCollection(value));
+  }
   return new StoredBytes(value);
 }
 
@@ -48,10 +53,14 @@ export function store(value: Reply): Stored {
 export function recall(stored: Stored): Reply {
   if (stored instanceof StoredBytes) return Buffer.from(stored.content as string, 'latin1');
   if (!(stored instanceof StoredList)) return stored;
-  const { kind, items } = stored;
+  const { kind, items, text } = stored;
   if (kind === 'array') return items.map(recall);
-  if (kind === 'set') return new ReplySet(items.map(recall));
-  const map = new ReplyMap();
+  if (kind === 'set') {
+    const set = setOfText(text);
+    for (const item of items) set.add(recall(item));
+    return set;
+  }
+  const map = mapOfText(text);
   for (let i = 0; i < items.length; i += 2)
     map.set(recall(items[i] as Stored), recall(items[i + 1] as Stored));
   return map;

@@ -1,5 +1,5 @@
-import { encodeWords, type Openings } from '../resp/encoder.ts';
-import type { RedisValue } from '../resp/types.ts';
+import { encodeWords, type Openings, textContent } from '../resp/encoder.ts';
+import { type RedisValue, type TextMode, UTF8 } from '../resp/types.ts';
 import { latin1 } from './arguments.ts';
 import { findEntry } from './catalogue.ts';
 import type { CommandEntry } from './catalogue.ts';
@@ -70,10 +70,15 @@ let oldest = 0;
 
 /**
  * The command of a call; throws `TypeError` for what is none. `args` tell the subcommand where `command` does
- * not.
+ * not. `text`: how its words are encoded.
  */
-export function resolveCommand(command: string | Uint8Array, args: readonly RedisValue[]): CommandInfo {
-  const info = (typeof command === 'string' ? spellings.get(command) : undefined) ?? readSpelling(command);
+export function resolveCommand(
+  command: string | Uint8Array,
+  args: readonly RedisValue[],
+  text: TextMode = UTF8,
+): CommandInfo {
+  const info =
+    (typeof command === 'string' ? spellings.get(command) : undefined) ?? readSpelling(command, text);
   return (info.flags & CONTAINER) === 0 ? info : withSubcommand(info, args[0]);
 }
 
@@ -96,9 +101,10 @@ function variantOf(info: CommandInfo, spelled: string): CommandInfo {
   return variant;
 }
 
-function readSpelling(command: string | Uint8Array): CommandInfo {
+function readSpelling(command: string | Uint8Array, mode: TextMode): CommandInfo {
   if (typeof command === 'string') {
-    return isAscii(command) ? readText(command) : readBytes(Buffer.from(command));
+    if (isAscii(command)) return readText(command);
+    return readBytes(Buffer.from(textContent(command, mode, 'a command'), 'latin1'));
   }
   if (!(command instanceof Uint8Array)) {
     throw new TypeError(`a command is a string or bytes, not ${command === null ? 'null' : typeof command}`);
@@ -116,10 +122,7 @@ function readText(text: string): CommandInfo {
   return info;
 }
 
-/**
- * What is not ASCII is no known command: read anew every time. Its text goes out as UTF-8, its bytes as they
- * are.
- */
+/** What is not ASCII is no known command, and its bytes depend on the caller's encoding: read anew every time. */
 function readBytes(bytes: Uint8Array): CommandInfo {
   const words = latin1(bytes)
     .split(/[ \t\n\v\f\r]+/)

@@ -1,5 +1,5 @@
 import type { RedisValue } from '../resp/types.ts';
-import { latin1, numberText, wordAt } from './arguments.ts';
+import { isKeyword, latin1, numberText, wordAt } from './arguments.ts';
 import { blockingTime } from './blocking.ts';
 import type { CommandInfo } from './command-info.ts';
 import { HAS_EFFECT } from './flags.ts';
@@ -72,7 +72,18 @@ export function effectOf(info: CommandInfo, args: readonly RedisValue[]): Effect
 
 /** The first argument of a call as text, byte for byte, as spelled; null when there is none. */
 export function effectValue(info: CommandInfo, args: readonly RedisValue[]): string | null {
-  const value = wordAt(info, args, info.nameLength);
+  return asSpelled(wordAt(info, args, info.nameLength));
+}
+
+/** The name that `HELLO … SETNAME` gives, likewise; null when it gives none. */
+export function helloName(info: CommandInfo, args: readonly RedisValue[]): string | null {
+  let at = info.nameLength + 1;
+  // A password may be spelled like a keyword.
+  while (isKeyword(wordAt(info, args, at), 'AUTH')) at += 3;
+  return isKeyword(wordAt(info, args, at), 'SETNAME') ? asSpelled(wordAt(info, args, at + 1)) : null;
+}
+
+function asSpelled(value: RedisValue | undefined): string | null {
   if (value === undefined) return null;
   if (typeof value === 'string') return value;
   return value instanceof Uint8Array ? latin1(value) : numberText(value);

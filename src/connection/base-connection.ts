@@ -183,7 +183,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
    */
   async executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<Reply[]> {
     this.#demandUsable();
-    this.#pubsub ??= new ConnectionPubsub(this.#core, this.encoding);
+    this.#pubsub ??= new ConnectionPubsub(this.#core, this.encoding, textMode(this.#options.encoding));
     return this.#pubsub.execute(command, channels, this.#options.streamTimeout);
   }
   get inPubsub(): number {
@@ -226,11 +226,12 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     const redirect = clientId === undefined || clientId === null ? [] : ['REDIRECT', clientId];
     const timeout = limitOf(options?.timeout, this.#options.streamTimeout);
     this.#demandUsable();
+    this.#factory.demandOutsideTransaction('CLIENT TRACKING');
     if (this.#core.muted) return false;
     try {
       const args = enabled ? ['ON', ...redirect] : ['OFF'];
-      await call(this.#core, 'CLIENT TRACKING', args, { timeout, signal: signalOf(options) });
-      return true;
+      const signal = signalOf(options);
+      return (await call(this.#core, 'CLIENT TRACKING', args, { timeout, signal })) === 'OK';
     } catch (error) {
       if (error instanceof ResponseError && !(error instanceof UnknownCommandError)) return false;
       throw error;
@@ -275,7 +276,8 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   }
 
   #demandUsable(): void {
-    if (this.#core.state === 'ready' || this.#opening.inCallbacks) return;
+    const { state } = this.#core;
+    if (state === 'ready' || (state === 'handshake' && this.#opening.inCallbacks)) return;
     throw new ConnectionError(this.#core.text('not usable'), {
       endpoint: this.#core.settings.endpoint,
       cause: this.#core.failure ?? undefined,

@@ -1,15 +1,18 @@
 import type { CommandInfo } from '../commands/command-info.ts';
 import { resolveCommand } from '../commands/command-info.ts';
+import type { RedisError } from '../errors/errors.ts';
 import { encodeCommand } from '../resp/encoder.ts';
 import { type DecodeMode, type RedisValue, type Reply, UTF8 } from '../resp/types.ts';
 import type { ConnectionCore } from './connection-core.ts';
 import { Entry } from './entry.ts';
 import { sizeOf } from './outbox.ts';
-import { effectFor } from './session-state.ts';
+import { effectFor } from './session-effect.ts';
 
 /** An entry with an ordinary promise: what the package itself asks of a server. */
 export class Call extends Entry {
   readonly promise: Promise<Reply>;
+  /** False: an error reply is the value. */
+  raise = true;
   #resolve!: (value: Reply) => void;
   #reject!: (error: unknown) => void;
 
@@ -27,7 +30,8 @@ export class Call extends Entry {
     this.#resolve(value);
   }
   refuse(error: Error): void {
-    this.#reject(error);
+    if (this.raise) this.#reject(error);
+    else this.#resolve(error as RedisError);
   }
   fail(error: unknown): void {
     this.#reject(error);
@@ -40,6 +44,8 @@ export interface CallOptions {
   signal?: AbortSignal | null;
   /** Whether the session ledger hears of it; the handshake's HELLO and AUTH are no change. */
   ledger?: boolean;
+  /** False: an error reply is the value; what ends without a reply rejects all the same. */
+  raise?: boolean;
 }
 
 /** Queues a command of the package's own, whatever state the connection is in, unless it has ended. */
@@ -47,9 +53,10 @@ export function call(
   core: ConnectionCore,
   command: string,
   args: readonly RedisValue[] = [],
-  { mode = UTF8, timeout = null, signal = null, ledger = true }: CallOptions = {},
+  { mode = UTF8, timeout = null, signal = null, ledger = true, raise = true }: CallOptions = {},
 ): Promise<Reply> {
   const entry = new Call(resolveCommand(command, args), args, mode);
+  entry.raise = raise;
   if (signal?.aborted === true) return Promise.reject(signal.reason);
   if (core.state === 'closed') return Promise.reject(core.failure);
   if (ledger) entry.effect = effectFor(entry.info, args);

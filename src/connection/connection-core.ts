@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { unwatchSignal, watchSignal } from '../base/signal-registry.ts';
 import { ConnectionError, OverloadedError, ProtocolError } from '../errors/errors.ts';
-import type { Reply } from '../resp/types.ts';
+import type { RedisValue, Reply } from '../resp/types.ts';
 import { ConnectionCounters } from './connection-statistics.ts';
 import type { CoreObserver, CoreSettings, CoreState } from './core-observer.ts';
 import { DeadlineSweep } from './deadline-sweep.ts';
@@ -46,6 +46,8 @@ export class ConnectionCore implements EntryHost {
   /** There may be room for more output again. */
   onRoom: (() => void) | null = null;
   idleWatch: IdleWatch | null = null;
+  /** Told of what is asked of the connection itself, right before it is queued. */
+  onRequest: ((entry: Entry, args: readonly RedisValue[]) => void) | null = null;
   /** Why it ended. */
   failure: Error | null = null;
   readonly #sweep: DeadlineSweep;

@@ -6,12 +6,12 @@ import { readPubsubCommand, settleCalls } from '../pubsub/pubsub-command.ts';
 import { KINDS } from '../pubsub/subscription-kinds.ts';
 import type { SubscriptionTarget } from '../pubsub/subscription-target.ts';
 import { Subscriptions } from '../pubsub/subscriptions.ts';
-import type { Reply, TextEncoding } from '../resp/types.ts';
+import { type Reply, type TextEncoding, type TextMode, UTF8 } from '../resp/types.ts';
 import type { ConnectionCore } from './connection-core.ts';
 import { SubscriptionPump } from './subscription-pump.ts';
 
 /** What a connection that never subscribed has. */
-export const NO_CHANNELS = new ChannelView([]);
+export const NO_CHANNELS = new ChannelView([], UTF8);
 
 /** The subscriptions of one connection. They live as long as it does; nothing is made again here. */
 export class ConnectionPubsub {
@@ -19,11 +19,12 @@ export class ConnectionPubsub {
   readonly #core: ConnectionCore;
   readonly #pump: SubscriptionPump;
 
-  /** `encoding`: of channels that are given as names. */
-  constructor(core: ConnectionCore, encoding: TextEncoding | null) {
+  /** `encoding`: of the messages of channels that are given as names; `text`: of the names themselves. */
+  constructor(core: ConnectionCore, encoding: TextEncoding | null, text: TextMode) {
     this.#core = core;
     this.registry = new Subscriptions({
       makeChannel: (kind, name) => new Channel(name, { isPattern: kind === 'pattern', encoding }),
+      textMode: text,
       onWork: () => this.#pump?.work(),
       onPause: (paused) => core.inbox.setFull(paused, false),
     });

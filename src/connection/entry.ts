@@ -3,7 +3,7 @@ import type { CommandInfo } from '../commands/command-info.ts';
 import { ResponseError } from '../errors/errors.ts';
 import type { Wire } from '../resp/encoder.ts';
 import type { DecodeMode, Reply } from '../resp/types.ts';
-import type { Effect } from './session-state.ts';
+import type { Effect } from './session-effect.ts';
 
 /** Made, not yet handed to the transport: it can still be taken back. */
 export const QUEUED = 0;

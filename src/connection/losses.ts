@@ -28,7 +28,9 @@ export function failAll(core: ConnectionCore, entries: readonly Entry[], reason:
     const maybeExecuted = entry.phase !== QUEUED;
     core.release(entry);
     entry.phase = SETTLED;
-    entry.fail(first && maybeExecuted ? brokenReply(core, entry, reason) : lossOf(core, entry, maybeExecuted));
+    entry.fail(
+      first && maybeExecuted ? brokenReply(core, entry, reason) : lossOf(core, entry, maybeExecuted),
+    );
     if (maybeExecuted) first = false;
   }
   Error.stackTraceLimit = trace;

@@ -126,7 +126,7 @@ export class Opening<C> {
   }
 
   async #dial(signal: AbortSignal, stopped: Promise<never>): Promise<Duplex> {
-    const dialled = Promise.resolve(this.#hooks.openTransport(signal));
+    const dialled = Promise.resolve(this.#hooks.openTransport(signal)).then(demandDuplex);
     // One that comes too late has no owner.
     dialled.then(
       (transport) => (signal.aborted ? transport.destroy() : undefined),
@@ -242,11 +242,21 @@ function isBare(error: RedisError): boolean {
   return error instanceof ConnectionError && error.code === 'RESPOOL_CONNECTION' && error.cause === undefined;
 }
 
+/** By shape: a `Duplex` may come from another copy of its class. */
+function demandDuplex(transport: Duplex): Duplex {
+  const given = transport as Partial<Duplex> | null | undefined;
+  const methods = ['on', 'write', 'destroy'] as const;
+  if (methods.every((method) => typeof given?.[method] === 'function')) return transport;
+  throw new TypeError(`openTransport must give a Duplex; it gave ${given === null ? 'null' : typeof given}`);
+}
+
 function runSignal(options: { signal?: AbortSignal | undefined } | undefined): AbortSignal | null {
   if (options === undefined) return null;
   if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
-  const unknown = Object.keys(options).find((name) => name !== 'signal');
-  if (unknown !== undefined) throw new TypeError(`run has no option ${JSON.stringify(unknown.slice(0, 64))}`);
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || name === 'signal') continue;
+    throw new TypeError(`run has no option ${JSON.stringify(name.slice(0, 64))}`);
+  }
   return checkSignal('signal', options.signal);
 }
 

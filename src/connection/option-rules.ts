@@ -41,7 +41,7 @@ export function count<F extends number | null>(fallback: F, least = 1): OptionRu
     }
     return (value as number) + 0;
   };
-  return { fallback, check, text: parseNumber };
+  return { fallback, check, text: parseWhole };
 }
 
 export function flag(fallback: boolean): OptionRule<boolean> {
@@ -79,6 +79,11 @@ export function asWritten(_name: string, value: string): string {
 
 export function parseNumber(name: string, value: string): number {
   if (!/^\d+(\.\d+)?$/.test(value)) throw new TypeError(`${name} is not a number`);
+  return Number(value);
+}
+
+function parseWhole(name: string, value: string): number {
+  if (!/^\d+$/.test(value)) throw new TypeError(`${name} is not a whole number`);
   return Number(value);
 }
 

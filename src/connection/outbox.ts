@@ -162,6 +162,8 @@ export class Outbox {
         if (this.#silence === 1) this.#silence = 0;
     }
     entry.noreply = true;
+    // Nothing will tell when the server is done with it: the session keeps counting it.
+    entry.blocking = false;
     return true;
   }
 

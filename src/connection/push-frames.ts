@@ -15,7 +15,7 @@ export function frameBytes(frame: readonly Reply[], mode: DecodeMode): Reply[] {
 
 /** A frame of bytes as if it had been decoded with `mode`. */
 export function frameIn(frame: Reply[], mode: DecodeMode): Reply[] {
-  if (mode === BYTES) return frame;
+  if (mode <= BYTES) return frame;
   const decoded = (item: Reply): Reply => {
     if (Buffer.isBuffer(item)) return decodeText(item, 0, item.length, mode);
     return Array.isArray(item) ? frameIn(item, mode) : item;

@@ -4,7 +4,7 @@ import { SMALLEST } from '../resp/spare-memory.ts';
 import type { Reply } from '../resp/types.ts';
 import type { ConnectionCore } from './connection-core.ts';
 import { type Entry, SETTLED } from './entry.ts';
-import { redact } from './redaction.ts';
+import { mayHoldErrors, redact, redactInside } from './redaction.ts';
 
 /** A reply that big holds up whoever is behind it. */
 export const BULK = 1024 * 1024;
@@ -174,6 +174,7 @@ export class Reception {
     if (entry.phase === SETTLED) return;
     if (entry.deadline !== 0 || entry.signal !== null) core.release(entry);
     entry.phase = SETTLED;
+    if (!refused && mayHoldErrors(entry)) redactInside(value, core.settings.endpoint, entry);
     if (entry.size >= SMALLEST && !refused) core.outbox.reuse(entry, core.transport);
     if (refused) {
       locateError(value as RedisError, core.settings.endpoint, entry.info.name);

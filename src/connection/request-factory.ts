@@ -7,11 +7,12 @@ import { effectValue } from '../commands/session-effects.ts';
 import { OverloadedError } from '../errors/errors.ts';
 import { encodeCommand } from '../resp/encoder.ts';
 import {
-  BYTES,
   type DecodeMode,
   type RedisValue,
   type Reply,
+  replyMode,
   type TextEncoding,
+  type TextMode,
   textMode,
 } from '../resp/types.ts';
 import type { ConnectionCore } from './connection-core.ts';
@@ -31,9 +32,10 @@ import {
   type RequestOptions,
   signalOf,
 } from './request-options.ts';
-import { effectFor } from './session-state.ts';
+import { effectFor } from './session-effect.ts';
 import { StreamedEntry, StreamedSubscription } from './streamed-entry.ts';
 
+const NONE: readonly RedisValue[] = [];
 /** What a connection that speaks RESP2 and is subscribed still takes. */
 const WHILE_SUBSCRIBED: ReadonlySet<string> = new Set(['PING', 'QUIT', 'RESET']);
 
@@ -44,12 +46,14 @@ const WHILE_SUBSCRIBED: ReadonlySet<string> = new Set(['PING', 'QUIT', 'RESET'])
 export class RequestFactory {
   readonly #core: ConnectionCore;
   readonly #options: NormalizedConnectionOptions;
-  readonly #textMode: 1 | 2 | 3;
+  readonly #textMode: TextMode;
+  readonly #ownMode: DecodeMode;
 
   constructor(core: ConnectionCore, options: NormalizedConnectionOptions) {
     this.#core = core;
     this.#options = options;
     this.#textMode = textMode(options.encoding);
+    this.#ownMode = replyMode(this.#textMode, options.decodeResponses);
   }
 
   request<T extends Reply>(
@@ -59,15 +63,16 @@ export class RequestFactory {
   ): PendingRequest<T> {
     const core = this.#core;
     demandArray(args);
-    const info = resolveCommand(command, args);
+    const info = resolveCommand(command, args, this.#textMode);
     this.#admit(info);
     const wire = encodeCommand(info, args, this.#textMode);
-    const mode = options === undefined ? core.settings.ownMode : this.#decodeMode(options);
+    const mode = options === undefined ? this.#ownMode : this.#decodeMode(options);
     const request = new PendingRequest<T>(info, wire, sizeOf(wire), mode);
     this.#prepare(request, args, options?.timeout);
     if (options !== undefined) this.#apply(request, options);
     if (request.signal?.aborted === true) return settledEarly(request, request.signal.reason);
     this.#demandRoom(request.size, info.name);
+    core.onRequest?.(request, args);
     core.submit(request);
     return request;
   }
@@ -83,7 +88,7 @@ export class RequestFactory {
       checkCommandRequest(entry);
       const { command, args = [], decode, encoding } = entry;
       demandArray(args);
-      const info = resolveCommand(command, args);
+      const info = resolveCommand(command, args, this.#textMode);
       this.#admit(info);
       if (monitoring) throw new TypeError('MONITOR must be the last command of a connection');
       monitoring ||= (info.flags & MONITOR) !== 0;
@@ -102,8 +107,11 @@ export class RequestFactory {
     if (signal !== null) batch.watch(signal);
     // One time for all: those with the same limit end together, and none hears of the loss that another's brings.
     const now = performance.now();
+    const { onRequest } = this.#core;
+    let index = 0;
     for (const part of batch.parts) {
       if (part.limit !== 0) part.deadline = now + part.limit;
+      if (onRequest !== null) onRequest(part, commands[index++]?.args ?? NONE);
       this.#core.submit(part);
     }
     return batch;
@@ -112,7 +120,7 @@ export class RequestFactory {
   send(command: string | Uint8Array, args: readonly RedisValue[]): void {
     const core = this.#core;
     demandArray(args);
-    const info = resolveCommand(command, args);
+    const info = resolveCommand(command, args, this.#textMode);
     const subscribes = (info.flags & SUBSCRIBE_FAMILY) !== 0;
     const setsReplies = (info.flags & CLIENT_REPLY) !== 0;
     this.#demandMode(info);
@@ -120,12 +128,12 @@ export class RequestFactory {
       throw new TypeError(`${info.name} is not possible inside MULTI: EXEC answers every command`);
     }
     const wire = encodeCommand(info, args, this.#textMode);
-    const { ownMode } = core.settings;
     const entry = subscribes
-      ? new StreamedSubscription(core.inbox, info, wire, ownMode, this.#names(info, args))
-      : new StreamedEntry(core.inbox, info, wire, ownMode);
+      ? new StreamedSubscription(core.inbox, info, wire, this.#ownMode, this.#names(info, args))
+      : new StreamedEntry(core.inbox, info, wire, this.#ownMode);
     this.#prepare(entry, args, null);
     this.#demandRoom(entry.size, info.name);
+    core.onRequest?.(entry, args);
     // With anything else than one word it is refused by the server, and changes nothing.
     const words = info.count + args.length - info.nameLength;
     if (setsReplies && words === 1) core.replyMode(effectValue(info, args), entry);
@@ -135,6 +143,14 @@ export class RequestFactory {
   #admit(info: CommandInfo): void {
     if ((info.flags & (SUBSCRIBE_FAMILY | CLIENT_REPLY)) !== 0) throw new TypeError(requestRefusal(info));
     this.#demandMode(info);
+  }
+
+  /** For what is no call of its own: refuses where a request is refused, and where EXEC would get the answer. */
+  demandOutsideTransaction(command: string): void {
+    this.#demandMode(resolveCommand(command, []));
+    if (this.#core.session.inTransaction) {
+      throw new TypeError(`${command} is not possible inside MULTI: EXEC answers every command`);
+    }
   }
 
   #demandMode(info: CommandInfo): void {
@@ -189,7 +205,7 @@ export class RequestFactory {
 
   #decodeMode(options: { decode?: boolean | undefined; encoding?: TextEncoding | undefined }): DecodeMode {
     const mode = options.encoding === undefined ? this.#textMode : textMode(options.encoding);
-    return (options.decode ?? this.#options.decodeResponses) ? mode : BYTES;
+    return replyMode(mode, options.decode ?? this.#options.decodeResponses);
   }
 
   /** What the server will call the names of a SUBSCRIBE: latin1, one character per byte. */

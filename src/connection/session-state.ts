@@ -1,70 +1,8 @@
-import { wordText } from '../commands/arguments.ts';
-import type { CommandInfo } from '../commands/command-info.ts';
-import { HAS_EFFECT } from '../commands/flags.ts';
-import { type EffectKind, effectOf, effectValue } from '../commands/session-effects.ts';
-import { RedisError } from '../errors/errors.ts';
-import type { RedisValue, Reply } from '../resp/types.ts';
+import type { EffectKind } from '../commands/session-effects.ts';
+import type { Reply } from '../resp/types.ts';
+import type { Effect } from './session-effect.ts';
+import { apply, execute, FRESH, same, type View } from './session-view.ts';
 
-/** What a command will do to its connection once the server has said yes. */
-export interface Effect {
-  readonly kind: EffectKind;
-  readonly value: string;
-}
-
-/** Everything a command can change about its connection, apart from subscriptions. */
-interface View {
-  db: number;
-  name: string;
-  resp: number;
-  multi: boolean;
-  /** Queued inside the open MULTI: EXEC does them, DISCARD forgets them. */
-  held: readonly Effect[];
-  watch: boolean;
-  readonly: boolean;
-  noEvict: boolean;
-  noTouch: boolean;
-  tracking: string;
-  monitor: boolean;
-  silent: boolean;
-  /** Expected only: a command of the SUBSCRIBE family is under way. */
-  subscribing: boolean;
-  /** Changed in a way that no reply undoes: another user, RESET, QUIT, replication. */
-  foreign: boolean;
-}
-
-const NONE: readonly Effect[] = [];
-const FRESH: View = {
-  db: 0,
-  name: '',
-  resp: 3,
-  multi: false,
-  held: NONE,
-  watch: false,
-  readonly: false,
-  noEvict: false,
-  noTouch: false,
-  tracking: 'off',
-  monitor: false,
-  silent: false,
-  subscribing: false,
-  foreign: false,
-};
-
-/** What the ledger has to be told of a call; null for the many that leave their connection as it was. */
-export function effectFor(info: CommandInfo, args: readonly RedisValue[]): Effect | null {
-  if ((info.flags & HAS_EFFECT) === 0) return null;
-  const kind = effectOf(info, args);
-  if (kind === null || ELSEWHERE.has(kind)) return null;
-  const value = effectValue(info, args) ?? '';
-  if (kind !== 'tracking') return { kind, value };
-  if (value.toUpperCase() !== 'ON') return { kind, value: 'off' };
-  const words = args.map((word) => wordText(word).toUpperCase());
-  const redirect = words.indexOf('REDIRECT');
-  return { kind, value: `on ${redirect === -1 ? '' : words[redirect + 1]}` };
-}
-
-/** Kept by counting, or no change at all. */
-const ELSEWHERE = new Set<EffectKind>(['blocking', 'setinfo']);
 /** Kept by acknowledgements; a change only while it is under way. */
 const BY_PUSH = new Set<EffectKind>([
   'subscribe',
@@ -74,92 +12,6 @@ const BY_PUSH = new Set<EffectKind>([
   'ssubscribe',
   'sunsubscribe',
 ]);
-/** What does the same inside a transaction as outside. */
-const AT_ONCE = new Set<EffectKind>(['multi', 'exec', 'discard', 'watch', 'unwatch', 'reset', 'quit']);
-
-function apply(view: View, { kind, value }: Effect): void {
-  if (view.multi && !AT_ONCE.has(kind)) {
-    view.held = [...view.held, { kind, value }];
-    return;
-  }
-  switch (kind) {
-    case 'select':
-      view.db = Number.parseInt(value, 10);
-      break;
-    case 'reply':
-      // SKIP is over with the next command.
-      view.silent = value.toUpperCase() === 'OFF' || (view.silent && value.toUpperCase() !== 'ON');
-      break;
-    case 'multi':
-      view.multi = true;
-      break;
-    case 'exec':
-    case 'discard': {
-      const held = kind === 'exec' ? view.held : NONE;
-      view.multi = false;
-      view.watch = false;
-      view.held = NONE;
-      for (const effect of held) apply(view, effect);
-      break;
-    }
-    case 'watch':
-      view.watch = true;
-      break;
-    case 'unwatch':
-      view.watch = false;
-      break;
-    case 'readonly':
-      view.readonly = true;
-      break;
-    case 'readwrite':
-      view.readonly = false;
-      break;
-    case 'monitor':
-      view.monitor = true;
-      break;
-    case 'setname':
-      view.name = value;
-      break;
-    case 'no-evict':
-      view.noEvict = value.toUpperCase() === 'ON';
-      break;
-    case 'no-touch':
-      view.noTouch = value.toUpperCase() === 'ON';
-      break;
-    case 'tracking':
-      view.tracking = value;
-      break;
-    default:
-      view.foreign = true;
-  }
-}
-
-/** What EXEC did: everything, nothing, or who knows which. */
-function execute(view: View, effect: Effect, reply: Reply | undefined): void {
-  const none = reply === null || reply instanceof RedisError;
-  if (none) view.held = NONE;
-  const partly = !Array.isArray(reply) || reply.some((answer) => answer instanceof RedisError);
-  if (view.held.length > 0 && partly) view.foreign = true;
-  apply(view, effect);
-}
-
-function same(one: View, other: View): boolean {
-  return (
-    one.db === other.db &&
-    one.name === other.name &&
-    one.resp === other.resp &&
-    one.multi === other.multi &&
-    one.watch === other.watch &&
-    one.readonly === other.readonly &&
-    one.noEvict === other.noEvict &&
-    one.noTouch === other.noTouch &&
-    one.tracking === other.tracking &&
-    one.monitor === other.monitor &&
-    one.silent === other.silent &&
-    one.subscribing === other.subscribing &&
-    one.foreign === other.foreign
-  );
-}
 
 /**
  * The ledger of one connection: what replies have proved, what is still unproved, and how the handshake left
@@ -264,7 +116,10 @@ export class SessionState {
       if (effect.kind === 'exec') execute(this.#proved, effect, reply);
       else apply(this.#proved, effect);
       if (effect.kind === 'reset') this.#reset();
-      if (effect.kind === 'hello' && !queued) this.resp = effect.value === '2' ? 2 : 3;
+      // Without a version HELLO leaves it as it is.
+      if (effect.kind === 'hello' && effect.value !== '' && !queued) {
+        this.resp = effect.value.split(' ', 1)[0] === '2' ? 2 : 3;
+      }
       this.#unchanged = same(this.#proved, this.#baseline);
     }
     if (byPush || !succeeded || this.#pending.length === 0) this.#replay();

@@ -9,7 +9,7 @@ import type { MessageListeners } from '../resp/message-reader.ts';
 import { BYTES, type Reply, UTF8 } from '../resp/types.ts';
 import type { ConnectionCore } from './connection-core.ts';
 import type { PubsubTaker } from './inbox.ts';
-import { effectFor } from './session-state.ts';
+import { effectFor } from './session-effect.ts';
 import { SubscriptionEntry } from './subscription-entry.ts';
 
 export interface PumpSettings {

@@ -1,6 +1,7 @@
 import type { Deadline } from '../base/deadline.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
-import { call } from '../connection/call.ts';
+import { call, silence, unsilence } from '../connection/call.ts';
+import type { ConnectionCore } from '../connection/connection-core.ts';
 import { type Entry, QUEUED, WRITTEN } from '../connection/entry.ts';
 import {
   ConnectionError,
@@ -21,6 +22,8 @@ export interface BlockingEntry extends Entry {
   readonly answer: Promise<Reply>;
   /** Its time limit in ms, for the text of an error. */
   readonly allowed: number;
+  /** Its caller asked for no reply, and is free once it was written. */
+  readonly detached: boolean;
   /** Set when it was given up and the server has confirmed that it did nothing. */
   undone: boolean;
 }
@@ -51,12 +54,31 @@ export class BlockingCalls<C extends BaseConnection> {
   async run(entry: BlockingEntry, acquire: Deadline, limit: () => Deadline, asking = false): Promise<Reply> {
     const connection = await this.#node.occupy(acquire);
     const core = coreOf(connection);
+    const detached = entry.detached || core.muted;
+    const time = limit();
+    const over = this.#hold(connection, entry, time, asking);
+    if (!detached) return over;
+    const answered = over.then(() => null);
+    // Its caller may be gone by then.
+    answered.catch(() => {});
+    await Promise.race([answered, handedOver(core, entry)]);
+    time.unwatch();
+    if (entry.phase === WRITTEN && this.#node.unreferenced) this.#node.setRef(connection, false);
+    return null;
+  }
+
+  /** Until its answer has come, which is asked for even where nobody hears it: only it tells that the server is done. */
+  async #hold(connection: C, entry: BlockingEntry, limit: Deadline, asking: boolean): Promise<Reply> {
+    const core = coreOf(connection);
+    const { muted } = core;
     try {
       entry.tenure = core.tenure;
+      if (muted) unsilence(core);
       // The redirect's ASKING holds for the next command of that connection.
       if (asking) call(core, 'ASKING', [], { ledger: false }).catch(() => {});
-      return await this.#await(connection, entry, limit());
+      return await this.#await(connection, entry, limit);
     } finally {
+      if (muted) silence(core);
       this.#node.release(connection);
     }
   }
@@ -179,4 +201,20 @@ export class BlockingCalls<C extends BaseConnection> {
       endpoint: this.#node.address,
     });
   }
+}
+
+/** Resolves when the transport has the entry; never, when it comes to another end before. */
+function handedOver(core: ConnectionCore, entry: Entry): Promise<void> {
+  return new Promise((resolve) => {
+    if (entry.host === null) return;
+    const { transport } = core;
+    const look = (): void => {
+      if (entry.phase === QUEUED) return;
+      transport?.off('drain', look);
+      if (entry.phase === WRITTEN) resolve();
+    };
+    transport?.on('drain', look);
+    core.flush();
+    look();
+  });
 }

@@ -228,6 +228,7 @@ export class ConnectionNode<C extends BaseConnection> {
       destroy: (connection, reason) => connection.invalidate(reason),
       state: (connection) => fitness(coreOf(connection), this.#detour),
       drain: (connection) => this.#drain(connection),
+      occupied: (connection) => coreOf(connection).session.blocking > 0,
       transient,
     };
   }

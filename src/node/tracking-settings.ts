@@ -1,3 +1,4 @@
+import type { OwnWrites } from '../cache/own-writes.ts';
 import type { CacheGuard } from '../cache/tracking.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 
@@ -13,6 +14,7 @@ export interface TrackingChoice {
 
 export interface TrackingSettings<C extends BaseConnection> extends TrackingChoice {
   readonly guard: CacheGuard;
+  readonly writes: OwnWrites;
   /** A connection, not yet run, to where this one leads. */
   readonly near: (connection: C) => C;
   readonly timeout: number | null;

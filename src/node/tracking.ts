@@ -3,10 +3,11 @@ import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import { call } from '../connection/call.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
 import { bytesOf } from '../connection/push-frames.ts';
-import type { Effect } from '../connection/session-state.ts';
+import type { Effect } from '../connection/session-effect.ts';
 import { ResponseError } from '../errors/errors.ts';
 import { type DecodeMode, type Reply, UTF8 } from '../resp/types.ts';
 import { channels, observed } from '../telemetry/channels.ts';
+import { watchWrites } from './lease-writes.ts';
 import type { PeerWatch } from './peer-watch.ts';
 import { TrackingListeners } from './tracking-listeners.ts';
 import type { TrackingSettings } from './tracking-settings.ts';
@@ -62,6 +63,8 @@ export class Tracking<C extends BaseConnection> {
   /** Before the connection is used. Rejects when it is lost meanwhile; a refusal only keeps its replies uncached. */
   async prepare(connection: C, signal: AbortSignal): Promise<void> {
     const core = coreOf(connection);
+    // What it writes others may hold, whether or not its own replies are to be kept.
+    watchWrites(core, this.#settings.writes);
     if (core.muted || core.state !== 'ready') return;
     if (core.session.resp === 2) return this.#off('the server speaks RESP2 only');
     let listener: C | null = null;

@@ -1,9 +1,11 @@
+import { OwnWrites } from '../cache/own-writes.ts';
 import { CacheGuard } from '../cache/tracking.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import type { NormalizedConnectionOptions } from '../connection/connection-options.ts';
 import type { OptionRule } from '../connection/option-rules.ts';
 import type { AbstractCache } from '../interfaces/abstract-cache.ts';
 import type { TrackingChoice, TrackingSettings } from '../node/tracking-settings.ts';
+import { textMode } from '../resp/types.ts';
 
 /** How a pool with a `cache` hears of changes. */
 export interface CacheTracking {
@@ -31,9 +33,9 @@ export const cacheTracking: OptionRule<TrackingChoice | null> = {
   check(name, value) {
     if (value === null) return null;
     if (typeof value !== 'object') throw new TypeError(`${name} must be an object`);
-    const unknown = Object.keys(value).find((key) => !NAMES.includes(key));
+    const unknown = Object.entries(value).find(([key, given]) => given !== undefined && !NAMES.includes(key));
     if (unknown !== undefined)
-      throw new TypeError(`${name} has no option ${JSON.stringify(unknown.slice(0, 64))}`);
+      throw new TypeError(`${name} has no option ${JSON.stringify(unknown[0].slice(0, 64))}`);
     const { mode = 'default', prefixes = [], redirect = false } = value as CacheTracking;
     if (!MODES.includes(mode)) throw new TypeError(`${name}: mode must be 'default', 'optin' or 'bcast'`);
     if (typeof redirect !== 'boolean') throw new TypeError(`${name}: redirect must be true or false`);
@@ -65,5 +67,7 @@ export function trackingFor<C extends BaseConnection>(
   // A server that answers nothing says nothing of changes either.
   if (options.cache === null || settings.noreply) return null;
   const choice = options.cacheTracking ?? DEFAULT;
-  return { ...choice, guard: CacheGuard.of(options.cache), near, timeout: settings.connectTimeout };
+  const guard = CacheGuard.of(options.cache);
+  const writes = new OwnWrites(guard, textMode(settings.encoding));
+  return { ...choice, guard, writes, near, timeout: settings.connectTimeout };
 }

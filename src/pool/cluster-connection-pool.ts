@@ -187,8 +187,8 @@ type ClusterPoolOf<
 
 /** A node; or whether it is to be a primary. */
 function wishOf(options: ClusterAcquireOptions = {}): ClusterNodeLocation | boolean {
-  for (const name of Object.keys(options)) {
-    if (!ACQUIRE_OPTIONS.has(name))
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined && !ACQUIRE_OPTIONS.has(name))
       throw new TypeError(`unknown option ${JSON.stringify(name.slice(0, 64))}`);
   }
   const { node, primary = true } = options;

@@ -104,14 +104,14 @@ const PLACES: Readonly<Record<Scheme['form'], (parts: UrlParts, decode: Decode) 
     return { ...NOWHERE, location: new UnixDomainSocketLocation(decode(path, 'the path')) };
   },
   sentinel({ authority, path }, decode) {
-    const [service = '', database, ...more] = path.slice(1).split('/');
+    const [service = '', ...more] = path.slice(1).split('/');
+    const rest = more.join('/');
     if (service === '') throw new TypeError('connection URL: the path must name the service');
     return {
       ...NOWHERE,
       sentinels: authority.split(',').map((address) => parseAddress(address, 26379, decode)),
       serviceName: decode(service, 'the path'),
-      db:
-        database === undefined ? undefined : parseDatabase(decode([database, ...more].join('/'), 'the path')),
+      db: rest === '' ? undefined : parseDatabase(decode(rest, 'the path')),
     };
   },
 };

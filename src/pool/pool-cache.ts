@@ -2,15 +2,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { Deadline } from '../base/deadline.ts';
 import { cacheField, cacheKey, keyOfForm } from '../cache/cache-key.ts';
 import type { FetchToken } from '../cache/fetch-token.ts';
+import { kept, type OwnWrites } from '../cache/own-writes.ts';
 import type { CacheGuard } from '../cache/tracking.ts';
 import { cacheKeyOf } from '../commands/cacheable.ts';
 import type { CommandInfo } from '../commands/command-info.ts';
-import { CACHEABLE, SCRIPT_LIKE, WRITE } from '../commands/flags.ts';
-import { keysOf } from '../commands/keys.ts';
+import { CACHEABLE } from '../commands/flags.ts';
 import { RedisError, TimeoutError } from '../errors/errors.ts';
 import type { AbstractCache } from '../interfaces/abstract-cache.ts';
 import type { TrackingChoice } from '../node/tracking-settings.ts';
-import { type DecodeMode, type RedisValue, type Reply, UTF8 } from '../resp/types.ts';
+import type { DecodeMode, RedisValue, Reply } from '../resp/types.ts';
 import { within } from '../topology/within.ts';
 import { CachingEntry } from './caching-entry.ts';
 import type { PoolRequestOptions } from './executor.ts';
@@ -20,6 +20,7 @@ type Key = string | Uint8Array;
 
 export interface PoolCacheSettings extends TrackingChoice {
   readonly guard: CacheGuard;
+  readonly writes: OwnWrites;
   /** What replies depend on besides key, command and arguments; pools that differ in it share no entries. */
   readonly place: string;
   readonly db: number;
@@ -34,8 +35,6 @@ export interface PoolCacheSettings extends TrackingChoice {
 }
 
 const NONE: readonly RedisValue[] = [];
-/** Writes without a key that change every key. */
-const CHANGE_ALL: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB', 'SWAPDB', 'CLUSTER FLUSHSLOT']);
 
 /** A pool's way to its cache: what it knows is answered from it, what is asked for fills it, what is written leaves it. */
 export class PoolCache {
@@ -103,17 +102,11 @@ export class PoolCache {
     if ((info.flags & CACHEABLE) === 0) return null;
     const key = cacheKeyOf(info, args);
     if (key === null) return null;
-    const exact = this.#asSent(key);
-    const { prefixes } = this.#settings;
+    const { prefixes, writes } = this.#settings;
+    const exact = writes.asSent(key);
     if (prefixes.length === 0) return exact;
     const form = cacheKey(exact);
     return prefixes.some((prefix) => form.startsWith(prefix)) ? exact : null;
-  }
-
-  /** The cache takes text for UTF-8, as the server's invalidations are. */
-  #asSent(key: Key): Key {
-    if (typeof key !== 'string' || this.#settings.textMode === UTF8) return key;
-    return Buffer.from(key, 'latin1');
   }
 
   #trusted(): boolean {
@@ -162,7 +155,7 @@ export class PoolCache {
 
   /** Drops what the call writes when it is queued, and again when it has settled. */
   #write(call: PoolCall, args: readonly RedisValue[]): void {
-    const drop = this.#dropFor(call.info, args);
+    const drop = this.#settings.writes.dropOf(call.info, args);
     if (drop === null) return;
     drop();
     const { resolve, reject } = call;
@@ -174,20 +167,6 @@ export class PoolCache {
       drop();
       reject(error);
     };
-  }
-
-  #dropFor(info: CommandInfo, args: readonly RedisValue[]): (() => void) | null {
-    const guard = this.#guard;
-    const unknown = info.keySpecs === null;
-    if (!unknown && (info.flags & (WRITE | SCRIPT_LIKE)) === 0) return null;
-    if (CHANGE_ALL.has(info.name)) return () => guard.flush();
-    // Of a command that nobody knows any argument may be a key.
-    const named = unknown
-      ? args.filter((arg) => typeof arg === 'string' || arg instanceof Uint8Array)
-      : keysOf(info, args);
-    if (named.length === 0) return null;
-    const keys = (named as Key[]).map((key) => kept(this.#asSent(key)) as Key);
-    return () => guard.wrote(keys);
   }
 
   /** The reply that another call waits for already. What ends that call alone is no answer to this one. */
@@ -227,9 +206,4 @@ function givenUp({ carrier }: FetchToken, error: unknown): boolean {
   const call = carrier as PoolCall | null;
   if (call?.callSignal?.aborted === true) return true;
   return call?.overall === true && error instanceof TimeoutError;
-}
-
-/** Bytes that the caller may change once the call is made. */
-function kept(value: RedisValue): RedisValue {
-  return value instanceof Uint8Array ? Buffer.from(value) : value;
 }

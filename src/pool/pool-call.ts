@@ -76,6 +76,7 @@ export class PoolCall extends DetailedEntry implements RoutedCall {
 export class BlockingAttempt extends Entry {
   readonly answer: Promise<Reply>;
   readonly allowed: number;
+  readonly detached: boolean;
   refused = false;
   undone = false;
   #resolve!: (value: Reply) => void;
@@ -87,7 +88,7 @@ export class BlockingAttempt extends Entry {
     this.keepsBytes = true;
     this.allowed = call.limit;
     this.dropOnCancel = call.dropOnCancel;
-    this.noreply = call.noreply;
+    this.detached = call.noreply;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

@@ -1,5 +1,5 @@
 import { Deadline, refuseUnknownWait } from '../base/deadline.ts';
-import { ExponentialBackoffRetryPolicy, type RetryPolicy } from '../base/retry-policy.ts';
+import type { RetryPolicy } from '../base/retry-policy.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import type { NormalizedConnectionOptions } from '../connection/connection-options.ts';
 import { PoolClosedError } from '../errors/errors.ts';
@@ -7,7 +7,7 @@ import type { Lease } from '../interfaces/abstract-pool.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { TrackingSettings } from '../node/tracking-settings.ts';
-import { BYTES, type DecodeMode, type TextEncoding, textMode } from '../resp/types.ts';
+import { type DecodeMode, replyMode, type TextEncoding, type TextMode, textMode } from '../resp/types.ts';
 import type { Topology } from '../topology/topology.ts';
 import { CallRunner } from './call-runner.ts';
 import { CredentialWatch } from './credential-watch.ts';
@@ -16,6 +16,7 @@ import { PoolCache } from './pool-cache.ts';
 import { PoolPubsub } from './pool-pubsub.ts';
 import { PoolRequests } from './pool-requests.ts';
 import { PoolStatistics } from './pool-statistics.ts';
+import { ExponentialBackoffRetryPolicy } from './retry-policy.ts';
 
 /** What a kind of pool hands to the base: its topology, and what was said about all pools. */
 export interface PoolSetup<C extends BaseConnection> {
@@ -33,7 +34,7 @@ export interface PoolSetup<C extends BaseConnection> {
 export class PoolEngine<C extends BaseConnection> {
   readonly setup: PoolSetup<C>;
   readonly topology: Topology<C>;
-  readonly textMode: 1 | 2 | 3;
+  readonly textMode: TextMode;
   readonly ownMode: DecodeMode;
   readonly runner: CallRunner<C>;
   readonly requests: PoolRequests<C>;
@@ -49,14 +50,18 @@ export class PoolEngine<C extends BaseConnection> {
     this.setup = setup;
     this.topology = topology;
     this.textMode = textMode(settings.encoding);
-    this.ownMode = settings.decodeResponses ? this.textMode : BYTES;
+    this.ownMode = replyMode(this.textMode, settings.decodeResponses);
     const retryPolicy = setup.retryPolicy ?? new ExponentialBackoffRetryPolicy();
     this.runner = new CallRunner(topology, { retryPolicy, acquireTimeout: setup.timeout, streamTimeout });
     const { textMode: text, ownMode } = this;
     this.requests = new PoolRequests(this.runner, topology, { textMode: text, ownMode, streamTimeout });
     this.cache = this.#makeCache(setup);
     this.requests.cache = this.cache;
-    this.pubsub = new PoolPubsub(topology, { encoding: this.encoding, timeout: setup.timeout });
+    this.pubsub = new PoolPubsub(topology, {
+      encoding: this.encoding,
+      textMode: text,
+      timeout: setup.timeout,
+    });
     this.#credentials = new CredentialWatch(settings.credentialProvider, topology, (ask) =>
       this.pubsub.authenticate(ask),
     );

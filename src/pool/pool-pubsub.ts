@@ -8,13 +8,15 @@ import { flowOf } from '../pubsub/overflow.ts';
 import { readPubsubCommand, settleCalls } from '../pubsub/pubsub-command.ts';
 import type { SubscriptionKind } from '../pubsub/subscription-kinds.ts';
 import { type SubscriptionTarget, targetName } from '../pubsub/subscription-target.ts';
-import type { Reply, TextEncoding } from '../resp/types.ts';
+import type { Reply, TextEncoding, TextMode } from '../resp/types.ts';
 import type { Topology } from '../topology/topology.ts';
 import { SubscriberSet } from './subscriber-set.ts';
 
 export interface PoolPubsubSettings {
-  /** Of channels that are given as names. */
+  /** Of the messages of channels that are given as names. */
   readonly encoding: TextEncoding | null;
+  /** Of names in letters. */
+  readonly textMode: TextMode;
   /** The pool's own limit for a call. */
   readonly timeout: number | null;
 }
@@ -44,6 +46,7 @@ export class PoolPubsub<C extends BaseConnection> {
     const shared = {
       makeChannel: (kind: SubscriptionKind, name: Buffer) =>
         new Channel<unknown>(name, { isPattern: kind === 'pattern', encoding: settings.encoding }),
+      textMode: settings.textMode,
       count: (kind: SubscriptionKind) =>
         kind === 'shard' ? this.shardChannels.size : this.channels.size + this.patterns.size,
     };
@@ -51,9 +54,10 @@ export class PoolPubsub<C extends BaseConnection> {
     this.#others = new SubscriberSet(topology, shared);
     this.#sets = [this.#pausing, this.#others];
     const registries = this.#sets.map(({ registry }) => registry);
-    this.channels = ChannelView.join(registries.map(({ channels }) => channels));
-    this.patterns = ChannelView.join(registries.map(({ patterns }) => patterns));
-    this.shardChannels = ChannelView.join(registries.map(({ shardChannels }) => shardChannels));
+    const join = (views: readonly ChannelView[]): ChannelView => ChannelView.join(views, settings.textMode);
+    this.channels = join(registries.map(({ channels }) => channels));
+    this.patterns = join(registries.map(({ patterns }) => patterns));
+    this.shardChannels = join(registries.map(({ shardChannels }) => shardChannels));
     topology.onChange = () => {
       for (const set of this.#sets) set.review();
     };
@@ -75,7 +79,8 @@ export class PoolPubsub<C extends BaseConnection> {
   ): Promise<Reply[]> {
     const { kind, subscribe } = readPubsubCommand(command, targets);
     // Wrong targets are found before anything changes.
-    const names = targets.map((target) => targetName(kind, target, subscribe));
+    const { textMode } = this.#settings;
+    const names = targets.map((target) => targetName(kind, target, subscribe, textMode));
     const fallback = this.#settings.timeout === 0 ? null : this.#settings.timeout;
     const deadline = Deadline.of(limits, { fallback });
     if (this.#closed !== null) throw this.#closed;

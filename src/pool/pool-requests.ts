@@ -22,7 +22,9 @@ import {
   type DecodeMode,
   type RedisValue,
   type Reply,
+  replyMode,
   type TextEncoding,
+  type TextMode,
   textMode,
 } from '../resp/types.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
@@ -38,7 +40,7 @@ const OF_ITS_CONNECTION = STATEFUL | SUBSCRIBE_FAMILY | CLIENT_REPLY | MONITOR;
 export const UNUSUAL = OF_ITS_CONNECTION | BLOCKING | MAY_BLOCK | NEEDS_EXECUTE_ON;
 
 export interface RequestDefaults {
-  readonly textMode: 1 | 2 | 3;
+  readonly textMode: TextMode;
   readonly ownMode: DecodeMode;
   readonly streamTimeout: number | null;
 }
@@ -73,14 +75,14 @@ export class PoolRequests<C extends BaseConnection> {
       if (this.#closed !== null) throw this.#closed;
       checkRequestOptions(options);
       if (options.splitMultiKey === true && pinned === null) {
-        const parts = this.#topology.split?.(resolveCommand(command, args), args) ?? null;
+        const parts = this.#topology.split?.(this.#infoOf(command, args), args) ?? null;
         if (parts !== null) return this.#requestParts(command, parts, options);
       }
       const timeout = checkDuration('timeout', options.timeout);
       const signal = checkSignal('signal', options.signal);
       const reads = pinned === null && mayBeCached(options);
       if (this.cache !== null && reads && signal?.aborted !== true) {
-        const answer = this.cache.answer(command, resolveCommand(command, args), args, options);
+        const answer = this.cache.answer(command, this.#infoOf(command, args), args, options);
         if (answer !== null)
           return Object.defineProperty(answer, 'maybeExecuted', { value: false }) as PoolRequest<Reply>;
       }
@@ -107,10 +109,10 @@ export class PoolRequests<C extends BaseConnection> {
   ): PoolRequest<Reply> {
     const own: PoolRequestOptions = { ...options, splitMultiKey: false, raiseExceptions: true };
     // A value that is none must not come to light when other parts are on their way.
-    for (const part of parts)
-      encodeCommand(resolveCommand(command, part.args), part.args, this.#defaults.textMode);
+    const { textMode: text } = this.#defaults;
+    for (const part of parts) encodeCommand(this.#infoOf(command, part.args), part.args, text);
     const requests = parts.map((part) => this.request(command, part.args, own));
-    const name = resolveCommand(command, []).name;
+    const { name } = this.#infoOf(command, []);
     const joined = joinParts(name, parts, requests, options.raiseExceptions ?? true);
     const get = (): boolean => requests.some(({ maybeExecuted }) => maybeExecuted);
     return Object.defineProperty(joined, 'maybeExecuted', { get }) as PoolRequest<Reply>;
@@ -185,7 +187,7 @@ export class PoolRequests<C extends BaseConnection> {
     pinned: ConnectionNode<C> | null = null,
   ): PoolCall {
     demandArray(args);
-    const info = resolveCommand(command, args);
+    const info = this.#infoOf(command, args);
     if ((info.flags & OF_ITS_CONNECTION) !== 0) throw new TypeError(refusal(info));
     const refused = pinned === null ? this.#topology.refuse(info) : null;
     if (refused !== null) throw refused;
@@ -197,6 +199,10 @@ export class PoolRequests<C extends BaseConnection> {
     call.noreply = options.noreply ?? false;
     call.dropOnCancel = options.disconnectOnCancellation ?? false;
     return call;
+  }
+
+  #infoOf(command: string | Uint8Array, args: readonly RedisValue[]): CommandInfo {
+    return resolveCommand(command, args, this.#defaults.textMode);
   }
 
   /** A limit given with the call covers it whole; otherwise each reply has `streamTimeout`. */
@@ -222,7 +228,7 @@ export class PoolRequests<C extends BaseConnection> {
   #mode(options: { decode?: boolean | undefined; encoding?: TextEncoding | undefined }): DecodeMode {
     const { textMode: own, ownMode } = this.#defaults;
     const mode = options.encoding === undefined ? own : textMode(options.encoding);
-    return (options.decode ?? ownMode !== BYTES) ? mode : BYTES;
+    return replyMode(mode, options.decode ?? ownMode > BYTES);
   }
 }
 

@@ -27,7 +27,10 @@ export class SubscriberSet<C extends BaseConnection> {
   #pause: NodeJS.Timeout | null = null;
   #unref = false;
 
-  constructor(topology: Topology<C>, settings: Pick<SubscriptionsSettings, 'makeChannel' | 'count'>) {
+  constructor(
+    topology: Topology<C>,
+    settings: Pick<SubscriptionsSettings, 'makeChannel' | 'textMode' | 'count'>,
+  ) {
     this.#topology = topology;
     this.registry = new Subscriptions({
       ...settings,

@@ -55,7 +55,8 @@ export class Allocator<T> {
     return this.#room.size - Math.min(this.#dialler.connecting, this.#room.need);
   }
   get figures(): ResourcePoolFigures {
-    const { open, inUse, occupied, oldest } = this.#stock.slots;
+    const { open, occupied, oldest } = this.#stock.slots;
+    const inUse = this.#stock.slots.inUse + this.#stock.left;
     const oldestLease = oldest === Infinity ? null : this.#clock.now() - oldest;
     const { connecting } = this.#dialler;
     const { max, waiting } = this;

@@ -26,6 +26,8 @@ export interface ResourceHooks<T> {
    * `state` says `dead`, which is told by `changed` unless it is so when `drain` returns.
    */
   drain(resource: T): void;
+  /** Whether one that nobody holds is in use all the same: somebody has left long work on it. Absent: never. */
+  occupied?(resource: T): boolean;
   /**
    * False for a failure that waiting does not mend, such as wrong credentials: callers with a time
    * limit are rejected too. Absent: every failure may pass.
@@ -46,7 +48,7 @@ export interface ResourcePoolSettings {
   governor?: DialGovernor | undefined;
 }
 
-/** `open` = `inUse` + `idle`; `inUse` counts leased and occupied ones. */
+/** `open` = `inUse` + `idle`; `inUse` counts leased and occupied ones, and those that were left `occupied`. */
 export interface ResourcePoolFigures {
   max: number;
   open: number;

@@ -60,6 +60,9 @@ export class Slots<T> {
   get(resource: T): Slot<T> | undefined {
     return this.#byResource.get(resource);
   }
+  each(): Iterable<Slot<T>> {
+    return this.#byResource.values();
+  }
   /** A copy, for loops that change what they walk over. */
   all(): Slot<T>[] {
     return [...this.#byResource.values()];

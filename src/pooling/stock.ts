@@ -25,6 +25,17 @@ export class Stock<T> {
     return state;
   }
 
+  /** How many are in use though nobody holds them. */
+  get left(): number {
+    const hooks = this.#hooks;
+    let left = 0;
+    if (hooks.occupied === undefined) return left;
+    for (const slot of this.slots.each()) {
+      if (slot.tenure === 0 && hooks.occupied(slot.resource)) left++;
+    }
+    return left;
+  }
+
   ready(): Slot<T> | null {
     return this.slots.pick(this.#isReady);
   }

@@ -1,5 +1,6 @@
 import type { AbstractChannel } from '../interfaces/abstract-channel.ts';
 import type { ChannelMap } from '../interfaces/channel-map.ts';
+import type { TextMode } from '../resp/types.ts';
 import { anyNameKey } from './subscription-kinds.ts';
 import type { Wish } from './wish.ts';
 
@@ -8,16 +9,24 @@ const NONE: readonly AbstractChannel[] = Object.freeze([]);
 /** The acknowledged names of one kind, over one registry or several of them. */
 export class ChannelView implements ChannelMap {
   readonly #sources: readonly ReadonlyMap<string, Wish>[];
+  readonly #text: TextMode;
 
-  /** `established` of each source only: a wish the server has not confirmed is not subscribed yet. */
-  constructor(sources: readonly ReadonlyMap<string, Wish>[]) {
+  /**
+   * `established` of each source only: a wish the server has not confirmed is not subscribed yet. `text`: what names in
+   * letters are encoded with.
+   */
+  constructor(sources: readonly ReadonlyMap<string, Wish>[], text: TextMode) {
     this.#sources = sources;
+    this.#text = text;
     Object.freeze(this);
   }
 
   /** One view over what several registries hold; a name that several have is one name. */
-  static join(views: readonly ChannelView[]): ChannelView {
-    return new ChannelView(views.flatMap((view) => view.#sources));
+  static join(views: readonly ChannelView[], text: TextMode): ChannelView {
+    return new ChannelView(
+      views.flatMap((view) => view.#sources),
+      text,
+    );
   }
 
   get size(): number {
@@ -37,12 +46,12 @@ export class ChannelView implements ChannelMap {
   }
 
   all(name: string | Uint8Array): readonly AbstractChannel[] {
-    return this.#channels(anyNameKey(name));
+    return this.#channels(anyNameKey(name, this.#text));
   }
 
   has(name: string | Uint8Array): boolean {
-    const key = anyNameKey(name);
-    return this.#sources.some((source) => source.has(key));
+    const key = anyNameKey(name, this.#text);
+    return key !== null && this.#sources.some((source) => source.has(key));
   }
 
   *keys(): IterableIterator<Buffer> {
@@ -60,7 +69,8 @@ export class ChannelView implements ChannelMap {
     return new Set(this.#sources.flatMap((source) => [...source.keys()]));
   }
 
-  #channels(key: string): readonly AbstractChannel[] {
+  #channels(key: string | null): readonly AbstractChannel[] {
+    if (key === null) return NONE;
     const found = this.#sources.flatMap((source) => source.get(key)?.channels ?? []);
     return found.length === 0 ? NONE : Object.freeze(found);
   }

@@ -2,7 +2,8 @@ import { isUint8Array } from 'node:util/types';
 import { AbstractChannel } from '../interfaces/abstract-channel.ts';
 import type { ChannelGap } from '../interfaces/abstract-channel.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
-import type { TextEncoding } from '../resp/types.ts';
+import { textContent } from '../resp/encoder.ts';
+import { type TextEncoding, type TextMode, UTF8 } from '../resp/types.ts';
 import { reportCallbackError } from './callback-errors.ts';
 import { Mailbox } from './mailbox.ts';
 import { MessageIterator } from './message-iterator.ts';
@@ -43,14 +44,17 @@ const GET_OPTIONS = new Set(['signal', 'timeout', 'encoding', 'decoder']);
 const WAIT_OPTIONS = new Set(['signal', 'timeout']);
 
 function checkKnown(options: object, known: ReadonlySet<string>, of: string): void {
-  for (const name of Object.keys(options)) {
-    if (!known.has(name)) throw new TypeError(`unknown option of ${of}: ${name}`);
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined && !known.has(name)) throw new TypeError(`unknown option of ${of}: ${name}`);
   }
 }
 
 /** The bytes of a channel's name; a copy, so that the caller's buffer may change. */
-export function channelName(name: string | Uint8Array): Buffer {
-  if (typeof name === 'string' || isUint8Array(name)) return Buffer.from(name as string);
+export function channelName(name: string | Uint8Array, text: TextMode = UTF8): Buffer {
+  if (typeof name === 'string') {
+    return Buffer.from(textContent(name, text, 'the name of a channel'), 'latin1');
+  }
+  if (isUint8Array(name)) return Buffer.from(name);
   throw new TypeError(
     `the name of a channel must be a string or bytes; got ${name === null ? 'null' : typeof name}`,
   );

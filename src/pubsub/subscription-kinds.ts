@@ -1,4 +1,5 @@
-import type { Reply } from '../resp/types.ts';
+import { contentOf } from '../resp/content.ts';
+import type { Reply, TextMode } from '../resp/types.ts';
 
 export type SubscriptionKind = 'channel' | 'pattern' | 'shard';
 export const KINDS: readonly SubscriptionKind[] = ['channel', 'pattern', 'shard'];
@@ -58,9 +59,9 @@ export function nameKey(name: Uint8Array): string {
   return Buffer.from(name.buffer, name.byteOffset, name.byteLength).toString('latin1');
 }
 
-/** As `nameKey`, for names in either form. */
-export function anyNameKey(name: string | Uint8Array): string {
-  return typeof name === 'string' ? Buffer.from(name).toString('latin1') : nameKey(name);
+/** As `nameKey`, for names in either form; null: no bytes are encoded so. */
+export function anyNameKey(name: string | Uint8Array, text: TextMode): string | null {
+  return typeof name === 'string' ? contentOf(name, text) : nameKey(name);
 }
 
 const M = 0x6d;

@@ -1,4 +1,5 @@
 import { AbstractChannel } from '../interfaces/abstract-channel.ts';
+import type { TextMode } from '../resp/types.ts';
 import { channelName } from './channel.ts';
 import { flowOf } from './overflow.ts';
 import type { SubscriptionKind } from './subscription-kinds.ts';
@@ -6,9 +7,17 @@ import type { SubscriptionKind } from './subscription-kinds.ts';
 /** What can be given to a pub/sub command. */
 export type SubscriptionTarget = string | Uint8Array | AbstractChannel;
 
-/** The name a target stands for; throws `TypeError` when it does not fit the command. */
-export function targetName(kind: SubscriptionKind, target: SubscriptionTarget, subscribing: boolean): Buffer {
-  if (!(target instanceof AbstractChannel)) return channelName(target);
+/**
+ * The name a target stands for; throws `TypeError` when it does not fit the command. `text`: what a name in letters
+ * is encoded with.
+ */
+export function targetName(
+  kind: SubscriptionKind,
+  target: SubscriptionTarget,
+  subscribing: boolean,
+  text: TextMode,
+): Buffer {
+  if (!(target instanceof AbstractChannel)) return channelName(target, text);
   if (target.isPattern !== (kind === 'pattern')) {
     throw new TypeError(kind === 'pattern' ? 'the channel is not a pattern' : 'the channel is a pattern');
   }

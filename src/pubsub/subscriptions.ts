@@ -1,5 +1,6 @@
 import { ChannelClosedError, RedisClusterError } from '../errors/errors.ts';
 import { AbstractChannel } from '../interfaces/abstract-channel.ts';
+import { type TextMode, UTF8 } from '../resp/types.ts';
 import type { ChannelView } from './channel-view.ts';
 import { FlowGate } from './flow-gate.ts';
 import type { ServerNames } from './server-names.ts';
@@ -20,6 +21,8 @@ const ENDED = 'the channel was closed before its subscription was acknowledged';
 export interface SubscriptionsSettings {
   /** The channel object of a name that came as text or bytes. */
   readonly makeChannel: (kind: SubscriptionKind, name: Buffer) => AbstractChannel;
+  /** What names in letters are encoded with; UTF-8. */
+  readonly textMode?: TextMode | undefined;
   /** How many names the acknowledgements tell of; by default what the server said. */
   readonly count?: ((kind: SubscriptionKind) => number) | undefined;
   /** A link's `missing()` or `surplus()` may have something; may be called often, also from within calls. */
@@ -42,6 +45,7 @@ export class Subscriptions {
   readonly patterns: ChannelView;
   readonly shardChannels: ChannelView;
   readonly #settings: SubscriptionsSettings;
+  readonly #text: TextMode;
   readonly #book = new WishBook();
   readonly #leaving = new LeavingCalls();
   readonly #links = new LinkSet();
@@ -50,9 +54,10 @@ export class Subscriptions {
 
   constructor(settings: SubscriptionsSettings) {
     this.#settings = settings;
-    this.channels = this.#book.view('channel');
-    this.patterns = this.#book.view('pattern');
-    this.shardChannels = this.#book.view('shard');
+    this.#text = settings.textMode ?? UTF8;
+    this.channels = this.#book.view('channel', this.#text);
+    this.patterns = this.#book.view('pattern', this.#text);
+    this.shardChannels = this.#book.view('shard', this.#text);
     this.#gate = new FlowGate(
       (paused) => settings.onPause?.(paused),
       (channel) => this.#channelClosed(channel),
@@ -116,7 +121,7 @@ export class Subscriptions {
    * Throws `TypeError` for a bad target, before anything changes. `patient`: `failWaiting` passes the call by.
    */
   want(kind: SubscriptionKind, targets: readonly SubscriptionTarget[], patient = false): PubsubCall {
-    const names = targets.map((target) => targetName(kind, target, true));
+    const names = targets.map((target) => targetName(kind, target, true, this.#text));
     const call = new PubsubCall(names.length, patient, (failed, why) => this.#undo(failed, why));
     for (const [index, name] of names.entries()) this.#wantOne(kind, name, targets[index], { call, index });
     this.#settings.onWork();
@@ -125,7 +130,7 @@ export class Subscriptions {
 
   /** A name ends for all its channels, a channel object only for itself. They are closed at once. */
   unwant(kind: SubscriptionKind, targets: readonly SubscriptionTarget[]): PubsubCall {
-    const names = targets.map((target) => targetName(kind, target, false));
+    const names = targets.map((target) => targetName(kind, target, false, this.#text));
     const call = new PubsubCall(names.length, true, () => {});
     for (const [index, name] of names.entries()) this.#unwantOne(kind, name, targets[index], { call, index });
     this.#settings.onWork();

@@ -1,3 +1,4 @@
+import type { TextMode } from '../resp/types.ts';
 import { ChannelView } from './channel-view.ts';
 import { KINDS, nameKey } from './subscription-kinds.ts';
 import type { SubscriptionKind } from './subscription-kinds.ts';
@@ -15,8 +16,8 @@ export class WishBook {
   readonly #unheld = new Set<Wish>();
 
   /** Acknowledged names. */
-  view(kind: SubscriptionKind): ChannelView {
-    return new ChannelView([this.#established[kind]]);
+  view(kind: SubscriptionKind, text: TextMode): ChannelView {
+    return new ChannelView([this.#established[kind]], text);
   }
   /** As the server counts: channels and patterns together, shard channels for themselves. */
   count(kind: SubscriptionKind): number {

@@ -103,7 +103,7 @@ export class Decoder extends MessageReader {
     if (
       this.spelling &&
       type === ARRAY &&
-      mode !== BYTES &&
+      mode > BYTES &&
       this.limits.maxBulkLength >= 12 &&
       this.limits.maxDigits >= 2
     ) {
@@ -215,7 +215,7 @@ export class Decoder extends MessageReader {
     const stop = this.lineEnd(this.limits.maxLineLength);
     if (stop === UNREAD) return INCOMPLETE;
     if (type === 0x2d) return this.error(this.chunk, from, stop);
-    return mode === BYTES ? this.copy(from, stop) : decodeText(this.chunk, from, stop, mode);
+    return mode <= BYTES ? this.copy(from, stop) : decodeText(this.chunk, from, stop, mode);
   }
 
   private error(bytes: Buffer, start: number, end: number): Reply {
@@ -281,7 +281,7 @@ export class Decoder extends MessageReader {
       if (length === 0) {
         this.close(frame);
         const bytes = sink.bytes();
-        return mode === BYTES ? bytes : decodeText(bytes, 0, bytes.length, mode);
+        return mode <= BYTES ? bytes : decodeText(bytes, 0, bytes.length, mode);
       }
     }
     this.bodyType = type;
@@ -298,7 +298,7 @@ export class Decoder extends MessageReader {
     }
     if (stop + 1 >= end || this.body !== null) {
       const have = Math.min(stop, end);
-      this.body ??= new ByteSink(length, have - pos, mode !== BYTES);
+      this.body ??= new ByteSink(length, have - pos, mode > BYTES);
       if (have > pos) this.body.append(chunk, pos, have);
       this.pos = have;
       if (stop + 1 >= end) return INCOMPLETE;
@@ -331,7 +331,7 @@ export class Decoder extends MessageReader {
       if (end - start < 4 || bytes[start + 3] !== 0x3a) return this.fail('a verbatim string has no format');
       start += 4;
     }
-    if (mode !== BYTES) return decodeText(bytes, start, end, mode);
+    if (mode > BYTES) return decodeText(bytes, start, end, mode);
     return owned ? bytes.subarray(start, end) : this.copy(start, end);
   }
 
@@ -343,7 +343,7 @@ export class Decoder extends MessageReader {
     if (count < 0 && !container) return this.fail('an aggregate has a malformed length');
     if (count === NONE) return null;
     if (this.depth >= this.limits.maxDepth) return this.fail('aggregates are nested too deeply');
-    const value = emptyAggregate(type);
+    const value = emptyAggregate(type, mode);
     if (count === 0) {
       if (type === PUSH) this.kind = 2;
       if (type !== ATTRIBUTE) return value;

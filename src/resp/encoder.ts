@@ -1,7 +1,8 @@
 import { isUint8Array } from 'node:util/types';
+import { contentOf } from './content.ts';
 import { byteCount, isDetached, latin1Text, putBytes } from './native-slices.ts';
 import { takeMemory } from './spare-memory.ts';
-import { LATIN1, type RedisValue, UTF8 } from './types.ts';
+import { LATIN1, type RedisValue, type TextMode, UTF8 } from './types.ts';
 import { CR, LF } from './wire-types.ts';
 
 /** Bytes to send. A string's characters are bytes (latin1); a `Buffer` is private and never changes. */
@@ -45,7 +46,7 @@ function isAscii(text: string): boolean {
   return true;
 }
 
-/** Splits a command on whitespace; throws `TypeError` for an empty one. */
+/** Splits a command on whitespace, text as UTF-8; throws `TypeError` for an empty one. */
 export function encodeWords(command: string | Uint8Array): CommandHead {
   if (typeof command !== 'string') {
     if (!isUint8Array(command)) {
@@ -77,7 +78,7 @@ function splitWords(command: string, mode: 1 | 2): CommandHead {
 export function encodeCommand(
   head: Pick<CommandHead, 'count' | 'encoded' | 'openings'>,
   args: readonly RedisValue[],
-  mode: 1 | 2 | 3,
+  mode: TextMode,
 ): Wire {
   const { length } = args;
   if (length === 0) return arrayHead(head, 0);
@@ -153,16 +154,20 @@ function framed(text: string, bytes: Uint8Array, size: number, last: boolean): B
 }
 
 /** Text that is not ASCII, as its bytes. */
-function encodeText(text: string, mode: 1 | 2 | 3, index: number): string | Buffer {
+function encodeText(text: string, mode: TextMode, index: number): string | Buffer {
   if (mode === UTF8) {
     const bytes = Buffer.from(text);
     return bytes.length <= SMALL_BYTES ? latin1Text(bytes) : bytes;
   }
+  return textContent(text, mode, `argument ${index} of a command`);
+}
+
+/** Text as its bytes, one character for each; throws `TypeError` where the encoding cannot hold it. */
+export function textContent(text: string, mode: TextMode, what: string): string {
+  const content = contentOf(text, mode);
+  if (content !== null) return content;
   const encoding = mode === LATIN1 ? 'latin1' : 'ascii';
-  if (mode !== LATIN1 || /[^\x00-\xff]/.test(text)) {
-    throw new TypeError(`argument ${index} of a command has a character that ${encoding} cannot hold`);
-  }
-  return text;
+  throw new TypeError(`${what} has a character that ${encoding} cannot hold`);
 }
 
 function encodeBytes(value: Uint8Array, index: number): string | Uint8Array {

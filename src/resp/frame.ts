@@ -1,6 +1,6 @@
 import type { ByteSink } from './byte-sink.ts';
-import { ReplyMap, ReplySet } from './reply-map.ts';
-import type { DecodeMode, Reply } from './types.ts';
+import { mapOfText, type ReplyMap, type ReplySet, setOfText } from './reply-map.ts';
+import { type DecodeMode, type Reply, textOfMode } from './types.ts';
 import { ATTRIBUTE, MAP, SET } from './wire-types.ts';
 
 /** An aggregate, or streamed string, that is being read. `left` counts down; below 0 a terminator ends it. */
@@ -22,8 +22,8 @@ export class Frame {
 }
 
 /** What the elements of an aggregate are put into; those of an attribute are dropped. */
-export function emptyAggregate(type: number): Reply[] | ReplyMap | ReplySet | null {
-  if (type === MAP) return new ReplyMap();
-  if (type === SET) return new ReplySet();
+export function emptyAggregate(type: number, mode: DecodeMode): Reply[] | ReplyMap | ReplySet | null {
+  if (type === MAP) return mapOfText(textOfMode(mode));
+  if (type === SET) return setOfText(textOfMode(mode));
   return type === ATTRIBUTE ? null : [];
 }

@@ -100,7 +100,7 @@ export abstract class QuickReader extends ChunkReader {
     if (chunk[stop] !== CR || chunk[stop + 1] !== LF) return OPENED;
     if (length > this.limits.maxBulkLength || at - pos - 2 > this.limits.maxDigits) return OPENED;
     this.pos = stop + 2;
-    if (mode === BYTES) return this.copy(start, stop);
+    if (mode <= BYTES) return this.copy(start, stop);
     if (length <= COPIED && this.spelling) {
       if (stop > this.spelledEnd || start < this.spelledStart) this.spell(start);
       if (this.spelled !== '') {

@@ -1,7 +1,7 @@
-import { isUtf8 } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
-import { latin1Text, utf8Text } from './native-slices.ts';
-import type { Reply } from './types.ts';
+import { contentOf, textOf } from './content.ts';
+import { latin1Text } from './native-slices.ts';
+import { type Reply, type TextMode, UTF8 } from './types.ts';
 
 /**
  * Byte keys by content: their bytes as a latin1 string → the key that the collection holds.
@@ -13,30 +13,33 @@ const UNSORTED: ByteIndex = new Map();
 const mapSet = Map.prototype.set;
 const setAdd = Set.prototype.add;
 
-/** The bytes a text encodes to, in the index's form. */
-function textContent(text: string): string {
-  for (let i = 0; i < text.length; i++) {
-    if (text.charCodeAt(i) > 0x7f) return latin1Text(Buffer.from(text));
-  }
-  return text;
-}
-
-/** The text whose encoding these bytes are, or null. */
-function textOf(bytes: Uint8Array): string | null {
-  return isUtf8(bytes) ? utf8Text(bytes) : null;
-}
-
 /** The key of the collection that is equal to `key`, else `key` itself. */
-function heldKey(key: unknown, index: ByteIndex | null): unknown {
-  if (typeof key === 'string') return index === null ? key : (index.get(textContent(key)) ?? key);
+function heldKey(key: unknown, index: ByteIndex | null, mode: TextMode): unknown {
+  if (typeof key === 'string') {
+    const content = index === null ? null : contentOf(key, mode);
+    return content === null ? key : (index?.get(content) ?? key);
+  }
   if (!isUint8Array(key)) return key;
   const held = index?.get(latin1Text(key));
-  return held ?? textOf(key) ?? key;
+  return held ?? textOf(key, mode) ?? key;
 }
+
+let textOfMap: (map: ReplyMap) => TextMode;
+let setTextOfMap: (map: ReplyMap, text: TextMode) => void;
+let textOfSet: (set: ReplySet) => TextMode;
+let setTextOfSet: (set: ReplySet, text: TextMode) => void;
 
 /** A map of the server. Keys are found by content: text finds the bytes it encodes to, and the reverse. */
 export class ReplyMap extends Map<Reply, Reply> {
   #index: ByteIndex | null = null;
+  #text: TextMode = UTF8;
+
+  static {
+    textOfMap = (map) => map.#text;
+    setTextOfMap = (map, text) => {
+      map.#text = text;
+    };
+  }
 
   constructor(entries?: Iterable<readonly [Reply, Reply]> | null) {
     super();
@@ -69,18 +72,18 @@ export class ReplyMap extends Map<Reply, Reply> {
 
   override get(key: Reply | Uint8Array): Reply | undefined {
     if (this.#index === null && typeof key !== 'object') return super.get(key);
-    return super.get(heldKey(key, this.#sorted()) as Reply);
+    return super.get(heldKey(key, this.#sorted(), this.#text) as Reply);
   }
 
   override has(key: Reply | Uint8Array): boolean {
     if (this.#index === null && typeof key !== 'object') return super.has(key);
-    return super.has(heldKey(key, this.#sorted()) as Reply);
+    return super.has(heldKey(key, this.#sorted(), this.#text) as Reply);
   }
 
   override set(key: Reply, value: Reply): this {
     if (this.#index === null && typeof key !== 'object') return super.set(key, value);
     const index = this.#sorted();
-    const held = heldKey(key, index) as Reply;
+    const held = heldKey(key, index, this.#text) as Reply;
     if (isUint8Array(key) && held !== key && super.has(held)) return super.set(held, value);
     if (!isUint8Array(key)) return super.set(held, value);
     (this.#index ??= new Map()).set(latin1Text(key), key as Buffer);
@@ -90,7 +93,7 @@ export class ReplyMap extends Map<Reply, Reply> {
   override delete(key: Reply | Uint8Array): boolean {
     if (this.#index === null && typeof key !== 'object') return super.delete(key);
     const index = this.#sorted();
-    const held = heldKey(key, index) as Reply;
+    const held = heldKey(key, index, this.#text) as Reply;
     if (index !== null && isUint8Array(held)) index.delete(latin1Text(held));
     return super.delete(held);
   }
@@ -133,6 +136,14 @@ export class ReplyMap extends Map<Reply, Reply> {
 /** A set of the server. Members are found by content: text finds the bytes it encodes to, and the reverse. */
 export class ReplySet extends Set<Reply> {
   #index: ByteIndex | null = null;
+  #text: TextMode = UTF8;
+
+  static {
+    textOfSet = (set) => set.#text;
+    setTextOfSet = (set, text) => {
+      set.#text = text;
+    };
+  }
 
   constructor(members?: Iterable<Reply> | null) {
     super();
@@ -160,12 +171,12 @@ export class ReplySet extends Set<Reply> {
 
   override has(value: Reply | Uint8Array): boolean {
     if (this.#index === null && typeof value !== 'object') return super.has(value);
-    return super.has(heldKey(value, this.#sorted()) as Reply);
+    return super.has(heldKey(value, this.#sorted(), this.#text) as Reply);
   }
 
   override add(value: Reply): this {
     if (this.#index === null && typeof value !== 'object') return super.add(value);
-    const held = heldKey(value, this.#sorted()) as Reply;
+    const held = heldKey(value, this.#sorted(), this.#text) as Reply;
     if (super.has(held)) return this;
     if (isUint8Array(value)) (this.#index ??= new Map()).set(latin1Text(value), value as Buffer);
     return super.add(value);
@@ -174,7 +185,7 @@ export class ReplySet extends Set<Reply> {
   override delete(value: Reply | Uint8Array): boolean {
     if (this.#index === null && typeof value !== 'object') return super.delete(value);
     const index = this.#sorted();
-    const held = heldKey(value, index) as Reply;
+    const held = heldKey(value, index, this.#text) as Reply;
     if (index !== null && isUint8Array(held)) index.delete(latin1Text(held));
     return super.delete(held);
   }
@@ -211,4 +222,24 @@ export class ReplySet extends Set<Reply> {
     this.#sorted();
     super.forEach(visit, self);
   }
+}
+
+/** An empty map whose text is of that encoding. */
+export function mapOfText(text: TextMode): ReplyMap {
+  const map = new ReplyMap();
+  if (text !== UTF8) setTextOfMap(map, text);
+  return map;
+}
+
+/** An empty set whose text is of that encoding. */
+export function setOfText(text: TextMode): ReplySet {
+  const set = new ReplySet();
+  if (text !== UTF8) setTextOfSet(set, text);
+  return set;
+}
+
+/** What the text of a collection is encoded with. */
+export function textOfCollection(collection: Map<Reply, Reply> | Set<Reply>): TextMode {
+  if (collection instanceof ReplyMap) return textOfMap(collection);
+  return collection instanceof ReplySet ? textOfSet(collection) : UTF8;
 }

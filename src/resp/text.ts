@@ -1,7 +1,7 @@
 import { constants, isAscii, isUtf8, transcode } from 'node:buffer';
 import { endianness } from 'node:os';
 import { latin1Text, privateCopy, utf16Text, utf8Text } from './native-slices.ts';
-import { LATIN1, UTF8 } from './types.ts';
+import { type DecodeMode, LATIN1, UTF8 } from './types.ts';
 import { MOST_BY_HAND, textByHand } from './utf8-by-hand.ts';
 
 /** Up to this many bytes a string is built from its character codes: a call into C++ costs more. */
@@ -162,8 +162,11 @@ function fromMoreCodes(c: { readonly [index: number]: number }, s: number, count
   }
 }
 
-/** The text that `bytes[start, end)` stand for, or a copy of them where the encoding does not allow them. */
-export function decodeText(bytes: Buffer, start: number, end: number, mode: 1 | 2 | 3): string | Buffer {
+/**
+ * The text that `bytes[start, end)` stand for, or a copy of them where the encoding does not allow them. `mode`: one
+ * of text.
+ */
+export function decodeText(bytes: Buffer, start: number, end: number, mode: DecodeMode): string | Buffer {
   const count = end - start;
   if (count <= SHORT) {
     if (mode === LATIN1) return fromCodes(bytes, start, count);
@@ -188,7 +191,7 @@ function looksForeign(bytes: Buffer, start: number, step: number): boolean {
   return all >= NOT_ASCII;
 }
 
-function longText(bytes: Buffer, start: number, end: number, mode: 1 | 2 | 3): string | Buffer {
+function longText(bytes: Buffer, start: number, end: number, mode: DecodeMode): string | Buffer {
   if (mode === LATIN1 && end - start <= constants.MAX_STRING_LENGTH) return latin1Text(bytes, start, end);
   const view = bytes.subarray(start, end);
   if (view.length <= constants.MAX_STRING_LENGTH) {

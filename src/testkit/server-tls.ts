@@ -1,4 +1,5 @@
 import { testCertificates, type Certificate } from './certificates.ts';
+import { type Checks, checkOptions, either, flag, oneOf, texts } from './option-checks.ts';
 
 /** PEM texts, and under `paths` the files that hold them. */
 export interface ServerTls {
@@ -33,6 +34,19 @@ export interface TlsOptions {
   /** Host names and addresses of a certificate made for this server alone. */
   readonly names?: readonly string[] | undefined;
 }
+
+const CHECKS: Checks<TlsOptions> = {
+  mutual: flag,
+  certificate: oneOf('valid', 'expired', 'wrong-host', 'other-ca'),
+  names: texts,
+};
+
+/** `tls` of a server: whether, or how. */
+export const checkTls = either('boolean', (name, value) => {
+  if (typeof value !== 'object' || value === null)
+    throw new TypeError(`${name} must be a boolean or options`);
+  checkOptions(value as TlsOptions, CHECKS, `${name}.`);
+});
 
 function shown(options: TlsOptions): Certificate {
   const set = testCertificates();

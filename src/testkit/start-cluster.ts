@@ -1,8 +1,9 @@
 import { findServerBinary, type ServerBinary } from './binaries.ts';
 import { formCluster } from './cluster-boot.ts';
 import { ClusterNode } from './cluster-node.ts';
+import { type Checks, checkOptions, either, oneOf, text, texts, whole } from './option-checks.ts';
 import { allSettled } from './polling.ts';
-import { serverTls, type ServerTls, type TlsOptions } from './server-tls.ts';
+import { checkTls, serverTls, type ServerTls, type TlsOptions } from './server-tls.ts';
 import { commonLines, quoted } from './start-server.ts';
 import { TestCluster } from './test-cluster.ts';
 import { launch, TestServer, type ServerPlan } from './test-server.ts';
@@ -23,6 +24,18 @@ export interface StartClusterOptions {
   /** `cluster-preferred-endpoint-type`. */
   readonly preferredEndpoint?: 'ip' | 'hostname' | 'unknown-endpoint' | undefined;
 }
+
+const CHECKS: Checks<StartClusterOptions> = {
+  primaries: whole(1),
+  replicasPerPrimary: whole(0),
+  binary: text,
+  tls: either('function', checkTls),
+  args: texts,
+  nodeTimeout: whole(1),
+  requirepass: text,
+  announceHostname: either('function', text),
+  preferredEndpoint: oneOf('ip', 'hostname', 'unknown-endpoint'),
+};
 
 const BOOT_TIMEOUT = 30_000;
 
@@ -77,18 +90,10 @@ async function startNode(
   return new ClusterNode(launched, index, id);
 }
 
-function checkShape(primaries: number, replicasPerPrimary: number): void {
-  if (!Number.isInteger(primaries) || primaries < 1)
-    throw new RangeError(`primaries: ${primaries} is not 1 or more`);
-  if (!Number.isInteger(replicasPerPrimary) || replicasPerPrimary < 0) {
-    throw new RangeError(`replicasPerPrimary: ${replicasPerPrimary} is not 0 or more`);
-  }
-}
-
 /** Real nodes that form a cluster and agree about it when this resolves. */
 export async function startCluster(options: StartClusterOptions = {}): Promise<TestCluster> {
+  checkOptions(options, CHECKS);
   const { primaries = 3, replicasPerPrimary = 1 } = options;
-  checkShape(primaries, replicasPerPrimary);
   const binary = await findServerBinary(options.binary);
   const make = (index: number): Promise<ClusterNode> => startNode(options, binary, index);
   const count = primaries * (1 + replicasPerPrimary);

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { findServerBinary, type ServerBinary } from './binaries.ts';
+import { type Checks, checkOptions, flag, text, texts, whole } from './option-checks.ts';
 import { allSettled } from './polling.ts';
 import { freePort, releasePort } from './ports.ts';
 import { ServerStartError } from './server-process.ts';
-import { serverTls, tlsLines, type ServerTls, type TlsOptions } from './server-tls.ts';
+import { checkTls, serverTls, tlsLines, type ServerTls, type TlsOptions } from './server-tls.ts';
 import { commonLines, quoted } from './start-server.ts';
 import { TestSentinel } from './test-sentinel.ts';
 import { launch, TestServer, type ServerPlan } from './test-server.ts';
@@ -31,6 +32,22 @@ export interface StartSentinelOptions {
   /** Further lines of the sentinels' configuration. */
   readonly sentinelConfig?: readonly string[] | undefined;
 }
+
+const CHECKS: Checks<StartSentinelOptions> = {
+  replicas: whole(0),
+  sentinels: whole(1),
+  quorum: whole(1),
+  serviceName: text,
+  downAfter: whole(1),
+  failoverTimeout: whole(1),
+  binary: text,
+  tls: checkTls,
+  quick: flag,
+  password: text,
+  sentinelPassword: text,
+  args: texts,
+  sentinelConfig: texts,
+};
 
 interface Context {
   readonly options: StartSentinelOptions;
@@ -157,11 +174,8 @@ async function startSentinels(
 
 /** A primary, replicas and sentinels that know each other when this resolves. */
 export async function startSentinel(options: StartSentinelOptions = {}): Promise<TestSentinel> {
+  checkOptions(options, CHECKS);
   const { replicas = 2, sentinels = 3, serviceName = 'mymaster' } = options;
-  if (!Number.isInteger(replicas) || replicas < 0)
-    throw new RangeError(`replicas: ${replicas} is not 0 or more`);
-  if (!Number.isInteger(sentinels) || sentinels < 1)
-    throw new RangeError(`sentinels: ${sentinels} is not 1 or more`);
   const binary = await findServerBinary(options.binary);
   const context: Context = { options, binary, tls: serverTls(options.tls), name: serviceName };
   const started: TestServer[] = [];

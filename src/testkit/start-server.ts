@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { findServerBinary } from './binaries.ts';
-import { serverTls, tlsLines, type ServerTls, type TlsOptions } from './server-tls.ts';
+import { type Checks, checkOptions, either, port, record, text, texts } from './option-checks.ts';
+import { checkTls, serverTls, tlsLines, type ServerTls, type TlsOptions } from './server-tls.ts';
 import { launch, socketPath, TestServer, type ServerPlan } from './test-server.ts';
 
 export interface StartServerOptions {
@@ -19,6 +20,17 @@ export interface StartServerOptions {
   /** Further flags, such as `['--maxmemory', '10mb']`. */
   readonly args?: readonly string[] | undefined;
 }
+
+const CHECKS: Checks<StartServerOptions> = {
+  binary: text,
+  port,
+  tls: checkTls,
+  unixSocket: either('boolean', text),
+  requirepass: text,
+  users: record,
+  urlUser: text,
+  args: texts,
+};
 
 /** Lines every data server has: nothing on disk, quick replication, DEBUG for tests. */
 export function commonLines(folder: string, port: number, tls: ServerTls | null): string[] {
@@ -76,6 +88,7 @@ function access(options: StartServerOptions): Access {
 
 /** A plain server, ready when this resolves. */
 export async function startServer(options: StartServerOptions = {}): Promise<TestServer> {
+  checkOptions(options, CHECKS);
   const tls = serverTls(options.tls);
   const { lines, prelude, username, password } = access(options);
   const socket = options.unixSocket ?? false;

@@ -1,4 +1,4 @@
-import { refuseUnknownWait } from '../base/deadline.ts';
+import { Deadline, refuseUnknownWait } from '../base/deadline.ts';
 import { dialTcp } from './tcp.ts';
 import { dialUnix } from './unix.ts';
 import type { DialOptions } from './socket.ts';
@@ -124,26 +124,20 @@ function sameClass(one: object, other: unknown): boolean {
 
 async function probe(
   dial: (options: DialOptions) => Promise<{ destroy(): unknown }>,
-  options: CheckOptions = {},
+  options: CheckOptions | undefined,
 ): Promise<boolean> {
   refuseUnknownWait(options);
-  const { signal, timeout = DEFAULT_CHECK_TIMEOUT } = options;
-  if (timeout !== null && !(typeof timeout === 'number' && timeout > 0 && timeout < Infinity)) {
-    throw new TypeError('timeout must be a positive number of milliseconds, or null');
-  }
-  signal?.throwIfAborted();
+  const deadline = Deadline.of(options, { fallback: DEFAULT_CHECK_TIMEOUT });
+  if (deadline.aborted) throw deadline.reason;
   const stop = new AbortController();
-  const relay = (): void => stop.abort(signal?.reason);
-  signal?.addEventListener('abort', relay, { once: true });
-  const timer = timeout === null ? undefined : setTimeout(() => stop.abort(), Math.min(timeout, 2 ** 31 - 1));
+  deadline.watch({ onAbort: (reason) => stop.abort(reason), onTimeout: () => stop.abort() });
   try {
     (await dial({ signal: stop.signal })).destroy();
     return true;
   } catch {
-    signal?.throwIfAborted();
+    if (deadline.aborted) throw deadline.reason;
     return false;
   } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', relay);
+    deadline.unwatch();
   }
 }

@@ -1,3 +1,4 @@
+import { numberText } from '../../commands/arguments.ts';
 import { CommandTable } from '../../commands/command-table.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { READONLY } from '../../commands/flags.ts';
@@ -44,7 +45,7 @@ export class CommandKeys {
 
   slotOfKey(key: RedisValue): number {
     const isText = typeof key === 'string';
-    return isText || key instanceof Uint8Array ? keySlot(key, this.#encoding) : keySlot(String(key));
+    return isText || key instanceof Uint8Array ? keySlot(key, this.#encoding) : keySlot(numberText(key));
   }
 
   /** A replica may answer it. */

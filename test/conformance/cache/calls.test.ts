@@ -190,6 +190,30 @@ test('binary keys and keys in latin1 are dropped by the names the server knows',
   }
 });
 
+test('maps and sets from the cache find text by the bytes it has in the encoding', async () => {
+  const latin1 = Buffer.from([0xe9]);
+  await writer.execute('DEL', 'eh', 'es');
+  await writer.execute('HSET', 'eh', latin1, 'v');
+  await writer.execute('SADD', 'es', latin1);
+  for (const decodeResponses of [true, false]) {
+    const cache = new LRUCache();
+    await using pool = new ConnectionPool({
+      location: server.location,
+      decodeResponses,
+      encoding: 'latin1',
+      cache,
+    });
+    for (let round = 0; round < 2; round++) {
+      const map = await pool.execute<ReplyMap>('HGETALL', 'eh');
+      const set = await pool.execute<ReplySet>('SMEMBERS', 'es');
+      for (const name of ['é', latin1]) assert.deepEqual([map.has(name), set.has(name)], [true, true]);
+      for (const name of ['Ã©', Buffer.from('é')])
+        assert.deepEqual([map.has(name), set.has(name)], [false, false]);
+    }
+    assert.equal(cache.stats.hits, 2);
+  }
+});
+
 test('pools share a cache: decodings stay apart, writes of one are seen by the other', async () => {
   const cache = new LRUCache();
   await writer.execute('SET', 'k', 'v');

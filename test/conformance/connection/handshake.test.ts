@@ -15,7 +15,7 @@ import {
   UnknownCommandError,
 } from '../../../src/errors/errors.ts';
 import { CapacityLimiter } from '../../../src/pooling/capacity-limiter.ts';
-import { reply } from '../../../src/testkit/index.ts';
+import { reply, type ScriptedConnection } from '../../../src/testkit/index.ts';
 import { TCPLocation } from '../../../src/transport/location.ts';
 import { eventually, failure, open, outcome, pair, scripted, take, wait } from './support.ts';
 
@@ -85,11 +85,28 @@ describe('the order of the handshake', () => {
   });
 
   test('a refused CLIENT SETINFO is no harm, whatever the error', async () => {
-    for (const text of ['ERR unknown subcommand', 'NOPERM User x has no permissions', 'ERR anything']) {
+    for (const text of [
+      'ERR unknown subcommand',
+      'NOPERM User x has no permissions',
+      'ERR anything',
+      'LOADING Redis is loading the dataset in memory',
+      'NOPROTO unsupported protocol version',
+      'ERR max number of clients reached',
+    ]) {
       const { connection } = await pair({ 'CLIENT SETINFO': reply.error(text) });
       assert.equal(connection.usable, true);
       assert.equal(connection.reusable, true);
     }
+  });
+
+  test('a connection that is lost at CLIENT SETINFO is no refusal', async () => {
+    const server = await scripted({
+      'CLIENT SETINFO': (_command, connection) => {
+        connection.reset();
+        return null;
+      },
+    });
+    await failure(new TCPConnection(server.location).run(), ConnectionError);
   });
 
   test('an unanswered CLIENT SETINFO never leads to a usable connection', async () => {
@@ -211,6 +228,34 @@ describe('callbacks', () => {
     assert.equal(connection.reusable, true);
     await connection.close();
   });
+
+  for (const [how, end] of [
+    ['invalidate', (given: TCPConnection) => given.invalidate('cb')],
+    ['the server', (_given: TCPConnection, peer: ScriptedConnection) => peer.reset()],
+  ] as const) {
+    test(`nothing can be asked any more once ${how} has ended the connection`, async () => {
+      const server = await scripted();
+      const connection = new TCPConnection(server.location);
+      let checked = false;
+      connection.registerConnectCallback(async (given) => {
+        end(given, server.connections[0] as ScriptedConnection);
+        await eventually(() => given.closed, 'the end');
+        for (const ask of [
+          () => given.createRequest('PING'),
+          () => given.createRequestBatch([{ command: 'PING' }]),
+          () => given.sendCommand('PING'),
+          () => given.pushMessages,
+          () => given.streamedMessages,
+        ]) {
+          assert.throws(ask, ConnectionError);
+        }
+        await assert.rejects(given.updateTrackingClient(true), ConnectionError);
+        checked = true;
+      });
+      await failure(connection.run(), ConnectionError);
+      await eventually(() => checked, 'the callback');
+    });
+  }
 
   test('one that throws ends the connection: server errors as they are, others as the cause', async () => {
     const own = new Error('mine');
@@ -460,6 +505,16 @@ describe('time and abort', () => {
       await connection.waitClosed();
     }
     await eventually(() => server.openConnections.length === 0, 'no socket is left');
+  });
+
+  test('run refuses an option that nobody knows, and undefined is absent', async () => {
+    const server = await scripted();
+    const connection = new TCPConnection(server.location);
+    const error = await failure(connection.run({ timeout: 5 } as object), TypeError);
+    assert.match(error.message, /"timeout"/);
+    await connection.run({ timeout: undefined, signal: undefined } as object);
+    assert.equal(connection.usable, true);
+    await connection.close();
   });
 
   test('a reason that is no Error arrives as it is', async () => {

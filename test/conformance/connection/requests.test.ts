@@ -85,6 +85,33 @@ describe('values', () => {
     assert.throws(() => ascii.createRequest('ECHO', ['\u00e9']), TypeError);
   });
 
+  test('words of the command are encoded as arguments are', async () => {
+    const server = await realServer();
+    const latin1 = await open(server, { encoding: 'latin1' });
+    const utf8 = await open(server);
+    const ascii = await open(server, { encoding: 'ascii' });
+    for (let round = 0; round < 2; round++) {
+      assert.deepEqual(await latin1.createRequest('ECHO é'), Buffer.from([0xe9]));
+      assert.deepEqual(await utf8.createRequest('ECHO é'), Buffer.from('é'));
+      assert.deepEqual(await latin1.createRequestBatch([{ command: 'ECHO é' }]), [Buffer.from([0xe9])]);
+    }
+    const bytes = Buffer.from('ECHO é', 'latin1');
+    assert.deepEqual(await ascii.createRequest(bytes), Buffer.from([0xe9]));
+    for (const [connection, command] of [
+      [ascii, 'ECHO é'],
+      [latin1, 'ECHO €'],
+    ] as const) {
+      assert.throws(() => connection.createRequest(command), TypeError);
+      assert.throws(() => connection.createRequestBatch([{ command: 'PING' }, { command }]), TypeError);
+      assert.throws(() => connection.sendCommand(command), TypeError);
+      await assert.rejects(connection.execute(command), TypeError);
+    }
+    const { connection: bare, server: peer } = await pair({}, { encoding: 'latin1' });
+    bare.sendCommand('SUBSCRIBE é');
+    await bare.execute('PING');
+    assert.ok(peer.commands.some(({ name }) => name === 'SUBSCRIBE'));
+  });
+
   test('a command that is no command is a TypeError, and so are arguments that are no array', async () => {
     const { connection } = await pair();
     for (const args of ['key', new Uint8Array(2), 5, null, { length: 1 }]) {

@@ -297,4 +297,39 @@ describe('updateTrackingClient', () => {
     const silent = await pair({ 'CLIENT REPLY': null }, { noreply: true });
     assert.equal(await silent.connection.updateTrackingClient(true), false);
   });
+
+  test('is refused where a request is, and inside MULTI; only OK is true', async () => {
+    const connection = await fresh();
+    await connection.execute('MULTI');
+    await failure(connection.updateTrackingClient(true), TypeError);
+    await connection.execute('DISCARD');
+    assert.equal(connection.reusable, true);
+    connection.sendCommand('MONITOR');
+    const error = await failure(connection.updateTrackingClient(false), TypeError);
+    assert.match(error.message, /MONITOR/);
+    const odd = await pair({ 'CLIENT TRACKING': reply.simple('QUEUED') });
+    assert.equal(await odd.connection.updateTrackingClient(true), false);
+    const skipped = await fresh();
+    skipped.sendCommand('CLIENT REPLY', ['SKIP']);
+    assert.equal(await skipped.updateTrackingClient(true), false);
+  });
+});
+
+describe('HELLO', () => {
+  test('sets the name with SETNAME, and what looks like a keyword in AUTH is none', async () => {
+    const connection = await fresh();
+    await connection.execute('HELLO', 3, 'SETNAME', 'x');
+    assert.equal(connection.clientName, 'x');
+    await connection.execute('HELLO', 3);
+    assert.equal(connection.clientName, 'x');
+    await assert.rejects(connection.execute('HELLO', 3, 'SETNAME', 'no name'), ResponseError);
+    assert.equal(connection.clientName, 'x');
+    await connection.execute(Buffer.from('hello 3 setname'), Buffer.from('y'));
+    assert.equal(connection.clientName, 'y');
+    assert.equal(await connection.execute('CLIENT GETNAME'), 'y');
+    const { connection: other } = await pair();
+    await other.execute('HELLO', 3, 'AUTH', 'SETNAME', 'secret', 'SETNAME', 'z');
+    assert.equal(other.clientName, 'z');
+    assert.equal(other.reusable, false);
+  });
 });

@@ -9,7 +9,7 @@ import {
   WrongTypeError,
 } from '../../../src/index.ts';
 import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
-import { atRest, blockedClients, clients, failure, until } from './support.ts';
+import { atRest, blockedClients, clients, failure, gauges, until } from './support.ts';
 import { atMost } from '../../support/pace.ts';
 
 let server: TestServer;
@@ -263,4 +263,96 @@ test('an element that is pushed while a pool closes is not lost', async () => {
   await Promise.all([pushed, closed]);
   const left = Number(await server.command('LLEN', 'closing'));
   assert.equal(left + (Array.isArray(value) ? 1 : 0), 1);
+});
+
+for (const [name, options] of [
+  ['of a call', {}],
+  ['of a pool', { noreply: true }],
+] as const) {
+  test(`noreply ${name}: a blocking command keeps its connection until the server is done with it`, async () => {
+    await using pool = ConnectionPool.fromUrl(server.url, { ...options, maxConnections: 3 });
+    await pool.execute('DEL', 'quiet', 'told');
+    const own = { noreply: true };
+    const started = performance.now();
+    assert.deepEqual(
+      await Promise.all([
+        pool.executeRequest('BLPOP', ['quiet', 20], own),
+        pool.with(own).executeBatch([{ command: 'BLPOP', args: ['quiet', 20] }]),
+      ]),
+      [null, [null]],
+    );
+    await until(async () => (await blockedClients(server)) === 2, 'both are blocked');
+    assert.equal(pool.statistics.inUseConnections, 2);
+    await pool.execute('SET', 'told', 'yes');
+    assert.deepEqual(gauges(pool), [3, 2, 1, 0, 0]);
+    await pool.use((connection) => connection.createRequest('APPEND', ['told', '!']));
+    await until(async () => (await server.command('GET', 'told')) === 'yes!');
+    assert.ok(performance.now() - started < atMost(2_000, 15_000), 'nobody waited for them');
+    await server.command('RPUSH', 'quiet', 'a', 'b');
+    await atRest(pool);
+    assert.equal(pool.statistics.activeConnections, 3, 'their connections are used again');
+    assert.equal(await server.command('EXISTS', 'quiet'), 0);
+    await Promise.all(Array.from({ length: 3 }, () => pool.execute('APPEND', 'told', '.')));
+    await until(async () => (await server.command('GET', 'told')) === 'yes!...');
+  });
+
+  test(`noreply ${name}: close() unblocks what nobody waits for any more`, async () => {
+    const pool = ConnectionPool.fromUrl(server.url, { ...options, maxConnections: 2 });
+    assert.equal(await pool.executeRequest('BLPOP', ['none', 0], { noreply: true }), null);
+    const waiting = failure(pool.execute('BLPOP', 'none', 0));
+    await until(async () => (await blockedClients(server)) === 1);
+    const started = performance.now();
+    await pool.close();
+    assert.ok(performance.now() - started < atMost(900), 'nothing was waited for');
+    assert.ok((await waiting) instanceof PoolClosedError);
+    await until(async () => (await blockedClients(server)) === 0);
+  });
+}
+
+test('noreply: a blocking command that was not written rejects; a late error or loss reaches nobody', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 2, timeout: 50 });
+  const own = { noreply: true };
+  await pool.execute('SET', 'text', 'x');
+  assert.equal(await pool.executeRequest('BLPOP', ['text', 0], own), null);
+  await atRest(pool);
+  const pop = pool.executeRequest('BLPOP', ['none', 0], { ...own, timeout: 40 });
+  assert.deepEqual([await pop, pop.maybeExecuted], [null, true]);
+  await until(async () => (await blockedClients(server)) === 1);
+  const late = pool.executeRequest('BLPOP', ['none', 0], own);
+  assert.ok((await failure(late)) instanceof TimeoutError);
+  assert.equal(late.maybeExecuted, false);
+  const blocked = (await clients(server)).find((line) => line.includes('cmd=blpop'));
+  await server.command('CLIENT', 'KILL', 'ID', String(/^id=(\d+)/.exec(blocked ?? '')?.[1]));
+  await atRest(pool);
+});
+
+test('a lease that leaves an unheard blocking command behind gives its connection up', async () => {
+  for (const noreply of [false, true]) {
+    await using pool = ConnectionPool.fromUrl(server.url, { noreply, maxConnections: 2 });
+    const { clientId, reusable } = await pool.use(async (connection) => {
+      await connection.createRequest('BLPOP', ['none', 20], { noreply: true });
+      return connection;
+    });
+    assert.equal(reusable, false);
+    const started = performance.now();
+    await pool.execute('PING');
+    assert.ok(performance.now() - started < atMost(2_000, 15_000));
+    await until(async () => !(await clients(server)).some((line) => line.startsWith(`id=${clientId} `)));
+    await atRest(pool);
+  }
+});
+
+test('a connection released with a blocking command on it counts as in use until it is answered', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 1 });
+  await pool.execute('DEL', 'left');
+  const lease = await pool.acquire();
+  const pop = lease.connection.createRequest('BLPOP', ['left', 0]);
+  lease.release();
+  await until(async () => (await blockedClients(server)) === 1);
+  assert.deepEqual(gauges(pool), [1, 1, 0, 0, 0]);
+  assert.match((await failure(pool.executeRequest('PING', [], { timeout: 30 }))).message, /in use 1, idle 0/);
+  await server.command('RPUSH', 'left', 'x');
+  await pop;
+  await atRest(pool);
+  assert.equal(pool.statistics.activeConnections, 1);
 });

@@ -25,6 +25,40 @@ async function open(options: BaseConnectionOptions = {}, to = server): Promise<T
   await connection.run();
   return connection;
 }
+for (const protocol of [3, 2]) {
+  test(`names in letters are encoded as arguments are (RESP${protocol})`, async () => {
+    const to = protocol === 3 ? server : old;
+    const writer = await open({ encoding: 'latin1' }, to);
+    const latin1 = Buffer.from([0xe9]);
+    for (const decodeResponses of [true, false]) {
+      const connection = await open({ decodeResponses, encoding: 'latin1' }, to);
+      const own = new Channel('é');
+      const acks = await connection.executePubsub('SUBSCRIBE', 'é', latin1, own);
+      assert.deepEqual(
+        acks.map((ack) => (ack as [Buffer, Buffer])[1]),
+        [latin1, latin1, Buffer.from('é')],
+      );
+      assert.equal(await writer.execute('PUBLISH', 'é', 'über'), 1);
+      const { pubsubChannels } = connection;
+      const message = await pubsubChannels.get('é')?.get();
+      assert.deepEqual(message, decodeResponses ? 'über' : Buffer.from('über', 'latin1'));
+      assert.equal(pubsubChannels.get(Buffer.from('é')), own);
+      assert.equal(pubsubChannels.get('Ã©'), own);
+      assert.deepEqual([pubsubChannels.size, pubsubChannels.has('€')], [2, false]);
+      await connection.executePubsub('UNSUBSCRIBE', 'é');
+      assert.deepEqual([...pubsubChannels.keys()], [Buffer.from('é')]);
+      await assert.rejects(connection.executePubsub('SUBSCRIBE', 'a', '€'), TypeError);
+      assert.equal(pubsubChannels.has('a'), false);
+      await connection.close();
+    }
+    const ascii = await open({ decodeResponses: true, encoding: 'ascii' }, to);
+    await assert.rejects(ascii.executePubsub('SUBSCRIBE', 'a', 'é'), TypeError);
+    await ascii.executePubsub('SUBSCRIBE', latin1);
+    assert.deepEqual([ascii.pubsubChannels.has('é'), ascii.pubsubChannels.has(latin1)], [false, true]);
+    await Promise.all([ascii.close(), writer.close()]);
+  });
+}
+
 const triple = (kind: string, name: string, count: number): unknown => [
   Buffer.from(kind),
   Buffer.from(name),

@@ -99,6 +99,35 @@ test('a pool over RESP2 subscribes as well', async () => {
   assert.equal(await pool.pubsubChannels.get('a')?.get(), 'three');
 });
 
+test('names in letters are encoded as arguments are', async () => {
+  const latin1 = Buffer.from([0xe9]);
+  for (const { location } of [server, old]) {
+    for (const decodeResponses of [true, false]) {
+      await using pool = new ConnectionPool({ location, decodeResponses, encoding: 'latin1' });
+      for (const command of ['SUBSCRIBE', 'PSUBSCRIBE', 'SSUBSCRIBE']) {
+        assert.deepEqual((await pool.executePubsub(command, 'é'))[0], [
+          Buffer.from(command.toLowerCase()),
+          latin1,
+          command === 'PSUBSCRIBE' ? 2 : 1,
+        ]);
+      }
+      assert.equal(await pool.execute('PUBLISH', 'é', 'ü'), 2);
+      assert.equal(await pool.execute('SPUBLISH é', 'ü'), 1);
+      const message = decodeResponses ? 'ü' : Buffer.from('ü', 'latin1');
+      assert.deepEqual(await pool.pubsubChannels.get('é')?.get(), message);
+      assert.deepEqual(await pool.pubsubPatterns.get('é')?.get(), [latin1, message]);
+      assert.deepEqual(await pool.pubsubShardChannels.get('é')?.get(), message);
+      assert.deepEqual([pool.pubsubChannels.has(latin1), pool.pubsubChannels.has('Ã©')], [true, false]);
+      await pool.with({ timeout: 5_000 }).executePubsub('UNSUBSCRIBE', 'é');
+      assert.equal(pool.pubsubChannels.size, 0);
+      await assert.rejects(pool.executePubsub('SUBSCRIBE', 'a', '€'), TypeError);
+    }
+    await using ascii = new ConnectionPool({ location, encoding: 'ascii' });
+    await assert.rejects(ascii.executePubsub('SUBSCRIBE', 'a', 'é'), TypeError);
+    assert.equal(ascii.inPubsub, 0);
+  }
+});
+
 test('ten thousand names in one call', async () => {
   await using pool = new ConnectionPool({ location: server.location });
   const many = Array.from({ length: 10_000 }, (_, at) => `name:${at}`);

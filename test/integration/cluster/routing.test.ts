@@ -72,6 +72,17 @@ for (const { path, kind, version } of await serverBinaries()) {
         await Promise.all(numeric.map((key) => pool.execute('GET', String(key)))),
         numeric.map(String),
       );
+      for (const [number, key] of [
+        [Infinity, 'inf'],
+        [-Infinity, '-inf'],
+        [-0, '-0'],
+      ] as const) {
+        await pool.execute('SET', number, 'v');
+        assert.equal(await pool.execute('GET', key), 'v');
+      }
+      assert.equal(await pool.executeRequest('BLPOP', ['unheard', 20], { noreply: true }), null);
+      assert.equal(await pool.execute('RPUSH', 'unheard', 'x'), 1);
+      await eventually('the element is taken', async () => (await pool.execute('EXISTS', 'unheard')) === 0);
       const stats = await pool.executeOn('primaries', 'INFO', ['errorstats']);
       for (const text of stats.values()) assert.doesNotMatch(String(text), /errorstat_(MOVED|ASK|CROSSSLOT)/);
       assert.equal(pool.layoutRefreshes.succeeded, 1);

@@ -5,6 +5,7 @@ import { coreOf } from '../../../src/connection/base-connection.ts';
 import type { TCPConnectionOptions } from '../../../src/connection/connection-options.ts';
 import { TCPConnection } from '../../../src/connection/tcp-connection.ts';
 import { AuthenticationFailureError, ConnectionError, ResponseError } from '../../../src/errors/errors.ts';
+import type { ReplyMap, ReplySet } from '../../../src/resp/reply-map.ts';
 import { UserPassCredentialProvider } from '../../../src/interfaces/credential-provider.ts';
 import { serverBinaries } from '../../../src/testkit/index.ts';
 import { TCPLocation } from '../../../src/transport/location.ts';
@@ -130,6 +131,52 @@ describe('text', () => {
     for (const encoding of ['utf-16le', 'hex', 'UTF-8', 5, null]) {
       assert.throws(() => new TCPConnection(server.location, { encoding: encoding as never }), TypeError);
     }
+  });
+
+  test('maps and sets find text by the bytes it has in the encoding', async () => {
+    const latin1 = Buffer.from([0xe9]);
+    const utf8 = Buffer.from('é');
+    const own = { password: 'root', encoding: 'latin1' as const };
+    const decoding = await open(server, { ...own, decodeResponses: true });
+    const plain = await open(server, own);
+    const other = await open(server, { password: 'root' });
+    await decoding.createRequestBatch([
+      { command: 'DEL', args: ['eh', 'es'] },
+      { command: 'HSET', args: ['eh', 'é', 'v'] },
+      { command: 'SADD', args: ['es', 'é'] },
+    ]);
+    const once = { decode: true, encoding: 'latin1' } as const;
+    const ask = async (connection: TCPConnection, options?: object): Promise<[ReplyMap, ReplySet]> => [
+      await connection.createRequest<ReplyMap>('HGETALL', ['eh'], options as never),
+      await connection.createRequest<ReplySet>('SMEMBERS', ['es'], options as never),
+    ];
+    for (const [map, set] of [
+      await ask(decoding),
+      await ask(decoding, { decode: false }),
+      await ask(plain),
+      await ask(plain, { decode: true }),
+      await ask(other, once),
+      (await plain.createRequestBatch([
+        { command: 'HGETALL', args: ['eh'] },
+        { command: 'SMEMBERS', args: ['es'], decode: true },
+      ])) as [ReplyMap, ReplySet],
+    ]) {
+      for (const name of ['é', latin1]) assert.deepEqual([map.has(name), set.has(name)], [true, true]);
+      for (const name of ['Ã©', utf8]) assert.deepEqual([map.has(name), set.has(name)], [false, false]);
+    }
+    const [map, set] = await ask(other);
+    assert.deepEqual(
+      [map.has(latin1), map.has('é'), set.has(latin1), set.has('é')],
+      [true, false, true, false],
+    );
+    const [ascii] = await ask(other, { encoding: 'ascii', decode: true });
+    assert.deepEqual([ascii.has(latin1), ascii.has('é')], [true, false]);
+    const old = await open(await realServer({ args: ['--rename-command', 'HELLO', ''] }), {
+      encoding: 'latin1',
+    });
+    await old.execute('HSET', 'eh', 'é', 'v');
+    assert.deepEqual(await old.execute('HGETALL', 'eh'), [latin1, Buffer.from('v')]);
+    assert.deepEqual(await old.createRequest('HGETALL', ['eh'], { decode: true }), ['é', 'v']);
   });
 
   test('option decodeResponses: strings instead of Buffers, at every depth', async () => {

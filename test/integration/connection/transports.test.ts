@@ -180,6 +180,28 @@ class OwnConnection extends BaseConnection {
 }
 
 describe('a connection class of one’s own', () => {
+  for (const given of [undefined, null, {}, 'x', { on() {}, destroy() {} }]) {
+    test(`one whose transport is no duplex (${JSON.stringify(given)}) fails, and is closed`, async () => {
+      const opener = async (): Promise<Duplex> => given as unknown as Duplex;
+      const connection = new OwnConnection(new TCPLocation('127.0.0.1', 1), text, opener);
+      const error = await failure(connection.run(), ConnectionError);
+      assert.ok(error.cause instanceof TypeError);
+      assert.match(error.cause.message, /openTransport must give a Duplex/);
+      await connection.waitClosed({ timeout: 5_000 });
+      assert.equal(connection.closed, true);
+    });
+  }
+
+  test('what comes late and is no duplex harms nobody', async () => {
+    let resolve!: (given: Duplex) => void;
+    const opener = (): Promise<Duplex> => new Promise((yes) => (resolve = yes));
+    const connection = new OwnConnection(new TCPLocation('127.0.0.1', 1), { connectTimeout: 10 }, opener);
+    await failure(connection.run(), ConnectionError);
+    resolve({} as Duplex);
+    await wait(5);
+    await connection.waitClosed({ timeout: 5_000 });
+  });
+
   test('supplies any duplex, and has options of its own', async () => {
     const server = await realServer();
     const opener = (): Promise<Duplex> =>

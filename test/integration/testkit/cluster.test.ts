@@ -164,8 +164,16 @@ test('a cluster without replicas', async () => {
 });
 
 test('nonsense is refused before anything starts', async () => {
-  await assert.rejects(startCluster({ primaries: 0 }), RangeError);
-  await assert.rejects(startCluster({ replicasPerPrimary: -1 }), RangeError);
+  for (const [option, value] of [
+    ['primaries', 0],
+    ['replicasPerPrimary', -1],
+    ['foo', 0],
+    ['preferredEndpoint', 'x'],
+    ['announceHostname', 1],
+  ] as const) {
+    const refused = { name: 'TypeError', message: new RegExp(`\\b${option}\\b`) };
+    await assert.rejects(startCluster({ [option]: value }), refused);
+  }
 });
 
 test('when a node does not start, the others are gone', async () => {

@@ -82,8 +82,16 @@ for (const { path, kind, version } of await serverBinaries()) {
 }
 
 test('nonsense is refused before anything starts', async () => {
-  await assert.rejects(startSentinel({ sentinels: 0 }), RangeError);
-  await assert.rejects(startSentinel({ replicas: 1.5 }), RangeError);
+  for (const [option, value] of [
+    ['sentinels', 0],
+    ['replicas', 1.5],
+    ['foo', 0],
+    ['quick', 'no'],
+    ['serviceName', 1],
+  ] as const) {
+    const refused = { name: 'TypeError', message: new RegExp(`\\b${option}\\b`) };
+    await assert.rejects(startSentinel({ [option]: value }), refused);
+  }
 });
 
 test('when a sentinel does not start, nothing is left', async () => {

@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { serverBinaries, startServer } from '../../../src/testkit/index.ts';
+import { serverBinaries, startServer, type StartServerOptions } from '../../../src/testkit/index.ts';
 
 const binaries = await serverBinaries();
 
@@ -133,6 +133,24 @@ test('a missing binary is one clear error', async () => {
     assert.match(error.message, /brew install/);
     return true;
   });
+});
+
+test('an option that nobody knows, or of another kind, is refused before anything starts', async () => {
+  for (const [option, value] of [
+    ['foo', 1],
+    ['port', 'x'],
+    ['port', 0],
+    ['args', '--hz'],
+    ['users', { alice: 1 }],
+    ['unixSocket', 1],
+    ['tls', { mutal: true }],
+    ['tls', { certificate: 'x' }],
+  ] as const) {
+    const refused = { name: 'TypeError', message: new RegExp(`\\b${option}\\b`) };
+    await assert.rejects(startServer({ [option]: value } as StartServerOptions), refused);
+  }
+  await using server = await startServer({ foo: undefined, port: undefined } as StartServerOptions);
+  assert.equal(server.running, true);
 });
 
 test("a wrong flag is told with the server's own words", async () => {

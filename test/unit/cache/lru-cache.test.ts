@@ -5,8 +5,8 @@ import { LRUCache } from '../../../src/cache/lru-cache.ts';
 import type { LRUCacheOptions } from '../../../src/cache/lru-cache.ts';
 import { ResponseError } from '../../../src/errors/errors.ts';
 import { AbstractCache } from '../../../src/interfaces/abstract-cache.ts';
-import { ReplyMap, ReplySet } from '../../../src/resp/reply-map.ts';
-import type { Reply } from '../../../src/resp/types.ts';
+import { mapOfText, ReplyMap, ReplySet, setOfText } from '../../../src/resp/reply-map.ts';
+import { LATIN1, type Reply } from '../../../src/resp/types.ts';
 
 class AgingCache extends LRUCache {
   time = 0;
@@ -109,6 +109,14 @@ describe('LRUCache: get and put', () => {
     assert.equal(cache.size, 1);
     cache.invalidate('k');
     assert.equal(cache.stats.bytes, 0);
+  });
+
+  it('keeps what the text of maps and sets is encoded with', () => {
+    const cache = new LRUCache();
+    const bytes = Buffer.from([0xe9]);
+    cache.put('X', 'k', [], [mapOfText(LATIN1).set(bytes, 1), setOfText(LATIN1).add('é')]);
+    const [map, set] = cache.get('X', 'k') as [ReplyMap, ReplySet];
+    assert.deepEqual([map.get('é'), set.has(bytes), set.has(Buffer.from('é'))], [1, true, false]);
   });
 
   it('copies what can be changed, on put and on every hit', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { resolveCommand } from '../../../src/commands/command-info.ts';
 import * as flags from '../../../src/commands/flags.ts';
-import type { RedisValue } from '../../../src/resp/types.ts';
+import { ASCII, LATIN1, type RedisValue, UTF8 } from '../../../src/resp/types.ts';
 
 function has(command: string | Uint8Array, args: readonly RedisValue[], flag: number): boolean {
   return (resolveCommand(command, args).flags & flag) !== 0;
@@ -160,6 +160,19 @@ describe('resolveCommand', () => {
     assert.deepEqual(text.words, ['get', Buffer.from('ключ')]);
     assert.equal(text.count, 2);
     assert.equal(text.encoded, `$3\r\nget\r\n$8\r\n${Buffer.from('ключ').toString('latin1')}\r\n`);
+  });
+
+  it('encodes words as the caller does, whoever asked before', () => {
+    for (let round = 0; round < 2; round++) {
+      assert.deepEqual(resolveCommand('get é', [], LATIN1).words, ['get', Buffer.from([0xe9])]);
+      assert.equal(resolveCommand('get é', [], LATIN1).encoded, '$3\r\nget\r\n$1\r\n\xe9\r\n');
+      assert.equal(resolveCommand('get é', [], UTF8).encoded, '$3\r\nget\r\n$2\r\n\xc3\xa9\r\n');
+      assert.throws(() => resolveCommand('get é', [], ASCII), TypeError);
+      assert.throws(() => resolveCommand('get €', [], LATIN1), TypeError);
+    }
+    assert.equal(resolveCommand('hset', [], LATIN1), resolveCommand('hset', [], UTF8));
+    const bytes = Buffer.from([0x67, 0x20, 0xe9]);
+    assert.equal(resolveCommand(bytes, [], ASCII).encoded, '$1\r\ng\r\n$1\r\n\xe9\r\n');
   });
 
   it('does not mistake letters that only look alike in upper case', () => {

@@ -150,6 +150,7 @@ const TABLE: Record<string, Row[]> = {
   ],
   sentinels: [
     ['redis+sentinel://h/m', { at: null, service: 'm', sentinels: ['h:26379'] }, { kind: 'sentinel' }],
+    ['redis+sentinel://h/m/', { at: null, service: 'm', sentinels: ['h:26379'] }, { kind: 'sentinel' }],
     [
       'redis+sentinel://u:p@h,i:7,[::1]:8/m/2',
       {
@@ -235,6 +236,11 @@ const REFUSED: Refusal[] = [
   ['redis://h?db=x', /"db"/],
   ['redis://h?db=-1', /"db"/],
   ['redis://h?db=1.5', /"db"/],
+  ['redis://h?db=1.0', /"db"/],
+  ['redis://h/1.0', /database/],
+  ['redis://h?max_connections=8.0', /"max_connections"/],
+  ['redis://h?stream-timeout=5', /unknown option "stream-timeout"/],
+  ['redis://h?pool.size=5', /unknown option "pool\.size"/],
   ['redis://h?db=', /"db" is empty/],
   ['redis://h?db', /"db" is empty/],
   ['redis://h?db=1&db=1', /"db" is repeated/],
@@ -293,6 +299,8 @@ const REFUSED: Refusal[] = [
   ['redis+sentinel://h/', /service/, { kind: 'sentinel' }],
   ['redis+sentinel://h//2', /service/, { kind: 'sentinel' }],
   ['redis+sentinel://h,/m', /host/, { kind: 'sentinel' }],
+  ['redis+sentinel://h/m//', /database/, { kind: 'sentinel' }],
+  ['redis+sentinel://h/m//1', /database/, { kind: 'sentinel' }],
   ['redis+sentinel://h/m/x', /database/, { kind: 'sentinel' }],
   ['redis+sentinel://h/m/1/2', /database/, { kind: 'sentinel' }],
   ['redis+sentinel:///m', /host/, { kind: 'sentinel' }],
@@ -336,6 +344,7 @@ describe('connection URL: the password', () => {
     `redis://u:1#${P}@h`,
     `redis://u:1?${P}@h`,
     `redis://u:1?${P}=1@h`,
+    `redis://u@x:1?a-${P}=1@h`,
     `redis://u:1?a&${P}@h`,
     `redis://u:1?db=${P}@h`,
     `redis://u:1?noreply=${P}@h`,

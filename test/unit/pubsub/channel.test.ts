@@ -121,6 +121,9 @@ describe('Channel: reading', () => {
     assert.deepEqual(await channel.get(), bytes('2'));
     await assert.rejects(channel.get({ encoding: 'x' as 'utf8' }), TypeError);
     await assert.rejects(channel.get({ wait: 1 } as object), TypeError);
+    await assert.rejects(channel.get({ wait: undefined, timeout: 1 } as object), TimeoutError);
+    await assert.rejects(channel.waitMessage({ wait: undefined, timeout: 1 } as object), TimeoutError);
+    assert.equal(new Channel('x', { foo: undefined } as object).paused, false);
   });
 
   it('survives a decoder that reads on by itself', async () => {

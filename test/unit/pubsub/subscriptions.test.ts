@@ -10,7 +10,7 @@ import { AbstractChannel } from '../../../src/interfaces/abstract-channel.ts';
 import type { ChannelGap } from '../../../src/interfaces/abstract-channel.ts';
 import { ChannelView } from '../../../src/pubsub/channel-view.ts';
 import { Channel } from '../../../src/pubsub/channel.ts';
-import type { Reply } from '../../../src/resp/types.ts';
+import { type Reply, UTF8 } from '../../../src/resp/types.ts';
 import type { SubscriptionCommand } from '../../../src/pubsub/subscription-kinds.ts';
 import type { SubscriptionLink } from '../../../src/pubsub/subscription-link.ts';
 import { Subscriptions } from '../../../src/pubsub/subscriptions.ts';
@@ -349,7 +349,7 @@ describe('Subscriptions: views', () => {
     const second = new FakeServer(other.attach());
     other.want('channel', ['b', 'c']);
     second.settle();
-    const joined = ChannelView.join([view, other.channels]);
+    const joined = ChannelView.join([view, other.channels], UTF8);
     assert.equal(joined.size, 3);
     assert.equal(joined.all('b').length, 2);
   });

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { InvalidResponse, RedisError, WrongTypeError } from '../../../src/errors/errors.ts';
 import { Decoder, INCOMPLETE } from '../../../src/resp/decoder.ts';
 import { ReplyMap, ReplySet } from '../../../src/resp/reply-map.ts';
-import type { DecodeMode, Reply } from '../../../src/resp/types.ts';
+import { ASCII, type DecodeMode, LATIN1, type Reply, replyMode, UTF8 } from '../../../src/resp/types.ts';
 import { decodeAll } from './vectors.ts';
 
 function one(bytes: string | Buffer, mode: DecodeMode = 1, limits = {}): Reply {
@@ -578,5 +578,31 @@ test('small arrays among others hold just their members', () => {
       new Decoder(),
     );
     assert.deepEqual(outcome.messages[0]?.value, [...values, ...values, ...values, ...values]);
+  }
+});
+
+test('maps and sets know the encoding of their text, decoded or not, at every depth and every split', () => {
+  const wire = Buffer.from(
+    '*2\r\n%1\r\n$1\r\n\xe9\r\n~1\r\n$1\r\n\xe9\r\n$?\r\n;1\r\n\xe9\r\n;0\r\n',
+    'latin1',
+  );
+  const bytes = Buffer.from([0xe9]);
+  for (const [text, decode, found] of [
+    [LATIN1, true, true],
+    [LATIN1, false, true],
+    [ASCII, true, false],
+    [ASCII, false, false],
+    [UTF8, false, false],
+  ] as const) {
+    const mode = replyMode(text, decode);
+    for (let at = 0; at < wire.length; at++) {
+      const { messages } = decodeAll([wire.subarray(0, at), wire.subarray(at)], mode);
+      const [map, plain] = messages[0]?.value as [ReplyMap, Reply];
+      const set = (map.get('é') ?? map.get(bytes)) as ReplySet;
+      assert.deepEqual([map.has('é'), set.has('é')], [found, found]);
+      assert.ok(map.has(bytes) && set.has(bytes));
+      assert.deepEqual(plain, text === LATIN1 && decode ? 'é' : bytes);
+      assert.ok(!map.has(Buffer.from('é')));
+    }
   }
 });

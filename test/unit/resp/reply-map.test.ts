@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ReplyMap, ReplySet } from '../../../src/resp/reply-map.ts';
-import type { Reply } from '../../../src/resp/types.ts';
+import { mapOfText, ReplyMap, ReplySet, setOfText } from '../../../src/resp/reply-map.ts';
+import { ASCII, LATIN1, type Reply } from '../../../src/resp/types.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 
@@ -22,6 +22,25 @@ test('a string finds the bytes it encodes to, and the reverse', () => {
   assert.equal(map.has(bytes('käse')), false);
   assert.equal(map.delete(bytes('text')), true);
   assert.equal(map.size, 1);
+});
+
+test('text of another encoding finds the bytes that it encodes to there, and the reverse', () => {
+  const latin1 = Buffer.from([0xe9]);
+  const map = mapOfText(LATIN1).set('é', 1).set('Ã©', 2);
+  assert.deepEqual([map.get(latin1), map.get(bytes('é')), map.get('é')], [1, 2, 1]);
+  const raw = mapOfText(LATIN1).set(latin1, 1).set(bytes('é'), 2);
+  assert.deepEqual([raw.get('é'), raw.get('Ã©'), raw.get('€')], [1, 2, undefined]);
+  assert.equal(raw.set('é', 3).get(latin1), 3);
+  assert.equal(raw.delete('é'), true);
+  assert.equal(raw.size, 1);
+  raw.clear();
+  assert.equal(raw.set(latin1, 4).get('é'), 4);
+  const set = setOfText(LATIN1).add('é');
+  assert.equal(set.add(latin1).size, 1);
+  assert.deepEqual([set.has(latin1), set.has(bytes('é'))], [true, false]);
+  const ascii = setOfText(ASCII).add('a').add(latin1).add(bytes('é'));
+  assert.deepEqual([ascii.has(bytes('a')), ascii.has('é'), ascii.has(latin1)], [true, false, true]);
+  assert.deepEqual(map, new ReplyMap([...map]), 'equal to one of the same entries');
 });
 
 test('bytes that are no text are found only as bytes', () => {

@@ -169,6 +169,23 @@ describe('Location.check', () => {
     assert.equal(getEventListeners(stop.signal, 'abort').length, 0);
   });
 
+  it('puts one listener on a signal that many calls share', async () => {
+    const stop = new AbortController();
+    const checks = Array.from({ length: 30 }, () => new SilentLocation().check({ signal: stop.signal }));
+    const outcomes = Promise.allSettled(checks);
+    assert.equal(getEventListeners(stop.signal, 'abort').length, 1);
+    stop.abort(new Error('enough'));
+    for (const outcome of await outcomes) assert.equal(outcome.status, 'rejected');
+    assert.equal(getEventListeners(stop.signal, 'abort').length, 0);
+  });
+
+  it('refuses what is no signal', async () => {
+    const location = new TCPLocation('127.0.0.1', 1);
+    for (const signal of ['x', {}, 1] as unknown as AbortSignal[]) {
+      await assert.rejects(location.check({ signal }), { name: 'TypeError', message: /^signal must be/ });
+    }
+  });
+
   for (const timeout of [0, -1, NaN, Infinity, '1']) {
     it(`refuses a timeout of ${JSON.stringify(timeout)} ${timeout}`, async () => {
       await assert.rejects(new TCPLocation('127.0.0.1', 1).check({ timeout: timeout as number }), /timeout/);

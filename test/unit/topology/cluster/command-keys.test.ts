@@ -19,6 +19,9 @@ test('the slot of a call, whatever its key is made of and wherever it stands', (
   assert.equal(slotOf(keys, 'GET a'), keySlot('a'));
   assert.equal(slotOf(keys, 'GET', 7), keySlot('7'));
   assert.equal(slotOf(keys, 'GET', 7n), keySlot('7'));
+  assert.equal(slotOf(keys, 'GET', Infinity), keySlot('inf'));
+  assert.equal(slotOf(keys, 'GET', -Infinity), keySlot('-inf'));
+  assert.equal(slotOf(keys, 'GET', -0), keySlot('-0'));
   assert.equal(slotOf(keys, 'SET', 'é', 1), keySlot(Buffer.from('é')));
   assert.equal(slotOf(new CommandKeys('latin1'), 'SET', 'é', 1), keySlot(Buffer.from('é', 'latin1')));
   assert.equal(slotOf(keys, 'EVAL', 'return 1', 1, 'a', 'b'), keySlot('a'));

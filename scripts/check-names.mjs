@@ -1,0 +1,27 @@
+// Errors, `toString()` and inspections show the names of classes, and bundlers like to change them: in the built
+// package every exported class and function is called what it is exported as.
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { isMain, read, ROOT } from './lib.mjs';
+
+async function checkNames() {
+  const problems = [];
+  let count = 0;
+  for (const [entry, target] of Object.entries(JSON.parse(read('package.json')).exports)) {
+    if (target.default === undefined) continue;
+    const module = await import(pathToFileURL(join(ROOT, target.default)).href);
+    for (const [name, value] of Object.entries(module)) {
+      if (typeof value !== 'function') continue;
+      count += 1;
+      if (value.name !== name) problems.push(`${entry}: ${name} is called ${JSON.stringify(value.name)}`);
+    }
+  }
+  return { problems, count };
+}
+
+if (isMain(import.meta.url)) {
+  const { problems, count } = await checkNames();
+  for (const problem of problems) console.error(problem);
+  console.log(`${count} exported names, ${problems.length} problems`);
+  process.exitCode = problems.length === 0 ? 0 : 1;
+}

@@ -1,0 +1,47 @@
+import type { CommandInfo } from '../commands/command-info.ts';
+import { SCRIPT_LIKE, WRITE } from '../commands/flags.ts';
+import { keysOf } from '../commands/keys.ts';
+import { type RedisValue, UTF8 } from '../resp/types.ts';
+import type { CacheGuard } from './tracking.ts';
+
+type Key = string | Uint8Array;
+
+/** Writes without a key that change every key. */
+const CHANGE_ALL: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB', 'SWAPDB', 'CLUSTER FLUSHSLOT']);
+
+/** What commands of this process do to the keys of a cache. */
+export class OwnWrites {
+  readonly #guard: CacheGuard;
+  readonly #textMode: 1 | 2 | 3;
+
+  constructor(guard: CacheGuard, textMode: 1 | 2 | 3) {
+    this.#guard = guard;
+    this.#textMode = textMode;
+  }
+
+  /** Drops what the call writes, as often as it is called; null: it writes nothing that has a name. */
+  dropOf(info: CommandInfo, args: readonly RedisValue[]): (() => void) | null {
+    const guard = this.#guard;
+    const unknown = info.keySpecs === null;
+    if (!unknown && (info.flags & (WRITE | SCRIPT_LIKE)) === 0) return null;
+    if (CHANGE_ALL.has(info.name)) return () => guard.flush();
+    // Of a command that nobody knows any argument may be a key.
+    const named = unknown
+      ? args.filter((arg) => typeof arg === 'string' || arg instanceof Uint8Array)
+      : keysOf(info, args);
+    if (named.length === 0) return null;
+    const keys = (named as Key[]).map((key) => kept(this.asSent(key)) as Key);
+    return () => guard.wrote(keys);
+  }
+
+  /** The cache takes text for UTF-8, as the server's invalidations are. */
+  asSent(key: Key): Key {
+    if (typeof key !== 'string' || this.#textMode === UTF8) return key;
+    return Buffer.from(key, 'latin1');
+  }
+}
+
+/** Bytes that the caller may change once the call is made. */
+export function kept(value: RedisValue): RedisValue {
+  return value instanceof Uint8Array ? Buffer.from(value) : value;
+}

@@ -1,0 +1,174 @@
+// What is written on a lease is an own write of the pool: its cache does not wait for the server to say so.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type BaseConnection, type CacheTracking, ConnectionPool, LRUCache } from '../../../src/index.ts';
+import { coreOf } from '../../../src/connection/base-connection.ts';
+import { reply, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { failure, until } from '../pool/support.ts';
+import { countingServer, SpiedCache } from './support.ts';
+
+let server: TestServer;
+before(async () => {
+  server = await startServer();
+});
+after(async () => {
+  await server.stop();
+});
+
+type Write = (connection: BaseConnection, value: string) => unknown;
+const SCRIPT = "return redis.call('set', KEYS[1], ARGV[1])";
+/** Each writes `value` to `k`, and has settled when it resolves. */
+const SETS: Record<string, Write> = {
+  createRequest: (lease, value) => lease.createRequest('SET', ['k', value]),
+  'a key of bytes': (lease, value) => lease.createRequest('SET', [Buffer.from('k'), value]),
+  'a command of two words': (lease, value) => lease.createRequest('SET k', [value]),
+  execute: (lease, value) => lease.execute('SET', 'k', value),
+  createRequestBatch: (lease, value) =>
+    lease.createRequestBatch([
+      { command: 'PING' },
+      { command: 'MSET', args: ['other', value, 'k', value] },
+      { command: 'PING' },
+    ]),
+  sendCommand: async (lease, value) => {
+    lease.sendCommand('SET', ['k', value]);
+    await lease.createRequest('PING');
+  },
+  'EVAL with declared keys': (lease, value) => lease.createRequest('EVAL', [SCRIPT, 1, 'k', value]),
+  'MULTI and EXEC': async (lease, value) => {
+    await lease.createRequest('MULTI');
+    await lease.createRequest('SET', ['k', value]);
+    await lease.createRequest('EXEC');
+  },
+  'MULTI and EXEC in a batch': (lease, value) =>
+    lease.createRequestBatch([
+      { command: 'MULTI' },
+      { command: 'SET', args: ['k', value] },
+      { command: 'EXEC' },
+    ]),
+};
+/** Each leaves no `k`. */
+const REMOVALS: Record<string, Write> = {
+  FLUSHALL: (lease) => lease.createRequest('FLUSHALL'),
+  'FLUSHDB in a transaction': (lease) =>
+    lease.createRequestBatch([{ command: 'MULTI' }, { command: 'FLUSHDB' }, { command: 'EXEC' }]),
+  SWAPDB: (lease) => lease.createRequest('SWAPDB', [0, 1]),
+  'a move to another key': (lease) => lease.createRequest('RENAME', ['k', 'other']),
+};
+
+const MODES: [string, CacheTracking][] = [
+  ['default', {}],
+  ['optin', { mode: 'optin' }],
+  ['redirect', { redirect: true }],
+  ['bcast', { mode: 'bcast' }],
+];
+for (const [name, cacheTracking] of MODES) {
+  test(`tracking ${name}: what a lease has written is seen by the next read of the pool`, async () => {
+    const cache = new LRUCache();
+    await using pool = new ConnectionPool({
+      location: server.location,
+      decodeResponses: true,
+      cache,
+      cacheTracking,
+    });
+    await server.command('FLUSHALL');
+    const held = async (value: string): Promise<void> => {
+      await pool.execute('SET', 'k', value);
+      const { hits } = cache.stats;
+      await until(async () => (await pool.execute('GET', 'k')) === value && cache.stats.hits > hits, 'a hit');
+    };
+    using lease = await pool.acquire();
+    const { connection } = lease;
+    for (const [way, write] of Object.entries({ ...SETS, ...REMOVALS })) {
+      for (let round = 0; round < 10; round++) {
+        await held(`old ${round}`);
+        await write(connection, `new ${round}`);
+        assert.equal(await pool.execute('GET', 'k'), way in SETS ? `new ${round}` : null, way);
+        if (way === 'SWAPDB') await server.command('FLUSHALL');
+      }
+    }
+  });
+}
+
+test('writes of a lease are dropped when queued and when settled; those of a transaction with its EXEC', async () => {
+  await using scripted = await countingServer({
+    EXEC: () => reply.array(reply.ok),
+    SADD: () => reply.error('ERR no'),
+  });
+  const cache = new SpiedCache();
+  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache });
+  using lease = await pool.acquire();
+  const { connection } = lease;
+  const dropped = (): string => cache.dropped.splice(0).join(' ');
+  const write = connection.createRequest('SET', ['k', 'x']);
+  assert.equal(dropped(), 'k');
+  await write;
+  assert.equal(dropped(), 'k');
+  await failure(connection.createRequest('SADD', ['refused', 'x']));
+  assert.equal(dropped(), 'refused refused');
+  const controller = new AbortController();
+  const given = connection.createRequest('SET', ['given up', 'x'], { signal: controller.signal });
+  controller.abort();
+  await failure(given);
+  assert.equal(dropped(), 'given up given up');
+
+  await connection.createRequest('MULTI');
+  await connection.createRequest('SET', ['a', 'x']);
+  await connection.createRequest('SET', ['b', 'x']);
+  dropped();
+  const exec = connection.createRequest('EXEC');
+  assert.equal(dropped(), 'a b');
+  await exec;
+  assert.equal(dropped(), 'a b');
+  await connection.createRequestBatch([
+    { command: 'MULTI' },
+    { command: 'SET', args: ['c', 'x'] },
+    { command: 'DISCARD' },
+    { command: 'MULTI' },
+    { command: 'SET', args: ['d', 'x'] },
+  ]);
+  dropped();
+  await connection.createRequest('EXEC');
+  assert.equal(dropped(), 'd d', 'what was discarded is not done by the next EXEC');
+  await connection.createRequest('GET', ['k']);
+  assert.equal(dropped(), '', 'reads drop nothing');
+  await connection.createRequest('SET', ['n', 'x'], { noreply: true });
+  assert.equal(dropped(), 'n n');
+});
+
+test('a read on its way while a lease writes its key is not kept', async () => {
+  let answer!: () => void;
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  await using scripted = await countingServer({ GET: () => answered.then(() => reply.bulk('old')) });
+  const cache = new SpiedCache();
+  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache });
+  using lease = await pool.acquire();
+  const read = pool.execute('GET', 'k');
+  await scripted.waitForCommand('GET');
+  await lease.connection.createRequest('SET', ['k', 'new']);
+  answer();
+  assert.equal(await read, 'old');
+  assert.deepEqual(cache.puts, []);
+});
+
+test('without a cache nobody is told of what a lease asks', async () => {
+  await using pool = new ConnectionPool({ location: server.location });
+  using lease = await pool.acquire();
+  assert.equal(coreOf(lease.connection).onRequest, null);
+  const write = lease.connection.createRequest('SET', ['k', 'x']);
+  assert.equal(Object.hasOwn(write, 'succeed'), false);
+  await write;
+});
+
+test('with a cache what only reads is left as it is', async () => {
+  await using pool = new ConnectionPool({ location: server.location, cache: new LRUCache() });
+  using lease = await pool.acquire();
+  const { connection } = lease;
+  const [read, write] = [connection.createRequest('GET', ['k']), connection.createRequest('SET', ['k', 'x'])];
+  assert.deepEqual(
+    [read, write].map((request) => Object.hasOwn(request, 'succeed')),
+    [false, true],
+  );
+  await Promise.all([read, write]);
+});

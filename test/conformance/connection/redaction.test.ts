@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { inspect } from 'node:util';
+import type { TCPConnection } from '../../../src/connection/tcp-connection.ts';
+import { RedisError, ResponseError, UnknownCommandError } from '../../../src/errors/errors.ts';
+import { reply, type TestServer } from '../../../src/testkit/index.ts';
+import { failure, open, pair, realServer } from './support.ts';
+
+const text = { decodeResponses: true };
+type Call = readonly [command: string, ...args: string[]];
+
+function shown(error: unknown): string {
+  assert.ok(error instanceof RedisError);
+  return [error.message, error.stack, error.command, inspect(error), JSON.stringify({ ...error })].join('\n');
+}
+
+describe('what an error tells of arguments', () => {
+  let connection: TCPConnection;
+  let server: TestServer;
+  before(async () => {
+    server = await realServer();
+    connection = await open(server, text);
+  });
+  const refused = ([command, ...args]: Call, type = ResponseError): Promise<ResponseError> =>
+    failure(connection.createRequest(command, args), type);
+
+  const CUT: readonly [call: Call, message: string][] = [
+    [['CONFIG', 'SET', 'canary', 'x'], "Unknown option or number of arguments for CONFIG SET - '…'"],
+    [['CONFIG', 'SET', 'ключ-canary', 'x'], "Unknown option or number of arguments for CONFIG SET - '…'"],
+    [['CONFIG', 'SET', "x'canary", 'x'], "Unknown option or number of arguments for CONFIG SET - '…'"],
+    [
+      ['CONFIG', 'SET', "a' 'canary\r\n'b", 'x'],
+      "Unknown option or number of arguments for CONFIG SET - '…'",
+    ],
+    [['CONFIG', 'SET', 'q', 'x'], "Unknown option or number of arguments for CONFIG SET - '…'"],
+    [['CONFIG', 'SET', 'value', 'x'], "Unknown option or number of arguments for CONFIG SET - '…'"],
+    [['CLIENT', 'KILL', 'TYPE', 'pässwort-canary'], "Unknown client type '…'"],
+    [['HELLO', '3', 'canary'], "Syntax error in HELLO option '…'"],
+    [['ACL', 'SETUSER', 'bob', "can'ary"], "Error in ACL SETUSER modifier '…': Syntax error"],
+    [['ACL', 'SETUSER', 'bob', "(>pa'ss'canary"], "Unmatched parenthesis in acl selector starting at '…'."],
+    [['LATENCY', 'GRAPH', 'canary'], "No samples available for event '…'"],
+    [['CLIENT', 'canary'], "unknown subcommand '…'. Try CLIENT HELP."],
+    [['CLIENT', `canary${'x'.repeat(200)}`], "unknown subcommand '…'. Try CLIENT HELP."],
+    [['FUNCTION', 'LOAD', '#!lua canary=x\nfoo('], 'Invalid metadata value given: …'],
+    [['FUNCTION', 'LOAD', '#!canary name=x\nfoo('], "Engine '…' not found"],
+    [
+      ['FUNCTION LOAD', '#!lua name=a\nfoo('],
+      "Error compiling function: user_function:2: unexpected symbol near '<eof>'",
+    ],
+    [['EVAL', '#!lua flags=canary\nreturn 1', '0'], 'Unexpected flag in script shebang: …'],
+    [['EVAL', 'return redis.error_reply(ARGV[1])', '0', "MYERR it's canary!"], 'MYERR …'],
+    [
+      ['XREADGROUP', 'GROUP', 'canary1', 'c', 'STREAMS', 'canary2', '>'],
+      "No such key '…' or consumer group '…' in XREADGROUP with GROUP option",
+    ],
+  ];
+  for (const [call, message] of CUT) {
+    test(`${inspect(call.join(' ').slice(0, 50))}`, async () => {
+      const error = await refused(call);
+      assert.equal(error.message, message);
+      assert.ok(!shown(error).includes('canary'));
+    });
+  }
+
+  test('of a script: the line stays, its own words do not', async () => {
+    for (const script of [
+      "error('canary one')",
+      'return canary()',
+      "\nerror('canary')",
+      'x = canary canary',
+    ]) {
+      const error = await refused(['EVAL', script, '0']);
+      assert.match(error.message, /user_script:\d+: /);
+      assert.ok(!shown(error).includes('canary'), error.message);
+    }
+    const error = await refused(['EVAL', 'return canary()', '0']);
+    assert.match(
+      error.message,
+      /^user_script:1: Script attempted to access nonexistent global variable '…' /,
+    );
+    assert.match(error.message, / script: [0-9a-f]{40}, on @user_script:1\.$/);
+  });
+
+  test('in a latin1 connection, and where its bytes are no text', async () => {
+    const latin1 = await open(server, { ...text, encoding: 'latin1' });
+    for (const arg of ['pässwort', 'ÿÄ', Buffer.from([0x70, 0xff, 0xc4]), Buffer.from('ключ')]) {
+      const error = await failure(latin1.createRequest('CLIENT', ['KILL', 'TYPE', arg]), ResponseError);
+      assert.equal(error.message, "Unknown client type '…'");
+    }
+  });
+
+  test('of a command before it', async () => {
+    const own = await open(server, text);
+    await own.createRequest('CLIENT', ['TRACKING', 'on', 'BCAST', 'PREFIX', 'canary']);
+    const again = own.createRequest('CLIENT', ['TRACKING', 'on', 'BCAST', 'PREFIX', 'can']);
+    const error = await failure(again, ResponseError);
+    assert.ok(!shown(error).includes('can'), error.message);
+    assert.match(error.message, /^Prefix '…'\. Prefixes for a single client must not overlap\.$/);
+  });
+
+  test('inside the reply of EXEC, where they also learn where they happened', async () => {
+    const batch = connection.createRequestBatch([
+      { command: 'MULTI' },
+      { command: 'CONFIG', args: ['SET', "canary' 40", 'x'] },
+      { command: 'EVAL', args: ['return canary41()', 0] },
+      { command: 'EVAL', args: ["return {1, {{err = 'MYERR canary it is'}}}", 0] },
+      { command: 'SET', args: ['canary', 'v'] },
+      { command: 'LPUSH', args: ['canary', 'x'] },
+      { command: 'EXEC' },
+    ]);
+    const [config, script, [, [nested]], , wrongType] = (await batch).at(-1) as [
+      ResponseError,
+      ResponseError,
+      [number, [ResponseError]],
+      string,
+      ResponseError,
+    ];
+    for (const error of [config, script, nested, wrongType]) {
+      assert.ok(!shown(error).includes('canary'), error.message);
+      assert.equal(error.command, 'EXEC');
+      assert.match(error.endpoint ?? '', /\d$/);
+    }
+    assert.equal(config.message, "Unknown option or number of arguments for CONFIG SET - '…'");
+    assert.match(script.message, /^user_script:1: Script attempted to access .* '…' .* on @user_script:1\.$/);
+    assert.equal(nested.message, 'MYERR … it is');
+    assert.equal(wrongType.message, 'Operation against a key holding the wrong kind of value');
+    assert.equal(wrongType.code, 'WRONGTYPE');
+  });
+
+  test('what a script answers in words of its own stays', async () => {
+    for (const message of ['MYERR no such tenant', 'WRONGTYPE of pudding', 'LOADING the truck']) {
+      const script = `return redis.error_reply('${message}')`;
+      const request = connection.createRequest('EVAL', [script, 0], { raiseExceptions: false });
+      const error = (await request) as ResponseError;
+      assert.equal(`${error.code} ${error.message.replace(`${error.code} `, '')}`, message);
+    }
+  });
+
+  test('inside what a script returns', async () => {
+    const script = "return {1, {err = 'MYERR it is ' .. ARGV[1]}}";
+    const value = await connection.createRequest('EVAL', [script, 0, 'canary']);
+    const [, error] = value as [number, ResponseError];
+    assert.deepEqual([error.message, error.code, error.command], ['MYERR it is …', 'MYERR', 'EVAL']);
+    assert.ok(!shown(error).includes('canary'));
+  });
+
+  test('a subcommand is a name where it is known or written as one', async () => {
+    for (const call of [['CLIENT canary'], ['client', 'IMPORT-SOURCE', 'on']] as const) {
+      const error = await refused(call, UnknownCommandError);
+      assert.match(error.message, /^unknown subcommand '(canary|IMPORT-SOURCE)'\. Try CLIENT HELP\.$/);
+      assert.match(error.command ?? '', /^(canary|IMPORT-SOURCE)$/);
+    }
+    assert.equal((await refused(['CLIENT', 'canary'], UnknownCommandError)).command, 'CLIENT');
+  });
+});
+
+describe('an ordinary message stays whole', () => {
+  const WHOLE: readonly [call: Call, message: string][] = [
+    [['GET'], "wrong number of arguments for 'get' command"],
+    [['GET', 'arguments', 'get'], "wrong number of arguments for 'get' command"],
+    [['CONFIG', 'GET'], "wrong number of arguments for 'config|get' command"],
+    [['LPUSH', 'key', 'value'], 'Operation against a key holding the wrong kind of value'],
+    [['INCRBY', 'value', 'integer'], 'value is not an integer or out of range'],
+    [['SET', 'k', 'err', 'EX'], 'syntax error'],
+    [['SET', 'error', 'syntax', 'on'], 'syntax error'],
+    [['ZADD', 'z', 'float', 'm'], 'value is not a valid float'],
+    [['EVALSHA', 'script', '0'], 'No matching script. Please use EVAL.'],
+    [['CLIENT', 'SETNAME', 'a names'], 'Client names cannot contain spaces, newlines or special characters.'],
+    [['RESTORE', 'k', '0', 'payload'], 'DUMP payload version or checksum are wrong'],
+    [['SCRIPT', 'FLUSH', 'option'], 'SCRIPT FLUSH only support SYNC|ASYNC option'],
+    [['XADD', 'k', 'stream', 'a', 'b'], 'Invalid stream ID specified as stream command argument'],
+    [['NOSUCH', 'NOSUCH', 'x'], "unknown command 'NOSUCH'"],
+    [['no-such.command', 'such'], "unknown command 'no-such.command'"],
+  ];
+  let connection: TCPConnection;
+  before(async () => {
+    connection = await open(await realServer(), text);
+    await connection.createRequest('SET', ['key', 'value']);
+  });
+  for (const [[command, ...args], message] of WHOLE) {
+    test([command, ...args].join(' '), async () => {
+      const error = await failure(connection.createRequest(command, args), ResponseError);
+      assert.equal(error.message, message);
+      assert.match(error.stack ?? '', /Error: /);
+    });
+  }
+
+  test('of a redirect, and of a server in trouble', async () => {
+    for (const [line, message] of [
+      ['MOVED 5 127.0.0.1:7001', '5 127.0.0.1:7001'],
+      ["OOM command not allowed when used memory > 'maxmemory'.", undefined],
+      ["MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", undefined],
+      [
+        "READONLY You can't write against a read only replica.",
+        "You can't write against a read only replica.",
+      ],
+      ['BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.', undefined],
+    ] as const) {
+      for (const [command, to] of [
+        ['SET', reply.error(line)],
+        ['EXEC', reply.array(reply.error(line))],
+      ] as const) {
+        const { connection: one } = await pair({ [command]: to }, text);
+        const request = one.createRequest(command, command === 'SET' ? ['127.0.0.1:7001', 'only value'] : []);
+        const error = await request.then(
+          (value) => (value as unknown as [RedisError])[0],
+          (reason: RedisError) => reason,
+        );
+        assert.equal(error.message, message ?? line);
+      }
+    }
+  });
+});
