@@ -66,8 +66,9 @@ export class Writing {
    */
   #begin(): void {
     const { outbox, transport, state } = this.#core;
-    this.#patient = outbox.expectsSilence();
-    if (this.#patient || transport === null || state === 'closed' || outbox.blocked) return;
+    // Asked once: a queue that cannot leave now grows by as much as there is room for.
+    this.#patient = transport === null || state === 'closed' || outbox.blocked || outbox.expectsSilence();
+    if (transport === null || this.#patient) return;
     try {
       this.#write(transport);
     } catch (cause) {
