@@ -90,6 +90,8 @@ export class LRUCache extends AbstractCache {
 
   constructor(options: LRUCacheOptions = {}) {
     super();
+    if (typeof options !== 'object' || options === null)
+      throw new TypeError('the options of LRUCache must be an object');
     for (const [name, value] of Object.entries(options)) {
       if (value !== undefined && !OPTIONS.has(name))
         throw new TypeError(`unknown option of LRUCache: ${name}`);

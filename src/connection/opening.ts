@@ -198,7 +198,7 @@ export class Opening<C> {
 
   async #credentials(): Promise<Credentials | null> {
     const { credentialProvider, username, password } = this.#options;
-    if (credentialProvider !== null) return (await credentialProvider.getCredentials()) ?? null;
+    if (credentialProvider !== null) return checkCredentials(await credentialProvider.getCredentials());
     if ((username ?? '') === '' && (password ?? '') === '') return null;
     return {
       username: username === null || username === '' ? 'default' : username,
@@ -240,6 +240,12 @@ export class Opening<C> {
 /** The package's own finding, with nothing beneath: it becomes the cause. */
 function isBare(error: RedisError): boolean {
   return error instanceof ConnectionError && error.code === 'RESPOOL_CONNECTION' && error.cause === undefined;
+}
+
+function checkCredentials(given: Credentials): Credentials {
+  const { username, password } = (given as Partial<Credentials> | null | undefined) ?? {};
+  if (typeof username === 'string' && typeof password === 'string') return given;
+  throw new TypeError('a credential provider must give { username, password }, both of them strings');
 }
 
 /** By shape: a `Duplex` may come from another copy of its class. */

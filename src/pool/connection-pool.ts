@@ -61,6 +61,8 @@ export class PreparedPool<C extends BaseConnection> {
 }
 
 function standalone<C extends BaseConnection>(options: ConnectionPoolOptions<C>): PoolSetup<C> {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError('the options of a pool must be an object');
   const owner = {};
   const given = options as { connectionClass?: ConnectionClass };
   const unix = isUnix(options);

@@ -16,6 +16,7 @@ export interface PoolRequestOptions extends RequestOptions {
 
 /** Throws a `TypeError` that names the option; the other values are checked where they are used. */
 export function checkRequestOptions<O extends PoolRequestOptions>(options: O): O {
+  if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
   // One pass over what is given: most calls with options have one of them.
   for (const name in options) {
     switch (name) {

@@ -12,6 +12,9 @@ import type { Reply, TextEncoding, TextMode } from '../resp/types.ts';
 import type { Topology } from '../topology/topology.ts';
 import { SubscriberSet } from './subscriber-set.ts';
 
+/** The longest time that a timer takes. */
+const FOR_EVER = 2 ** 31 - 1;
+
 export interface PoolPubsubSettings {
   /** Of the messages of channels that are given as names. */
   readonly encoding: TextEncoding | null;
@@ -101,7 +104,11 @@ export class PoolPubsub<C extends BaseConnection> {
       subscribe ? registry.want(kind, share.targets, patient) : registry.unwant(kind, share.targets),
     );
     const cause = (): unknown => this.#pausing.lastError ?? this.#others.lastError;
-    const acks = await settleCalls(calls, deadline, readWord(command), cause);
+    // Whoever waits keeps the process alive, also on an unref'd pool and before there is a socket.
+    const hold = setInterval(() => {}, FOR_EVER);
+    const acks = await settleCalls(calls, deadline, readWord(command), cause).finally(() =>
+      clearInterval(hold),
+    );
     if (targets.length === 0) return acks.flat();
     const answer = new Array<Reply>(targets.length);
     for (const [index, { places }] of [...shares.values()].entries()) {

@@ -124,6 +124,7 @@ export class PoolRequests<C extends BaseConnection> {
   ): Promise<(Reply | RedisError)[]> {
     if (this.#closed !== null) throw this.#closed;
     const { noreply, disconnectOnCancellation } = checkRequestOptions(options);
+    if (!Array.isArray(commands)) throw new TypeError('the commands of a batch must be an array');
     const timeout = checkDuration('timeout', options.timeout);
     const signal = checkSignal('signal', options.signal);
     const answers: Promise<Reply | RedisError>[] = [];

@@ -44,6 +44,8 @@ const GET_OPTIONS = new Set(['signal', 'timeout', 'encoding', 'decoder']);
 const WAIT_OPTIONS = new Set(['signal', 'timeout']);
 
 function checkKnown(options: object, known: ReadonlySet<string>, of: string): void {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(`the options of ${of} must be an object`);
   for (const [name, value] of Object.entries(options)) {
     if (value !== undefined && !known.has(name)) throw new TypeError(`unknown option of ${of}: ${name}`);
   }
@@ -118,7 +120,8 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
   }
 
   putNowait(data: Buffer | readonly [channel: Buffer, message: Buffer]): void {
-    if (Array.isArray(data) !== this.#isPattern) {
+    const bytes = Array.isArray(data) ? data.length === 2 && data.every(isUint8Array) : isUint8Array(data);
+    if (!bytes || Array.isArray(data) !== this.#isPattern) {
       throw new TypeError(this.#isPattern ? 'a pattern takes [channel, message]' : 'a channel takes bytes');
     }
     this.#mailbox.put(data);

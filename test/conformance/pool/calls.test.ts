@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import {
+  Channel,
   ConnectionError,
   ConnectionPool,
   InvalidResponse,
+  LRUCache,
   PoolClosedError,
   RequestAbortedError,
   type ResponseError,
@@ -73,6 +77,44 @@ test('commands of one turn go out in one write over one connection, in call orde
   );
   assert.equal(new Set(echoes.map(({ chunk }) => chunk)).size, 1);
   assert.equal(scripted.connections.length, 1);
+});
+
+test('options and lists that are none are TypeErrors that say so', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url);
+  const none = null as never;
+  const bad: [() => unknown, RegExp][] = [
+    [() => new ConnectionPool(none), /options of a pool must be an object/],
+    [() => new LRUCache(none), /options of LRUCache must be an object/],
+    [() => new Channel('a', none), /options of a channel must be an object/],
+    [() => pool.with(none), /options must be an object/],
+    [() => pool.executeRequest('PING', [], none), /options must be an object/],
+    [() => pool.executeBatch(none), /commands of a batch must be an array/],
+    [() => pool.executeBatch([], none), /options must be an object/],
+    [() => new Channel('a').putNowait('text' as never), /takes bytes/],
+    [() => new Channel('a').putNowait(none), /takes bytes/],
+    [
+      () => new Channel('a*', { isPattern: true }).putNowait(['a', 'b'] as never),
+      /takes \[channel, message\]/,
+    ],
+  ];
+  for (const [call, message] of bad) {
+    await assert.rejects(async () => await call(), { name: 'TypeError', message });
+  }
+});
+
+test('who subscribes on an unref’d pool keeps the process until the acknowledgement', async () => {
+  const entry = new URL('../../../src/index.js', import.meta.url).href;
+  for (const before of ['', "await pool.execute('PING');"]) {
+    const source = `
+      import { ConnectionPool } from ${JSON.stringify(entry)};
+      const pool = ConnectionPool.fromUrl(${JSON.stringify(server.url)});
+      ${before}
+      pool.unref();
+      await pool.executePubsub('SUBSCRIBE', 'news');
+      console.log('acknowledged');`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', source]);
+    assert.equal(stdout, 'acknowledged\n');
+  }
 });
 
 test('a command whose reply was broken counts as maybe executed, and is sent once', async () => {
