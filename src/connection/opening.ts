@@ -242,8 +242,10 @@ function isBare(error: RedisError): boolean {
   return error instanceof ConnectionError && error.code === 'RESPOOL_CONNECTION' && error.cause === undefined;
 }
 
-function checkCredentials(given: Credentials): Credentials {
-  const { username, password } = (given as Partial<Credentials> | null | undefined) ?? {};
+/** Nothing given: nobody in particular, as without a provider. */
+function checkCredentials(given: Credentials | null | undefined): Credentials | null {
+  if (given === null || given === undefined) return null;
+  const { username, password } = given as Partial<Credentials>;
   if (typeof username === 'string' && typeof password === 'string') return given;
   throw new TypeError('a credential provider must give { username, password }, both of them strings');
 }

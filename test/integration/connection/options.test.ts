@@ -68,6 +68,12 @@ describe('who it is', () => {
     };
     const other = new TCPConnection(server.location, { credentialProvider: throwing as never });
     assert.equal((await failure(other.run(), ConnectionError)).cause, own);
+    for (const given of [{ username: 5, password: 6 }, { username: 'u' }, 'u:p']) {
+      const odd = { getCredentials: () => Promise.resolve(given) };
+      const wrong = new TCPConnection(server.location, { credentialProvider: odd as never });
+      const error = await failure(wrong.run(), ConnectionError);
+      assert.match(String((error.cause as Error).message), /must give \{ username, password \}/);
+    }
     const none = { getCredentials: () => Promise.resolve(null) };
     const { server: peer } = await pair({}, { credentialProvider: none as never, password: 'unused' });
     assert.deepEqual(peer.commands[0]?.args, ['HELLO', '3']);
