@@ -1,7 +1,7 @@
 import type { CommandInfo } from '../commands/command-info.ts';
 import { SCRIPT_LIKE, WRITE } from '../commands/flags.ts';
 import { keysOf } from '../commands/keys.ts';
-import { type RedisValue, UTF8 } from '../resp/types.ts';
+import { type RedisValue, type TextMode, UTF8 } from '../resp/types.ts';
 import type { CacheGuard } from './tracking.ts';
 
 type Key = string | Uint8Array;
@@ -12,9 +12,9 @@ const CHANGE_ALL: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB', 'SWAPDB'
 /** What commands of this process do to the keys of a cache. */
 export class OwnWrites {
   readonly #guard: CacheGuard;
-  readonly #textMode: 1 | 2 | 3;
+  readonly #textMode: TextMode;
 
-  constructor(guard: CacheGuard, textMode: 1 | 2 | 3) {
+  constructor(guard: CacheGuard, textMode: TextMode) {
     this.#guard = guard;
     this.#textMode = textMode;
   }
