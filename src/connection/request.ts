@@ -1,5 +1,7 @@
+import type { CommandInfo } from '../commands/command-info.ts';
 import { RequestAbortedError } from '../errors/errors.ts';
-import type { Reply } from '../resp/types.ts';
+import type { Wire } from '../resp/encoder.ts';
+import type { DecodeMode, Reply } from '../resp/types.ts';
 import { Entry, SETTLED } from './entry.ts';
 
 /**
@@ -25,18 +27,30 @@ const REJECTED = 2;
 
 /** The promise is made when somebody asks for it: most requests are awaited once, some never. */
 export class PendingRequest<T extends Reply> extends Entry implements Request<T> {
-  raise = true;
-  #state: 0 | 1 | 2 = WAITING;
-  #result: unknown = undefined;
-  #promise: Promise<T> | null = null;
-  #resolve: ((value: T) => void) | null = null;
-  #reject: ((reason: unknown) => void) | null = null;
+  // No #private names, and a constructor of its own, in what is made for every call: either would cost as much as it
+  // all does.
+  raise: boolean;
+  private state: 0 | 1 | 2;
+  private result: unknown;
+  private promise: Promise<T> | null;
+  private resolve: ((value: T) => void) | null;
+  private reject: ((reason: unknown) => void) | null;
+
+  constructor(info: CommandInfo, wire: Wire, size: number, mode: DecodeMode) {
+    super(info, wire, size, mode);
+    this.raise = true;
+    this.state = WAITING;
+    this.result = undefined;
+    this.promise = null;
+    this.resolve = null;
+    this.reject = null;
+  }
 
   get command(): string {
     return this.info.name;
   }
   get settled(): boolean {
-    return this.#state !== WAITING;
+    return this.state !== WAITING;
   }
   get maybeExecuted(): boolean {
     return this.sent;
@@ -75,29 +89,29 @@ export class PendingRequest<T extends Reply> extends Entry implements Request<T>
   }
 
   #settle(state: 1 | 2, result: unknown): void {
-    this.#state = state;
-    if (this.#promise === null) {
-      this.#result = result;
+    this.state = state;
+    if (this.promise === null) {
+      this.result = result;
       return;
     }
-    if (state === RESOLVED) this.#resolve?.(result as T);
-    else this.#reject?.(result);
-    this.#resolve = null;
-    this.#reject = null;
+    if (state === RESOLVED) this.resolve?.(result as T);
+    else this.reject?.(result);
+    this.resolve = null;
+    this.reject = null;
   }
 
   #asPromise(): Promise<T> {
-    if (this.#promise !== null) return this.#promise;
-    if (this.#state === WAITING) {
-      this.#promise = new Promise<T>((resolve, reject) => {
-        this.#resolve = resolve;
-        this.#reject = reject;
+    if (this.promise !== null) return this.promise;
+    if (this.state === WAITING) {
+      this.promise = new Promise<T>((resolve, reject) => {
+        this.resolve = resolve;
+        this.reject = reject;
       });
     } else {
-      this.#promise =
-        this.#state === RESOLVED ? Promise.resolve(this.#result as T) : Promise.reject(this.#result);
-      this.#result = undefined;
+      this.promise =
+        this.state === RESOLVED ? Promise.resolve(this.result as T) : Promise.reject(this.result);
+      this.result = undefined;
     }
-    return this.#promise;
+    return this.promise;
   }
 }
