@@ -92,14 +92,23 @@ export class ConnectionCore implements EntryHost {
 
   /** Takes the entry into the queue. The caller has checked that the connection is usable. */
   submit(entry: Entry): void {
-    if (this.state === 'closed') {
-      entry.phase = SETTLED;
-      entry.fail(lossOf(this, entry, false));
-      return;
-    }
+    if (this.state === 'closed') return this.#tooLate(entry);
     entry.host = this;
-    if (!entry.streamed) this.counters.requestsCreated++;
     this.outbox.push(entry);
+    if (entry.isPlain) this.counters.requestsCreated++;
+    else if (!this.#register(entry)) return;
+    this.writing.plan(entry.tenure === 0 ? THIS_TICK : THIS_TURN);
+    if (this.inbox.paused) this.inbox.resumeForReplies();
+  }
+
+  #tooLate(entry: Entry): void {
+    entry.phase = SETTLED;
+    entry.fail(lossOf(this, entry, false));
+  }
+
+  /** What an entry in the queue means beyond its place there; false: it has been given up already. */
+  #register(entry: Entry): boolean {
+    if (!entry.streamed) this.counters.requestsCreated++;
     if (entry.effect !== null) {
       this.session.queued(entry.effect);
       if (entry.effect.kind === 'reset') this.#resets(entry);
@@ -109,12 +118,10 @@ export class ConnectionCore implements EntryHost {
       if (entry.deadline === 0) entry.deadline = performance.now() + entry.limit;
       this.#sweep.arm(entry.deadline);
     }
-    if (entry.signal !== null && !watchSignal(entry.signal, entry)) {
-      // It got its turn from another one that the same signal ended, before it was told itself.
-      return this.#giveUp(entry, entry.signal.reason);
-    }
-    this.writing.plan(entry.tenure === 0 ? THIS_TICK : THIS_TURN);
-    if (this.inbox.paused) this.inbox.resumeForReplies();
+    if (entry.signal === null || watchSignal(entry.signal, entry)) return true;
+    // It got its turn from another one that the same signal ended, before it was told itself.
+    this.#giveUp(entry, entry.signal.reason);
+    return false;
   }
 
   /** `CLIENT REPLY` itself, with what it does to the commands after it. */

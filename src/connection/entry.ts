@@ -20,6 +20,8 @@ const BY_PUSH = 16;
 const KEEPS = 32;
 /** Two bits from here on. */
 const REPLY_MODE = 6;
+/** What an entry's subclasses say with their half is nothing to a connection. */
+const OWN = 0xffff;
 type ReplyMode = '' | 'ON' | 'OFF' | 'SKIP';
 const REPLY_MODES: readonly ReplyMode[] = ['', 'ON', 'OFF', 'SKIP'];
 
@@ -62,6 +64,10 @@ export abstract class Entry {
     this.mode = mode;
   }
 
+  /** No limit, no signal, no effect, nothing unusual. */
+  get isPlain(): boolean {
+    return (this.traits & OWN) === 0 && this.limit === 0 && this.effect === null && this.signal === null;
+  }
   /** No reply comes: complete once written. */
   get noreply(): boolean {
     return (this.traits & NOREPLY) !== 0;

@@ -49,6 +49,11 @@ export class Outbox {
     this.#counters = counters;
   }
 
+  /** Entries that are not written yet. */
+  get queued(): number {
+    return this.length - this.written;
+  }
+
   push(entry: Entry): void {
     if (this.length > this.#mask) this.#grow();
     this.#slots[(this.#head + this.length) & this.#mask] = entry;

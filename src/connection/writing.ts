@@ -28,15 +28,15 @@ export class Writing {
    * this connection and join the write.
    */
   plan(when: typeof THIS_TURN | typeof THIS_TICK): void {
-    if (this.#planned < when) {
-      if (this.#planned === 0) this.#core.counters.lastRequestCreatedAt = Date.now();
-      this.#planned = when;
-      if (when === THIS_TICK) process.nextTick(flush, this.#core);
-      else setImmediate(flush, this.#core);
-    } else if (when === THIS_TICK && !this.#patient) {
-      const { outbox } = this.#core;
-      if (outbox.length - outbox.written >= EARLY) this.#begin();
-    }
+    if (this.#planned < when) this.#schedule(when);
+    else if (when === THIS_TICK && this.#core.outbox.queued >= EARLY && !this.#patient) this.#begin();
+  }
+
+  #schedule(when: typeof THIS_TURN | typeof THIS_TICK): void {
+    if (this.#planned === 0) this.#core.counters.lastRequestCreatedAt = Date.now();
+    this.#planned = when;
+    if (when === THIS_TICK) process.nextTick(flush, this.#core);
+    else setImmediate(flush, this.#core);
   }
 
   /** Hands over what would go at the end of this tick; whatever is queued from here on goes then. */

@@ -21,6 +21,10 @@ export class Backlogs {
     return length;
   }
 
+  get empty(): boolean {
+    return this.#lines.size === 0;
+  }
+
   /** Queues entries back to back, behind those that wait already. */
   enqueue(core: ConnectionCore, entries: readonly Entry[], deadline: Deadline): void | Promise<void> {
     const size = entries.reduce((sum, entry) => sum + entry.size, 0);

@@ -107,7 +107,7 @@ export class ConnectionNode<C extends BaseConnection> {
     const connection = this.pool.tryShare();
     if (connection === null) return false;
     const core = coreOf(connection);
-    if (!core.hasRoom(entry.size) || this.#backlogs.length > 0) return false;
+    if (!core.hasRoom(entry.size) || !this.#backlogs.empty) return false;
     if (this.#hold.idleLetsGo) this.#hold.hold(connection);
     core.submit(entry);
     return true;
