@@ -1,5 +1,5 @@
 import { InvalidResponse, locateError, ProtocolError, type RedisError } from '../errors/errors.ts';
-import { Decoder, INCOMPLETE } from '../resp/decoder.ts';
+import { Decoder } from '../resp/decoder.ts';
 import { SMALLEST } from '../resp/spare-memory.ts';
 import type { Reply } from '../resp/types.ts';
 import type { ConnectionCore } from './connection-core.ts';
@@ -17,6 +17,7 @@ const WAITS = 8;
 const TURN = Promise.resolve();
 const ERROR = 1;
 const PUSH = 2;
+const NOTHING = 3;
 
 /** The way in: bytes become messages, and each reply finds the command at the head of the queue. */
 export class Reception {
@@ -136,20 +137,22 @@ export class Reception {
       const head = outbox.answered < this.#answerable ? outbox.head() : undefined;
       const { pushMode } = core.inbox;
       const idleMode = core.session.resp === 2 ? pushMode : own;
-      const value = decoder.read(head === undefined ? idleMode : head.mode, pushMode);
-      if (value === INCOMPLETE) {
+      const value = decoder.read(head === undefined ? idleMode : head.mode, pushMode) as Reply;
+      const { kind } = decoder;
+      // Not the value is compared with `INCOMPLETE`: where a value may be anything, that costs the engine a call.
+      if (kind === NOTHING) {
         if (head === undefined && !decoder.idle) this.#orphan = true;
         return false;
       }
-      if (decoder.kind === PUSH) {
+      if (kind === PUSH) {
         // It may be the push that had begun; one inside an aggregate says nothing about the aggregate.
         if (this.#orphan && decoder.top === null) this.#orphan = false;
         core.inbox.push(value as Reply[], head);
       } else if (head === undefined || this.#orphan) {
         this.#orphan = false;
-        this.#unasked(value, decoder.kind === ERROR);
+        this.#unasked(value, kind === ERROR);
       } else {
-        this.#answer(head, value, decoder.kind === ERROR);
+        this.#answer(head, value, kind === ERROR);
         replies++;
       }
       if (core.state === 'closed') return false;

@@ -26,8 +26,8 @@ const STREAMED = -2;
 
 /** RESP2 and RESP3 bytes to values: pulled, resumable at every byte, never recursive. */
 export class Decoder extends MessageReader {
-  /** What the last `read()` returned: 0 a reply, 1 an error reply at top level, 2 a push message. */
-  kind: 0 | 1 | 2 = 0;
+  /** What the last `read()` returned: 0 a reply, 1 an error reply at top level, 2 a push message, 3 `INCOMPLETE`. */
+  kind: 0 | 1 | 2 | 3 = 0;
   top: Frame | null = null;
   /** An attribute was read whose value has not begun. */
   private annotated = false;
@@ -72,8 +72,9 @@ export class Decoder extends MessageReader {
    */
   read(mode: DecodeMode, pushMode: DecodeMode): Reply | typeof INCOMPLETE {
     if (this.failure !== null) throw this.failure;
-    this.kind = 0;
+    this.kind = 3;
     if (this.hopeless) return INCOMPLETE;
+    this.kind = 0;
     this.tried = 0;
     for (;;) {
       const frame = this.top;
@@ -87,6 +88,7 @@ export class Decoder extends MessageReader {
       if (value === INCOMPLETE) {
         if (this.advance()) continue;
         this.tried = this.end - this.pos;
+        this.kind = 3;
         return INCOMPLETE;
       }
       this.annotated = false;

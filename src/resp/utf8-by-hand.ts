@@ -13,40 +13,43 @@ export function textByHand(bytes: Buffer, start: number, end: number): string | 
   return count < 0 ? null : utf16Text(unitBytes, 0, count * 2);
 }
 
-/** How many of `units` were filled, or -1. */
+/**
+ * How many of `units` were filled, or -1. What lies behind the end is looked at before it is known to be there: a
+ * sequence that is cut off ends the loop elsewhere than at `end`.
+ */
 function toUnits(bytes: Buffer, start: number, end: number): number {
   const out = units;
   let count = 0;
   let at = start;
   while (at < end) {
-    const first = bytes[at++]!;
+    const first = bytes[at]!;
     if (first < 0x80) {
       out[count++] = first;
+      at++;
       continue;
     }
-    if (first < 0xc2 || at >= end) return -1;
-    const second = bytes[at++]! ^ 0x80;
-    if (second > 0x3f) return -1;
+    const second = bytes[at + 1]! ^ 0x80;
     if (first < 0xe0) {
+      if (first < 0xc2 || second > 0x3f) return -1;
       out[count++] = ((first & 0x1f) << 6) | second;
+      at += 2;
       continue;
     }
-    if (at >= end) return -1;
-    const third = bytes[at++]! ^ 0x80;
-    if (third > 0x3f) return -1;
+    const third = bytes[at + 2]! ^ 0x80;
     const low = (second << 6) | third;
     if (first < 0xf0) {
       const unit = ((first & 0x0f) << 12) | low;
-      if (unit < 0x800 || (unit & 0xf800) === 0xd800) return -1;
+      if ((second | third) > 0x3f || unit < 0x800 || (unit & 0xf800) === 0xd800) return -1;
       out[count++] = unit;
+      at += 3;
       continue;
     }
-    if (first > 0xf4 || at >= end) return -1;
-    const fourth = bytes[at++]! ^ 0x80;
+    const fourth = bytes[at + 3]! ^ 0x80;
     const point = ((first & 7) << 18) | (low << 6) | fourth;
-    if (fourth > 0x3f || point < 0x10000 || point > 0x10ffff) return -1;
+    if (first > 0xf4 || (second | third | fourth) > 0x3f || point < 0x10000 || point > 0x10ffff) return -1;
     out[count++] = 0xd7c0 + (point >> 10);
     out[count++] = 0xdc00 | (point & 0x3ff);
+    at += 4;
   }
-  return count;
+  return at === end ? count : -1;
 }
