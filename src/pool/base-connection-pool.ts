@@ -18,7 +18,7 @@ import type { DecodeMode, RedisValue, Reply, ReplyOf, TextEncoding } from '../re
 import type { Topology } from '../topology/topology.ts';
 import type { CallRunner } from './call-runner.ts';
 import { type Executor, OptionedExecutor, type PoolRequest, type PoolRequestOptions } from './executor.ts';
-import { lastPromise, makeCall, thisTurn } from './pool-call.ts';
+import { PoolCall, thisTurn } from './pool-call.ts';
 import type { PoolCache } from './pool-cache.ts';
 import { PoolEngine, type PoolSetup } from './pool-engine.ts';
 import { type PoolRequests, UNUSUAL } from './pool-requests.ts';
@@ -125,8 +125,8 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
         if (answer !== null) return answer as unknown as Promise<NoInfer<T>>;
       }
       const wire = encodeCommand(info, args, this.#textMode);
-      const call = makeCall(this.#runner, info, wire, sizeOf(wire), this.#ownMode);
-      const promise = lastPromise as Promise<T>;
+      const call = new PoolCall(this.#runner, info, wire, sizeOf(wire), this.#ownMode);
+      const promise: Promise<T> = call.promise;
       call.startedAt = thisTurn();
       if (this.#streamTimeout !== null) call.limit = this.#streamTimeout;
       const node = this.#topology.route(call, args);

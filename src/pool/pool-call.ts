@@ -12,6 +12,15 @@ export interface CallOwner {
   failed(call: PoolCall, error: unknown, refused: boolean): void;
 }
 
+let beingMade: PoolCall | null = null;
+/** One function for all calls: a closure for each would cost as much as the promise. */
+function capture(resolve: (value: never) => void, reject: (error: unknown) => void): void {
+  const call = beingMade!;
+  call.resolve = resolve;
+  call.reject = reject;
+}
+function unset(): void {}
+
 /**
  * One call of a pool: the entry that waits in a connection's queue, and what is needed to make another attempt.
  * Its wire form is kept until it settles, so that a repetition sends what was given, whatever became of the
@@ -19,6 +28,7 @@ export interface CallOwner {
  */
 export class PoolCall extends DetailedEntry implements RoutedCall {
   private readonly owner: CallOwner;
+  readonly promise: Promise<never>;
   resolve: (value: never) => void;
   reject: (error: unknown) => void;
   attempts = 0;
@@ -32,13 +42,16 @@ export class PoolCall extends DetailedEntry implements RoutedCall {
     wire: Wire,
     size: number,
     mode: DecodeMode,
-    resolve: (value: never) => void,
-    reject: (error: unknown) => void,
+    kind: typeof Promise<never> = Promise,
   ) {
     super(info, wire, size, mode);
     this.owner = owner;
-    this.resolve = resolve;
-    this.reject = reject;
+    this.resolve = unset;
+    this.reject = unset;
+    beingMade = this;
+    this.promise = new kind(capture);
+    // What is left here would keep the last reply alive.
+    beingMade = null;
   }
 
   get maybeExecuted(): boolean {
@@ -140,13 +153,6 @@ export function thisTurn(): number {
   return turn;
 }
 
-let resolveOf: (value: never) => void;
-let rejectOf: (error: unknown) => void;
-function capture(resolve: (value: never) => void, reject: (error: unknown) => void): void {
-  resolveOf = resolve;
-  rejectOf = reject;
-}
-
 /**
  * A promise that knows its call. To the language it is a plain one: what is chained to it is plain again, and it is
  * awaited without a detour.
@@ -163,22 +169,7 @@ class RequestPromise extends Promise<never> {
 }
 void Object.defineProperty(RequestPromise.prototype, 'constructor', { value: Promise });
 
-/** The promise that was made last together with its call; no closure is made per call. */
-export let lastPromise: Promise<never>;
-
-/** Makes a call; its promise is in `lastPromise` until the next one is made. */
-export function makeCall(
-  owner: CallOwner,
-  info: CommandInfo,
-  wire: Wire,
-  size: number,
-  mode: DecodeMode,
-): PoolCall {
-  lastPromise = new Promise<never>(capture);
-  return new PoolCall(owner, info, wire, size, mode, resolveOf, rejectOf);
-}
-
-/** As `makeCall`, for a promise that tells whether its command may have been executed. */
+/** A call whose promise tells whether its command may have been executed. */
 export function makeRequest(
   owner: CallOwner,
   info: CommandInfo,
@@ -186,9 +177,7 @@ export function makeRequest(
   size: number,
   mode: DecodeMode,
 ): PoolCall {
-  const promise = new RequestPromise(capture);
-  const call = new PoolCall(owner, info, wire, size, mode, resolveOf, rejectOf);
-  promise.belongTo(call);
-  lastPromise = promise;
+  const call = new PoolCall(owner, info, wire, size, mode, RequestPromise);
+  (call.promise as RequestPromise).belongTo(call);
   return call;
 }

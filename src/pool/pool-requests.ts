@@ -31,7 +31,7 @@ import type { ConnectionNode } from '../node/connection-node.ts';
 import type { CommandPart, Topology } from '../topology/topology.ts';
 import type { CallRunner } from './call-runner.ts';
 import { checkRequestOptions, type PoolRequest, type PoolRequestOptions } from './executor.ts';
-import { lastPromise, makeRequest, type PoolCall } from './pool-call.ts';
+import { makeRequest, type PoolCall } from './pool-call.ts';
 import type { PoolCache } from './pool-cache.ts';
 import { joinParts } from './split-command.ts';
 
@@ -87,7 +87,7 @@ export class PoolRequests<C extends BaseConnection> {
           return Object.defineProperty(answer, 'maybeExecuted', { value: false }) as PoolRequest<Reply>;
       }
       const call = this.#make(command, args, options, pinned);
-      const promise = lastPromise as unknown as PoolRequest<Reply>;
+      const promise = call.promise as unknown as PoolRequest<Reply>;
       this.#limit(call, args, options.timeout === undefined ? undefined : timeout);
       call.callSignal = signal;
       call.signal = call.blocks ? null : signal;
@@ -135,7 +135,7 @@ export class PoolRequests<C extends BaseConnection> {
       const { command, args = [], decode, encoding } = entry;
       const call = this.#make(command, args, { decode, encoding, noreply, disconnectOnCancellation });
       answers.push(
-        lastPromise.then(
+        call.promise.then(
           (value: Reply) => value,
           (error: unknown) => asEntry(call, error),
         ),
@@ -150,7 +150,7 @@ export class PoolRequests<C extends BaseConnection> {
       for (const call of calls) call.reject(signal.reason);
     } else {
       for (const [index, call] of calls.entries()) {
-        cache?.attach(call, lastPromise, commands[index]?.args ?? [], false);
+        cache?.attach(call, call.promise, commands[index]?.args ?? [], false);
         this.#runner.start(call);
       }
     }

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { ConnectionPool, TCPConnection, TCPLocation } from '../../../src/index.ts';
+import { startServer, type TestServer } from '../../../src/testkit/index.ts';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+const SIZE = 300_000;
+
+/** Whether what `make` answers is collected although nothing else happens on the connection. */
+async function isLetGo(make: () => PromiseLike<unknown>): Promise<boolean> {
+  const reply = await (async () => {
+    const value = (await make()) as Buffer;
+    assert.equal(value.length, SIZE);
+    return new WeakRef(value);
+  })();
+  for (let attempt = 0; attempt < 20; attempt++) {
+    await new Promise(setImmediate);
+    collect();
+    if (reply.deref() === undefined) return true;
+  }
+  return false;
+}
+
+describe('what a caller has let go of', () => {
+  let server: TestServer;
+  before(async () => {
+    server = await startServer();
+    const pool = ConnectionPool.fromUrl(server.url);
+    await pool.execute('SET', 'large', Buffer.alloc(SIZE, 'x'));
+    await pool.close();
+  });
+  after(() => server.stop());
+
+  test('the last reply of a pool', async () => {
+    await using pool = ConnectionPool.fromUrl(server.url);
+    assert.equal(await isLetGo(() => pool.execute('GET', 'large')), true);
+    assert.equal(await isLetGo(() => pool.executeRequest('GET', ['large'], { timeout: 5000 })), true);
+    assert.equal(await isLetGo(() => pool.use((lease) => lease.createRequest('GET', ['large']))), true);
+  });
+
+  test('the last reply of a connection', async () => {
+    const connection = new TCPConnection(new TCPLocation(server.host, server.port));
+    await connection.run();
+    assert.equal(await isLetGo(() => connection.createRequest('GET', ['large'])), true);
+    await connection.close();
+  });
+});
