@@ -1,5 +1,7 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { SourceMap } from 'node:module';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ROWS } from './rows.mjs';
 import { BENCH, Runner } from './runner.mjs';
 import { table } from './report.mjs';
@@ -24,6 +26,46 @@ function selfTimes({ nodes, samples, timeDeltas }) {
   return [...times].sort((a, b) => b[1] - a[1]).map(([key, time]) => [key, (time / total) * 100]);
 }
 
+/** Where a line of a bundle comes from; null: it has no map. */
+function originOf() {
+  const maps = new Map();
+  return (url, line) => {
+    if (!maps.has(url)) {
+      const file = url.startsWith('file:') ? `${fileURLToPath(url)}.map` : '';
+      maps.set(url, existsSync(file) ? new SourceMap(JSON.parse(readFileSync(file, 'utf8'))) : null);
+    }
+    const map = maps.get(url);
+    if (map === null) return null;
+    for (let column = 0; column < 80; column += 4) {
+      const { originalSource } = map.findEntry(line - 1, column);
+      if (originalSource !== undefined) return originalSource.replace(/^(\.\.\/)+/, '');
+    }
+    return null;
+  };
+}
+
+/**
+ * Samples by the source file of their line. What the engine has inlined it books on the function that holds it, so
+ * only lines tell whose work it is.
+ */
+function byFile({ nodes }) {
+  const origin = originOf();
+  const ticks = new Map();
+  let total = 0;
+  for (const { callFrame, positionTicks = [], hitCount } of nodes) {
+    if (callFrame.functionName === '(idle)') continue;
+    total += hitCount;
+    for (const { line, ticks: count } of positionTicks) {
+      const file = origin(callFrame.url, line);
+      if (file !== null) ticks.set(file, (ticks.get(file) ?? 0) + count);
+    }
+  }
+  return [...ticks].sort((a, b) => b[1] - a[1]).map(([file, count]) => [file, (count / total) * 100]);
+}
+
+const shares = (times) =>
+  times.filter(([, share]) => share >= 0.5).map(([key, share]) => [key, `${share.toFixed(1)} %`]);
+
 /** A CPU profile of one row, kept for a viewer and summed up by function. */
 export async function profileRow(client, rowId, address) {
   const row = ROWS.find(({ id }) => id === rowId);
@@ -31,7 +73,11 @@ export async function profileRow(client, rowId, address) {
   const results = join(BENCH, 'results');
   mkdirSync(results, { recursive: true });
   const folder = mkdtempSync(join(results, 'profile-'));
-  const runner = await Runner.start(client, address, ['--cpu-prof', `--cpu-prof-dir=${folder}`]);
+  const runner = await Runner.start(client, address, [
+    '--cpu-prof',
+    `--cpu-prof-dir=${folder}`,
+    '--cpu-prof-interval=250',
+  ]);
   const first = await runner.ask({ type: 'round', row: row.id, operations: 1000 });
   const perMs = first.operations / first.ms;
   const warm = await runner.ask({ type: 'round', row: row.id, operations: Math.ceil(perMs * WARM_UP) });
@@ -39,9 +85,8 @@ export async function profileRow(client, rowId, address) {
   await runner.ask({ type: 'round', row: row.id, operations });
   await runner.stop();
   const file = readdirSync(folder).find((name) => name.endsWith('.cpuprofile'));
-  const times = selfTimes(JSON.parse(readFileSync(join(folder, file), 'utf8')));
-  const lines = times
-    .filter(([, share]) => share >= 0.5)
-    .map(([key, share]) => [key, `${share.toFixed(1)} %`]);
-  return `${client.title}, ${row.title}: ${join(folder, file)}\n\n${table([['function', 'self'], ...lines])}`;
+  const profile = JSON.parse(readFileSync(join(folder, file), 'utf8'));
+  const functions = table([['function', 'self'], ...shares(selfTimes(profile))]);
+  const files = table([['the package, by file of the line', 'self'], ...shares(byFile(profile))]);
+  return `${client.title}, ${row.title}: ${join(folder, file)}\n\n${functions}\n\n${files}`;
 }
