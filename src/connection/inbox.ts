@@ -176,6 +176,7 @@ export class Inbox {
     if (name !== null) {
       if (kind.includes('unsub')) names.delete(name);
       else names.add(name);
+      this.#core.session.recount();
     }
     if (head?.byPush !== true) return false;
     const used = head.acknowledge(kind, name, frame, names);

@@ -20,6 +20,7 @@ export function weigh(value: Reply): number {
  * message goes to exactly one. What is buffered when the connection ends is delivered before the error.
  */
 export class MessageBuffer<T extends Reply> {
+  length = 0;
   bytes = 0;
   everRead = false;
   /** Told when a reader has taken something. */
@@ -29,10 +30,6 @@ export class MessageBuffer<T extends Reply> {
   #waiters: Waiter<T>[] = [];
   #end: Error | null = null;
 
-  get length(): number {
-    return this.#items.length - this.#start;
-  }
-
   push(value: T): void {
     const waiter = this.#waiters.shift();
     if (waiter !== undefined) {
@@ -40,6 +37,7 @@ export class MessageBuffer<T extends Reply> {
       return;
     }
     const bytes = weigh(value);
+    this.length++;
     this.bytes += bytes;
     this.#items.push({ value, bytes });
   }
@@ -54,6 +52,7 @@ export class MessageBuffer<T extends Reply> {
     if (discard) {
       this.#items = [];
       this.#start = 0;
+      this.length = 0;
       this.bytes = 0;
     }
     for (const waiter of this.#waiters.splice(0)) {
@@ -110,6 +109,7 @@ export class MessageBuffer<T extends Reply> {
       this.#items.splice(0, this.#start);
       this.#start = 0;
     }
+    this.length--;
     this.bytes -= item.bytes;
     this.onTaken?.();
     return item.value;

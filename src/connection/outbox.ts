@@ -117,6 +117,8 @@ export class Outbox {
     let to = this.written;
     const length = this.length;
     let from = to;
+    // Not in the field as yet: a store of something new in something old costs as much as the joining.
+    let text = '';
     for (; from < length && !this.blocked; from++) {
       const at = (this.#head + from) & this.#mask;
       const entry = this.#slots[at] as Entry;
@@ -127,6 +129,10 @@ export class Outbox {
       entry.heard = this.heard;
       this.queuedBytes -= entry.size;
       if ((entry.noreply || this.#silence !== 0) && this.#unanswered(entry)) {
+        if (this.#gathered !== '') {
+          text += this.#gathered;
+          this.#gathered = '';
+        }
         this.#slots[at] = undefined;
         this.complete ??= [];
         this.complete.push(entry);
@@ -135,8 +141,17 @@ export class Outbox {
         to++;
         this.written = to;
       }
-      this.#gather(entry.wire, transport);
+      const { wire } = entry;
+      if (typeof wire === 'string' && text.length < CHUNK) {
+        text += wire;
+      } else {
+        this.#gathered = text;
+        this.#gather(wire, transport);
+        text = this.#gathered;
+        this.#gathered = '';
+      }
     }
+    this.#gathered = text;
     this.#close(from, to);
     if (from === length) this.strangers = 0;
     this.#write(transport);

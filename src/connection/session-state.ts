@@ -22,6 +22,8 @@ export class SessionState {
   readonly channels = new Set<string>();
   readonly patterns = new Set<string>();
   readonly shardChannels = new Set<string>();
+  /** How many names there are, counted when they change: it is asked for with every command of a pool. */
+  subscribed = 0;
   /** Commands that the server may answer late, without their answer. */
   blocking = 0;
   /** `CLIENT REPLY SKIP` was written, and nothing after it. */
@@ -46,9 +48,6 @@ export class SessionState {
   }
   get name(): string {
     return this.#proved.name;
-  }
-  get subscribed(): number {
-    return this.channels.size + this.patterns.size + this.shardChannels.size;
   }
   get tracking(): boolean {
     return this.#proved.tracking !== 'off';
@@ -92,6 +91,11 @@ export class SessionState {
     this.#baseline = { ...this.#proved };
     this.#unchanged = true;
     this.#replay();
+  }
+
+  /** Names have come or gone. */
+  recount(): void {
+    this.subscribed = this.channels.size + this.patterns.size + this.shardChannels.size;
   }
 
   queued(effect: Effect): void {
@@ -146,6 +150,7 @@ export class SessionState {
     this.channels.clear();
     this.patterns.clear();
     this.shardChannels.clear();
+    this.recount();
     this.resp = 2;
   }
 }

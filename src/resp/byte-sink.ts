@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { privateCopy } from './native-slices.ts';
 import { giveMemory, takeMemory } from './spare-memory.ts';
 

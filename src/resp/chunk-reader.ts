@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { privateCopy } from './native-slices.ts';
 import { giveMemory, SMALLEST, takeMemory } from './spare-memory.ts';
 import { CR, LF } from './wire-types.ts';

@@ -76,6 +76,12 @@ export class Decoder extends MessageReader {
     if (this.hopeless) return INCOMPLETE;
     this.kind = 0;
     this.tried = 0;
+    if (this.fresh) {
+      const { pos } = this;
+      const value = this.quickReply(mode);
+      // Whether something was read shows in the position more cheaply than in the value.
+      if (this.pos !== pos) return value as Reply;
+    }
     for (;;) {
       const frame = this.top;
       if (frame !== null && frame.left > 2) {

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
 import { contentOf } from './content.ts';
 import { byteCount, isDetached, latin1Text, putBytes } from './native-slices.ts';
@@ -19,8 +20,8 @@ export interface CommandHead {
 /** What goes before the characters of the first argument, where the arguments are few and the first is short. */
 export type Openings = (string | undefined)[];
 
-/** Up to this many characters a loop finds what is not ASCII faster than a call into C++. */
-const SHORT_TEXT = 32;
+/** Up to this many characters a loop finds what is not ASCII as fast as a call into C++. */
+const SHORT_TEXT = 8;
 /** Bytes up to this size travel inside the string; larger ones are a piece of their own. */
 const SMALL_BYTES = 1024;
 /** A string piece is ended once it has this many characters, far below the engine's limit. */

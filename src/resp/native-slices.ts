@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer';
+
 /** Buffer's own readers, taken once: an argument's or subclass's overrides can never run in their place. */
 interface Slices {
   latin1Slice(this: Uint8Array, start?: number, end?: number): string;

@@ -36,6 +36,26 @@ export abstract class QuickReader extends ChunkReader {
     this.limits = limits;
   }
 
+  /** What most replies are, where it has arrived whole; else nothing is read. */
+  protected quickReply(mode: DecodeMode): Reply | typeof OPENED {
+    const { chunk, pos } = this;
+    const type = chunk[pos];
+    if (type === BULK) return this.quickBulk(mode);
+    if (type === 0x3a) return this.quickInteger();
+    if (type === 0x2b && mode > BYTES && chunk[pos + 1] === 0x4f && chunk[pos + 2] === 0x4b) {
+      if (
+        chunk[pos + 3] === CR &&
+        chunk[pos + 4] === LF &&
+        pos + 5 <= this.end &&
+        this.limits.maxLineLength >= 2
+      ) {
+        this.pos = pos + 5;
+        return 'OK';
+      }
+    }
+    return OPENED;
+  }
+
   /** A whole bulk string, integer or double; `OPENED` when it is anything else. */
   protected plain(mode: DecodeMode): Reply | typeof OPENED {
     if (this.pos >= this.end) return OPENED;

@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer';
+
 /** Below this a block is cheaper to make than to keep. */
 export const SMALLEST = 16 * 1024;
 const LARGEST = 4 * 1024 * 1024 + 64 * 1024;

@@ -1,166 +1,16 @@
 import { constants, isAscii, isUtf8, transcode } from 'node:buffer';
 import { endianness } from 'node:os';
 import { latin1Text, privateCopy, utf16Text, utf8Text } from './native-slices.ts';
+import { SHORT, shortText } from './short-text.ts';
 import { type DecodeMode, LATIN1, UTF8 } from './types.ts';
 import { MOST_BY_HAND, textByHand } from './utf8-by-hand.ts';
 
-/** Up to this many bytes a string is built from its character codes: a call into C++ costs more. */
-const SHORT = 16;
 /** From here on (and before Node 24) long text that is not ASCII is read fastest by way of UTF-16. */
 const SLOW_UTF8 = Number(process.versions.node.split('.')[0]) < 24 && endianness() === 'LE';
 const LONG = SLOW_UTF8 ? MOST_BY_HAND : Infinity;
 /** Between this and `LONG` text that is not ASCII is read by hand; a look at a few bytes decides. */
 const MIDDLE = SLOW_UTF8 ? 96 : Infinity;
 const NOT_ASCII = 0x80;
-
-const chars = String.fromCharCode;
-
-/** One to sixteen bytes as characters. Spelled out, since building an argument list costs as much again. */
-function fromCodes(b: Uint8Array, s: number, count: number): string {
-  const c = b as { readonly [index: number]: number };
-  if (count > 8) return fromMoreCodes(c, s, count);
-  switch (count) {
-    case 1:
-      return chars(c[s]!);
-    case 2:
-      return chars(c[s]!, c[s + 1]!);
-    case 3:
-      return chars(c[s]!, c[s + 1]!, c[s + 2]!);
-    case 4:
-      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!);
-    case 5:
-      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!);
-    case 6:
-      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!);
-    case 7:
-      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!);
-    case 8:
-      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!);
-    default:
-      return '';
-  }
-}
-
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a table; the number of arguments has to be in the code.
-function fromMoreCodes(c: { readonly [index: number]: number }, s: number, count: number): string {
-  const d = s + 8;
-  switch (count) {
-    case 9:
-      return chars(c[s]!, c[s + 1]!, c[s + 2]!, c[s + 3]!, c[s + 4]!, c[s + 5]!, c[s + 6]!, c[s + 7]!, c[d]!);
-    case 10:
-      return chars(
-        c[s]!,
-        c[s + 1]!,
-        c[s + 2]!,
-        c[s + 3]!,
-        c[s + 4]!,
-        c[s + 5]!,
-        c[s + 6]!,
-        c[s + 7]!,
-        c[d]!,
-        c[d + 1]!,
-      );
-    case 11:
-      return chars(
-        c[s]!,
-        c[s + 1]!,
-        c[s + 2]!,
-        c[s + 3]!,
-        c[s + 4]!,
-        c[s + 5]!,
-        c[s + 6]!,
-        c[s + 7]!,
-        c[d]!,
-        c[d + 1]!,
-        c[d + 2]!,
-      );
-    case 12:
-      return chars(
-        c[s]!,
-        c[s + 1]!,
-        c[s + 2]!,
-        c[s + 3]!,
-        c[s + 4]!,
-        c[s + 5]!,
-        c[s + 6]!,
-        c[s + 7]!,
-        c[d]!,
-        c[d + 1]!,
-        c[d + 2]!,
-        c[d + 3]!,
-      );
-    case 13:
-      return chars(
-        c[s]!,
-        c[s + 1]!,
-        c[s + 2]!,
-        c[s + 3]!,
-        c[s + 4]!,
-        c[s + 5]!,
-        c[s + 6]!,
-        c[s + 7]!,
-        c[d]!,
-        c[d + 1]!,
-        c[d + 2]!,
-        c[d + 3]!,
-        c[d + 4]!,
-      );
-    case 14:
-      return chars(
-        c[s]!,
-        c[s + 1]!,
-        c[s + 2]!,
-        c[s + 3]!,
-        c[s + 4]!,
-        c[s + 5]!,
-        c[s + 6]!,
-        c[s + 7]!,
-        c[d]!,
-        c[d + 1]!,
-        c[d + 2]!,
-        c[d + 3]!,
-        c[d + 4]!,
-        c[d + 5]!,
-      );
-    case 15:
-      return chars(
-        c[s]!,
-        c[s + 1]!,
-        c[s + 2]!,
-        c[s + 3]!,
-        c[s + 4]!,
-        c[s + 5]!,
-        c[s + 6]!,
-        c[s + 7]!,
-        c[d]!,
-        c[d + 1]!,
-        c[d + 2]!,
-        c[d + 3]!,
-        c[d + 4]!,
-        c[d + 5]!,
-        c[d + 6]!,
-      );
-    default:
-      return chars(
-        c[s]!,
-        c[s + 1]!,
-        c[s + 2]!,
-        c[s + 3]!,
-        c[s + 4]!,
-        c[s + 5]!,
-        c[s + 6]!,
-        c[s + 7]!,
-        c[d]!,
-        c[d + 1]!,
-        c[d + 2]!,
-        c[d + 3]!,
-        c[d + 4]!,
-        c[d + 5]!,
-        c[d + 6]!,
-        c[d + 7]!,
-      );
-  }
-}
 
 /**
  * The text that `bytes[start, end)` stand for, or a copy of them where the encoding does not allow them. `mode`: one
@@ -169,10 +19,8 @@ function fromMoreCodes(c: { readonly [index: number]: number }, s: number, count
 export function decodeText(bytes: Buffer, start: number, end: number, mode: DecodeMode): string | Buffer {
   const count = end - start;
   if (count <= SHORT) {
-    if (mode === LATIN1) return fromCodes(bytes, start, count);
-    let all = 0;
-    for (let at = start; at < end; at++) all |= bytes[at]!;
-    if (all < NOT_ASCII) return fromCodes(bytes, start, count);
+    const text = shortText(bytes, start, count, mode === LATIN1 ? 0xff : 0x7f);
+    if (text !== null) return text;
   }
   if (count >= LONG || mode !== UTF8) return longText(bytes, start, end, mode);
   if (count >= MIDDLE && looksForeign(bytes, start, count >> 3)) {
