@@ -118,8 +118,9 @@ export class Decoder extends MessageReader {
       frame.left -= this.shortStrings(target as Reply[], frame.left - 2);
     }
     for (; frame.left > 2; frame.left--) {
-      const value = this.plain(mode);
-      if (value === OPENED) return;
+      const { pos } = this;
+      const value = this.plain(mode) as Reply;
+      if (this.pos === pos) return;
       if (type === MAP) {
         if (frame.key === undefined) {
           frame.key = value;
@@ -130,7 +131,8 @@ export class Decoder extends MessageReader {
       } else if (type === SET) {
         ReplySet.append(target as ReplySet, value);
       } else {
-        (target as Reply[]).push(value);
+        const list = target as Reply[];
+        list[list.length] = value;
       }
     }
   }

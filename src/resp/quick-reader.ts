@@ -56,7 +56,10 @@ export abstract class QuickReader extends ChunkReader {
     return OPENED;
   }
 
-  /** A whole bulk string, integer or double; `OPENED` when it is anything else. */
+  /**
+   * A whole bulk string, integer or double; `OPENED` when it is anything else. That nothing was read shows in the
+   * position as well, and is seen there more cheaply than in a value that may be anything.
+   */
   protected plain(mode: DecodeMode): Reply | typeof OPENED {
     if (this.pos >= this.end) return OPENED;
     const type = this.chunk[this.pos];
@@ -77,20 +80,20 @@ export abstract class QuickReader extends ChunkReader {
     if (!(count >= 1 && count <= 8) || pos + 4 > this.end || this.depth >= this.limits.maxDepth)
       return OPENED;
     if (chunk[pos + 2] !== CR || chunk[pos + 3] !== LF) return OPENED;
-    this.pos = pos + 4;
-    const first = this.member(mode);
-    const second = count > 1 && first !== OPENED ? this.member(mode) : null;
-    if (first !== OPENED && second !== OPENED) {
-      if (count === 1) return [first];
+    const from = (this.pos = pos + 4);
+    const first = this.member(mode) as Reply;
+    const next = this.pos;
+    if (next !== from && count === 1) return [first];
+    if (next !== from) {
+      const second = this.member(mode) as Reply;
       // A literal holds two; an array that grows by pushing holds seventeen from the first one on.
-      if (count === 2) return [first, second];
+      if (this.pos !== next && count === 2) return [first, second];
       const values: Reply[] = [first, second];
-      while (values.length < count) {
-        const value = this.member(mode);
-        if (value === OPENED) break;
-        values.push(value);
+      for (let last = next; this.pos !== last && values.length < count; ) {
+        last = this.pos;
+        values.push(this.member(mode) as Reply);
+        if (this.pos !== last && values.length === count) return values;
       }
-      if (values.length === count) return values;
     }
     // Not whole, or not plain: read again from its head, the general way.
     this.pos = pos;
@@ -135,6 +138,7 @@ export abstract class QuickReader extends ChunkReader {
   protected shortStrings(target: Reply[], most: number): number {
     const { chunk, end } = this;
     let { pos } = this;
+    let size = target.length;
     let count = 0;
     for (; count < most && chunk[pos] === BULK; count++) {
       let length = chunk[pos + 1]! - 0x30;
@@ -149,7 +153,8 @@ export abstract class QuickReader extends ChunkReader {
         this.spell(start);
       }
       if (this.spelled === '') break;
-      target.push(this.spelled.substring(start - this.spelledStart, stop - this.spelledStart));
+      // Put, not pushed: that is one instruction here, and a call there.
+      target[size++] = this.spelled.substring(start - this.spelledStart, stop - this.spelledStart);
       pos = stop + 2;
     }
     this.pos = pos;
