@@ -33,9 +33,10 @@ const { values: options } = parseArgs({
   },
 });
 const say = (text) => console.error(text);
+// Many short rounds rather than few long ones: a machine's mood lasts seconds, and must not fall on one client alone.
 const settings = options.quick
-  ? { rounds: 5, roundTime: 60, warmUp: 500 }
-  : { rounds: 9, roundTime: 250, warmUp: 1000 };
+  ? { rounds: 9, roundTime: 40, warmUp: 500 }
+  : { rounds: 25, roundTime: 80, warmUp: 1000 };
 if (options.rounds) settings.rounds = Number(options.rounds);
 
 const wanted = options.clients?.split(',');

@@ -1,6 +1,7 @@
-// node bench/micro/path.mjs <dist> [<dist> …] [--rounds n] [--only name,…] [--bursts n,…]
+// node bench/micro/path.mjs <dist> [<dist> …] [--rounds n] [--only name,…] [--bursts n,…] [--operations n]
 // The package's own part of a call: the server is a stream that answers at once, so that no system call, no second
 // process and no wake-up is in the figure. Builds are measured in turn in one process; nanoseconds per call.
+// With --operations nothing is measured: so many calls are made, for whoever counts their instructions.
 import { EventEmitter } from 'node:events';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -11,6 +12,7 @@ const { values: options, positionals } = parseArgs({
     rounds: { type: 'string', default: '200' },
     only: { type: 'string' },
     bursts: { type: 'string', default: '1,64,1000' },
+    operations: { type: 'string' },
   },
 });
 
@@ -133,6 +135,10 @@ for (const dist of positionals) builds.push(await poolOf(await import(resolve(di
 for (const [name, spec] of Object.entries(CALLS)) {
   if (options.only !== undefined && !options.only.split(',').includes(name)) continue;
   for (const burst of options.bursts.split(',').map(Number)) {
+    if (options.operations !== undefined) {
+      for (const build of builds) await round(build, spec, burst, Math.ceil(options.operations / burst));
+      continue;
+    }
     const bursts = Math.ceil(6000 / burst);
     const times = builds.map(() => []);
     const total = Math.ceil(Number(options.rounds) * (burst === 1 ? 0.5 : 1));
