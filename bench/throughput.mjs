@@ -6,7 +6,10 @@ import { onCore } from './server.mjs';
 const LEAST_OPERATIONS = 300;
 
 /** The engine has compiled what is hot after so many. */
-const WARM_OPERATIONS = 12_000;
+const WARM_OPERATIONS = 20_000;
+
+/** Rounds in turn that do not count: who was warmed up first has been idle since, and finds its memory cold. */
+const SETTLING = 6;
 
 /** Warms the row up, and finds how many operations fill a round. */
 async function calibrate(runner, row, { roundTime, warmUp }) {
@@ -40,10 +43,11 @@ export async function measureRow(row, runners, settings, say) {
       say(`${row.title}: ${error.message}`);
     }
   }
-  for (let round = 0; round < settings.rounds; round += 1) {
+  for (let round = -SETTLING; round < settings.rounds; round += 1) {
     for (let turn = 0; turn < plan.length; turn += 1) {
-      const one = plan[(turn + round) % plan.length];
-      one.rounds.push(await one.runner.ask({ type: 'round', row: row.id, operations: one.operations }));
+      const one = plan[(turn + round + SETTLING) % plan.length];
+      const made = await one.runner.ask({ type: 'round', row: row.id, operations: one.operations });
+      if (round >= 0) one.rounds.push(made);
     }
   }
   const results = {};
