@@ -40,7 +40,6 @@ export class Outbox {
   #mask = 63;
   #head = 0;
   #withdrawn = 0;
-  #gathered = '';
   /** Bytes held back in the corked transport, so that many pieces leave in one call; -1: it is not corked. */
   #corked = -1;
   readonly #counters: ConnectionCounters;
@@ -117,7 +116,7 @@ export class Outbox {
     let to = this.written;
     const length = this.length;
     let from = to;
-    // Not in the field as yet: a store of something new in something old costs as much as the joining.
+    // No field: a store of something new in something old costs as much as the joining.
     let text = '';
     for (; from < length && !this.blocked; from++) {
       const at = (this.#head + from) & this.#mask;
@@ -128,11 +127,9 @@ export class Outbox {
       entry.phase = WRITTEN;
       entry.heard = this.heard;
       this.queuedBytes -= entry.size;
-      if ((entry.noreply || this.#silence !== 0) && this.#unanswered(entry)) {
-        if (this.#gathered !== '') {
-          text += this.#gathered;
-          this.#gathered = '';
-        }
+      const before = entry.noreply || this.#silence !== 0 ? this.#unanswered(entry) : null;
+      if (before !== null) {
+        text += before;
         this.#slots[at] = undefined;
         this.complete ??= [];
         this.complete.push(entry);
@@ -142,19 +139,12 @@ export class Outbox {
         this.written = to;
       }
       const { wire } = entry;
-      if (typeof wire === 'string' && text.length < CHUNK) {
-        text += wire;
-      } else {
-        this.#gathered = text;
-        this.#gather(wire, transport);
-        text = this.#gathered;
-        this.#gathered = '';
-      }
+      if (typeof wire === 'string' && text.length + wire.length <= CHUNK) text += wire;
+      else text = this.#gather(text, wire, transport);
     }
-    this.#gathered = text;
     this.#close(from, to);
     if (from === length) this.strangers = 0;
-    this.#write(transport);
+    this.#write(text, transport);
     if (this.#corked !== -1) this.#uncork(transport);
   }
 
@@ -165,8 +155,12 @@ export class Outbox {
     return false;
   }
 
-  /** Whether no reply comes for this entry; in the order of writing, for that is how the server sees it. */
-  #unanswered(entry: Entry): boolean {
+  /**
+   * What goes before an entry that no reply comes for; null: one comes. In the order of writing, for that is how the
+   * server sees it.
+   */
+  #unanswered(entry: Entry): string | null {
+    let before = '';
     switch (entry.replyMode) {
       case 'OFF':
         this.#silence = 2;
@@ -176,47 +170,48 @@ export class Outbox {
         break;
       case 'ON':
         this.#silence = 0;
-        return false;
+        return null;
       default:
-        if (this.#silence === 0) this.#gathered += SKIP;
+        if (this.#silence === 0) before = SKIP;
         if (this.#silence === 1) this.#silence = 0;
     }
     entry.noreply = true;
     // Nothing will tell when the server is done with it: the session keeps counting it.
     entry.blocking = false;
-    return true;
+    return before;
   }
 
-  #gather(wire: Wire, transport: Duplex): void {
-    if (typeof wire === 'string') {
-      this.#gathered += wire;
-      if (this.#gathered.length > CHUNK) this.#write(transport);
-      return;
+  /** Answers what is left to be handed over: text alone waits for more. */
+  #gather(text: string, wire: Wire, transport: Duplex): string {
+    let rest = text;
+    for (const piece of typeof wire === 'string' ? [wire] : wire) {
+      if (typeof piece !== 'string') {
+        this.#pass(rest, piece, transport);
+        rest = '';
+        continue;
+      }
+      rest += piece;
+      if (rest.length <= CHUNK) continue;
+      this.#write(rest, transport);
+      rest = '';
     }
-    for (const piece of wire) {
-      if (typeof piece === 'string') {
-        this.#gathered += piece;
-        if (this.#gathered.length > CHUNK) this.#write(transport);
-      } else this.#pass(piece, transport);
-    }
+    return rest;
   }
 
-  #pass(piece: Buffer, transport: Duplex): void {
+  #pass(text: string, piece: Buffer, transport: Duplex): void {
     const small = piece.length < LOT;
     if (small && this.#corked === -1) {
       transport.cork();
       this.#corked = 0;
     }
-    this.#write(transport);
+    this.#write(text, transport);
     if (!small && this.#corked !== -1) this.#uncork(transport);
     this.#counters.bytesWritten += piece.length;
     this.#handOver(transport.write(piece), piece.length, transport);
   }
 
-  #write(transport: Duplex): void {
-    const text = this.#gathered;
+  #write(text: string, transport: Duplex): void {
     if (text === '') return;
-    this.#gathered = '';
     this.#counters.bytesWritten += text.length;
     this.#handOver(transport.write(text, 'latin1'), text.length, transport);
   }

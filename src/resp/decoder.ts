@@ -72,8 +72,10 @@ export class Decoder extends MessageReader {
    */
   read(mode: DecodeMode, pushMode: DecodeMode): Reply | typeof INCOMPLETE {
     if (this.failure !== null) throw this.failure;
-    this.kind = 3;
-    if (this.hopeless) return INCOMPLETE;
+    if (this.hopeless) {
+      this.kind = 3;
+      return INCOMPLETE;
+    }
     this.kind = 0;
     this.tried = 0;
     if (this.fresh) {

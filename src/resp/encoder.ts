@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
-import { contentOf } from './content.ts';
+import { allAscii, contentOf } from './content.ts';
 import { byteCount, isDetached, latin1Text, putBytes } from './native-slices.ts';
 import { takeMemory } from './spare-memory.ts';
 import { LATIN1, type RedisValue, type TextMode, UTF8 } from './types.ts';
@@ -20,8 +20,6 @@ export interface CommandHead {
 /** What goes before the characters of the first argument, where the arguments are few and the first is short. */
 export type Openings = (string | undefined)[];
 
-/** Up to this many characters a loop finds what is not ASCII as fast as a call into C++. */
-const SHORT_TEXT = 8;
 /** Bytes up to this size travel inside the string; larger ones are a piece of their own. */
 const SMALL_BYTES = 1024;
 /** A string piece is ended once it has this many characters, far below the engine's limit. */
@@ -39,13 +37,6 @@ const NEXT = FIRST.map((first) => `\r\n${first}`);
 const ARRAY = Array.from({ length: 64 }, (_, count) => `*${count}\r\n`);
 
 const knownHeads = new Map<string, CommandHead>();
-
-function isAscii(text: string): boolean {
-  const { length } = text;
-  if (length > SHORT_TEXT) return Buffer.byteLength(text) === length;
-  for (let at = 0; at < length; at++) if (text.charCodeAt(at) > 0x7f) return false;
-  return true;
-}
 
 /** Splits a command on whitespace, text as UTF-8; throws `TypeError` for an empty one. */
 export function encodeWords(command: string | Uint8Array): CommandHead {
@@ -69,7 +60,7 @@ function splitWords(command: string, mode: 1 | 2): CommandHead {
   if (words.length === 0) throw new TypeError('a command must have at least one word');
   let encoded = '';
   for (const word of words) {
-    const bytes = mode === UTF8 && !isAscii(word) ? latin1Text(Buffer.from(word)) : word;
+    const bytes = mode === UTF8 && !allAscii(word) ? latin1Text(Buffer.from(word)) : word;
     encoded += `$${bytes.length}\r\n${bytes}\r\n`;
   }
   return { words, count: words.length, encoded, openings: [] };
@@ -89,7 +80,7 @@ export function encodeCommand(
     const value: RedisValue = args[index]!;
     let chars: string | Uint8Array;
     if (typeof value === 'string') {
-      chars = isAscii(value) ? value : encodeText(value, mode, index);
+      chars = allAscii(value) ? value : encodeText(value, mode, index);
     } else if (typeof value === 'number') {
       chars = encodeNumber(value, index);
     } else if (typeof value === 'bigint') {

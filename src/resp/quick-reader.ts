@@ -83,16 +83,13 @@ export abstract class QuickReader extends ChunkReader {
     const from = (this.pos = pos + 4);
     const first = this.member(mode) as Reply;
     const next = this.pos;
-    if (next !== from && count === 1) return [first];
     if (next !== from) {
-      const second = this.member(mode) as Reply;
+      if (count === 1) return [first];
       // A literal holds two; an array that grows by pushing holds seventeen from the first one on.
-      if (this.pos !== next && count === 2) return [first, second];
-      const values: Reply[] = [first, second];
-      for (let last = next; this.pos !== last && values.length < count; ) {
+      const values = [first, this.member(mode) as Reply];
+      for (let last = next; this.pos !== last; values.push(this.member(mode) as Reply)) {
+        if (values.length === count) return values;
         last = this.pos;
-        values.push(this.member(mode) as Reply);
-        if (this.pos !== last && values.length === count) return values;
       }
     }
     // Not whole, or not plain: read again from its head, the general way.

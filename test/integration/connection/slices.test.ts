@@ -9,7 +9,7 @@ import { ConnectionPool, LRUCache } from '../../../src/index.ts';
 import { ConnectionError, InvalidResponse } from '../../../src/errors/errors.ts';
 import type { ScriptedConnection } from '../../../src/testkit/index.ts';
 import { type Location, TCPLocation } from '../../../src/transport/location.ts';
-import { pair, scripted } from '../../conformance/connection/support.ts';
+import { pair, realServer, scripted } from '../../conformance/connection/support.ts';
 
 const COUNT = 64;
 const SILENT = { ECHO: () => null };
@@ -262,5 +262,38 @@ describe('a long queue', () => {
       await Promise.all(requests),
       requests.map((_, index) => String(index)),
     );
+  });
+});
+
+describe('replies that real servers send together', () => {
+  /** So many callers at once, each of which goes on as soon as it is answered; lengths differ, so that reads cut anywhere. */
+  async function lanes(pool: ConnectionPool<BaseConnection, true>, longest: number): Promise<void> {
+    const lane = async (index: number): Promise<void> => {
+      for (let round = 0; round < 60; round++) {
+        const token = `${index}:${round}:`.padEnd(24 + ((index * 131 + round * 977) % longest), '.');
+        assert.equal(await pool.execute('ECHO', token), token);
+      }
+    };
+    await Promise.all(Array.from({ length: COUNT }, (_, index) => lane(index)));
+    assert.equal(pool.statistics.inUseConnections, 0);
+  }
+
+  test('over TLS: each caller gets its own', async () => {
+    const server = await realServer({ tls: true });
+    const sslContext = { ca: server.tls?.ca as string };
+    const { location } = server;
+    await using pool = new ConnectionPool({ location, sslContext, maxConnections: 1, ...text } as const);
+    // Many in one read, and many reads for one of them.
+    await lanes(pool, 100);
+    await lanes(pool, 20_000);
+  });
+
+  test('over a Unix socket: each caller gets its own', async () => {
+    const server = await realServer({ unixSocket: true });
+    const location = server.unixLocation as Location;
+    await using pool = new ConnectionPool({ location, maxConnections: 1, decodeResponses: true });
+    // Many in one read, and many reads for one of them.
+    await lanes(pool, 100);
+    await lanes(pool, 20_000);
   });
 });
