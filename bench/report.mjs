@@ -76,6 +76,7 @@ function scaleTables({ inFlight, connections, strings, arrays, beside }) {
       side('alone', beside.alone),
       side(`beside ${beside.replies} replies of ${beside.mib} MiB, made after the header`, beside.busy),
       [`(made before the header, and behind it)`, rate(beside.before), '–', '–'],
+      side('PINGs of another process beside such replies: the server and the machine', beside.elsewhere),
     ]),
   ];
 }

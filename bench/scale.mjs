@@ -1,5 +1,10 @@
 // What an operation costs as numbers grow: requests in flight, connections, sizes of replies; and small commands
 // beside a reply of 100 MiB. In a process of its own, through the public interface.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { json } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
 const { ConnectionPool, TCPConnection, TCPLocation } = await import(
   process.env.RESPOOL_DIST ?? '../dist/index.js'
 );
@@ -144,6 +149,36 @@ async function beside(bytes, quick) {
   return { mib, replies, before, alone: waits(alone), busy: waits(after) };
 }
 
+/** What another process sees of the same replies: so much the server and the machine take by themselves. */
+async function elsewhere(bytes, { host, port }, { mib, replies }) {
+  const script = fileURLToPath(new URL('pings.mjs', import.meta.url));
+  const other = spawn(process.execPath, [script, host, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const printed = json(other.stdout);
+  const now = () => performance.timeOrigin + performance.now();
+  await bytes.execute('SETRANGE', 'huge', (mib << 20) - 1, 'x');
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const spans = [];
+  for (let reply = 0; reply < replies; reply += 1) {
+    const from = now();
+    await bytes.execute('GET', 'huge');
+    spans.push({ from, over: now() });
+  }
+  await bytes.execute('DEL', 'huge');
+  other.stdin.end();
+  const [pings] = await Promise.all([printed, once(other, 'exit')]);
+  const after = [];
+  for (const { from, over } of spans) {
+    const during = pings.filter(({ made }) => made >= from && made < over);
+    // The longest silence is the server's, which makes the whole reply before it sends its header.
+    const longest = during.reduce((most, ping) => (ping.took > most.took ? ping : most), {
+      made: from,
+      took: 0,
+    });
+    after.push(...during.filter(({ made }) => made >= longest.made + longest.took));
+  }
+  return percentiles(after.map(({ took }) => took));
+}
+
 export async function measureScale(address, { quick }) {
   const url = `redis://${address.host}:${address.port}`;
   const text = ConnectionPool.fromUrl(url, { decodeResponses: true });
@@ -155,6 +190,7 @@ export async function measureScale(address, { quick }) {
     ...(await sizes(text, bytes, quick)),
     beside: await beside(bytes, quick),
   };
+  result.beside.elsewhere = await elsewhere(bytes, address, result.beside);
   await Promise.all([text.close(), bytes.close()]);
   return result;
 }

@@ -5,11 +5,14 @@ import { giveMemory, takeMemory } from './spare-memory.ts';
 const FIRST = 4096;
 /** So much has really come that the rest is believed to come as well. */
 const EARNEST = 65_536;
+/** Once one part in so many is there, the whole place is made. */
+const EARLY = 64;
 
 /**
  * Bytes that arrive in pieces. It holds at most four times what has arrived (at least 4 KiB), from 64 KiB on 64
- * times, and never more than `limit`: each step leaves the smaller buffer behind for the collector and touches
- * fresh memory, the dearest part of a large reply. What is not written yet is address space, no memory.
+ * times, and never more than `limit`. Fresh memory is the dearest part of a large reply, and each piece of it hastens
+ * a collection: so the steps before the last one use memory that others have left, and are no larger than they must be.
+ * What is not written yet is address space, no memory.
  */
 export class ByteSink {
   readonly limit: number;
@@ -35,14 +38,14 @@ export class ByteSink {
     return this.limit - this.length;
   }
 
-  /** Where the bytes that come next belong: whoever puts them there says so with `filled`. */
-  room(): Buffer {
+  /** Where the bytes that come next belong, at most so many: whoever puts them there says so with `filled`. */
+  room(most: number): Buffer {
     const { length, buffer, limit } = this;
     // The last step is made as soon as it may be: it copies what is there by then, and holds up everybody else.
     if (length === buffer.length || (buffer.length < limit && capacity(length, limit) === limit)) {
       this.grow(length);
     }
-    return this.buffer.subarray(length);
+    return this.buffer.subarray(length, length + most);
   }
 
   filled(count: number): void {
@@ -54,12 +57,12 @@ export class ByteSink {
     const larger = this.memory(total);
     buffer.copy(larger, 0, 0, length);
     this.buffer = larger;
-    if (this.passing) giveMemory(buffer);
+    giveMemory(buffer);
   }
 
   private memory(arrived: number): Buffer {
     const size = capacity(arrived, this.limit);
-    return this.passing ? takeMemory(size) : Buffer.allocUnsafe(size);
+    return this.passing || size < this.limit ? takeMemory(size) : Buffer.allocUnsafe(size);
   }
 
   /** What passed was read: its memory serves others. The sink and its bytes are used no more. */
@@ -70,10 +73,14 @@ export class ByteSink {
   /** What arrived, in a buffer without slack; the sink is used no more. */
   bytes(): Buffer {
     const { buffer, length } = this;
-    return length === buffer.length ? buffer : privateCopy(buffer.subarray(0, length));
+    return length === buffer.length && length === this.limit
+      ? buffer
+      : privateCopy(buffer.subarray(0, length));
   }
 }
 
 function capacity(arrived: number, limit: number): number {
-  return Math.min(limit, Math.max(FIRST, arrived * (arrived < EARNEST ? 4 : 64)));
+  if (arrived < EARNEST) return Math.min(limit, Math.max(FIRST, arrived * 4));
+  if (arrived * EARLY >= limit) return limit;
+  return Math.min(arrived * EARLY, Math.max(arrived * 4, Math.ceil(limit / EARLY)));
 }

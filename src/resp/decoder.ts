@@ -16,6 +16,8 @@ export { INCOMPLETE } from './quick-reader.ts';
 
 /** So much of a string must be missing that reading it straight into its place pays. */
 const DIRECT = 131_072;
+/** So much is read at once: while the system clears fresh memory for it, everybody else waits. */
+const AT_ONCE = 524_288;
 
 /** Short strings of an aggregate with more values than this are spelled together. */
 const MANY = 8;
@@ -58,7 +60,7 @@ export class Decoder extends MessageReader {
   /** Where the next bytes may be read to, for they all belong to one large string; else null. */
   room(): Buffer | null {
     const { body } = this;
-    return body !== null && this.drained && body.missing >= DIRECT ? body.room() : null;
+    return body !== null && this.drained && body.missing >= DIRECT ? body.room(AT_ONCE) : null;
   }
 
   /** So many bytes came to `room()`: fed without being copied. */

@@ -34,7 +34,12 @@ let slab: Buffer | undefined;
 
 /** A socket not yet connected, whose bytes go to `reader`. */
 export function createSocket({ reader, target }: Partial<DialOptions>): net.Socket {
-  const socket = new net.Socket(reader === undefined || !slabReading ? {} : readInto(reader, target));
+  const reading = reader === undefined || !slabReading ? {} : readInto(reader, target, goOn);
+  const socket = new net.Socket(reading);
+  function goOn(): void {
+    // Whoever has asked for a pause in the meantime resumes it as well.
+    if (!socket.destroyed && !socket.isPaused()) socket.resume();
+  }
   // An error between two owners, or after the last of them has left, must not end the process.
   socket.on('error', ignore);
   return socket;
@@ -42,15 +47,26 @@ export function createSocket({ reader, target }: Partial<DialOptions>): net.Sock
 
 function readInto(
   reader: SlabReader,
-  target?: ReadTarget,
+  target: ReadTarget | undefined,
+  goOn: () => void,
 ): net.SocketConstructorOpts & { onread: net.OnReadOpts } {
   const own = (slab ??= Buffer.allocUnsafeSlow(SLAB_SIZE));
   let current = own;
+  if (target === undefined) {
+    const callback = (bytes: number): boolean => {
+      reader(own, bytes);
+      return true;
+    };
+    return { onread: { buffer: own, callback } };
+  }
   const callback = (bytes: number): boolean => {
+    const { length } = current;
     reader(current, bytes);
-    return true;
+    if (current === own || bytes < length) return true;
+    // More is there already. It would be read at once, up to 32 times, before any other socket gets its turn.
+    setImmediate(goOn);
+    return false;
   };
-  if (target === undefined) return { onread: { buffer: own, callback } };
   let begun = false;
   // Asked for once in the beginning and then after each read; nothing said means: the same again.
   const buffer = (): Buffer => {

@@ -1,0 +1,26 @@
+// Another program on the same server: one PING every millisecond over a plain socket, until its standard input ends.
+// Then it prints when each was made, and how long its answer took: what the server and the machine take by themselves.
+import { connect } from 'node:net';
+
+const [host, port] = process.argv.slice(2);
+const LINE_FEED = 10;
+const now = () => performance.timeOrigin + performance.now();
+const asked = [];
+const answered = [];
+const socket = connect(Number(port), host).setNoDelay(true);
+socket.on('data', (chunk) => {
+  for (const byte of chunk) {
+    if (byte !== LINE_FEED) continue;
+    const made = asked.shift();
+    answered.push({ made, took: now() - made });
+  }
+});
+const timer = setInterval(() => {
+  asked.push(now());
+  socket.write('PING\r\n');
+}, 1);
+process.stdin.resume().on('end', () => {
+  clearInterval(timer);
+  socket.destroy();
+  process.stdout.write(JSON.stringify(answered));
+});

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { BaseConnection } from '../../../src/connection/base-connection.ts';
+import type { Request } from '../../../src/connection/request.ts';
+import { TCPConnection } from '../../../src/connection/tcp-connection.ts';
+import { UnixDomainSocketConnection } from '../../../src/connection/unix-domain-socket-connection.ts';
+import type { UnixDomainSocketLocation } from '../../../src/transport/location.ts';
+import { realServer } from '../../conformance/connection/support.ts';
+
+const MIB = 1 << 20;
+/** What is read at once of a large reply, and what else may come in the same turn of the loop. */
+const PORTION = MIB / 2;
+const SLAB = MIB / 4;
+
+/** Bytes of the connection that came in each turn of the loop until `request` was answered. */
+async function turns(connection: BaseConnection, request: Request<unknown>): Promise<number[]> {
+  let over = false;
+  void request.then(() => {
+    over = true;
+  });
+  const sizes: number[] = [];
+  for (let last = connection.statistics.bytesRead; !over; ) {
+    await new Promise(setImmediate);
+    const { bytesRead } = connection.statistics;
+    sizes.push(bytesRead - last);
+    last = bytesRead;
+  }
+  return sizes;
+}
+
+for (const kind of ['TCP', 'Unix']) {
+  test(`a large reply is read in portions, and other sockets get their turn between them (${kind})`, async () => {
+    const server = await realServer({ unixSocket: true });
+    const connection =
+      kind === 'TCP'
+        ? new TCPConnection(server.location)
+        : new UnixDomainSocketConnection(server.unixLocation as UnixDomainSocketLocation);
+    await connection.run();
+    const payload = Buffer.alloc(48 * MIB, 'a reply that is read in portions; ');
+    await connection.execute('SET', 'large', payload);
+    for (const decode of [false, true]) {
+      const request = connection.createRequest('GET', ['large'], { decode });
+      const sizes = await turns(connection, request);
+      const most = Math.max(...sizes);
+      assert.ok(most <= PORTION + SLAB, `${most} bytes came in one turn`);
+      const reply = (await request) as string | Buffer;
+      assert.ok(payload.equals(Buffer.from(reply as string)), 'the reply is what was stored');
+    }
+    // Whatever was paused for it goes on.
+    assert.equal(String(await connection.execute('PING')), 'PONG');
+    await connection.close();
+  });
+}
