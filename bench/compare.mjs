@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { table } from './report.mjs';
 import { ROWS } from './rows.mjs';
 import { median, Runner } from './runner.mjs';
-import { fill, startServer } from './server.mjs';
+import { fill, keepAwake, startServer } from './server.mjs';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -60,6 +60,7 @@ async function compare(row, runners) {
 }
 
 const server = await startServer();
+const awake = keepAwake();
 await fill(server);
 const runners = [];
 for (const dist of positionals) {
@@ -70,4 +71,5 @@ const lines = [['workload', 'build', 'least CPU µs', 'median', 'gain', 'by roun
 for (const row of rows) lines.push(...(await compare(row, runners)));
 console.log(table(lines));
 for (const runner of runners) await runner.stop();
+awake.stop();
 process.exit(0);

@@ -102,7 +102,8 @@ function shardTable(rows) {
 
 /** Everything measured, as markdown. */
 export function markdown(result) {
-  const { rows, clients, ceiling, latency, memory, costs, scale, shards, cold, sizes, about } = result;
+  const { rows, clients, ceiling, asleep, latency, memory, costs, scale, shards, cold, sizes, about } =
+    result;
   const parts = [`${about}\n`];
   const variants = [
     ['respool', '`pool.execute`, default options'],
@@ -125,6 +126,12 @@ export function markdown(result) {
       ]);
     }
     parts.push(`### ${how}: operations per second`, table(rates));
+  }
+  if (asleep?.length) {
+    parts.push(
+      "### `pool.execute` where the server's core halts when it has nothing to do: client CPU per operation, µs",
+      table(comparison(asleep, 'respool', 'cpu', clients)),
+    );
   }
   if (latency?.length) {
     const lines = latency.map((one) => [

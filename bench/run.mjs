@@ -1,6 +1,7 @@
 // npm run bench [-- --quick] [--only text,…] [--clients id,…] [--rounds n] [--bun] [--latency] [--memory] [--cold]
-//               [--scale] [--costs] [--shards] [--all] [--profile row]
-// Without a mode: the throughput rows. --all: everything. Results: bench/results/, docs/bench.md, docs/bench.svg (full runs).
+//               [--scale] [--costs] [--shards] [--all] [--asleep] [--profile row]
+// Without a mode: the throughput rows. --all: everything. --asleep: the server's core may halt when it has nothing to do.
+// Results: bench/results/, docs/bench.md, docs/bench.svg (full runs).
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -11,7 +12,7 @@ import { profileRow } from './profile.mjs';
 import { chart, markdown, summary } from './report.mjs';
 import { ROWS } from './rows.mjs';
 import { available, BENCH, commandOf, median, ROOT, Runner } from './runner.mjs';
-import { fill, PINNED, startServer } from './server.mjs';
+import { fill, keepAwake, PINNED, startServer, WAKEABLE } from './server.mjs';
 import { installedSize } from './sizes.mjs';
 import { ceiling, measureRow } from './throughput.mjs';
 
@@ -25,6 +26,7 @@ const { values: options } = parseArgs({
     scale: { type: 'boolean', default: false },
     costs: { type: 'boolean', default: false },
     shards: { type: 'boolean', default: false },
+    asleep: { type: 'boolean', default: false },
     bun: { type: 'boolean', default: false },
     only: { type: 'string' },
     clients: { type: 'string' },
@@ -62,14 +64,14 @@ async function withRunners(address, use) {
 }
 
 /** Processes of its own for every row: what one leaves behind (limits of the collector, garbage) is no other's cost. */
-async function eachRow(address) {
+async function eachRow(address, wanted = rowsToRun) {
   const rows = [];
-  for (const [index, row] of rowsToRun.entries()) {
-    say(`[${index + 1}/${rowsToRun.length}] ${row.title}`);
+  for (const [index, row] of wanted.entries()) {
+    say(`[${index + 1}/${wanted.length}] ${row.title}`);
     const measured = await withRunners(address, (runners) => measureRow(row, runners, settings, say));
     if (Object.keys(measured.results).length > 0) rows.push(measured);
   }
-  return { rows, ceiling: await ceiling(address) };
+  return rows;
 }
 
 async function latencies(runners) {
@@ -144,19 +146,32 @@ function write(result) {
   console.log(text);
 }
 
+/** The rows in which waking the server is most of the work. */
+const WAKING = new Set(['get16-1', 'get16-64', 'incr-64']);
+
 const server = await startServer();
+let awake = options.asleep ? null : keepAwake();
 await fill(server);
 const address = { host: server.host, port: server.port };
 const about = `Node ${process.version}, ${server.version}, ${cpus()[0]?.model.trim()}, ${
   PINNED ? 'client and server on a core each' : 'not pinned'
-}, medians of ${settings.rounds} interleaved rounds.`;
+}${awake !== null && WAKEABLE ? " (the server's kept awake)" : ''}, medians of ${settings.rounds} interleaved rounds.`;
 try {
   if (options.profile) {
     const client = CLIENTS.find(({ id }) => id === (wanted?.[0] ?? 'respool'));
     console.log(await profileRow(client, options.profile, address));
   } else {
     const result = { about, clients: chosen.map(({ id }) => id), rows: [] };
-    if (throughput) Object.assign(result, await eachRow(address));
+    if (throughput) Object.assign(result, { rows: await eachRow(address), ceiling: await ceiling(address) });
+    if (options.all && awake !== null && WAKEABLE) {
+      say('the same with a core that may sleep');
+      awake.stop();
+      result.asleep = await eachRow(
+        address,
+        rowsToRun.filter(({ id }) => WAKING.has(id)),
+      );
+      awake = keepAwake();
+    }
     if (options.latency || options.all) result.latency = await withRunners(address, latencies);
     if (options.memory || options.all) result.memory = await memories(address);
     const self = chosen.find(({ id }) => id === 'respool');
@@ -179,6 +194,7 @@ try {
     write(result);
   }
 } finally {
+  awake?.stop();
   server.admin.close();
   server.stop();
 }
