@@ -67,6 +67,11 @@ const LONGEST_NAME = 64;
 const spellings = new Map<string, CommandInfo>();
 const forgettable: string[] = [];
 let oldest = 0;
+/** Who calls often mostly calls the same: to compare one text costs less than to look it up. */
+let latest = '';
+let latestInfo: CommandInfo | null = null;
+/** The engine never makes so short a text as a part of another one, which would be kept alive with it. */
+const NEVER_A_PART = 12;
 
 /**
  * The command of a call; throws `TypeError` for what is none. `args` tell the subcommand where `command` does
@@ -77,9 +82,19 @@ export function resolveCommand(
   args: readonly RedisValue[],
   text: TextMode = UTF8,
 ): CommandInfo {
-  const info =
-    (typeof command === 'string' ? spellings.get(command) : undefined) ?? readSpelling(command, text);
+  const info = (command === latest ? latestInfo : null) ?? look(command, text);
   return (info.flags & CONTAINER) === 0 ? info : withSubcommand(info, args[0]);
+}
+
+function look(command: string | Uint8Array, text: TextMode): CommandInfo {
+  if (typeof command !== 'string') return readSpelling(command, text);
+  const known = spellings.get(command);
+  if (known === undefined) return readSpelling(command, text);
+  if (command.length <= NEVER_A_PART) {
+    latest = command;
+    latestInfo = known;
+  }
+  return known;
 }
 
 function withSubcommand(info: CommandInfo, argument: RedisValue | undefined): CommandInfo {
@@ -144,6 +159,7 @@ function remember(spelling: string, info: CommandInfo): void {
   if (!known) {
     const forgotten = forgettable[oldest];
     if (forgotten !== undefined) spellings.delete(forgotten);
+    if (forgotten === latest) latestInfo = null;
     forgettable[oldest] = spelling;
     oldest = (oldest + 1) % MAX_SPELLINGS;
   }

@@ -38,7 +38,7 @@ export interface EntryHost {
  * there, so that every entry has the same shape; what becomes of the answer is up to the subclass.
  */
 export abstract class Entry {
-  readonly info: CommandInfo;
+  info: CommandInfo;
   wire: Wire;
   size: number;
   mode: DecodeMode;
@@ -157,4 +157,13 @@ export abstract class Entry {
   [inspect.custom](): string {
     return `${this.constructor.name}<${this.info.name}, ${['queued', 'written', 'settled'][this.phase]}>`;
   }
+}
+
+/**
+ * Makes `made` a kind of `base` without `super()`, for what is made with every call: the engine never puts a
+ * constructor that is reached by `super()` in line, and the call costs as much as all fields. No #private names there
+ * either: each is added to the object by a store of its own.
+ */
+export function takeMethods(made: { prototype: object }, base: { prototype: object }): void {
+  Object.setPrototypeOf(made.prototype, base.prototype);
 }

@@ -1,7 +1,7 @@
 import { InvalidResponse, locateError, ProtocolError, type RedisError } from '../errors/errors.ts';
 import { Decoder } from '../resp/decoder.ts';
 import { SMALLEST } from '../resp/spare-memory.ts';
-import type { Reply } from '../resp/types.ts';
+import type { DecodeMode, Reply } from '../resp/types.ts';
 import type { ConnectionCore } from './connection-core.ts';
 import { type Entry, SETTLED } from './entry.ts';
 import { mayHoldErrors, redact, redactInside } from './redaction.ts';
@@ -121,13 +121,12 @@ export class Reception {
   /** Answers whether it stopped after a slice, with more in hand. */
   #deliver(slice: number): boolean {
     const core = this.#core;
-    const own = core.settings.ownMode;
+    const { inbox, outbox } = core;
     const decoder = this.#decoder;
-    const outbox = core.outbox;
     const from = decoder.unread;
     let replies = 0;
     for (;;) {
-      const { shortcut } = core.inbox;
+      const shortcut = inbox.pubsub === null ? null : inbox.shortcut;
       if (shortcut !== null && decoder.message(shortcut)) {
         this.#orphan = false;
         if (core.state === 'closed') return false;
@@ -135,9 +134,8 @@ export class Reception {
       }
       // What was written after these bytes had come is not answered by them.
       const head = outbox.answered < this.#answerable ? outbox.head() : undefined;
-      const { pushMode } = core.inbox;
-      const idleMode = core.session.resp === 2 ? pushMode : own;
-      const value = decoder.read(head === undefined ? idleMode : head.mode, pushMode) as Reply;
+      const { pushMode } = inbox;
+      const value = decoder.read(head === undefined ? this.#idleMode : head.mode, pushMode) as Reply;
       const { kind } = decoder;
       // Not the value is compared with `INCOMPLETE`: where a value may be anything, that costs the engine a call.
       if (kind === NOTHING) {
@@ -147,7 +145,7 @@ export class Reception {
       if (kind === PUSH) {
         // It may be the push that had begun; one inside an aggregate says nothing about the aggregate.
         if (this.#orphan && decoder.top === null) this.#orphan = false;
-        core.inbox.push(value as Reply[], head);
+        inbox.push(value as Reply[], head);
       } else if (head === undefined || this.#orphan) {
         this.#orphan = false;
         this.#unasked(value, kind === ERROR);
@@ -164,10 +162,29 @@ export class Reception {
     }
   }
 
+  /** How what nobody has asked for is decoded. */
+  get #idleMode(): DecodeMode {
+    const { inbox, session, settings } = this.#core;
+    return session.resp === 2 ? inbox.pushMode : settings.ownMode;
+  }
+
   #answer(entry: Entry, value: Reply, refused: boolean): void {
     const core = this.#core;
     if (core.session.resp === 2 && core.inbox.takesAsPush(value, entry)) return;
     core.outbox.shift();
+    const usual = entry.isPlain && entry.phase !== SETTLED && entry.size < SMALLEST;
+    if (refused || !usual || mayHoldErrors(entry)) {
+      this.#settle(entry, value, refused);
+      return;
+    }
+    core.counters.requestsResolved++;
+    entry.phase = SETTLED;
+    entry.succeed(value);
+  }
+
+  /** A reply or an entry with more to it than its value. */
+  #settle(entry: Entry, value: Reply, refused: boolean): void {
+    const core = this.#core;
     if (entry.effect !== null) {
       // Of one that nobody waits for the value was not kept.
       const reply = entry.phase === SETTLED && !refused ? undefined : value;
@@ -177,15 +194,16 @@ export class Reception {
     if (entry.phase === SETTLED) return;
     if (entry.deadline !== 0 || entry.signal !== null) core.release(entry);
     entry.phase = SETTLED;
-    if (!refused && mayHoldErrors(entry)) redactInside(value, core.settings.endpoint, entry);
-    if (entry.size >= SMALLEST && !refused) core.outbox.reuse(entry, core.transport);
     if (refused) {
       locateError(value as RedisError, core.settings.endpoint, entry.info.name);
       redact(value as RedisError, entry);
       entry.refuse(value as RedisError);
-    } else if (entry.byPush) {
-      entry.answeredInBand(value);
-    } else entry.succeed(value);
+      return;
+    }
+    if (mayHoldErrors(entry)) redactInside(value, core.settings.endpoint, entry);
+    if (entry.size >= SMALLEST) core.outbox.reuse(entry, core.transport);
+    if (entry.byPush) entry.answeredInBand(value);
+    else entry.succeed(value);
   }
 
   #unasked(value: Reply, refused: boolean): void {

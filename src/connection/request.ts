@@ -2,7 +2,7 @@ import type { CommandInfo } from '../commands/command-info.ts';
 import { RequestAbortedError } from '../errors/errors.ts';
 import type { Wire } from '../resp/encoder.ts';
 import type { DecodeMode, Reply } from '../resp/types.ts';
-import { Entry, SETTLED } from './entry.ts';
+import { Entry, QUEUED, SETTLED, takeMethods } from './entry.ts';
 
 /**
  * One command on its way. It is sent whether or not anybody awaits it, may be awaited any number of times, and
@@ -25,10 +25,10 @@ const WAITING = 0;
 const RESOLVED = 1;
 const REJECTED = 2;
 
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets every field, and a test counts them.
+export interface PendingRequest<T extends Reply> extends Entry {}
 /** The promise is made when somebody asks for it: most requests are awaited once, some never. */
-export class PendingRequest<T extends Reply> extends Entry implements Request<T> {
-  // No #private names, and a constructor of its own, in what is made for every call: either would cost as much as it
-  // all does.
+export class PendingRequest<T extends Reply> implements Request<T> {
   raise: boolean;
   private state: 0 | 1 | 2;
   private result: unknown;
@@ -37,7 +37,19 @@ export class PendingRequest<T extends Reply> extends Entry implements Request<T>
   private reject: ((reason: unknown) => void) | null;
 
   constructor(info: CommandInfo, wire: Wire, size: number, mode: DecodeMode) {
-    super(info, wire, size, mode);
+    this.info = info;
+    this.wire = wire;
+    this.size = size;
+    this.mode = mode;
+    this.phase = QUEUED;
+    this.deadline = 0;
+    this.limit = 0;
+    this.heard = 0;
+    this.traits = 0;
+    this.tenure = 0;
+    this.signal = null;
+    this.host = null;
+    this.effect = null;
     this.raise = true;
     this.state = WAITING;
     this.result = undefined;
@@ -65,13 +77,13 @@ export class PendingRequest<T extends Reply> extends Entry implements Request<T>
   }
 
   succeed(value: Reply): void {
-    this.#settle(RESOLVED, value);
+    this.settle(RESOLVED, value);
   }
   refuse(error: Error): void {
-    this.#settle(this.raise ? REJECTED : RESOLVED, error);
+    this.settle(this.raise ? REJECTED : RESOLVED, error);
   }
   fail(error: unknown): void {
-    this.#settle(REJECTED, error);
+    this.settle(REJECTED, error);
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a request is awaited like a promise.
@@ -79,16 +91,16 @@ export class PendingRequest<T extends Reply> extends Entry implements Request<T>
     onFulfilled?: ((value: T) => R | PromiseLike<R>) | null,
     onRejected?: ((reason: unknown) => S | PromiseLike<S>) | null,
   ): Promise<R | S> {
-    return this.#asPromise().then(onFulfilled, onRejected);
+    return this.asPromise().then(onFulfilled, onRejected);
   }
   catch<R = never>(onRejected?: ((reason: unknown) => R | PromiseLike<R>) | null): Promise<T | R> {
-    return this.#asPromise().catch(onRejected);
+    return this.asPromise().catch(onRejected);
   }
   finally(onFinally?: (() => void) | null): Promise<T> {
-    return this.#asPromise().finally(onFinally);
+    return this.asPromise().finally(onFinally);
   }
 
-  #settle(state: 1 | 2, result: unknown): void {
+  private settle(state: 1 | 2, result: unknown): void {
     this.state = state;
     if (this.promise === null) {
       this.result = result;
@@ -100,7 +112,7 @@ export class PendingRequest<T extends Reply> extends Entry implements Request<T>
     this.reject = null;
   }
 
-  #asPromise(): Promise<T> {
+  private asPromise(): Promise<T> {
     if (this.promise !== null) return this.promise;
     if (this.state === WAITING) {
       this.promise = new Promise<T>((resolve, reject) => {
@@ -115,3 +127,4 @@ export class PendingRequest<T extends Reply> extends Entry implements Request<T>
     return this.promise;
   }
 }
+takeMethods(PendingRequest, Entry);

@@ -1,8 +1,5 @@
 import type { BaseConnection } from '../connection/base-connection.ts';
-import type { CommandInfo } from '../commands/command-info.ts';
 import { Entry } from '../connection/entry.ts';
-import type { DecodeMode } from '../resp/types.ts';
-import type { Wire } from '../resp/encoder.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 
 const QUIET = 1 << 16;
@@ -23,14 +20,7 @@ class Details {
 
 /** The unusual sides of a pool's call: bits, and an object that only unusual calls have. */
 export abstract class DetailedEntry extends Entry {
-  // No #private names here: adding one costs as much as ten fields, and this is made for every call. A constructor
-  // that is not written out would pass its arguments on as a list.
-  private details: Details | null;
-
-  constructor(info: CommandInfo, wire: Wire, size: number, mode: DecodeMode) {
-    super(info, wire, size, mode);
-    this.details = null;
-  }
+  details: Details | null = null;
 
   /** False: an error reply is the value. */
   get raise(): boolean {

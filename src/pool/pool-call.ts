@@ -1,6 +1,6 @@
 import { type CommandInfo, resolveCommand } from '../commands/command-info.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
-import { Entry, QUEUED } from '../connection/entry.ts';
+import { Entry, QUEUED, takeMethods } from '../connection/entry.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import { encodeCommand, type Wire, wireLength } from '../resp/encoder.ts';
 import { BYTES, type DecodeMode, type Reply, UTF8 } from '../resp/types.ts';
@@ -21,20 +21,22 @@ function capture(resolve: (value: never) => void, reject: (error: unknown) => vo
 }
 function unset(): void {}
 
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets every field, and a test counts them.
+export interface PoolCall extends DetailedEntry {}
 /**
  * One call of a pool: the entry that waits in a connection's queue, and what is needed to make another attempt.
  * Its wire form is kept until it settles, so that a repetition sends what was given, whatever became of the
  * caller's buffers.
  */
-export class PoolCall extends DetailedEntry implements RoutedCall {
+export class PoolCall implements RoutedCall {
   private readonly owner: CallOwner;
   readonly promise: Promise<never>;
   resolve: (value: never) => void;
   reject: (error: unknown) => void;
-  attempts = 0;
-  startedAt = 0;
-  slot = -1;
-  node: ConnectionNode<BaseConnection> | null = null;
+  attempts: number;
+  startedAt: number;
+  slot: number;
+  node: ConnectionNode<BaseConnection> | null;
 
   constructor(
     owner: CallOwner,
@@ -44,8 +46,25 @@ export class PoolCall extends DetailedEntry implements RoutedCall {
     mode: DecodeMode,
     kind: typeof Promise<never> = Promise,
   ) {
-    super(info, wire, size, mode);
+    this.info = info;
+    this.wire = wire;
+    this.size = size;
+    this.mode = mode;
+    this.phase = QUEUED;
+    this.deadline = 0;
+    this.limit = 0;
+    this.heard = 0;
+    this.traits = 0;
+    this.tenure = 0;
+    this.signal = null;
+    this.host = null;
+    this.effect = null;
+    this.details = null;
     this.owner = owner;
+    this.attempts = 0;
+    this.startedAt = 0;
+    this.slot = -1;
+    this.node = null;
     this.resolve = unset;
     this.reject = unset;
     beingMade = this;
@@ -84,6 +103,8 @@ export class PoolCall extends DetailedEntry implements RoutedCall {
     this.signal = this.callSignal;
   }
 }
+
+takeMethods(PoolCall, DetailedEntry);
 
 /** One attempt of a blocking call, on the connection it has for itself. */
 export class BlockingAttempt extends Entry {

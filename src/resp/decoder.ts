@@ -80,7 +80,7 @@ export class Decoder extends MessageReader {
     }
     this.kind = 0;
     this.tried = 0;
-    if (this.fresh) {
+    if (this.top === null && this.bodyType === 0 && !this.annotated) {
       const { pos } = this;
       const value = this.quickReply(mode);
       // Whether something was read shows in the position more cheaply than in the value.

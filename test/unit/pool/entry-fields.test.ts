@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { resolveCommand } from '../../../src/commands/command-info.ts';
+import { Entry } from '../../../src/connection/entry.ts';
+import { PendingRequest } from '../../../src/connection/request.ts';
+import { DetailedEntry } from '../../../src/pool/call-details.ts';
+import { AskingEntry, PoolCall } from '../../../src/pool/pool-call.ts';
+import { UTF8 } from '../../../src/resp/types.ts';
+
+const info = resolveCommand('GET', ['k'], UTF8);
+const owner = { failed: (): void => {} };
+
+test('what sets its fields without super() is an entry all the same, with every field of one', () => {
+  const plain = new AskingEntry();
+  const request = new PendingRequest(info, 'wire', 4, UTF8);
+  const call = new PoolCall(owner, info, 'wire', 4, UTF8);
+  assert.ok(request instanceof Entry);
+  assert.ok(call instanceof DetailedEntry && call instanceof Entry);
+  for (const made of [request, call]) {
+    for (const field of ['info', 'wire', 'size', 'mode'] as const) assert.notEqual(made[field], undefined);
+    for (const [name, value] of Object.entries(plain)) {
+      assert.ok(Object.hasOwn(made, name), `${made.constructor.name} has no ${name}`);
+      if (!['info', 'wire', 'size', 'mode'].includes(name)) assert.equal(made[name as 'limit'], value, name);
+    }
+  }
+  assert.ok(Object.hasOwn(call, 'details'));
+  assert.deepEqual(
+    [request, call].map(({ constructor: { name } }) => name),
+    ['PendingRequest', 'PoolCall'],
+  );
+});
+
+test('calls of one kind have one shape', () => {
+  const calls = Array.from({ length: 3 }, () => new PoolCall(owner, info, 'wire', 4, UTF8));
+  const [first, ...others] = calls.map((call) => Object.keys(call));
+  for (const keys of others) assert.deepEqual(keys, first);
+});
