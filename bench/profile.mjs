@@ -26,41 +26,64 @@ function selfTimes({ nodes, samples, timeDeltas }) {
   return [...times].sort((a, b) => b[1] - a[1]).map(([key, time]) => [key, (time / total) * 100]);
 }
 
-/** Where a line of a bundle comes from; null: it has no map. */
-function originOf() {
-  const maps = new Map();
-  return (url, line) => {
-    if (!maps.has(url)) {
-      const file = url.startsWith('file:') ? `${fileURLToPath(url)}.map` : '';
-      maps.set(url, existsSync(file) ? new SourceMap(JSON.parse(readFileSync(file, 'utf8'))) : null);
-    }
-    const map = maps.get(url);
-    if (map === null) return null;
-    for (let column = 0; column < 80; column += 4) {
-      const { originalSource } = map.findEntry(line - 1, column);
-      if (originalSource !== undefined) return originalSource.replace(/^(\.\.\/)+/, '');
-    }
-    return null;
+const kept = (make) => {
+  const made = new Map();
+  return (key) => {
+    if (!made.has(key)) made.set(key, make(key));
+    return made.get(key);
   };
+};
+const linesOf = kept((file) => readFileSync(file, 'utf8').split('\n'));
+const sourceMapOf = kept((file) =>
+  existsSync(`${file}.map`) ? new SourceMap(JSON.parse(readFileSync(`${file}.map`, 'utf8'))) : null,
+);
+
+/** The source file that a line of a bundle comes from; null: the bundle has no map. */
+function originOf(file, line) {
+  for (let column = 0; column < 80; column += 4) {
+    const { originalSource } = sourceMapOf(file)?.findEntry(line - 1, column) ?? {};
+    if (originalSource !== undefined) return originalSource.replace(/^(\.\.\/)+/, '');
+  }
+  return null;
+}
+
+const HEAD = /^ *(?:(?:async|static|get|set|function) )*\*?(#?[\w$]+)\(.*\) \{$/;
+const CONTROL = new Set(['if', 'for', 'while', 'switch', 'catch', 'with']);
+const indent = (text) => text.length - text.trimStart().length;
+
+/** The function whose text a line belongs to: the head above it that is less indented, as the bundler writes it. */
+function functionAt(file, line) {
+  const lines = linesOf(file);
+  let depth = indent(lines[line - 1]);
+  for (let at = line - 1; at >= 0; at -= 1) {
+    const name = HEAD.exec(lines[at])?.[1];
+    const inner = at === line - 1 || indent(lines[at]) < depth;
+    if (inner && name !== undefined && !CONTROL.has(name)) return name;
+    if (inner && lines[at].trim() !== '') depth = Math.min(depth, indent(lines[at]));
+  }
+  return '(module)';
 }
 
 /**
- * Samples by the source file of their line. What the engine has inlined it books on the function that holds it, so
- * only lines tell whose work it is.
+ * Samples by the function in whose text their line stands. What the engine has put in line with another function it
+ * books on that one, so only lines tell whose work it is.
  */
-function byFile({ nodes }) {
-  const origin = originOf();
+function byLine({ nodes }) {
   const ticks = new Map();
   let total = 0;
   for (const { callFrame, positionTicks = [], hitCount } of nodes) {
     if (callFrame.functionName === '(idle)') continue;
     total += hitCount;
+    if (!callFrame.url.startsWith('file:')) continue;
     for (const { line, ticks: count } of positionTicks) {
-      const file = origin(callFrame.url, line);
-      if (file !== null) ticks.set(file, (ticks.get(file) ?? 0) + count);
+      const file = fileURLToPath(callFrame.url);
+      const origin = originOf(file, line);
+      if (origin === null) continue;
+      const key = `${functionAt(file, line)} ${origin}`;
+      ticks.set(key, (ticks.get(key) ?? 0) + count);
     }
   }
-  return [...ticks].sort((a, b) => b[1] - a[1]).map(([file, count]) => [file, (count / total) * 100]);
+  return [...ticks].sort((a, b) => b[1] - a[1]).map(([key, count]) => [key, (count / total) * 100]);
 }
 
 const shares = (times) =>
@@ -87,6 +110,6 @@ export async function profileRow(client, rowId, address) {
   const file = readdirSync(folder).find((name) => name.endsWith('.cpuprofile'));
   const profile = JSON.parse(readFileSync(join(folder, file), 'utf8'));
   const functions = table([['function', 'self'], ...shares(selfTimes(profile))]);
-  const files = table([['the package, by file of the line', 'self'], ...shares(byFile(profile))]);
-  return `${client.title}, ${row.title}: ${join(folder, file)}\n\n${functions}\n\n${files}`;
+  const lines = table([['the package, by the function of the line', 'self'], ...shares(byLine(profile))]);
+  return `${client.title}, ${row.title}: ${join(folder, file)}\n\n${functions}\n\n${lines}`;
 }
