@@ -82,13 +82,21 @@ async function look(node: ClusterNode): Promise<View> {
   return { node, role, text: await slotsView(node) };
 }
 
+function disagreement(one: View, other: View): string {
+  const says = ({ node, text }: View, beside: View): string => {
+    const own = text.split('\n').filter((line) => !beside.text.split('\n').includes(line));
+    return `${node.port} says [${own.join('; ')}]`;
+  };
+  return `nodes do not agree about the slots: ${says(one, other)}, ${says(other, one)}`;
+}
+
 /** All slots served, all links up, all these nodes of one mind about it; throws what is not so. */
 export async function agree(nodes: readonly ClusterNode[]): Promise<true> {
   const views = await Promise.all(nodes.map(look));
   const [first] = views;
   for (const { node, role, text } of views) {
-    if (text !== first?.text)
-      throw new Error(`${node.port} and ${first?.node.port} do not agree about the slots`);
+    if (first !== undefined && text !== first.text)
+      throw new Error(disagreement(first, { node, role, text }));
     // a primary without slots is nowhere in the layout
     if (role === 'slave' && !text.includes(node.id))
       throw new Error(`${node.port} is not yet listed as replica`);
