@@ -183,8 +183,8 @@ test('a server that stays silent after UNBLOCK costs a second, then the connecti
 });
 
 test('option streamTimeout is lengthened by the time a command blocks and does not apply when that is for ever', async () => {
-  await using pool = ConnectionPool.fromUrl(server.url, { streamTimeout: 150, maxConnections: 4 });
-  const [short, forEver] = [pool.execute('BLPOP', 'none', 0.3), pool.execute('BLPOP', 'forever', 0)];
+  await using pool = ConnectionPool.fromUrl(server.url, { streamTimeout: 600, maxConnections: 4 });
+  const [short, forEver] = [pool.execute('BLPOP', 'none', 1), pool.execute('BLPOP', 'forever', 0)];
   assert.equal(await short, null);
   await pool.execute('LPUSH', 'forever', 'x');
   assert.deepEqual(((await forEver) as Buffer[]).map(String), ['forever', 'x']);
@@ -197,8 +197,8 @@ test('option streamTimeout is lengthened by the time a command blocks and does n
 });
 
 test('the limit of the reply begins when the command has its connection', async () => {
-  await using pool = ConnectionPool.fromUrl(server.url, { streamTimeout: 150, maxConnections: 2 });
-  const pops = Array.from({ length: 3 }, () => pool.execute('BLPOP', 'none', 0.2));
+  await using pool = ConnectionPool.fromUrl(server.url, { streamTimeout: 500, maxConnections: 2 });
+  const pops = Array.from({ length: 3 }, () => pool.execute('BLPOP', 'none', 0.8));
   assert.deepEqual(await Promise.all(pops), [null, null, null]);
 });
 

@@ -141,13 +141,13 @@ test('option deadPeerTimeout asks after half of it and drops a stopped server af
 
 test('a connection that only blocks, or is idle, is no dead peer', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, {
-    deadPeerTimeout: 100,
+    deadPeerTimeout: 400,
     maxConnections: 4,
     decodeResponses: true,
   });
   const pop = pool.execute('BLPOP', 'alive', 0);
   const shared = await pool.execute('CLIENT', 'ID');
-  await sleep(400);
+  await sleep(1_200);
   assert.equal(await pool.execute('CLIENT', 'ID'), shared);
   await pool.execute('LPUSH', 'alive', 'x');
   assert.deepEqual(await pop, ['alive', 'x']);
@@ -155,12 +155,12 @@ test('a connection that only blocks, or is idle, is no dead peer', async () => {
 });
 
 test('a slow server that answers the PING keeps its connection', async () => {
-  await using pool = ConnectionPool.fromUrl(server.url, { deadPeerTimeout: 200 });
+  await using pool = ConnectionPool.fromUrl(server.url, { deadPeerTimeout: 400 });
   const before = String(await pool.execute('CLIENT', 'ID'));
   const lease = await pool.acquire();
   const messages = lease.connection.pushMessages;
   lease.connection.sendCommand('SUBSCRIBE', ['c']);
-  await sleep(600);
+  await sleep(1_200);
   assert.equal(lease.connection.usable, true);
   await messages.return(undefined);
   lease.release();
