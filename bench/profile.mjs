@@ -49,6 +49,8 @@ function originOf(file, line) {
 
 const HEAD = /^ *(?:(?:async|static|get|set|function) )*\*?(#?[\w$]+)\(.*\) \{$/;
 const CONTROL = new Set(['if', 'for', 'while', 'switch', 'catch', 'with']);
+/** Anything else at the left edge belongs to a text of several lines. */
+const OUTERMOST = /^(?:\}|function|async|var|let|const|class|export|import|\s)/;
 const indent = (text) => text.length - text.trimStart().length;
 
 /** The function whose text a line belongs to: the head above it that is less indented, as the bundler writes it. */
@@ -56,6 +58,7 @@ function functionAt(file, line) {
   const lines = linesOf(file);
   let depth = indent(lines[line - 1]);
   for (let at = line - 1; at >= 0; at -= 1) {
+    if (!OUTERMOST.test(lines[at])) continue;
     const name = HEAD.exec(lines[at])?.[1];
     const inner = at === line - 1 || indent(lines[at]) < depth;
     if (inner && name !== undefined && !CONTROL.has(name)) return name;
@@ -77,7 +80,8 @@ function byLine({ nodes }) {
     if (!callFrame.url.startsWith('file:')) continue;
     for (const { line, ticks: count } of positionTicks) {
       const file = fileURLToPath(callFrame.url);
-      const origin = originOf(file, line);
+      // 0: the engine does not know.
+      const origin = line > 0 ? originOf(file, line) : null;
       if (origin === null) continue;
       const key = `${functionAt(file, line)} ${origin}`;
       ticks.set(key, (ticks.get(key) ?? 0) + count);

@@ -3,7 +3,6 @@ import { checkDuration, Deadline, refuseUnknownWait } from '../base/deadline.ts'
 import { resolveCommand } from '../commands/command-info.ts';
 import { CACHEABLE } from '../commands/flags.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
-import { sizeOf } from '../connection/outbox.ts';
 import type { CommandRequest } from '../connection/request-options.ts';
 import type { RedisError } from '../errors/errors.ts';
 import { refuseDirectConstruction } from '../interfaces/abstract.ts';
@@ -13,12 +12,11 @@ import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribu
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import { type ConnectionNode, nodeOf } from '../node/connection-node.ts';
 import type { SubscriptionTarget } from '../pubsub/subscription-target.ts';
-import { encodeCommand } from '../resp/encoder.ts';
 import type { DecodeMode, RedisValue, Reply, ReplyOf, TextEncoding } from '../resp/types.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { CallRunner } from './call-runner.ts';
 import { type Executor, OptionedExecutor, type PoolRequest, type PoolRequestOptions } from './executor.ts';
-import { PoolCall, thisTurn } from './pool-call.ts';
+import { makeCall, thisTurn } from './pool-call.ts';
 import type { PoolCache } from './pool-cache.ts';
 import { PoolEngine, type PoolSetup } from './pool-engine.ts';
 import { type PoolRequests, UNUSUAL } from './pool-requests.ts';
@@ -124,8 +122,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
         const answer = cache.answer(command, info, args, null);
         if (answer !== null) return answer as unknown as Promise<NoInfer<T>>;
       }
-      const wire = encodeCommand(info, args, this.#textMode);
-      const call = new PoolCall(this.#runner, info, wire, sizeOf(wire), this.#ownMode);
+      const call = makeCall(this.#runner, info, args, this.#textMode, this.#ownMode);
       const promise: Promise<T> = call.promise;
       call.startedAt = thisTurn();
       if (this.#streamTimeout !== null) call.limit = this.#streamTimeout;

@@ -1,9 +1,10 @@
 import { type CommandInfo, resolveCommand } from '../commands/command-info.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import { Entry, QUEUED, takeMethods } from '../connection/entry.ts';
+import { sizeOf } from '../connection/outbox.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import { encodeCommand, type Wire, wireLength } from '../resp/encoder.ts';
-import { BYTES, type DecodeMode, type Reply, UTF8 } from '../resp/types.ts';
+import { BYTES, type DecodeMode, type RedisValue, type Reply, type TextMode, UTF8 } from '../resp/types.ts';
 import type { RoutedCall } from '../topology/topology.ts';
 import { DetailedEntry } from './call-details.ts';
 
@@ -190,15 +191,28 @@ class RequestPromise extends Promise<never> {
 }
 void Object.defineProperty(RequestPromise.prototype, 'constructor', { value: Promise });
 
-/** A call whose promise tells whether its command may have been executed. */
+/** One call: what is given is encoded now, and what cannot be throws. */
+export function makeCall(
+  owner: CallOwner,
+  info: CommandInfo,
+  args: readonly RedisValue[],
+  text: TextMode,
+  mode: DecodeMode,
+): PoolCall {
+  const wire = encodeCommand(info, args, text);
+  return new PoolCall(owner, info, wire, sizeOf(wire), mode);
+}
+
+/** The same, with a promise that tells whether its command may have been executed. */
 export function makeRequest(
   owner: CallOwner,
   info: CommandInfo,
-  wire: Wire,
-  size: number,
+  args: readonly RedisValue[],
+  text: TextMode,
   mode: DecodeMode,
 ): PoolCall {
-  const call = new PoolCall(owner, info, wire, size, mode, RequestPromise);
+  const wire = encodeCommand(info, args, text);
+  const call = new PoolCall(owner, info, wire, sizeOf(wire), mode, RequestPromise);
   (call.promise as RequestPromise).belongTo(call);
   return call;
 }

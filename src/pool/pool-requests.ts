@@ -12,7 +12,6 @@ import {
 } from '../commands/flags.ts';
 import { refusal } from '../commands/refusals.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
-import { sizeOf } from '../connection/outbox.ts';
 import { checkCommandRequest, type CommandRequest, demandArray } from '../connection/request-options.ts';
 import { type PoolClosedError, RedisError, RequestAbortedError, TimeoutError } from '../errors/errors.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
@@ -192,8 +191,7 @@ export class PoolRequests<C extends BaseConnection> {
     if ((info.flags & OF_ITS_CONNECTION) !== 0) throw new TypeError(refusal(info));
     const refused = pinned === null ? this.#topology.refuse(info) : null;
     if (refused !== null) throw refused;
-    const wire = encodeCommand(info, args, this.#defaults.textMode);
-    const call = makeRequest(this.#runner, info, wire, sizeOf(wire), this.#mode(options));
+    const call = makeRequest(this.#runner, info, args, this.#defaults.textMode, this.#mode(options));
     call.startedAt = performance.now();
     call.pinned = pinned as unknown as ConnectionNode<BaseConnection> | null;
     call.raise = options.raiseExceptions ?? true;
