@@ -25,9 +25,10 @@ const WAITING = 0;
 const RESOLVED = 1;
 const REJECTED = 2;
 
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets every field, and a test counts them.
+// biome-ignore lint/correctness/noUnusedVariables: declarations that merge have the same parameters.
 export interface PendingRequest<T extends Reply> extends Entry {}
 /** The promise is made when somebody asks for it: most requests are awaited once, some never. */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets every field, and a test counts them.
 export class PendingRequest<T extends Reply> implements Request<T> {
   raise: boolean;
   private state: 0 | 1 | 2;

@@ -22,13 +22,13 @@ function capture(resolve: (value: never) => void, reject: (error: unknown) => vo
 }
 function unset(): void {}
 
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets every field, and a test counts them.
 export interface PoolCall extends DetailedEntry {}
 /**
  * One call of a pool: the entry that waits in a connection's queue, and what is needed to make another attempt.
  * Its wire form is kept until it settles, so that a repetition sends what was given, whatever became of the
  * caller's buffers.
  */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets every field, and a test counts them.
 export class PoolCall implements RoutedCall {
   private readonly owner: CallOwner;
   readonly promise: Promise<never>;
