@@ -70,7 +70,7 @@ let oldest = 0;
 /** Who calls often mostly calls the same: to compare one text costs less than to look it up. */
 let latest = '';
 let latestInfo: CommandInfo | null = null;
-/** The engine never makes so short a text as a part of another one, which would be kept alive with it. */
+/** So short a text is never a cut of a longer one, which would be kept alive with it. */
 const NEVER_A_PART = 12;
 
 /**

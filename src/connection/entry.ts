@@ -38,7 +38,7 @@ export interface EntryHost {
  * there, so that every entry has the same shape; what becomes of the answer is up to the subclass.
  */
 export abstract class Entry {
-  info: CommandInfo;
+  readonly info: CommandInfo;
   wire: Wire;
   size: number;
   mode: DecodeMode;

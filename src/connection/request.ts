@@ -30,6 +30,7 @@ export interface PendingRequest<T extends Reply> extends Entry {}
 /** The promise is made when somebody asks for it: most requests are awaited once, some never. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets every field, and a test counts them.
 export class PendingRequest<T extends Reply> implements Request<T> {
+  readonly info: CommandInfo;
   raise: boolean;
   private state: 0 | 1 | 2;
   private result: unknown;

@@ -30,6 +30,7 @@ export interface PoolCall extends DetailedEntry {}
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets every field, and a test counts them.
 export class PoolCall implements RoutedCall {
+  readonly info: CommandInfo;
   private readonly owner: CallOwner;
   readonly promise: Promise<never>;
   resolve: (value: never) => void;
