@@ -154,28 +154,30 @@ async function elsewhere(bytes, { host, port }, { mib, replies }) {
   const script = fileURLToPath(new URL('pings.mjs', import.meta.url));
   const other = spawn(process.execPath, [script, host, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
   const printed = json(other.stdout);
-  const now = () => performance.timeOrigin + performance.now();
+  // The clock that all processes share.
+  const now = () => Number(process.hrtime.bigint()) / 1e6;
   await bytes.execute('SETRANGE', 'huge', (mib << 20) - 1, 'x');
   await new Promise((resolve) => setTimeout(resolve, 500));
   const spans = [];
+  const lease = await bytes.acquire();
+  const { connection } = lease;
   for (let reply = 0; reply < replies; reply += 1) {
-    const from = now();
-    await bytes.execute('GET', 'huge');
-    spans.push({ from, over: now() });
+    const before = connection.statistics.bytesRead;
+    let seen = null;
+    const looking = setInterval(() => {
+      if (connection.statistics.bytesRead > before) seen ??= now();
+    }, 1);
+    await connection.createRequest('GET', ['huge']);
+    clearInterval(looking);
+    if (seen !== null) spans.push({ seen, over: now() });
+    // The server is silent while it makes the next one: nothing that was asked before may wait for that.
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
+  lease.release();
   await bytes.execute('DEL', 'huge');
   other.stdin.end();
   const [pings] = await Promise.all([printed, once(other, 'exit')]);
-  const after = [];
-  for (const { from, over } of spans) {
-    const during = pings.filter(({ made }) => made >= from && made < over);
-    // The longest silence is the server's, which makes the whole reply before it sends its header.
-    const longest = during.reduce((most, ping) => (ping.took > most.took ? ping : most), {
-      made: from,
-      took: 0,
-    });
-    after.push(...during.filter(({ made }) => made >= longest.made + longest.took));
-  }
+  const after = pings.filter(({ made }) => spans.some(({ seen, over }) => made >= seen && made < over));
   return percentiles(after.map(({ took }) => took));
 }
 
