@@ -199,9 +199,10 @@ export function makeCall(
   args: readonly RedisValue[],
   text: TextMode,
   mode: DecodeMode,
+  kind?: typeof Promise<never>,
 ): PoolCall {
   const wire = encodeCommand(info, args, text);
-  return new PoolCall(owner, info, wire, sizeOf(wire), mode);
+  return new PoolCall(owner, info, wire, sizeOf(wire), mode, kind);
 }
 
 /** The same, with a promise that tells whether its command may have been executed. */
@@ -212,8 +213,7 @@ export function makeRequest(
   text: TextMode,
   mode: DecodeMode,
 ): PoolCall {
-  const wire = encodeCommand(info, args, text);
-  const call = new PoolCall(owner, info, wire, sizeOf(wire), mode, RequestPromise);
+  const call = makeCall(owner, info, args, text, mode, RequestPromise);
   (call.promise as RequestPromise).belongTo(call);
   return call;
 }

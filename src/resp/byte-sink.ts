@@ -73,9 +73,7 @@ export class ByteSink {
   /** What arrived, in a buffer without slack; the sink is used no more. */
   bytes(): Buffer {
     const { buffer, length } = this;
-    return length === buffer.length && length === this.limit
-      ? buffer
-      : privateCopy(buffer.subarray(0, length));
+    return length === this.limit ? buffer : privateCopy(buffer.subarray(0, length));
   }
 }
 

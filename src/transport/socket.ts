@@ -52,13 +52,6 @@ function readInto(
 ): net.SocketConstructorOpts & { onread: net.OnReadOpts } {
   const own = (slab ??= Buffer.allocUnsafeSlow(SLAB_SIZE));
   let current = own;
-  if (target === undefined) {
-    const callback = (bytes: number): boolean => {
-      reader(own, bytes);
-      return true;
-    };
-    return { onread: { buffer: own, callback } };
-  }
   const callback = (bytes: number): boolean => {
     const { length } = current;
     reader(current, bytes);
@@ -67,6 +60,7 @@ function readInto(
     setImmediate(goOn);
     return false;
   };
+  if (target === undefined) return { onread: { buffer: own, callback } };
   let begun = false;
   // Asked for once in the beginning and then after each read; nothing said means: the same again.
   const buffer = (): Buffer => {

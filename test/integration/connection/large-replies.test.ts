@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import type { BaseConnection } from '../../../src/connection/base-connection.ts';
 import type { Request } from '../../../src/connection/request.ts';
 import { TCPConnection } from '../../../src/connection/tcp-connection.ts';
 import { UnixDomainSocketConnection } from '../../../src/connection/unix-domain-socket-connection.ts';
 import type { UnixDomainSocketLocation } from '../../../src/transport/location.ts';
+import { createSocket } from '../../../src/transport/socket.ts';
 import { realServer } from '../../conformance/connection/support.ts';
 
 const MIB = 1 << 20;
@@ -51,3 +54,38 @@ for (const kind of ['TCP', 'Unix']) {
     await connection.close();
   });
 }
+
+test('a pause that is asked for between two portions holds', async () => {
+  const total = 8 * MIB;
+  const portion = Buffer.alloc(64 * 1024);
+  let count = 0;
+  let filled = 0;
+  const ends: Socket[] = [];
+  const server = createServer((end) => {
+    ends.push(end);
+    end.write(Buffer.alloc(total));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const socket = createSocket({
+    reader: (memory, bytes) => {
+      count += bytes;
+      if (memory === portion && bytes === portion.length && ++filled === 3) socket.pause();
+    },
+    target: () => portion,
+  });
+  try {
+    socket.connect((server.address() as AddressInfo).port, '127.0.0.1');
+    while (filled < 3) await new Promise(setImmediate);
+    const before = count;
+    for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+    assert.equal(count, before);
+    assert.ok(count < total);
+    socket.resume();
+    while (count < total) await new Promise(setImmediate);
+    assert.equal(count, total);
+  } finally {
+    socket.destroy();
+    for (const end of ends) end.destroy();
+    server.close();
+  }
+});
