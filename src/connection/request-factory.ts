@@ -1,7 +1,14 @@
 import { numberText } from '../commands/arguments.ts';
 import { blockingTime } from '../commands/blocking.ts';
 import { type CommandInfo, resolveCommand } from '../commands/command-info.ts';
-import { BLOCKING, CLIENT_REPLY, MAY_BLOCK, MONITOR, SUBSCRIBE_FAMILY } from '../commands/flags.ts';
+import {
+  BLOCKING,
+  CLIENT_REPLY,
+  HAS_EFFECT,
+  MAY_BLOCK,
+  MONITOR,
+  SUBSCRIBE_FAMILY,
+} from '../commands/flags.ts';
 import { requestRefusal } from '../commands/refusals.ts';
 import { effectValue } from '../commands/session-effects.ts';
 import { OverloadedError } from '../errors/errors.ts';
@@ -19,7 +26,7 @@ import type { ConnectionCore } from './connection-core.ts';
 import type { NormalizedConnectionOptions } from './connection-options.ts';
 import { type Entry, SETTLED } from './entry.ts';
 import { sizeOf } from './outbox.ts';
-import { PendingRequest } from './request.ts';
+import { type PendingRequest, RequestEntry } from './request.ts';
 import { PendingBatch } from './request-batch.ts';
 import {
   type BatchOptions,
@@ -35,6 +42,8 @@ import {
 import { effectFor } from './session-effect.ts';
 import { StreamedEntry, StreamedSubscription } from './streamed-entry.ts';
 
+/** What `#prepare` has more to do for than a limit. */
+const UNUSUAL = BLOCKING | MAY_BLOCK | HAS_EFFECT;
 const NONE: readonly RedisValue[] = [];
 /** What a connection that speaks RESP2 and is subscribed still takes. */
 const WHILE_SUBSCRIBED: ReadonlySet<string> = new Set(['PING', 'QUIT', 'RESET']);
@@ -48,12 +57,14 @@ export class RequestFactory {
   readonly #options: NormalizedConnectionOptions;
   readonly #textMode: TextMode;
   readonly #ownMode: DecodeMode;
+  readonly #limit: number;
 
   constructor(core: ConnectionCore, options: NormalizedConnectionOptions) {
     this.#core = core;
     this.#options = options;
     this.#textMode = textMode(options.encoding);
     this.#ownMode = replyMode(this.#textMode, options.decodeResponses);
+    this.#limit = options.streamTimeout ?? 0;
   }
 
   request<T extends Reply>(
@@ -67,14 +78,29 @@ export class RequestFactory {
     this.#admit(info);
     const wire = encodeCommand(info, args, this.#textMode);
     const mode = options === undefined ? this.#ownMode : this.#decodeMode(options);
-    const request = new PendingRequest<T>(info, wire, sizeOf(wire), mode);
+    const request = new RequestEntry(info, wire, sizeOf(wire), mode);
+    if (options !== undefined || (info.flags & UNUSUAL) !== 0) {
+      if (!this.#detail(request, args, options)) return request.promise;
+    } else {
+      request.tenure = core.tenure;
+      request.limit = this.#limit;
+    }
+    if (!core.hasRoom(request.size)) throw this.#overloaded(request.size, info.name);
+    if (core.onRequest !== null) core.onRequest(request, args);
+    core.submit(request);
+    return request.promise;
+  }
+
+  /** What most requests have nothing of; false: it was aborted before. */
+  #detail(request: RequestEntry, args: readonly RedisValue[], options: RequestOptions | undefined): boolean {
     this.#prepare(request, args, options?.timeout);
     if (options !== undefined) this.#apply(request, options);
-    if (request.signal?.aborted === true) return settledEarly(request, request.signal.reason);
-    this.#demandRoom(request.size, info.name);
-    core.onRequest?.(request, args);
-    core.submit(request);
-    return request;
+    const { signal } = request;
+    if (signal?.aborted !== true) return true;
+    request.phase = SETTLED;
+    request.signal = null;
+    request.fail(signal.reason);
+    return false;
   }
 
   batch(commands: readonly CommandRequest[], options: BatchOptions | undefined): PendingBatch {
@@ -103,7 +129,7 @@ export class RequestFactory {
       batch.cancel(signal.reason);
       return batch;
     }
-    this.#demandRoom(size, 'a batch');
+    if (!this.#core.hasRoom(size)) throw this.#overloaded(size, 'a batch');
     if (signal !== null) batch.watch(signal);
     // One time for all: those with the same limit end together, and none hears of the loss that another's brings.
     const now = performance.now();
@@ -132,7 +158,7 @@ export class RequestFactory {
       ? new StreamedSubscription(core.inbox, info, wire, this.#ownMode, this.#names(info, args))
       : new StreamedEntry(core.inbox, info, wire, this.#ownMode);
     this.#prepare(entry, args, null);
-    this.#demandRoom(entry.size, info.name);
+    if (!core.hasRoom(entry.size)) throw this.#overloaded(entry.size, info.name);
     core.onRequest?.(entry, args);
     // With anything else than one word it is refused by the server, and changes nothing.
     const words = info.count + args.length - info.nameLength;
@@ -155,19 +181,23 @@ export class RequestFactory {
 
   #demandMode(info: CommandInfo): void {
     const { session } = this.#core;
+    if (session.monitoring || session.inPubsub) this.#demandFit(info);
+  }
+
+  #demandFit(info: CommandInfo): void {
+    const { session } = this.#core;
     if (session.monitoring) throw new TypeError('MONITOR is on: this connection takes no further commands');
-    if (session.resp !== 2 || !session.inPubsub) return;
+    if (session.resp !== 2) return;
     if ((info.flags & SUBSCRIBE_FAMILY) !== 0 || WHILE_SUBSCRIBED.has(info.name)) return;
     throw new TypeError(
       'this connection speaks RESP2 and is subscribed: only SUBSCRIBE and its like are possible',
     );
   }
 
-  #demandRoom(size: number, what: string): void {
+  #overloaded(size: number, what: string): OverloadedError {
     const core = this.#core;
-    if (core.hasRoom(size)) return;
     const bound = `maxBufferedBytes (${this.#options.maxBufferedBytes})`;
-    throw new OverloadedError(core.text(`${what} (${size} bytes) would exceed ${bound}`), {
+    return new OverloadedError(core.text(`${what} (${size} bytes) would exceed ${bound}`), {
       endpoint: core.settings.endpoint,
     });
   }
@@ -218,11 +248,4 @@ export class RequestFactory {
       return Buffer.from(word.buffer, word.byteOffset, word.byteLength).toString('latin1');
     });
   }
-}
-
-function settledEarly<T extends Reply>(request: PendingRequest<T>, reason: unknown): PendingRequest<T> {
-  request.phase = SETTLED;
-  request.signal = null;
-  request.fail(reason);
-  return request;
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { CommandInfo } from '../commands/command-info.ts';
 import { RequestAbortedError } from '../errors/errors.ts';
 import type { Wire } from '../resp/encoder.ts';
@@ -21,22 +22,24 @@ export interface Request<T> extends PromiseLike<T> {
   finally(onFinally?: (() => void) | null): Promise<T>;
 }
 
-const WAITING = 0;
-const RESOLVED = 1;
-const REJECTED = 2;
+let beingMade: RequestEntry | null = null;
+/** One function for all requests: a closure for each would cost as much as the promise. */
+function capture(resolve: (value: never) => void, reject: (reason: unknown) => void): void {
+  const entry = beingMade!;
+  entry.resolve = resolve;
+  entry.reject = reject;
+}
+function ignore(): void {}
 
-// biome-ignore lint/correctness/noUnusedVariables: declarations that merge have the same parameters.
-export interface PendingRequest<T extends Reply> extends Entry {}
-/** The promise is made when somebody asks for it: most requests are awaited once, some never. */
+export interface RequestEntry extends Entry {}
+/** What waits in the connection's queue for a request. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets every field, and a test counts them.
-export class PendingRequest<T extends Reply> implements Request<T> {
+export class RequestEntry {
   readonly info: CommandInfo;
   raise: boolean;
-  private state: 0 | 1 | 2;
-  private result: unknown;
-  private promise: Promise<T> | null;
-  private resolve: ((value: T) => void) | null;
-  private reject: ((reason: unknown) => void) | null;
+  resolve: (value: never) => void;
+  reject: (reason: unknown) => void;
+  readonly promise: PendingRequest<never>;
 
   constructor(info: CommandInfo, wire: Wire, size: number, mode: DecodeMode) {
     this.info = info;
@@ -53,80 +56,64 @@ export class PendingRequest<T extends Reply> implements Request<T> {
     this.host = null;
     this.effect = null;
     this.raise = true;
-    this.state = WAITING;
-    this.result = undefined;
-    this.promise = null;
-    this.resolve = null;
-    this.reject = null;
-  }
-
-  get command(): string {
-    return this.info.name;
-  }
-  get settled(): boolean {
-    return this.state !== WAITING;
-  }
-  get maybeExecuted(): boolean {
-    return this.sent;
-  }
-
-  cancel(reason?: unknown): void {
-    if (this.phase === SETTLED) return;
-    const error =
-      reason ??
-      new RequestAbortedError(`${this.info.name} was cancelled`, { maybeExecuted: this.maybeExecuted });
-    this.host?.cancel(this, error);
+    this.resolve = ignore;
+    this.reject = ignore;
+    beingMade = this;
+    this.promise = new PendingRequest<never>(capture);
+    // What is left here would keep the last reply alive.
+    beingMade = null;
+    this.promise.belongTo(this);
   }
 
   succeed(value: Reply): void {
-    this.settle(RESOLVED, value);
+    this.resolve(value as never);
   }
   refuse(error: Error): void {
-    this.settle(this.raise ? REJECTED : RESOLVED, error);
+    if (this.raise) this.fail(error);
+    else this.resolve(error as never);
   }
   fail(error: unknown): void {
-    this.settle(REJECTED, error);
-  }
-
-  // biome-ignore lint/suspicious/noThenProperty: a request is awaited like a promise.
-  then<R = T, S = never>(
-    onFulfilled?: ((value: T) => R | PromiseLike<R>) | null,
-    onRejected?: ((reason: unknown) => S | PromiseLike<S>) | null,
-  ): Promise<R | S> {
-    return this.asPromise().then(onFulfilled, onRejected);
-  }
-  catch<R = never>(onRejected?: ((reason: unknown) => R | PromiseLike<R>) | null): Promise<T | R> {
-    return this.asPromise().catch(onRejected);
-  }
-  finally(onFinally?: (() => void) | null): Promise<T> {
-    return this.asPromise().finally(onFinally);
-  }
-
-  private settle(state: 1 | 2, result: unknown): void {
-    this.state = state;
-    if (this.promise === null) {
-      this.result = result;
-      return;
-    }
-    if (state === RESOLVED) this.resolve?.(result as T);
-    else this.reject?.(result);
-    this.resolve = null;
-    this.reject = null;
-  }
-
-  private asPromise(): Promise<T> {
-    if (this.promise !== null) return this.promise;
-    if (this.state === WAITING) {
-      this.promise = new Promise<T>((resolve, reject) => {
-        this.resolve = resolve;
-        this.reject = reject;
-      });
-    } else {
-      this.promise =
-        this.state === RESOLVED ? Promise.resolve(this.result as T) : Promise.reject(this.result);
-      this.result = undefined;
-    }
-    return this.promise;
+    // Nobody has to await a request: one that was left alone must not bring the process down.
+    this.promise.then(undefined, ignore);
+    this.reject(error);
   }
 }
-takeMethods(PendingRequest, Entry);
+takeMethods(RequestEntry, Entry);
+
+/**
+ * The promise of one command. To the language it is a plain one: what is chained to it is plain again, and it is
+ * awaited without a detour.
+ */
+export class PendingRequest<T> extends Promise<T> implements Request<T> {
+  #entry: RequestEntry | null = null;
+
+  belongTo(entry: RequestEntry): void {
+    this.#entry = entry;
+  }
+
+  get command(): string {
+    return this.#entry!.info.name;
+  }
+  get settled(): boolean {
+    return this.#entry!.phase === SETTLED;
+  }
+  get maybeExecuted(): boolean {
+    return this.#entry!.sent;
+  }
+
+  cancel(reason?: unknown): void {
+    if (this.settled) return;
+    const { command, maybeExecuted } = this;
+    const error = reason ?? new RequestAbortedError(`${command} was cancelled`, { maybeExecuted });
+    const entry = this.#entry!;
+    entry.host?.cancel(entry, error);
+  }
+
+  toJSON(): Record<string, unknown> {
+    return this.#entry!.toJSON();
+  }
+  [inspect.custom](): string {
+    return inspect(this.#entry);
+  }
+}
+void Object.defineProperty(PendingRequest.prototype, 'constructor', { value: Promise });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { describe, test } from 'node:test';
+import { inspect } from 'node:util';
 import {
   ConnectionError,
   OverloadedError,
@@ -320,6 +321,25 @@ describe('a request', () => {
     peer.reset();
     await eventuallySettled(batch);
     await wait(20);
+  });
+
+  test('is a promise, what is chained to it is a plain one, and it never shows its arguments', async () => {
+    const { connection } = await pair({ GET: reply.error('ERR no') });
+    const request = connection.createRequest('ECHO', ['canary'], { decode: true });
+    assert.equal(Promise.resolve(request), request);
+    assert.equal(request.then(() => {}).constructor, Promise);
+    const shown = [
+      inspect(request, { depth: 9, showHidden: true }),
+      inspect(request, { depth: 9, showHidden: true, customInspect: false }),
+      JSON.stringify(request),
+    ];
+    for (const text of shown) assert.ok(!text.includes('canary'), text);
+    assert.match(String(shown[0]), /<ECHO, queued>/);
+    assert.deepEqual(JSON.parse(String(shown[2])), { command: 'ECHO', settled: false });
+    assert.equal(await request, 'canary');
+    // Handled for those who leave it alone, not for those who chain to it.
+    const chained = connection.createRequest('GET', ['k']).then((value) => value);
+    await failure(chained, ResponseError);
   });
 
   test('can be cancelled', async () => {

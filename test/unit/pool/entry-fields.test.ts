@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resolveCommand } from '../../../src/commands/command-info.ts';
 import { Entry } from '../../../src/connection/entry.ts';
-import { PendingRequest } from '../../../src/connection/request.ts';
+import { RequestEntry } from '../../../src/connection/request.ts';
 import { DetailedEntry } from '../../../src/pool/call-details.ts';
 import { AskingEntry, PoolCall } from '../../../src/pool/pool-call.ts';
 import { UTF8 } from '../../../src/resp/types.ts';
@@ -12,7 +12,7 @@ const owner = { failed: (): void => {} };
 
 test('what sets its fields without super() is an entry all the same, with every field of one', () => {
   const plain = new AskingEntry();
-  const request = new PendingRequest(info, 'wire', 4, UTF8);
+  const request = new RequestEntry(info, 'wire', 4, UTF8);
   const call = new PoolCall(owner, info, 'wire', 4, UTF8);
   assert.ok(request instanceof Entry);
   assert.ok(call instanceof DetailedEntry && call instanceof Entry);
@@ -26,7 +26,7 @@ test('what sets its fields without super() is an entry all the same, with every 
   assert.ok(Object.hasOwn(call, 'details'));
   assert.deepEqual(
     [request, call].map(({ constructor: { name } }) => name),
-    ['PendingRequest', 'PoolCall'],
+    ['RequestEntry', 'PoolCall'],
   );
 });
 
