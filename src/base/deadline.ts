@@ -1,5 +1,6 @@
 import { systemClock } from './clock.ts';
 import type { Clock, TimerHandle } from './clock.ts';
+import { demandKnown } from './known-options.ts';
 import { unwatchSignal, watchSignal } from './signal-registry.ts';
 import type { AbortSubscriber } from './signal-registry.ts';
 
@@ -44,12 +45,7 @@ const OF_A_WAIT: ReadonlySet<string> = new Set(['signal', 'timeout']);
 
 /** Throws a `TypeError` for what is no option of a wait; `undefined` counts as absent. */
 export function refuseUnknownWait(options: object | undefined): void {
-  if (options === undefined) return;
-  if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || OF_A_WAIT.has(name)) continue;
-    throw new TypeError(`unknown option ${JSON.stringify(name.slice(0, 64))}`);
-  }
+  if (options !== undefined) demandKnown(options, OF_A_WAIT);
 }
 
 /**

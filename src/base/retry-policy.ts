@@ -1,5 +1,6 @@
 import { fullJitter } from './backoff.ts';
 import type { Random } from './backoff.ts';
+import { demandKnown } from './known-options.ts';
 
 /** What a retry policy is told about the call. */
 export interface RetryContext {
@@ -42,10 +43,7 @@ export class BackoffRetryPolicy implements RetryPolicy {
   #random: Random;
 
   constructor(options: ExponentialBackoffOptions = {}, random: Random = Math.random) {
-    for (const [key, value] of Object.entries(options)) {
-      if (value !== undefined && !KNOWN.has(key))
-        throw new TypeError(`unknown option of a retry policy: ${key}`);
-    }
+    demandKnown(options, KNOWN, 'a retry policy');
     this.retries = count('retries', options.retries ?? 3);
     this.base = pause('base', options.base ?? 20);
     this.cap = pause('cap', options.cap ?? 2000);

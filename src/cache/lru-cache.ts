@@ -1,3 +1,4 @@
+import { demandKnown } from '../base/known-options.ts';
 import { AbstractCache } from '../interfaces/abstract-cache.ts';
 import { RedisError } from '../errors/errors.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
@@ -90,12 +91,7 @@ export class LRUCache extends AbstractCache {
 
   constructor(options: LRUCacheOptions = {}) {
     super();
-    if (typeof options !== 'object' || options === null)
-      throw new TypeError('the options of LRUCache must be an object');
-    for (const [name, value] of Object.entries(options)) {
-      if (value !== undefined && !OPTIONS.has(name))
-        throw new TypeError(`unknown option of LRUCache: ${name}`);
-    }
+    demandKnown(options, OPTIONS, 'LRUCache');
     const { maxKeys, maxBytes, maxAge = DEFAULT_AGE, confidence = 100, dynamicConfidence = false } = options;
     this.#maxBytes = limit('maxBytes', maxBytes ?? null, false);
     const keys = maxKeys === undefined && this.#maxBytes === Infinity ? DEFAULT_KEYS : (maxKeys ?? null);

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { checkSignal, Deadline } from '../base/deadline.ts';
+import { demandKnown } from '../base/known-options.ts';
 import {
   ConnectionError,
   OverloadedError,
@@ -258,13 +259,10 @@ function demandDuplex(transport: Duplex): Duplex {
   throw new TypeError(`openTransport must give a Duplex; it gave ${given === null ? 'null' : typeof given}`);
 }
 
+const OF_RUN: ReadonlySet<string> = new Set(['signal']);
 function runSignal(options: { signal?: AbortSignal | undefined } | undefined): AbortSignal | null {
   if (options === undefined) return null;
-  if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || name === 'signal') continue;
-    throw new TypeError(`run has no option ${JSON.stringify(name.slice(0, 64))}`);
-  }
+  demandKnown(options, OF_RUN, 'run()');
   return checkSignal('signal', options.signal);
 }
 

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { demandObject, unknownOption } from '../base/known-options.ts';
 
 /** One row of a table of options. */
 export interface OptionRule<T> {
@@ -113,9 +114,7 @@ export interface Sorted {
 
 /** Sorts own properties by a table; `undefined` counts as absent, inherited properties do not count at all. */
 export function sortOptions(table: RuleTable, input: unknown): Sorted {
-  if (input !== undefined && (typeof input !== 'object' || input === null)) {
-    throw new TypeError('options must be an object');
-  }
+  if (input !== undefined) demandObject(input);
   const given = concealed();
   const others = concealed();
   for (const [name, value] of Object.entries(input ?? {})) {
@@ -142,7 +141,7 @@ export function complete<R extends RuleTable>(
 
 export function refuseUnknown(others: Readonly<Record<string, unknown>>): void {
   const [name] = Object.keys(others);
-  if (name !== undefined) throw new TypeError(`unknown option ${JSON.stringify(name.slice(0, 64))}`);
+  if (name !== undefined) throw unknownOption(name);
 }
 
 const SECRETS: ReadonlySet<string> = new Set([

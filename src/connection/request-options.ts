@@ -1,4 +1,5 @@
 import { checkDuration, checkSignal } from '../base/deadline.ts';
+import { demandKnown } from '../base/known-options.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { RedisValue, TextEncoding } from '../resp/types.ts';
 
@@ -72,12 +73,10 @@ export function checkWaitOptions(options: WaitOptions | undefined): void {
 }
 
 function check(options: object, known: ReadonlySet<string>): void {
-  if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
-  for (const name in options) {
-    if (!Object.hasOwn(options, name)) continue;
-    const value = (options as Record<string, unknown>)[name];
-    if (value === undefined) continue;
-    if (!known.has(name)) throw new TypeError(`unknown option ${JSON.stringify(name.slice(0, 64))}`);
-    if (FLAGS.has(name) && typeof value !== 'boolean') throw new TypeError(`${name} must be true or false`);
+  demandKnown(options, known);
+  for (const name of FLAGS) {
+    const value = Object.hasOwn(options, name) ? (options as Record<string, unknown>)[name] : undefined;
+    if (value !== undefined && typeof value !== 'boolean')
+      throw new TypeError(`${name} must be true or false`);
   }
 }

@@ -1,3 +1,4 @@
+import { demandKnown, demandObject } from '../base/known-options.ts';
 import { OwnWrites } from '../cache/own-writes.ts';
 import { CacheGuard } from '../cache/tracking.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
@@ -21,7 +22,7 @@ export interface CacheTracking {
 }
 
 const MODES: readonly unknown[] = ['default', 'optin', 'bcast'];
-const NAMES: readonly string[] = ['mode', 'prefixes', 'redirect'];
+const NAMES: ReadonlySet<string> = new Set(['mode', 'prefixes', 'redirect']);
 const DEFAULT: TrackingChoice = Object.freeze({
   mode: 'default',
   prefixes: Object.freeze([]),
@@ -32,10 +33,8 @@ export const cacheTracking: OptionRule<TrackingChoice | null> = {
   fallback: null,
   check(name, value) {
     if (value === null) return null;
-    if (typeof value !== 'object') throw new TypeError(`${name} must be an object`);
-    const unknown = Object.entries(value).find(([key, given]) => given !== undefined && !NAMES.includes(key));
-    if (unknown !== undefined)
-      throw new TypeError(`${name} has no option ${JSON.stringify(unknown[0].slice(0, 64))}`);
+    demandObject(value, name);
+    demandKnown(value, NAMES, name);
     const { mode = 'default', prefixes = [], redirect = false } = value as CacheTracking;
     if (!MODES.includes(mode)) throw new TypeError(`${name}: mode must be 'default', 'optin' or 'bcast'`);
     if (typeof redirect !== 'boolean') throw new TypeError(`${name}: redirect must be true or false`);

@@ -1,4 +1,5 @@
 import type { Deadline } from '../base/deadline.ts';
+import { demandKnown } from '../base/known-options.ts';
 import { ClusterConnection } from '../connection/cluster-connection.ts';
 import { tcpRules } from '../connection/connection-options.ts';
 import { RedisError } from '../errors/errors.ts';
@@ -187,10 +188,7 @@ type ClusterPoolOf<
 
 /** A node; or whether it is to be a primary. */
 function wishOf(options: ClusterAcquireOptions = {}): ClusterNodeLocation | boolean {
-  for (const [name, value] of Object.entries(options)) {
-    if (value !== undefined && !ACQUIRE_OPTIONS.has(name))
-      throw new TypeError(`unknown option ${JSON.stringify(name.slice(0, 64))}`);
-  }
+  demandKnown(options, ACQUIRE_OPTIONS);
   const { node, primary = true } = options;
   if (typeof primary !== 'boolean') throw new TypeError('primary must be true or false');
   if (node === undefined) return primary;

@@ -1,3 +1,4 @@
+import { demandObject } from '../base/known-options.ts';
 import { BaseConnection } from '../connection/base-connection.ts';
 import { ClusterConnection } from '../connection/cluster-connection.ts';
 import { tcpRules, unixRules } from '../connection/connection-options.ts';
@@ -61,8 +62,7 @@ export class PreparedPool<C extends BaseConnection> {
 }
 
 function standalone<C extends BaseConnection>(options: ConnectionPoolOptions<C>): PoolSetup<C> {
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError('the options of a pool must be an object');
+  demandObject(options, 'the options of a pool');
   const owner = {};
   const given = options as { connectionClass?: ConnectionClass };
   const unix = isUnix(options);

@@ -1,4 +1,5 @@
 import { checkDuration, checkSignal } from '../base/deadline.ts';
+import { demandObject, unknownOption } from '../base/known-options.ts';
 import type { RequestOptions } from '../connection/request-options.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { CommandRequest } from '../connection/request-options.ts';
@@ -16,7 +17,7 @@ export interface PoolRequestOptions extends RequestOptions {
 
 /** Throws a `TypeError` that names the option; the other values are checked where they are used. */
 export function checkRequestOptions<O extends PoolRequestOptions>(options: O): O {
-  if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
+  demandObject(options);
   // One pass over what is given: most calls with options have one of them.
   for (const name in options) {
     switch (name) {
@@ -34,8 +35,7 @@ export function checkRequestOptions<O extends PoolRequestOptions>(options: O): O
           throw new TypeError(`${name} must be true or false`);
         break;
       default:
-        if (options[name] !== undefined)
-          throw new TypeError(`unknown option of a request: ${JSON.stringify(name.slice(0, 64))}`);
+        if (options[name] !== undefined) throw unknownOption(name, 'a request');
     }
   }
   return options;

@@ -1,3 +1,4 @@
+import { demandObject } from '../base/known-options.ts';
 import type { RetryPolicy } from '../base/retry-policy.ts';
 import type { AbstractCache } from '../interfaces/abstract-cache.ts';
 import { isPort, Location, TCPLocation } from '../transport/location.ts';
@@ -115,7 +116,7 @@ export const sentinelRules = {
   sentinelOptions: {
     fallback: null,
     check(name, value) {
-      if (value !== null && typeof value !== 'object') throw new TypeError(`${name} must be an object`);
+      if (value !== null) demandObject(value, name);
       return value;
     },
   } as OptionRule<object | null>,

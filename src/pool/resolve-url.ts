@@ -1,3 +1,4 @@
+import { demandObject } from '../base/known-options.ts';
 import type { SSLContext } from '../connection/connection-options.ts';
 import { concealed } from '../connection/option-rules.ts';
 import type { TCPLocation } from '../transport/location.ts';
@@ -32,9 +33,7 @@ const SHARED = [
 
 /** The URL over the arguments: constructor options of a pool. */
 export function resolveUrl(url: string, args: object | undefined, kind: PoolKind): ResolvedUrl {
-  if (args !== undefined && (typeof args !== 'object' || args === null)) {
-    throw new TypeError('options must be an object');
-  }
+  if (args !== undefined) demandObject(args);
   const given = concealed(ownValues(args ?? {}));
   const decodeComponents = given.decodeComponents as boolean | undefined;
   delete given.decodeComponents;

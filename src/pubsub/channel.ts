@@ -1,4 +1,5 @@
 import { isUint8Array } from 'node:util/types';
+import { demandKnown } from '../base/known-options.ts';
 import { AbstractChannel } from '../interfaces/abstract-channel.ts';
 import type { ChannelGap } from '../interfaces/abstract-channel.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
@@ -43,14 +44,6 @@ const OPTIONS = new Set(['isPattern', 'encoding', 'decoder', 'maxMessages', 'ove
 const GET_OPTIONS = new Set(['signal', 'timeout', 'encoding', 'decoder']);
 const WAIT_OPTIONS = new Set(['signal', 'timeout']);
 
-function checkKnown(options: object, known: ReadonlySet<string>, of: string): void {
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(`the options of ${of} must be an object`);
-  for (const [name, value] of Object.entries(options)) {
-    if (value !== undefined && !known.has(name)) throw new TypeError(`unknown option of ${of}: ${name}`);
-  }
-}
-
 /** The bytes of a channel's name; a copy, so that the caller's buffer may change. */
 export function channelName(name: string | Uint8Array, text: TextMode = UTF8): Buffer {
   if (typeof name === 'string') {
@@ -78,7 +71,7 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
 
   constructor(name: string | Uint8Array, options: ChannelOptions<T> = {}) {
     super();
-    checkKnown(options, OPTIONS, 'a channel');
+    demandKnown(options, OPTIONS, 'a channel');
     const { onGap, isPattern = false } = options;
     if (typeof isPattern !== 'boolean') throw new TypeError('isPattern must be true or false');
     if (onGap !== undefined && typeof onGap !== 'function') throw new TypeError('onGap must be a function');
@@ -135,13 +128,13 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
 
   /** Waits for the next message. A message whose decoding fails rejects and stays the next one. */
   async get(options?: ChannelGetOptions): Promise<T | [Buffer, T]> {
-    if (options !== undefined) checkKnown(options, GET_OPTIONS, 'get()');
+    if (options !== undefined) demandKnown(options, GET_OPTIONS, 'get()');
     return readNext(this.#mailbox, this.#readingOf(options), options) as Promise<T | [Buffer, T]>;
   }
 
   /** True when a message is ready, false when the channel is closed and drained. */
   async waitMessage(options?: WaitOptions): Promise<boolean> {
-    if (options !== undefined) checkKnown(options, WAIT_OPTIONS, 'waitMessage()');
+    if (options !== undefined) demandKnown(options, WAIT_OPTIONS, 'waitMessage()');
     return awaitMessage(this.#mailbox, options);
   }
 

@@ -1,3 +1,5 @@
+import { demandObject, unknownOption } from '../base/known-options.ts';
+
 /** Throws a `TypeError` that names the option where a value is not what it takes. */
 type Check = (name: string, value: unknown) => void;
 /** What each option takes; none is forgotten. */
@@ -5,12 +7,10 @@ export type Checks<O> = { readonly [K in keyof Required<O>]: Check };
 
 /** Before anything is started: what nobody knows, and what is of another kind. `undefined` counts as absent. */
 export function checkOptions<O extends object>(options: O, checks: Checks<O>, place = ''): void {
-  if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
+  demandObject(options);
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue;
-    if (!Object.hasOwn(checks, name)) {
-      throw new TypeError(`unknown option ${JSON.stringify(`${place}${name}`.slice(0, 64))}`);
-    }
+    if (!Object.hasOwn(checks, name)) throw unknownOption(`${place}${name}`);
     (checks as Record<string, Check>)[name]?.(`${place}${name}`, value);
   }
 }

@@ -1,0 +1,21 @@
+/** Of a name that somebody made up, so much is repeated in an error. */
+const LONGEST_NAME = 64;
+
+/** Throws `TypeError` for what is no object. */
+export function demandObject(value: unknown, what = 'options'): asserts value is object {
+  if (typeof value !== 'object' || value === null) throw new TypeError(`${what} must be an object`);
+}
+
+/** Throws `TypeError` for what is no object, and for an option that nobody knows; `undefined` counts as absent. */
+export function demandKnown(options: unknown, known: ReadonlySet<string>, of?: string): void {
+  demandObject(options, of === undefined ? 'options' : `the options of ${of}`);
+  for (const name in options) {
+    if (!Object.hasOwn(options, name) || known.has(name)) continue;
+    if ((options as Record<string, unknown>)[name] !== undefined) throw unknownOption(name, of);
+  }
+}
+
+export function unknownOption(name: string, of?: string): TypeError {
+  const place = of === undefined ? '' : ` of ${of}:`;
+  return new TypeError(`unknown option${place} ${JSON.stringify(name.slice(0, LONGEST_NAME))}`);
+}
