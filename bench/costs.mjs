@@ -19,7 +19,7 @@ async function round(call, count, width) {
   return (user + system) / count;
 }
 
-/** Rounds of the calls in turn; each is set against the first. */
+/** Rounds of the calls in turn; `more` is the median of the differences, round by round, from the first call. */
 async function compare(calls, { count, rounds, width = 100 }) {
   const costs = calls.map(() => []);
   for (const { call } of calls) await round(call, count, width);
@@ -62,7 +62,7 @@ async function single({ host, port }, plan) {
         call: () => pool.execute('GET', 'k16'),
       },
       {
-        title: 'lease, request, release; one after the other',
+        title: 'lease, request, release; 100 at once',
         call: async () => {
           const lease = await pool.acquire();
           const request = lease.connection.createRequest('GET', ['k16']);

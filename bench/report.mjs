@@ -15,6 +15,8 @@ const title = (id) => CLIENTS.find((client) => client.id === id).title;
 const number = (value) =>
   value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 const rate = (value) => Math.round(value).toLocaleString('en-US');
+/** With one digit 0.96 and 1.04 would both be 1.0. */
+const times = (value) => `${value.toFixed(value < 1.05 ? 2 : 1)} ×`;
 
 /** The Node peer that needs the least CPU for this row, or does the most of it in a second. */
 function best(row, measure = 'cpu') {
@@ -100,11 +102,20 @@ function shardTable(rows) {
   ];
 }
 
+/** What was measured on, and beside whom. */
+function heading({ about, versions }) {
+  return versions === '' ? about : `${about}\nBeside ${versions}.`;
+}
+
+/** Not what the server can do at most: one connection of its own tool, which waits for each 64 replies. */
+function serversTool(pipelined) {
+  return `For comparison: \`redis-benchmark\` with one connection and a pipeline of 64, GET 16 B: ${rate(pipelined)} per second.`;
+}
+
 /** Everything measured, as markdown. */
 export function markdown(result) {
-  const { rows, clients, ceiling, asleep, latency, memory, costs, scale, shards, cold, sizes, about } =
-    result;
-  const parts = [`${about}\n`];
+  const { rows, clients, pipelined, asleep, latency, memory, costs, scale, shards, cold, sizes } = result;
+  const parts = [heading(result)];
   const variants = [
     ['respool', '`pool.execute`, default options'],
     ['respool-connection', '`createRequest` on one connection'],
@@ -115,17 +126,11 @@ export function markdown(result) {
     const chosen = rows.filter(({ results }) => own === 'respool' || Object.keys(results).length > 1);
     if (chosen.length === 0) continue;
     parts.push(`### ${how}: client CPU per operation, µs`, table(comparison(chosen, own, 'cpu', clients)));
-    const rates = comparison(chosen, own, 'rate', clients);
-    if (ceiling) {
-      const empty = Array.from({ length: rates[0].length - 3 }, () => '–');
-      rates.push([
-        `the server's ceiling (GET 16 B, pipeline of 64)`,
-        ...empty,
-        'redis-benchmark',
-        rate(ceiling),
-      ]);
-    }
-    parts.push(`### ${how}: operations per second`, table(rates));
+    parts.push(
+      `### ${how}: operations per second`,
+      table(comparison(chosen, own, 'rate', clients)),
+      ...(pipelined ? [serversTool(pipelined)] : []),
+    );
   }
   if (asleep?.length) {
     parts.push(
@@ -171,10 +176,10 @@ export function markdown(result) {
   if (costs) {
     parts.push(
       '### What the extras cost, µs of client CPU',
-      table([
-        ['call', 'alone', 'against plain'],
-        ...costs.rows.map((one) => [one.title, number(one.cpu), one.more]),
-      ]),
+      table([['call', 'in all', 'more'], ...costs.rows.map((one) => [one.title, number(one.cpu), one.more])]),
+      '*In all* is the median of all rounds of a call. *More* compares each round with the round of the plain call ' +
+        'that ran just before (the nearest row above with a dash) and is the median of these differences, so that ' +
+        'it is not exactly the difference of the two medians.',
     );
   }
   if (scale) parts.push(...scaleTables(scale));
@@ -199,7 +204,7 @@ export function markdown(result) {
 
 /** For the README: one line per row, and the picture. */
 export function summary(result) {
-  const { rows, about } = result;
+  const { rows } = result;
   const bun = rows.some((row) => row.results.bun !== undefined);
   const head = ['client CPU per operation, µs', 'respool', 'best Node peer', ...(bun ? ['Bun'] : [])];
   const lines = rows
@@ -213,12 +218,12 @@ export function summary(result) {
         number(own.cpu),
         `${number(row.results[peer].cpu)} (${title(peer)})`,
         ...(bun ? [row.results.bun ? number(row.results.bun.cpu) : '–'] : []),
-        `${(row.results[peer].cpu / own.cpu).toFixed(1)} ×`,
-        `${(own.rate / row.results[fastest].rate).toFixed(1)} ×`,
+        times(row.results[peer].cpu / own.cpu),
+        times(own.rate / row.results[fastest].rate),
       ];
     });
   const shown = table([[...head, 'less CPU', 'more per second'], ...lines]);
-  return `${about}\n\n${shown}\n\n![Work per second of client CPU](docs/bench.svg)\n`;
+  return `${heading(result)}\n\n${shown}\n\n![Work per second of client CPU](docs/bench.svg)\n`;
 }
 
 const escaped = (text) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;');

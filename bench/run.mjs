@@ -14,7 +14,8 @@ import { ROWS } from './rows.mjs';
 import { available, BENCH, commandOf, median, ROOT, Runner } from './runner.mjs';
 import { fill, keepAwake, PINNED, startServer, WAKEABLE } from './server.mjs';
 import { installedSize } from './sizes.mjs';
-import { ceiling, measureRow } from './throughput.mjs';
+import { measureRow, pipelined } from './throughput.mjs';
+import { versionsOf } from './versions.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -161,8 +162,9 @@ try {
     const client = CLIENTS.find(({ id }) => id === (wanted?.[0] ?? 'respool'));
     console.log(await profileRow(client, options.profile, address));
   } else {
-    const result = { about, clients: chosen.map(({ id }) => id), rows: [] };
-    if (throughput) Object.assign(result, { rows: await eachRow(address), ceiling: await ceiling(address) });
+    const result = { about, versions: versionsOf(chosen), clients: chosen.map(({ id }) => id), rows: [] };
+    if (throughput)
+      Object.assign(result, { rows: await eachRow(address), pipelined: await pipelined(address) });
     if (options.all && awake !== null && WAKEABLE) {
       say('the same with a core that may sleep');
       awake.stop();
