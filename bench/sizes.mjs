@@ -27,8 +27,8 @@ function closure(name, seen = new Set()) {
 export function installedSize(client) {
   if (client.package) return closure(client.package);
   if (client.own)
-    return ['dist', 'package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'].reduce(
-      (sum, name) => sum + weigh(join(ROOT, name)),
+    return ['dist', 'docs', 'package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'].reduce(
+      (sum, name) => sum + weigh(join(ROOT, name), (inside) => inside === 'api'),
       0,
     );
   return weigh(join(ROOT, 'tools/runtimes/node_modules/bun'));
