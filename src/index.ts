@@ -67,10 +67,13 @@ export type {
   ConnectionClass,
   ConnectionPoolOptions,
   ConnectionPoolParams,
+  HostAndPort,
   SentinelConnectionClass,
   SentinelConnectionPoolOptions,
   SentinelManager,
 } from './pool/pool-options.ts';
+export type { SubscriptionTarget } from './pubsub/subscription-target.ts';
+export type { CacheEvent, PoolLeakEvent, PoolStateEvent } from './telemetry/events.ts';
 export type { CacheTracking } from './pool/cache-setup.ts';
 export type { ConnectionPoolStatistics } from './pool/pool-statistics.ts';
 export {

@@ -16,7 +16,12 @@ import { candidates, leaseAny } from './cluster-leases.ts';
 import { makeCluster } from './cluster-parts.ts';
 import type { FromUrlOptions } from './connection-pool.ts';
 import type { PoolRequestOptions } from './executor.ts';
-import type { ClusterAcquireOptions, ClusterConnectionPoolOptions } from './pool-options.ts';
+import type {
+  ClusterAcquireOptions,
+  ClusterConnectionPoolOptions,
+  DecodeOf,
+  WithOwnOptions,
+} from './pool-options.ts';
 import { splitPoolOptions } from './pool-rules.ts';
 import { type ConnectionPoolStatistics, PoolStatistics } from './pool-statistics.ts';
 import { resolveUrl } from './resolve-url.ts';
@@ -31,6 +36,8 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
   readonly #topology: ClusterTopology<ClusterConnection>;
   readonly #keeper: LayoutKeeper;
 
+  constructor(options: WithOwnOptions<ClusterConnectionPoolOptions<D>>);
+  constructor(options: ClusterConnectionPoolOptions<D>);
   constructor(options: ClusterConnectionPoolOptions<D>) {
     const given = options as { connectionClass?: unknown };
     const own = given.connectionClass === undefined || given.connectionClass === ClusterConnection;
@@ -178,7 +185,6 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
   }
 }
 
-type DecodeOf<O> = O extends { decodeResponses: infer D extends boolean } ? D : false;
 type ClusterPoolOf<
   P extends abstract new (
     options: never,

@@ -10,7 +10,7 @@ import { Standalone } from '../topology/standalone.ts';
 import { type Location, TCPLocation, UnixDomainSocketLocation } from '../transport/location.ts';
 import { BaseConnectionPool, type PoolSetup } from './base-connection-pool.ts';
 import { trackingFor } from './cache-setup.ts';
-import type { ConnectionClass, ConnectionPoolOptions } from './pool-options.ts';
+import type { ConnectionClass, ConnectionPoolOptions, DecodeOf, WithOwnOptions } from './pool-options.ts';
 import { type PoolSettings, splitPoolOptions } from './pool-rules.ts';
 import { resolveUrl } from './resolve-url.ts';
 
@@ -26,6 +26,8 @@ export class ConnectionPool<
   C extends BaseConnection = BaseConnection,
   D extends boolean = false,
 > extends BaseConnectionPool<C, D> {
+  constructor(options: WithOwnOptions<ConnectionPoolOptions<C, D>>);
+  constructor(options: ConnectionPoolOptions<C, D>);
   constructor(options: ConnectionPoolOptions<C, D>) {
     super(options instanceof PreparedPool ? (options.setup as PoolSetup<C>) : standalone<C>(options));
   }
@@ -43,7 +45,6 @@ export class ConnectionPool<
   }
 }
 
-type DecodeOf<O> = O extends { decodeResponses: infer D extends boolean } ? D : false;
 type ClassOf<O> = O extends { connectionClass: new (...args: never[]) => infer C extends BaseConnection }
   ? C
   : BaseConnection;

@@ -23,6 +23,17 @@ export type SentinelConnectionClass<C extends SentinelManagedConnection = Sentin
   options?: never,
 ) => C;
 
+/** With a connection class of one's own: what the pool does not know is handed to it. */
+export type WithOwnOptions<O extends { connectionClass?: unknown }> = O & {
+  readonly connectionClass: NonNullable<O['connectionClass']>;
+  readonly [option: string]: unknown;
+};
+
+/** What the replies of a pool made with the options `O` are: `boolean` where they do not tell. */
+export type DecodeOf<O> = 'decodeResponses' extends keyof O
+  ? Extract<O['decodeResponses'], boolean> | (undefined extends O['decodeResponses'] ? false : never)
+  : false;
+
 /** What every pool can be told, besides the options of its connections. Times are milliseconds. */
 export interface BaseConnectionPoolOptions<
   C extends BaseConnection = BaseConnection,

@@ -8,8 +8,10 @@ import type { TCPLocation } from '../transport/location.ts';
 import { ConnectionPool, type FromUrlOptions, type PoolOf } from './connection-pool.ts';
 import type {
   ConnectionClass,
+  DecodeOf,
   SentinelConnectionClass,
   SentinelConnectionPoolOptions,
+  WithOwnOptions,
 } from './pool-options.ts';
 import { resolveUrl } from './resolve-url.ts';
 import { type SentinelOptions, splitSentinelOptions } from './sentinel-options.ts';
@@ -44,6 +46,8 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
   #manager: SentinelGroup | null = null;
   #closed: Promise<void> | null = null;
 
+  constructor(options: WithOwnOptions<SentinelConnectionPoolOptions<D>>);
+  constructor(options: SentinelConnectionPoolOptions<D>);
   constructor(options: SentinelConnectionPoolOptions<D>) {
     const parts = prepareSentinelPool(options);
     super(parts.prepared as never);
@@ -143,7 +147,6 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
 }
 
 type AnyClass = abstract new (options: never) => unknown;
-type DecodeOf<O> = O extends { decodeResponses: infer D extends boolean } ? D : false;
 type SentinelPoolOf<P extends AnyClass, O> = typeof SentinelConnectionPool extends P
   ? SentinelConnectionPool<DecodeOf<O>>
   : InstanceType<P>;

@@ -1,6 +1,16 @@
 // Compiled against the packed package by scripts/check-consumers.mjs, never run.
 import { expectTypeOf } from 'expect-type';
-import { ConnectionPool, type Reply, type ReplyOf, TCPLocation, type WaitOptions } from 'respool';
+import {
+  type BaseConnection,
+  ClusterConnectionPool,
+  ConnectionPool,
+  type ConnectionPoolOptions,
+  type Reply,
+  type ReplyOf,
+  TCPConnection,
+  TCPLocation,
+  type WaitOptions,
+} from 'respool';
 
 type Decoded = null | boolean | number | bigint | string;
 
@@ -56,4 +66,54 @@ export async function requests(): Promise<void> {
   const wait: WaitOptions = { signal: undefined, timeout: null };
   const entries = await pool.executeBatch([{ command: 'GET', args: ['k'] }], wait);
   expectTypeOf(entries).toBeArray();
+}
+
+/** Options whose kind of replies is not known to the compiler: either may come. */
+export async function undecided(
+  flag: boolean | undefined,
+  general: ConnectionPoolOptions,
+  decoded: ConnectionPoolOptions<BaseConnection, true>,
+): Promise<void> {
+  const url = 'redis://127.0.0.1:6379/0';
+  const undecidedPools = [
+    ConnectionPool.fromUrl(url, { decodeResponses: flag }),
+    ConnectionPool.fromUrl(url, general),
+    ConnectionPool.fromUrl(url, decoded),
+  ];
+  expectTypeOf(undecidedPools).toEqualTypeOf<ConnectionPool<BaseConnection, boolean>[]>();
+  for (const pool of undecidedPools) {
+    const reply = await pool.execute('GET', 'k');
+    expectTypeOf(reply).toEqualTypeOf<Reply>();
+  }
+  expectTypeOf(ConnectionPool.fromUrl(url, { db: 1 })).toEqualTypeOf<ConnectionPool<BaseConnection, false>>();
+  expectTypeOf(ClusterConnectionPool.fromUrl(url, { decodeResponses: true })).toEqualTypeOf<
+    ClusterConnectionPool<true>
+  >();
+  expectTypeOf(ClusterConnectionPool.fromUrl(url, { decodeResponses: flag })).toEqualTypeOf<
+    ClusterConnectionPool<boolean>
+  >();
+}
+
+class Tunnel extends TCPConnection {
+  readonly tunnel: string;
+
+  constructor(location: TCPLocation, options?: { tunnel?: string }) {
+    super(location);
+    this.tunnel = options?.tunnel ?? '';
+  }
+}
+
+export function ownOptions(): void {
+  const pool = new ConnectionPool({
+    host: '127.0.0.1',
+    connectionClass: Tunnel,
+    tunnel: 'x',
+    decodeResponses: true,
+  });
+  expectTypeOf(pool).toEqualTypeOf<ConnectionPool<Tunnel, true>>();
+  expectTypeOf(pool.tryGetConnection()).toEqualTypeOf<Tunnel | null>();
+  // @ts-expect-error: nobody knows it
+  void new ConnectionPool({ host: '127.0.0.1', tunnel: 'x' });
+  // @ts-expect-error: the pool knows better
+  void new ConnectionPool({ connectionClass: Tunnel, tunnel: 'x', maxConnections: 'many' });
 }
