@@ -4,6 +4,7 @@ import { RequestAbortedError } from '../errors/errors.ts';
 import type { Wire } from '../resp/encoder.ts';
 import type { DecodeMode, Reply } from '../resp/types.ts';
 import { Entry, QUEUED, SETTLED, takeMethods } from './entry.ts';
+import { capture, making, unset } from './resolving.ts';
 
 /**
  * One command on its way. It is sent whether or not anybody awaits it, may be awaited any number of times, and
@@ -22,13 +23,6 @@ export interface Request<T> extends PromiseLike<T> {
   finally(onFinally?: (() => void) | null): Promise<T>;
 }
 
-let beingMade: RequestEntry | null = null;
-/** One function for all requests: a closure for each would cost as much as the promise. */
-function capture(resolve: (value: never) => void, reject: (reason: unknown) => void): void {
-  const entry = beingMade!;
-  entry.resolve = resolve;
-  entry.reject = reject;
-}
 function ignore(): void {}
 
 export interface RequestEntry extends Entry {}
@@ -56,12 +50,11 @@ export class RequestEntry {
     this.host = null;
     this.effect = null;
     this.raise = true;
-    this.resolve = ignore;
-    this.reject = ignore;
-    beingMade = this;
+    this.resolve = unset;
+    this.reject = unset;
+    making.target = this;
     this.promise = new PendingRequest<never>(capture);
-    // What is left here would keep the last reply alive.
-    beingMade = null;
+    making.target = null;
     this.promise.belongTo(this);
   }
 

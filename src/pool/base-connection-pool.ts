@@ -16,11 +16,12 @@ import type { DecodeMode, RedisValue, Reply, ReplyOf, TextEncoding } from '../re
 import type { Topology } from '../topology/topology.ts';
 import type { CallRunner } from './call-runner.ts';
 import { type Executor, OptionedExecutor, type PoolRequest, type PoolRequestOptions } from './executor.ts';
-import { makeCall, thisTurn } from './pool-call.ts';
+import { makeCall } from './pool-call.ts';
 import type { PoolCache } from './pool-cache.ts';
 import { PoolEngine, type PoolSetup } from './pool-engine.ts';
 import { type PoolRequests, UNUSUAL } from './pool-requests.ts';
 import type { ConnectionPoolStatistics } from './pool-statistics.ts';
+import { thisTurn } from './this-turn.ts';
 
 export type { PoolSetup };
 

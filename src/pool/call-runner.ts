@@ -14,8 +14,10 @@ import {
 } from '../errors/errors.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { Topology, Verdict } from '../topology/topology.ts';
+import { AskingEntry } from './asking-entry.ts';
+import { BlockingAttempt } from './blocking-attempt.ts';
 import { Pause } from './pause.ts';
-import { AskingEntry, BlockingAttempt, type CallOwner, type PoolCall } from './pool-call.ts';
+import type { CallOwner, PoolCall } from './pool-call.ts';
 
 /** Refusals that time mends: with a deadline they are waited out. */
 const PATIENCE = { base: 20, cap: 500 };

@@ -1,10 +1,11 @@
-import { type CommandInfo, resolveCommand } from '../commands/command-info.ts';
+import type { CommandInfo } from '../commands/command-info.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
-import { Entry, QUEUED, takeMethods } from '../connection/entry.ts';
+import { QUEUED, takeMethods } from '../connection/entry.ts';
 import { sizeOf } from '../connection/outbox.ts';
+import { capture, making, unset } from '../connection/resolving.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
-import { encodeCommand, type Wire, wireLength } from '../resp/encoder.ts';
-import { BYTES, type DecodeMode, type RedisValue, type Reply, type TextMode, UTF8 } from '../resp/types.ts';
+import { encodeCommand, type Wire } from '../resp/encoder.ts';
+import type { DecodeMode, RedisValue, Reply, TextMode } from '../resp/types.ts';
 import type { RoutedCall } from '../topology/topology.ts';
 import { DetailedEntry } from './call-details.ts';
 
@@ -12,15 +13,6 @@ import { DetailedEntry } from './call-details.ts';
 export interface CallOwner {
   failed(call: PoolCall, error: unknown, refused: boolean): void;
 }
-
-let beingMade: PoolCall | null = null;
-/** One function for all calls: a closure for each would cost as much as the promise. */
-function capture(resolve: (value: never) => void, reject: (error: unknown) => void): void {
-  const call = beingMade!;
-  call.resolve = resolve;
-  call.reject = reject;
-}
-function unset(): void {}
 
 export interface PoolCall extends DetailedEntry {}
 /**
@@ -69,10 +61,9 @@ export class PoolCall implements RoutedCall {
     this.node = null;
     this.resolve = unset;
     this.reject = unset;
-    beingMade = this;
+    making.target = this;
     this.promise = new kind(capture);
-    // What is left here would keep the last reply alive.
-    beingMade = null;
+    making.target = null;
   }
 
   get maybeExecuted(): boolean {
@@ -107,74 +98,6 @@ export class PoolCall implements RoutedCall {
 }
 
 takeMethods(PoolCall, DetailedEntry);
-
-/** One attempt of a blocking call, on the connection it has for itself. */
-export class BlockingAttempt extends Entry {
-  readonly answer: Promise<Reply>;
-  readonly allowed: number;
-  readonly detached: boolean;
-  refused = false;
-  undone = false;
-  #resolve!: (value: Reply) => void;
-  #reject!: (error: unknown) => void;
-
-  constructor(call: PoolCall) {
-    super(call.info, call.wire, call.size, call.mode);
-    this.blocking = true;
-    this.keepsBytes = true;
-    this.allowed = call.limit;
-    this.dropOnCancel = call.dropOnCancel;
-    this.detached = call.noreply;
-    this.answer = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    // Its caller may have been answered by then.
-    this.answer.catch(() => {});
-  }
-
-  get wasQueued(): boolean {
-    return this.host !== null;
-  }
-
-  succeed(value: Reply): void {
-    this.#resolve(value);
-  }
-  refuse(error: Error): void {
-    this.refused = true;
-    this.#reject(error);
-  }
-  fail(error: unknown): void {
-    this.#reject(error);
-  }
-}
-
-/** Goes right before a command that follows an ASK redirect; what is wrong shows in that command's answer. */
-export class AskingEntry extends Entry {
-  constructor() {
-    const info = resolveCommand('ASKING', []);
-    const wire = encodeCommand(info, [], UTF8);
-    super(info, wire, wireLength(wire), BYTES);
-  }
-  succeed(): void {}
-  refuse(): void {}
-  fail(): void {}
-}
-
-let turn = 0;
-let isNewTurn = true;
-function turnOver(): void {
-  isNewTurn = true;
-}
-/** Monotonic ms, in whole ones, read once for all calls of a turn. */
-export function thisTurn(): number {
-  if (isNewTurn) {
-    isNewTurn = false;
-    turn = Math.ceil(performance.now());
-    process.nextTick(turnOver);
-  }
-  return turn;
-}
 
 /**
  * A promise that knows its call. To the language it is a plain one: what is chained to it is plain again, and it is

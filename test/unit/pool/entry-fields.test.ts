@@ -4,7 +4,8 @@ import { resolveCommand } from '../../../src/commands/command-info.ts';
 import { Entry } from '../../../src/connection/entry.ts';
 import { RequestEntry } from '../../../src/connection/request.ts';
 import { DetailedEntry } from '../../../src/pool/call-details.ts';
-import { AskingEntry, PoolCall } from '../../../src/pool/pool-call.ts';
+import { AskingEntry } from '../../../src/pool/asking-entry.ts';
+import { PoolCall } from '../../../src/pool/pool-call.ts';
 import { UTF8 } from '../../../src/resp/types.ts';
 
 const info = resolveCommand('GET', ['k'], UTF8);
