@@ -42,6 +42,8 @@ import {
 import { effectFor } from './session-effect.ts';
 import { StreamedEntry, StreamedSubscription } from './streamed-entry.ts';
 
+/** What is no request. */
+const REFUSED = SUBSCRIBE_FAMILY | CLIENT_REPLY;
 /** What `#prepare` has more to do for than a limit. */
 const UNUSUAL = BLOCKING | MAY_BLOCK | HAS_EFFECT;
 const NONE: readonly RedisValue[] = [];
@@ -75,7 +77,8 @@ export class RequestFactory {
     const core = this.#core;
     demandArray(args);
     const info = resolveCommand(command, args, this.#textMode);
-    this.#admit(info);
+    const { session } = core;
+    if ((info.flags & REFUSED) !== 0 || session.monitoring || session.inPubsub) this.#admit(info);
     const wire = encodeCommand(info, args, this.#textMode);
     const mode = options === undefined ? this.#ownMode : this.#decodeMode(options);
     const request = new RequestEntry(info, wire, sizeOf(wire), mode);
@@ -167,7 +170,7 @@ export class RequestFactory {
   }
 
   #admit(info: CommandInfo): void {
-    if ((info.flags & (SUBSCRIBE_FAMILY | CLIENT_REPLY)) !== 0) throw new TypeError(requestRefusal(info));
+    if ((info.flags & REFUSED) !== 0) throw new TypeError(requestRefusal(info));
     this.#demandMode(info);
   }
 
@@ -181,13 +184,8 @@ export class RequestFactory {
 
   #demandMode(info: CommandInfo): void {
     const { session } = this.#core;
-    if (session.monitoring || session.inPubsub) this.#demandFit(info);
-  }
-
-  #demandFit(info: CommandInfo): void {
-    const { session } = this.#core;
     if (session.monitoring) throw new TypeError('MONITOR is on: this connection takes no further commands');
-    if (session.resp !== 2) return;
+    if (session.resp !== 2 || !session.inPubsub) return;
     if ((info.flags & SUBSCRIBE_FAMILY) !== 0 || WHILE_SUBSCRIBED.has(info.name)) return;
     throw new TypeError(
       'this connection speaks RESP2 and is subscribed: only SUBSCRIBE and its like are possible',
