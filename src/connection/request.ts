@@ -62,10 +62,14 @@ export class RequestEntry {
     this.resolve(value as never);
   }
   refuse(error: Error): void {
-    if (this.raise) this.fail(error);
+    if (this.raise) this.rejectQuietly(error);
     else this.resolve(error as never);
   }
   fail(error: unknown): void {
+    this.rejectQuietly(error);
+  }
+
+  private rejectQuietly(error: unknown): void {
     // Nobody has to await a request: one that was left alone must not bring the process down.
     this.promise.then(undefined, ignore);
     this.reject(error);
