@@ -33,14 +33,12 @@ function subscriptionsOf(session: SessionState, kind: string): Set<string> {
 
 /**
  * What arrives unasked: pushes, and replies that belong to no request. Acknowledgements of the SUBSCRIBE
- * family change the session and free their places at once; the messages themselves go to the consumer that
- * wants them, else to the buffers behind `pushMessages` and `streamedMessages`, which are bounded.
+ * family change the session and free their places at once; the messages themselves go to the channels that
+ * want them, else to the buffers behind `pushMessages` and `streamedMessages`, which are bounded.
  */
 export class Inbox {
   readonly pushes = new MessageBuffer<Reply[]>();
   readonly streamed = new MessageBuffer<Reply>();
-  /** Takes a push before anybody else; false: not mine. */
-  consumer: ((kind: string, frame: Reply[]) => boolean) | null = null;
   pubsub: PubsubTaker | null = null;
   /** Takes what a cache must hear in order with the replies, whatever else is throttled; false: not mine. */
   invalidations: ((frame: readonly Reply[]) => boolean) | null = null;
@@ -93,8 +91,8 @@ export class Inbox {
       const used = this.#acknowledge(kind, frame, head);
       if ((pubsub?.acknowledged(frame) === true && head?.streamed !== true) || used) return;
     }
-    if (this.limiter !== null) this.#throttle(frame, () => this.#deliverPush(kind, frame));
-    else this.#deliverPush(kind, frame);
+    if (this.limiter !== null) this.#throttle(frame, () => this.#deliverPush(frame));
+    else this.#deliverPush(frame);
   }
 
   /** A line of MONITOR. */
@@ -219,11 +217,9 @@ export class Inbox {
     for (const deliver of this.#held.splice(0)) deliver();
   }
 
-  #deliverPush(kind: string, frame: Reply[]): void {
+  #deliverPush(frame: Reply[]): void {
     if (this.pubsub !== null && this.#message(frame)) return;
-    const own = this.pubsub === null ? frame : frameIn(frame, this.#core.settings.ownMode);
-    if (this.consumer?.(kind, own) === true) return;
-    this.pushes.push(own);
+    this.pushes.push(this.pubsub === null ? frame : frameIn(frame, this.#core.settings.ownMode));
     this.#bound();
   }
 

@@ -57,7 +57,7 @@ export class Opening<C> {
     this.#started = true;
     const deadline = new Deadline(signal, this.#options.connectTimeout);
     const abort = new AbortController();
-    const given = withResolvers<never>();
+    const given = rejectable();
     given.promise.catch(() => {});
     this.#stop = (reason) => {
       given.reject(reason);
@@ -96,7 +96,7 @@ export class Opening<C> {
     const deadline = Deadline.of(options);
     deadline.signal?.throwIfAborted();
     if (deadline.unlimited && deadline.signal === null) return this.#closed;
-    const late = withResolvers<never>();
+    const late = rejectable();
     deadline.watch({
       onAbort: late.reject,
       onTimeout: () => late.reject(new TimeoutError('the connection is still open', { phase: 'reply' })),
@@ -266,16 +266,11 @@ function runSignal(options: { signal?: AbortSignal | undefined } | undefined): A
   return checkSignal('signal', options.signal);
 }
 
-function withResolvers<T>(): {
-  promise: Promise<T>;
-  resolve: (value: T) => void;
-  reject: (reason: unknown) => void;
-} {
-  let resolve!: (value: T) => void;
+/** A promise that somebody else rejects, or nobody. */
+function rejectable(): { promise: Promise<never>; reject: (reason: unknown) => void } {
   let reject!: (reason: unknown) => void;
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes;
+  const promise = new Promise<never>((_, no) => {
     reject = no;
   });
-  return { promise, resolve, reject };
+  return { promise, reject };
 }

@@ -7,7 +7,6 @@ import type { Effect } from './session-effect.ts';
 export interface View {
   db: number;
   name: string;
-  resp: number;
   multi: boolean;
   /** Queued inside the open MULTI: EXEC does them, DISCARD forgets them. */
   held: readonly Effect[];
@@ -28,7 +27,6 @@ const NONE: readonly Effect[] = [];
 export const FRESH: View = {
   db: 0,
   name: '',
-  resp: 3,
   multi: false,
   held: NONE,
   watch: false,
@@ -120,7 +118,6 @@ export function same(one: View, other: View): boolean {
   return (
     one.db === other.db &&
     one.name === other.name &&
-    one.resp === other.resp &&
     one.multi === other.multi &&
     one.watch === other.watch &&
     one.readonly === other.readonly &&

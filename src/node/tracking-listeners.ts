@@ -1,6 +1,5 @@
 import { fullJitter } from '../base/backoff.ts';
 import { untilAborted } from '../base/until-aborted.ts';
-import type { Heartbeat } from '../cache/heartbeat.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import { call } from '../connection/call.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
@@ -12,7 +11,6 @@ import type { TrackingSettings } from './tracking-settings.ts';
 
 export interface ListenerHooks<C> {
   invalidated(core: ConnectionCore, frame: readonly Reply[]): boolean;
-  heartbeat(core: ConnectionCore): Heartbeat;
   /** A connection that was there already is guarded by this listener from now on. */
   started(connection: C, listener: C): void;
   /** A listener is gone, and with it everything that it guarded. */

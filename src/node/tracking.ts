@@ -45,7 +45,6 @@ export class Tracking<C extends BaseConnection> {
       settings.mode === 'bcast' || settings.redirect
         ? new TrackingListeners(settings, {
             invalidated: (core, frame) => this.#invalidated(core, frame),
-            heartbeat: (core) => this.#heartbeatOf(core),
             started: (connection, listener) => this.#start(connection, listener),
             ended: (core) => this.#end(core),
             retire,
