@@ -2,10 +2,6 @@
 export class SingleFlight<T> {
   #current: Promise<T> | null = null;
 
-  get running(): boolean {
-    return this.#current !== null;
-  }
-
   run(start: () => Promise<T>): Promise<T> {
     if (this.#current !== null) return this.#current;
     // An async function turns a start that throws at once into a rejection; `finally` runs a turn later.

@@ -1,5 +1,5 @@
 import { SERVER_COMMANDS } from './command-data.ts';
-import { KEYLESS, READONLY, WRITE } from './flags.ts';
+import { READONLY, WRITE } from './flags.ts';
 import { parseKeySpec } from './key-specs.ts';
 import type { KeySpec } from './key-specs.ts';
 import { MODULE_COMMANDS } from './module-commands.ts';
@@ -37,7 +37,7 @@ function buildCatalogue(): Map<string, CommandEntry> {
   for (const [text, names] of [...MODULE_COMMANDS, ...SERVER_COMMANDS]) {
     const [access = '-', ...specTexts] = text.split(' ');
     const keySpecs = specTexts.length === 0 ? NO_KEYS : specTexts.map(parseKeySpec);
-    const flags = accessFlags(access) | (keySpecs.length === 0 ? KEYLESS : 0);
+    const flags = accessFlags(access);
     for (const path of names.split(' ')) {
       const [first = '', second] = path.split('|');
       const entry = { name: path.replace('|', ' '), flags: flags | (traits.get(path) ?? 0), keySpecs };
@@ -54,7 +54,7 @@ function buildCatalogue(): Map<string, CommandEntry> {
 function subcommandsOf(entries: Map<string, CommandEntry>, name: string): Map<string, CommandEntry> {
   let parent = entries.get(name);
   if (parent === undefined) {
-    parent = { name, flags: KEYLESS, keySpecs: NO_KEYS, subcommands: null };
+    parent = { name, flags: 0, keySpecs: NO_KEYS, subcommands: null };
     entries.set(name, parent);
   }
   parent.subcommands ??= new Map();

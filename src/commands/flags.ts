@@ -20,15 +20,11 @@ export const READONLY = 1 << 7;
 export const WRITE = 1 << 8;
 /** A pure read of exactly one key, its first argument: may be answered by a cache. */
 export const CACHEABLE = 1 << 9;
-/** A known command without keys: any node can answer it. */
-export const KEYLESS = 1 << 10;
 /** On a cluster one node's answer is no answer: `executeOn` says which nodes. */
-export const NEEDS_EXECUTE_ON = 1 << 11;
+export const NEEDS_EXECUTE_ON = 1 << 10;
 /** Can be split by slot without changing its meaning for one key. */
-export const MULTI_KEY_SPLITTABLE = 1 << 12;
+export const MULTI_KEY_SPLITTABLE = 1 << 11;
 /** An error answer does not prove that nothing was executed. */
-export const SCRIPT_LIKE = 1 << 13;
-/** Part of a transaction: `MULTI EXEC DISCARD WATCH UNWATCH`. */
-export const TRANSACTION = 1 << 14;
+export const SCRIPT_LIKE = 1 << 12;
 /** Changes the state of its connection: `effectOf` says how. */
-export const HAS_EFFECT = 1 << 15;
+export const HAS_EFFECT = 1 << 13;

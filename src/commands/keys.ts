@@ -5,14 +5,6 @@ import { findKeyPositions } from './key-specs.ts';
 import type { KeySpec } from './key-specs.ts';
 
 /**
- * Whether the command's keys are known. When not, its table of `COMMAND INFO` can be learned
- * (command-table.ts).
- */
-export function isKnown(info: CommandInfo): boolean {
-  return info.keySpecs !== null;
-}
-
-/**
  * The keys of a call (for `SPUBLISH` and the like its channels: they decide the slot as well), in the order
  * of the command. Malformed arguments give the keys that can be found; the server will say what is wrong with
  * them.
@@ -23,27 +15,6 @@ export function keysOf(
   specs: readonly KeySpec[] | null = info.keySpecs,
 ): (string | Uint8Array)[] {
   return keyPositions(info, args, specs).map((position) => keyText(wordAt(info, args, position)!));
-}
-
-/** The first key of a call, without a list of all. */
-export function firstKeyOf(info: CommandInfo, args: readonly RedisValue[]): string | Uint8Array | null {
-  const specs = info.keySpecs;
-  if (specs === null || specs.length === 0) return null;
-  const spec = specs[0]!;
-  if (spec.keyword === null && !spec.counted && spec.last >= 0 && info.name !== 'MIGRATE') {
-    const word = wordAt(info, args, spec.start);
-    return word === undefined ? null : keyText(word);
-  }
-  return keysOf(info, args)[0] ?? null;
-}
-
-/**
- * Where the keys are in `args`; those written into the command string have negative indexes and are left out.
- */
-export function keyIndexes(info: CommandInfo, args: readonly RedisValue[]): number[] {
-  return keyPositions(info, args)
-    .map((position) => position - info.count)
-    .filter((index) => index >= 0);
 }
 
 /** Where the keys are in the whole command, 0 being its name; in ascending order, each once. */

@@ -1,5 +1,5 @@
 import type { CommandInfo } from './command-info.ts';
-import { NEEDS_EXECUTE_ON, STATEFUL, SUBSCRIBE_FAMILY } from './flags.ts';
+import { SUBSCRIBE_FAMILY } from './flags.ts';
 
 const ON_A_LEASE = 'run it on a connection of your own: pool.acquire() or pool.use()';
 
@@ -39,13 +39,6 @@ export function refusal(info: CommandInfo): string {
 /** Why a cluster pool does not send this command to a node of its own choice. */
 export function clusterRefusal(info: CommandInfo): string {
   return `${info.name} speaks of one node only: say which: executeOn('primaries', …) or executeOn(node, …)`;
-}
-
-/** The `TypeError` that a pool owes for this command; null when `execute` takes it. */
-export function refuse(info: CommandInfo, cluster: boolean): TypeError | null {
-  if ((info.flags & (STATEFUL | NEEDS_EXECUTE_ON)) === 0) return null;
-  if ((info.flags & STATEFUL) !== 0) return new TypeError(refusal(info));
-  return cluster ? new TypeError(clusterRefusal(info)) : null;
 }
 
 /** What a connection says of commands that its requests cannot carry. */

@@ -88,8 +88,3 @@ function asSpelled(value: RedisValue | undefined): string | null {
   if (typeof value === 'string') return value;
   return value instanceof Uint8Array ? latin1(value) : numberText(value);
 }
-
-/** The same as a keyword: in upper case, empty when there is none. */
-export function effectKeyword(info: CommandInfo, args: readonly RedisValue[]): string {
-  return (effectValue(info, args) ?? '').toUpperCase();
-}

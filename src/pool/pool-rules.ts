@@ -129,12 +129,10 @@ export type PoolSettings<K extends PoolKind> = ValuesOf<(typeof poolRules)[K]>;
 export interface SplitOptions<K extends PoolKind> {
   /** The pool's own options, with their defaults. */
   readonly pool: PoolSettings<K>;
-  /** The connections' options as they were given: what the connection class is constructed with, `passthrough` included. */
+  /** The connections' options as they were given: what the connection class is constructed with, with what only a custom class knows. */
   readonly connection: Readonly<Record<string, unknown>>;
   /** The connections' common options with their defaults, for the pool to look at. */
   readonly settings: NormalizedConnectionOptions;
-  /** Options nobody here knows; only a custom connection class may have them. */
-  readonly passthrough: Readonly<Record<string, unknown>>;
 }
 
 export interface SplitRules {
@@ -157,7 +155,6 @@ export function splitPoolOptions<K extends PoolKind>(
     pool: complete(poolRules[kind] as RuleTable, pool.given) as PoolSettings<K>,
     connection: Object.freeze(concealed({ ...connection.given, ...connection.others })),
     settings: complete(baseConnectionRules, connection.given),
-    passthrough: connection.others,
   };
 }
 

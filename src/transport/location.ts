@@ -107,13 +107,6 @@ export class ClusterNodeLocation extends TCPLocation {
   }
 }
 
-/** Names an address in maps: a cluster node has the key of the plain TCP location it lives at. */
-export function locationKey(location: Location): string {
-  if (location instanceof TCPLocation) return `tcp:${location.host.toLowerCase()}:${location.port}`;
-  if (location instanceof UnixDomainSocketLocation) return `unix:${location.path}`;
-  return `${location.constructor.name}:${location.toString()}`;
-}
-
 export function isPort(port: unknown): port is number {
   return Number.isInteger(port) && (port as number) >= 1 && (port as number) <= 65_535;
 }

@@ -14,11 +14,6 @@ const ERROR_MEMORY = 10_000;
 const DEFAULT_STEPS = 2;
 const HINTS = 4;
 
-export interface LayoutChange {
-  readonly map: SlotMap;
-  readonly added: readonly ClusterNodeLocation[];
-  readonly gone: readonly ClusterNodeLocation[];
-}
 export interface LayoutKeeperOptions {
   readonly discovery: Discovery;
   readonly resolve: ResolveAddress;
@@ -28,8 +23,6 @@ export interface LayoutKeeperOptions {
   readonly refreshInterval?: number | undefined;
   readonly encoding?: string | undefined;
   readonly timing?: Timing | undefined;
-  /** Nodes came or went. */
-  readonly onChange?: ((change: LayoutChange) => void) | undefined;
   /** Slots have other owners than before. */
   readonly onMoved?: ((slots: ReadonlySet<number>) => void) | undefined;
   /** Every finished refresh; with its error when it failed. */
@@ -110,11 +103,6 @@ export class LayoutKeeper implements LayoutSource {
   /** A refresh is wanted, as soon as the pause since the last one is over. */
   request(): void {
     this.#schedule.request();
-  }
-
-  /** Resolves when a refresh that is under way or asked for is over, however it ended; at once when there is none. */
-  settled(signal?: AbortSignal): Promise<void> {
-    return this.#schedule.settled(signal);
   }
 
   /** A node answered in so many milliseconds. */
@@ -243,14 +231,9 @@ export class LayoutKeeper implements LayoutSource {
     const before = this.#map;
     if (before === next) return;
     this.#map = next;
-    if (this.#options.onMoved !== undefined) this.#tellMoved(this.#options.onMoved, before);
-    if (before.nodes === next.nodes) return;
-    const { added, gone } = before.changesTo(next);
-    if (added.length > 0 || gone.length > 0) this.#options.onChange?.({ map: next, added, gone });
-  }
-
-  #tellMoved(tell: (slots: ReadonlySet<number>) => void, before: SlotMap): void {
-    const moved = before.movedTo(this.#map);
-    if (moved.size > 0) tell(moved);
+    const { onMoved } = this.#options;
+    if (onMoved === undefined) return;
+    const moved = before.movedTo(next);
+    if (moved.size > 0) onMoved(moved);
   }
 }

@@ -77,11 +77,6 @@ export class RedirectTrail {
     this.#limit = limit;
   }
 
-  /** Redirects followed so far. */
-  get length(): number {
-    return Math.max(0, this.#hops.length - 1);
-  }
-
   /** Notes one redirect; throws when it is one too many. */
   follow(kind: 'moved' | 'ask', from: TCPLocation, to: TCPLocation, error: Error): void {
     if (this.#hops.length === 0) this.#hops.push(keyOf(from));

@@ -24,7 +24,6 @@ export interface RefreshScheduleOptions {
  */
 export class RefreshSchedule {
   readonly #options: RefreshScheduleOptions;
-  readonly #waiting = new Set<() => void>();
   #flight: Promise<void> | null = null;
   #controller: AbortController | null = null;
   #stopTimer = (): void => {};
@@ -56,26 +55,10 @@ export class RefreshSchedule {
     await untilAborted(this.#flight ?? this.#start(), signal);
   }
 
-  async settled(signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted();
-    if (this.#closed || (this.#flight === null && !this.#requested)) return;
-    let wake!: () => void;
-    const over = new Promise<void>((resolve) => {
-      wake = resolve;
-      this.#waiting.add(wake);
-    });
-    try {
-      await untilAborted(over, signal);
-    } finally {
-      this.#waiting.delete(wake);
-    }
-  }
-
   close(): void {
     this.#closed = true;
     this.#disarm();
     this.#controller?.abort(new RedisClusterError('The cluster layout is closed'));
-    this.#wake();
   }
 
   #start(): Promise<void> {
@@ -120,7 +103,6 @@ export class RefreshSchedule {
       else if (this.succeeded > 0) this.#arm(this.#ended + lonely);
       done(error);
     }
-    this.#wake();
   }
 
   #arm(due: number): void {
@@ -143,10 +125,5 @@ export class RefreshSchedule {
     this.#stopTimer();
     this.#stopTimer = () => {};
     this.#due = Infinity;
-  }
-
-  #wake(): void {
-    for (const wake of [...this.#waiting]) wake();
-    this.#waiting.clear();
   }
 }

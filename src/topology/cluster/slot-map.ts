@@ -141,20 +141,6 @@ export class SlotMap {
     return [...others, { primary, replicas: siblings.filter((node) => node !== known) }];
   }
 
-  /** Same owners and replicas for every slot. */
-  equals(other: SlotMap): boolean {
-    if (this.covered !== other.covered || this.nodes.length !== other.nodes.length) return false;
-    const same = new Map<number, number>();
-    for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      const mine = this.pages[slot >> PAGE_BITS]![slot & PAGE_MASK]!;
-      const theirs = other.pages[slot >> PAGE_BITS]![slot & PAGE_MASK]!;
-      if (same.get(mine) === theirs) continue;
-      if (!sameShard(this.shardOf(slot), other.shardOf(slot))) return false;
-      same.set(mine, theirs);
-    }
-    return true;
-  }
-
   /** Slots that had an owner and have another one, or none, in the next map. */
   movedTo(next: SlotMap): Set<number> {
     const moved = new Set<number>();
@@ -171,20 +157,4 @@ export class SlotMap {
     }
     return moved;
   }
-
-  /** Nodes, by address, that only the next map has, and those that only this one has. */
-  changesTo(next: SlotMap): { added: ClusterNodeLocation[]; gone: ClusterNodeLocation[] } {
-    return {
-      added: next.nodes.filter((node) => !this.#byAddress.has(keyOf(node))),
-      gone: this.nodes.filter((node) => !next.#byAddress.has(keyOf(node))),
-    };
-  }
-}
-
-function sameShard(one: Shard | undefined, other: Shard | undefined): boolean {
-  if (one === undefined || other === undefined) return one === other;
-  if (keyOf(one.primary) !== keyOf(other.primary) || one.replicas.length !== other.replicas.length)
-    return false;
-  const replicas = new Set(other.replicas.map(keyOf));
-  return one.replicas.every((node) => replicas.has(keyOf(node)));
 }

@@ -21,15 +21,6 @@ export interface Instance extends Endpoint {
   /** Grows with every failover; null where it is not told. */
   readonly configEpoch: number | null;
 }
-export type Role =
-  | { readonly role: 'primary'; readonly offset: number; readonly replicas: readonly Endpoint[] }
-  | {
-      readonly role: 'replica';
-      readonly primary: Endpoint | null;
-      readonly state: string;
-      readonly offset: number;
-    }
-  | { readonly role: 'sentinel'; readonly services: readonly string[] };
 /** `+switch-master`: a service has another primary. */
 export interface PrimarySwitch {
   readonly service: string;
@@ -101,11 +92,6 @@ export function parsePrimary(reply: Reply): Instance {
   return instanceOf('SENTINEL MASTER', checked(reply));
 }
 
-/** `SENTINEL MASTERS`. */
-export function parsePrimaries(reply: Reply): Instance[] {
-  return instancesOf('SENTINEL MASTERS', reply);
-}
-
 /** `SENTINEL REPLICAS name`: all of them; `isUp` and `isLinked` say which are worth asking. */
 export function parseReplicas(reply: Reply): Instance[] {
   return instancesOf('SENTINEL REPLICAS', reply);
@@ -131,35 +117,6 @@ export function isUsablePrimary(instance: Instance): boolean {
 /** The replica is not known to have lost its primary. */
 export function isLinked({ primaryLinkStatus }: Instance): boolean {
   return primaryLinkStatus !== 'err';
-}
-
-/** `ROLE`, of a data server or a sentinel. */
-export function parseRole(reply: Reply): Role {
-  const value = checked(reply);
-  if (!Array.isArray(value)) return refuse('ROLE', 'no array');
-  const role = textOf(value[0]);
-  if (role === 'master') {
-    const rows = Array.isArray(value[2]) ? value[2].slice(0, MAX_INSTANCES) : [];
-    const replicas: Endpoint[] = [];
-    for (const row of rows) {
-      const endpoint = Array.isArray(row) ? optionalEndpoint(row[0], row[1]) : null;
-      if (endpoint !== null) replicas.push(endpoint);
-    }
-    return { role: 'primary', offset: integerOf(value[1]) ?? 0, replicas };
-  }
-  if (role === 'slave') {
-    const primary = optionalEndpoint(value[1], value[2]);
-    return { role: 'replica', primary, state: textOf(value[3]) ?? '', offset: integerOf(value[4]) ?? 0 };
-  }
-  if (role !== 'sentinel') return refuse('ROLE', 'an unknown role');
-  const names = Array.isArray(value[1]) ? value[1].slice(0, MAX_INSTANCES) : [];
-  return { role: 'sentinel', services: names.map((name) => textOf(name)).filter((name) => name !== null) };
-}
-
-function optionalEndpoint(host: Reply | undefined, port: Reply | undefined): Endpoint | null {
-  const name = hostOf(textOf(host));
-  const number = portOf(port);
-  return name === null || number === null ? null : { host: name, port: number };
 }
 
 /** The payload of `+switch-master`: `<service> <old host> <old port> <new host> <new port>`. */

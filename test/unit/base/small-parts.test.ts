@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { fullJitter } from '../../../src/base/backoff.ts';
-import { Lifecycle } from '../../../src/base/lifecycle.ts';
 import { BackoffRetryPolicy } from '../../../src/base/retry-policy.ts';
 import { SingleFlight } from '../../../src/base/single-flight.ts';
 
@@ -33,9 +32,7 @@ describe('single flight', () => {
     const start = async () => ++runs;
     const both = [flight.run(start), flight.run(start)];
     assert.equal(both[0], both[1]);
-    assert.ok(flight.running);
     assert.deepEqual(await Promise.all(both), [1, 1]);
-    assert.ok(!flight.running);
     assert.equal(await flight.run(start), 2);
   });
   test('a failure, also a throw, is shared and then forgotten', async () => {
@@ -46,23 +43,6 @@ describe('single flight', () => {
     };
     await assert.rejects(flight.run(start), (error) => error === failure);
     assert.equal(await flight.run(async () => 5), 5);
-  });
-});
-
-describe('lifecycle', () => {
-  test('goes forward only, and says so once', () => {
-    const moves: string[] = [];
-    const order = ['new', 'open', 'closing', 'closed'] as const;
-    const life = new Lifecycle<(typeof order)[number]>(order, (to, from) => moves.push(`${from}>${to}`));
-    assert.ok(life.is('new') && life.before('open'));
-    life.move('open');
-    assert.equal(life.advance('closed'), true);
-    assert.equal(life.advance('closing'), false);
-    assert.equal(life.advance('closed'), false);
-    assert.throws(() => life.move('open'), /illegal move from 'closed' to 'open'/);
-    assert.throws(() => life.reached('nowhere' as 'open'), /no such state/);
-    assert.equal(life.state, 'closed');
-    assert.deepEqual(moves, ['new>open', 'open>closed']);
   });
 });
 

@@ -122,10 +122,8 @@ describe('resolveCommand', () => {
     assert.ok(!has('SPUBLISH', ['c', 'm'], flags.SUBSCRIBE_FAMILY));
     assert.ok(has('client', ['reply', 'off'], flags.CLIENT_REPLY));
     assert.ok(has('monitor', [], flags.MONITOR));
-    assert.ok(has('watch', ['k'], flags.TRANSACTION));
     assert.ok(has('get', ['k'], flags.READONLY) && !has('get', ['k'], flags.WRITE));
     assert.ok(has('set', ['k', 'v'], flags.WRITE) && !has('set', ['k', 'v'], flags.READONLY));
-    assert.ok(has('PING', [], flags.KEYLESS) && !has('GET', [], flags.KEYLESS));
     assert.ok(has('EVALSHA', [], flags.SCRIPT_LIKE) && has('EXEC', [], flags.SCRIPT_LIKE));
     for (const name of ['MGET', 'MSET', 'DEL', 'UNLINK', 'EXISTS', 'TOUCH']) {
       assert.ok(has(name, ['k'], flags.MULTI_KEY_SPLITTABLE), name);

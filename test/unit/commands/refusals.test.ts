@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { allEntries } from '../../../src/commands/catalogue.ts';
 import { resolveCommand } from '../../../src/commands/command-info.ts';
-import { STATEFUL } from '../../../src/commands/flags.ts';
-import { refuse, requestRefusal } from '../../../src/commands/refusals.ts';
+import { NEEDS_EXECUTE_ON, STATEFUL } from '../../../src/commands/flags.ts';
+import { clusterRefusal, refusal, requestRefusal } from '../../../src/commands/refusals.ts';
 
-function message(command: string, cluster = false): string {
-  const error = refuse(resolveCommand(command, []), cluster);
-  assert.ok(error instanceof TypeError, command);
-  return error.message;
+function message(command: string): string {
+  const info = resolveCommand(command, []);
+  assert.notEqual(info.flags & STATEFUL, 0, command);
+  return refusal(info);
 }
 
 it('names the right way', () => {
@@ -19,7 +19,7 @@ it('names the right way', () => {
   assert.match(message('CLIENT REPLY'), /noreply/);
   assert.match(message('CLIENT TRACKING'), /cache.*updateTrackingClient/);
   assert.match(message('WAIT'), /acquire/);
-  assert.match(message('FLUSHALL', true), /executeOn/);
+  assert.match(clusterRefusal(resolveCommand('FLUSHALL', [])), /FLUSHALL.*executeOn/);
 });
 
 it('says something useful of every stateful command, and never an argument', () => {
@@ -32,11 +32,12 @@ it('says something useful of every stateful command, and never an argument', () 
   }
 });
 
-it('refuses node-wise commands on clusters only, and lets the others pass', () => {
-  assert.equal(refuse(resolveCommand('FLUSHALL', []), false), null);
-  assert.equal(refuse(resolveCommand('CONFIG', ['GET', 'x']), true), null);
-  assert.ok(refuse(resolveCommand('CONFIG', ['SET', 'x', 'y']), true) instanceof TypeError);
-  assert.equal(refuse(resolveCommand('GET', ['k']), true), null);
+it('tells node-wise commands, which clusters alone refuse, from those that speak of their connection', () => {
+  const kind = (command: string) => resolveCommand(command, []).flags & (STATEFUL | NEEDS_EXECUTE_ON);
+  assert.equal(kind('FLUSHALL'), NEEDS_EXECUTE_ON);
+  assert.equal(kind('CONFIG SET'), NEEDS_EXECUTE_ON);
+  assert.equal(kind('CONFIG GET'), 0);
+  assert.equal(kind('GET'), 0);
 });
 
 it('tells what a request cannot carry', () => {

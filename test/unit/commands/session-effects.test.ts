@@ -3,7 +3,7 @@ import { it } from 'node:test';
 import { allEntries } from '../../../src/commands/catalogue.ts';
 import { resolveCommand } from '../../../src/commands/command-info.ts';
 import { HAS_EFFECT, STATEFUL } from '../../../src/commands/flags.ts';
-import { effectKeyword, effectOf, effectValue } from '../../../src/commands/session-effects.ts';
+import { effectOf, effectValue } from '../../../src/commands/session-effects.ts';
 import type { RedisValue } from '../../../src/resp/types.ts';
 
 function effect(command: string | Uint8Array, ...args: RedisValue[]): unknown[] {
@@ -21,13 +21,6 @@ it('tells the effect and its value', () => {
   assert.deepEqual(effect('PSYNC', '?', -1), ['replication', '?']);
   assert.deepEqual(effect('GET', 'k'), [null, 'k']);
   assert.deepEqual(effect('CLIENT', 'ID'), [null, null]);
-});
-
-it('reads keywords in any case', () => {
-  const args = ['tracking', Buffer.from('on')];
-  assert.equal(effectKeyword(resolveCommand('CLIENT', args), args), 'ON');
-  assert.equal(effectKeyword(resolveCommand('client reply Off', []), []), 'OFF');
-  assert.equal(effectKeyword(resolveCommand('CLIENT NO-EVICT', []), []), '');
 });
 
 it('calls a command blocking only when it blocks', () => {

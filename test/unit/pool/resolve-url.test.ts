@@ -70,7 +70,7 @@ describe('a URL over arguments', () => {
     class Connection {}
     const { options } = resolveUrl('redis://h', { connectionClass: Connection, mine: 1 }, 'single');
     assert.equal(options.connectionClass, Connection);
-    assert.deepEqual({ ...splitPoolOptions('single', options, { custom: true }).passthrough }, { mine: 1 });
+    assert.deepEqual({ ...splitPoolOptions('single', options, { custom: true }).connection }, { mine: 1 });
     assert.throws(() => splitPoolOptions('single', options), /"mine"/);
   });
 

@@ -8,7 +8,6 @@ import { describe, it } from 'node:test';
 import {
   ClusterNodeLocation,
   Location,
-  locationKey,
   TCPLocation,
   UnixDomainSocketLocation,
 } from '../../../src/transport/location.ts';
@@ -52,7 +51,6 @@ describe('Location', () => {
     const custom = new Custom();
     assert.equal(await custom.check(), true);
     assert.ok(custom.equals(new Custom()));
-    assert.equal(locationKey(custom), 'Custom:memory');
   });
 
   for (const [host, port] of [
@@ -102,19 +100,10 @@ describe('Location', () => {
       primary.equals(new ClusterNodeLocation('h', 7, { nodeId: 'a1', serverType: 'replica', hostname: 'n' })),
     );
     assert.ok(!primary.equals(new ClusterNodeLocation('h', 7, { ...node, nodeId: 'a2' })));
-    assert.equal(locationKey(primary), locationKey(plain));
     assert.equal(primary.hostname, null);
     assert.throws(
       () => new ClusterNodeLocation('h', 7, { nodeId: 'a', serverType: 'master' as 'primary' }),
       TypeError,
-    );
-  });
-
-  it('has a key per address', () => {
-    assert.equal(locationKey(new TCPLocation('Host', 7)), locationKey(new TCPLocation('host', 7)));
-    assert.notEqual(
-      locationKey(new TCPLocation('host', 7)),
-      locationKey(new UnixDomainSocketLocation('host:7')),
     );
   });
 });

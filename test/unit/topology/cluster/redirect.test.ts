@@ -94,7 +94,6 @@ test('five redirects are followed, the sixth is an error that names the way', ()
   const error = replyError('MOVED 1 10.0.0.1:7001');
   for (let hop = 0; hop < 5; hop++)
     trail.follow(hop === 1 ? 'ask' : 'moved', at(7000 + hop), at(7001 + hop), error);
-  assert.equal(trail.length, 5);
   assert.throws(
     () => trail.follow('moved', at(7005), at(7000), error),
     (thrown: errors.RedisClusterError) => {

@@ -110,7 +110,7 @@ test('flags', () => {
 });
 
 test('lists of instances; those without an address are left out', () => {
-  for (const parseList of [replies.parseReplicas, replies.parseSentinels, replies.parsePrimaries]) {
+  for (const parseList of [replies.parseReplicas, replies.parseSentinels]) {
     const list = [
       instance({ port: '1' }),
       instance({ port: '0' }),
@@ -137,28 +137,6 @@ test('hostile field names pollute nothing', () => {
   const reply = ['__proto__', 'x', 'constructor', 'y', ...fields.flat()];
   assert.equal(replies.parsePrimary(reply).port, 6379);
   assert.equal(Object.getPrototypeOf({}), Object.prototype);
-});
-
-test('ROLE', () => {
-  const primary = ['master', 3129659, [['10.0.0.2', '6380', '3129242'], ['', '0', '0'], 'odd']];
-  assert.deepEqual(replies.parseRole(primary), {
-    role: 'primary',
-    offset: 3129659,
-    replicas: [{ host: '10.0.0.2', port: 6380 }],
-  });
-  assert.deepEqual(replies.parseRole([bytes('slave'), bytes('10.0.0.1'), 6379, bytes('sync'), -1]), {
-    role: 'replica',
-    primary: { host: '10.0.0.1', port: 6379 },
-    state: 'sync',
-    offset: -1,
-  });
-  assert.deepEqual(replies.parseRole(['sentinel', ['a', bytes('b'), 7]]), {
-    role: 'sentinel',
-    services: ['a', 'b'],
-  });
-  for (const odd of [null, 'master', [], ['king'], [7], new ReplyMap()] as Reply[]) {
-    assert.throws(() => replies.parseRole(odd), SentinelError);
-  }
 });
 
 test('+switch-master', () => {
