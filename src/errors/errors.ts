@@ -243,6 +243,11 @@ kind(StalePrimaryError, 'RESPOOL_STALE_PRIMARY');
 export class ReplicaNotFoundError extends SentinelError {}
 kind(ReplicaNotFoundError, 'RESPOOL_REPLICA_NOT_FOUND');
 
+/** Said by a server, and not made here: a value where errors are values, whatever became of the connection. */
+export function isOfServer(error: unknown): error is RedisError {
+  return error instanceof RedisError && !error.code.startsWith('RESPOOL_');
+}
+
 /** Tells an error of the server where it happened; what it knows already stays. */
 export function locateError(error: RedisError, endpoint: string, command: string): void {
   const open = error as { endpoint?: string; command?: string };

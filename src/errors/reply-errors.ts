@@ -52,6 +52,11 @@ function redirect(rest: string): { slotId: number; host: string; port: number } 
   return { slotId, host: host === '?' ? '' : host, port: portNumber };
 }
 
+/** The server has no room for one more client: the one error of a connection that is an `ERR` of the server. */
+export function isServerFull(error: unknown): boolean {
+  return error instanceof errors.ConnectionError && error.code === 'ERR';
+}
+
 /** The error that an error line (without `-` or `!`) stands for. */
 export function replyError(line: string): RedisError {
   const space = line.indexOf(' ');

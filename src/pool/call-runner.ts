@@ -8,10 +8,12 @@ import {
   BusyLoadingError,
   ClusterDownError,
   ConnectionError,
+  isOfServer,
   PoolClosedError,
   RedisError,
   TryAgainError,
 } from '../errors/errors.ts';
+import { isServerFull } from '../errors/reply-errors.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { Topology, Verdict } from '../topology/topology.ts';
 import { AskingEntry } from './asking-entry.ts';
@@ -30,7 +32,7 @@ function mends(error: Error): boolean {
     error instanceof ClusterDownError ||
     error instanceof TryAgainError ||
     (error instanceof RedisError && error.code === 'MASTERDOWN') ||
-    (error instanceof ConnectionError && error.message.startsWith('max number of clients'))
+    isServerFull(error)
   );
 }
 
@@ -257,7 +259,7 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
   }
 
   #giveUp(call: PoolCall, error: Error): void {
-    if (call.raise || !(error instanceof RedisError) || isOurs(error)) call.reject(error);
+    if (call.raise || !isOfServer(error)) call.reject(error);
     else call.resolve(error as never);
   }
 }
@@ -271,9 +273,4 @@ function isUnproven(call: PoolCall, error: Error, refused: boolean): boolean {
 
 function patience(call: PoolCall): number {
   return fullJitter(call.attempts - 1, PATIENCE.base, PATIENCE.cap);
-}
-
-/** Made here and not by the server: it rejects whatever `raiseExceptions` says. */
-function isOurs(error: RedisError): boolean {
-  return error.code.startsWith('RESPOOL_');
 }

@@ -7,7 +7,7 @@ import type { CacheGuard } from '../cache/tracking.ts';
 import { cacheKeyOf } from '../commands/cacheable.ts';
 import type { CommandInfo } from '../commands/command-info.ts';
 import { CACHEABLE } from '../commands/flags.ts';
-import { RedisError, TimeoutError } from '../errors/errors.ts';
+import { isOfServer, RedisError, TimeoutError } from '../errors/errors.ts';
 import type { AbstractCache } from '../interfaces/abstract-cache.ts';
 import type { TrackingChoice } from '../node/tracking-settings.ts';
 import type { DecodeMode, RedisValue, Reply } from '../resp/types.ts';
@@ -189,16 +189,12 @@ export class PoolCache {
           deadline === null || deadline.unlimited ? options?.timeout : Math.max(1, deadline.remaining());
         return this.#settings.again(command, args, { ...options, timeout });
       }
-      if (raise || !isRefusal(error)) throw error;
+      if (raise || !isOfServer(error)) throw error;
       return error;
     }
     if (raise && reply instanceof RedisError) throw reply;
     return reply;
   }
-}
-
-function isRefusal(error: unknown): error is RedisError {
-  return error instanceof RedisError && !error.code.startsWith('RESPOOL_');
 }
 
 /** The caller of the request had enough; it is not the server's fault. */

@@ -1,4 +1,4 @@
-import { RedisClusterError, RedisError } from '../errors/errors.ts';
+import { isOfServer, RedisClusterError, RedisError } from '../errors/errors.ts';
 import type { Reply } from '../resp/types.ts';
 import type { CommandPart } from '../topology/topology.ts';
 
@@ -33,11 +33,6 @@ function whole(name: string, parts: readonly CommandPart[], failed: readonly [nu
   const reason = failed[0]?.[1];
   if (failed.length === parts.length || !(reason instanceof RedisError)) return reason;
   return new SplitCommandError(name, parts, new Map(failed as readonly [number, Error][]));
-}
-
-/** Said by a server, and so a value where errors are values. */
-function isOfServer(reason: unknown): boolean {
-  return reason instanceof RedisError && !reason.code.startsWith('RESPOOL_');
 }
 
 function join(name: string, parts: readonly CommandPart[], answers: readonly Reply[]): Reply {

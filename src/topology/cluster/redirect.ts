@@ -11,6 +11,7 @@ import {
   TimeoutError,
   TryAgainError,
 } from '../../errors/errors.ts';
+import { isServerFull } from '../../errors/reply-errors.ts';
 import type { TCPLocation } from '../../transport/location.ts';
 import type { ResolveAddress } from './address-map.ts';
 import { announcedHost } from './cluster-slots.ts';
@@ -63,7 +64,7 @@ export function judge(error: unknown, asked: TCPLocation, resolve: ResolveAddres
   if (error instanceof ReadOnlyError) return DEMOTED;
   if (error instanceof BusyLoadingError || error.code === 'MASTERDOWN') return WAIT;
   if (error instanceof PoolClosedError) return FINAL;
-  if (error instanceof ConnectionError) return error.code === 'ERR' ? WAIT : UNREACHABLE;
+  if (error instanceof ConnectionError) return isServerFull(error) ? WAIT : UNREACHABLE;
   if (error instanceof TimeoutError) return error.phase === 'connect' ? UNREACHABLE : FINAL;
   return FINAL;
 }
