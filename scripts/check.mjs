@@ -33,6 +33,7 @@ const STEPS = [
     name: 'package',
     dist: true,
     commands: [
+      own('check-version.mjs'),
       [...bin('publint', 'src/cli.js'), '--strict'],
       [
         ...bin('@arethetypeswrong/cli', 'dist/index.js'),

@@ -1,0 +1,15 @@
+// What servers are told of the library's version is what the package says of itself.
+import { isMain, read } from './lib.mjs';
+
+function checkVersion() {
+  const { version } = JSON.parse(read('package.json'));
+  const told = /LIBRARY_VERSION = '([^']*)'/.exec(read('src/connection/handshake.ts'))?.[1];
+  return told === version ? [] : [`LIBRARY_VERSION is ${told}, the package's version ${version}`];
+}
+
+if (isMain(import.meta.url)) {
+  const problems = checkVersion();
+  for (const problem of problems) console.error(problem);
+  console.log(`${problems.length} problems`);
+  process.exitCode = problems.length === 0 ? 0 : 1;
+}
