@@ -27,8 +27,11 @@ export interface BatchOptions extends WaitOptions {
 export interface CommandRequest {
   /** Its name, in any case; several words are several arguments. */
   command: string | Uint8Array;
+  /** Default: none. */
   args?: readonly RedisValue[] | undefined;
+  /** Strings instead of Buffers; default: the connection's `decodeResponses`. */
   decode?: boolean | undefined;
+  /** Of its reply; default: the connection's. */
   encoding?: TextEncoding | undefined;
 }
 

@@ -133,7 +133,10 @@ export class RequestAbortedError extends RedisError {
 }
 kind(RequestAbortedError, 'RESPOOL_ABORTED');
 
-/** A bound was reached: queued output, unread messages, or waiters. Nothing was sent. */
+/**
+ * A bound was reached: queued output, waiters, or unread messages. Of the first two nothing was sent. Unread messages
+ * end their connection: what was outstanding gets a `ConnectionError` with this as its cause.
+ */
 export class OverloadedError extends RedisError {}
 kind(OverloadedError, 'RESPOOL_OVERLOADED');
 
@@ -203,6 +206,7 @@ export interface RedirectErrorOptions extends RedisErrorOptions {
 }
 /** `ASK`: this one command belongs to another node while its slot moves. */
 export class AskError extends ResponseError {
+  /** The slot it is about, 0 to 16383. */
   readonly slotId: number;
   readonly host: string;
   readonly port: number;
@@ -212,6 +216,7 @@ export class AskError extends ResponseError {
     this.host = options.host;
     this.port = options.port;
   }
+  /** The node it names: `host` and `port`. */
   get nodeAddr(): readonly [host: string, port: number] {
     return [this.host, this.port];
   }

@@ -33,11 +33,16 @@ export abstract class AbstractCache {
   }
   /** The held reply; `undefined` is a miss, `null` a value. What it returns belongs to the caller. */
   abstract get(command: string, key: string | Uint8Array, ...args: RedisValue[]): Reply | undefined;
+  /**
+   * Holds this reply, instead of an older one to the same command and arguments. The value stays its caller's: what
+   * is held must not change with it.
+   */
   abstract put(command: string, key: string | Uint8Array, args: readonly RedisValue[], value: Reply): void;
   /** Drops everything held for these keys. */
   abstract invalidate(...keys: (string | Uint8Array)[]): void;
   /** Drops everything. */
   abstract reset(): void;
+  /** What it has done so far, and what it holds. */
   abstract get stats(): CacheStatistics;
   /**
    * 0 to 100: the share of hits that is served unchecked; the others are compared with the server's answer.

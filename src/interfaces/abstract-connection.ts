@@ -20,6 +20,7 @@ export abstract class AbstractConnection {
   abstract get encoding(): TextEncoding | null;
   /** True from the moment `close()` is called or the peer is gone. */
   abstract get closed(): boolean;
+  /** Takes no more work from now on; a connection ends at once, a pool gives what is under way some time. */
   abstract close(): void | Promise<void>;
   /** Resolves when everything is gone; it closes nothing itself. */
   abstract waitClosed(options?: WaitOptions): Promise<void>;
@@ -37,6 +38,8 @@ export abstract class AbstractConnection {
   abstract get inPubsub(): number;
   /** What is subscribed by name. */
   abstract get pubsubChannels(): ChannelMap;
+  /** What is subscribed by pattern. */
   abstract get pubsubPatterns(): ChannelMap;
+  /** What is subscribed by the name of a sharded channel. */
   abstract get pubsubShardChannels(): ChannelMap;
 }

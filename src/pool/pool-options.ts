@@ -45,19 +45,19 @@ export interface BaseConnectionPoolOptions<
   decodeResponses?: D | undefined;
   /** Open data connections plus those being made; default 64. */
   maxConnections?: number | null | undefined;
-  /** Longest wait for a connection, dialling included; 0: at once or not at all. Default: none. */
+  /** Longest wait for a connection in ms, dialling included; 0: at once or not at all. Default: none. */
   timeout?: number | null | undefined;
   /** Answers reads from memory, kept true by the server's invalidations. */
   cache?: AbstractCache | null | undefined;
   /** How the pool hears of changes for its `cache`. */
   cacheTracking?: CacheTracking | null | undefined;
-  /** One more waiter gets `OverloadedError` at once; 0: nobody waits. */
+  /** One more waiter gets `OverloadedError` at once; 0: nobody waits. Default: none. */
   maxWaiting?: number | null | undefined;
-  /** With jitter; then a connection is replaced between uses. */
+  /** In ms, with jitter; then a connection is replaced between uses. Default: none. */
   maxLifetime?: number | null | undefined;
-  /** Silence of a peer that should be heard: a PING after half of it, the end after all of it. Default 30,000. */
+  /** Silence in ms of a peer that should be heard: a PING after half of it, the end after all of it. Default 30,000. */
   deadPeerTimeout?: number | null | undefined;
-  /** A lease older than this is reported once, with the stack of its acquire. */
+  /** A lease older than this, in ms, is reported once, with the stack of its acquire. Default: none. */
   leakDetection?: number | null | undefined;
   /** Whether a failed call is made again; default: an `ExponentialBackoffRetryPolicy`. */
   retryPolicy?: RetryPolicy | undefined;
@@ -73,8 +73,11 @@ export type BaseConnectionPoolParams<
 export interface ConnectionPoolOptions<C extends BaseConnection = BaseConnection, D extends boolean = boolean>
   extends BaseConnectionPoolOptions<C, D>,
     TCPOptions {
+  /** Where the server is; instead of `host` and `port`. */
   location?: Location | undefined;
+  /** A name or an address. */
   host?: string | undefined;
+  /** Default 6379. */
   port?: number | undefined;
 }
 export type ConnectionPoolParams<
@@ -89,12 +92,13 @@ export interface HostAndPort {
 export interface ClusterConnectionPoolOptions<D extends boolean = boolean>
   extends BaseConnectionPoolOptions<ClusterConnection, D>,
     TCPOptions {
+  /** Nodes to ask for the layout, in any order; one that answers is enough. */
   startupNodes: Iterable<TCPLocation | HostAndPort>;
   /** `maxConnections` counts per node instead of being divided. Default false. */
   maxConnectionsPerNode?: boolean | undefined;
   /** Relevant errors before the layout is read again. Default 2. */
   reinitializeSteps?: number | null | undefined;
-  /** Default false. */
+  /** A layout with slots that nobody serves is good enough, whatever the servers require. Default false. */
   skipFullCoverageCheck?: boolean | undefined;
   /** Read the layout from the last known nodes too. Default true. */
   nodemanagerFollowCluster?: boolean | undefined;
@@ -102,7 +106,7 @@ export interface ClusterConnectionPoolOptions<D extends boolean = boolean>
   readFromReplicas?: boolean | undefined;
   /** @deprecated the older name of `readFromReplicas` */
   readonly?: boolean | undefined;
-  /** How often connections of vanished nodes are dropped. Default 30,000. */
+  /** How often connections of vanished nodes are dropped, in ms. Default 30,000. */
   gcInterval?: number | undefined;
   /** Announced address to reachable address, for NAT and containers. */
   addressMap?: AddressMap | undefined;
