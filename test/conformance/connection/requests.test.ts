@@ -310,6 +310,9 @@ describe('a request', () => {
   });
 
   test('is sent whether or not anybody awaits it, and never brings the process down', async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
     const { connection, peer, server } = await pair({ GET: reply.error('ERR no'), BLPOP: null });
     connection.createRequest('GET', ['k']);
     connection.createRequest('BLPOP', ['k', 0], { timeout: 10 });
@@ -317,10 +320,15 @@ describe('a request', () => {
     const batch = connection.createRequestBatch([{ command: 'BLPOP', args: ['k', 0] }]);
     connection.createRequest('PING');
     await server.waitForCommand('PING');
+    // The one that was cancelled at once is the only one that stayed here.
+    const sent = server.commands.map(({ name }) => name).filter((name) => /^(GET|BLPOP|PING)$/.test(name));
+    assert.deepEqual(sent, ['GET', 'BLPOP', 'BLPOP', 'PING']);
     await wait(20);
     peer.reset();
     await eventuallySettled(batch);
     await wait(20);
+    process.off('unhandledRejection', note);
+    assert.deepEqual(unhandled, []);
   });
 
   test('is a promise, what is chained to it is a plain one, and it never shows its arguments', async () => {

@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { test } from 'node:test';
 import { reply, ScriptedServer } from '../../../src/testkit/index.ts';
+import { poll } from '../../../src/testkit/polling.ts';
 
 async function dial(server: ScriptedServer): Promise<Socket> {
   const socket =
@@ -108,8 +109,7 @@ test('pushes, ends, resets, swallows', async () => {
   assert.equal(await read(socket, push.length), push);
   first?.blackHole();
   socket.write('PING\r\n');
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(first?.bytesRead, 6);
+  await poll('six bytes', 5_000, () => (first?.bytesRead === 6 ? true : null));
   assert.equal(server.commands.length, 0);
   first?.blackHole(false);
   socket.write('PING\r\n');
@@ -133,8 +133,14 @@ test('stops and resumes reading', async () => {
   const [connection] = await server.waitForConnections(1);
   connection?.pauseReading();
   socket.write('PING\r\n');
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(server.commands.length, 0);
+  const marker = await dial(server);
+  marker.write('ECHO later\r\n');
+  await server.waitForCommand('ECHO');
+  assert.deepEqual(
+    server.commands.map(({ name }) => name),
+    ['ECHO'],
+  );
+  marker.destroy();
   connection?.resumeReading();
   assert.equal(await read(socket, 7), '+PONG\r\n');
   socket.destroy();
