@@ -5,7 +5,7 @@ import type { ChannelGap } from '../interfaces/abstract-channel.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import { textContent } from '../resp/encoder.ts';
 import { type TextEncoding, type TextMode, UTF8 } from '../resp/types.ts';
-import { reportCallbackError } from './callback-errors.ts';
+import { reportCallbackError } from '../base/callback-errors.ts';
 import { Mailbox } from './mailbox.ts';
 import { MessageIterator } from './message-iterator.ts';
 import { makeReading } from './message-reading.ts';

@@ -1,7 +1,7 @@
 import type { AbstractChannel, ChannelGap } from '../interfaces/abstract-channel.ts';
 import type { MessageListener } from '../resp/message-reader.ts';
 import { BYTES, type DecodeMode, type Reply } from '../resp/types.ts';
-import { reportCallbackError } from './callback-errors.ts';
+import { reportCallbackError } from '../base/callback-errors.ts';
 import { flowOf } from './overflow.ts';
 import type { SubscriptionAck, SubscriptionKind } from './subscription-kinds.ts';
 import type { SubscriptionLink } from './subscription-link.ts';

@@ -1,4 +1,6 @@
+import { reportCallbackError } from '../../base/callback-errors.ts';
 import type { TCPConnection } from '../../connection/tcp-connection.ts';
+import { RedisError } from '../../errors/errors.ts';
 import type { TCPLocation } from '../../transport/location.ts';
 import type { Timing } from '../timing.ts';
 import type { SentinelList } from './sentinel-list.ts';
@@ -48,7 +50,13 @@ export class Following {
   }
 
   tell(service: string, location: TCPLocation, announced: boolean): void {
-    for (const listener of [...(this.#followers.get(service) ?? [])]) listener(location, announced);
+    for (const listener of [...(this.#followers.get(service) ?? [])]) {
+      try {
+        listener(location, announced);
+      } catch (error) {
+        this.#report(service, error);
+      }
+    }
   }
 
   /** Asks now. */
@@ -61,6 +69,10 @@ export class Following {
   close(): void {
     this.#closed = true;
     this.#stop();
+  }
+
+  #report(service: string, error: unknown): void {
+    reportCallbackError(this, `following the primary of '${service}'`, error);
   }
 
   #stop(): void {
@@ -106,8 +118,9 @@ export class Following {
     for (const service of [...this.#followers.keys()]) {
       try {
         this.tell(service, await this.#parts.lookUp(service), false);
-      } catch {
+      } catch (error) {
         // Nobody knows now: what is known stays, and the question comes again.
+        if (!(error instanceof RedisError)) this.#report(service, error);
       }
     }
     this.#polling = false;

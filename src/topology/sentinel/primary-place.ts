@@ -1,5 +1,6 @@
+import { reportCallbackError } from '../../base/callback-errors.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
-import { ReadOnlyError, ResponseError } from '../../errors/errors.ts';
+import { ReadOnlyError, RedisError, ResponseError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { TCPLocation } from '../../transport/location.ts';
 import type { RoutedCall, Verdict } from '../topology.ts';
@@ -160,8 +161,10 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
       const connection = await this.#run(location, new AbortController().signal);
       connection.invalidate('verified');
       if (moves === this.#moves && !this.#closed) this.#moveTo(location);
-    } catch {
+    } catch (error) {
       // It is no primary: what there is stays.
+      if (error instanceof RedisError) return;
+      reportCallbackError(this, `verifying the primary of '${this.#parts.service}'`, error);
     } finally {
       this.#verifying = false;
     }

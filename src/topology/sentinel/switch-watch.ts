@@ -1,6 +1,7 @@
 import { fullJitter } from '../../base/backoff.ts';
+import { reportCallbackError } from '../../base/callback-errors.ts';
 import type { TCPConnection } from '../../connection/tcp-connection.ts';
-import { TimeoutError } from '../../errors/errors.ts';
+import { RedisError, TimeoutError } from '../../errors/errors.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { TCPLocation } from '../../transport/location.ts';
 import { textOf } from '../reply-fields.ts';
@@ -88,8 +89,9 @@ export class SwitchWatch {
         heard = true;
         this.#heard(push);
       }
-    } catch {
-      // Whatever ended it: the next attempt will show whether it lasts.
+    } catch (error) {
+      // Whatever ended the connection: the next attempt will show whether it lasts.
+      if (!(error instanceof RedisError)) this.#report(error);
     } finally {
       this.#live = false;
       connection.invalidate('listening ended');
@@ -101,7 +103,7 @@ export class SwitchWatch {
     const word = textOf(kind);
     if (word === 'subscribe') {
       this.#live = true;
-      this.#listener.listening(this.#location);
+      this.#tell(() => this.#listener.listening(this.#location));
     }
     if (word !== 'message') return;
     let news: PrimarySwitch;
@@ -111,7 +113,20 @@ export class SwitchWatch {
       // Nonsense is no news; asking the sentinels goes on.
       return;
     }
-    this.#listener.switched(news, this.#location);
+    this.#tell(() => this.#listener.switched(news, this.#location));
+  }
+
+  /** What a listener throws says nothing of the connection, which need not be made again for it. */
+  #tell(news: () => void): void {
+    try {
+      news();
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  #report(error: unknown): void {
+    reportCallbackError(this, `listening to the sentinel ${this.#location.toString()}`, error);
   }
 
   #pause(ms: number): Promise<void> {
