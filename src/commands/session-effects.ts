@@ -61,6 +61,16 @@ const EFFECTS = {
   XREADGROUP: 'blocking',
 } as const;
 
+/** Effects that take hold with pushes and not with a reply; these pushes are called so, too. */
+export const BY_PUSH: ReadonlySet<string> = new Set<EffectKind>([
+  'subscribe',
+  'unsubscribe',
+  'psubscribe',
+  'punsubscribe',
+  'ssubscribe',
+  'sunsubscribe',
+]);
+
 const effects: ReadonlyMap<string, EffectKind> = new Map(Object.entries(EFFECTS));
 
 /** The effect of a call on its connection; null for the many that leave it as it was. */

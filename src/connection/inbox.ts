@@ -1,3 +1,4 @@
+import { BY_PUSH } from '../commands/session-effects.ts';
 import type { CapacityLimiter } from '../pooling/capacity-limiter.ts';
 import type { MessageListeners } from '../resp/message-reader.ts';
 import { BYTES, type DecodeMode, type Reply } from '../resp/types.ts';
@@ -16,14 +17,6 @@ export interface PubsubTaker {
   ended(error: Error): void;
 }
 
-const FAMILY = new Set([
-  'subscribe',
-  'unsubscribe',
-  'psubscribe',
-  'punsubscribe',
-  'ssubscribe',
-  'sunsubscribe',
-]);
 const MESSAGES = new Set(['message', 'pmessage', 'smessage']);
 
 function subscriptionsOf(session: SessionState, kind: string): Set<string> {
@@ -87,7 +80,7 @@ export class Inbox {
     }
     const first = frame[0];
     const kind = typeof first === 'string' ? first : Buffer.isBuffer(first) ? first.toString('latin1') : '';
-    if (FAMILY.has(kind)) {
+    if (BY_PUSH.has(kind)) {
       const used = this.#acknowledge(kind, frame, head);
       if ((pubsub?.acknowledged(frame) === true && head?.streamed !== true) || used) return;
     }
@@ -112,7 +105,7 @@ export class Inbox {
     if (!Array.isArray(value)) return false;
     const first = value[0];
     const kind = typeof first === 'string' ? first : Buffer.isBuffer(first) ? first.toString('latin1') : '';
-    const expected = FAMILY.has(kind) ? head?.byPush === true || this.#core.session.subscribed > 0 : false;
+    const expected = BY_PUSH.has(kind) ? head?.byPush === true || this.#core.session.subscribed > 0 : false;
     if (!expected && !(MESSAGES.has(kind) && this.#core.session.subscribed > 0)) return false;
     if (this.pubsub !== null && typeof first === 'string' && head !== undefined) {
       this.push(frameBytes(value, head.mode), head);

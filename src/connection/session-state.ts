@@ -1,17 +1,7 @@
-import type { EffectKind } from '../commands/session-effects.ts';
+import { BY_PUSH } from '../commands/session-effects.ts';
 import type { Reply } from '../resp/types.ts';
 import type { Effect } from './session-effect.ts';
 import { apply, execute, FRESH, same, type View } from './session-view.ts';
-
-/** Kept by acknowledgements; a change only while it is under way. */
-const BY_PUSH = new Set<EffectKind>([
-  'subscribe',
-  'unsubscribe',
-  'psubscribe',
-  'punsubscribe',
-  'ssubscribe',
-  'sunsubscribe',
-]);
 
 /**
  * The ledger of one connection: what replies have proved, what is still unproved, and how the handshake left
@@ -113,6 +103,7 @@ export class SessionState {
   /** Of EXEC the reply is looked into, where it is at hand. */
   replied(effect: Effect, succeeded: boolean, reply?: Reply): void {
     this.#forget(effect);
+    // Kept by acknowledgements; a change only while it is under way.
     const byPush = BY_PUSH.has(effect.kind);
     // Whatever EXEC answers, the transaction is over.
     if (!byPush && (succeeded || effect.kind === 'exec')) {

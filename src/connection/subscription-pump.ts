@@ -20,8 +20,8 @@ export interface PumpSettings {
   readonly ended: (error: Error) => void;
 }
 
-const PAUSE = 50;
-const LONGEST_PAUSE = 2000;
+/** Before what serves subscriptions is tried again. */
+export const PAUSE = { base: 50, cap: 2_000 };
 
 /**
  * Between a registry of subscriptions and one connection: writes what the registry's link misses, and hands it
@@ -117,7 +117,7 @@ export class SubscriptionPump implements PubsubTaker {
 
   #wait(): void {
     if (this.#pause !== null) return;
-    const pause = fullJitter(this.#refusals, PAUSE, LONGEST_PAUSE);
+    const pause = fullJitter(this.#refusals, PAUSE.base, PAUSE.cap);
     this.#refusals++;
     this.#pause = setTimeout(() => {
       this.#pause = null;

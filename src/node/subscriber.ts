@@ -2,7 +2,7 @@ import { fullJitter } from '../base/backoff.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import { unsilence } from '../connection/call.ts';
 import { authenticate } from '../connection/handshake.ts';
-import { SubscriptionPump } from '../connection/subscription-pump.ts';
+import { PAUSE, SubscriptionPump } from '../connection/subscription-pump.ts';
 import { ConnectionError } from '../errors/errors.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
 import type { AddressDials, DialCandidate, DialPermit } from '../pooling/dial-governor.ts';
@@ -26,9 +26,6 @@ export interface SubscriberHome {
   /** No connection could be made; `final`: trying again would not mend it. */
   unreachable(error: unknown, final: boolean): void;
 }
-
-const PAUSE = 50;
-const LONGEST_PAUSE = 2000;
 
 interface Line<C> {
   readonly connection: C;
@@ -196,7 +193,7 @@ export class Subscriber<C extends BaseConnection> implements DialCandidate {
     this.#useless = useful ? 0 : this.#useless + 1;
     if (this.#useless === 0) return this.work();
     // A server that takes connections and drops them: nobody is to storm it.
-    const pause = fullJitter(this.#useless - 1, PAUSE, LONGEST_PAUSE);
+    const pause = fullJitter(this.#useless - 1, PAUSE.base, PAUSE.cap);
     this.#pause = setTimeout(() => {
       this.#pause = null;
       this.work();

@@ -1,4 +1,5 @@
 import { fullJitter } from '../base/backoff.ts';
+import { SingleFlight } from '../base/single-flight.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import { call } from '../connection/call.ts';
@@ -25,7 +26,7 @@ interface Place<C> {
   readonly key: string;
   readonly data: Set<C>;
   listener: C | null;
-  opening: Promise<C | null> | null;
+  readonly opening: SingleFlight<C | null>;
   timer: NodeJS.Timeout | null;
   attempts: number;
 }
@@ -57,7 +58,7 @@ export class TrackingListeners<C extends BaseConnection> {
     const key = connection.address ?? '';
     let place = this.#places.get(key);
     if (place === undefined) {
-      place = { key, data: new Set(), listener: null, opening: null, timer: null, attempts: 0 };
+      place = { key, data: new Set(), listener: null, opening: new SingleFlight(), timer: null, attempts: 0 };
       this.#places.set(key, place);
     }
     place.data.add(connection);
@@ -82,15 +83,12 @@ export class TrackingListeners<C extends BaseConnection> {
   }
 
   #open(place: Place<C>, near: C): Promise<C | null> {
-    place.opening ??= this.#dial(place, near)
-      .then(
+    return place.opening.run(() =>
+      this.#dial(place, near).then(
         (listener) => this.#opened(place, listener),
         (error: unknown) => this.#failed(place, error),
-      )
-      .finally(() => {
-        place.opening = null;
-      });
-    return place.opening;
+      ),
+    );
   }
 
   async #dial({ key }: Place<C>, near: C): Promise<C> {

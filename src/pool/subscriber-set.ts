@@ -1,6 +1,7 @@
 import { fullJitter } from '../base/backoff.ts';
 import { Deadline } from '../base/deadline.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
+import { PAUSE } from '../connection/subscription-pump.ts';
 import { AskError, BusyLoadingError, ClusterDownError, TryAgainError } from '../errors/errors.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import { Subscriber } from '../node/subscriber.ts';
@@ -8,9 +9,6 @@ import type { SubscriptionKind } from '../pubsub/subscription-kinds.ts';
 import type { SubscriptionLink } from '../pubsub/subscription-link.ts';
 import { Subscriptions, type SubscriptionsSettings } from '../pubsub/subscriptions.ts';
 import type { Topology } from '../topology/topology.ts';
-
-const PAUSE = 50;
-const LONGEST_PAUSE = 2000;
 
 /** One registry of a pool, and its subscriber connections: one per node where some of its names are heard. */
 export class SubscriberSet<C extends BaseConnection> {
@@ -173,7 +171,7 @@ export class SubscriberSet<C extends BaseConnection> {
         this.#pause = null;
         this.#schedule();
       },
-      fullJitter(this.#failures, PAUSE, LONGEST_PAUSE),
+      fullJitter(this.#failures, PAUSE.base, PAUSE.cap),
     );
     if (this.#unref) this.#pause.unref();
     this.#failures++;

@@ -1,4 +1,5 @@
 import type { Deadline } from '../../base/deadline.ts';
+import { SingleFlight } from '../../base/single-flight.ts';
 import { untilAborted } from '../../base/until-aborted.ts';
 import { PoolClosedError, RedisClusterError, TimeoutError } from '../../errors/errors.ts';
 import { systemTiming } from '../timing.ts';
@@ -10,7 +11,8 @@ const LONGEST_PAUSE = 1_000;
 /** Waiting for the layout inside the time a call has. */
 export class Finding {
   readonly #keeper: LayoutKeeper;
-  #current: Promise<void> | null = null;
+  /** One more try for everybody who waits, after a pause that grows. */
+  readonly #attempts = new SingleFlight<void>();
   #pause = 0;
   readonly #waiting = new Set<AbortController>();
   #closed: PoolClosedError | null = null;
@@ -30,7 +32,10 @@ export class Finding {
     await this.within(deadline, async (signal, failed) => {
       while (this.#keeper.map.covered === 0) {
         try {
-          await untilAborted(this.#attempt(), signal);
+          await untilAborted(
+            this.#attempts.run(() => this.#attempt()),
+            signal,
+          );
         } catch (error) {
           if (!(error instanceof RedisClusterError) || signal.aborted) throw error;
           failed(error);
@@ -80,15 +85,7 @@ export class Finding {
     return this.within(deadline, (signal) => untilAborted(work, signal));
   }
 
-  /** One more try for everybody who waits, after a pause that grows. */
-  #attempt(): Promise<void> {
-    this.#current ??= this.#try().finally(() => {
-      this.#current = null;
-    });
-    return this.#current;
-  }
-
-  async #try(): Promise<void> {
+  async #attempt(): Promise<void> {
     const pause = this.#pause * (0.5 + this.#keeper.random() / 2);
     if (pause > 0) await new Promise<void>((resolve) => systemTiming.after(pause, resolve));
     this.#pause = Math.min(LONGEST_PAUSE, Math.max(FIRST_PAUSE, 2 * this.#pause));
