@@ -1,7 +1,7 @@
 import { unwatchSignal, watchSignal } from '../base/signal-registry.ts';
 import { TimeoutError } from '../errors/errors.ts';
 import type { Reply } from '../resp/types.ts';
-import type { TCPLocation } from '../transport/location.ts';
+import { keyOf, type TCPLocation } from '../transport/location.ts';
 import type { Timing } from './timing.ts';
 
 /** Asks one node one thing, over whatever connection. The layers above supply it. */
@@ -177,7 +177,7 @@ export function failureCause(failures: readonly Error[]): Error | undefined {
 export function distinct(locations: Iterable<TCPLocation>): TCPLocation[] {
   const byName = new Map<string, TCPLocation>();
   for (const location of locations) {
-    const name = `${location.host.toLowerCase()}:${location.port}`;
+    const name = keyOf(location);
     if (!byName.has(name)) byName.set(name, location);
   }
   return [...byName.values()];

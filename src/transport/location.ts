@@ -107,6 +107,17 @@ export class ClusterNodeLocation extends TCPLocation {
   }
 }
 
+/** Names an address in maps, in one spelling: `[::1]:6379` and `::1:6379` are the same. */
+export function addressKey(host: string, port: number): string {
+  const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+  return `${bare.toLowerCase()}:${port}`;
+}
+
+/** A cluster node has the key of the plain location it lives at. */
+export function keyOf(location: TCPLocation): string {
+  return addressKey(location.host, location.port);
+}
+
 export function isPort(port: unknown): port is number {
   return Number.isInteger(port) && (port as number) >= 1 && (port as number) <= 65_535;
 }

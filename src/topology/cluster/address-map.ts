@@ -1,5 +1,5 @@
 import { RedisClusterError } from '../../errors/errors.ts';
-import { TCPLocation } from '../../transport/location.ts';
+import { addressKey, TCPLocation } from '../../transport/location.ts';
 
 /** Announced address → reachable address, for NAT and containers. */
 export type AddressMap = Record<string, TCPLocation> | ((host: string, port: number) => TCPLocation);
@@ -9,12 +9,6 @@ export type AddressMap = Record<string, TCPLocation> | ((host: string, port: num
  * that was asked; `host` is then the one it was reached by.
  */
 export type ResolveAddress = (host: string, port: number, asked?: TCPLocation) => TCPLocation;
-
-/** One spelling per address; `[::1]:6379` and `::1:6379` are the same. */
-export function addressKey(host: string, port: number): string {
-  const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
-  return `${bare.toLowerCase()}:${port}`;
-}
 
 function normal(key: string): string {
   const colon = key.lastIndexOf(':');

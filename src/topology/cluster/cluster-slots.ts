@@ -1,11 +1,11 @@
 import { isIP } from 'node:net';
 import { RedisClusterError } from '../../errors/errors.ts';
 import type { Reply } from '../../resp/types.ts';
-import { ClusterNodeLocation, type TCPLocation } from '../../transport/location.ts';
+import { addressKey, ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import { fieldsOf, hostOf, integerOf, portOf, textOf } from '../reply-fields.ts';
-import { addressKey, type ResolveAddress } from './address-map.ts';
+import type { ResolveAddress } from './address-map.ts';
 import { SLOT_COUNT } from './key-slot.ts';
-import { keyOf, MAX_NODES, type Shard, SlotMap, type SlotRange } from './slot-map.ts';
+import { MAX_NODES, type Shard, SlotMap, type SlotRange } from './slot-map.ts';
 
 interface Node {
   readonly key: string;

@@ -7,7 +7,7 @@ import { RedisClusterError, TryAgainError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { SubscriptionKind } from '../../pubsub/subscription-kinds.ts';
 import type { RedisValue } from '../../resp/types.ts';
-import type { ClusterNodeLocation, TCPLocation } from '../../transport/location.ts';
+import { type ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { Timing } from '../timing.ts';
 import type { CommandPart, RoutedCall, Topology, Verdict } from '../topology.ts';
 import { anotherPrimary, anyPrimary } from './any-primary.ts';
@@ -19,7 +19,7 @@ import { type Member, type Members, RouteAgain } from './members.ts';
 import { MAX_REDIRECTS, RedirectTrails } from './redirect.ts';
 import { ReplicaReads } from './replica-reads.ts';
 import type { Questions } from './questions.ts';
-import { keyOf, type Shard } from './slot-map.ts';
+import type { Shard } from './slot-map.ts';
 import { splitBySlot } from './split.ts';
 import { SubscriberPlaces } from './subscriber-places.ts';
 

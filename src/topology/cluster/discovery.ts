@@ -1,6 +1,6 @@
 import { RedisClusterError, RedisError, ResponseError } from '../../errors/errors.ts';
 import type { Reply } from '../../resp/types.ts';
-import type { TCPLocation } from '../../transport/location.ts';
+import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import {
   type Ask,
   type AskOptions,
@@ -14,7 +14,7 @@ import { systemTiming, type Timing } from '../timing.ts';
 import type { ResolveAddress } from './address-map.ts';
 import { parseClusterSlots, parseUnready } from './cluster-slots.ts';
 import { SLOT_COUNT } from './key-slot.ts';
-import { keyOf, type SlotMap } from './slot-map.ts';
+import type { SlotMap } from './slot-map.ts';
 
 /** Nodes of the last layout that one attempt asks, besides the start nodes. */
 const KNOWN_ASKED = 16;

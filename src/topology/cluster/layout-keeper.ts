@@ -1,5 +1,5 @@
 import { ClusterDownError, type RedisClusterError } from '../../errors/errors.ts';
-import type { ClusterNodeLocation, TCPLocation } from '../../transport/location.ts';
+import { type ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import { systemTiming, type Timing } from '../timing.ts';
 import type { ResolveAddress } from './address-map.ts';
 import { ClusterLayout, type LayoutSource } from './cluster-layout.ts';
@@ -7,7 +7,7 @@ import type { Discovered, Discovery } from './discovery.ts';
 import { judge, type Verdict } from './redirect.ts';
 import { RefreshSchedule } from './refresh-schedule.ts';
 import { ReplicaHealth } from './replica-health.ts';
-import { keyOf, SlotMap } from './slot-map.ts';
+import { SlotMap } from './slot-map.ts';
 
 /** Errors that are further apart than this do not add up. */
 const ERROR_MEMORY = 10_000;

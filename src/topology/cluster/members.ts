@@ -1,8 +1,8 @@
 import { ConnectionError, RedisClusterError } from '../../errors/errors.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import { ConnectionNode, type NodeSettings } from '../../node/connection-node.ts';
-import { ClusterNodeLocation, type TCPLocation } from '../../transport/location.ts';
-import { keyOf, MAX_NODES, type SlotMap } from './slot-map.ts';
+import { ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
+import { MAX_NODES, type SlotMap } from './slot-map.ts';
 
 /** Connections to every node, as far as they have nothing to do with which node it is. */
 export type MemberNodeSettings<C extends BaseConnection> = Omit<

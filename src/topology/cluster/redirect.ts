@@ -12,10 +12,9 @@ import {
   TryAgainError,
 } from '../../errors/errors.ts';
 import { isServerFull } from '../../errors/reply-errors.ts';
-import type { TCPLocation } from '../../transport/location.ts';
+import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { ResolveAddress } from './address-map.ts';
 import { announcedHost } from './cluster-slots.ts';
-import { keyOf } from './slot-map.ts';
 
 /** Redirects that one command may follow. */
 export const MAX_REDIRECTS = 5;

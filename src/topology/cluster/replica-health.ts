@@ -1,6 +1,5 @@
-import type { ClusterNodeLocation, TCPLocation } from '../../transport/location.ts';
+import { type ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { Timing } from '../timing.ts';
-import { keyOf } from './slot-map.ts';
 
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 10_000;

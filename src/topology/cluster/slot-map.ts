@@ -1,5 +1,4 @@
-import { ClusterNodeLocation, type TCPLocation } from '../../transport/location.ts';
-import { addressKey } from './address-map.ts';
+import { addressKey, ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import { SLOT_COUNT } from './key-slot.ts';
 
 /** More nodes than a cluster can sensibly have: what an answer may make this process remember. */
@@ -18,10 +17,6 @@ export interface SlotRange {
   readonly start: number;
   readonly end: number;
   readonly shard: number;
-}
-
-export function keyOf(location: TCPLocation): string {
-  return addressKey(location.host, location.port);
 }
 
 /**

@@ -2,11 +2,10 @@ import type { BaseConnection } from '../../connection/base-connection.ts';
 import { ResponseError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { SubscriptionKind } from '../../pubsub/subscription-kinds.ts';
-import type { ClusterNodeLocation, TCPLocation } from '../../transport/location.ts';
+import { type ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { CommandKeys } from './command-keys.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
 import type { Member } from './members.ts';
-import { keyOf } from './slot-map.ts';
 
 /** What subscribers need of the topology. */
 export interface SubscriberNodes<C extends BaseConnection> {

@@ -4,8 +4,8 @@ import {
   ResponseError,
   SentinelError,
 } from '../../errors/errors.ts';
-import type { TCPLocation } from '../../transport/location.ts';
-import { addressKey, type ResolveAddress } from '../cluster/address-map.ts';
+import { addressKey, type TCPLocation } from '../../transport/location.ts';
+import type { ResolveAddress } from '../cluster/address-map.ts';
 import { failureCause, failureText } from '../first-answer.ts';
 import {
   type Endpoint,

@@ -1,10 +1,9 @@
 import { reportCallbackError } from '../../base/callback-errors.ts';
 import type { TCPConnection } from '../../connection/tcp-connection.ts';
 import { RedisError } from '../../errors/errors.ts';
-import type { TCPLocation } from '../../transport/location.ts';
+import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { Timing } from '../timing.ts';
 import type { SentinelList } from './sentinel-list.ts';
-import { addressOf } from './service-view.ts';
 import { type SwitchListener, SwitchWatch } from './switch-watch.ts';
 
 /** Sentinels that are listened to at most. */
@@ -85,7 +84,7 @@ export class Following {
   /** Listens to whoever is known now, and to nobody who is forgotten. */
   #watch(): void {
     const { list, connect, timing, switched } = this.#parts;
-    const known = new Set(list.locations.map(addressOf));
+    const known = new Set(list.locations.map(keyOf));
     for (const [address, watch] of this.#watches) {
       if (known.has(address)) continue;
       watch.stop();
@@ -93,7 +92,7 @@ export class Following {
     }
     const listener: SwitchListener = { switched, listening: () => this.hurry() };
     for (const location of list.locations) {
-      const address = addressOf(location);
+      const address = keyOf(location);
       if (this.#watches.has(address) || this.#watches.size >= MAX_WATCHED) continue;
       this.#watches.set(address, new SwitchWatch(location, () => connect(location), listener, timing));
     }

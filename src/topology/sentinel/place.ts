@@ -1,9 +1,8 @@
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { WaitOptions } from '../../interfaces/wait-options.ts';
-import type { TCPLocation } from '../../transport/location.ts';
+import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { RoutedCall, Verdict } from '../topology.ts';
-import { addressOf } from './service-view.ts';
 import type { PrimaryListener } from './following.ts';
 
 export interface FindOptions extends WaitOptions {
@@ -51,15 +50,15 @@ export class Roster<C extends BaseConnection> {
     void connection.waitClosed().then(() => this.#places.delete(connection));
   }
   at(location: TCPLocation): C[] {
-    return this.select((address) => address === addressOf(location));
+    return this.select((address) => address === keyOf(location));
   }
   elsewhere(location: TCPLocation): C[] {
-    return this.select((address) => address !== addressOf(location));
+    return this.select((address) => address !== keyOf(location));
   }
   select(passes: (address: string, connection: C) => boolean): C[] {
     const found: C[] = [];
     for (const [connection, location] of this.#places) {
-      if (!connection.closed && passes(addressOf(location), connection)) found.push(connection);
+      if (!connection.closed && passes(keyOf(location), connection)) found.push(connection);
     }
     return found;
   }

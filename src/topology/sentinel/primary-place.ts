@@ -2,10 +2,9 @@ import { reportCallbackError } from '../../base/callback-errors.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import { ReadOnlyError, RedisError, ResponseError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
-import type { TCPLocation } from '../../transport/location.ts';
+import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { RoutedCall, Verdict } from '../topology.ts';
 import { type FindOptions, FOLLOW, type Place, type PlaceParts, Roster } from './place.ts';
-import { addressOf } from './service-view.ts';
 import { hurryDials, Turn } from './turn.ts';
 
 interface Dial {
@@ -52,7 +51,7 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
         }
         // Who refuses the user or the database would do so anywhere.
         if (error instanceof ResponseError) throw error;
-        wrong.add(addressOf(location));
+        wrong.add(keyOf(location));
         failure = error;
       }
     }
@@ -102,12 +101,12 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
     }
     // What was announced in the meantime is newer than the answer.
     if (moves !== this.#moves && this.location !== null) return this.location;
-    if (wrong.has(addressOf(location))) throw failure;
+    if (wrong.has(keyOf(location))) throw failure;
     return location;
   }
 
   async #dial(location: TCPLocation, signal: AbortSignal): Promise<C> {
-    const dial: Dial = { address: addressOf(location), controller: new AbortController() };
+    const dial: Dial = { address: keyOf(location), controller: new AbortController() };
     const moved = dial.controller.signal;
     const either = AbortSignal.any([signal, moved]);
     this.#dials.add(dial);
@@ -136,15 +135,15 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
 
   #moveTo(location: TCPLocation): void {
     const before = this.location;
-    if (before !== null && addressOf(before) === addressOf(location)) return;
+    if (before !== null && keyOf(before) === keyOf(location)) return;
     this.location = location;
     this.#moves++;
     for (const { address, controller } of this.#dials) {
-      if (address !== addressOf(location)) controller.abort(MOVED);
+      if (address !== keyOf(location)) controller.abort(MOVED);
     }
     if (before === null) return;
     hurryDials(location);
-    const reason = `'${this.#parts.service}' has another primary, ${addressOf(location)}`;
+    const reason = `'${this.#parts.service}' has another primary, ${keyOf(location)}`;
     for (const connection of this.#roster.elsewhere(location)) connection.invalidate(reason);
     this.#parts.hurry();
   }
@@ -152,7 +151,7 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
   /** Sentinels answer with another primary, but none has announced it: true when a connection there says so too. */
   async #verify(location: TCPLocation): Promise<void> {
     const { location: before } = this;
-    const news = before === null || addressOf(before) !== addressOf(location);
+    const news = before === null || keyOf(before) !== keyOf(location);
     if (!news) return this.#hurryIfIdle();
     if (this.#verifying || this.#closed || this.#roster.size === 0) return this.#parts.hurry();
     this.#verifying = true;

@@ -1,12 +1,11 @@
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import { ReplicaNotFoundError, ResponseError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
-import type { TCPLocation } from '../../transport/location.ts';
+import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import { failureCause, failureText } from '../first-answer.ts';
 import { systemTiming } from '../timing.ts';
 import type { Verdict } from '../topology.ts';
 import { type FindOptions, FOLLOW, type Place, type PlaceParts, Roster } from './place.ts';
-import { addressOf } from './service-view.ts';
 import { Turn } from './turn.ts';
 
 /** How old the list of replicas may be when a connection is made, and how often it is read while there are any. */
@@ -55,10 +54,10 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
       const replicas = await this.#replicas({ signal, avoid: new Set(wrong) }, round > 0, failures);
       for (let left = replicas.length; left > 0; left--) {
         const location = replicas[this.#index++ % replicas.length] as TCPLocation;
-        if (wrong.has(addressOf(location))) continue;
+        if (wrong.has(keyOf(location))) continue;
         const connection = await this.#try(location, signal, failures);
         if (connection !== null) return connection;
-        wrong.add(addressOf(location));
+        wrong.add(keyOf(location));
       }
       if (round === 0 && before !== this.#list && wrong.size === 0) break;
     }
@@ -180,7 +179,7 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
     if (this.#closed || this.#roster.size === 0) return;
     this.#schedule();
     if (replicas.length === 0) return;
-    const listed = new Set(replicas.map(addressOf));
+    const listed = new Set(replicas.map(keyOf));
     const gone = this.#roster.select((address, one) => !listed.has(address) && !this.#makeshift.has(one));
     for (const connection of gone) this.#node?.retire(connection);
     const makeshift = this.#roster.select((_, one) => this.#makeshift.has(one));

@@ -3,7 +3,7 @@ import { SingleFlight } from '../../base/single-flight.ts';
 import type { TCPConnectionOptions } from '../../connection/connection-options.ts';
 import { TCPConnection } from '../../connection/tcp-connection.ts';
 import { SentinelError } from '../../errors/errors.ts';
-import type { TCPLocation } from '../../transport/location.ts';
+import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import { type AddressMap, addressResolver, type ResolveAddress } from '../cluster/address-map.ts';
 import { systemTiming, type Timing } from '../timing.ts';
 import { within } from '../within.ts';
@@ -13,7 +13,7 @@ import { type Directory, type FindOptions, FOLLOW } from './place.ts';
 import type { PrimarySwitch } from './replies.ts';
 import { SentinelLink } from './sentinel-link.ts';
 import { SentinelList } from './sentinel-list.ts';
-import { addressOf, ServiceView } from './service-view.ts';
+import { ServiceView } from './service-view.ts';
 
 /** How often sentinels are asked for the others. */
 const LEARN = 10_000;
@@ -171,7 +171,7 @@ export class SentinelGroup implements Directory {
 
   /** Ends the connections to sentinels that are remembered no more. */
   #forget(): void {
-    const known = new Set(this.#list.locations.map(addressOf));
+    const known = new Set(this.#list.locations.map(keyOf));
     for (const [address, link] of this.#links) {
       if (known.has(address)) continue;
       link.close();
@@ -190,7 +190,7 @@ export class SentinelGroup implements Directory {
   }
 
   #link(location: TCPLocation): SentinelLink {
-    const address = addressOf(location);
+    const address = keyOf(location);
     let link = this.#links.get(address);
     if (link === undefined)
       this.#links.set(address, (link = new SentinelLink(() => this.#connection(location))));

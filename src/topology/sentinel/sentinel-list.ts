@@ -1,4 +1,4 @@
-import type { TCPLocation } from '../../transport/location.ts';
+import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import { type Ask, type AskOptions, distinct, firstAnswer, type RaceResult } from '../first-answer.ts';
 import { systemTiming, type Timing } from '../timing.ts';
 
@@ -18,10 +18,6 @@ export interface SentinelListOptions {
 
 /** Asks one sentinel; the location is filled in. */
 export type AskSentinel = (command: string, ...args: string[]) => ReturnType<Ask>;
-
-function nameOf(location: TCPLocation): string {
-  return `${location.host.toLowerCase()}:${location.port}`;
-}
 
 /**
  * The sentinels, in the order in which they are asked: who answered last goes first. Configured ones are never
@@ -48,9 +44,9 @@ export class SentinelList {
 
   /** Adds what `SENTINEL SENTINELS` told. */
   learn(locations: Iterable<TCPLocation>): void {
-    const configured = new Set(this.#configured.map(nameOf));
+    const configured = new Set(this.#configured.map(keyOf));
     for (const location of locations) {
-      const name = nameOf(location);
+      const name = keyOf(location);
       if (configured.has(name)) continue;
       const known = this.#learned.get(name) ?? location;
       // Told of again: the youngest again.
@@ -58,14 +54,14 @@ export class SentinelList {
       this.#learned.set(name, known);
       if (this.#learned.size > MAX_LEARNED) this.#learned.delete(this.#learned.keys().next().value!);
     }
-    const still = this.#order.filter((one) => configured.has(nameOf(one)) || this.#learned.has(nameOf(one)));
+    const still = this.#order.filter((one) => configured.has(keyOf(one)) || this.#learned.has(keyOf(one)));
     this.#order = distinct([...still, ...this.#learned.values()]);
   }
 
   /** This one is asked first next time. */
   prefer(location: TCPLocation): void {
-    const name = nameOf(location);
-    const found = this.#order.find((one) => nameOf(one) === name);
+    const name = keyOf(location);
+    const found = this.#order.find((one) => keyOf(one) === name);
     if (found === undefined || found === this.#order[0]) return;
     this.#order = [found, ...this.#order.filter((one) => one !== found)];
   }

@@ -1,15 +1,11 @@
 import { SentinelError } from '../../errors/errors.ts';
-import type { TCPLocation } from '../../transport/location.ts';
+import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { Timing } from '../timing.ts';
 
 /** How long a sentinel may lag behind another one that has announced a switch. */
 const LAG = 3_000;
 /** How long the newest configuration that was seen outweighs older ones, once nobody tells of it any more. */
 const TRUST = 10_000;
-
-export function addressOf(location: TCPLocation): string {
-  return `${location.host.toLowerCase()}:${location.port}`;
-}
 
 interface Announcement {
   readonly location: TCPLocation;
@@ -36,7 +32,7 @@ export class ServiceView {
 
   /** Throws when an answer is not to be believed. `avoid`: addresses that have proved wrong. */
   vet(location: TCPLocation, epoch: number | null, avoid: ReadonlySet<string>): void {
-    const address = addressOf(location);
+    const address = keyOf(location);
     if (avoid.has(address)) throw new SentinelError(`it names ${address}, which has proved wrong`);
     const now = this.#timing.now();
     const newer = epoch !== null && this.#epoch !== null && epoch > this.#epoch;
@@ -52,7 +48,7 @@ export class ServiceView {
   /** An answer that was believed. */
   learned(location: TCPLocation, epoch: number | null): void {
     this.current = location;
-    this.#deposed.delete(addressOf(location));
+    this.#deposed.delete(keyOf(location));
     if (epoch === null) return;
     this.#epoch = epoch;
     this.#epochSeen = this.#timing.now();
@@ -64,12 +60,12 @@ export class ServiceView {
    */
   announced(from: TCPLocation, to: TCPLocation): 'news' | 'known' | 'doubtful' {
     const { current } = this;
-    if (current !== null && addressOf(current) === addressOf(to)) return 'known';
-    if (current !== null && addressOf(current) !== addressOf(from)) return 'doubtful';
+    if (current !== null && keyOf(current) === keyOf(to)) return 'known';
+    if (current !== null && keyOf(current) !== keyOf(from)) return 'doubtful';
     const until = this.#timing.now() + LAG;
     for (const [address, end] of this.#deposed) if (end <= this.#timing.now()) this.#deposed.delete(address);
-    this.#deposed.set(addressOf(from), until);
-    this.#deposed.delete(addressOf(to));
+    this.#deposed.set(keyOf(from), until);
+    this.#deposed.delete(keyOf(to));
     this.#announcement = { location: to, until };
     this.current = to;
     return 'news';
@@ -79,6 +75,6 @@ export class ServiceView {
   fallback(avoid: ReadonlySet<string>): TCPLocation | null {
     const announcement = this.#announcement;
     if (announcement === null || announcement.until <= this.#timing.now()) return null;
-    return avoid.has(addressOf(announcement.location)) ? null : announcement.location;
+    return avoid.has(keyOf(announcement.location)) ? null : announcement.location;
   }
 }

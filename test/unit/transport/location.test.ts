@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import {
+  addressKey,
   ClusterNodeLocation,
+  keyOf,
   Location,
   TCPLocation,
   UnixDomainSocketLocation,
@@ -105,6 +107,12 @@ describe('Location', () => {
       () => new ClusterNodeLocation('h', 7, { nodeId: 'a', serverType: 'master' as 'primary' }),
       TypeError,
     );
+  });
+
+  it('has one key per address', () => {
+    assert.equal(keyOf(new TCPLocation('Host', 7)), 'host:7');
+    assert.equal(keyOf(new ClusterNodeLocation('h', 7, node)), keyOf(new TCPLocation('H', 7)));
+    assert.equal(addressKey('[::1]', 7), addressKey('::1', 7));
   });
 });
 

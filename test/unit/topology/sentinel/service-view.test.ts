@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SentinelError } from '../../../../src/errors/errors.ts';
-import { addressOf, ServiceView } from '../../../../src/topology/sentinel/service-view.ts';
-import { TCPLocation } from '../../../../src/transport/location.ts';
+import { ServiceView } from '../../../../src/topology/sentinel/service-view.ts';
+import { keyOf, TCPLocation } from '../../../../src/transport/location.ts';
 import { ManualTiming } from '../manual-timing.ts';
 
 const NONE = new Set<string>();
@@ -27,14 +27,14 @@ const refused = (view: ServiceView, location: TCPLocation, epoch: number | null,
 test('an address that has proved wrong is refused', async () => {
   const { view } = stage();
   assert.equal(refused(view, A, null), false);
-  assert.equal(refused(view, new TCPLocation('A', 1), null, new Set([addressOf(A)])), true);
+  assert.equal(refused(view, new TCPLocation('A', 1), null, new Set([keyOf(A)])), true);
 });
 
 test('after an announcement whoever still names the old primary lags, for a while', async () => {
   const { view, timing } = stage();
   view.learned(A, 4);
   assert.equal(view.announced(A, B), 'news');
-  assert.equal(addressOf(view.current as TCPLocation), 'b:1');
+  assert.equal(keyOf(view.current as TCPLocation), 'b:1');
   assert.equal(refused(view, A, 4), true);
   assert.equal(refused(view, A, null), true);
   assert.equal(refused(view, B, 4), false);
@@ -50,7 +50,7 @@ test('the second announcement of one switch is known; one from another primary i
   assert.equal(view.announced(A, B), 'known');
   assert.equal(view.announced(B, C), 'news');
   assert.equal(view.announced(A, B), 'doubtful');
-  assert.equal(addressOf(view.current as TCPLocation), 'c:1');
+  assert.equal(keyOf(view.current as TCPLocation), 'c:1');
 });
 
 test('a primary that is announced again is no longer deposed', async () => {
@@ -79,7 +79,7 @@ test('what was announced a moment ago stands in for sentinels that do not answer
   assert.equal(view.fallback(NONE), null);
   view.announced(A, B);
   assert.equal(view.fallback(NONE), B);
-  assert.equal(view.fallback(new Set([addressOf(B)])), null);
+  assert.equal(view.fallback(new Set([keyOf(B)])), null);
   await timing.pass(3_001);
   assert.equal(view.fallback(NONE), null);
 });
