@@ -1,3 +1,4 @@
+import { fnv } from '../base/fnv.ts';
 import type { Wish } from './wish.ts';
 
 /** Wishes by the bytes of their names, without making a string or a Buffer of them. A cache: it may be cleared. */
@@ -10,7 +11,7 @@ export class ListenerTable {
     const last = this.#last;
     if (last !== null && isNamed(last, bytes, start, end, shard)) return last;
     const found = this.#byHash
-      .get(hash(bytes, start, end))
+      .get(fnv(bytes, start, end))
       ?.find((wish) => isNamed(wish, bytes, start, end, shard));
     if (found === undefined) return null;
     this.#last = found;
@@ -18,7 +19,7 @@ export class ListenerTable {
   }
 
   add(wish: Wish): void {
-    const at = hash(wish.name, 0, wish.name.length);
+    const at = fnv(wish.name);
     const wishes = this.#byHash.get(at);
     if (wishes === undefined) this.#byHash.set(at, [wish]);
     else wishes.push(wish);
@@ -36,11 +37,4 @@ function isNamed(wish: Wish, bytes: Buffer, start: number, end: number, shard: b
   if (name.length !== end - start || (wish.kind === 'shard') !== shard) return false;
   for (let at = 0; at < name.length; at++) if (name[at] !== bytes[start + at]) return false;
   return true;
-}
-
-/** FNV-1a. */
-function hash(bytes: Uint8Array, start: number, end: number): number {
-  let value = 0x811c9dc5;
-  for (let at = start; at < end; at++) value = Math.imul(value ^ (bytes[at] as number), 0x01000193);
-  return value;
 }

@@ -30,7 +30,7 @@ export function announcedHost(value: string | null, asked: string): string | nul
   return value === null || value === '' || value === '?' ? asked : hostOf(value);
 }
 
-class Directory {
+class AnnouncedNodes {
   readonly nodes = new Map<string, Node>();
   readonly #announced = new Map<string, Node>();
   readonly #asked: TCPLocation;
@@ -80,16 +80,16 @@ function slotOf(value: Reply | undefined): number {
   return slot;
 }
 
-function readRow(entry: Reply, directory: Directory): Row {
+function readRow(entry: Reply, announced: AnnouncedNodes): Row {
   if (!Array.isArray(entry) || entry.length < 2) return refuse('a range is no array');
   const start = slotOf(entry[0]);
   const end = slotOf(entry[1]);
   if (end < start) return refuse('a range ends before it starts');
   if (entry.length > MAX_NODES + 2) return refuse(`more than ${MAX_NODES} nodes`);
-  const primary = entry.length > 2 ? directory.find(entry[2], true) : null;
+  const primary = entry.length > 2 ? announced.find(entry[2], true) : null;
   const replicas: Node[] = [];
   for (let index = 3; index < entry.length; index++) {
-    const node = directory.find(entry[index], false);
+    const node = announced.find(entry[index], false);
     if (node !== null) replicas.push(node);
   }
   return { start, end, primary, replicas };
@@ -117,10 +117,10 @@ export function parseClusterSlots(
 ): SlotMap {
   if (!Array.isArray(reply)) return refuse('no array');
   if (reply.length > SLOT_COUNT) return refuse(`more than ${SLOT_COUNT} ranges`);
-  const directory = new Directory(asked, resolve);
-  const rows = reply.map((entry) => readRow(entry, directory));
+  const announced = new AnnouncedNodes(asked, resolve);
+  const rows = reply.map((entry) => readRow(entry, announced));
   const locations = new Map(
-    [...directory.nodes.values()].map((node) => [node.key, locationOf(node, before)]),
+    [...announced.nodes.values()].map((node) => [node.key, locationOf(node, before)]),
   );
   const groups = new Map<
     string,

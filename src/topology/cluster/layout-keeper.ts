@@ -4,7 +4,7 @@ import { systemTiming, type Timing } from '../timing.ts';
 import type { ResolveAddress } from './address-map.ts';
 import { ClusterLayout, type LayoutSource } from './cluster-layout.ts';
 import type { Discovered, Discovery } from './discovery.ts';
-import { judge, type Verdict } from './redirect.ts';
+import { judge, type Meaning } from './redirect.ts';
 import { RefreshSchedule } from './refresh-schedule.ts';
 import { ReplicaHealth } from './replica-health.ts';
 import { SlotMap } from './slot-map.ts';
@@ -119,12 +119,12 @@ export class LayoutKeeper implements LayoutSource {
   }
 
   /** A command failed at a node: what that means, after having learned from it. */
-  report(error: unknown, node: TCPLocation): Verdict {
-    const verdict = judge(error, node, this.#options.resolve);
-    switch (verdict.kind) {
+  report(error: unknown, node: TCPLocation): Meaning {
+    const meaning = judge(error, node, this.#options.resolve);
+    switch (meaning.kind) {
       case 'moved':
         // What a refresh under way will say of it is looked at when it is there.
-        if (this.#learn(verdict.slot, verdict.target) && !this.#refreshing) this.#count(1);
+        if (this.#learn(meaning.slot, meaning.target) && !this.#refreshing) this.#count(1);
         break;
       case 'demoted':
         this.#count(this.#steps);
@@ -142,7 +142,7 @@ export class LayoutKeeper implements LayoutSource {
       case 'ask':
       case 'final':
     }
-    return verdict;
+    return meaning;
   }
 
   close(): void {

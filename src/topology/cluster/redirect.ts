@@ -29,15 +29,15 @@ export const MAX_REDIRECTS = 5;
  * - `unreachable`: the connection, not the server, failed.
  * - `final`: nothing a layout could change.
  */
-export type Verdict =
+export type Meaning =
   | { readonly kind: 'moved'; readonly slot: number; readonly target: TCPLocation; readonly redial: boolean }
   | { readonly kind: 'ask'; readonly slot: number; readonly target: TCPLocation }
   | { readonly kind: 'wait' | 'demoted' | 'unreachable' | 'final' };
 
-const WAIT: Verdict = { kind: 'wait' };
-const DEMOTED: Verdict = { kind: 'demoted' };
-const UNREACHABLE: Verdict = { kind: 'unreachable' };
-const FINAL: Verdict = { kind: 'final' };
+const WAIT: Meaning = { kind: 'wait' };
+const DEMOTED: Meaning = { kind: 'demoted' };
+const UNREACHABLE: Meaning = { kind: 'unreachable' };
+const FINAL: Meaning = { kind: 'final' };
 
 /** The address a redirect names; the host of the node that answered where it names none. */
 export function redirectTarget(error: AskError, asked: TCPLocation, resolve: ResolveAddress): TCPLocation {
@@ -52,7 +52,7 @@ export function redirectTarget(error: AskError, asked: TCPLocation, resolve: Res
   return resolve(host, port, announcedHost(announced, '') === '' ? asked : undefined);
 }
 
-export function judge(error: unknown, asked: TCPLocation, resolve: ResolveAddress): Verdict {
+export function judge(error: unknown, asked: TCPLocation, resolve: ResolveAddress): Meaning {
   if (!(error instanceof RedisError)) return FINAL;
   if (error instanceof AskError) {
     const target = redirectTarget(error, asked, resolve);

@@ -1,3 +1,4 @@
+import { fnv } from '../../base/fnv.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import { ResponseError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
@@ -73,7 +74,7 @@ export class SubscriberPlaces<C extends BaseConnection> {
 
   #chosen(name: Buffer): ClusterNodeLocation | null {
     const { primaries } = this.#keeper.map;
-    const seed = hash(name, 0x811c9dc5);
+    const seed = hash(name);
     let chosen: ClusterNodeLocation | null = null;
     let highest = -1;
     for (const primary of primaries) {
@@ -93,9 +94,8 @@ export class SubscriberPlaces<C extends BaseConnection> {
 }
 
 /** FNV-1a with a last mix: neighbours in name are no neighbours in hash. */
-function hash(bytes: Uint8Array, seed: number): number {
-  let value = seed;
-  for (const byte of bytes) value = Math.imul(value ^ byte, 0x01000193);
+function hash(bytes: Uint8Array, seed?: number): number {
+  let value = fnv(bytes, 0, bytes.length, seed);
   value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
   value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
   return (value ^ (value >>> 16)) >>> 0;
