@@ -2,7 +2,7 @@ import type { CommandInfo } from '../commands/command-info.ts';
 import { SCRIPT_LIKE, WRITE } from '../commands/flags.ts';
 import { keysOf } from '../commands/keys.ts';
 import { type RedisValue, type TextMode, UTF8 } from '../resp/types.ts';
-import type { CacheGuard } from './tracking.ts';
+import type { CacheGuard } from './cache-guard.ts';
 
 type Key = string | Uint8Array;
 

@@ -1,5 +1,5 @@
 import type { OwnWrites } from '../cache/own-writes.ts';
-import type { CacheGuard } from '../cache/tracking.ts';
+import type { CacheGuard } from '../cache/cache-guard.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 
 /** How the server is to tell what changes. */

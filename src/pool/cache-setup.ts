@@ -1,6 +1,6 @@
 import { demandKnown, demandObject } from '../base/known-options.ts';
 import { OwnWrites } from '../cache/own-writes.ts';
-import { CacheGuard } from '../cache/tracking.ts';
+import { CacheGuard } from '../cache/cache-guard.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import type { NormalizedConnectionOptions } from '../connection/connection-options.ts';
 import type { OptionRule } from '../connection/option-rules.ts';

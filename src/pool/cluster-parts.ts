@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { CacheGuard } from '../cache/tracking.ts';
+import type { CacheGuard } from '../cache/cache-guard.ts';
 import { ClusterConnection } from '../connection/cluster-connection.ts';
 import { concealed } from '../connection/option-rules.ts';
 import type { TextEncoding } from '../resp/types.ts';

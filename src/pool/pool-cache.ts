@@ -3,7 +3,7 @@ import { Deadline } from '../base/deadline.ts';
 import { cacheField, cacheKey, keyOfForm } from '../cache/cache-key.ts';
 import type { FetchToken } from '../cache/fetch-token.ts';
 import { kept, type OwnWrites } from '../cache/own-writes.ts';
-import type { CacheGuard } from '../cache/tracking.ts';
+import type { CacheGuard } from '../cache/cache-guard.ts';
 import { cacheKeyOf } from '../commands/cacheable.ts';
 import type { CommandInfo } from '../commands/command-info.ts';
 import { CACHEABLE } from '../commands/flags.ts';

@@ -5,7 +5,7 @@ import { LRUCache } from '../../../src/cache/lru-cache.ts';
 import type { FetchToken } from '../../../src/cache/fetch-token.ts';
 import { Heartbeat } from '../../../src/cache/heartbeat.ts';
 import type { Epoch } from '../../../src/cache/tenure.ts';
-import { CacheGuard } from '../../../src/cache/tracking.ts';
+import { CacheGuard } from '../../../src/cache/cache-guard.ts';
 import type { Reply } from '../../../src/resp/types.ts';
 
 function make(): { cache: LRUCache; guard: CacheGuard; link: Epoch } {
