@@ -1,6 +1,5 @@
 import { fullJitter } from '../base/backoff.ts';
 import { Deadline } from '../base/deadline.ts';
-import type { RetryPolicy } from '../base/retry-policy.ts';
 import { READONLY, SCRIPT_LIKE } from '../commands/flags.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import {
@@ -20,6 +19,7 @@ import { AskingEntry } from './asking-entry.ts';
 import { BlockingAttempt } from './blocking-attempt.ts';
 import { Pause } from './pause.ts';
 import type { CallOwner, PoolCall } from './pool-call.ts';
+import type { RetryPolicy } from './retry-policy.ts';
 
 /** Refusals that time mends: with a deadline they are waited out. */
 const PATIENCE = { base: 20, cap: 500 };

@@ -1,5 +1,4 @@
 import { Deadline, refuseUnknownWait } from '../base/deadline.ts';
-import type { RetryPolicy } from '../base/retry-policy.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import type { NormalizedConnectionOptions } from '../connection/connection-options.ts';
 import { PoolClosedError } from '../errors/errors.ts';
@@ -16,7 +15,7 @@ import { PoolCache } from './pool-cache.ts';
 import { PoolPubsub } from './pool-pubsub.ts';
 import { PoolRequests } from './pool-requests.ts';
 import { PoolStatistics } from './pool-statistics.ts';
-import { ExponentialBackoffRetryPolicy } from './retry-policy.ts';
+import { ExponentialBackoffRetryPolicy, type RetryPolicy } from './retry-policy.ts';
 
 /** What a kind of pool hands to the base: its topology, and what was said about all pools. */
 export interface PoolSetup<C extends BaseConnection> {

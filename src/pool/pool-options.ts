@@ -1,4 +1,3 @@
-import type { RetryPolicy } from '../base/retry-policy.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import type { ClusterConnection } from '../connection/cluster-connection.ts';
 import type { BaseConnectionOptions, TCPOptions } from '../connection/connection-options.ts';
@@ -8,6 +7,7 @@ import type { AcquireOptions } from '../interfaces/abstract-pool.ts';
 import type { ClusterNodeLocation, Location, TCPLocation } from '../transport/location.ts';
 import type { AddressMap } from '../topology/cluster/address-map.ts';
 import type { CacheTracking } from './cache-setup.ts';
+import type { RetryPolicy } from './retry-policy.ts';
 
 /** Called with `(location, options)`. */
 export type ConnectionClass<C extends BaseConnection = BaseConnection> = new (

@@ -1,5 +1,4 @@
 import { demandObject } from '../base/known-options.ts';
-import type { RetryPolicy } from '../base/retry-policy.ts';
 import type { AbstractCache } from '../interfaces/abstract-cache.ts';
 import { isPort, Location, TCPLocation } from '../transport/location.ts';
 import { baseConnectionRules, tcpRules } from '../connection/connection-options.ts';
@@ -19,6 +18,7 @@ import type { OptionRule, RuleTable, ValuesOf } from '../connection/option-rules
 import type { AddressMap } from '../topology/cluster/address-map.ts';
 import { cacheTracking } from './cache-setup.ts';
 import type { ConnectionClass, SentinelManager } from './pool-options.ts';
+import type { RetryPolicy } from './retry-policy.ts';
 
 const connectionClass: OptionRule<ConnectionClass | null> = {
   fallback: null,
