@@ -29,12 +29,8 @@ export type { CacheStatistics, CacheSummary } from './interfaces/abstract-cache.
 export { LRUCache } from './cache/lru-cache.ts';
 export type { LRUCacheOptions } from './cache/lru-cache.ts';
 export { CapacityLimiter } from './pooling/capacity-limiter.ts';
-export {
-  type ExponentialBackoffOptions,
-  ExponentialBackoffRetryPolicy,
-  type RetryContext,
-  type RetryPolicy,
-} from './pool/retry-policy.ts';
+export { ExponentialBackoffRetryPolicy } from './pool/retry-policy.ts';
+export type { ExponentialBackoffOptions, RetryContext, RetryPolicy } from './pool/retry-policy.ts';
 export { BaseConnection } from './connection/base-connection.ts';
 export { ClusterConnection } from './connection/cluster-connection.ts';
 export { SentinelManagedConnection } from './connection/sentinel-managed-connection.ts';
