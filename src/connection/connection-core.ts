@@ -42,6 +42,8 @@ export class ConnectionCore implements EntryHost {
   tenure = 0;
   /** Kept from new work by its owner. */
   reserved = false;
+  /** To be closed by its owner as soon as nobody waits for anything on it. */
+  draining = false;
   observer: CoreObserver | null = null;
   /** There may be room for more output again. */
   onRoom: (() => void) | null = null;
@@ -167,7 +169,7 @@ export class ConnectionCore implements EntryHost {
     }
     entry.fail(error);
     // Nobody may be waiting any more for what would keep the connection for ever.
-    if (written && entry.blocking) this.observer?.changed();
+    if (this.draining || (written && entry.blocking)) this.observer?.changed();
   }
 
   #drop(entry: Entry): void {
@@ -207,6 +209,7 @@ export class ConnectionCore implements EntryHost {
       entry.succeed(null);
     }
     this.counters.lastRequestResolvedAt = Date.now();
+    if (this.draining) this.observer?.changed();
   }
 
   /** Its place in the queue is free, or it never had one. */

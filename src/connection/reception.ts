@@ -115,6 +115,8 @@ export class Reception {
     if (outbox.length === 0) {
       core.inbox.settled();
       core.observer?.drained();
+    } else if (core.draining) {
+      core.observer?.changed();
     }
   }
 

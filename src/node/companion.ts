@@ -20,8 +20,6 @@ export interface Keeper<C extends BaseConnection> {
 /** What the node keeps of a connection besides the connection itself: it listens to the engine for the pool. */
 export class Companion<C extends BaseConnection> implements CoreObserver {
   readonly connection: C;
-  /** To be closed as soon as nobody waits for anything on it. */
-  draining = false;
   readonly #keeper: Keeper<C>;
   readonly #watch: PeerWatch | null;
   /** Out of shared work until its replies have proved it clean. */
@@ -36,8 +34,8 @@ export class Companion<C extends BaseConnection> implements CoreObserver {
   }
 
   drain(): void {
-    if (abandoned(coreOf(this.connection))) this.connection.invalidate('retired');
-    else this.draining = true;
+    coreOf(this.connection).draining = true;
+    this.#retireAbandoned();
   }
 
   /** A lease of it ends. */
@@ -49,7 +47,7 @@ export class Companion<C extends BaseConnection> implements CoreObserver {
   drained(): void {
     const { connection } = this;
     const { pool, hold, reAuthentication } = this.#keeper;
-    if (this.draining) {
+    if (coreOf(connection).draining) {
       connection.invalidate('retired');
     } else if (this.#dubious || pool.hungry) {
       this.#dubious = false;
@@ -60,8 +58,7 @@ export class Companion<C extends BaseConnection> implements CoreObserver {
   }
 
   changed(): void {
-    if (this.draining && abandoned(coreOf(this.connection))) this.connection.invalidate('retired');
-    else this.#keeper.pool.changed(this.connection);
+    if (!this.#retireAbandoned()) this.#keeper.pool.changed(this.connection);
   }
 
   closed(): void {
@@ -73,6 +70,14 @@ export class Companion<C extends BaseConnection> implements CoreObserver {
   sparesOthers(entry: Entry): boolean {
     if (!hasStrangers(coreOf(this.connection), entry)) return false;
     this.#keeper.pool.retire(this.connection, false);
+    return true;
+  }
+
+  /** Whoever still waited on it has got an answer or has given up. */
+  #retireAbandoned(): boolean {
+    const core = coreOf(this.connection);
+    if (!core.draining || !abandoned(core)) return false;
+    this.connection.invalidate('retired');
     return true;
   }
 

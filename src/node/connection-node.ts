@@ -159,8 +159,9 @@ export class ConnectionNode<C extends BaseConnection> {
    * up again. Further refusals of that connection say nothing new.
    */
   demoted(host: unknown): void {
-    for (const [connection, { draining }] of this.#companions) {
-      if (coreOf(connection) === host && draining) return;
+    for (const connection of this.#companions.keys()) {
+      const core = coreOf(connection);
+      if (core === host && core.draining) return;
     }
     for (const connection of [...this.#companions.keys()]) this.retire(connection);
   }
