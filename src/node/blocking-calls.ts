@@ -70,16 +70,16 @@ export class BlockingCalls<C extends BaseConnection> {
   /** Until its answer has come, which is asked for even where nobody hears it: only it tells that the server is done. */
   async #hold(connection: C, entry: BlockingEntry, limit: Deadline, asking: boolean): Promise<Reply> {
     const core = coreOf(connection);
-    const { muted } = core;
+    const { muted, tenure } = core;
     try {
-      entry.tenure = core.tenure;
+      entry.tenure = tenure;
       if (muted) unsilence(core);
       // The redirect's ASKING holds for the next command of that connection.
       if (asking) call(core, 'ASKING', [], { ledger: false }).catch(() => {});
       return await this.#await(connection, entry, limit);
     } finally {
       if (muted) silence(core);
-      this.#node.release(connection);
+      this.#node.release(connection, tenure);
     }
   }
 

@@ -135,9 +135,10 @@ export class ConnectionNode<C extends BaseConnection> {
   async occupy(deadline: Deadline): Promise<C> {
     return this.#taken(await this.pool.occupy(deadline));
   }
-  release(connection: C, tenure?: number): void {
-    const core = coreOf(connection);
-    if (tenure === undefined || tenure === this.pool.tenureOf(connection)) core.tenure = 0;
+  /** Ends that tenure, or does nothing when it is over. Without one it ends a lease, and throws where there is none. */
+  release(connection: C, tenure = this.pool.leaseOf(connection)): void {
+    if (tenure === 0 || tenure !== this.pool.tenureOf(connection)) return;
+    coreOf(connection).tenure = 0;
     this.#companions.get(connection)?.returned();
     this.pool.release(connection, tenure);
     this.#hold.release(connection, this.pool.tenureOf(connection));

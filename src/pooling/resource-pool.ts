@@ -111,6 +111,13 @@ export class ResourcePool<T> {
     return this.#stock.slots.get(resource)?.tenure ?? 0;
   }
 
+  /** The tenure of whoever leased it. Throws for what is not leased out: free, unknown, or occupied. */
+  leaseOf(resource: T): number {
+    const slot = this.#stock.slots.get(resource);
+    if (slot === undefined || slot.tenure === 0 || slot.use === 'occupied') throw this.#notLeased();
+    return slot.tenure;
+  }
+
   /**
    * Ends a lease or an occupation, also of a resource that has died meanwhile. With `tenure` it ends
    * that one only: nothing happens when it is over. Throws for what is not leased out.
@@ -118,9 +125,7 @@ export class ResourcePool<T> {
   release(resource: T, tenure?: number): void {
     const slot = this.#stock.slots.get(resource);
     if (tenure !== undefined && tenure !== (slot?.tenure ?? 0)) return;
-    if (slot === undefined || slot.tenure === 0) {
-      throw new TypeError(`release() of a connection that the pool of ${this.address} has not leased out`);
-    }
+    if (slot === undefined || slot.tenure === 0) throw this.#notLeased();
     if (slot.use === 'gone') return this.#stock.slots.forget(slot);
     this.#stock.slots.move(slot, 'idle');
     const state = this.#stock.judge(slot);
@@ -192,6 +197,10 @@ export class ResourcePool<T> {
   unref(): void {
     this.#dialler.unref = true;
     this.#dialler.refresh();
+  }
+
+  #notLeased(): TypeError {
+    return new TypeError(`release() of a connection that the pool of ${this.address} has not leased out`);
   }
 
   /** What becomes of one that has just come back. */

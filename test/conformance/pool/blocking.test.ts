@@ -48,6 +48,20 @@ test('8 consumers for ever and 8 producers on one pool all settle', async () => 
   await atRest(pool);
 });
 
+test('a second release of a connection does not end the blocking command that has it now', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 2, decodeResponses: true });
+  const connection = await pool.getConnection();
+  pool.release(connection);
+  const pop = pool.execute('BLPOP', 'late', 3);
+  await until(async () => (await blockedClients(server)) === 1, 'a blocked client');
+  assert.throws(() => pool.release(connection), TypeError);
+  assert.equal(pool.statistics.inUseConnections, 1);
+  assert.equal(await pool.execute('GET', 'none'), null);
+  await server.command('RPUSH', 'late', 'x');
+  assert.deepEqual(await pop, ['late', 'x']);
+  await atRest(pool);
+});
+
 test('with option maxConnections 1 a blocking command gets the only connection', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 1 });
   const pop = pool.execute('BLPOP', 'one', 0.1);
