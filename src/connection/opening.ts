@@ -4,7 +4,9 @@ import { checkSignal, Deadline } from '../base/deadline.ts';
 import { demandKnown } from '../base/known-options.ts';
 import {
   ConnectionError,
+  InvalidResponse,
   OverloadedError,
+  ProtocolError,
   RedisError,
   RequestAbortedError,
   TimeoutError,
@@ -231,11 +233,21 @@ export class Opening<C> {
       error instanceof TimeoutError ||
       error instanceof OverloadedError ||
       error instanceof RequestAbortedError;
-    if (error instanceof RedisError && !wrapped && !isBare(error)) return error;
-    const detail = error instanceof Error ? error.message : 'it failed';
-    const endpoint = this.#core.settings.endpoint;
-    return new ConnectionError(`Unable to connect to ${endpoint}: ${detail}`, { endpoint, cause: error });
+    const { failure, settings } = this.#core;
+    const { endpoint } = settings;
+    // It tells what became of a command of the handshake; whoever wanted the connection has sent none.
+    const lost = error instanceof ConnectionError && error.maybeExecuted;
+    if (error instanceof RedisError && !wrapped && !lost && !isBare(error)) return error;
+    const known = lost ? failure : error;
+    const detail = known instanceof Error ? known.message : 'it failed';
+    const Kind = classFor(error);
+    return new Kind(`Unable to connect to ${endpoint}: ${detail}`, { endpoint, cause: error });
   }
+}
+
+function classFor(error: unknown): typeof ConnectionError {
+  if (error instanceof InvalidResponse) return InvalidResponse;
+  return error instanceof ProtocolError ? ProtocolError : ConnectionError;
 }
 
 /** The package's own finding, with nothing beneath: it becomes the cause. */

@@ -259,3 +259,15 @@ export function locateError(error: RedisError, endpoint: string, command: string
   open.endpoint ??= endpoint;
   open.command ??= command;
 }
+
+/** The same error, saying that the command may have been executed: an earlier attempt was, or may have been. */
+export function asMaybeExecuted(error: RedisError): RedisError {
+  if ((error as { maybeExecuted?: boolean }).maybeExecuted !== false) return error;
+  // A user's subclass may want other arguments: the copy is of the class of ours beneath it.
+  let prototype = Object.getPrototypeOf(error) as { constructor: typeof RedisError };
+  while (!Object.hasOwn(prototype, KINDS)) prototype = Object.getPrototypeOf(prototype);
+  const copy = new prototype.constructor(error.message, { cause: error.cause });
+  Object.assign(copy, error, { maybeExecuted: true });
+  if (error.stack !== undefined) copy.stack = error.stack;
+  return copy;
+}

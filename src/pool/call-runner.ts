@@ -4,6 +4,7 @@ import { READONLY, SCRIPT_LIKE } from '../commands/flags.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import {
   AskError,
+  asMaybeExecuted,
   BusyLoadingError,
   ClusterDownError,
   ConnectionError,
@@ -76,7 +77,7 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
         return;
       }
     } catch (error) {
-      call.reject(error);
+      this.#reject(call, error);
       return;
     }
     void this.wait(call);
@@ -84,7 +85,7 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
 
   /** Waits for a connection with room; `call.attempts` counts this attempt already. */
   async wait(call: PoolCall): Promise<void> {
-    if (this.#closed !== null) return call.reject(this.#closed);
+    if (this.#closed !== null) return this.#reject(call, this.#closed);
     const deadline = this.deadlineOf(call);
     try {
       if (deadline.aborted) throw deadline.reason;
@@ -120,14 +121,14 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
   }
 
   failed(call: PoolCall, error: unknown, refused: boolean): void {
-    if (!(error instanceof Error)) return call.reject(error);
+    if (!(error instanceof Error)) return this.#reject(call, error);
     const unproven = isUnproven(call, error, refused);
     let next: Next;
     try {
       next = this.#next(call, error, refused, unproven);
     } catch (thrown) {
       // A policy of the user's that throws is that call's affair alone.
-      return call.reject(thrown);
+      return this.#reject(call, thrown);
     }
     if (next === null) return this.#giveUp(call, error);
     if (next.kind === 'fail') return this.#giveUp(call, next.error);
@@ -173,7 +174,7 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
       readOnly: (call.info.flags & READONLY) !== 0,
     });
     if (ms === null) return null;
-    if (!(ms >= 0 && ms < Number.POSITIVE_INFINITY))
+    if (typeof ms !== 'number' || !(ms >= 0 && ms < Number.POSITIVE_INFINITY))
       throw new TypeError('a retry policy answers milliseconds or null');
     return { kind: 'pause', ms };
   }
@@ -201,7 +202,10 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
     const attempt = new BlockingAttempt(call);
     // Without a limit of the whole call, that of the reply begins when there is a connection.
     const own = call.limit === 0 ? null : call.limit;
-    const limit = (): Deadline => (call.overall ? this.deadlineOf(call) : new Deadline(call.callSignal, own));
+    const limit = (): Deadline => {
+      call.acquireBy = 0;
+      return call.overall ? this.deadlineOf(call) : new Deadline(call.callSignal, own);
+    };
     try {
       const value = await node.blocking.run(attempt, deadline, limit, asking);
       call.everWritten = true;
@@ -225,10 +229,10 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
     const deadline = this.deadlineOf(call);
     // What the server said tells more than that an attempt of the last moment was cut off.
     if (deadline.remaining() <= ms + LAST_TRY / 2 && call.overall) return this.#giveUp(call, error);
-    if (deadline.aborted) return call.reject(deadline.reason);
+    if (deadline.aborted) return this.#reject(call, deadline.reason);
     const pause = new Pause(ms, call.callSignal, (reason, failed) => {
       this.#pauses.delete(pause);
-      if (failed) call.reject(reason);
+      if (failed) this.#reject(call, reason);
       else if (call.overall && deadline.remaining() <= LAST_TRY / 2) this.#giveUp(call, error);
       else this.start(call);
     });
@@ -238,15 +242,15 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
   /** No connection took it: nothing was sent. */
   #unplaced(call: PoolCall, error: unknown): void {
     const lost = error instanceof ConnectionError && !(error instanceof PoolClosedError);
-    if (!lost || this.#closed !== null) return call.reject(error);
+    if (!lost || this.#closed !== null) return this.#reject(call, error);
     let next: Next;
     try {
       next = this.#judge(call, error) ?? this.#afterDial(call, error);
     } catch (thrown) {
-      return call.reject(thrown);
+      return this.#reject(call, thrown);
     }
-    if (next === null) call.reject(error);
-    else if (next.kind === 'fail') call.reject(next.error);
+    if (next === null) this.#reject(call, error);
+    else if (next.kind === 'fail') this.#reject(call, next.error);
     else if (next.kind === 'again') this.start(call);
     else if (next.kind === 'pause') this.#pause(call, error, next.ms);
     else this.#wait(call, error);
@@ -259,9 +263,24 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
   }
 
   #giveUp(call: PoolCall, error: Error): void {
-    if (call.raise || !isOfServer(error)) call.reject(error);
-    else call.resolve(error as never);
+    const isValue = !call.raise && isOfServer(error) && !isAbort(call, error);
+    if (isValue) call.resolve(asOfAll(call, error) as never);
+    else this.#reject(call, error);
   }
+
+  #reject(call: PoolCall, error: unknown): void {
+    call.reject(asOfAll(call, error));
+  }
+}
+
+function isAbort(call: PoolCall, error: unknown): boolean {
+  return call.callSignal?.aborted === true && error === call.callSignal.reason;
+}
+
+/** What the last attempt came to says nothing of those before it. */
+function asOfAll(call: PoolCall, error: unknown): unknown {
+  const told = call.everWritten && error instanceof RedisError && !isAbort(call, error);
+  return told ? asMaybeExecuted(error) : error;
 }
 
 /** Whether the server may have run it, as far as this attempt goes. */

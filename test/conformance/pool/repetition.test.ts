@@ -5,7 +5,9 @@ import {
   ConnectionError,
   ConnectionPool,
   ExponentialBackoffRetryPolicy,
+  InvalidResponse,
   ReadOnlyError,
+  type RedisError,
   ResponseError,
   type RetryContext,
   TimeoutError,
@@ -255,6 +257,7 @@ test('a retry policy that throws or answers nonsense costs its call and nothing 
     },
     (): number => Number.NaN,
     (): number => -1,
+    (): number => '5' as never,
   ]) {
     await using pool = new ConnectionPool({ location: scripted.location, retryPolicy: { next } });
     const calls = Array.from({ length: 3 }, () => failure(pool.execute('GET', 'k')));
@@ -342,4 +345,109 @@ test('wrong credentials reject at once, also with a limit, and are not retried i
   assert.ok(performance.now() - started < atMost(1_000, 2_900));
   for (const error of errors) assert.equal(error.name, 'AuthenticationFailureError');
   await atRest(pool);
+});
+
+const upTo = (attempts: number) => ({ next: (attempt: number) => (attempt < attempts ? 1 : null) });
+
+test('an error of a later attempt tells that an earlier one may have been executed', async () => {
+  for (const limit of [{ timeout: 300 }, {}]) {
+    await using scripted = await ScriptedServer.start({
+      INCR: (_, connection) => {
+        void scripted.stopListening();
+        connection.destroy();
+        return null;
+      },
+    });
+    await using pool = new ConnectionPool({ location: scripted.location, retryPolicy: upTo(5) });
+    const request = pool.executeRequest('INCR', ['n'], limit);
+    const error = await failure(request);
+    assert.ok(error instanceof TimeoutError || error instanceof ConnectionError, String(error));
+    assert.deepEqual([error.maybeExecuted, request.maybeExecuted], [true, true], String(error));
+    assert.equal(error instanceof TimeoutError, limit.timeout !== undefined);
+    if (error instanceof TimeoutError) assert.deepEqual([error.phase, error.waiting], ['acquire', 1]);
+    assert.ok(error.cause instanceof Error);
+  }
+});
+
+test('a refusal of a later attempt tells so too, also in a batch', async () => {
+  for (const batch of [false, true]) {
+    let attempts = 0;
+    await using scripted = await ScriptedServer.start({
+      INCR: (_, connection) => {
+        if (++attempts > 1) return reply.error('LOADING wait');
+        connection.destroy();
+        return null;
+      },
+    });
+    await using pool = new ConnectionPool({ location: scripted.location, retryPolicy: upTo(2) });
+    const error = batch
+      ? (await pool.executeBatch([{ command: 'INCR', args: ['n'] }]))[0]
+      : await failure(pool.execute('INCR', 'n'));
+    assert.ok(error instanceof BusyLoadingError, String(error));
+    assert.deepEqual([error.maybeExecuted, error.code, error.command], [true, 'LOADING', 'INCR']);
+  }
+});
+
+test('a connection lost in its handshake has executed nothing of its callers', async () => {
+  const garbage = '?x\r\n';
+  for (const HELLO of [
+    (_: readonly string[], connection: { destroy(): void }) => connection.destroy(),
+    garbage,
+  ]) {
+    await using scripted = await ScriptedServer.start({ HELLO: HELLO as string });
+    await using pool = new ConnectionPool({ location: scripted.location });
+    const request = pool.executeRequest('INCR', ['n']);
+    const error = (await failure(request)) as ConnectionError;
+    assert.ok(error instanceof ConnectionError, String(error));
+    assert.equal(error instanceof InvalidResponse, HELLO === garbage);
+    assert.deepEqual([error.maybeExecuted, request.maybeExecuted, error.command], [false, false, undefined]);
+    assert.equal((error.cause as RedisError).command, 'HELLO');
+    const [entry] = await pool.executeBatch([{ command: 'INCR', args: ['n'] }]);
+    assert.equal((entry as ConnectionError).maybeExecuted, false);
+  }
+});
+
+test('a pause longer than a timer takes is no repetition at once', async () => {
+  await using scripted = await ScriptedServer.start({
+    INCR: (_, connection) => {
+      connection.destroy();
+      return null;
+    },
+  });
+  const pool = new ConnectionPool({ location: scripted.location, retryPolicy: { next: () => 1e12 } });
+  const call = failure(pool.execute('INCR', 'n'));
+  await scripted.waitForCommand('INCR');
+  await sleep(50);
+  assert.equal(named(scripted, 'INCR'), 1);
+  await pool.close();
+  await call;
+});
+
+test('a repeated blocking call has the whole limit of the pool for its dial', async () => {
+  let pops = 0;
+  await using scripted = await ScriptedServer.start({
+    BLPOP: (_, connection) => {
+      if (++pops > 1) return reply.null;
+      setTimeout(() => connection.destroy(), 300);
+      return null;
+    },
+  });
+  await using pool = new ConnectionPool({
+    location: scripted.location,
+    timeout: 200,
+    retryPolicy: upTo(3),
+  });
+  assert.equal(await pool.execute('BLPOP', 'k', 0), null);
+  assert.equal(pops, 2);
+});
+
+test('an abort rejects with its reason, also when that is a server error and raiseExceptions is off', async () => {
+  await using scripted = await ScriptedServer.start({ GET: null });
+  await using pool = new ConnectionPool({ location: scripted.location });
+  const abort = new AbortController();
+  const reason = new ResponseError('no more');
+  const call = failure(pool.executeRequest('GET', ['k'], { signal: abort.signal, raiseExceptions: false }));
+  await scripted.waitForCommand('GET');
+  abort.abort(reason);
+  assert.equal(await call, reason);
 });
