@@ -1,5 +1,6 @@
 import type { BaseConnection } from '../connection/base-connection.ts';
 import type { AbstractCredentialProvider, Credentials } from '../interfaces/credential-provider.ts';
+import { reportCallbackError } from '../pubsub/callback-errors.ts';
 import type { Topology } from '../topology/topology.ts';
 
 /** Hands new credentials to every live connection when their provider announces a change. */
@@ -18,10 +19,20 @@ export class CredentialWatch<C extends BaseConnection> {
       for (const node of topology.nodes()) node.reAuthenticate(ask);
       others(ask);
     };
-    this.#stop = provider?.onChange?.(changed) ?? null;
+    this.#stop = provider?.onChange === undefined ? null : demandStop(provider.onChange(changed));
   }
 
   stop(): void {
-    this.#stop?.();
+    try {
+      this.#stop?.();
+    } catch (error) {
+      // The end of a pool is not held up by it.
+      reportCallbackError(this, 'the function that onChange() of a credential provider returned', error);
+    }
   }
+}
+
+function demandStop(stop: unknown): () => void {
+  if (typeof stop === 'function') return stop as () => void;
+  throw new TypeError('onChange() of a credential provider must return a function that ends it');
 }

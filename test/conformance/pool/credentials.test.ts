@@ -197,3 +197,36 @@ test('a provider that fails or hangs rejects the dial', async () => {
   assert.match((await failure(hanging.execute('PING'))).message, /60 ms/);
   await atRest(hanging);
 });
+
+test('onChange must return a function, and one that throws does not hold up close()', async () => {
+  await using server = await startServer();
+  class Careless extends AbstractCredentialProvider {
+    readonly stop: () => void;
+    constructor(stop: () => void) {
+      super();
+      this.stop = stop;
+    }
+    async getCredentials(): Promise<Credentials> {
+      return { username: 'default', password: '' };
+    }
+    override onChange(): () => void {
+      return this.stop;
+    }
+  }
+  const { location } = server;
+  for (const stop of [undefined, null, 5])
+    assert.throws(
+      () => new ConnectionPool({ location, credentialProvider: new Careless(stop as never) }),
+      TypeError,
+    );
+  const provider = new Careless(() => {
+    throw new Error('no end');
+  });
+  const pool = new ConnectionPool({ location, credentialProvider: provider });
+  assert.equal(String(await pool.execute('PING')), 'PONG');
+  const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
+  await pool.close();
+  assert.equal(pool.closed, true);
+  assert.match((await warned).message, /onChange/);
+  assert.equal(pool.statistics.activeConnections, 0);
+});
