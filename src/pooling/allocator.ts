@@ -43,7 +43,7 @@ export class Allocator<T> {
     this.#stock = parts.stock;
     this.#dialler = parts.dialler;
     this.#housekeeper = parts.housekeeper;
-    this.#room = new WaitingRoom(parts.max, parts.stock.slots);
+    this.#room = new WaitingRoom(parts.max, parts.stock);
   }
 
   /** Callers in line. */

@@ -2,7 +2,7 @@ import type { Deadline } from '../base/deadline.ts';
 import type { Origin } from './resource-hooks.ts';
 import { WaitLine, Waiter } from './waiters.ts';
 import type { WaiterOwner } from './waiters.ts';
-import type { Slots } from './slots.ts';
+import type { Stock } from './stock.ts';
 
 export type Kind = 'share' | 'lease' | 'occupy';
 
@@ -38,12 +38,12 @@ export class WaitingRoom<T> {
   readonly leases = new WaitLine<PoolWaiter<T>>();
   readonly occupies = new WaitLine<PoolWaiter<T>>();
   #max: number;
-  readonly #slots: Slots<T>;
+  readonly #stock: Stock<T>;
   #order = 0;
 
-  constructor(max: number, slots: Slots<T>) {
+  constructor(max: number, stock: Stock<T>) {
     this.#max = max;
-    this.#slots = slots;
+    this.#stock = stock;
   }
 
   resize(max: number): void {
@@ -53,13 +53,15 @@ export class WaitingRoom<T> {
   get size(): number {
     return this.shares.length + this.leases.length + this.occupies.length;
   }
-  /** How many more may be occupied: one is left to whoever feeds those that block. */
+  /** How many more may be occupied: one is left to whoever feeds those that block, also on one that was left. */
   get occupyRoom(): number {
-    return Math.max(1, this.#max - 1) - this.#slots.occupied;
+    const { slots, left } = this.#stock;
+    return Math.max(0, Math.max(1, this.#max - 1) - slots.occupied - left);
   }
   /** Waiters that need a resource each, and may have one. */
   get exclusive(): number {
-    return this.leases.length + Math.min(this.occupies.length, this.occupyRoom);
+    const { length } = this.occupies;
+    return this.leases.length + (length === 0 ? 0 : Math.min(length, this.occupyRoom));
   }
   /** New resources that would serve everybody who may be served. */
   get need(): number {
@@ -70,7 +72,7 @@ export class WaitingRoom<T> {
    * work that comes later must wait behind him.
    */
   get starving(): boolean {
-    return this.exclusive > this.#max - this.#slots.open;
+    return this.exclusive > this.#max - this.#stock.slots.open;
   }
 
   enter(request: PoolRequest<T>, owner: WaiterOwner<never>): PoolWaiter<T> {
@@ -87,24 +89,27 @@ export class WaitingRoom<T> {
 
   /** The first of those who need a resource of their own and may have one. */
   firstExclusive(): PoolWaiter<T> | null {
-    return older(this.leases.head, this.occupyRoom > 0 ? this.occupies.head : null);
+    const occupy = this.occupies.head;
+    return older(this.leases.head, occupy !== null && this.occupyRoom > 0 ? occupy : null);
   }
 
   /** Empties the room; `leases` false: those who wait for a lease may stay. */
   evict(leases = true): PoolWaiter<T>[] {
-    const lines = leases ? [this.shares, this.leases, this.occupies] : [this.shares, this.occupies];
-    const evicted = lines.flatMap((line) => [...members(line)]);
+    const evicted = this.#all().filter(({ kind }) => leases || kind !== 'lease');
     for (const waiter of evicted) this.leave(waiter);
     return evicted;
   }
 
   /**
    * Who waited for a dial that has failed: those whom a dial could serve, in their order, less those
-   * whom the dials still under way will serve. Sharers wait for one dial together.
+   * whom the dials still under way will serve. Sharers wait for one dial together. Where nothing is open and no
+   * dial is left it was the dial of all: nobody will give anything back that the others could wait for.
    */
   bereaved(dialsLeft: number): PoolWaiter<T>[] {
+    const { open } = this.#stock.slots;
+    if (open + dialsLeft === 0) return this.#all().sort((a, b) => a.order - b.order);
     const found: PoolWaiter<T>[] = [];
-    const room = this.#max - this.#slots.open;
+    const room = this.#max - open;
     let shares: PoolWaiter<T> | null = this.shares.head;
     let lease = this.leases.head;
     let occupy = this.occupyRoom > 0 ? this.occupies.head : null;
@@ -123,6 +128,10 @@ export class WaitingRoom<T> {
       else occupy = --occupyRoom > 0 ? next.next : null;
     }
     return found;
+  }
+
+  #all(): PoolWaiter<T>[] {
+    return [this.shares, this.leases, this.occupies].flatMap((line) => [...members(line)]);
   }
 }
 

@@ -48,6 +48,21 @@ test('8 consumers for ever and 8 producers on one pool all settle', async () => 
   await atRest(pool);
 });
 
+test('what blocks on a connection that was released counts among those that block', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 2, decodeResponses: true });
+  const lease = await pool.acquire();
+  const left = lease.connection.createRequest('BLPOP', ['left', 0]);
+  lease.release();
+  await until(async () => (await blockedClients(server)) === 1, 'a blocked client');
+  const pop = pool.execute('BLPOP', 'next', 0);
+  assert.equal(await pool.executeRequest('RPUSH', ['next', 'x'], { timeout: 5_000 }), 1);
+  assert.equal(pool.statistics.waiting, 1);
+  await pool.execute('RPUSH', 'left', 'y');
+  assert.deepEqual(await left, ['left', 'y']);
+  assert.deepEqual(await pop, ['next', 'x']);
+  await atRest(pool);
+});
+
 test('a second release of a connection does not end the blocking command that has it now', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 2, decodeResponses: true });
   const connection = await pool.getConnection();

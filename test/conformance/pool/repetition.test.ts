@@ -317,6 +317,21 @@ test('a dial failure without any limit rejects every waiter with its ConnectionE
   await atRest(pool);
 });
 
+test('a dial failure without any limit rejects also those for whom there was no room yet', async () => {
+  const scripted = await ScriptedServer.start();
+  const { location } = scripted;
+  await scripted.close();
+  await using pool = new ConnectionPool({ location, maxConnections: 1 });
+  const started = performance.now();
+  const calls = Array.from({ length: 12 }, (_, index) =>
+    index % 2 === 0 ? pool.acquire() : pool.execute('BLPOP', 'q', 0),
+  );
+  for (const error of await Promise.all(calls.map(failure)))
+    assert.ok(error instanceof ConnectionError, String(error));
+  assert.ok(performance.now() - started < atMost(1_000));
+  await atRest(pool);
+});
+
 test('with a limit an unreachable server ends in a TimeoutError with the failure as its cause', async () => {
   await using scripted = await ScriptedServer.start();
   const { port } = scripted;
