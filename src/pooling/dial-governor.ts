@@ -66,12 +66,15 @@ export class DialGovernor {
     return this.#addresses.size;
   }
 
+  /** No address gets more than about half of what the others leave: one that is silent holds up itself alone. */
   take(dials: AddressDials): boolean {
-    if (this.#active >= this.#maxConcurrent) {
+    const free = this.#maxConcurrent - this.#active;
+    if (free <= 0 || dials.active > free) {
       this.#held.add(dials);
       return false;
     }
     this.#active++;
+    dials.active++;
     return true;
   }
 
@@ -80,8 +83,9 @@ export class DialGovernor {
     return this.#held.has(dials);
   }
 
-  give(): void {
+  give(from: AddressDials): void {
     this.#active--;
+    from.active--;
     for (const dials of [...this.#held]) {
       if (this.#active >= this.#maxConcurrent) return;
       if (!this.#held.delete(dials)) continue;
@@ -129,8 +133,10 @@ export class DialPermit {
 export class AddressDials {
   readonly address: string;
   users = 0;
+  /** Dials under way. */
+  active = 0;
   pausedUntil = 0;
-  /** Why the last dial failed; null once one has succeeded. */
+  /** Why the last dial failed, whoever made it; null once one has succeeded. */
   lastError: unknown = null;
   #governor: DialGovernor;
   #failures = 0;
@@ -205,7 +211,7 @@ export class AddressDials {
 
   ended(permit: DialPermit): void {
     if (permit.probe) this.#probing = false;
-    this.#governor.give();
+    this.#governor.give(this);
     this.wake();
   }
 

@@ -19,6 +19,8 @@ export interface DialOutcome<T> {
 /** The dials of one pool. Every one of them leaves the count, however it ends. */
 export class Dialler<T> implements DialCandidate {
   unref = false;
+  /** Why the last dial of this pool failed; null once one has succeeded. */
+  lastError: unknown = null;
   #hooks: ResourceHooks<T>;
   #outcome: DialOutcome<T>;
   #address: AddressDials;
@@ -33,9 +35,6 @@ export class Dialler<T> implements DialCandidate {
 
   get connecting(): number {
     return this.#running.size;
-  }
-  get lastError(): unknown {
-    return this.#address.lastError;
   }
 
   /** Starts one unless the address pauses or the process dials enough already; then asks again by itself. */
@@ -79,11 +78,13 @@ export class Dialler<T> implements DialCandidate {
     } catch (error) {
       if (this.#closed) return this.#giveUp(controller, permit);
       this.#running.delete(controller);
+      this.lastError = error;
       this.#outcome.failing(error, replaces);
       permit.failed(error);
       this.#outcome.dialsAllowed();
       return;
     }
+    this.lastError = null;
     permit.succeeded();
     this.#outcome.arrived(replaces);
   }

@@ -116,6 +116,33 @@ describe('dial governor', () => {
     assert.equal(a.tryStart(late), null);
   });
 
+  test('one address leaves dials to the others', () => {
+    const governor = new DialGovernor({ clock: new FakeClock(), maxConcurrent: 8 });
+    const [a, b] = [governor.attach('a'), governor.attach('b')];
+    const late = new Candidate();
+    const permits = Array.from({ length: 8 }, () => a.tryStart(late)).filter((permit) => permit !== null);
+    assert.equal(permits.length, 5);
+    assert.ok(b.tryStart(new Candidate()));
+    permits[0]?.abandoned();
+    assert.equal(late.asked, 1);
+    permits[1]?.abandoned();
+    assert.ok(a.tryStart(late));
+  });
+
+  test('the cause of an exhausted pool is no failure of another pool', async () => {
+    const clock = new FakeClock();
+    const governor = new DialGovernor({ clock, random: () => 0.5 });
+    const [one, two] = [new Integers({ governor, clock, max: 1 }), new Integers({ governor, clock })];
+    await one.lease();
+    two.automatic = false;
+    const failed = two.lease();
+    two.dials[0]?.fail(failure);
+    await assert.rejects(failed, failure);
+    const late = assert.rejects(one.lease(10), (error: Error) => error.cause === undefined);
+    await one.clock.advance(10);
+    await late;
+  });
+
   test('two pools of one address share the pause; a later pool inherits it', async () => {
     const clock = new FakeClock();
     const governor = new DialGovernor({ clock, random: () => 0.5 });
