@@ -14,13 +14,14 @@ interface Waiting {
 /** Calls that wait for room in the queue of one connection, first in first out; it exists while somebody waits. */
 export class Backlog {
   readonly #core: ConnectionCore;
-  readonly #limit: number;
+  readonly #full: () => boolean;
   readonly #empty: () => void;
   readonly #line: Waiting[] = [];
 
-  constructor(core: ConnectionCore, limit: number | null, empty: () => void) {
+  /** `full`: nobody more may wait. */
+  constructor(core: ConnectionCore, full: () => boolean, empty: () => void) {
     this.#core = core;
-    this.#limit = limit ?? Number.POSITIVE_INFINITY;
+    this.#full = full;
     this.#empty = empty;
     core.onRoom = () => this.#advance();
   }
@@ -30,9 +31,9 @@ export class Backlog {
   }
 
   add(entries: readonly Entry[], size: number, deadline: Deadline): Promise<void> {
-    if (this.#line.length >= this.#limit) {
+    if (this.#full()) {
       const error = new OverloadedError(
-        this.#core.text(`its queue is full, and ${this.#line.length} calls wait already (maxWaiting)`),
+        this.#core.text('its queue is full, and as many calls as may wait already (maxWaiting)'),
       );
       if (this.#line.length === 0) this.#finish();
       return Promise.reject(error);

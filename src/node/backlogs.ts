@@ -7,10 +7,11 @@ import { Backlog } from './backlog.ts';
 export class Backlogs {
   /** Connections that somebody waits for. */
   #lines = new Map<ConnectionCore, Backlog>();
-  readonly #limit: number | null;
+  readonly #full: () => boolean;
 
-  constructor(limit: number | null) {
-    this.#limit = limit;
+  /** `others`: how many of those who may wait do so elsewhere. */
+  constructor(limit: number | null, others: () => number) {
+    this.#full = limit === null ? () => false : () => this.length + others() >= limit;
   }
 
   /** Callers in line. */
@@ -45,7 +46,7 @@ export class Backlogs {
   }
 
   #begin(core: ConnectionCore): Backlog {
-    const line = new Backlog(core, this.#limit, () => this.#lines.delete(core));
+    const line = new Backlog(core, this.#full, () => this.#lines.delete(core));
     this.#lines.set(core, line);
     return line;
   }

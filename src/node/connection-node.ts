@@ -48,7 +48,7 @@ export class ConnectionNode<C extends BaseConnection> {
     this.owner = settings.owner;
     this.address = settings.address;
     this.#settings = settings;
-    this.#backlogs = new Backlogs(settings.maxWaiting);
+    this.#backlogs = new Backlogs(settings.maxWaiting, () => this.pool.waiting);
     this.pool = new ResourcePool<C>(this.#hooks(), { ...settings, clock: systemClock });
     this.blocking = new BlockingCalls(this);
     this.#reAuthentication = new ReAuthentication(this, settings.connectTimeout);
@@ -231,6 +231,7 @@ export class ConnectionNode<C extends BaseConnection> {
       state: (connection) => fitness(coreOf(connection), this.#detour),
       drain: (connection) => this.#drain(connection),
       occupied: (connection) => coreOf(connection).session.blocking > 0,
+      waiting: () => this.#backlogs.length,
       transient,
     };
   }

@@ -4,7 +4,7 @@ import { OverloadedError } from '../errors/errors.ts';
 import type { Dialler } from './dialler.ts';
 import { exhausted } from './exhaustion.ts';
 import type { Housekeeper } from './housekeeper.ts';
-import type { Origin, ResourcePoolFigures } from './resource-hooks.ts';
+import type { Origin, ResourceHooks, ResourcePoolFigures } from './resource-hooks.ts';
 import type { Slot } from './slots.ts';
 import type { Stock } from './stock.ts';
 import { WaitingRoom } from './waiting-room.ts';
@@ -15,6 +15,7 @@ export interface AllocatorParts<T> {
   readonly max: number;
   readonly maxWaiting: number | null;
   readonly clock: Clock;
+  readonly hooks: ResourceHooks<T>;
   readonly stock: Stock<T>;
   readonly dialler: Dialler<T>;
   readonly housekeeper: Housekeeper<T>;
@@ -27,6 +28,7 @@ export class Allocator<T> {
   readonly #room: WaitingRoom<T>;
   readonly #maxWaiting: number;
   readonly #clock: Clock;
+  readonly #hooks: ResourceHooks<T>;
   readonly #stock: Stock<T>;
   readonly #dialler: Dialler<T>;
   readonly #housekeeper: Housekeeper<T>;
@@ -40,6 +42,7 @@ export class Allocator<T> {
     this.max = parts.max;
     this.#maxWaiting = parts.maxWaiting ?? Infinity;
     this.#clock = parts.clock;
+    this.#hooks = parts.hooks;
     this.#stock = parts.stock;
     this.#dialler = parts.dialler;
     this.#housekeeper = parts.housekeeper;
@@ -114,7 +117,8 @@ export class Allocator<T> {
     // Sharers between two resources are not kept waiting by a lack of resources.
     const exempt = kind === 'share' && this.#stock.predecessor !== null;
     const after = this.waiting;
-    if (waiter.line !== null && after > before && after > this.#maxWaiting && !exempt) {
+    const tooMany = after > before && after + (this.#hooks.waiting?.() ?? 0) > this.#maxWaiting;
+    if (waiter.line !== null && tooMany && !exempt) {
       const text = `${this.#maxWaiting} callers wait for a connection to ${this.address} already`;
       const cause = this.#dialler.lastError ?? undefined;
       this.#dismiss(waiter, new OverloadedError(text, { endpoint: this.address, cause }));

@@ -28,6 +28,8 @@ export interface ResourceHooks<T> {
   drain(resource: T): void;
   /** Whether one that nobody holds is in use all the same: somebody has left long work on it. Absent: never. */
   occupied?(resource: T): boolean;
+  /** How many wait for something of a resource that they have: `maxWaiting` is for all. Absent: nobody. */
+  waiting?(): number;
   /**
    * False for a failure that waiting does not mend, such as wrong credentials: callers with a time
    * limit are rejected too. Absent: every failure may pass.

@@ -63,7 +63,7 @@ export class ResourcePool<T> {
     const housekeeping = { address, clock, random, maxLifetime, leakDetection };
     const expire = (slot: Slot<T>) => this.#expire(slot);
     const housekeeper = (this.#housekeeper = new Housekeeper<T>(housekeeping, stock.slots, expire));
-    this.#allocator = new Allocator({ address, max, maxWaiting, clock, stock, dialler, housekeeper });
+    this.#allocator = new Allocator({ address, max, maxWaiting, clock, hooks, stock, dialler, housekeeper });
   }
 
   get max(): number {
@@ -72,6 +72,10 @@ export class ResourcePool<T> {
   /** Somebody waits for a resource to run empty. */
   get hungry(): boolean {
     return this.#allocator.size > 0;
+  }
+  /** Callers in line that no dial under way is for. */
+  get waiting(): number {
+    return this.#allocator.waiting;
   }
   get closed(): boolean {
     return this.#closing !== null;

@@ -344,6 +344,30 @@ test('who waits behind the dial of another counts for option maxWaiting, who dia
   assert.equal(pool.statistics.activeConnections, 1);
 });
 
+test('option maxWaiting bounds those who wait for a connection and those who wait for room together', async () => {
+  await using scripted = await ScriptedServer.start({ SET: reply.ok });
+  const pool = new ConnectionPool({
+    location: scripted.location,
+    maxConnections: 1,
+    maxWaiting: 1,
+    maxBufferedBytes: 1_000,
+  });
+  await pool.open();
+  const big = 'x'.repeat(900);
+  const calls = Array.from({ length: 2 }, () => pool.execute('SET', 'k', big));
+  assert.equal(pool.statistics.waiting, 1);
+  assert.ok((await failure(pool.acquire())) instanceof OverloadedError);
+  assert.deepEqual((await Promise.all(calls)).map(String), ['OK', 'OK']);
+
+  const first = pool.execute('SET', 'k', big);
+  const lease = pool.acquire();
+  assert.equal(pool.statistics.waiting, 1);
+  assert.ok((await failure(pool.execute('SET', 'k', big))) instanceof OverloadedError);
+  assert.equal(String(await first), 'OK');
+  (await lease).release();
+  await pool.close();
+});
+
 test('option leakDetection reports a lease that is held too long once, with the stack of its acquire', async () => {
   const warnings: Error[] = [];
   const events: { address: string; age: number; stack: string }[] = [];
