@@ -46,10 +46,9 @@ export function splitUrl(url: string, decode: Decode): UrlParts {
     throw new TypeError("connection URL: '#' must be percent-encoded, and a fragment means nothing");
   const mark = tail.indexOf('?');
   // With an '@' in it the tail may be the rest of a password.
-  const named = tail.includes('@') ? /^\w{1,40}$/ : /^[\w.-]{1,40}$/;
-  const doubtful = head < 0 && tail.includes('@');
+  const doubtful = tail.includes('@');
   const label = (name: string): string => {
-    if (!doubtful && named.test(name)) return `option "${name}"`;
+    if (!doubtful && /^[\w.-]{1,40}$/.test(name)) return `option "${name}"`;
     return "an option that looks like none (is each '/', '?' and '#' of the password percent-encoded?)";
   };
   return {

@@ -46,9 +46,7 @@ export function textMode(encoding: TextEncoding): TextMode {
     case 'ascii':
       return ASCII;
     default:
-      throw new TypeError(
-        `encoding must be 'utf-8', 'utf8', 'latin1' or 'ascii', not ${JSON.stringify(encoding)}`,
-      );
+      throw new TypeError("encoding must be 'utf-8', 'utf8', 'latin1' or 'ascii'");
   }
 }
 

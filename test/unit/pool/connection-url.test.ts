@@ -361,6 +361,9 @@ describe('connection URL: the password', () => {
     `redis://u:a:${P}:b`,
     `redis://u:[${P}]:b`,
     `redis://h?encoding=utf-8&what=${P}`,
+    `redis://u:p@ss?${P}=1@h`,
+    `redis://u:p@ss?db=1&${P}@h`,
+    `redis://h?encoding=${P}`,
   ];
   for (const url of broken) {
     it(`is in no error of ${JSON.stringify(url)}`, () => {
