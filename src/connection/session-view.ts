@@ -1,5 +1,5 @@
 import type { EffectKind } from '../commands/session-effects.ts';
-import { RedisError } from '../errors/errors.ts';
+import { ExecAbortError, RedisError } from '../errors/errors.ts';
 import type { Reply } from '../resp/types.ts';
 import type { Effect } from './session-effect.ts';
 
@@ -61,6 +61,8 @@ export function apply(view: View, { kind, value }: Effect): void {
       break;
     case 'exec':
     case 'discard': {
+      // Without MULTI the server refuses both and goes on watching.
+      if (!view.multi) break;
       const held = kind === 'exec' ? view.held : NONE;
       view.multi = false;
       view.watch = false;
@@ -89,7 +91,7 @@ export function apply(view: View, { kind, value }: Effect): void {
       view.noTouch = value.toUpperCase() === 'ON';
       break;
     case 'tracking':
-      view.tracking = value;
+      view.tracking = tracked(view.tracking, value);
       break;
     case 'hello':
       greeted(view, value);
@@ -97,6 +99,15 @@ export function apply(view: View, { kind, value }: Effect): void {
     default:
       view.foreign = true;
   }
+}
+
+/** In BCAST mode new prefixes come on top of those that are there. */
+function tracked(before: string, value: string): string {
+  if (value === 'off') return value;
+  const kept = before.split(' ').filter((word) => word.startsWith('PREFIX='));
+  if (kept.length === 0) return value;
+  const [on, redirect, ...options] = value.split(' ');
+  return [on, redirect, ...new Set([...options, ...kept].sort())].join(' ');
 }
 
 function greeted(view: View, value: string): void {
@@ -107,6 +118,8 @@ function greeted(view: View, value: string): void {
 
 /** What EXEC did: everything, nothing, or who knows which. */
 export function execute(view: View, effect: Effect, reply: Reply | undefined): void {
+  // So the server answers, with MULTI or without, when it has forgotten both.
+  if (reply instanceof ExecAbortError) view.watch = false;
   const none = reply === null || reply instanceof RedisError;
   if (none) view.held = NONE;
   const partly = !Array.isArray(reply) || reply.some((answer) => answer instanceof RedisError);

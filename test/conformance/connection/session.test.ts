@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { TCPConnection } from '../../../src/connection/tcp-connection.ts';
+import { TCPConnection } from '../../../src/connection/tcp-connection.ts';
 import { ExecAbortError, ResponseError } from '../../../src/errors/errors.ts';
 import { reply } from '../../../src/testkit/index.ts';
 import type { RedisValue } from '../../../src/resp/types.ts';
@@ -130,6 +130,7 @@ describe('reusable: what makes it clean again', () => {
     ['CLIENT SETNAME there and back', ['CLIENT SETNAME', 'x'], ['CLIENT SETNAME', '']],
     ['NO-EVICT on and off', ['CLIENT NO-EVICT', 'ON'], ['CLIENT NO-EVICT', 'OFF']],
     ['tracking on and off', ['CLIENT TRACKING', 'ON'], ['CLIENT TRACKING', 'OFF']],
+    ['WATCH, EXEC that is refused and UNWATCH', ['WATCH', 'k'], ['EXEC'], ['UNWATCH']],
     ['AUTH that is refused', ['AUTH', 'other', 'wrong']],
   ] as const satisfies readonly (readonly [string, ...Command[]])[]) {
     test(`${title}, one after the other and all at once`, async () => {
@@ -152,6 +153,39 @@ describe('reusable: what makes it clean again', () => {
     await connection.execute('MULTI');
     await connection.execute('PING');
     assert.equal(await connection.execute('EXEC'), null);
+    assert.equal(connection.reusable, true);
+  });
+
+  for (const word of ['EXEC', 'DISCARD']) {
+    test(`${word} without MULTI leaves what WATCH watches`, async () => {
+      const connection = await fresh();
+      for (const options of [{}, { noreply: true }]) {
+        await connection.execute('WATCH', 'w');
+        await outcome(connection.createRequest(word, [], options));
+        await connection.execute('PING');
+        assert.equal(connection.reusable, false);
+        await server.command('SET', 'w', Math.random());
+        await connection.execute('MULTI');
+        assert.equal(await connection.execute('EXEC'), null, 'the server still watched');
+        assert.equal(connection.reusable, true);
+      }
+      await run(connection, ['WATCH', 'w']);
+      await run(connection, [word]);
+      await run(connection, ['UNWATCH']);
+      assert.equal(connection.reusable, true);
+    });
+  }
+
+  test('EXEC that the user may not call drops what WATCH watches', async () => {
+    await server.command('ACL', 'SETUSER', 'watcher', 'on', '>secret', '~*', '+@all', '-exec');
+    const connection = await fresh({ username: 'watcher', password: 'secret' });
+    await connection.execute('WATCH', 'w');
+    await failure(connection.createRequest('EXEC'), ExecAbortError);
+    assert.equal(connection.reusable, true);
+    await server.command('SET', 'w', Math.random());
+    await connection.execute('MULTI');
+    await connection.execute('PING');
+    await connection.execute('DISCARD');
     assert.equal(connection.reusable, true);
   });
 
@@ -279,6 +313,63 @@ describe('updateTrackingClient', () => {
     assert.equal(await one.updateTrackingClient(true, 999_999_999), false);
     assert.equal(one.trackingClientId, null);
     assert.equal(one.reusable, true);
+  });
+
+  for (const [title, first, other, same] of [
+    ['NOLOOP', ['ON'], ['ON', 'NOLOOP'], ['on']],
+    ['OPTIN', ['ON', 'OPTIN', 'NOLOOP'], ['ON', 'OPTOUT', 'NOLOOP'], ['ON', 'noloop', 'optin']],
+    ['BCAST', ['ON', 'BCAST'], ['ON'], ['ON', 'BCAST']],
+    [
+      'PREFIX',
+      ['ON', 'BCAST', 'PREFIX', 'a', 'PREFIX', Buffer.from('b')],
+      ['ON', 'BCAST', 'PREFIX', 'a'],
+      ['ON', 'prefix', 'b', 'BCAST', 'PREFIX', 'a'],
+    ],
+    ['a long PREFIX', ['ON', 'BCAST', 'PREFIX', 'x'.repeat(200)], ['ON', 'BCAST', 'PREFIX', 'y'.repeat(200)]],
+    ['a PREFIX with a space', ['ON', 'BCAST', 'PREFIX', 'a b'], ['ON', 'BCAST', 'PREFIX', 'a']],
+  ] as const satisfies readonly (readonly [string, ...(readonly RedisValue[])[]])[]) {
+    test(`another mode is another state: ${title}`, async () => {
+      const connection = new TCPConnection(server.location, { decodeResponses: true });
+      connection.registerConnectCallback((one) => one.execute('CLIENT TRACKING', ...first).then(() => {}));
+      await connection.run();
+      const reusable = async (mode: readonly RedisValue[]): Promise<boolean> => {
+        await connection.execute('CLIENT TRACKING', 'OFF');
+        await connection.execute('CLIENT', 'TRACKING', ...mode);
+        assert.equal(connection.trackingClientId, connection.clientId);
+        return connection.reusable;
+      };
+      assert.equal(await reusable(first), true);
+      assert.equal(await reusable(other), false);
+      if (same !== undefined) assert.equal(await reusable(same), true);
+      await connection.close();
+    });
+  }
+
+  test('in BCAST mode prefixes come on top of those that are there', async () => {
+    const connection = new TCPConnection(server.location, { decodeResponses: true });
+    const add = (prefix: string): Promise<unknown> =>
+      connection.execute('CLIENT TRACKING', 'ON', 'BCAST', 'PREFIX', prefix);
+    connection.registerConnectCallback(async () => {
+      await add('a');
+      await add('b');
+    });
+    await connection.run();
+    await connection.execute('CLIENT TRACKING', 'OFF');
+    await add('b');
+    assert.equal(connection.reusable, false);
+    await add('a');
+    assert.equal(connection.reusable, true);
+    await connection.close();
+  });
+
+  test('a PREFIX that is spelled like an option is none', async () => {
+    const connection = await fresh();
+    await connection.execute('CLIENT TRACKING', 'ON', 'BCAST', 'PREFIX', 'REDIRECT', 'PREFIX', '5');
+    assert.equal(connection.trackingClientId, connection.clientId);
+    const other = await fresh();
+    await other.execute(`CLIENT TRACKING ON REDIRECT ${connection.clientId} NOLOOP`);
+    assert.equal(other.trackingClientId, connection.clientId);
+    assert.equal(await other.execute('CLIENT GETREDIR'), connection.clientId);
   });
 
   test('keeps its limits, and rejects where tracking is not known', async () => {

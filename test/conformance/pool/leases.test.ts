@@ -164,6 +164,13 @@ const dirty: readonly Dirty[] = [
   ['another db', (connection) => connection.createRequest('SELECT', [3])],
   ['an open MULTI', (connection) => connection.createRequest('MULTI')],
   ['WATCH', (connection) => connection.createRequest('WATCH', ['k'])],
+  [
+    'WATCH behind an EXEC that is refused',
+    (connection) => [
+      connection.createRequest('WATCH', ['k']),
+      connection.createRequest('EXEC').catch(() => {}),
+    ],
+  ],
   ['a name', (connection) => connection.createRequest('CLIENT SETNAME', ['mine'])],
   ['a subscription', (connection) => connection.sendCommand('SUBSCRIBE', ['c'])],
   ['tracking', (connection) => connection.createRequest('CLIENT TRACKING', ['ON'])],
@@ -194,6 +201,7 @@ for (const [name, make] of dirty) {
       const info = String(await next.connection.createRequest('CLIENT INFO'));
       assert.match(info, / name= .* db=0 sub=0 psub=0 .*multi=-1/);
       assert.ok(!/ flags=\S*[tROe]/.test(info), info);
+      assert.match(info, / watch=0 |^(?!.* watch=)/);
       next.release();
       assert.equal(await pool.execute('SET', 'k', 'v'), 'OK');
     }
