@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
+import { byteCount, latin1Text, utf8Text } from '../resp/native-slices.ts';
 import type { RedisValue } from '../resp/types.ts';
 
 /** Part of the language since ES2024, and of every supported runtime. */
@@ -14,8 +15,7 @@ const NO_TEXT = '\uDC00';
  */
 export function cacheKey(key: string | Uint8Array): string {
   if (typeof key === 'string') return (key as unknown as WellFormed).toWellFormed();
-  const bytes = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
-  return isUtf8(bytes) ? bytes.toString('utf8') : NO_TEXT + bytes.toString('latin1');
+  return isUtf8(key) ? utf8Text(key) : NO_TEXT + latin1Text(key);
 }
 
 /** A key of that form. */
@@ -37,8 +37,6 @@ export function cacheField(command: string, args: readonly RedisValue[]): string
 
 function argumentForm(arg: RedisValue): string {
   if (typeof arg === 'string') return `\0s${arg.length}:${arg}`;
-  if (isUint8Array(arg)) {
-    return `\0b${arg.length}:${Buffer.from(arg.buffer, arg.byteOffset, arg.byteLength).toString('latin1')}`;
-  }
+  if (isUint8Array(arg)) return `\0b${byteCount(arg)}:${latin1Text(arg)}`;
   return Object.is(arg, -0) ? '\0n-0' : `\0n${String(arg)}`;
 }

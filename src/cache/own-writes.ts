@@ -1,6 +1,8 @@
+import { isUint8Array } from 'node:util/types';
 import type { CommandInfo } from '../commands/command-info.ts';
 import { SCRIPT_LIKE, WRITE } from '../commands/flags.ts';
 import { keysOf } from '../commands/keys.ts';
+import { privateCopy } from '../resp/native-slices.ts';
 import { type RedisValue, type TextMode, UTF8 } from '../resp/types.ts';
 import type { CacheGuard } from './cache-guard.ts';
 
@@ -27,7 +29,7 @@ export class OwnWrites {
     if (CHANGE_ALL.has(info.name)) return () => guard.flush();
     // Of a command that nobody knows any argument may be a key.
     const named = unknown
-      ? args.filter((arg) => typeof arg === 'string' || arg instanceof Uint8Array)
+      ? args.filter((arg) => typeof arg === 'string' || isUint8Array(arg))
       : keysOf(info, args);
     if (named.length === 0) return null;
     const keys = (named as Key[]).map((key) => kept(this.asSent(key)) as Key);
@@ -43,5 +45,5 @@ export class OwnWrites {
 
 /** Bytes that the caller may change once the call is made. */
 export function kept(value: RedisValue): RedisValue {
-  return value instanceof Uint8Array ? Buffer.from(value) : value;
+  return isUint8Array(value) ? privateCopy(value) : value;
 }

@@ -1,3 +1,5 @@
+import { isUint8Array } from 'node:util/types';
+import { byteCount, latin1Text } from '../resp/native-slices.ts';
 import type { RedisValue } from '../resp/types.ts';
 import type { CommandInfo } from './command-info.ts';
 
@@ -20,15 +22,15 @@ export function wordAt(
  */
 export function wordText(value: RedisValue | undefined): string {
   if (typeof value === 'string') return value.length <= LONGEST_WORD ? value : '';
-  if (value instanceof Uint8Array) return value.length <= LONGEST_WORD ? latin1(value) : '';
+  if (isUint8Array(value)) return byteCount(value) <= LONGEST_WORD ? latin1Text(value) : '';
   return value === undefined ? '' : numberText(value);
 }
 
 /** Whether a word is this keyword (upper-case ASCII), in any case, as text or bytes. */
 export function isKeyword(value: RedisValue | undefined, keyword: string): boolean {
   if (typeof value === 'string') return value.length === keyword.length && value.toUpperCase() === keyword;
-  if (!(value instanceof Uint8Array) || value.length !== keyword.length) return false;
-  return latin1(value).toUpperCase() === keyword;
+  if (!isUint8Array(value) || byteCount(value) !== keyword.length) return false;
+  return latin1Text(value).toUpperCase() === keyword;
 }
 
 /** What a number looks like on the wire. */
@@ -36,10 +38,6 @@ export function numberText(value: number | bigint): string {
   if (value === Infinity) return 'inf';
   if (value === -Infinity) return '-inf';
   return Object.is(value, -0) ? '-0' : String(value);
-}
-
-export function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
 const LONGEST_WORD = 128;

@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types';
 import type { RedisValue } from '../resp/types.ts';
 import { numberText } from './arguments.ts';
 import type { CommandInfo } from './command-info.ts';
@@ -11,5 +12,5 @@ export function cacheKeyOf(info: CommandInfo, args: readonly RedisValue[]): stri
   if ((info.flags & CACHEABLE) === 0 || info.count !== 1 || args.length === 0) return null;
   if (info.name === 'EXISTS' && args.length !== 1) return null;
   const key = args[0]!;
-  return typeof key === 'string' || key instanceof Uint8Array ? key : numberText(key);
+  return typeof key === 'string' || isUint8Array(key) ? key : numberText(key);
 }

@@ -1,6 +1,7 @@
+import { isUint8Array } from 'node:util/types';
 import { encodeWords, type Openings, textContent } from '../resp/encoder.ts';
+import { byteCount, latin1Text } from '../resp/native-slices.ts';
 import { type RedisValue, type TextMode, UTF8 } from '../resp/types.ts';
-import { latin1 } from './arguments.ts';
 import { findEntry } from './catalogue.ts';
 import type { CommandEntry } from './catalogue.ts';
 import { CONTAINER } from './flags.ts';
@@ -101,8 +102,8 @@ function withSubcommand(info: CommandInfo, argument: RedisValue | undefined): Co
   if (typeof argument === 'string') {
     return info.variants!.get(argument) ?? variantOf(info, argument);
   }
-  if (!(argument instanceof Uint8Array)) return info;
-  return variantOf(info, latin1(argument.subarray(0, LONGEST_NAME + 1)));
+  if (!isUint8Array(argument)) return info;
+  return variantOf(info, latin1Text(argument, 0, Math.min(byteCount(argument), LONGEST_NAME + 1)));
 }
 
 function variantOf(info: CommandInfo, spelled: string): CommandInfo {
@@ -121,10 +122,10 @@ function readSpelling(command: string | Uint8Array, mode: TextMode): CommandInfo
     if (isAscii(command)) return readText(command);
     return readBytes(Buffer.from(textContent(command, mode, 'a command'), 'latin1'));
   }
-  if (!(command instanceof Uint8Array)) {
+  if (!isUint8Array(command)) {
     throw new TypeError(`a command is a string or bytes, not ${command === null ? 'null' : typeof command}`);
   }
-  const text = latin1(command);
+  const text = latin1Text(command);
   return isAscii(text) ? (spellings.get(text) ?? readText(text)) : readBytes(command);
 }
 
@@ -139,7 +140,7 @@ function readText(text: string): CommandInfo {
 
 /** What is not ASCII is no known command, and its bytes depend on the caller's encoding: read anew every time. */
 function readBytes(bytes: Uint8Array): CommandInfo {
-  const words = latin1(bytes)
+  const words = latin1Text(bytes)
     .split(/[ \t\n\v\f\r]+/)
     .filter((word) => word !== '');
   const mixed = words.map((word) => (isAscii(word) ? word : Buffer.from(word, 'latin1')));
@@ -171,7 +172,7 @@ function remember(spelling: string, info: CommandInfo): void {
  * one.
  */
 function canonical(word: string | Uint8Array): string {
-  const text = (typeof word === 'string' ? word : latin1(word)).slice(0, LONGEST_NAME);
+  const text = (typeof word === 'string' ? word : latin1Text(word)).slice(0, LONGEST_NAME);
   const end = text.indexOf('\0');
   return (end < 0 ? text : text.slice(0, end)).toUpperCase();
 }

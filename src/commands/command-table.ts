@@ -1,5 +1,7 @@
+import { isUint8Array } from 'node:util/types';
+import { latin1Text } from '../resp/native-slices.ts';
 import type { RedisValue } from '../resp/types.ts';
-import { latin1, wordAt, wordText } from './arguments.ts';
+import { wordAt, wordText } from './arguments.ts';
 import type { CommandInfo } from './command-info.ts';
 import { BLOCKING, READONLY, WRITE } from './flags.ts';
 import type { KeySpec } from './key-specs.ts';
@@ -141,7 +143,7 @@ function texts(value: unknown): string[] {
 
 function text(value: unknown): string {
   if (typeof value === 'string') return value;
-  return value instanceof Uint8Array ? latin1(value) : '';
+  return isUint8Array(value) ? latin1Text(value) : '';
 }
 
 function integer(value: unknown): number {

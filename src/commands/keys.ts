@@ -1,3 +1,5 @@
+import { isUint8Array } from 'node:util/types';
+import { byteCount } from '../resp/native-slices.ts';
 import type { RedisValue } from '../resp/types.ts';
 import { isKeyword, numberText, wordAt, wordCount } from './arguments.ts';
 import type { CommandInfo } from './command-info.ts';
@@ -60,9 +62,9 @@ function migratePositions(info: CommandInfo, args: readonly RedisValue[]): numbe
 }
 
 function isEmpty(value: RedisValue | undefined): boolean {
-  return (typeof value === 'string' || value instanceof Uint8Array) && value.length === 0;
+  return value === '' || (isUint8Array(value) && byteCount(value) === 0);
 }
 
 function keyText(value: RedisValue): string | Uint8Array {
-  return typeof value === 'string' || value instanceof Uint8Array ? value : numberText(value);
+  return typeof value === 'string' || isUint8Array(value) ? value : numberText(value);
 }

@@ -1,5 +1,7 @@
+import { isUint8Array } from 'node:util/types';
+import { latin1Text } from '../resp/native-slices.ts';
 import type { RedisValue } from '../resp/types.ts';
-import { isKeyword, latin1, numberText, wordAt } from './arguments.ts';
+import { isKeyword, numberText, wordAt } from './arguments.ts';
 import { blockingTime } from './blocking.ts';
 import type { CommandInfo } from './command-info.ts';
 import { HAS_EFFECT } from './flags.ts';
@@ -96,5 +98,5 @@ export function helloName(info: CommandInfo, args: readonly RedisValue[]): strin
 function asSpelled(value: RedisValue | undefined): string | null {
   if (value === undefined) return null;
   if (typeof value === 'string') return value;
-  return value instanceof Uint8Array ? latin1(value) : numberText(value);
+  return isUint8Array(value) ? latin1Text(value) : numberText(value);
 }

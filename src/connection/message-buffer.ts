@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types';
 import type { Reply } from '../resp/types.ts';
 
 type Reader = { finished: boolean };
@@ -6,7 +7,7 @@ type Waiter<T> = { resolve(result: IteratorResult<T>): void; reject(error: unkno
 /** Rough size in memory of one message: enough to bound what nobody reads. */
 export function weigh(value: Reply): number {
   if (typeof value === 'string') return 16 + value.length;
-  if (value instanceof Uint8Array) return 64 + value.length;
+  if (isUint8Array(value)) return 64 + value.length;
   let sum = 32;
   if (Array.isArray(value)) for (const item of value) sum += weigh(item);
   else if (value instanceof Map) for (const [key, item] of value) sum += weigh(key) + weigh(item);

@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types';
 import { numberText } from '../commands/arguments.ts';
 import { blockingTime } from '../commands/blocking.ts';
 import { type CommandInfo, resolveCommand } from '../commands/command-info.ts';
@@ -13,6 +14,7 @@ import { requestRefusal } from '../commands/refusals.ts';
 import { effectValue } from '../commands/session-effects.ts';
 import { OverloadedError } from '../errors/errors.ts';
 import { encodeCommand } from '../resp/encoder.ts';
+import { latin1Text } from '../resp/native-slices.ts';
 import {
   type DecodeMode,
   type RedisValue,
@@ -242,8 +244,7 @@ export class RequestFactory {
     const encoding = this.#options.encoding === 'ascii' ? 'latin1' : this.#options.encoding;
     return words.map((word) => {
       if (typeof word === 'string') return Buffer.from(word, encoding).toString('latin1');
-      if (!(word instanceof Uint8Array)) return numberText(word);
-      return Buffer.from(word.buffer, word.byteOffset, word.byteLength).toString('latin1');
+      return isUint8Array(word) ? latin1Text(word) : numberText(word);
     });
   }
 }

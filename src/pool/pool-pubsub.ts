@@ -8,6 +8,7 @@ import { flowOf } from '../pubsub/overflow.ts';
 import { readPubsubCommand, settleCalls } from '../pubsub/pubsub-command.ts';
 import type { SubscriptionKind } from '../pubsub/subscription-kinds.ts';
 import { type SubscriptionTarget, targetName } from '../pubsub/subscription-target.ts';
+import { latin1Text } from '../resp/native-slices.ts';
 import type { Reply, TextEncoding, TextMode } from '../resp/types.ts';
 import type { Topology } from '../topology/topology.ts';
 import { SubscriberSet } from './subscriber-set.ts';
@@ -168,8 +169,5 @@ function give<C extends BaseConnection>(
 }
 
 function readWord(command: string | Uint8Array): string {
-  return Buffer.from(command as string)
-    .toString('latin1')
-    .trim()
-    .toUpperCase();
+  return (typeof command === 'string' ? command : latin1Text(command)).trim().toUpperCase();
 }

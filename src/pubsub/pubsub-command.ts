@@ -1,5 +1,7 @@
+import { isUint8Array } from 'node:util/types';
 import type { Deadline } from '../base/deadline.ts';
 import { TimeoutError } from '../errors/errors.ts';
+import { latin1Text } from '../resp/native-slices.ts';
 import { pubsubAction } from './subscription-kinds.ts';
 import type { PubsubAction, SubscriptionAck } from './subscription-kinds.ts';
 import type { SubscriptionTarget } from './subscription-target.ts';
@@ -10,10 +12,8 @@ export function readPubsubCommand(
   command: string | Uint8Array,
   targets: readonly SubscriptionTarget[],
 ): PubsubAction {
-  const word =
-    command instanceof Uint8Array ? Buffer.from(command.buffer, command.byteOffset, command.length) : command;
-  const action =
-    typeof word === 'string' || Buffer.isBuffer(word) ? pubsubAction(word.toString().trim()) : null;
+  const word = isUint8Array(command) ? latin1Text(command) : command;
+  const action = typeof word === 'string' ? pubsubAction(word.trim()) : null;
   if (action === null) {
     throw new TypeError('executePubsub() takes SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE and their opposites only');
   }

@@ -1,5 +1,6 @@
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectSecure } from 'node:tls';
+import { isUint8Array } from 'node:util/types';
 import { ReplyReader } from './reply-reader.ts';
 
 export interface RawClientOptions {
@@ -20,7 +21,7 @@ interface Waiting {
 function encode(command: readonly RawArgument[]): Buffer {
   const parts: Uint8Array[] = [Buffer.from(`*${command.length}\r\n`)];
   for (const argument of command) {
-    const bytes = argument instanceof Uint8Array ? argument : Buffer.from(String(argument));
+    const bytes = isUint8Array(argument) ? argument : Buffer.from(String(argument));
     parts.push(Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n'));
   }
   return Buffer.concat(parts);

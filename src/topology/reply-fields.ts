@@ -1,10 +1,11 @@
 import { isIP } from 'node:net';
+import { isUint8Array } from 'node:util/types';
 import type { Reply } from '../resp/types.ts';
 
 /** Text of a server's reply, or null when it is none. */
 export function textOf(value: Reply | undefined): string | null {
   if (typeof value === 'string') return value;
-  return value instanceof Uint8Array ? Buffer.prototype.toString.call(value, 'utf8') : null;
+  return isUint8Array(value) ? Buffer.prototype.toString.call(value, 'utf8') : null;
 }
 
 /** A whole number that is written in digits or sent as an integer, or null. */

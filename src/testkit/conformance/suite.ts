@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { isUint8Array } from 'node:util/types';
 
 /** One thing that has to hold. `run` rejects with an `AssertionError` that says what does not. */
 export interface ConformanceCase {
@@ -66,7 +67,7 @@ function names(error: object): string[] {
 }
 
 export function bytesOf(value: unknown): Buffer {
-  assert.ok(typeof value === 'string' || value instanceof Uint8Array, `text or bytes; got ${typeof value}`);
+  assert.ok(typeof value === 'string' || isUint8Array(value), `text or bytes; got ${typeof value}`);
   return Buffer.from(value as string);
 }
 

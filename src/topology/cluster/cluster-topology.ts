@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types';
 import type { Deadline } from '../../base/deadline.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { NEEDS_EXECUTE_ON } from '../../commands/flags.ts';
@@ -6,6 +7,7 @@ import type { BaseConnection } from '../../connection/base-connection.ts';
 import { RedisClusterError, TryAgainError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { SubscriptionKind } from '../../pubsub/subscription-kinds.ts';
+import { privateCopy } from '../../resp/native-slices.ts';
 import type { RedisValue } from '../../resp/types.ts';
 import { type ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { Timing } from '../timing.ts';
@@ -228,7 +230,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     if (call.slot === SLOT_UNKNOWN)
       this.#unread.set(
         call,
-        args.map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value)),
+        args.map((value) => (isUint8Array(value) ? privateCopy(value) : value)),
       );
   }
 

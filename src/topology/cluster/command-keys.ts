@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types';
 import { numberText } from '../../commands/arguments.ts';
 import { CommandTable } from '../../commands/command-table.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
@@ -45,7 +46,7 @@ export class CommandKeys {
 
   slotOfKey(key: RedisValue): number {
     const isText = typeof key === 'string';
-    return isText || key instanceof Uint8Array ? keySlot(key, this.#encoding) : keySlot(numberText(key));
+    return isText || isUint8Array(key) ? keySlot(key, this.#encoding) : keySlot(numberText(key));
   }
 
   /** A replica may answer it. */
@@ -102,7 +103,7 @@ export class CommandKeys {
 }
 
 function isKey(value: Reply): value is string | Buffer {
-  return typeof value === 'string' || value instanceof Uint8Array;
+  return typeof value === 'string' || isUint8Array(value);
 }
 
 function crossSlot(info: CommandInfo): ClusterCrossSlotError {
