@@ -179,7 +179,8 @@ export class ConnectionCore implements EntryHost {
 
   /** Bytes from the transport; they may be overwritten once this returns. */
   received(chunk: Buffer, length: number): void {
-    if (this.state !== 'closed') this.reception.receive(chunk, length);
+    if (this.writing.holding) this.writing.hold(chunk.subarray(0, length));
+    else if (this.state !== 'closed') this.reception.receive(chunk, length);
   }
 
   /** The place of an entry that pushes acknowledge is free. */
@@ -250,6 +251,7 @@ export class ConnectionCore implements EntryHost {
   /** Ends the connection, now and for good; whatever is outstanding fails with `reason` beneath. */
   close(reason: Error): void {
     if (this.state === 'closed') return;
+    if (this.writing.busy) return this.writing.end(reason);
     this.reception.finish();
     if ((this.state as CoreState) === 'closed') return;
     this.state = 'closed';

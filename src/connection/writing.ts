@@ -17,6 +17,13 @@ export class Writing {
   #patient = false;
   /** What a write in the midst of a tick ended with. */
   #broken: unknown = null;
+  /** The queue is being handed over: it must not change under that. */
+  busy = false;
+  /** Input waits until the output has been handed over: a transport may answer in the midst of a write. */
+  holding = false;
+  readonly #held: Buffer[] = [];
+  /** Why the connection ends once the output has been handed over. */
+  #ending: Error | null = null;
   readonly #core: ConnectionCore;
 
   constructor(core: ConnectionCore) {
@@ -52,8 +59,33 @@ export class Writing {
   }
 
   now(): void {
+    this.#send();
+    if (this.holding && !this.busy) this.#release();
+  }
+
+  hold(bytes: Buffer): void {
+    this.#held.push(Buffer.from(bytes));
+  }
+
+  /** The transport failed in the midst of a write: nothing more goes there. */
+  end(reason: Error): void {
+    this.#ending ??= reason;
+    this.holding = true;
+    this.#core.outbox.blocked = true;
+  }
+
+  /** What comes meanwhile is held as well, so that everything is taken in its order. */
+  #release(): void {
     const core = this.#core;
-    if (core.state === 'closed' || core.outbox.blocked || !this.#handOver()) return;
+    for (let bytes = this.#held.shift(); bytes !== undefined; bytes = this.#held.shift())
+      if (core.state !== 'closed') core.reception.receive(bytes, bytes.length);
+    this.holding = false;
+    if (this.#ending !== null) core.close(this.#ending);
+  }
+
+  #send(): void {
+    const core = this.#core;
+    if (core.state === 'closed' || core.outbox.blocked || this.busy || !this.#handOver()) return;
     if (core.onRoom !== null) core.onRoom();
     if (core.outbox.complete !== null) core.complete();
     if (core.outbox.length === 0) core.observer?.drained();
@@ -67,7 +99,8 @@ export class Writing {
   #begin(): void {
     const { outbox, transport, state } = this.#core;
     // Asked once: a queue that cannot leave now grows by as much as there is room for.
-    this.#patient = transport === null || state === 'closed' || outbox.blocked || outbox.expectsSilence();
+    this.#patient =
+      transport === null || state === 'closed' || outbox.blocked || this.busy || outbox.expectsSilence();
     if (transport === null || this.#patient) return;
     try {
       this.#write(transport);
@@ -83,7 +116,7 @@ export class Writing {
       if (this.#broken !== null) throw this.#broken;
       if (core.transport === null) return false;
       this.#write(core.transport);
-      return true;
+      return this.#ending === null;
     } catch (cause) {
       core.close(new ConnectionError(core.text('its transport could not be written to'), { cause }));
       return false;
@@ -93,7 +126,13 @@ export class Writing {
   #write(transport: Duplex): void {
     const { counters, outbox } = this.#core;
     const { bytesWritten } = counters;
-    outbox.flush(transport);
+    this.busy = true;
+    this.holding = true;
+    try {
+      outbox.flush(transport);
+    } finally {
+      this.busy = false;
+    }
     if (counters.bytesWritten !== bytesWritten) counters.lastByteWrittenAt = Date.now();
   }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { Duplex } from 'node:stream';
 import { describe, test } from 'node:test';
+import { AnsweringDuplex } from './answering-duplex.ts';
 import { duplexPair } from './duplex-pair.ts';
 import { BaseConnection } from '../../../src/connection/base-connection.ts';
 import type { BaseConnectionOptions } from '../../../src/connection/connection-options.ts';
@@ -315,6 +316,75 @@ describe('a connection class of one’s own', () => {
     assert.ok(results.every((result) => 'error' in result && result.error instanceof RedisError));
     assert.equal(connection.statistics.requestsPending, 0);
   });
+
+  for (const size of [10, 2_000, 40_000, 600_000]) {
+    test(`may answer in the midst of a write: ${size} bytes`, async () => {
+      const peer = new AnsweringDuplex();
+      const connection = await peer.connect();
+      const replies: PromiseLike<unknown>[] = [];
+      const expected: unknown[] = [];
+      const ask = (command: string, argument: string | Buffer, answer: unknown): void => {
+        replies.push(connection.createRequest(command, [argument]));
+        expected.push(answer);
+      };
+      for (let index = 0; index < (size > 10_000 ? 20 : 600); index++) {
+        ask('ECHO', `a${index}`, `a${index}`);
+        ask('STRLEN', Buffer.alloc(size + index, 'x'), size + index);
+        if (index % 7 === 0) connection.createRequest('SET', ['k', index], { noreply: true });
+      }
+      const early = connection.createRequest('ECHO', ['given up']);
+      early.cancel();
+      await failure(early, RedisError);
+      assert.deepEqual(await Promise.all(replies), expected);
+      assert.equal(connection.statistics.requestsPending, 0);
+      assert.equal(connection.reusable, true);
+      await connection.close();
+    });
+  }
+
+  test('may answer in the midst of a write: what changes the connection is counted in its order', async () => {
+    const connection = await new AnsweringDuplex().connect();
+    const select = connection.createRequest('SELECT', [1], { noreply: true });
+    await Promise.all([select, connection.execute('SELECT', 0)]);
+    assert.deepEqual([connection.db, connection.reusable], [0, true]);
+  });
+
+  for (const [title, act] of [
+    ['fails', (peer) => peer.destroy(new Error('broken'))],
+    ['ends', (peer) => peer.emit('end')],
+    ['is closed', (_, connection) => void connection.invalidate('broken')],
+    [
+      'answers what cannot be read',
+      (peer) => {
+        peer.push('?');
+      },
+    ],
+  ] as const satisfies readonly (readonly [
+    string,
+    (peer: AnsweringDuplex, connection: BaseConnection) => void,
+  ])[]) {
+    for (const count of [4, 600]) {
+      test(`that ${title} in the midst of a write, ${count} commands`, async () => {
+        const peer = new AnsweringDuplex();
+        const connection = await peer.connect();
+        peer.onCommand = (name) => {
+          if (name === 'BREAK') act(peer, connection);
+        };
+        const before = connection.createRequest('STRLEN', [Buffer.alloc(40_000)]);
+        const breaking = connection.createRequest('BREAK', [Buffer.alloc(40_000)]);
+        const silent = connection.createRequest('SET', ['k', 1], { noreply: true });
+        const after = Array.from({ length: count }, (_, index) =>
+          connection.createRequest('STRLEN', [index % 2 === 0 ? Buffer.alloc(40_000) : 'x']),
+        );
+        assert.deepEqual(await outcome(before), { value: 40_000 });
+        for (const request of [breaking, silent, ...after]) await outcome(request);
+        await failure(after.at(-1) as PromiseLike<unknown>, RedisError);
+        assert.equal(connection.usable, false);
+        await connection.waitClosed({ timeout: 5_000 });
+        assert.equal(connection.statistics.requestsPending, 0);
+      });
+    }
+  }
 
   test('BaseConnection itself cannot be constructed', () => {
     assert.throws(
