@@ -45,6 +45,8 @@ export class ConnectionCore implements EntryHost {
   /** To be closed by its owner as soon as nobody waits for anything on it. */
   draining = false;
   observer: CoreObserver | null = null;
+  /** It has ended, and its transport was destroyed. */
+  onEnd: (() => void) | null = null;
   /** There may be room for more output again. */
   onRoom: (() => void) | null = null;
   idleWatch: IdleWatch | null = null;
@@ -260,6 +262,7 @@ export class ConnectionCore implements EntryHost {
     this.idleWatch?.stop();
     this.suspicion.stop();
     this.transport?.destroy();
+    this.onEnd?.();
     failAll(this, this.outbox.takeAll(), reason);
     this.inbox.end(endOfMessages(this, reason), reason instanceof ProtocolError);
     this.observer?.closed(reason);

@@ -20,6 +20,8 @@ import { type Greeting, greet, type HandshakeStep, laterSteps, runSteps } from '
 import { IdleWatch } from './idle-watch.ts';
 import { checkWaitOptions } from './request-options.ts';
 
+const LONGEST_PAUSE = 1000;
+
 export interface OpeningHooks<C> {
   openTransport(signal: AbortSignal): Promise<Duplex>;
   callback(callback: (connection: C) => void | Promise<void>): void | Promise<void>;
@@ -188,15 +190,28 @@ export class Opening<C> {
     transport.on('end', lost);
     transport.on('close', () => {
       lost();
-      this.#stop?.(core.failure);
-      this.#settleClosed();
+      this.#gone();
     });
+    core.onEnd = () => setImmediate(() => this.#look(transport, 1));
     transport.on('data', (chunk: Buffer | string) => {
-      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+      const bytes =
+        typeof chunk === 'string' ? Buffer.from(chunk, transport.readableEncoding ?? 'utf8') : chunk;
       core.received(bytes, bytes.length);
     });
     if (transport.destroyed) lost();
     if (transport.closed) this.#settleClosed();
+  }
+
+  #gone(): void {
+    this.#stop?.(this.#core.failure);
+    this.#settleClosed();
+  }
+
+  /** Not every stream tells that it has closed. */
+  #look(transport: Duplex, pause: number): void {
+    if (transport.closed === false) {
+      setTimeout(() => this.#look(transport, Math.min(pause * 2, LONGEST_PAUSE)), pause).unref();
+    } else this.#gone();
   }
 
   async #credentials(): Promise<Credentials | null> {

@@ -37,7 +37,8 @@ class BatchPart extends Entry {
 /** Never rejects for the fate of its commands: what has been received stays, the others hold their error. */
 export class PendingBatch implements Request<(Reply | RedisError)[]> {
   readonly command: string;
-  readonly parts: BatchPart[] = [];
+  // Private: they hold the arguments.
+  readonly #parts: BatchPart[] = [];
   readonly #results: (Reply | RedisError)[];
   #left: number;
   readonly #promise: Promise<(Reply | RedisError)[]>;
@@ -55,16 +56,19 @@ export class PendingBatch implements Request<(Reply | RedisError)[]> {
   }
 
   add(info: CommandInfo, wire: Wire, mode: DecodeMode): BatchPart {
-    const part = new BatchPart(this, this.parts.length, info, wire, mode);
-    this.parts.push(part);
+    const part = new BatchPart(this, this.#parts.length, info, wire, mode);
+    this.#parts.push(part);
     return part;
   }
 
+  get parts(): readonly BatchPart[] {
+    return this.#parts;
+  }
   get settled(): boolean {
     return this.#left === 0;
   }
   get maybeExecuted(): boolean {
-    return this.parts.some((part) => part.sent);
+    return this.#parts.some((part) => part.sent);
   }
 
   watch(signal: AbortSignal): void {
@@ -77,7 +81,7 @@ export class PendingBatch implements Request<(Reply | RedisError)[]> {
   }
 
   cancel(reason?: unknown): void {
-    const waiting = this.parts.filter((part) => part.phase !== SETTLED);
+    const waiting = this.#parts.filter((part) => part.phase !== SETTLED);
     const last = waiting.at(-1);
     for (const part of waiting) {
       const maybeExecuted = part.phase === WRITTEN;
@@ -116,10 +120,10 @@ export class PendingBatch implements Request<(Reply | RedisError)[]> {
   }
 
   toJSON(): Record<string, unknown> {
-    return { command: this.command, commands: this.parts.length, settled: this.settled };
+    return { command: this.command, commands: this.#parts.length, settled: this.settled };
   }
   [inspect.custom](): string {
-    return `PendingBatch<${this.parts.length} commands, ${this.settled ? 'settled' : `${this.#left} unsettled`}>`;
+    return `PendingBatch<${this.#parts.length} commands, ${this.settled ? 'settled' : `${this.#left} unsettled`}>`;
   }
 
   #never(part: BatchPart, error: RedisError): void {

@@ -109,6 +109,7 @@ export class RequestFactory {
   }
 
   batch(commands: readonly CommandRequest[], options: BatchOptions | undefined): PendingBatch {
+    if (!Array.isArray(commands)) throw new TypeError('the commands of a batch must be an array');
     checkBatchOptions(options);
     const timeout = limitOf(options?.timeout, this.#options.streamTimeout);
     const signal = signalOf(options);

@@ -46,7 +46,8 @@ export class TCPConnection extends BaseConnection {
       const target = (): Buffer | null => core.reception.lend();
       return dialTcp(this.#host, this.#port, { signal, keepAlive, reader, target });
     }
-    const context: TLSOptions = typeof sslContext === 'function' ? await sslContext() : sslContext;
+    const context: TLSOptions =
+      typeof sslContext === 'function' ? demandContext(await sslContext()) : sslContext;
     const servername = context.servername ?? this.#servername;
     return dialTls(this.#host, this.#port, context, servername, { signal, keepAlive });
   }
@@ -63,5 +64,10 @@ export class TCPConnection extends BaseConnection {
   protected override describe(): string {
     return `host=${this.#host},port=${this.#port}`;
   }
+}
+
+function demandContext(given: TLSOptions): TLSOptions {
+  if (typeof given === 'object' && given !== null) return given;
+  throw new TypeError(`sslContext must give TLS options; it gave ${given === null ? 'null' : typeof given}`);
 }
 addRules(TCPConnection, tcpRules);

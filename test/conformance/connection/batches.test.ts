@@ -159,6 +159,7 @@ describe('a batch', () => {
     const { connection } = await pair({ GET: null }, text);
     const batch = connection.createRequestBatch([{ command: 'GET', args: ['canary-key'] }]);
     assert.ok(!inspect(batch, { depth: 10, showHidden: true }).includes('canary'));
+    assert.ok(!inspect(batch, { depth: 10, showHidden: true, customInspect: false }).includes('canary'));
     assert.ok(!JSON.stringify(batch).includes('canary'));
     await wait(5);
     batch.cancel('why');

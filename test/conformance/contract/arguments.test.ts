@@ -43,6 +43,11 @@ describe('what nobody knows is refused', () => {
       await assert.rejects(pool.executeBatch(commands), TypeError);
     }
     await assert.rejects(pool.executeRequest('GET', 'k' as never), TypeError);
+    for (const commands of [undefined, null, 'PING', { length: 0 }, new Set()] as never[])
+      assert.throws(() => connection.createRequestBatch(commands), {
+        name: 'TypeError',
+        message: 'the commands of a batch must be an array',
+      });
     await connection.execute('ECHO', 'x');
     assert.deepEqual(
       peer.commands.filter(({ name }) => name === 'PING' || name === 'GET'),

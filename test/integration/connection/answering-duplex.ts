@@ -21,17 +21,17 @@ export class AnsweringDuplex extends Duplex {
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     let answer = '';
-    for (const [command, ...args] of this.#reader.write(chunk).map((words) => words.map(String))) {
-      const name = command as string;
+    for (const words of this.#reader.write(chunk)) {
+      const [name = '', ...args] = words.map((word) => word.toString('latin1'));
       const skip = this.#skip;
       this.#skip = name === 'CLIENT' && args.join(' ') === 'REPLY SKIP';
       if (!skip && !this.#skip) answer += this.#answer(name, args);
       if (name !== 'BREAK') continue;
-      if (answer !== '') this.push(answer);
+      if (answer !== '') this.push(answer, 'latin1');
       answer = '';
       this.onCommand(name);
     }
-    if (answer !== '' && !this.destroyed) this.push(answer);
+    if (answer !== '' && !this.destroyed) this.push(answer, 'latin1');
     done();
   }
 

@@ -60,6 +60,12 @@ describe('TLS', () => {
     const own = new Error('no certificates');
     const failing = new TCPConnection(server.location, { sslContext: () => Promise.reject(own) });
     assert.equal((await failure(failing.run(), ConnectionError)).cause, own);
+    for (const given of [undefined, null, 'x']) {
+      const wrong = new TCPConnection(server.location, { sslContext: (() => given) as never });
+      const { cause } = await failure(wrong.run(), ConnectionError);
+      assert.ok(cause instanceof TypeError);
+      assert.match(cause.message, /^sslContext must give TLS options; it gave (undefined|null|string)$/);
+    }
   });
 
   for (const [what, certificate, code] of [
@@ -385,6 +391,27 @@ describe('a connection class of one’s own', () => {
       });
     }
   }
+
+  for (const end of ['close', 'invalidate', 'destroy', 'late'] as const) {
+    test(`that never says that it has closed does so all the same: ${end}`, async () => {
+      const peer = new AnsweringDuplex({ emitClose: false });
+      if (end === 'late') peer._destroy = (_, done) => void setTimeout(done, 30);
+      const connection = await peer.connect();
+      const waiting = connection.waitClosed();
+      if (end === 'destroy') peer.destroy(new Error('broken'));
+      else if (end === 'invalidate') connection.invalidate();
+      else assert.deepEqual(await outcome(connection.close(), 5_000), { value: undefined });
+      assert.deepEqual(await outcome(waiting, 5_000), { value: undefined });
+      assert.equal(peer.closed, true);
+    });
+  }
+
+  test('may hand out text in an encoding of its own', async () => {
+    const peer = new AnsweringDuplex();
+    peer.setEncoding('latin1');
+    const connection = await peer.connect();
+    assert.equal(await connection.execute('ECHO', 'ä€'), 'ä€');
+  });
 
   test('BaseConnection itself cannot be constructed', () => {
     assert.throws(
