@@ -1,5 +1,5 @@
 import { reply } from './reply-text.ts';
-import type { ScriptedCommand, ScriptedReply } from './scripted-connection.ts';
+import type { ScriptedCommand, ScriptedConnection, ScriptedReply } from './scripted-connection.ts';
 
 export interface ScriptedIdentity {
   readonly server: string;
@@ -22,9 +22,29 @@ function hello(command: ScriptedCommand, identity: ScriptedIdentity): string {
   return protocol === 3 ? reply.map(...pairs) : reply.array(...pairs.flat());
 }
 
-function client(command: ScriptedCommand): string {
+function client(command: ScriptedCommand): ScriptedReply {
   const what = command.args[1]?.toUpperCase();
+  if (what === 'REPLY') return setReplies(command);
   return what === 'ID' ? reply.integer(command.connection.id) : reply.ok;
+}
+
+/** Connections that `CLIENT REPLY` has silenced. */
+const silent = new WeakMap<ScriptedConnection, 'OFF' | 'SKIP'>();
+
+function setReplies({ args, connection }: ScriptedCommand): ScriptedReply {
+  const mode = args[2]?.toUpperCase();
+  if (mode === 'OFF' || (mode === 'SKIP' && !silent.has(connection))) silent.set(connection, mode);
+  if (mode === 'ON') silent.delete(connection);
+  return mode === 'OFF' || mode === 'SKIP' ? null : reply.ok;
+}
+
+/** Whether the command is answered, whatever the script says; asked once for each. */
+export function isAnswered({ name, args, connection }: ScriptedCommand): boolean {
+  const mode = silent.get(connection);
+  if (mode === undefined) return true;
+  if (mode === 'SKIP' || name === 'RESET') silent.delete(connection);
+  const on = name === 'CLIENT' && args[1]?.toUpperCase() === 'REPLY' && args[2]?.toUpperCase() === 'ON';
+  return on || (mode === 'OFF' && name === 'RESET');
 }
 
 const OK = new Set([

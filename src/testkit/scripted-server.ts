@@ -3,7 +3,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer } from 'node:tls';
 import { TCPLocation, UnixDomainSocketLocation } from '../transport/location.ts';
 import { ScriptedConnection, type ScriptedCommand, type ScriptedReply } from './scripted-connection.ts';
-import { defaultReply, type ScriptedIdentity } from './scripted-defaults.ts';
+import { defaultReply, isAnswered, type ScriptedIdentity } from './scripted-defaults.ts';
 import { serverTls, type ServerTls, type TlsOptions } from './server-tls.ts';
 import { newFolderName } from './watchdog.ts';
 
@@ -222,10 +222,13 @@ export class ScriptedServer {
   }
 
   #answer(command: ScriptedCommand): ScriptedReply | Promise<ScriptedReply> {
+    const answered = isAnswered(command);
     const entry = typeof this.#script === 'function' ? this.#script : lookUp(this.#script, command);
     const answer = typeof entry === 'function' ? entry(command.args, command.connection, command.raw) : entry;
-    if (answer instanceof Promise) return answer.then((text) => this.#orDefault(text, command));
-    return this.#orDefault(answer, command);
+    if (answer instanceof Promise)
+      return answer.then((text) => this.#orDefault(text, command)).then((text) => (answered ? text : null));
+    const text = this.#orDefault(answer, command);
+    return answered ? text : null;
   }
 
   #orDefault(answer: ScriptedReply, command: ScriptedCommand): ScriptedReply {

@@ -48,6 +48,26 @@ test('answers from a table, in order, with defaults for the rest', async () => {
   socket.destroy();
 });
 
+test('CLIENT REPLY silences answers as a server does', async () => {
+  await using server = await ScriptedServer.start({ GET: async () => reply.bulk('x') });
+  const socket = await dial(server);
+  const said = async (...lines: string[]): Promise<string> => {
+    socket.write(`${lines.join('\r\n')}\r\nECHO end\r\n`);
+    let text = '';
+    while (!text.endsWith('$3\r\nend\r\n')) text += await read(socket, 1);
+    return text.slice(0, -'$3\r\nend\r\n'.length);
+  };
+  assert.equal(await said('CLIENT REPLY SKIP', 'PING', 'PING'), '+PONG\r\n');
+  assert.equal(await said('client reply skip', 'CLIENT REPLY SKIP', 'GET k', 'GET k'), '$1\r\nx\r\n');
+  assert.equal(
+    await said('CLIENT REPLY OFF', 'PING', 'CLIENT REPLY SKIP', 'GET k', 'CLIENT REPLY ON'),
+    '+OK\r\n',
+  );
+  assert.equal(await said('CLIENT REPLY SKIP', 'CLIENT REPLY ON', 'PING'), '+OK\r\n+PONG\r\n');
+  assert.equal(await said('CLIENT REPLY OFF', 'RESET', 'PING'), '+RESET\r\n+PONG\r\n');
+  socket.destroy();
+});
+
 test('says HELLO in both protocols with the version asked for', async () => {
   await using server = await ScriptedServer.start({}, { version: '6.2.1', role: 'replica' });
   const socket = await dial(server);
