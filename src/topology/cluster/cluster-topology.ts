@@ -260,7 +260,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   }
 
   #judge(call: RoutedCall, error: Error, member: Member<C>): Verdict | null {
-    const elsewhere = member.replica && this.#replicas !== null && this.#keys.reads(call.info);
+    const replicaRead = member.replica && this.#replicas !== null && this.#keys.reads(call.info);
     const verdict = this.#keeper.report(error, member.location);
     switch (verdict.kind) {
       case 'moved':
@@ -274,7 +274,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
           asking: verdict.kind === 'ask',
         };
       case 'wait':
-        if (elsewhere) return AGAIN;
+        if (replicaRead && ++call.redirects <= MAX_REDIRECTS) return AGAIN;
         if (!(error instanceof TryAgainError) || !call.bounded) return null;
         return { kind: 'pause', ms: TRY_AGAIN_PAUSE * (0.5 + this.#keeper.random() / 2) };
       case 'demoted':
@@ -282,7 +282,8 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
         if (!call.bounded && ++call.redirects > MAX_REDIRECTS) return null;
         return { kind: 'pause', ms: DEMOTED_PAUSE * (0.5 + this.#keeper.random() / 2) };
       case 'unreachable':
-        return elsewhere || anotherPrimary(call, this.#keeper) ? AGAIN : null;
+        if (replicaRead && ++call.redirects <= MAX_REDIRECTS) return AGAIN;
+        return anotherPrimary(call, this.#keeper) ? AGAIN : null;
       default:
         return null;
     }

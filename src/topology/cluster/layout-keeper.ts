@@ -136,7 +136,9 @@ export class LayoutKeeper implements LayoutSource {
         break;
       case 'wait':
         if (error instanceof ClusterDownError) this.#count(1);
-        else this.#health.report(node, error as RedisClusterError);
+        // The cluster is down for a primary's slots, wherever else they are looked for; a replica may stand alone.
+        if (!(error instanceof ClusterDownError) || this.#isReplica(node))
+          this.#health.report(node, error as RedisClusterError);
         break;
       // An ASK proves that the layout is right; a new one would say the same.
       case 'ask':
@@ -150,6 +152,10 @@ export class LayoutKeeper implements LayoutSource {
     this.#facts.clear();
     this.#disputes.clear();
     this.#hints.clear();
+  }
+
+  #isReplica({ host, port }: TCPLocation): boolean {
+    return this.#map.nodeAt(host, port)?.serverType === 'replica';
   }
 
   /** False for what a whole layout has said already: a late MOVED asks for nothing. */
