@@ -14,6 +14,7 @@ interface Dial {
 
 /** A dial that was given up because the primary is elsewhere. */
 const MOVED = new Error('the primary is elsewhere');
+const CLOSED = new Error('the pool is closed');
 
 /**
  * The primary of a service. Its address is asked for at every dial and its role verified; an address that proves
@@ -28,7 +29,8 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
   readonly #dials = new Set<Dial>();
   #unfollow: (() => void) | null = null;
   #moves = 0;
-  #verifying = false;
+  /** Of the look at another primary that is under way. */
+  #verifying: AbortController | null = null;
   #closed = false;
 
   constructor(parts: PlaceParts<C>) {
@@ -77,6 +79,7 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
   close(): void {
     this.#closed = true;
     this.#unfollow?.();
+    this.#verifying?.abort(CLOSED);
   }
 
   #follow(): void {
@@ -138,6 +141,7 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
     if (before !== null && keyOf(before) === keyOf(location)) return;
     this.location = location;
     this.#moves++;
+    this.#verifying?.abort(MOVED);
     for (const { address, controller } of this.#dials) {
       if (address !== keyOf(location)) controller.abort(MOVED);
     }
@@ -153,19 +157,19 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
     const { location: before } = this;
     const news = before === null || keyOf(before) !== keyOf(location);
     if (!news) return this.#hurryIfIdle();
-    if (this.#verifying || this.#closed || this.#roster.size === 0) return this.#parts.hurry();
-    this.#verifying = true;
-    const moves = this.#moves;
+    if (this.#verifying !== null || this.#closed || this.#roster.size === 0) return this.#parts.hurry();
+    const controller = new AbortController();
+    this.#verifying = controller;
     try {
-      const connection = await this.#run(location, new AbortController().signal);
+      const connection = await this.#run(location, controller.signal);
       connection.invalidate('verified');
-      if (moves === this.#moves && !this.#closed) this.#moveTo(location);
+      if (!controller.signal.aborted) this.#moveTo(location);
     } catch (error) {
       // It is no primary: what there is stays.
-      if (error instanceof RedisError) return;
+      if (error instanceof RedisError || controller.signal.aborted) return;
       reportCallbackError(this, `verifying the primary of '${this.#parts.service}'`, error);
     } finally {
-      this.#verifying = false;
+      this.#verifying = null;
     }
   }
 

@@ -33,7 +33,7 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
   #node: ConnectionNode<C> | null = null;
   #unfollow: (() => void) | null = null;
   #cancelRefresh: (() => void) | null = null;
-  #closed = false;
+  readonly #over = new AbortController();
 
   constructor(parts: PlaceParts<C>) {
     this.#parts = parts;
@@ -89,7 +89,7 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#over.abort();
     this.#unfollow?.();
     this.#cancelRefresh?.();
   }
@@ -152,7 +152,7 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
   }
 
   #follow(): void {
-    if (this.#closed || this.#unfollow !== null) return;
+    if (this.#over.signal.aborted || this.#unfollow !== null) return;
     const { directory, service } = this.#parts;
     this.#unfollow =
       directory[FOLLOW]?.(service, (primary, announced) => {
@@ -167,7 +167,7 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
 
   /** While there are connections the list is read now and then. */
   #schedule(): void {
-    if (this.#cancelRefresh !== null || this.#closed) return;
+    if (this.#cancelRefresh !== null || this.#over.signal.aborted) return;
     this.#cancelRefresh = systemTiming.after(REFRESH, () => {
       this.#cancelRefresh = null;
       void this.#refresh();
@@ -176,19 +176,20 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
 
   async #refresh(): Promise<void> {
     const replicas = await this.#replicas({}, true, []);
-    if (this.#closed || this.#roster.size === 0) return;
+    if (this.#over.signal.aborted || this.#roster.size === 0) return;
     this.#schedule();
     if (replicas.length === 0) return;
     const listed = new Set(replicas.map(keyOf));
     const gone = this.#roster.select((address, one) => !listed.has(address) && !this.#makeshift.has(one));
     for (const connection of gone) this.#node?.retire(connection);
     const makeshift = this.#roster.select((_, one) => this.#makeshift.has(one));
-    if (makeshift.length === 0 || !(await anyReachable(replicas))) return;
+    if (makeshift.length === 0 || !(await anyReachable(replicas, this.#over.signal))) return;
     for (const connection of makeshift) this.#node?.retire(connection);
   }
 }
 
-async function anyReachable(replicas: readonly TCPLocation[]): Promise<boolean> {
-  const found = await Promise.all(replicas.map((replica) => replica.check({ timeout: PROBE })));
-  return found.includes(true);
+async function anyReachable(replicas: readonly TCPLocation[], signal: AbortSignal): Promise<boolean> {
+  const asked = replicas.map((replica) => replica.check({ timeout: PROBE, signal }));
+  const found = await Promise.allSettled(asked);
+  return found.some((one) => one.status === 'fulfilled' && one.value);
 }

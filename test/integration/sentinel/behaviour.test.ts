@@ -10,7 +10,7 @@ import {
   StalePrimaryError,
   TimeoutError,
 } from '../../../src/index.ts';
-import { reply } from '../../../src/testkit/index.ts';
+import { reply, ScriptedServer } from '../../../src/testkit/index.ts';
 import { FakeData, FakeSentinel } from './scripted.ts';
 import { eventually } from './support.ts';
 
@@ -214,6 +214,19 @@ test('without announcements the sentinels are asked, and the new primary is veri
   await eventually('the pool has moved', () => pool.location?.port === two.port);
   await pool.execute('SET', 'a', 3);
   assert.deepEqual([one.count('SET'), two.count('SET')], [2, 1]);
+});
+
+test('a look at another primary ends with the pool', async () => {
+  await using one = await FakeData.start();
+  await using mute = await ScriptedServer.start({ HELLO: null });
+  await using deaf = await FakeSentinel.start({ primary: one, deaf: true });
+  await using manager = new Sentinel({ sentinels: [deaf.location] });
+  const pool = manager.primaryFor('m');
+  await pool.execute('SET', 'a', 1);
+  deaf.script.primary = mute;
+  await eventually('it is looked at', () => mute.openConnections.length > 0);
+  await pool.close();
+  await eventually('nothing is open', () => mute.openConnections.length === 0, 1_000);
 });
 
 test('READONLY: looked up again, and the refused command is sent once more; a script is not', async () => {
