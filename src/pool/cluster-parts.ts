@@ -14,7 +14,7 @@ import { systemTiming } from '../topology/timing.ts';
 import { ClusterNodeLocation, type TCPLocation } from '../transport/location.ts';
 import type { PoolSetup } from './base-connection-pool.ts';
 import { trackingFor } from './cache-setup.ts';
-import type { PoolSettings, SplitOptions } from './pool-rules.ts';
+import { GC_INTERVAL, type PoolSettings, type SplitOptions } from './pool-rules.ts';
 
 type Connection = ClusterConnection;
 type Split = SplitOptions<'cluster'>;
@@ -70,7 +70,7 @@ export function makeCluster(split: Split): ClusterParts {
     timing,
     startNodes: discovery.startNodes,
     readFromReplicas,
-    gcInterval: pool.gcInterval as number,
+    gcInterval: pool.gcInterval ?? GC_INTERVAL,
   });
   const { timeout, retryPolicy } = pool;
   const setup = {

@@ -69,6 +69,9 @@ const addressMap: OptionRule<AddressMap | null> = {
 
 const serviceName: OptionRule<string | null> = { ...host, text: asWritten };
 
+/** A collector without an interval would be none: null is the default too. */
+export const GC_INTERVAL = 30_000;
+
 const everyPool = {
   connectionClass,
   maxConnections: count(64),
@@ -95,7 +98,7 @@ export const poolRules = {
     nodemanagerFollowCluster: flag(true),
     readFromReplicas: flag(false),
     readonly: flag(false),
-    gcInterval: duration(30_000),
+    gcInterval: duration(GC_INTERVAL),
     addressMap,
   },
   sentinel: {

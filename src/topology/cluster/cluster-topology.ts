@@ -1,4 +1,5 @@
 import { isUint8Array } from 'node:util/types';
+import { LONGEST_DELAY } from '../../base/clock.ts';
 import type { Deadline } from '../../base/deadline.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { NEEDS_EXECUTE_ON } from '../../commands/flags.ts';
@@ -212,7 +213,8 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     this.#follow();
     this.members.sendAwayWaiting();
     if (this.#collector !== null) return;
-    this.#collector = setInterval(() => this.members.collect(), this.#options.gcInterval);
+    const interval = Math.min(this.#options.gcInterval, LONGEST_DELAY);
+    this.#collector = setInterval(() => this.members.collect(), interval);
     this.#collector.unref();
   }
 

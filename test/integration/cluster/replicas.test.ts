@@ -144,6 +144,22 @@ describe('nodes that come and go', () => {
     assert.ok(!nodes[0]?.commands.some(({ name }) => name === 'READONLY'));
   });
 
+  it('without a gcInterval nodes that are gone are collected as by default, and one of months is none of 1 ms', async (t) => {
+    const intervals: unknown[] = [];
+    const { setInterval } = globalThis;
+    t.mock.method(globalThis, 'setInterval', (call: () => void, delay: number) => {
+      intervals.push(delay);
+      return setInterval(call, delay);
+    });
+    for (const gcInterval of [null, 1e10]) {
+      const nodes = await scriptedCluster(1);
+      const pool = new ClusterConnectionPool({ ...startNodesOf(nodes), gcInterval: gcInterval as number });
+      open.unshift(pool, ...nodes);
+      await pool.open();
+    }
+    assert.deepEqual(intervals, [30_000, 2 ** 31 - 1]);
+  });
+
   it('option gcInterval: connections of a node that is gone end after it, a lease with its release', async () => {
     for (const gcInterval of [150, 60_000]) {
       let both = true;
