@@ -1,11 +1,13 @@
-import type { Deadline } from '../base/deadline.ts';
+import { Deadline, refuseUnknownWait } from '../base/deadline.ts';
 import type { SentinelManagedConnection } from '../connection/sentinel-managed-connection.ts';
 import type { Lease } from '../interfaces/abstract-pool.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { SentinelGroup } from '../topology/sentinel/sentinel-group.ts';
+import { Waits } from '../topology/waits.ts';
 import type { TCPLocation } from '../transport/location.ts';
 import { ConnectionPool, type FromUrlOptions, type PoolOf } from './connection-pool.ts';
+import { closedError } from './pool-engine.ts';
 import type {
   ConnectionClass,
   DecodeOf,
@@ -20,8 +22,6 @@ import { prepareSentinelPool, roleName, type SentinelPoolParts } from './sentine
 type Connection = SentinelManagedConnection;
 /** Longest wait for the answer of a connection that has idled. */
 const CHECK = 2_000;
-/** So long a connection that was made for its first holder counts as fresh. */
-const FRESH = 100;
 
 /** What a URL does not say. */
 export interface SentinelUrlOptions
@@ -41,7 +41,7 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
   D
 > {
   readonly #parts: SentinelPoolParts;
-  readonly #served = new WeakSet<Connection>();
+  readonly #searches = new Waits();
   /** Made for this pool alone by `fromUrl`; it ends with the pool. */
   #manager: SentinelGroup | null = null;
   #closed: Promise<void> | null = null;
@@ -89,19 +89,23 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
   }
 
   /** Asks the sentinels. When the primary is another one than before, connections to the old one end at once. */
-  getPrimaryLocation(options: WaitOptions = {}): Promise<TCPLocation> {
+  getPrimaryLocation(options?: WaitOptions): Promise<TCPLocation> {
     const { isPrimary, primary, directory, service } = this.#parts;
-    return isPrimary ? primary.find(options) : directory.discoverPrimary(service, options);
+    const find = (signal: AbortSignal): Promise<TCPLocation> =>
+      isPrimary ? primary.find(signal) : directory.discoverPrimary(service, { signal });
+    return this.#find(options, find, `the search for the primary of '${service}'`);
   }
   /** The next of the replicas that can be reached; the primary when there is none. */
-  getReplica(options: WaitOptions = {}): Promise<TCPLocation> {
-    return this.#parts.replicas.find(options);
+  getReplica(options?: WaitOptions): Promise<TCPLocation> {
+    const { replicas, service } = this.#parts;
+    return this.#find(options, (signal) => replicas.find(signal), `the search for replicas of '${service}'`);
   }
 
   override close(options: { timeout?: number | null } = {}): Promise<void> {
     const closed = super.close(options);
     // Refused options close nothing.
     if (!this.closed) return closed;
+    this.#searches.close(closedError());
     this.#closed ??= closed.then(() => this.#manager?.close());
     return this.#closed;
   }
@@ -115,27 +119,37 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
     node: ConnectionNode<Connection> | null,
     deadline: Deadline,
   ): Promise<Lease<Connection>> {
+    const begin = Date.now();
     for (;;) {
       const lease = await super.leaseOn(node, deadline);
-      if (!this.#parts.checks || (await this.#answers(lease.connection, deadline))) return lease;
-      if (!deadline.aborted)
-        lease.connection.invalidate('it did not answer when it was checked after a pause');
+      const { connection } = lease;
+      // One that was made while this lease waited has not idled.
+      const fresh = connection.statistics.createdAt >= begin;
+      if (!this.#parts.checks || fresh || (await this.#answers(connection, deadline))) return lease;
+      if (!deadline.aborted) connection.invalidate('it did not answer when it was checked after a pause');
       lease.release();
     }
   }
 
-  /** A connection that has just been made needs no check; one that was left alone answers a PING. */
+  async #find(
+    options: WaitOptions | undefined,
+    find: (signal: AbortSignal) => Promise<TCPLocation>,
+    what: string,
+  ): Promise<TCPLocation> {
+    refuseUnknownWait(options);
+    return await this.#searches.within(Deadline.of(options), find, what);
+  }
+
+  /** Whatever it answers to a PING, an error too, is a sign of life. */
   async #answers(connection: Connection, deadline: Deadline): Promise<boolean> {
-    const first = !this.#served.has(connection);
-    this.#served.add(connection);
-    const age = Date.now() - (connection.statistics.connectedAt ?? 0);
     // At once or not at all: there is no time for a check.
-    if ((first && age < FRESH) || deadline.expired) return true;
+    if (deadline.expired) return true;
     // Half of the time is left for another one.
     const timeout = Math.min(CHECK, Math.max(1, deadline.remaining() / 2));
     try {
       await connection.createRequest('PING', [], {
         timeout,
+        raiseExceptions: false,
         ...(deadline.signal ? { signal: deadline.signal } : {}),
       });
       return true;

@@ -11,6 +11,9 @@ import {
   splitSentinelOptions,
 } from './sentinel-options.ts';
 
+/** What a pool made by a `Sentinel` is not asked. */
+const DECIDED: ReadonlySet<string> = new Set(['serviceName', 'sentinelManager', 'isPrimary']);
+
 /** Asks sentinels who is primary and who are the replicas, and makes pools that follow the answer. */
 export class Sentinel<D extends boolean = false> implements Directory, AsyncDisposable {
   readonly #group: SentinelGroup;
@@ -80,6 +83,10 @@ export class Sentinel<D extends boolean = false> implements Directory, AsyncDisp
     options: SentinelServiceOptions<E> = {},
   ): SentinelConnectionPool<E> {
     const given = Object.entries(options).filter(([, value]) => value !== undefined);
+    for (const [option] of given) {
+      if (!DECIDED.has(option)) continue;
+      throw new TypeError(`${option} is no option of ${isPrimary ? 'primaryFor' : 'replicaFor'}`);
+    }
     const all = {
       ...this.#data,
       ...Object.fromEntries(given),

@@ -40,7 +40,8 @@ export class IdleCheck<C extends BaseConnection> {
 
   async #ask(connection: C, timeout: number): Promise<void> {
     try {
-      await connection.createRequest('PING', [], { timeout });
+      // An error answer too is a sign of life.
+      await connection.createRequest('PING', [], { timeout, raiseExceptions: false });
     } catch {
       connection.invalidate('it did not answer when it was checked after a pause');
     } finally {

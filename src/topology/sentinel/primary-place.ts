@@ -4,7 +4,7 @@ import { ReadOnlyError, RedisError, ResponseError } from '../../errors/errors.ts
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { RoutedCall, Verdict } from '../topology.ts';
-import { type FindOptions, FOLLOW, type Place, type PlaceParts, Roster } from './place.ts';
+import { FOLLOW, type Place, type PlaceParts, Roster } from './place.ts';
 import { hurryDials, Turn } from './turn.ts';
 
 interface Dial {
@@ -60,9 +60,10 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
   }
 
   /** Looks the primary up; another one than before ends every connection to the old one. */
-  async find(options: FindOptions): Promise<TCPLocation> {
+  async find(signal: AbortSignal): Promise<TCPLocation> {
     const { directory, service } = this.#parts;
-    const location = await directory.discoverPrimary(service, options);
+    const location = await directory.discoverPrimary(service, { signal });
+    signal.throwIfAborted();
     this.#moveTo(location);
     return location;
   }

@@ -66,19 +66,19 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
   }
 
   /** The next replica that accepts connections, else the primary. */
-  async find(options: FindOptions): Promise<TCPLocation> {
+  async find(signal: AbortSignal): Promise<TCPLocation> {
     const failures: Error[] = [];
-    const replicas = await this.#replicas(options, false, failures);
+    const replicas = await this.#replicas({ signal }, false, failures);
     for (let left = replicas.length; left > 0; left--) {
       const location = replicas[this.#index++ % replicas.length] as TCPLocation;
-      if (await location.check({ timeout: PROBE, ...(options.signal ? { signal: options.signal } : {}) }))
-        return location;
+      if (await location.check({ timeout: PROBE, signal })) return location;
     }
     this.#list = null;
     try {
-      return await this.#parts.directory.discoverPrimary(this.#parts.service, options);
+      return await this.#parts.directory.discoverPrimary(this.#parts.service, { signal });
     } catch (error) {
-      options.signal?.throwIfAborted();
+      signal.throwIfAborted();
+      if (error instanceof TypeError) throw error;
       throw this.#notFound([...failures, error as Error]);
     }
   }
@@ -104,6 +104,7 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
       return replicas;
     } catch (error) {
       options.signal?.throwIfAborted();
+      if (error instanceof TypeError) throw error;
       failures.push(error as Error);
       return [];
     }

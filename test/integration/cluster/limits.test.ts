@@ -13,7 +13,9 @@ const NEVER: RetryPolicy = { next: () => null };
 
 /** All slots at the first node, the others are its replicas. */
 function oneShard(nodes: readonly ScriptedServer[]): ScriptedRange[] {
-  return [{ from: 0, to: 16_383, nodes: nodes.map(({ host, port }, index) => [host, port, `node-${index}`]) }];
+  return [
+    { from: 0, to: 16_383, nodes: nodes.map(({ host, port }, index) => [host, port, `node-${index}`]) },
+  ];
 }
 
 describe('limits of calls to a cluster', () => {
@@ -61,7 +63,8 @@ describe('limits of calls to a cluster', () => {
     );
     await pool.open();
     const asked = (): number =>
-      nodes.flatMap(({ commands }) => commands).filter(({ name }) => name === 'GET' || name === 'XREAD').length;
+      nodes.flatMap(({ commands }) => commands).filter(({ name }) => name === 'GET' || name === 'XREAD')
+        .length;
     await assert.rejects(pool.execute('GET', 'key'), ClusterDownError);
     const [entry] = await pool.executeBatch([{ command: 'GET', args: ['key'] }]);
     assert.ok(entry instanceof ClusterDownError);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  PoolClosedError,
   PrimaryNotFoundError,
   Sentinel,
   SentinelConnectionPool,
@@ -8,8 +9,9 @@ import {
   TCPLocation,
   TimeoutError,
 } from '../../../src/index.ts';
+import { reply } from '../../../src/testkit/index.ts';
 import { FakeData, FakeSentinel } from './scripted.ts';
-import { eventually } from './support.ts';
+import { eventually, sleep } from './support.ts';
 
 test('option serviceName is what sentinels are asked for', async () => {
   await using data = await FakeData.start();
@@ -98,6 +100,27 @@ test('option checkConnection verifies a connection that has idled before handing
   assert.equal(first.usable, false);
   careful.release(next);
   assert.equal(careful.statistics.activeConnections, 1);
+});
+
+test('checkConnection: an error is an answer, and what was made for a lease needs no check', async () => {
+  await using data = await FakeData.start();
+  await using sentinel = await FakeSentinel.start({ primary: data });
+  await using manager = new Sentinel({ sentinels: [sentinel.location] });
+  await using pool = manager.primaryFor('m', { checkConnection: true });
+  data.server.script({
+    ROLE: async () => {
+      await sleep(150);
+      return reply.array(reply.bulk('master'), reply.integer(0), reply.array());
+    },
+    PING: reply.error('NOPERM no ping for you'),
+  });
+  (await pool.acquire({ timeout: 10_000 })).release();
+  assert.deepEqual([data.server.connections.length, data.count('PING')], [1, 0]);
+  (await pool.acquire({ timeout: 10_000 })).release();
+  assert.deepEqual([data.server.connections.length, data.count('PING')], [1, 1]);
+  await sleep(150);
+  await pool.execute('SET', 'a', 1).catch(() => {});
+  assert.deepEqual([data.server.connections.length, data.count('PING')], [1, 2]);
 });
 
 test('option sentinels names whom to ask, in order', async () => {
@@ -313,6 +336,51 @@ test('option SentinelUrlOptions.connectionClass: it gets (location, primaryName,
     [[`127.0.0.1:${data.port}`, 'm', true]],
   );
   assert.throws(() => manager.primaryFor('m', { connectionClass: class {} as never }), TypeError);
+});
+
+test('what a Sentinel decides for its pools is refused by name', async () => {
+  await using sentinel = await FakeSentinel.start({});
+  await using manager = new Sentinel({ sentinels: [sentinel.location] });
+  for (const option of ['serviceName', 'sentinelManager', 'isPrimary']) {
+    for (const how of ['primaryFor', 'replicaFor'] as const) {
+      assert.throws(
+        () => manager[how]('m', { [option]: 1 } as never),
+        (error: unknown) => error instanceof TypeError && error.message.includes(option),
+      );
+      await manager[how]('m', { [option]: undefined } as never).close();
+    }
+  }
+});
+
+test('getReplica and getPrimaryLocation are bounded by their options and by the end of the pool', async () => {
+  await using data = await FakeData.start();
+  await using sentinel = await FakeSentinel.start({ primary: data });
+  await using manager = new Sentinel({ sentinels: [sentinel.location] });
+  for (const how of ['primaryFor', 'replicaFor'] as const) {
+    const pool = manager[how]('m');
+    const searches = [
+      (options?: object) => pool.getReplica(options),
+      (options?: object) => pool.getPrimaryLocation(options),
+    ];
+    for (const search of searches) {
+      for (const options of [{ foo: 1 }, { timeout: 0 }, { timeout: Number.NaN }, { signal: 1 }])
+        await assert.rejects(search(options), TypeError);
+      await assert.rejects(search({ signal: AbortSignal.abort('enough') }), (reason) => reason === 'enough');
+      assert.equal((await search({ timeout: 5_000 })).port, data.port);
+    }
+    sentinel.script.instead = new Promise<never>(() => {});
+    for (const search of searches) {
+      const begin = performance.now();
+      await assert.rejects(search({ timeout: 100 }), TimeoutError);
+      assert.ok(performance.now() - begin < 1_000);
+    }
+    const pending = searches.map((search) => assert.rejects(search(), PoolClosedError));
+    await sleep(20);
+    await pool.close();
+    await Promise.all(pending);
+    for (const search of searches) await assert.rejects(search(), PoolClosedError);
+    delete sentinel.script.instead;
+  }
 });
 
 test('discovery is bounded by the time its caller gives, and by a signal', async () => {
