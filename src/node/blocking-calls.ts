@@ -51,8 +51,13 @@ export class BlockingCalls<C extends BaseConnection> {
   }
 
   /** `limit`, made when there is a connection, bounds the reply; waiting for one is bounded by `acquire`. */
-  async run(entry: BlockingEntry, acquire: Deadline, limit: () => Deadline, asking = false): Promise<Reply> {
-    const connection = await this.#node.occupy(acquire);
+  async run(
+    entry: BlockingEntry,
+    acquire: Deadline,
+    limit: () => Deadline,
+    { asking, pinned }: { readonly asking: boolean; readonly pinned: boolean },
+  ): Promise<Reply> {
+    const connection = await this.#node.occupy(acquire, pinned);
     const core = coreOf(connection);
     const detached = entry.detached || core.muted;
     const time = limit();

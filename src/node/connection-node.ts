@@ -113,9 +113,12 @@ export class ConnectionNode<C extends BaseConnection> {
     return true;
   }
 
-  /** As `submitNow`, waiting for a connection and for room on it. Resolves when the entries are queued. */
-  submit(entries: readonly Entry[], deadline: Deadline): Promise<void> {
-    return this.pool.share((connection) => this.enqueue(connection, entries, deadline), deadline);
+  /**
+   * As `submitNow`, waiting for a connection and for room on it. Resolves when the entries are queued. What is
+   * `pinned` is never sent away.
+   */
+  submit(entries: readonly Entry[], deadline: Deadline, pinned = false): Promise<void> {
+    return this.pool.share((connection) => this.enqueue(connection, entries, deadline), deadline, pinned);
   }
 
   /** Queues entries back to back on that connection, behind those that wait for room on it. */
@@ -132,8 +135,8 @@ export class ConnectionNode<C extends BaseConnection> {
     return connection === null ? null : this.#taken(connection);
   }
   /** As `lease`, for what blocks. */
-  async occupy(deadline: Deadline): Promise<C> {
-    return this.#taken(await this.pool.occupy(deadline));
+  async occupy(deadline: Deadline, pinned = false): Promise<C> {
+    return this.#taken(await this.pool.occupy(deadline, pinned));
   }
   /** Ends that tenure, or does nothing when it is over. Without one it ends a lease, and throws where there is none. */
   release(connection: C, tenure = this.pool.leaseOf(connection)): void {
@@ -184,9 +187,10 @@ export class ConnectionNode<C extends BaseConnection> {
     this.pool.evict(error, false);
   }
 
-  /** Out of use, for good: each connection ends after what runs on it, leases included. */
-  dissolve(error: () => Error): Promise<void> {
-    this.pool.evict(error, true);
+  /** Out of use, for good: each connection ends after what runs on it, leases included. `gone`: for who is pinned. */
+  dissolve(error: () => Error, gone: () => Error): Promise<void> {
+    this.sendAway(error);
+    this.pool.evict(gone, true);
     return this.pool.close(null);
   }
 

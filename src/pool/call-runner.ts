@@ -193,7 +193,7 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
     if (call.blocks) return this.#block(call, node, deadline, asking);
     // ASKING holds for the very next command only; what it is answered with is not kept anyway.
     const before = asking ? new AskingEntry() : (call.prelude?.() ?? null);
-    await node.submit(before === null ? [call] : [before, call], deadline);
+    await node.submit(before === null ? [call] : [before, call], deadline, call.pinned !== null);
     call.acquireBy = 0;
   }
 
@@ -207,7 +207,10 @@ export class CallRunner<C extends BaseConnection> implements CallOwner {
       return call.overall ? this.deadlineOf(call) : new Deadline(call.callSignal, own);
     };
     try {
-      const value = await node.blocking.run(attempt, deadline, limit, asking);
+      const value = await node.blocking.run(attempt, deadline, limit, {
+        asking,
+        pinned: call.pinned !== null,
+      });
       call.everWritten = true;
       call.resolve(value as never);
     } catch (error) {

@@ -1,6 +1,6 @@
 import { Deadline } from '../base/deadline.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
-import { ConnectionError, PoolClosedError } from '../errors/errors.ts';
+import { ConnectionError, PoolClosedError, RedisClusterError } from '../errors/errors.ts';
 import type { Lease } from '../interfaces/abstract-pool.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { LayoutKeeper } from '../topology/cluster/layout-keeper.ts';
@@ -77,8 +77,9 @@ async function attempt<C extends BaseConnection>(
   try {
     return await maker.lease(node, new Deadline(controller.signal, null));
   } catch (error) {
-    const passes = error instanceof ConnectionError && !(error instanceof PoolClosedError);
-    if (error === IMPATIENT || passes) return null;
+    const lost = error instanceof ConnectionError && !(error instanceof PoolClosedError);
+    // The node may have left the cluster.
+    if (error === IMPATIENT || lost || error instanceof RedisClusterError) return null;
     throw error;
   } finally {
     clearTimeout(timer);

@@ -78,11 +78,11 @@ export class Allocator<T> {
   }
 
   /** Calls `use` as soon as there is a resource to share, and settles as it does. */
-  async share<R>(use: (resource: T) => R, deadline: Deadline): Promise<Awaited<R>> {
+  async share<R>(use: (resource: T) => R, deadline: Deadline, pinned: boolean): Promise<Awaited<R>> {
     this.#refuseIfOver(deadline);
     const resource = this.tryShare();
     if (resource !== null) return await use(resource);
-    return (await this.#wait({ kind: 'share', deadline, use, origin: null })) as Awaited<R>;
+    return (await this.#wait({ kind: 'share', deadline, use, origin: null, pinned })) as Awaited<R>;
   }
 
   tryTake(kind: 'lease' | 'occupy', origin: Origin | null): T | null {
@@ -93,11 +93,16 @@ export class Allocator<T> {
     return slot === null ? null : this.#grant(slot, kind, origin);
   }
 
-  async take(kind: 'lease' | 'occupy', deadline: Deadline, origin: Origin | null): Promise<T> {
+  async take(
+    kind: 'lease' | 'occupy',
+    deadline: Deadline,
+    origin: Origin | null,
+    pinned: boolean,
+  ): Promise<T> {
     this.#refuseIfOver(deadline);
     const resource = this.tryTake(kind, origin);
     if (resource !== null) return resource;
-    return (await this.#wait({ kind, deadline, use: null, origin })) as T;
+    return (await this.#wait({ kind, deadline, use: null, origin, pinned })) as T;
   }
 
   #grant(slot: Slot<T>, kind: 'lease' | 'occupy', origin: Origin | null): T {
@@ -137,9 +142,9 @@ export class Allocator<T> {
     this.#room.resize(max);
   }
 
-  /** Who waits now is rejected, but for those who want a lease unless `leases`; nobody later is. */
-  evict(error: () => Error, leases: boolean): void {
-    for (const waiter of this.#room.evict(leases)) waiter.reject(error());
+  /** Who waits now is rejected, but for who is pinned unless `all`; nobody later is. */
+  evict(error: () => Error, all: boolean): void {
+    for (const waiter of this.#room.evict(all)) waiter.reject(error());
     this.pump();
   }
 

@@ -90,9 +90,9 @@ export class ResourcePool<T> {
     return this.#allocator.tryShare();
   }
 
-  /** Calls `use` as soon as there is a resource to share, and settles as it does. */
-  share<R>(use: (resource: T) => R, deadline: Deadline): Promise<Awaited<R>> {
-    return this.#allocator.share(use, deadline);
+  /** Calls `use` as soon as there is a resource to share, and settles as it does. `pinned`: see `evict`; leases are. */
+  share<R>(use: (resource: T) => R, deadline: Deadline, pinned = false): Promise<Awaited<R>> {
+    return this.#allocator.share(use, deadline, pinned);
   }
 
   /** A ready resource for the caller alone, now, when nobody waits for one. */
@@ -102,12 +102,12 @@ export class ResourcePool<T> {
 
   /** A resource with nothing outstanding, for the caller alone; to be released. */
   lease(deadline: Deadline, origin: Origin | null = null): Promise<T> {
-    return this.#allocator.take('lease', deadline, origin ?? this.#housekeeper.origin(this.lease));
+    return this.#allocator.take('lease', deadline, origin ?? this.#housekeeper.origin(this.lease), true);
   }
 
   /** As `lease`, for work that blocks: at most `max - 1` at a time, the only one when `max` is 1. */
-  occupy(deadline: Deadline): Promise<T> {
-    return this.#allocator.take('occupy', deadline, null);
+  occupy(deadline: Deadline, pinned = false): Promise<T> {
+    return this.#allocator.take('occupy', deadline, null, pinned);
   }
 
   /** Which tenure holds the resource: a number that never comes again; 0 when nobody does. */
@@ -172,9 +172,9 @@ export class ResourcePool<T> {
     this.#pump();
   }
 
-  /** Who waits is rejected, but for those who want a lease unless `leases`; the pool stays usable. */
-  evict(error: () => Error, leases: boolean): void {
-    this.#allocator.evict(error, leases);
+  /** Who waits is rejected, but for who is pinned unless `all`; the pool stays usable. */
+  evict(error: () => Error, all: boolean): void {
+    this.#allocator.evict(error, all);
   }
 
   /** Drops everything that is open, held or not; the pool stays usable. */

@@ -11,6 +11,7 @@ export class PoolWaiter<T> extends Waiter<unknown> {
   readonly order: number;
   readonly use: ((resource: T) => unknown) | null;
   readonly origin: Origin | null;
+  readonly pinned: boolean;
 
   constructor(request: PoolRequest<T>, order: number, owner: WaiterOwner<never>) {
     super(request.deadline, owner);
@@ -18,6 +19,7 @@ export class PoolWaiter<T> extends Waiter<unknown> {
     this.order = order;
     this.use = request.use;
     this.origin = request.origin;
+    this.pinned = request.pinned;
   }
 }
 
@@ -27,6 +29,8 @@ export interface PoolRequest<T> {
   /** What a sharer does with the resource, in the moment it gets it. */
   readonly use: ((resource: T) => unknown) | null;
   readonly origin: Origin | null;
+  /** Nowhere else will do: sent away only with everybody. */
+  readonly pinned: boolean;
 }
 
 /**
@@ -93,9 +97,9 @@ export class WaitingRoom<T> {
     return older(this.leases.head, occupy !== null && this.occupyRoom > 0 ? occupy : null);
   }
 
-  /** Empties the room; `leases` false: those who wait for a lease may stay. */
-  evict(leases = true): PoolWaiter<T>[] {
-    const evicted = this.#all().filter(({ kind }) => leases || kind !== 'lease');
+  /** Empties the room; `all` false: who is pinned may stay. */
+  evict(all = true): PoolWaiter<T>[] {
+    const evicted = this.#all().filter(({ pinned }) => all || !pinned);
     for (const waiter of evicted) this.leave(waiter);
     return evicted;
   }

@@ -18,7 +18,7 @@ import { type CommandKeys, NO_SLOT, SLOT_UNKNOWN } from './command-keys.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
 import { Finding } from './finding.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
-import { type Member, type Members, RouteAgain } from './members.ts';
+import { type Member, type Members, noMember, RouteAgain } from './members.ts';
 import { MAX_REDIRECTS, RedirectTrails } from './redirect.ts';
 import { ReplicaReads } from './replica-reads.ts';
 import type { Questions } from './questions.ts';
@@ -139,9 +139,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   memberNode(location: TCPLocation): ConnectionNode<C> {
     const node = this.layout.nodeForLocation(location);
     if (node !== undefined) return this.members.at(node).node;
-    throw new RedisClusterError(`${keyOf(location)} is not a node of the cluster`, {
-      endpoint: keyOf(location),
-    });
+    throw noMember(location);
   }
 
   judge(call: RoutedCall, error: Error): Verdict | null {

@@ -133,7 +133,12 @@ export class Members<C extends BaseConnection> {
       this.#byKey.delete(key);
       const { node } = member;
       this.#leaving.add(node);
-      void node.dissolve(() => routeAgain(member)).then(() => this.#leaving.delete(node));
+      void node
+        .dissolve(
+          () => routeAgain(member),
+          () => noMember(member.location),
+        )
+        .then(() => this.#leaving.delete(node));
     }
     if (this.#listed > 0) this.#share();
   }
@@ -173,6 +178,11 @@ export class Members<C extends BaseConnection> {
         'it is raised to one connection per node',
     );
   }
+}
+
+export function noMember(location: TCPLocation): RedisClusterError {
+  const endpoint = keyOf(location);
+  return new RedisClusterError(`${endpoint} is not a node of the cluster`, { endpoint });
 }
 
 /** Nothing is wrong with the call: its node may be another one by now. */
