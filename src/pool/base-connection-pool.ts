@@ -19,7 +19,7 @@ import { type Executor, OptionedExecutor, type PoolRequest, type PoolRequestOpti
 import { makeCall } from './pool-call.ts';
 import type { PoolCache } from './pool-cache.ts';
 import { PoolEngine, type PoolSetup } from './pool-engine.ts';
-import { type PoolRequests, UNUSUAL } from './pool-requests.ts';
+import { type Pin, type PoolRequests, UNUSUAL } from './pool-requests.ts';
 import type { ConnectionPoolStatistics } from './pool-statistics.ts';
 import { thisTurn } from './this-turn.ts';
 
@@ -244,12 +244,20 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   }
   /** To that node, whatever routing would say. */
   protected requestOn(
-    node: ConnectionNode<C>,
+    pin: Pin<C>,
     command: string | Uint8Array,
     args: readonly RedisValue[],
     options: PoolRequestOptions,
   ): PoolRequest<Reply> {
-    return this.#requests.request(command, args, options, node);
+    return this.#requests.request(command, args, options, pin);
+  }
+  /** Throws what `requestOn` would reject with before anything is sent. */
+  protected checkRequestOn(
+    command: string | Uint8Array,
+    args: readonly RedisValue[],
+    options: PoolRequestOptions,
+  ): void {
+    this.#requests.checkPinned(command, args, options);
   }
   protected refuseIfClosed(): void {
     this.#engine.refuseIfOver(null);

@@ -126,11 +126,18 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
     options: PoolRequestOptions = {},
   ): Promise<Map<ClusterNodeLocation, Reply | RedisError>> {
     this.refuseIfClosed();
-    const locations = await this.#targets(target, options);
+    this.checkRequestOn(command, args, options);
+    const since = performance.now();
+    const acquire = this.acquireDeadline(options);
+    // What is changed while the layout is looked for is not what was given.
+    const words = typeof command === 'string' ? command : Buffer.from(command);
+    const values = args.map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value));
     const own: PoolRequestOptions = { ...options, raiseExceptions: true };
-    const answers = locations.map((location) =>
-      this.requestOn(this.#topology.memberNode(location), command, args, own).catch(asAnswer),
-    );
+    const locations = await this.#targets(target, acquire);
+    const answers = locations.map((location) => {
+      const pin = { node: this.#topology.memberNode(location), since, acquire };
+      return this.requestOn(pin, words, values, own).catch((error: unknown) => asAnswer(error, own.signal));
+    });
     const settled = await Promise.allSettled(answers);
     const result = new Map<ClusterNodeLocation, Reply | RedisError>();
     for (const [index, answer] of settled.entries()) {
@@ -168,9 +175,8 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
 
   async #targets(
     target: 'primaries' | 'replicas' | 'all' | ClusterNodeLocation,
-    options: PoolRequestOptions,
+    deadline: Deadline,
   ): Promise<readonly ClusterNodeLocation[]> {
-    const deadline: Deadline = this.acquireDeadline(options);
     const all = ['primaries', 'replicas', 'all'].includes(target as string);
     if (!all && !(target instanceof ClusterNodeLocation)) {
       throw new TypeError("executeOn needs 'primaries', 'replicas', 'all' or a node of clusterLayout");
@@ -202,7 +208,8 @@ function wishOf(options: ClusterAcquireOptions = {}): ClusterNodeLocation | bool
   return node;
 }
 
-function asAnswer(error: unknown): RedisError {
-  if (error instanceof RedisError) return error;
+function asAnswer(error: unknown, signal: AbortSignal | undefined): RedisError {
+  const aborted = signal?.aborted === true && error === signal.reason;
+  if (error instanceof RedisError && !aborted) return error;
   throw error;
 }

@@ -38,6 +38,14 @@ const OF_ITS_CONNECTION = STATEFUL | SUBSCRIBE_FAMILY | CLIENT_REPLY | MONITOR;
 /** What the fast way leaves to the careful one. */
 export const UNUSUAL = OF_ITS_CONNECTION | BLOCKING | MAY_BLOCK | NEEDS_EXECUTE_ON;
 
+/** The node that a call is for, and the clocks that run since it was made. */
+export interface Pin<C extends BaseConnection> {
+  readonly node: ConnectionNode<C>;
+  readonly since: number;
+  /** Waiting plus dialling. */
+  readonly acquire: Deadline;
+}
+
 export interface RequestDefaults {
   readonly textMode: TextMode;
   readonly ownMode: DecodeMode;
@@ -68,30 +76,35 @@ export class PoolRequests<C extends BaseConnection> {
     command: string | Uint8Array,
     args: readonly RedisValue[],
     options: PoolRequestOptions,
-    pinned: ConnectionNode<C> | null = null,
+    pin: Pin<C> | null = null,
   ): PoolRequest<Reply> {
     try {
       if (this.#closed !== null) throw this.#closed;
       checkRequestOptions(options);
-      if (options.splitMultiKey === true && pinned === null) {
+      if (options.splitMultiKey === true) {
         const parts = this.#topology.split?.(this.#infoOf(command, args), args) ?? null;
         if (parts !== null) return this.#requestParts(command, parts, options);
       }
       const timeout = checkDuration('timeout', options.timeout);
       const signal = checkSignal('signal', options.signal);
-      const reads = pinned === null && mayBeCached(options);
+      const reads = pin === null && mayBeCached(options);
       if (this.cache !== null && reads && signal?.aborted !== true) {
         const answer = this.cache.answer(command, this.#infoOf(command, args), args, options);
         if (answer !== null)
           return Object.defineProperty(answer, 'maybeExecuted', { value: false }) as PoolRequest<Reply>;
       }
-      const call = this.#make(command, args, options, pinned);
+      const call = this.#make(command, args, options, pin !== null);
+      if (pin !== null) {
+        call.pinned = pin.node as unknown as ConnectionNode<BaseConnection>;
+        call.startedAt = pin.since;
+        if (!pin.acquire.unlimited) call.acquireBy = pin.acquire.at;
+      }
       const promise = call.promise as unknown as PoolRequest<Reply>;
       this.#limit(call, args, options.timeout === undefined ? undefined : timeout);
       call.callSignal = signal;
       call.signal = call.blocks ? null : signal;
       if (signal?.aborted === true) throw signal.reason;
-      if (pinned === null) this.#topology.route(call, args);
+      if (pin === null) this.#topology.route(call, args);
       this.cache?.attach(call, promise, args, reads);
       this.#runner.start(call);
       return promise;
@@ -99,6 +112,16 @@ export class PoolRequests<C extends BaseConnection> {
       const rejected = Promise.reject(error) as PoolRequest<Reply>;
       return Object.defineProperty(rejected, 'maybeExecuted', { value: false }) as PoolRequest<Reply>;
     }
+  }
+
+  /** Throws what a call to a chosen node is refused for; nothing is sent. */
+  checkPinned(command: string | Uint8Array, args: readonly RedisValue[], options: PoolRequestOptions): void {
+    checkRequestOptions(options);
+    if (options.splitMultiKey === true)
+      throw new TypeError('splitMultiKey: a command for chosen nodes goes to each of them as it is');
+    checkDuration('timeout', options.timeout);
+    checkSignal('signal', options.signal);
+    this.#make(command, args, options, true);
   }
 
   #requestParts(
@@ -184,16 +207,15 @@ export class PoolRequests<C extends BaseConnection> {
     command: string | Uint8Array,
     args: readonly RedisValue[],
     options: PoolRequestOptions,
-    pinned: ConnectionNode<C> | null = null,
+    chosen = false,
   ): PoolCall {
     demandArray(args);
     const info = this.#infoOf(command, args);
     if ((info.flags & OF_ITS_CONNECTION) !== 0) throw new TypeError(refusal(info));
-    const refused = pinned === null ? this.#topology.refuse(info) : null;
+    const refused = chosen ? null : this.#topology.refuse(info);
     if (refused !== null) throw refused;
     const call = makeRequest(this.#runner, info, args, this.#defaults.textMode, this.#mode(options));
     call.startedAt = performance.now();
-    call.pinned = pinned as unknown as ConnectionNode<BaseConnection> | null;
     call.raise = options.raiseExceptions ?? true;
     call.noreply = options.noreply ?? false;
     call.dropOnCancel = options.disconnectOnCancellation ?? false;

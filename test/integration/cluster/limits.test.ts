@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import {
+  AuthenticationFailureError,
   ClusterConnectionPool,
   type ClusterConnectionPoolOptions,
   ClusterDownError,
+  ConnectionError,
+  RedisError,
   type RetryPolicy,
+  TimeoutError,
 } from '../../../src/index.ts';
 import { reply, type ScriptedHandler, type ScriptedServer } from '../../../src/testkit/index.ts';
-import { closeAll, type ScriptedRange, scriptedCluster, startNodesOf } from './support.ts';
+import { closeAll, type ScriptedRange, scriptedCluster, sleep, startNodesOf } from './support.ts';
 
 const NEVER: RetryPolicy = { next: () => null };
 
@@ -72,5 +76,86 @@ describe('limits of calls to a cluster', () => {
     assert.ok(asked() <= 12, `asked ${asked()} times`);
     await assert.rejects(pool.executeRequest('GET', ['key'], { timeout: 400 }));
     assert.ok(asked() <= 40, `asked ${asked()} times`);
+  });
+
+  it('executeOn: one limit for the layout and the answer; bytes are what they were', async () => {
+    const got: string[] = [];
+    const { pool } = await shard(1, () => (args) => {
+      if (args[0] === 'SET') got.push(args[2] ?? '');
+      return args[0] === 'HELLO' ? sleep(300).then(() => undefined) : undefined;
+    });
+    const bytes = Buffer.from('before');
+    const set = pool.executeOn('primaries', 'SET', ['key', bytes]);
+    bytes.write('after!');
+    const begin = performance.now();
+    const [answer] = [...(await pool.executeOn('primaries', 'PING', [], { timeout: 500 })).values()];
+    assert.ok(answer instanceof TimeoutError);
+    assert.ok(performance.now() - begin < 700);
+    await set;
+    assert.deepEqual(got, ['before']);
+  });
+
+  it('executeOn without a node to ask refuses what it would refuse with one', async () => {
+    const { pool } = await shard(1, () => () => undefined);
+    const refused: [string, unknown[], object][] = [
+      ['GET', [undefined], {}],
+      ['SELECT', [1], {}],
+      ['PING', [], { decode: 3 }],
+      ['PING', [], { unknown: 3 }],
+      ['PING', [], { timeout: 0 }],
+      ['PING', [], { signal: 3 }],
+      ['PING', [], { encoding: 'ebcdic' }],
+    ];
+    for (const [command, args, options] of refused)
+      await assert.rejects(pool.executeOn('replicas', command, args as never, options), TypeError);
+    await assert.rejects(
+      pool.executeOn('primaries', 'MGET', ['a', 'b'], { splitMultiKey: true }),
+      (error: unknown) => error instanceof TypeError && /splitMultiKey/.test(error.message),
+    );
+    assert.equal((await pool.executeOn('replicas', 'PING')).size, 0);
+    const reason = new RedisError('mine');
+    const aborted = pool.executeOn('primaries', 'PING', [], { signal: AbortSignal.abort(reason) });
+    await assert.rejects(aborted, (error) => error === reason);
+  });
+
+  it('executeOn waits for its node as long as it may, and without a limit tells why it cannot be had', async () => {
+    for (const replica of [false, true]) {
+      const { nodes, pool } = await shard(2, () => () => undefined, {
+        readFromReplicas: replica,
+        timeout: 5_000,
+      });
+      await pool.open();
+      const target = replica ? 'replicas' : 'primaries';
+      const node = nodes[replica ? 1 : 0];
+      await node?.close();
+      const waits = [
+        pool.executeOn(target, 'PING'),
+        pool.executeOn(target, 'PING', [], { timeout: 5_000 }),
+        pool.executeOn(target, 'BLPOP', ['key', 1], { timeout: 5_000 }),
+      ];
+      const endless = pool.executeOn(target, 'PING', [], { timeout: null });
+      const [lost] = [...(await endless).values()];
+      assert.equal((lost as Error).constructor, ConnectionError);
+      await sleep(800);
+      await node?.listen();
+      node?.script({ BLPOP: reply.null });
+      for (const [index, wait] of waits.entries())
+        assert.deepEqual([...(await wait).values()], [index === 2 ? null : 'PONG']);
+    }
+  });
+
+  it('executeOn tells that the password is wrong, however often it is asked', async () => {
+    let wrong = false;
+    const { pool } = await shard(
+      1,
+      () => (args) => (args[0] === 'HELLO' && wrong ? reply.error('WRONGPASS no') : undefined),
+    );
+    await pool.open();
+    pool.disconnect();
+    wrong = true;
+    for (let count = 0; count < 4; count++) {
+      const [answer] = [...(await pool.executeOn('primaries', 'PING')).values()];
+      assert.equal((answer as Error).constructor, AuthenticationFailureError);
+    }
   });
 });
