@@ -155,6 +155,7 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
         () => [node.figures],
         () => node.pool.max,
         () => 0,
+        () => 0,
       );
       statistics.set(location, one.toJSON());
     }

@@ -70,6 +70,7 @@ export function makeCluster(split: Split): ClusterParts {
     timing,
     startNodes: discovery.startNodes,
     readFromReplicas,
+    maxWaiting: pool.maxWaiting,
     gcInterval: pool.gcInterval ?? GC_INTERVAL,
   });
   const { timeout, retryPolicy } = pool;

@@ -68,6 +68,7 @@ export class PoolEngine<C extends BaseConnection> {
       () => this.#figures(),
       setup.maxConnections,
       () => this.#services(),
+      () => topology.waiting ?? 0,
     );
   }
 

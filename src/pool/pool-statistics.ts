@@ -38,15 +38,18 @@ export class PoolStatistics implements ConnectionPoolStatistics {
   readonly #figures: () => Iterable<Figures>;
   readonly #maxConnections: () => number;
   readonly #serviceConnections: () => number;
+  readonly #waiting: () => number;
 
   constructor(
     figures: () => Iterable<Figures>,
     maxConnections: () => number,
     serviceConnections: () => number,
+    waiting: () => number,
   ) {
     this.#figures = figures;
     this.#maxConnections = maxConnections;
     this.#serviceConnections = serviceConnections;
+    this.#waiting = waiting;
   }
 
   get maxConnections(): number {
@@ -68,7 +71,7 @@ export class PoolStatistics implements ConnectionPoolStatistics {
     return this.#serviceConnections();
   }
   get waiting(): number {
-    return this.#sum('waiting');
+    return this.#sum('waiting') + this.#waiting();
   }
   get oldestLease(): number | null {
     let oldest: number | null = null;

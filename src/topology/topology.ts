@@ -60,6 +60,8 @@ export interface Topology<C extends BaseConnection> {
   judge(call: RoutedCall, error: Error): Verdict | null;
   /** Everything there is, for figures and for closing. */
   nodes(): Iterable<ConnectionNode<C>>;
+  /** Calls that wait for no node in particular. */
+  readonly waiting?: number;
   /** Whether `COMMAND`-like knowledge of the topology forbids this command without a target. */
   refuse(info: CommandInfo): TypeError | null;
   /** For `splitMultiKey`: the commands, by node, that this one amounts to; null when it can go as it is. */

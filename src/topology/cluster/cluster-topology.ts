@@ -43,6 +43,7 @@ export interface ClusterTopologyOptions<C extends BaseConnection> {
   readonly startNodes: readonly TCPLocation[];
   readonly readFromReplicas: boolean;
   readonly gcInterval: number;
+  readonly maxWaiting: number | null;
 }
 
 /** Many nodes, each with its share of the slots. What it knows comes from the layout's keeper; it only answers. */
@@ -71,7 +72,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     this.#keys = options.keys;
     this.layout = keeper.layout;
     this.members = members;
-    this.#finding = new Finding(keeper);
+    this.#finding = new Finding(keeper, options.maxWaiting);
     this.#replicas = options.readFromReplicas ? new ReplicaReads(keeper, members, timing) : null;
     this.#subscribers = new SubscriberPlaces(this, keeper, options.keys);
   }
@@ -100,12 +101,13 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     await this.#known(deadline);
     const args = this.#unread.get(call);
     if (args !== undefined) {
-      call.slot = await this.#finding.together(deadline, this.#learn(call.info, args));
+      const learn = (): Promise<number> => this.#finding.together(deadline, this.#learn(call.info, args));
+      call.slot = await this.#finding.call(learn);
       this.#unread.delete(call);
     }
     const node = this.route(call, null);
     if (node !== null) return node;
-    await this.#finding.refresh(deadline);
+    await this.#finding.call(() => this.#finding.refresh(deadline));
     const found = this.route(call, null);
     if (found !== null) return found;
     throw new RedisClusterError(`Unable to map slot ${call.slot} to a primary node`, {
@@ -132,7 +134,8 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     await this.#known(deadline);
     if (wish === true) return this.resolveAny(deadline);
     if (wish === false) return this.members.at(this.layout.randomNode(false)).node;
-    if (this.layout.nodeForLocation(wish) === undefined) await this.#finding.refresh(deadline);
+    if (this.layout.nodeForLocation(wish) === undefined)
+      await this.#finding.call(() => this.#finding.refresh(deadline));
     return this.memberNode(wish);
   }
 
@@ -155,6 +158,9 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
 
   nodes(): Iterable<ConnectionNode<C>> {
     return this.members.nodes();
+  }
+  get waiting(): number {
+    return this.#finding.waiting;
   }
 
   refuse(info: CommandInfo): TypeError | null {
@@ -243,7 +249,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   }
 
   async #known(deadline: Deadline): Promise<void> {
-    if (this.#keeper.map.covered === 0) await this.#finding.find(deadline);
+    if (this.#keeper.map.covered === 0) await this.#finding.call(() => this.#finding.find(deadline));
   }
 
   #learn(info: CommandInfo, args: readonly RedisValue[]): Promise<number> {

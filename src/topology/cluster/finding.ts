@@ -1,7 +1,7 @@
 import type { Deadline } from '../../base/deadline.ts';
 import { SingleFlight } from '../../base/single-flight.ts';
 import { untilAborted } from '../../base/until-aborted.ts';
-import { PoolClosedError, RedisClusterError, TimeoutError } from '../../errors/errors.ts';
+import { OverloadedError, PoolClosedError, RedisClusterError, TimeoutError } from '../../errors/errors.ts';
 import { systemTiming } from '../timing.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
 
@@ -11,14 +11,34 @@ const LONGEST_PAUSE = 1_000;
 /** Waiting for the layout inside the time a call has. */
 export class Finding {
   readonly #keeper: LayoutKeeper;
+  readonly #maxWaiting: number;
+  #calls = 0;
   /** One more try for everybody who waits, after a pause that grows. */
   readonly #attempts = new SingleFlight<void>();
   #pause = 0;
   readonly #waiting = new Set<AbortController>();
   #closed: PoolClosedError | null = null;
 
-  constructor(keeper: LayoutKeeper) {
+  constructor(keeper: LayoutKeeper, maxWaiting: number | null) {
     this.#keeper = keeper;
+    this.#maxWaiting = maxWaiting ?? Infinity;
+  }
+
+  /** Calls that wait. As with dials, the search under way is for one of them, and only the others count. */
+  get waiting(): number {
+    return Math.max(0, this.#calls - 1);
+  }
+
+  /** For a call: it counts while it waits, and is refused where too many do. */
+  async call<R>(wait: () => Promise<R>): Promise<R> {
+    if (this.#calls > this.#maxWaiting)
+      throw new OverloadedError(`${this.#maxWaiting} callers wait for the layout of the cluster already`);
+    this.#calls++;
+    try {
+      return await wait();
+    } finally {
+      this.#calls--;
+    }
   }
 
   /** Asks once; rejects with what each node did wrong. */

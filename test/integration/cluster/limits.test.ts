@@ -6,6 +6,7 @@ import {
   type ClusterConnectionPoolOptions,
   ClusterDownError,
   ConnectionError,
+  OverloadedError,
   RedisError,
   type RetryPolicy,
   TimeoutError,
@@ -156,6 +157,31 @@ describe('limits of calls to a cluster', () => {
     for (let count = 0; count < 4; count++) {
       const [answer] = [...(await pool.executeOn('primaries', 'PING')).values()];
       assert.equal((answer as Error).constructor, AuthenticationFailureError);
+    }
+  });
+
+  it('maxWaiting and the gauge see who waits for the layout', async () => {
+    for (const maxWaiting of [0, 2, null]) {
+      const { pool } = await shard(
+        1,
+        () => (args) => (args[0] === 'HELLO' ? sleep(300).then(() => undefined) : undefined),
+        { maxWaiting },
+      );
+      const opening = [pool.open(), pool.refreshLayout()];
+      const passes = maxWaiting === null ? 6 : maxWaiting + 1;
+      const calls = Array.from({ length: 6 }, (_, index) => {
+        if (index % 2 === 0) return pool.executeRequest('PING', [], { timeout: 100 });
+        return pool.acquire({ timeout: 100 });
+      });
+      const outcomes = Promise.allSettled(calls);
+      await sleep(20);
+      assert.equal(pool.statistics.waiting, passes - 1);
+      const reasons = (await outcomes).map((one) => (one as PromiseRejectedResult).reason as Error);
+      for (const [index, reason] of reasons.entries())
+        assert.ok(reason instanceof (index < passes ? TimeoutError : OverloadedError), reason.message);
+      assert.equal(pool.statistics.waiting, 0);
+      await Promise.all(opening);
+      assert.equal(await pool.execute('PING'), 'PONG');
     }
   });
 });
