@@ -82,8 +82,9 @@ export class PoolRequests<C extends BaseConnection> {
       if (this.#closed !== null) throw this.#closed;
       checkRequestOptions(options);
       if (options.splitMultiKey === true) {
-        const parts = this.#topology.split?.(this.#infoOf(command, args), args) ?? null;
-        if (parts !== null) return this.#requestParts(command, parts, options);
+        const info = this.#infoOf(command, args);
+        const parts = this.#topology.split?.(info, args) ?? null;
+        if (parts !== null) return this.#requestParts(info, parts, options);
       }
       const timeout = checkDuration('timeout', options.timeout);
       const signal = checkSignal('signal', options.signal);
@@ -125,19 +126,31 @@ export class PoolRequests<C extends BaseConnection> {
   }
 
   #requestParts(
-    command: string | Uint8Array,
+    info: CommandInfo,
     parts: readonly CommandPart[],
     options: PoolRequestOptions,
   ): PoolRequest<Reply> {
     const own: PoolRequestOptions = { ...options, splitMultiKey: false, raiseExceptions: true };
     // A value that is none must not come to light when other parts are on their way.
     const { textMode: text } = this.#defaults;
+    const command = info.words[0]!;
     for (const part of parts) encodeCommand(this.#infoOf(command, part.args), part.args, text);
     const requests = parts.map((part) => this.request(command, part.args, own));
-    const { name } = this.#infoOf(command, []);
-    const joined = joinParts(name, parts, requests, options.raiseExceptions ?? true);
+    const joined = joinParts(info.name, parts, requests, options.raiseExceptions ?? true);
     const get = (): boolean => requests.some(({ maybeExecuted }) => maybeExecuted);
     return Object.defineProperty(joined, 'maybeExecuted', { get }) as PoolRequest<Reply>;
+  }
+
+  /** The parts go instead of the call, which settles as they do. */
+  #startParts(call: PoolCall, parts: readonly CommandPart[], options: PoolRequestOptions): void {
+    const joined = this.#requestParts(call.info, parts, options);
+    joined.then(
+      (value) => call.resolve(value as never),
+      (error: unknown) => {
+        call.everWritten = joined.maybeExecuted;
+        call.reject(error);
+      },
+    );
   }
 
   async batch(
@@ -145,12 +158,13 @@ export class PoolRequests<C extends BaseConnection> {
     options: PoolRequestOptions,
   ): Promise<(Reply | RedisError)[]> {
     if (this.#closed !== null) throw this.#closed;
-    const { noreply, disconnectOnCancellation } = checkRequestOptions(options);
+    const { noreply, disconnectOnCancellation, splitMultiKey } = checkRequestOptions(options);
     if (!Array.isArray(commands)) throw new TypeError('the commands of a batch must be an array');
     const timeout = checkDuration('timeout', options.timeout);
     const signal = checkSignal('signal', options.signal);
     const answers: Promise<Reply | RedisError>[] = [];
     const calls: PoolCall[] = [];
+    const split = new Map<PoolCall, readonly CommandPart[]>();
     const { cache } = this;
     for (const entry of commands) {
       checkCommandRequest(entry);
@@ -165,14 +179,22 @@ export class PoolRequests<C extends BaseConnection> {
       this.#limit(call, args, options.timeout === undefined ? undefined : timeout);
       call.callSignal = signal;
       call.signal = call.blocks ? null : signal;
-      this.#topology.route(call, args);
+      const parts = splitMultiKey === true ? (this.#topology.split?.(call.info, args) ?? null) : null;
+      if (parts === null) this.#topology.route(call, args);
+      else split.set(call, parts);
       calls.push(call);
     }
     if (signal?.aborted === true) {
       for (const call of calls) call.reject(signal.reason);
     } else {
       for (const [index, call] of calls.entries()) {
-        cache?.attach(call, call.promise, commands[index]?.args ?? [], false);
+        const { args = [], decode, encoding } = commands[index]!;
+        const parts = split.get(call);
+        if (parts !== undefined) {
+          this.#startParts(call, parts, { ...options, decode, encoding, cache: false });
+          continue;
+        }
+        cache?.attach(call, call.promise, args, false);
         this.#runner.start(call);
       }
     }

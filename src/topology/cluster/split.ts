@@ -9,7 +9,9 @@ export function splitBySlot(
   args: readonly RedisValue[],
   slotOf: (key: RedisValue) => number,
 ): readonly CommandPart[] | null {
-  if ((info.flags & MULTI_KEY_SPLITTABLE) === 0 || info.count !== 1) return null;
+  if ((info.flags & MULTI_KEY_SPLITTABLE) === 0) return null;
+  // Words behind the name in the text of the command are arguments as well.
+  if (info.count > 1) args = [...info.words.slice(1), ...args];
   const step = info.name === 'MSET' ? 2 : 1;
   // The server says what is wrong with such a call.
   if (args.length === 0 || args.length % step !== 0) return null;

@@ -8,6 +8,7 @@ import {
   PoolClosedError,
   RedisClusterError,
   RedisError,
+  RequestAbortedError,
   TCPLocation,
   TimeoutError,
 } from '../../../src/index.ts';
@@ -240,6 +241,41 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.equal(await pool.executeRequest('UNLINK', keys.slice(0, 10), split), 10);
       assert.equal(await pool.executeRequest('DEL', keys, split), 30);
       await assert.rejects(pool.executeRequest('MGET', keys), ClusterCrossSlotError);
+      const [one, two, three] = keys as [string, string, string];
+      const words = pool.with(split);
+      assert.equal(await words.execute(`MSET ${one} 1 ${two}`, '2', three, '3'), 'OK');
+      assert.deepEqual(await words.execute(`mget ${one} ${two} ${three}`), ['1', '2', '3']);
+      assert.deepEqual(await words.execute(Buffer.from(`MGET ${one}`), two, three), ['1', '2', '3']);
+      assert.deepEqual(
+        await words
+          .executeBatch([
+            { command: 'SET', args: [one, 'x'] },
+            { command: 'MGET', args: [one, two, three] },
+            { command: `MGET ${two}`, args: [three, one], decode: false },
+            { command: 'SUNIONX', args: [one] },
+            { command: 'DEL', args: [one, two, three] },
+          ])
+          .then((entries) => entries.map((entry) => (entry instanceof Error ? entry.name : entry))),
+        [
+          'OK',
+          ['x', '2', '3'],
+          [Buffer.from('2'), Buffer.from('3'), Buffer.from('x')],
+          'UnknownCommandError',
+          3,
+        ],
+      );
+      await assert.rejects(
+        words.executeBatch([
+          { command: 'MSET', args: [one, 1, two, 2] },
+          { command: 'MGET', args: keys, decode: 3 as never },
+        ]),
+        TypeError,
+      );
+      assert.equal(await words.execute('EXISTS', one, two), 0, 'bad input: nothing of the batch is sent');
+      const late = { signal: AbortSignal.abort('late') };
+      const [entry] = await words.executeBatch([{ command: 'MGET', args: [one, two] }], late);
+      assert.ok(entry instanceof RequestAbortedError);
+      assert.equal(entry.cause, 'late');
       await assert.rejects(pool.executeRequest('SUNION', keys, split), ClusterCrossSlotError);
     });
 

@@ -111,12 +111,17 @@ test('a command in parts by slot: every key once, in its place', () => {
     { args: ['a', 1], positions: [0] },
     { args: ['b', 2], positions: [1] },
   ]);
+  assert.deepEqual(split('MGET a b', 'a'), [
+    { args: ['a', 'a'], positions: [0, 2] },
+    { args: ['b'], positions: [1] },
+  ]);
   for (const whole of [
     ['MGET', '{a}1', '{a}2'],
     ['MSET', 'a', 1, 'b'],
     ['DEL'],
     ['SUNION', 'a', 'b'],
-    ['MGET a', 'b'],
+    ['MGET {a}1', '{a}2'],
+    ['MSET a', 1, 'b'],
   ]) {
     assert.equal(split(...(whole as [string, ...RedisValue[]])), null, whole.join(' '));
   }
