@@ -26,7 +26,7 @@ export interface ClusterParts {
   readonly keeper: LayoutKeeper;
 }
 
-/** Longest time for one node to answer a question about the cluster, from dial to answer. */
+/** Longest time for one node to answer a question about the cluster once it is connected. */
 const NODE_TIMEOUT = 3_000;
 
 /** Puts a cluster together from checked options. */
@@ -86,7 +86,7 @@ export function makeCluster(split: Split): ClusterParts {
   return { setup, topology, keeper };
 }
 
-function discoveryOf({ pool, settings }: Split, { ask }: Questions, resolve: ResolveAddress): Discovery {
+function discoveryOf({ pool }: Split, { ask }: Questions, resolve: ResolveAddress): Discovery {
   return new Discovery({
     startNodes: pool.startupNodes,
     ask,
@@ -94,7 +94,7 @@ function discoveryOf({ pool, settings }: Split, { ask }: Questions, resolve: Res
     followCluster: pool.nodemanagerFollowCluster,
     skipFullCoverageCheck: pool.skipFullCoverageCheck,
     withHealth: pool.readFromReplicas || pool.readonly,
-    nodeTimeout: Math.min(NODE_TIMEOUT, settings.connectTimeout ?? NODE_TIMEOUT),
+    nodeTimeout: NODE_TIMEOUT,
     warn,
   });
 }

@@ -14,11 +14,13 @@ export type Ask = (
 export interface AskOptions {
   readonly timeout: number;
   readonly signal: AbortSignal;
+  /** Called before a dial, which has a limit of its own: that of the node begins when the answer is called. */
+  readonly dialling?: (() => () => void) | undefined;
 }
 
 export interface RaceOptions {
   readonly timing: Timing;
-  /** Longest time for one node. */
+  /** Longest time for one node, dials apart. */
   readonly timeout: number;
   /** A node that is silent for this long is joined by the next one. */
   readonly headStart: number;
@@ -29,8 +31,8 @@ export type RaceResult<R> =
   | { readonly node: null; readonly failures: readonly Error[] };
 
 /**
- * Nodes are asked in turn; the next one begins when one fails or has had its head start. The first answer wins
- * and the others are abandoned. Rejects with the signal's reason only: what nodes did wrong is in `failures`.
+ * Nodes are asked in turn; the next one begins when one fails or has had its head start. While a dial goes on,
+ * those that have failed are asked again now and then. The first answer wins and the others are abandoned. Rejects with the signal's reason only: what nodes did wrong is in `failures`.
  */
 export function firstAnswer<R>(
   nodes: readonly TCPLocation[],
@@ -43,11 +45,13 @@ export function firstAnswer<R>(
 
 class Race<R> {
   readonly result: Promise<RaceResult<R>>;
-  readonly #nodes: readonly TCPLocation[];
+  #nodes: readonly TCPLocation[];
   readonly #attempt: (node: TCPLocation, options: AskOptions) => Promise<R>;
   readonly #options: RaceOptions;
-  readonly #failures: Error[] = [];
+  #failures: NodeFailure[] = [];
   readonly #running = new Set<(reason: Error) => void>();
+  /** Those of the running ones whose time does not run. */
+  readonly #dialling = new Set<(reason: Error) => void>();
   #next = 0;
   #stopHeadStart = (): void => {};
   #resolve!: (result: RaceResult<R>) => void;
@@ -84,7 +88,10 @@ class Race<R> {
     this.#stopHeadStart();
     const node = this.#nodes[this.#next];
     if (node === undefined) {
-      if (this.#running.size > 0) return;
+      if (this.#running.size > 0) {
+        if (this.#dialling.size > 0 && this.#failures.length > 0) this.#beginAgainLater();
+        return;
+      }
       this.#end();
       this.#resolve({ node: null, failures: this.#failures });
       return;
@@ -94,12 +101,23 @@ class Race<R> {
     this.#ask(node);
   }
 
+  #beginAgainLater(): void {
+    const { timing, timeout } = this.#options;
+    this.#stopHeadStart = timing.after(timeout, () => {
+      this.#nodes = this.#failures.map(({ location }) => location);
+      this.#failures = [];
+      this.#next = 0;
+      this.#begin();
+    });
+  }
+
   #ask(node: TCPLocation): void {
     const { timing, timeout } = this.#options;
     const controller = new AbortController();
     const stop = (reason: Error): void => {
       stopClock();
       this.#running.delete(stop);
+      this.#dialling.delete(stop);
       controller.abort(reason);
     };
     const late = (): void => {
@@ -110,16 +128,26 @@ class Race<R> {
       stop(error);
       this.#fail(node, error);
     };
-    const stopClock = timing.after(timeout, late);
+    let stopClock = timing.after(timeout, late);
+    const dialling = (): (() => void) => {
+      stopClock();
+      this.#dialling.add(stop);
+      return () => {
+        stopClock();
+        this.#dialling.delete(stop);
+        if (this.#running.has(stop)) stopClock = timing.after(timeout, late);
+      };
+    };
     this.#running.add(stop);
     const done = (settle: () => void): void => {
       if (!this.#running.delete(stop)) return;
+      this.#dialling.delete(stop);
       stopClock();
       settle();
     };
     let answer: Promise<R>;
     try {
-      answer = this.#attempt(node, { timeout, signal: controller.signal });
+      answer = this.#attempt(node, { timeout, signal: controller.signal, dialling });
     } catch (error) {
       answer = Promise.reject(error);
     }

@@ -30,7 +30,7 @@ export interface DiscoveryOptions {
   readonly skipFullCoverageCheck?: boolean | undefined;
   /** Also ask which replicas are failed or loading. */
   readonly withHealth?: boolean | undefined;
-  /** Longest time for one node, from dial to answer. */
+  /** Longest time for one node to answer once it is connected. */
   readonly nodeTimeout?: number | undefined;
   readonly headStart?: number | undefined;
   readonly warn?: ((message: string) => void) | undefined;

@@ -35,15 +35,17 @@ export class Questions {
     location: TCPLocation,
     command: string,
     args: readonly RedisValue[],
-    { signal, timeout }: AskOptions,
+    { signal, timeout, dialling }: AskOptions,
   ): Promise<Reply> => {
     if (this.#closed) throw new ConnectionError('The pool is closed');
     const open = this.#options.open(location);
     if (open !== null) return await call(coreOf(open), command, args, { signal, timeout });
     const temporary = this.#temporary.get(signal) ?? this.#dial(location, signal);
     temporary.users++;
+    const dialled = dialling?.();
     try {
       await temporary.ready;
+      dialled?.();
       return await call(coreOf(temporary.connection), command, args, { signal, timeout });
     } finally {
       temporary.users--;

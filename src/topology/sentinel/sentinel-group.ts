@@ -50,8 +50,8 @@ export class SentinelGroup implements Directory {
     this.#list = new SentinelList({
       sentinels: options.sentinels,
       timing,
-      ask: (location, command, args, { timeout }) =>
-        this.#link(location).ask(command, args, Math.min(timeout, streamTimeout)),
+      ask: (location, command, args, { timeout, dialling }) =>
+        this.#link(location).ask(command, args, Math.min(timeout, streamTimeout), dialling),
     });
     this.#following = new Following({
       list: this.#list,

@@ -2,6 +2,7 @@ import { coreOf } from '../../connection/base-connection.ts';
 import { SentinelError } from '../../errors/errors.ts';
 import type { TCPConnection } from '../../connection/tcp-connection.ts';
 import type { Reply } from '../../resp/types.ts';
+import type { AskOptions } from '../first-answer.ts';
 
 /** Idle sentinel connections never keep the process alive; those that somebody waits for do. */
 export function setRef(connection: TCPConnection, on: boolean): void {
@@ -22,11 +23,18 @@ export class SentinelLink {
     this.#make = make;
   }
 
-  async ask(command: string, args: readonly string[], timeout: number): Promise<Reply> {
+  async ask(
+    command: string,
+    args: readonly string[],
+    timeout: number,
+    dialling?: AskOptions['dialling'],
+  ): Promise<Reply> {
     this.#asking++;
     let connection: TCPConnection | null = null;
+    const dialled = dialling?.();
     try {
       connection = await this.#usable();
+      dialled?.();
       setRef(connection, true);
       return await connection.createRequest(command, args, { timeout, disconnectOnCancellation: true });
     } finally {

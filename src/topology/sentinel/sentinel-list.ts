@@ -10,7 +10,7 @@ const DEFAULT_HEAD_START = 200;
 export interface SentinelListOptions {
   readonly sentinels: Iterable<TCPLocation>;
   readonly ask: Ask;
-  /** Longest time for one sentinel, from dial to answer. */
+  /** Longest time for one sentinel to answer once it is connected. */
   readonly timeout?: number | undefined;
   readonly headStart?: number | undefined;
   readonly timing?: Timing | undefined;

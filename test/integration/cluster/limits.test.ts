@@ -7,6 +7,7 @@ import {
   ClusterDownError,
   ConnectionError,
   OverloadedError,
+  RedisClusterError,
   RedisError,
   type RetryPolicy,
   TimeoutError,
@@ -183,5 +184,31 @@ describe('limits of calls to a cluster', () => {
       await Promise.all(opening);
       assert.equal(await pool.execute('PING'), 'PONG');
     }
+  });
+
+  it('a handshake and credentials have connectTimeout, whatever the limit of a question', async () => {
+    let asked = 0;
+    const credentialProvider = {
+      getCredentials: async () => {
+        // The first time is that of the question.
+        if (asked++ === 0) await sleep(3_300);
+        return { username: 'default', password: 'x' };
+      },
+    };
+    let greeted = 0;
+    const slow = await shard(
+      1,
+      () => (args) =>
+        args[0] === 'HELLO' && greeted++ === 0 ? sleep(3_300).then(() => undefined) : undefined,
+    );
+    const { pool } = await shard(1, () => () => undefined, { credentialProvider });
+    assert.deepEqual(await Promise.all([pool.execute('PING'), slow.pool.execute('PING')]), ['PONG', 'PONG']);
+    assert.deepEqual([slow.pool.layoutRefreshes.failed, pool.layoutRefreshes.failed], [0, 0]);
+    const late = await shard(1, () => (args) => (args[0] === 'HELLO' ? null : undefined), {
+      connectTimeout: 200,
+    });
+    const begin = performance.now();
+    await assert.rejects(late.pool.open(), RedisClusterError);
+    assert.ok(performance.now() - begin < 1_500);
   });
 });

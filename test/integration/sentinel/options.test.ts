@@ -338,6 +338,13 @@ test('option SentinelUrlOptions.connectionClass: it gets (location, primaryName,
   assert.throws(() => manager.primaryFor('m', { connectionClass: class {} as never }), TypeError);
 });
 
+test('a sentinel that is slow to connect has connectTimeout for it', async () => {
+  await using data = await FakeData.start();
+  await using sentinel = await FakeSentinel.start({ primary: data, greetsAfter: 2_300 });
+  await using manager = new Sentinel({ sentinels: [sentinel.location] });
+  assert.equal((await manager.discoverPrimary('m')).port, data.port);
+});
+
 test('what a Sentinel decides for its pools is refused by name', async () => {
   await using sentinel = await FakeSentinel.start({});
   await using manager = new Sentinel({ sentinels: [sentinel.location] });

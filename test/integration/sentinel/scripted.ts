@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { reply, ScriptedServer, type ScriptedReply } from '../../../src/testkit/index.ts';
 import type { TCPLocation } from '../../../src/index.ts';
 
@@ -13,6 +14,8 @@ export interface SentinelScript {
   /** Instead of every answer to SENTINEL. */
   instead?: ScriptedReply | Promise<ScriptedReply>;
   password?: string;
+  /** Milliseconds before its answer to HELLO. */
+  greetsAfter?: number;
   /** It refuses to be listened to. */
   deaf?: boolean;
 }
@@ -31,6 +34,10 @@ export class FakeSentinel implements AsyncDisposable {
     this.server = server;
     this.script = script;
     server.script({
+      HELLO: async () => {
+        if (script.greetsAfter !== undefined) await sleep(script.greetsAfter);
+        return undefined;
+      },
       SENTINEL: (args) => script.instead ?? this.#answer(args),
       AUTH: ([, ...words]) => this.#auth(words.at(-1)),
       SUBSCRIBE: ([, channel = '']) =>

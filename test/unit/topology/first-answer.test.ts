@@ -13,12 +13,13 @@ interface Asked {
   readonly signal: AbortSignal;
   answer(value: string): void;
   fail(error: unknown): void;
+  dial(): () => void;
 }
 
 function stage(timing = new ManualTiming()) {
   const asked: Asked[] = [];
-  const attempt = (node: TCPLocation, { signal }: AskOptions): Promise<string> =>
-    new Promise((answer, fail) => asked.push({ port: node.port, signal, answer, fail }));
+  const attempt = (node: TCPLocation, { signal, dialling }: AskOptions): Promise<string> =>
+    new Promise((answer, fail) => asked.push({ port: node.port, signal, answer, fail, dial: dialling! }));
   const start = (signal?: AbortSignal) =>
     firstAnswer(nodes, attempt, { timing, timeout: 1_000, headStart: 100, signal });
   return { timing, asked, start };
@@ -124,4 +125,54 @@ test('a signal that never fires keeps no listener', async () => {
 test('addresses are asked once', () => {
   const all = [new TCPLocation('A', 1), new TCPLocation('a', 1), new TCPLocation('a', 2)];
   assert.deepEqual(distinct(all).map(String), ['A:1', 'a:2']);
+});
+
+test('a dial has a limit of its own; that of the node begins when it is connected', async () => {
+  const { timing, asked, start } = stage();
+  const result = start();
+  const connected = asked[0]!.dial();
+  await timing.pass(50_000);
+  assert.equal(asked[0]!.signal.aborted, false);
+  connected();
+  await timing.pass(999);
+  asked[0]!.answer('at last');
+  assert.equal((await result).node?.port, 1);
+  assert.equal(timing.pending, 0);
+});
+
+test('a node that was connected has its limit, and no clock runs for one that has lost', async () => {
+  const { timing, asked, start } = stage();
+  const result = start();
+  const connected = asked[0]!.dial();
+  connected();
+  await timing.pass(1_000);
+  assert.ok(asked[0]!.signal.aborted);
+  asked[1]!.answer('second');
+  assert.equal((await result).node?.port, 2);
+  asked[2]!.dial()();
+  connected();
+  assert.equal(timing.pending, 0);
+});
+
+test('while one is dialled those that have failed are asked again', async () => {
+  const { timing, asked, start } = stage();
+  const result = start();
+  asked[0]!.dial();
+  await timing.pass(100);
+  for (const index of [1, 2, 3]) {
+    asked[index]!.fail(new Error('refused'));
+    await settle();
+  }
+  assert.equal(asked.length, 4);
+  await timing.pass(1_000);
+  assert.deepEqual(
+    asked.slice(4).map(({ port }) => port),
+    [2],
+  );
+  asked[4]!.answer('back');
+  const { node, failures } = await result;
+  assert.equal(node?.port, 2);
+  assert.equal(failures.length, 0);
+  assert.ok(asked[0]!.signal.aborted);
+  assert.equal(timing.pending, 0);
 });
