@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { LONGEST_DELAY } from '../base/clock.ts';
 import type { CacheGuard } from '../cache/cache-guard.ts';
 import { ClusterConnection } from '../connection/cluster-connection.ts';
 import { concealed } from '../connection/option-rules.ts';
@@ -71,7 +72,7 @@ export function makeCluster(split: Split): ClusterParts {
     startNodes: discovery.startNodes,
     readFromReplicas,
     maxWaiting: pool.maxWaiting,
-    gcInterval: pool.gcInterval ?? GC_INTERVAL,
+    gcInterval: Math.min(pool.gcInterval ?? GC_INTERVAL, LONGEST_DELAY),
   });
   const { timeout, retryPolicy } = pool;
   const setup = {

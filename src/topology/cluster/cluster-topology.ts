@@ -1,5 +1,4 @@
 import { isUint8Array } from 'node:util/types';
-import { LONGEST_DELAY } from '../../base/clock.ts';
 import type { Deadline } from '../../base/deadline.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { NEEDS_EXECUTE_ON } from '../../commands/flags.ts';
@@ -101,13 +100,12 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     await this.#known(deadline);
     const args = this.#unread.get(call);
     if (args !== undefined) {
-      const learn = (): Promise<number> => this.#finding.together(deadline, this.#learn(call.info, args));
-      call.slot = await this.#finding.call(learn);
+      call.slot = await this.#finding.together(deadline, this.#learn(call.info, args));
       this.#unread.delete(call);
     }
     const node = this.route(call, null);
     if (node !== null) return node;
-    await this.#finding.call(() => this.#finding.refresh(deadline));
+    await this.#finding.again(deadline);
     const found = this.route(call, null);
     if (found !== null) return found;
     throw new RedisClusterError(`Unable to map slot ${call.slot} to a primary node`, {
@@ -134,8 +132,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     await this.#known(deadline);
     if (wish === true) return this.resolveAny(deadline);
     if (wish === false) return this.members.at(this.layout.randomNode(false)).node;
-    if (this.layout.nodeForLocation(wish) === undefined)
-      await this.#finding.call(() => this.#finding.refresh(deadline));
+    if (this.layout.nodeForLocation(wish) === undefined) await this.#finding.again(deadline);
     return this.memberNode(wish);
   }
 
@@ -217,8 +214,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     this.#follow();
     this.members.sendAwayWaiting();
     if (this.#collector !== null) return;
-    const interval = Math.min(this.#options.gcInterval, LONGEST_DELAY);
-    this.#collector = setInterval(() => this.members.collect(), interval);
+    this.#collector = setInterval(() => this.members.collect(), this.#options.gcInterval);
     this.#collector.unref();
   }
 
@@ -249,7 +245,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   }
 
   async #known(deadline: Deadline): Promise<void> {
-    if (this.#keeper.map.covered === 0) await this.#finding.call(() => this.#finding.find(deadline));
+    if (this.#keeper.map.covered === 0) await this.#finding.find(deadline);
   }
 
   #learn(info: CommandInfo, args: readonly RedisValue[]): Promise<number> {

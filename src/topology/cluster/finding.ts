@@ -29,26 +29,22 @@ export class Finding {
     return Math.max(0, this.#calls - 1);
   }
 
-  /** For a call: it counts while it waits, and is refused where too many do. */
-  async call<R>(wait: () => Promise<R>): Promise<R> {
-    if (this.#calls > this.#maxWaiting)
-      throw new OverloadedError(`${this.#maxWaiting} callers wait for the layout of the cluster already`);
-    this.#calls++;
-    try {
-      return await wait();
-    } finally {
-      this.#calls--;
-    }
-  }
-
   /** Asks once; rejects with what each node did wrong. */
   refresh(deadline: Deadline): Promise<void> {
     return this.within(deadline, (signal) => this.#keeper.refresh(signal));
   }
 
-  /** As `refresh`; within a time limit it is tried again and again. */
-  async find(deadline: Deadline): Promise<void> {
-    if (deadline.unlimited) return this.refresh(deadline);
+  /** As `refresh`, for a call. */
+  again(deadline: Deadline): Promise<void> {
+    return this.#counted(() => this.refresh(deadline));
+  }
+
+  /** As `again`; within a time limit it is tried again and again. */
+  find(deadline: Deadline): Promise<void> {
+    return deadline.unlimited ? this.again(deadline) : this.#counted(() => this.#find(deadline));
+  }
+
+  async #find(deadline: Deadline): Promise<void> {
     await this.within(deadline, async (signal, failed) => {
       while (this.#keeper.map.covered === 0) {
         try {
@@ -100,9 +96,23 @@ export class Finding {
     }
   }
 
-  /** As `within`, for work that others wait for too: it goes on when this wait ends. */
+  /** For a call: as `within`, for work that others wait for too: it goes on when this wait ends. */
   together<R>(deadline: Deadline, work: Promise<R>): Promise<R> {
-    return this.within(deadline, (signal) => untilAborted(work, signal));
+    // Whoever is refused hears nothing of it.
+    work.catch(() => {});
+    return this.#counted(() => this.within(deadline, (signal) => untilAborted(work, signal)));
+  }
+
+  /** A call counts while it waits, and is refused where too many do. */
+  async #counted<R>(wait: () => Promise<R>): Promise<R> {
+    if (this.#calls > this.#maxWaiting)
+      throw new OverloadedError(`${this.#maxWaiting} callers wait for the layout of the cluster already`);
+    this.#calls++;
+    try {
+      return await wait();
+    } finally {
+      this.#calls--;
+    }
   }
 
   async #attempt(): Promise<void> {
