@@ -7,7 +7,7 @@ import type { ChannelMap } from '../interfaces/channel-map.ts';
 import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribute-provider.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { SubscriptionTarget } from '../pubsub/subscription-target.ts';
-import { BYTES, type RedisValue, type Reply, type TextEncoding, textMode } from '../resp/types.ts';
+import { type RedisValue, type Reply, replyMode, type TextEncoding, textMode } from '../resp/types.ts';
 import type { Location } from '../transport/location.ts';
 import { call } from './call.ts';
 import { ConnectionCore } from './connection-core.ts';
@@ -67,7 +67,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     this.#options = classOptions(new.target, options);
     this.#core = new ConnectionCore({
       endpoint: location.toString(),
-      ownMode: this.#options.decodeResponses ? textMode(this.#options.encoding) : BYTES,
+      ownMode: replyMode(textMode(this.#options.encoding), this.#options.decodeResponses),
       maxBufferedBytes: this.#options.maxBufferedBytes,
     });
     this.#core.inbox.limiter = this.#options.processingBudget ?? null;

@@ -1,5 +1,6 @@
+import { mapOfText, ReplyMap, ReplySet, setOfText } from '../resp/reply-map.ts';
 import { decodeText } from '../resp/text.ts';
-import { ASCII, BYTES, type DecodeMode, LATIN1, type Reply } from '../resp/types.ts';
+import { ASCII, BYTES, type DecodeMode, LATIN1, type Reply, textOfMode } from '../resp/types.ts';
 
 /** The bytes behind a string, whatever it was decoded with: decoding loses nothing. */
 export function bytesOf(value: Reply | undefined, mode: DecodeMode): Buffer | null {
@@ -15,10 +16,20 @@ export function frameBytes(frame: readonly Reply[], mode: DecodeMode): Reply[] {
 
 /** A frame of bytes as if it had been decoded with `mode`. */
 export function frameIn(frame: Reply[], mode: DecodeMode): Reply[] {
-  if (mode <= BYTES) return frame;
-  const decoded = (item: Reply): Reply => {
-    if (Buffer.isBuffer(item)) return decodeText(item, 0, item.length, mode);
-    return Array.isArray(item) ? frameIn(item, mode) : item;
-  };
-  return frame.map(decoded);
+  return mode === BYTES ? frame : frame.map((item) => valueIn(item, mode));
+}
+
+function valueIn(value: Reply, mode: DecodeMode): Reply {
+  if (typeof value !== 'object') return value;
+  if (Buffer.isBuffer(value)) return mode > BYTES ? decodeText(value, 0, value.length, mode) : value;
+  if (Array.isArray(value)) return frameIn(value, mode);
+  if (value instanceof Map) {
+    const map = mapOfText(textOfMode(mode));
+    for (const [key, item] of value) ReplyMap.append(map, valueIn(key, mode), valueIn(item, mode));
+    return map;
+  }
+  if (!(value instanceof Set)) return value;
+  const set = setOfText(textOfMode(mode));
+  for (const member of value) ReplySet.append(set, valueIn(member, mode));
+  return set;
 }

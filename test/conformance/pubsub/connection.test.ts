@@ -5,10 +5,12 @@ import {
   Channel,
   ChannelClosedError,
   ConnectionError,
+  type ReplyMap,
+  type ReplySet,
   TCPConnection,
   TimeoutError,
 } from '../../../src/index.ts';
-import { ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { names, Recorder, until } from '../../integration/pubsub/support.ts';
 
 let server: TestServer;
@@ -25,6 +27,39 @@ async function open(options: BaseConnectionOptions = {}, to = server): Promise<T
   await connection.run();
   return connection;
 }
+test('other pushes are decoded as the connection says, with all that is in them', async () => {
+  await using scripted = await ScriptedServer.start({
+    SUBSCRIBE: (_, connection) => {
+      connection.push('subscribe', 'a', 1);
+      return null;
+    },
+  });
+  const pushed = reply.push(
+    reply.bulk('news'),
+    reply.map([reply.bulk('\xe9'), reply.array(reply.bulk('v'))]),
+    reply.set(reply.bulk('m'), reply.map([reply.bulk('k'), reply.bulk('v')])),
+  );
+  for (const decodeResponses of [true, false]) {
+    const connection = await open({ decodeResponses, encoding: 'latin1' }, scripted as never);
+    const seen: unknown[][] = [];
+    for (const subscribed of [false, true]) {
+      if (subscribed) await connection.executePubsub('SUBSCRIBE', 'a');
+      scripted.connections.at(-1)?.send(pushed);
+      for await (const push of connection.pushMessages) {
+        seen.push(push);
+        break;
+      }
+    }
+    assert.deepEqual(seen[1], seen[0]);
+    const [, map, set] = seen[1] as [unknown, ReplyMap, ReplySet];
+    const value = (text: string): unknown => (decodeResponses ? text : Buffer.from(text));
+    assert.deepEqual(map.get('é'), [value('v')]);
+    assert.ok(set.has('m'));
+    assert.deepEqual(([...set][1] as ReplyMap).get('k'), value('v'));
+    await connection.close();
+  }
+});
+
 for (const protocol of [3, 2]) {
   test(`names in letters are encoded as arguments are (RESP${protocol})`, async () => {
     const to = protocol === 3 ? server : old;
