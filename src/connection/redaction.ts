@@ -15,10 +15,10 @@ const LONGEST = 4096;
 /** Beyond these sizes nothing is compared: only words that servers use stay. */
 const LARGE = 1 << 23;
 const MANY_WORDS = 4096;
-/** How deep errors can be in a reply: that of EXEC, of a script in it, of tables in that. */
-const DEPTH = 4;
 
-const mapValues = Map.prototype.values;
+// Past the methods of a reply's own, which would put its keys in order first.
+const mapEntries = Map.prototype.entries;
+const setValues = Set.prototype.values;
 
 /** Servers repeat what they were given. What a message tells of the arguments of its command is cut. */
 export function redact(error: RedisError, entry: Entry): void {
@@ -34,22 +34,27 @@ export function mayHoldErrors({ info }: Entry): boolean {
 /** The same for errors inside a reply; they also learn where they happened. */
 export function redactInside(value: Reply, endpoint: string, entry: Entry): void {
   let known: Known | null | undefined;
-  eachError(value, DEPTH, (error) => {
+  eachError(value, (error) => {
     if (known === undefined) known = knownOf(entry, error);
     locateError(error, endpoint, entry.info.name);
     if (!(error instanceof AskError)) cutMessage(error, entry, known);
   });
 }
 
-function eachError(value: unknown, depth: number, visit: (error: RedisError) => void): void {
+/** As deep as the decoder goes. */
+function eachError(value: unknown, visit: (error: RedisError) => void): void {
   if (typeof value !== 'object' || value === null) return;
   if (value instanceof Error) {
     visit(value as RedisError);
-  } else if (depth > 0 && Array.isArray(value)) {
-    for (const item of value) eachError(item, depth - 1, visit);
-  } else if (depth > 0 && value instanceof Map) {
-    // Past the methods of its own, which would put its keys in order first.
-    for (const item of mapValues.call(value)) eachError(item, depth - 1, visit);
+  } else if (Array.isArray(value)) {
+    for (const item of value) eachError(item, visit);
+  } else if (value instanceof Map) {
+    for (const [key, item] of mapEntries.call(value)) {
+      eachError(key, visit);
+      eachError(item, visit);
+    }
+  } else if (value instanceof Set) {
+    for (const item of setValues.call(value)) eachError(item, visit);
   }
 }
 

@@ -185,6 +185,33 @@ describe('an ordinary message stays whole', () => {
     });
   }
 
+  test('wherever in a reply they are', async () => {
+    const error = reply.error("ERR no such thing as 'canary'");
+    let deep: string = error;
+    for (let depth = 0; depth < 20; depth++) deep = reply.array(deep);
+    for (const [name, answer] of [
+      ['a set', reply.set(error)],
+      ['a key', reply.map([error, reply.ok])],
+      ['a value', reply.map([reply.ok, reply.map([reply.ok, error])])],
+      ['depths', deep],
+      ['all of them', reply.array(reply.set(reply.map([reply.set(reply.array(error)), reply.ok])))],
+    ] as const) {
+      const { connection: one } = await pair({ EVAL: answer }, text);
+      const value = await one.createRequest('EVAL', ['return 1', '0', 'canary']);
+      const errors: RedisError[] = [];
+      const find = (part: unknown): void => {
+        if (part instanceof RedisError) errors.push(part);
+        else if (part instanceof Map) for (const pair of part) find(pair);
+        else if (Array.isArray(part) || part instanceof Set) for (const item of part) find(item);
+      };
+      find(value);
+      assert.equal(errors.length, 1, name);
+      assert.ok(!shown(errors[0]).includes('canary'), name);
+      assert.equal(errors[0]?.command, 'EVAL', name);
+      assert.match(errors[0]?.endpoint ?? '', /\d$/, name);
+    }
+  });
+
   test('of a redirect, and of a server in trouble', async () => {
     for (const [line, message] of [
       ['MOVED 5 127.0.0.1:7001', '5 127.0.0.1:7001'],
