@@ -192,7 +192,8 @@ export class Opening<C> {
       lost();
       this.#gone();
     });
-    core.onEnd = () => setImmediate(() => this.#look(transport, 1));
+    // Sockets always tell of it, and only once their handle is closed.
+    if (!(transport instanceof Socket)) core.onEnd = () => setImmediate(() => this.#look(transport, 1));
     transport.on('data', (chunk: Buffer | string) => {
       const bytes =
         typeof chunk === 'string' ? Buffer.from(chunk, transport.readableEncoding ?? 'utf8') : chunk;
@@ -207,7 +208,7 @@ export class Opening<C> {
     this.#settleClosed();
   }
 
-  /** Not every stream tells that it has closed. */
+  /** Not every duplex tells that it has closed. */
   #look(transport: Duplex, pause: number): void {
     if (transport.closed === false) {
       setTimeout(() => this.#look(transport, Math.min(pause * 2, LONGEST_PAUSE)), pause).unref();
