@@ -10,7 +10,10 @@ export interface CoreObserver {
   drained(): void;
   /** The connection ended; `error` says why. */
   closed(error: Error): void;
-  /** It became fit or unfit for new work: suspicion, a bulk reply under way, an unread message. */
+  /**
+   * It became fit or unfit for new work: suspicion, a bulk reply under way, an unread message. While it drains: fewer
+   * may be waiting on it.
+   */
   changed(): void;
   /** An entry that should take its connection along was cancelled. True: others are on it, it is retired instead. */
   sparesOthers(entry: Entry): boolean;

@@ -69,7 +69,7 @@ export class Subscriber<C extends BaseConnection> implements DialCandidate {
     return this.node.unreferenced;
   }
   get lastError(): unknown {
-    return this.#dials.lastError;
+    return this.node.pool.lastError;
   }
 
   /** Brings the server's set nearer to the wanted one. May be called often. */
@@ -147,6 +147,7 @@ export class Subscriber<C extends BaseConnection> implements DialCandidate {
     } catch (error) {
       this.#dialling = null;
       if (this.#closed) return permit.abandoned();
+      this.node.pool.lastError = error;
       this.#home.unreachable(error, !this.node.transient(error));
       permit.failed(error);
       return this.work();
@@ -156,6 +157,7 @@ export class Subscriber<C extends BaseConnection> implements DialCandidate {
       connection.invalidate('closed');
       return permit.abandoned();
     }
+    this.node.pool.lastError = null;
     permit.succeeded();
     this.#attach(connection);
   }

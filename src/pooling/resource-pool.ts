@@ -77,6 +77,13 @@ export class ResourcePool<T> {
   get waiting(): number {
     return this.#allocator.waiting;
   }
+  /** Why the last dial failed; null once one has succeeded. Whoever dials beside the pool tells of it here. */
+  get lastError(): unknown {
+    return this.#dialler.lastError;
+  }
+  set lastError(error: unknown) {
+    this.#dialler.lastError = error;
+  }
   get closed(): boolean {
     return this.#closing !== null;
   }
