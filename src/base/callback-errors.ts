@@ -13,3 +13,19 @@ export function reportCallbackError(owner: object, what: string, error: unknown)
     detail: error instanceof Error ? (error.stack ?? error.message) : String(error),
   });
 }
+
+/** A user's callback, wherever it fails: at once, or later where it turns out to be asynchronous. */
+export function runCallback(owner: object, what: string, callback: () => unknown): void {
+  try {
+    const result = callback();
+    if (result !== undefined) reportLater(owner, what, result);
+  } catch (error) {
+    reportCallbackError(owner, what, error);
+  }
+}
+
+/** To be called with what a callback returned that should return nothing. */
+export function reportLater(owner: object, what: string, result: unknown): void {
+  if (!(result instanceof Promise)) return;
+  result.catch((error: unknown) => reportCallbackError(owner, what, error));
+}

@@ -4,15 +4,16 @@ import { AbstractChannel } from '../interfaces/abstract-channel.ts';
 import type { ChannelGap } from '../interfaces/abstract-channel.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import { textContent } from '../resp/encoder.ts';
-import { type TextEncoding, type TextMode, UTF8 } from '../resp/types.ts';
-import { reportCallbackError } from '../base/callback-errors.ts';
+import { BYTES, type DecodeMode, type TextEncoding, type TextMode, UTF8 } from '../resp/types.ts';
+import { runCallback } from '../base/callback-errors.ts';
 import { Mailbox } from './mailbox.ts';
 import { MessageIterator } from './message-iterator.ts';
-import { makeReading } from './message-reading.ts';
+import { bytesOf, makeReading } from './message-reading.ts';
 import type { MessageDecoder, Reading } from './message-reading.ts';
 import { checkMaxMessages, checkOverflow, exposeFlow } from './overflow.ts';
 import type { FlowListener, FlowState, OverflowPolicy } from './overflow.ts';
 import { awaitMessage, readNext } from './readers.ts';
+import { wrongName } from './subscription-kinds.ts';
 
 export interface ChannelOptions<T> {
   /** The name is a pattern; messages are `[channel, message]`. */
@@ -50,9 +51,7 @@ export function channelName(name: string | Uint8Array, text: TextMode = UTF8): B
     return Buffer.from(textContent(name, text, 'the name of a channel'), 'latin1');
   }
   if (isUint8Array(name)) return Buffer.from(name);
-  throw new TypeError(
-    `the name of a channel must be a string or bytes; got ${name === null ? 'null' : typeof name}`,
-  );
+  throw wrongName(name);
 }
 
 /**
@@ -90,8 +89,9 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
     this.#exposeFlow(options.overflow ?? 'pause');
   }
 
+  /** A copy: whoever writes into it does not rename the channel. */
   get name(): Buffer {
-    return this.#name;
+    return Buffer.from(this.#name);
   }
   get isPattern(): boolean {
     return this.#isPattern;
@@ -161,10 +161,15 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
 
   #exposeFlow(overflow: OverflowPolicy): void {
     const mailbox = this.#mailbox;
+    const { mode } = this.#reading;
+    const takesItself = (): boolean => this.putNowait === ownPut;
     exposeFlow(this, {
       pauses: overflow === 'pause',
-      mode: this.#reading.mode,
-      take: (message) => mailbox.put(message),
+      get mode(): DecodeMode {
+        return takesItself() ? mode : BYTES;
+      },
+      // Whoever put another method in its place, now or later, is promised bytes.
+      take: (message) => (takesItself() ? mailbox.put(message) : this.putNowait(bytesOf(message, mode))),
       get state(): FlowState {
         if (mailbox.closed) return 'closed';
         return mailbox.paused ? 'paused' : 'flowing';
@@ -177,11 +182,9 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
     for (const listener of this.#listeners) listener(state, this);
   }
 
-  #tell(what: string, callback: () => void): void {
-    try {
-      callback();
-    } catch (error) {
-      reportCallbackError(this, what, error);
-    }
+  #tell(what: string, callback: () => unknown): void {
+    runCallback(this, what, callback);
   }
 }
+
+const { putNowait: ownPut } = Channel.prototype;

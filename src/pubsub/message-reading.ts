@@ -36,10 +36,15 @@ function textOf(bytes: Buffer, mode: DecodeMode): Buffer | string {
   }
 }
 
+/** What a message was before it was decoded with `mode`; only what is valid in it is. */
+export function bytesOf(message: Buffer | string, mode: DecodeMode): Buffer {
+  return typeof message === 'string' ? Buffer.from(message, mode === UTF8 ? 'utf8' : 'latin1') : message;
+}
+
 /** Runs the reader's decoder, which may throw. `mode`: what text was decoded with. */
 export function readMessage(raw: RawMessage | string, reading: Reading, mode: DecodeMode): unknown {
   if (typeof raw === 'string') {
-    if (reading.mode !== mode) return readBytes(Buffer.from(raw, mode === UTF8 ? 'utf8' : 'latin1'), reading);
+    if (reading.mode !== mode) return readBytes(bytesOf(raw, mode), reading);
     return reading.decoder === null ? raw : reading.decoder(raw);
   }
   if (Array.isArray(raw)) {

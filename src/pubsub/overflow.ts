@@ -35,7 +35,7 @@ export interface FlowControl {
   readonly state: FlowState;
   /** What it makes of its messages: they may come to `take` as that, once decoded for all. */
   readonly mode: DecodeMode;
-  take(message: Buffer | string): void;
+  take(message: Buffer | string): unknown;
   readonly listeners: Set<FlowListener>;
 }
 

@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types';
 import { contentOf } from '../resp/content.ts';
 import type { Reply, TextMode } from '../resp/types.ts';
 
@@ -61,7 +62,15 @@ export function nameKey(name: Uint8Array): string {
 
 /** As `nameKey`, for names in either form; null: no bytes are encoded so. */
 export function anyNameKey(name: string | Uint8Array, text: TextMode): string | null {
-  return typeof name === 'string' ? contentOf(name, text) : nameKey(name);
+  if (typeof name === 'string') return contentOf(name, text);
+  if (isUint8Array(name)) return nameKey(name);
+  throw wrongName(name);
+}
+
+export function wrongName(name: unknown): TypeError {
+  return new TypeError(
+    `the name of a channel must be a string or bytes; got ${name === null ? 'null' : typeof name}`,
+  );
 }
 
 const M = 0x6d;

@@ -1,10 +1,12 @@
 import type { AbstractChannel, ChannelGap } from '../interfaces/abstract-channel.ts';
 import type { MessageListener } from '../resp/message-reader.ts';
 import { BYTES, type DecodeMode, type Reply } from '../resp/types.ts';
-import { reportCallbackError } from '../base/callback-errors.ts';
+import { reportCallbackError, reportLater, runCallback } from '../base/callback-errors.ts';
 import { flowOf } from './overflow.ts';
 import type { SubscriptionAck, SubscriptionKind } from './subscription-kinds.ts';
 import type { SubscriptionLink } from './subscription-link.ts';
+
+const PUT = 'putNowait() of a channel';
 
 /** One call's place for the acknowledgement of one name. */
 export interface CallPlace {
@@ -125,15 +127,23 @@ export class Wish implements MessageListener {
   /** A message, decoded with `mode` where that is possible. */
   hear(message: Reply): void {
     if (typeof message !== 'string') return this.deliver(message as Buffer);
-    for (const channel of this.#channels) flowOf(channel)?.take(message);
+    for (const channel of this.#channels) {
+      try {
+        const result = flowOf(channel)?.take(message);
+        if (result !== undefined) reportLater(channel, PUT, result);
+      } catch (error) {
+        reportCallbackError(channel, PUT, error);
+      }
+    }
   }
 
   deliver(message: Buffer | readonly [Buffer, Buffer]): void {
     for (const channel of this.#channels) {
       try {
-        channel.putNowait(message);
+        const result: unknown = channel.putNowait(message);
+        if (result !== undefined) reportLater(channel, PUT, result);
       } catch (error) {
-        reportCallbackError(channel, 'putNowait() of a channel', error);
+        reportCallbackError(channel, PUT, error);
       }
     }
   }
@@ -154,11 +164,7 @@ export class Wish implements MessageListener {
     for (const place of waiting) place.call.fail(reason);
   }
 
-  #tell(channel: AbstractChannel, what: string, callback: () => void): void {
-    try {
-      callback();
-    } catch (error) {
-      reportCallbackError(channel, `${what} of a channel`, error);
-    }
+  #tell(channel: AbstractChannel, what: string, callback: () => unknown): void {
+    runCallback(channel, `${what} of a channel`, callback);
   }
 }

@@ -36,6 +36,8 @@ describe('Channel: names and options', () => {
     const channel = new Channel(given);
     given[0] = 9;
     assert.deepEqual(channel.name, Buffer.from([1, 2, 255]));
+    channel.name[0] = 9;
+    assert.deepEqual(channel.name, Buffer.from([1, 2, 255]));
     assert.equal(channel.isPattern, false);
     assert.equal(new Channel('a*', { isPattern: true }).isPattern, true);
   });

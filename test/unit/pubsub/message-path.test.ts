@@ -82,6 +82,29 @@ describe('the short way of messages', () => {
     assert.equal(await channel.get({ encoding: 'latin1', decoder: null }), b('žluť').toString('latin1'));
   });
 
+  it('goes through a putNowait() that is not the own one, as bytes', async () => {
+    const put: unknown[] = [];
+    class Counted extends Channel {
+      override putNowait(data: Buffer): void {
+        put.push(data);
+        super.putNowait(data);
+      }
+    }
+    const counted = new Counted('a', { encoding: 'utf-8' });
+    assert.equal(find(subscribed(counted).link, 'a')?.mode, BYTES);
+    const spied = new Channel('a', { encoding: 'utf-8' });
+    const wish = find(subscribed(spied).link, 'a');
+    wish?.hear('before');
+    spied.putNowait = (data) => {
+      put.push(data);
+      Channel.prototype.putNowait.call(spied, data);
+      throw new Error('no');
+    };
+    wish?.hear('žluť');
+    assert.deepEqual(put, [b('žluť')]);
+    assert.deepEqual([await spied.get(), await spied.get()], ['before', 'žluť']);
+  });
+
   it('ends with the subscription, and with the link', () => {
     const first = new Bytes('a');
     const { registry, link } = subscribed(first);

@@ -284,6 +284,42 @@ describe('Subscriptions: delivery', () => {
     assert.equal(good.isActive, false);
   });
 
+  it('is told once of a channel whose methods reject', async () => {
+    class Bad extends AbstractChannel {
+      readonly name = b('a');
+      readonly isPattern = false;
+      readonly isActive = true;
+      override putNowait(): Promise<void> {
+        return Promise.reject(new Error('put'));
+      }
+      get(): Promise<unknown> {
+        return Promise.resolve(null);
+      }
+      override close(): Promise<void> {
+        return Promise.reject(new Error('close'));
+      }
+      override gap(): Promise<void> {
+        return Promise.reject(new Error('gap'));
+      }
+    }
+    // Warnings of others are on their way.
+    await new Promise(setImmediate);
+    const warnings: (string | undefined)[] = [];
+    const listener = (warning: Error & { code?: string }): void => void warnings.push(warning.code);
+    process.on('warning', listener);
+    const { registry } = make();
+    const server = new FakeServer(registry.attach());
+    registry.want('channel', [new Bad()]);
+    server.settle();
+    server.publish('a', '1');
+    server.link.lost(0, new Error('lost'));
+    new FakeServer(registry.attach()).settle();
+    registry.unwant('channel', ['a']);
+    await new Promise(setImmediate);
+    process.off('warning', listener);
+    assert.deepEqual(warnings, ['RESPOOL_CALLBACK']);
+  });
+
   it('ends the subscription of a channel that closed itself', () => {
     const { registry } = make();
     const server = new FakeServer(registry.attach());
@@ -334,6 +370,12 @@ describe('Subscriptions: views', () => {
     assert.equal(view.get(new Uint8Array(b('é'))), channel);
     assert.equal(view.has(b('b')), true);
     assert.equal(view.get('x'), undefined);
+    for (const wrong of [1, null, undefined, {}] as never[]) {
+      const refused = { name: 'TypeError', message: /^the name of a channel must be a string or bytes; got/ };
+      assert.throws(() => view.get(wrong), refused);
+      assert.throws(() => view.all(wrong), refused);
+      assert.throws(() => view.has(wrong), refused);
+    }
     assert.deepEqual(view.all('x'), []);
     assert.deepEqual([...view.keys()].map(String), ['é', 'b']);
     assert.deepEqual(
