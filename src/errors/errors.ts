@@ -21,7 +21,7 @@ export interface DeliveryErrorOptions extends RedisErrorOptions {
 type ErrorClass = { readonly name: string; readonly prototype: object };
 
 /** Names the class and its bases on the prototype; called once per class, right after its declaration. */
-function kind(type: ErrorClass, code: string | null, ...more: ErrorClass[]): void {
+export function kind(type: ErrorClass, code: string | null, ...more: ErrorClass[]): void {
   const base = Object.getPrototypeOf(type.prototype) as { [KINDS]?: readonly string[] };
   const kinds = new Set<string>([type.name, ...(base[KINDS] ?? [])]);
   for (const other of more) {

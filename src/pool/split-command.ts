@@ -1,4 +1,4 @@
-import { isOfServer, RedisClusterError, RedisError } from '../errors/errors.ts';
+import { isOfServer, kind, RedisClusterError, RedisError } from '../errors/errors.ts';
 import type { Reply } from '../resp/types.ts';
 import type { CommandPart } from '../topology/topology.ts';
 
@@ -70,12 +70,13 @@ export class SplitCommandError extends RedisClusterError {
     super(
       `${name} was split over ${parts.length} slots and failed in part: ${done.length} keys are done ` +
         `(${listed(done)}), ${failed.length} failed (${listed(failed)}): ${first?.message ?? ''}`,
-      { code: 'RESPOOL_SPLIT_COMMAND', command: name, cause: new AggregateError([...errors.values()]) },
+      { command: name, cause: new AggregateError([...errors.values()]) },
     );
     this.done = done;
     this.failed = failed;
   }
 }
+kind(SplitCommandError, 'RESPOOL_SPLIT_COMMAND');
 
 /** The first positions, and that there are more. */
 function listed(positions: readonly number[]): string {

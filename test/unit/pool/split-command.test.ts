@@ -24,9 +24,18 @@ test('a failure in part tells which keys are done', async () => {
     assert.ok(error instanceof SplitCommandError && error instanceof RedisClusterError);
     assert.deepEqual([error.done, error.failed], [[0, 2], [1]]);
     assert.deepEqual((error.cause as AggregateError).errors, [cause]);
-    assert.equal(error.code, 'RESPOOL_SPLIT_COMMAND');
+    assert.deepEqual([error.name, error.code], ['SplitCommandError', 'RESPOOL_SPLIT_COMMAND']);
     return true;
   });
+});
+
+test('instanceof holds across two copies of the package', async () => {
+  const path = new URL('../../../src/pool/split-command.js', import.meta.url).href;
+  const copy = (await import(`${path}?copy=1`)) as { SplitCommandError: typeof SplitCommandError };
+  assert.notEqual(copy.SplitCommandError, SplitCommandError);
+  const error = new copy.SplitCommandError('DEL', parts, new Map([[0, new Error('x')]]));
+  assert.ok(error instanceof SplitCommandError && error instanceof RedisClusterError);
+  assert.ok(!(new RedisClusterError('x') instanceof SplitCommandError));
 });
 
 test('what failed whole, or was aborted, rejects with its own error', async () => {
