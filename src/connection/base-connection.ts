@@ -51,6 +51,8 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   readonly #core: ConnectionCore;
   readonly #opening: Opening<BaseConnection>;
   readonly #options: NormalizedConnectionOptions;
+  /** False: `db` was given as null, which chooses no database. */
+  readonly #tellsDb: boolean;
   readonly #factory: RequestFactory;
   #pubsub: ConnectionPubsub | null = null;
 
@@ -65,6 +67,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     refuseDirectConstruction(new.target, BaseConnection);
     this.location = location;
     this.#options = classOptions(new.target, options);
+    this.#tellsDb = options?.db !== null;
     this.#core = new ConnectionCore({
       endpoint: location.toString(),
       ownMode: replyMode(textMode(this.#options.encoding), this.#options.decodeResponses),
@@ -254,7 +257,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   }
 
   telemetryAttributes(): Record<string, string | number> {
-    return { 'db.namespace': this.#options.db };
+    return this.#tellsDb ? { 'db.namespace': this.#options.db } : {};
   }
   override toString(): string {
     return `${this.constructor.name}<${this.describe()},db=${this.#options.db}>`;

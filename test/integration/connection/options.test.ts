@@ -277,7 +277,9 @@ describe('what a connection tells of itself', () => {
       'server.address': '127.0.0.1',
       'server.port': server.port,
     });
-    assert.deepEqual(new TCPConnection(new TCPLocation('h', 1)).telemetryAttributes()['db.namespace'], 0);
+    const location = new TCPLocation('h', 1);
+    assert.deepEqual(new TCPConnection(location).telemetryAttributes()['db.namespace'], 0);
+    assert.equal('db.namespace' in new TCPConnection(location, { db: null }).telemetryAttributes(), false);
     assert.deepEqual(JSON.parse(JSON.stringify(connection)).db, 2);
   });
 
