@@ -11,7 +11,7 @@ export class CacheStats implements CacheStatistics {
   evictions = 0;
   bytes = 0;
 
-  get summary(): CacheSummary {
+  get summary(): CacheSummary & { readonly dirtyHits: number } {
     const { hits, misses, dirtyHits, invalidations, evictions, bytes } = this;
     return { hits, misses, dirtyHits, invalidations, evictions, bytes };
   }

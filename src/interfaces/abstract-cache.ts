@@ -4,8 +4,8 @@ import { refuseDirectConstruction } from './abstract.ts';
 export interface CacheSummary {
   readonly hits: number;
   readonly misses: number;
-  /** Hits that the server contradicted when they were checked. */
-  readonly dirtyHits: number;
+  /** Hits that the server contradicted when they were checked; a cache need not count them. */
+  readonly dirtyHits?: number | undefined;
   readonly invalidations: number;
   readonly evictions: number;
   readonly bytes: number;

@@ -370,7 +370,7 @@ class TinyCache extends AbstractCache {
   }
   feedback(): void {}
   get stats(): CacheStatistics {
-    const numbers = { hits: this.hits, misses: 0, dirtyHits: 0, invalidations: 0, evictions: 0, bytes: 0 };
+    const numbers = { hits: this.hits, misses: 0, invalidations: 0, evictions: 0, bytes: 0 };
     return { ...numbers, summary: numbers };
   }
 }
