@@ -285,21 +285,22 @@ describe('Subscriptions: delivery', () => {
   });
 
   it('is told once of a channel whose methods reject', async () => {
+    const rejected = (what: string): void => Promise.reject(new Error(what)) as unknown as void;
     class Bad extends AbstractChannel {
       readonly name = b('a');
       readonly isPattern = false;
       readonly isActive = true;
-      override putNowait(): Promise<void> {
-        return Promise.reject(new Error('put'));
+      override putNowait(): void {
+        return rejected('put');
       }
       get(): Promise<unknown> {
         return Promise.resolve(null);
       }
-      override close(): Promise<void> {
-        return Promise.reject(new Error('close'));
+      override close(): void {
+        return rejected('close');
       }
-      override gap(): Promise<void> {
-        return Promise.reject(new Error('gap'));
+      override gap(): void {
+        return rejected('gap');
       }
     }
     // Warnings of others are on their way.
