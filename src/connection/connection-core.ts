@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { unwatchSignal, watchSignal } from '../base/signal-registry.ts';
-import { ConnectionError, OverloadedError, ProtocolError } from '../errors/errors.ts';
+import { ConnectionError, OverloadedError, ProtocolError, type TimeoutError } from '../errors/errors.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
 import { ConnectionCounters } from './connection-statistics.ts';
 import type { CoreObserver, CoreSettings, CoreState } from './core-observer.ts';
@@ -242,12 +242,24 @@ export class ConnectionCore implements EntryHost {
   }
 
   #expire(entry: Entry): void {
-    const written = entry.phase === WRITTEN;
-    const silent = written && entry.heard === this.outbox.heard;
+    const silent = this.#isSilent(entry);
     const { limit } = entry;
-    this.#giveUp(entry, timeoutOf(this, entry, written));
-    if (silent && !entry.blocking && this.observer !== null && this.state === 'ready')
-      this.suspicion.raise(limit);
+    this.#giveUp(entry, timeoutOf(this, entry, entry.phase === WRITTEN, limit));
+    if (silent) this.#doubt(limit);
+  }
+
+  waitedInVain(entry: Entry, limit: number): TimeoutError {
+    if (this.#isSilent(entry)) this.#doubt(limit);
+    return timeoutOf(this, entry, entry.phase === WRITTEN, limit);
+  }
+
+  /** It was written, and nothing has arrived since. */
+  #isSilent(entry: Entry): boolean {
+    return entry.phase === WRITTEN && entry.heard === this.outbox.heard && !entry.blocking;
+  }
+
+  #doubt(limit: number): void {
+    if (this.observer !== null && this.state === 'ready') this.suspicion.raise(limit);
   }
 
   /** Ends the connection, now and for good; whatever is outstanding fails with `reason` beneath. */

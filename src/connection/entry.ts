@@ -31,6 +31,13 @@ export type Acknowledgement = 'other' | 'part' | 'done';
 /** Who can take an entry back. */
 export interface EntryHost {
   cancel(entry: Entry, error: unknown): void;
+  /** Nothing arrives though a reply is due. */
+  readonly suspect: boolean;
+  /**
+   * Somebody else who waits for the entry's reply had enough after `limit` ms: the error for it. What a time-out of the
+   * entry's own would tell of the peer, this one tells as well.
+   */
+  waitedInVain(entry: Entry, limit: number): Error;
 }
 
 /**

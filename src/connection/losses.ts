@@ -48,10 +48,10 @@ function brokenReply(core: ConnectionCore, entry: Entry, reason: Error): Protoco
 }
 
 /** What one command hears when its time is up. */
-export function timeoutOf(core: ConnectionCore, entry: Entry, written: boolean): TimeoutError {
+export function timeoutOf(core: ConnectionCore, entry: Entry, written: boolean, limit: number): TimeoutError {
   const { name } = entry.info;
   const what = written ? 'waiting for its reply' : 'unsent';
-  return new TimeoutError(core.text(`${name} timed out after ${entry.limit} ms ${what}`), {
+  return new TimeoutError(core.text(`${name} timed out after ${limit} ms ${what}`), {
     phase: 'reply',
     maybeExecuted: written,
     command: name,

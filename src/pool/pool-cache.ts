@@ -11,9 +11,8 @@ import { isOfServer, RedisError, TimeoutError } from '../errors/errors.ts';
 import type { AbstractCache } from '../interfaces/abstract-cache.ts';
 import type { TrackingChoice } from '../node/tracking-settings.ts';
 import type { DecodeMode, RedisValue, Reply } from '../resp/types.ts';
-import { within } from '../topology/within.ts';
 import { CachingEntry } from './caching-entry.ts';
-import type { PoolRequestOptions } from './executor.ts';
+import type { PoolRequest, PoolRequestOptions } from './executor.ts';
 import type { PoolCall } from './pool-call.ts';
 
 type Key = string | Uint8Array;
@@ -26,13 +25,32 @@ export interface PoolCacheSettings extends TrackingChoice {
   readonly db: number;
   readonly textMode: 1 | 2 | 3;
   readonly ownMode: DecodeMode;
-  /** Makes a call anew, after the one whose reply was waited for was given up by its own caller. */
+  readonly streamTimeout: number | null;
+  /**
+   * Makes a call anew, after the one whose reply was waited for was given up by its own caller. `since`: monotonic ms
+   * from which its `timeout` counts; null: from now.
+   */
   readonly again: (
     command: string | Uint8Array,
     args: readonly RedisValue[],
     options: PoolRequestOptions,
-  ) => Promise<Reply>;
+    since: number | null,
+  ) => PoolRequest<Reply>;
 }
+
+/** A call that waits for the reply to the request of another one. */
+interface Joiner {
+  readonly command: string | Uint8Array;
+  readonly args: readonly RedisValue[];
+  readonly options: PoolRequestOptions | null;
+  /** When it was made; monotonic ms. */
+  readonly since: number;
+  /** Whose requests it has waited for. */
+  readonly asked: ({ readonly maybeExecuted: boolean } | null)[];
+}
+
+/** With less than this left before its time is up a call is not made anew. */
+const LAST_TRY = 10;
 
 const NONE: readonly RedisValue[] = [];
 
@@ -62,6 +80,7 @@ export class PoolCache {
     info: CommandInfo,
     args: readonly RedisValue[],
     options: PoolRequestOptions | null,
+    since: number | null = null,
   ): Promise<Reply> | null {
     this.#doubted = undefined;
     const key = this.#keyOf(info, args);
@@ -77,7 +96,9 @@ export class PoolCache {
     }
     const field = cacheField(name, args.length === 1 ? NONE : args.slice(1));
     const token = this.#guard.underWay(key, field, this, now);
-    return token === null ? null : this.#join(token, command, args.map(kept), options);
+    // A connection that hears nothing gets no new work, and none of this kind either.
+    if (token === null || carrierOf(token).host?.suspect === true) return null;
+    return this.#join(token, { command, args: args.map(kept), options, since: since ?? now, asked: [] });
   }
 
   #held(name: string, key: Key, args: readonly RedisValue[]): Reply | undefined {
@@ -169,25 +190,31 @@ export class PoolCache {
     };
   }
 
+  #join(token: FetchToken, joiner: Joiner): PoolRequest<Reply> {
+    const { asked } = joiner;
+    asked.push(token.carrier);
+    const get = (): boolean => asked.some((request) => request?.maybeExecuted === true);
+    return Object.defineProperty(this.#share(token, joiner), 'maybeExecuted', { get }) as PoolRequest<Reply>;
+  }
+
   /** The reply that another call waits for already. What ends that call alone is no answer to this one. */
-  async #join(
-    token: FetchToken,
-    command: string | Uint8Array,
-    args: readonly RedisValue[],
-    options: PoolRequestOptions | null,
-  ): Promise<Reply> {
-    const deadline = options === null ? null : Deadline.of(options);
+  async #share(token: FetchToken, joiner: Joiner): Promise<Reply> {
+    const { options, since } = joiner;
+    const carrier = carrierOf(token);
     const raise = options?.raiseExceptions ?? true;
+    const limit = options?.timeout ?? null;
+    const left = limit === null ? null : Math.max(0, since + limit - performance.now());
+    const deadline = new Deadline(options?.signal ?? null, left);
+    let own: Error | null = null;
+    const late = (): Error => (own ??= timeoutFor(carrier, limit as number));
     let reply: Reply;
     try {
-      const joined = token.join();
-      reply = await (deadline === null ? joined : within(joined, deadline, 'the reply'));
+      reply = await untilOwnLimit(token.join(), deadline, late);
     } catch (error) {
-      if (deadline?.aborted === true || deadline?.expired === true) throw error;
-      if (givenUp(token, error)) {
-        const timeout =
-          deadline === null || deadline.unlimited ? options?.timeout : Math.max(1, deadline.remaining());
-        return this.#settings.again(command, args, { ...options, timeout });
+      if (deadline.aborted) throw deadline.reason;
+      if (error !== own && givenUp(carrier, error)) {
+        if (deadline.expired) throw late();
+        return this.#again(joiner, carrier, error);
       }
       if (raise || !isOfServer(error)) throw error;
       return error;
@@ -195,11 +222,55 @@ export class PoolCache {
     if (raise && reply instanceof RedisError) throw reply;
     return reply;
   }
+
+  /** A limit of its own goes on; `streamTimeout` is counted from its beginning where that is what ended the other. */
+  #again(joiner: Joiner, carrier: PoolCall, error: unknown): Promise<Reply> {
+    const { command, args, options, asked } = joiner;
+    const { streamTimeout } = this.#settings;
+    const given = options?.timeout;
+    let timeout = given;
+    if (given === undefined && !carrier.overall && error instanceof TimeoutError) {
+      if (streamTimeout !== null && joiner.since + streamTimeout - performance.now() < LAST_TRY) throw error;
+      timeout = streamTimeout;
+    }
+    const since = typeof timeout === 'number' ? joiner.since : null;
+    const request = this.#settings.again(command, args, { ...options, timeout }, since);
+    asked.push(request);
+    return request;
+  }
 }
 
-/** The caller of the request had enough; it is not the server's fault. */
-function givenUp({ carrier }: FetchToken, error: unknown): boolean {
-  const call = carrier as PoolCall | null;
-  if (call?.callSignal?.aborted === true) return true;
-  return call?.overall === true && error instanceof TimeoutError;
+/** A reply that others wait for too; it goes on when this caller's limits end the wait. */
+function untilOwnLimit(work: Promise<Reply>, deadline: Deadline, late: () => Error): Promise<Reply> {
+  if (deadline.unlimited && deadline.signal === null) return work;
+  return new Promise((resolve, reject) => {
+    let over = false;
+    deadline.watch({
+      onAbort: reject,
+      // A reply that is readable already wins.
+      onTimeout: () => setImmediate(() => (over ? undefined : reject(late()))),
+    });
+    void work.then(resolve, reject).then(() => {
+      over = true;
+      deadline.unwatch();
+    });
+  });
+}
+
+function timeoutFor(carrier: PoolCall, limit: number): Error {
+  if (carrier.host !== null) return carrier.host.waitedInVain(carrier, limit);
+  const { maybeExecuted } = carrier;
+  const command = carrier.info.name;
+  const text = `${command} timed out after ${limit} ms waiting for a connection`;
+  return new TimeoutError(text, { phase: 'acquire', maybeExecuted, command });
+}
+
+function carrierOf(token: FetchToken): PoolCall {
+  return token.carrier as PoolCall;
+}
+
+/** The caller of the request had enough, or its time was up before that of others; it is not the server's fault. */
+function givenUp(call: PoolCall, error: unknown): boolean {
+  if (call.callSignal?.aborted === true) return true;
+  return error instanceof TimeoutError && (call.overall || error.phase === 'reply');
 }

@@ -163,7 +163,8 @@ export class PoolEngine<C extends BaseConnection> {
       db: settings.db,
       textMode: text,
       ownMode,
-      again: (command, args, options) => this.requests.request(command, args, options),
+      streamTimeout: settings.streamTimeout,
+      again: (command, args, options, since) => this.requests.request(command, args, options, null, since),
     });
   }
 

@@ -72,11 +72,13 @@ export class PoolRequests<C extends BaseConnection> {
     for (const wake of this.#closeWaiters.splice(0)) wake();
   }
 
+  /** `since`: monotonic ms from which its time limit counts, when that is not now. */
   request(
     command: string | Uint8Array,
     args: readonly RedisValue[],
     options: PoolRequestOptions,
     pin: Pin<C> | null = null,
+    since: number | null = null,
   ): PoolRequest<Reply> {
     try {
       if (this.#closed !== null) throw this.#closed;
@@ -90,9 +92,13 @@ export class PoolRequests<C extends BaseConnection> {
       const signal = checkSignal('signal', options.signal);
       const reads = pin === null && mayBeCached(options);
       if (this.cache !== null && reads && signal?.aborted !== true) {
-        const answer = this.cache.answer(command, this.#infoOf(command, args), args, options);
-        if (answer !== null)
-          return Object.defineProperty(answer, 'maybeExecuted', { value: false }) as PoolRequest<Reply>;
+        const answer = this.cache.answer(command, this.#infoOf(command, args), args, options, since);
+        if (answer !== null) {
+          // What is held needed no request; a reply that is shared knows its own.
+          if (!('maybeExecuted' in answer))
+            void Object.defineProperty(answer, 'maybeExecuted', { value: false });
+          return answer as PoolRequest<Reply>;
+        }
       }
       const call = this.#make(command, args, options, pin !== null);
       if (pin !== null) {
@@ -101,6 +107,7 @@ export class PoolRequests<C extends BaseConnection> {
         if (!pin.acquire.unlimited) call.acquireBy = pin.acquire.at;
       }
       const promise = call.promise as unknown as PoolRequest<Reply>;
+      if (since !== null) call.startedAt = since;
       this.#limit(call, args, options.timeout === undefined ? undefined : timeout);
       call.callSignal = signal;
       call.signal = call.blocks ? null : signal;

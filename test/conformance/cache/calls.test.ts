@@ -11,6 +11,7 @@ import {
   type Reply,
   ReplyMap,
   ReplySet,
+  TimeoutError,
   WrongTypeError,
 } from '../../../src/index.ts';
 import { reply, startServer, type TestServer } from '../../../src/testkit/index.ts';
@@ -149,6 +150,89 @@ test('who gives up leaves the shared request to the others, whoever made it', as
   await until(() => answers.length === 2, 'one more request');
   answers[1]?.();
   assert.deepEqual(await Promise.all([patient, plain]), ['v', 'v']);
+});
+
+test('a streamTimeout ends the wait of the call that made the request; one that joined it asks anew', async () => {
+  let gets = 0;
+  await using scripted = await countingServer({
+    GET: () => (++gets === 1 ? new Promise<string>(() => {}) : reply.bulk('v')),
+  });
+  await using pool = new ConnectionPool({
+    location: scripted.location,
+    decodeResponses: true,
+    cache: new LRUCache(),
+    streamTimeout: 400,
+  });
+  const first = failure(pool.execute('GET', 'k'));
+  await sleep(200);
+  const second = pool.execute('GET', 'k');
+  assert.ok((await first) instanceof TimeoutError);
+  assert.equal(await second, 'v');
+  assert.equal(gets, 2);
+});
+
+test('a server that answers nothing costs those who share a request one streamTimeout each', async () => {
+  await using scripted = await countingServer({ GET: null });
+  await using pool = new ConnectionPool({
+    location: scripted.location,
+    cache: new LRUCache(),
+    streamTimeout: 150,
+  });
+  const start = performance.now();
+  const errors = await Promise.all(Array.from({ length: 20 }, () => failure(pool.execute('GET', 'k'))));
+  assert.ok(performance.now() - start < 1_000);
+  for (const error of errors) {
+    assert.ok(error instanceof TimeoutError);
+    assert.match(error.message, /GET timed out after 150 ms waiting for its reply/);
+  }
+});
+
+test('a time-out while sharing a request is told like one of its own, and the silent connection is left', async () => {
+  let first: unknown = null;
+  await using scripted = await countingServer({
+    GET: (_command, connection) =>
+      (first ??= connection) === connection ? new Promise<string>(() => {}) : reply.bulk('v'),
+  });
+  await using pool = new ConnectionPool({
+    location: scripted.location,
+    decodeResponses: true,
+    cache: new LRUCache(),
+  });
+  const leader = new AbortController();
+  const leading = failure(pool.executeRequest('GET', ['k'], { signal: leader.signal }));
+  await scripted.waitForCommand('GET');
+  const joined = pool.executeRequest('GET', ['k'], { timeout: 120 });
+  assert.equal(joined.maybeExecuted, true);
+  const error = await failure(joined);
+  assert.ok(error instanceof TimeoutError);
+  assert.match(error.message, /GET timed out after 120 ms waiting for its reply/);
+  const { phase, maybeExecuted, endpoint, command } = error;
+  assert.deepEqual(
+    [phase, maybeExecuted, endpoint, command],
+    ['reply', true, scripted.location.toString(), 'GET'],
+  );
+  assert.equal(await pool.executeRequest('GET', ['other'], { timeout: 2_000 }), 'v');
+  assert.equal(await pool.executeRequest('GET', ['k'], { timeout: 2_000 }), 'v', 'nor is it joined any more');
+  leader.abort(new Error('enough'));
+  assert.equal((await leading).message, 'enough');
+});
+
+test('a call whose shared request was given up keeps its own limit', async () => {
+  await using scripted = await countingServer({ GET: null });
+  await using pool = new ConnectionPool({ location: scripted.location, cache: new LRUCache() });
+  const leader = new AbortController();
+  const leading = failure(pool.executeRequest('GET', ['k'], { signal: leader.signal }));
+  await scripted.waitForCommand('GET');
+  const start = performance.now();
+  const joined = pool.executeRequest('GET', ['k'], { timeout: 200 });
+  const failed = failure(joined);
+  await sleep(60);
+  leader.abort(new Error('enough'));
+  await leading;
+  const error = await failed;
+  assert.match(error.message, /GET timed out after 200 ms waiting for its reply/);
+  assert.ok(performance.now() - start < 1_000);
+  assert.deepEqual([(error as TimeoutError).maybeExecuted, joined.maybeExecuted], [true, true]);
 });
 
 test('a caller with a signal that has fired already gets its reason, not a hit', async () => {
