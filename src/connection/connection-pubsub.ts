@@ -3,7 +3,7 @@ import { ConnectionError } from '../errors/errors.ts';
 import { Channel } from '../pubsub/channel.ts';
 import { ChannelView } from '../pubsub/channel-view.ts';
 import { readPubsubCommand, settleCalls } from '../pubsub/pubsub-command.ts';
-import { KINDS } from '../pubsub/subscription-kinds.ts';
+import { commandName, KINDS } from '../pubsub/subscription-kinds.ts';
 import type { SubscriptionTarget } from '../pubsub/subscription-target.ts';
 import { Subscriptions } from '../pubsub/subscriptions.ts';
 import { type Reply, type TextEncoding, type TextMode, UTF8 } from '../resp/types.ts';
@@ -54,7 +54,10 @@ export class ConnectionPubsub {
     const { registry } = this;
     const all = subscribe || targets.length > 0 ? targets : registry.names(kind);
     const call = subscribe ? registry.want(kind, all) : registry.unwant(kind, all);
-    const [acks = []] = await settleCalls([call], new Deadline(null, timeout), core.text(command));
+    const [acks = []] = await settleCalls([call], new Deadline(null, timeout), {
+      command: commandName(kind, subscribe),
+      endpoint: core.settings.endpoint,
+    });
     return acks;
   }
 

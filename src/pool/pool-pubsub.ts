@@ -6,9 +6,8 @@ import { Channel } from '../pubsub/channel.ts';
 import { ChannelView } from '../pubsub/channel-view.ts';
 import { flowOf } from '../pubsub/overflow.ts';
 import { readPubsubCommand, settleCalls } from '../pubsub/pubsub-command.ts';
-import type { SubscriptionKind } from '../pubsub/subscription-kinds.ts';
+import { commandName, type SubscriptionKind } from '../pubsub/subscription-kinds.ts';
 import { type SubscriptionTarget, targetName } from '../pubsub/subscription-target.ts';
-import { latin1Text } from '../resp/native-slices.ts';
 import type { Reply, TextEncoding, TextMode } from '../resp/types.ts';
 import type { Topology } from '../topology/topology.ts';
 import { SubscriberSet } from './subscriber-set.ts';
@@ -104,12 +103,11 @@ export class PoolPubsub<C extends BaseConnection> {
     const calls = Array.from(shares, ([{ registry }, share]) =>
       subscribe ? registry.want(kind, share.targets, patient) : registry.unwant(kind, share.targets),
     );
-    const cause = (): unknown => this.#pausing.lastError ?? this.#others.lastError;
+    const lastError = (): unknown => this.#pausing.lastError ?? this.#others.lastError;
     // Whoever waits keeps the process alive, also on an unref'd pool and before there is a socket.
     const hold = setInterval(() => {}, FOR_EVER);
-    const acks = await settleCalls(calls, deadline, readWord(command), cause).finally(() =>
-      clearInterval(hold),
-    );
+    const what = { command: commandName(kind, subscribe), lastError };
+    const acks = await settleCalls(calls, deadline, what).finally(() => clearInterval(hold));
     if (targets.length === 0) return acks.flat();
     const answer = new Array<Reply>(targets.length);
     for (const [index, { places }] of [...shares.values()].entries()) {
@@ -166,8 +164,4 @@ function give<C extends BaseConnection>(
     share.targets.push(target);
     share.places.push(place);
   }
-}
-
-function readWord(command: string | Uint8Array): string {
-  return (typeof command === 'string' ? command : latin1Text(command)).trim().toUpperCase();
 }

@@ -7,7 +7,8 @@ import type { ConnectionNode } from '../node/connection-node.ts';
 import { Subscriber } from '../node/subscriber.ts';
 import type { SubscriptionKind } from '../pubsub/subscription-kinds.ts';
 import type { SubscriptionLink } from '../pubsub/subscription-link.ts';
-import { Subscriptions, type SubscriptionsSettings } from '../pubsub/subscriptions.ts';
+import { Subscriptions } from '../pubsub/subscriptions.ts';
+import type { SubscriptionsSettings } from '../pubsub/subscriptions-settings.ts';
 import type { Topology } from '../topology/topology.ts';
 
 /** One registry of a pool, and its subscriber connections: one per node where some of its names are heard. */

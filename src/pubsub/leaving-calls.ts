@@ -2,27 +2,35 @@ import { KINDS, makeAck } from './subscription-kinds.ts';
 import type { SubscriptionKind } from './subscription-kinds.ts';
 import type { CallPlace } from './wish.ts';
 
+interface Leaving {
+  readonly place: CallPlace;
+  /** How many names were left when this one was given up; null: the server says. */
+  readonly count: number | null;
+}
+
 /** Calls that wait for the end of a name's subscription. */
 export class LeavingCalls {
-  readonly #places: Record<SubscriptionKind, Map<string, CallPlace[]>> = {
+  readonly #places: Record<SubscriptionKind, Map<string, Leaving[]>> = {
     channel: new Map(),
     pattern: new Map(),
     shard: new Map(),
   };
 
-  add(kind: SubscriptionKind, key: string, place: CallPlace): void {
+  add(kind: SubscriptionKind, key: string, place: CallPlace, count: number | null): void {
+    const leaving = { place, count };
     const places = this.#places[kind].get(key);
-    if (places === undefined) this.#places[kind].set(key, [place]);
-    else places.push(place);
+    if (places === undefined) this.#places[kind].set(key, [leaving]);
+    else places.push(leaving);
   }
 
-  done(kind: SubscriptionKind, key: string, count: number): void {
+  done(kind: SubscriptionKind, key: string, said: number): void {
     const name = Buffer.from(key, 'latin1');
-    for (const { call, index } of this.#take(kind, key)) call.done(index, makeAck(kind, false, name, count));
+    for (const { place, count } of this.#take(kind, key))
+      place.call.done(place.index, makeAck(kind, false, name, count ?? said));
   }
 
   fail(kind: SubscriptionKind, key: string, error: Error): void {
-    for (const { call } of this.#take(kind, key)) call.fail(error);
+    for (const { place } of this.#take(kind, key)) place.call.fail(error);
   }
 
   failAll(error: Error): void {
@@ -31,7 +39,7 @@ export class LeavingCalls {
     }
   }
 
-  #take(kind: SubscriptionKind, key: string): readonly CallPlace[] {
+  #take(kind: SubscriptionKind, key: string): readonly Leaving[] {
     const places = this.#places[kind].get(key);
     if (places === undefined) return [];
     this.#places[kind].delete(key);

@@ -1,5 +1,6 @@
-import type { SubscriptionKind } from './subscription-kinds.ts';
+import { nameKey, type SubscriptionKind } from './subscription-kinds.ts';
 import type { SubscriptionLink } from './subscription-link.ts';
+import type { CallPlace } from './wish.ts';
 
 /** The links there are: what is to change is told to all of them, each finds out whether it is concerned. */
 export class LinkSet {
@@ -11,7 +12,8 @@ export class LinkSet {
   remove(link: SubscriptionLink): void {
     this.#links.delete(link);
   }
-  clear(): void {
+  clear(error: unknown): void {
+    for (const link of this.#links) link.giveUp(error);
     this.#links.clear();
   }
 
@@ -24,6 +26,17 @@ export class LinkSet {
   /** Some link's server has the name, or is being told about it. */
   know(kind: SubscriptionKind, key: string): boolean {
     for (const link of this.#links) if (link.knows(kind, key)) return true;
+    return false;
+  }
+
+  /** Whether a server was told of the name at `index`. */
+  told(kind: SubscriptionKind, names: readonly Buffer[]): (index: number) => boolean {
+    return (index) => this.know(kind, nameKey(names[index] as Buffer));
+  }
+
+  /** True: the calls' subscription is under way, and its answer will settle them. */
+  adopt(kind: SubscriptionKind, key: string, places: readonly CallPlace[]): boolean {
+    for (const link of this.#links) if (link.adopt(kind, key, places)) return true;
     return false;
   }
 

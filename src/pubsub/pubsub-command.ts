@@ -23,19 +23,27 @@ export function readPubsubCommand(
   return action;
 }
 
+/** What a call is called where its time runs out. */
+export interface CallText {
+  readonly command: string;
+  /** Where it happens: stands before the text. */
+  readonly endpoint?: string | undefined;
+  /** Why the last attempt to connect failed. */
+  readonly lastError?: (() => unknown) | undefined;
+}
+
 /** The outcome of calls that together are one, with a limit: when one fails, all do. */
 export async function settleCalls(
   calls: readonly PubsubCall[],
   deadline: Deadline,
-  what: string,
-  cause: () => unknown = () => undefined,
+  what: CallText,
 ): Promise<SubscriptionAck[][]> {
   const stop = (reason: unknown): void => {
     for (const call of calls) call.fail(reason);
   };
   const late = (): void => {
-    const text = `${what} was not acknowledged within ${deadline.timeout} ms`;
-    stop(new TimeoutError(text, { phase: 'reply', cause: cause() }));
+    const sent = calls.some((call) => call.sent);
+    stop(timeoutOf(what, sent, deadline));
   };
   if (deadline.aborted) stop(deadline.reason);
   else if (deadline.signal !== null || !deadline.unlimited) {
@@ -50,4 +58,22 @@ export async function settleCalls(
   } finally {
     deadline.unwatch();
   }
+}
+
+function timeoutOf(
+  { command, endpoint, lastError }: CallText,
+  sent: boolean,
+  deadline: Deadline,
+): TimeoutError {
+  const where = endpoint === undefined ? '' : `Connection to ${endpoint}: `;
+  const fate = sent ? 'was not acknowledged' : 'found no connection';
+  const cause = lastError?.() ?? undefined;
+  const why = !sent && cause instanceof Error ? `; the last attempt to connect failed: ${cause.message}` : '';
+  return new TimeoutError(`${where}${command} ${fate} within ${deadline.timeout} ms${why}`, {
+    phase: sent ? 'reply' : 'acquire',
+    maybeExecuted: sent,
+    command,
+    endpoint,
+    cause,
+  });
 }

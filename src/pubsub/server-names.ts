@@ -1,4 +1,12 @@
 import type { SubscriptionKind } from './subscription-kinds.ts';
+import type { CallPlace } from './wish.ts';
+
+/** Calls whose subscription is under way, of a name that nobody wants any more: they wait for its answer alone. */
+export interface Orphans {
+  readonly places: readonly CallPlace[];
+  /** Answers to subscriptions up to theirs. */
+  left: number;
+}
 
 /** What one connection's server side knows of one name. */
 export interface ServerName {
@@ -9,7 +17,10 @@ export interface ServerName {
   inFlight: boolean[];
   /** The server refused to let go of it: asking again would not end. */
   stuck: boolean;
+  orphans: Orphans[];
 }
+
+const NOBODY: readonly CallPlace[] = [];
 
 /** The server's set of one connection, as far as acknowledgements and commands under way tell it. */
 export class ServerNames {
@@ -32,10 +43,34 @@ export class ServerNames {
   obtain(kind: SubscriptionKind, key: string, name: Buffer): ServerName {
     let known = this.#kinds[kind].get(key);
     if (known === undefined) {
-      known = { name: Buffer.from(name), subscribed: false, inFlight: [], stuck: false };
+      known = { name: Buffer.from(name), subscribed: false, inFlight: [], stuck: false, orphans: [] };
       this.#kinds[kind].set(key, known);
     }
     return known;
+  }
+
+  /** Takes charge of calls where the last command under way is the subscription that they wait for. */
+  adopt(kind: SubscriptionKind, key: string, places: readonly CallPlace[]): boolean {
+    const known = this.get(kind, key);
+    if (known?.inFlight.at(-1) !== true) return false;
+    known.orphans.push({ places, left: known.inFlight.filter((subscribe) => subscribe).length });
+    return true;
+  }
+
+  /** A subscription was answered: whose it was. */
+  answered(known: ServerName): readonly CallPlace[] {
+    for (const orphans of known.orphans) orphans.left--;
+    return known.orphans[0]?.left === 0 ? (known.orphans.shift() as Orphans).places : NOBODY;
+  }
+
+  /** Everybody who waits for an answer that will not come. */
+  takeOrphans(): readonly CallPlace[] {
+    const all: CallPlace[] = [];
+    for (const names of Object.values(this.#kinds)) {
+      for (const known of names.values())
+        all.push(...known.orphans.splice(0).flatMap(({ places }) => places));
+    }
+    return all;
   }
 
   /** Forgets a name that is neither subscribed nor about to be. */

@@ -1,10 +1,10 @@
 import type { MessageListeners } from '../resp/message-reader.ts';
 import type { Reply } from '../resp/types.ts';
 import { ListenerTable } from './listener-table.ts';
-import { ServerNames } from './server-names.ts';
-import { commandName, messageKind, nameKey, pubsubAction } from './subscription-kinds.ts';
+import { type ServerName, ServerNames } from './server-names.ts';
+import { commandName, makeAck, messageKind, nameKey, pubsubAction } from './subscription-kinds.ts';
 import type { SubscriptionCommand, SubscriptionKind } from './subscription-kinds.ts';
-import type { Wish } from './wish.ts';
+import type { CallPlace, Wish } from './wish.ts';
 
 /** Where names belong, when there are several connections. */
 export interface Placement {
@@ -22,6 +22,8 @@ export interface LinkOwner {
   /** The server let go of the name. */
   released(link: SubscriptionLink, kind: SubscriptionKind, key: string, count?: number): void;
   refused(kind: SubscriptionKind, key: string, subscribe: boolean, error: Error): void;
+  /** How many names an acknowledgement tells of, where the server said `said`. */
+  count(kind: SubscriptionKind, key: string, said: number): number;
   ended(link: SubscriptionLink, names: ServerNames, from: number, reason: Error): void;
   /** There may be something to send. */
   work(): void;
@@ -93,6 +95,18 @@ export class SubscriptionLink implements MessageListeners {
     return this.#names.get(kind, key) !== undefined;
   }
 
+  /**
+   * The name is left while these calls wait for it. True: their subscription is under way, and its answer will settle
+   * them.
+   */
+  adopt(kind: SubscriptionKind, key: string, places: readonly CallPlace[]): boolean {
+    return this.#names.adopt(kind, key, places);
+  }
+  /** Nothing of it will be answered. */
+  giveUp(error: unknown): void {
+    for (const { call } of this.#names.takeOrphans()) call.fail(error);
+  }
+
   /** The commands that subscribe to what is wanted here, and neither subscribed nor about to be. */
   missing(placement: Placement = EVERYTHING_HERE): SubscriptionCommand[] {
     return this.#commands(true, placement);
@@ -148,11 +162,13 @@ export class SubscriptionLink implements MessageListeners {
     if (known === undefined) return false;
     this.#useful = true;
     // A `sunsubscribe` of a moved slot comes unasked and answers no command.
-    if (known.inFlight[0] === subscribe) known.inFlight.shift();
+    const asked = known.inFlight[0] === subscribe;
+    if (asked) known.inFlight.shift();
     known.subscribed = subscribe;
     known.stuck = false;
     if (!subscribe) this.#table.clear();
     this.touch(kind, key, known.name);
+    if (asked && subscribe) this.#tellOrphans(kind, key, known, Number(push[2]));
     this.#learned(kind, key, subscribe && !known.inFlight.includes(false), subscribe, Number(push[2]));
     return true;
   }
@@ -170,6 +186,7 @@ export class SubscriptionLink implements MessageListeners {
       if (known === undefined) continue;
       const place = known.inFlight.indexOf(subscribe);
       if (place >= 0) known.inFlight.splice(place, 1);
+      if (place >= 0 && subscribe) for (const { call } of this.#names.answered(known)) call.fail(error);
       this.touch(kind, key, name);
       if (!retry) this.#judge(kind, key, subscribe, names.length > 1, error);
       if (this.#names.has(kind, key)) this.#owner.held(this, kind, key);
@@ -184,7 +201,13 @@ export class SubscriptionLink implements MessageListeners {
     this.#ended = true;
     this.#table.clear();
     this.#owner.ended(this, this.#names, from, reason);
+    this.giveUp(reason);
     this.#names.clear();
+  }
+
+  #tellOrphans(kind: SubscriptionKind, key: string, known: ServerName, said: number): void {
+    for (const { call, index } of this.#names.answered(known))
+      call.done(index, makeAck(kind, true, known.name, this.#owner.count(kind, key, said)));
   }
 
   #judge(kind: SubscriptionKind, key: string, subscribe: boolean, inCompany: boolean, error: Error): void {

@@ -10,28 +10,13 @@ import { KINDS, makeAck, nameKey } from './subscription-kinds.ts';
 import type { SubscriptionKind } from './subscription-kinds.ts';
 import { SubscriptionLink } from './subscription-link.ts';
 import type { LinkOwner } from './subscription-link.ts';
-import { targetName } from './subscription-target.ts';
-import type { SubscriptionTarget } from './subscription-target.ts';
+import { type SubscriptionTarget, targetName } from './subscription-target.ts';
+import type { SubscriptionsSettings } from './subscriptions-settings.ts';
 import { PubsubCall } from './wish.ts';
 import type { CallPlace, Wish } from './wish.ts';
 import { WishBook } from './wish-book.ts';
 
 const ENDED = 'the channel was closed before its subscription was acknowledged';
-
-export interface SubscriptionsSettings {
-  /** The channel object of a name that came as text or bytes. */
-  readonly makeChannel: (kind: SubscriptionKind, name: Buffer) => AbstractChannel;
-  /** What names in letters are encoded with; UTF-8. */
-  readonly textMode?: TextMode | undefined;
-  /** How many names the acknowledgements tell of; by default what the server said. */
-  readonly count?: ((kind: SubscriptionKind) => number) | undefined;
-  /** A link's `missing()` or `surplus()` may have something; may be called often, also from within calls. */
-  readonly onWork: () => void;
-  /** A channel is full, or none is any more: stop or go on reading the subscriber's socket. */
-  readonly onPause?: ((paused: boolean) => void) | undefined;
-  /** Epoch ms. */
-  readonly now?: (() => number) | undefined;
-}
 
 /**
  * What is to be heard, by whom: desired state that outlives every socket. Links stand for the sockets;
@@ -67,6 +52,9 @@ export class Subscriptions {
       held: (link, kind, key, count) => this.#held(link, kind, key, count),
       released: (link, kind, key, count) => this.#released(link, kind, key, count),
       refused: (kind, key, subscribe, error) => this.#refused(kind, key, subscribe, error),
+      // The name is subscribed, though nobody may want it any more.
+      count: (kind, key, said) =>
+        this.#count(kind, said) + (settings.count && !this.#book.get(kind, key)?.established ? 1 : 0),
       ended: (link, names, from, reason) => this.#ended(link, names, from, reason),
       work: () => settings.onWork(),
     };
@@ -122,7 +110,8 @@ export class Subscriptions {
    */
   want(kind: SubscriptionKind, targets: readonly SubscriptionTarget[], patient = false): PubsubCall {
     const names = targets.map((target) => targetName(kind, target, true, this.#text));
-    const call = new PubsubCall(names.length, patient, (failed, why) => this.#undo(failed, why));
+    const told = this.#links.told(kind, names);
+    const call = new PubsubCall(names.length, patient, told, (failed, why) => this.#undo(failed, why));
     for (const [index, name] of names.entries()) this.#wantOne(kind, name, targets[index], { call, index });
     this.#settings.onWork();
     return call;
@@ -131,7 +120,7 @@ export class Subscriptions {
   /** A name ends for all its channels, a channel object only for itself. They are closed at once. */
   unwant(kind: SubscriptionKind, targets: readonly SubscriptionTarget[]): PubsubCall {
     const names = targets.map((target) => targetName(kind, target, false, this.#text));
-    const call = new PubsubCall(names.length, true, () => {});
+    const call = new PubsubCall(names.length, true, this.#links.told(kind, names), () => {});
     for (const [index, name] of names.entries()) this.#unwantOne(kind, name, targets[index], { call, index });
     this.#settings.onWork();
     return call;
@@ -149,7 +138,7 @@ export class Subscriptions {
   close(channelError: Error | undefined, callError: Error): void {
     for (const wish of this.#book) this.#dropWish(wish, channelError, callError);
     this.#leaving.failAll(callError);
-    this.#links.clear();
+    this.#links.clear(callError);
   }
 
   #wantOne(
@@ -187,7 +176,8 @@ export class Subscriptions {
       const ending =
         target instanceof AbstractChannel ? wish.channels.filter((c) => c === target) : wish.channels;
       if (ending.length === wish.channels.length) {
-        this.#acknowledge(wish);
+        // Whose subscription is under way hears of its end; nobody will acknowledge what was not sent.
+        if (this.#links.adopt(kind, key, wish.waiting)) wish.waiting = [];
         this.#dropWish(wish, undefined);
       } else {
         this.#removeChannels(wish, ending);
@@ -198,7 +188,7 @@ export class Subscriptions {
       place.call.done(place.index, makeAck(kind, false, name, this.#count(kind)));
       return;
     }
-    this.#leaving.add(kind, key, place);
+    this.#leaving.add(kind, key, place, this.#settings.count?.(kind) ?? null);
   }
 
   #held(link: SubscriptionLink, kind: SubscriptionKind, key: string, count?: number): void {
@@ -253,16 +243,26 @@ export class Subscriptions {
       const [wish, channel] = added;
       if (wish.dropped || !wish.channels.includes(channel)) continue;
       const heir = wish.waiting.find((place) => !place.call.settled)?.call;
-      if (wish.channels.length > 1) this.#removeChannels(wish, [channel], error);
-      else if (heir === undefined) this.#dropWish(wish, error);
-      else heir.added.push(added);
+      const last = wish.channels.length === 1;
+      if (last && heir !== undefined) {
+        heir.added.push(added);
+        continue;
+      }
+      // What was never heard by it may be asked for once more with the same object.
+      if (wish.waiting.some((place) => place.call === call)) this.#takeOut(wish, [channel]);
+      else this.#removeChannels(wish, [channel], error);
+      if (last) this.#dropWish(wish, error);
     }
     this.#settings.onWork();
   }
 
-  #removeChannels(wish: Wish, channels: readonly AbstractChannel[], error?: Error): void {
+  #takeOut(wish: Wish, channels: readonly AbstractChannel[]): void {
     wish.channels = wish.channels.filter((channel) => !channels.includes(channel));
     for (const channel of channels) this.#gate.remove(channel);
+  }
+
+  #removeChannels(wish: Wish, channels: readonly AbstractChannel[], error?: Error): void {
+    this.#takeOut(wish, channels);
     wish.closeChannels(channels, error);
   }
 

@@ -24,12 +24,19 @@ export class PubsubCall {
   readonly patient: boolean;
   #acks: SubscriptionAck[];
   #left: number;
+  readonly #told: (index: number) => boolean;
   #onFail: (call: PubsubCall, reason: unknown) => void;
   #resolve!: (acks: SubscriptionAck[]) => void;
   #reject!: (reason: unknown) => void;
 
-  constructor(names: number, patient: boolean, onFail: (call: PubsubCall, reason: unknown) => void) {
+  constructor(
+    names: number,
+    patient: boolean,
+    told: (index: number) => boolean,
+    onFail: (call: PubsubCall, reason: unknown) => void,
+  ) {
     this.patient = patient;
+    this.#told = told;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -38,6 +45,11 @@ export class PubsubCall {
     this.#left = names;
     this.#onFail = onFail;
     if (names === 0) this.#settle(() => this.#resolve([]));
+  }
+
+  /** Some server was told of it. */
+  get sent(): boolean {
+    return Array.from(this.#acks).some((ack, index) => ack !== undefined || this.#told(index));
   }
 
   done(index: number, ack: SubscriptionAck): void {

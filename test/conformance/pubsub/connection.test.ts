@@ -342,6 +342,27 @@ test('an acknowledgement that does not come is a TimeoutError by streamTimeout, 
   await connection.close();
 });
 
+test('a subscription that is left at once waits for its own acknowledgement', async () => {
+  const connection = await open();
+  await server.pause();
+  const settled: string[] = [];
+  const calls = ['SUBSCRIBE', 'UNSUBSCRIBE'].map((command) =>
+    connection.executePubsub(command, 'x').then((acks) => {
+      settled.push(command);
+      return acks;
+    }),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(settled, []);
+  await server.resume();
+  assert.deepEqual(await Promise.all(calls), [
+    [triple('subscribe', 'x', 1)],
+    [triple('unsubscribe', 'x', 0)],
+  ]);
+  assert.deepEqual(settled, ['SUBSCRIBE', 'UNSUBSCRIBE']);
+  await connection.close();
+});
+
 test('third-party channels that throw disturb nobody', async () => {
   class Bad extends Recorder {
     override putNowait(): void {

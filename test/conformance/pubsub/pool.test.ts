@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Channel, ConnectionPool } from '../../../src/index.ts';
-import { startServer, type TestServer } from '../../../src/testkit/index.ts';
-import { names, Recorder, serverSets, until } from '../../integration/pubsub/support.ts';
+import {
+  Channel,
+  ChannelClosedError,
+  ConnectionError,
+  ConnectionPool,
+  TimeoutError,
+} from '../../../src/index.ts';
+import { ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { names, Recorder, serverSets, sleep, until } from '../../integration/pubsub/support.ts';
+import { failure } from '../pool/support.ts';
 
 let server: TestServer;
 let old: TestServer;
@@ -46,6 +53,49 @@ test('one connection for all channels, outside the bound, and none when nothing 
   await until(async () => (await serverSets(server)).connections === 0, 'its end');
   await pool.executePubsub('SUBSCRIBE', 'again');
   assert.equal(pool.statistics.serviceConnections, 1);
+});
+
+test('names that are left together are counted down one by one', async () => {
+  await using pool = new ConnectionPool({ location: server.location });
+  await pool.executePubsub('SUBSCRIBE', 'a', 'b', 'c');
+  assert.deepEqual(await pool.executePubsub('UNSUBSCRIBE', 'a', 'b', 'c'), [
+    triple('unsubscribe', 'a', 2),
+    triple('unsubscribe', 'b', 1),
+    triple('unsubscribe', 'c', 0),
+  ]);
+});
+
+test('a name that is left before it was sent is acknowledged to nobody', async () => {
+  await using pool = new ConnectionPool({ location: server.location });
+  const calls = await Promise.allSettled([
+    pool.executePubsub('SUBSCRIBE', 'a'),
+    pool.executePubsub('UNSUBSCRIBE', 'a'),
+  ]);
+  assert.ok(calls[0]?.status === 'rejected' && calls[0].reason instanceof ChannelClosedError);
+  assert.equal(calls[1]?.status, 'fulfilled');
+});
+
+test('a time-out says whether the names were sent; the channel can be given once more', async () => {
+  await using pool = new ConnectionPool({ location: server.location });
+  await pool.executePubsub('SUBSCRIBE', 'other');
+  const channel = new Channel('a');
+  await server.pause();
+  const late = await failure(pool.with({ timeout: 100 }).executePubsub('SUBSCRIBE', channel));
+  await server.resume();
+  assert.ok(late instanceof TimeoutError);
+  assert.deepEqual([late.phase, late.maybeExecuted, late.command], ['reply', true, 'SUBSCRIBE']);
+  assert.equal(channel.isActive, true);
+  assert.equal((await pool.executePubsub('SUBSCRIBE', channel)).length, 1);
+  await server.command('PUBLISH', 'a', '1');
+  assert.equal(String(await channel.get()), '1');
+
+  const gone = await ScriptedServer.start();
+  await gone.close();
+  await using dead = new ConnectionPool({ location: gone.location });
+  const unsent = await failure(dead.with({ timeout: 100 }).executePubsub('SUBSCRIBE', 'a'));
+  assert.ok(unsent instanceof TimeoutError && unsent.cause instanceof ConnectionError);
+  assert.deepEqual([unsent.phase, unsent.maybeExecuted], ['acquire', false]);
+  assert.match(unsent.message, /100 ms; the last attempt to connect failed: /);
 });
 
 test('channels that pause have a connection apart; a name may be on both', async () => {

@@ -168,6 +168,70 @@ describe('Subscriptions: acknowledged calls', () => {
     assert.deepEqual([...server.sets.channel], ['b']);
   });
 
+  it('waits for its own acknowledgement though the name is left meanwhile, and rejects where none will come', async () => {
+    const { registry } = make();
+    const unsent = registry.want('channel', ['a']);
+    const left = registry.unwant('channel', ['a']);
+    await assert.rejects(unsent.promise, ChannelClosedError);
+    assert.deepEqual(await left.promise, [[b('unsubscribe'), b('a'), 0]]);
+
+    const server = new FakeServer(registry.attach());
+    const calls = [registry.want('channel', ['a', 'b'])];
+    server.send();
+    calls.push(registry.unwant('channel', ['a']));
+    server.send();
+    calls.push(registry.want('channel', ['a']));
+    server.send();
+    registry.unwant('channel', ['a']);
+    server.send();
+    const done: number[] = [];
+    for (const [at, { promise }] of calls.entries()) void promise.then(() => done.push(at));
+    for (const expected of [[], [0], [0, 1], [0, 1, 2]]) {
+      await new Promise(setImmediate);
+      assert.deepEqual(done, expected);
+      server.answer();
+    }
+    assert.deepEqual(await calls[0]?.promise, [
+      [b('subscribe'), b('a'), 1],
+      [b('subscribe'), b('b'), 2],
+    ]);
+
+    server.settle();
+    server.forbidden.add('no');
+    const refused = registry.want('channel', ['no']);
+    server.send();
+    registry.unwant('channel', ['no']);
+    const rejected = assert.rejects(refused.promise, AuthorizationError);
+    server.settle();
+    await rejected;
+    const lost = registry.want('channel', ['c']);
+    server.send();
+    registry.unwant('channel', ['c']);
+    server.link.lost(0, new Error('lost'));
+    await assert.rejects(lost.promise, /^Error: lost$/);
+    const next = new FakeServer(registry.attach());
+    const closed = registry.want('channel', ['d']);
+    next.send();
+    registry.unwant('channel', ['d']).promise.catch(() => {});
+    registry.close(undefined, new PoolClosedError('closed'));
+    await assert.rejects(closed.promise, PoolClosedError);
+  });
+
+  it('leaves a channel open that was not subscribed yet when its call gave up', async () => {
+    const { registry } = make();
+    const channel = new Channel('a');
+    const call = registry.want('channel', [channel]);
+    call.fail(new Error('enough'));
+    await assert.rejects(call.promise, /enough/);
+    assert.equal(registry.idle, true);
+    const server = new FakeServer(registry.attach());
+    const again = registry.want('channel', [channel]);
+    server.settle();
+    await again.promise;
+    server.publish('a', '1');
+    assert.deepEqual(await channel.get(), b('1'));
+  });
+
   it('rejects when the server refuses to unsubscribe, and does not ask for ever', async () => {
     const { registry } = make();
     const server = new FakeServer(registry.attach());
