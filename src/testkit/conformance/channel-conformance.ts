@@ -39,21 +39,57 @@ const CASES: Record<string, (open: Source) => Promise<void>> = {
       checkMessage(await soon('get()', channel.get()));
     }
   },
-  'two readers: each message is for one of them': async (open) => {
+  'of several unread messages it may drop some, but the last one comes, and they come in order': async (
+    open,
+  ) => {
     const channel = await open.channel();
-    const both = [channel.get(), channel.get()];
-    channel.putNowait(MESSAGE);
-    await soon('one reader', Promise.race(both));
-    channel.putNowait(MESSAGE);
-    await soon('both readers', Promise.all(both));
+    const put = ['0', '1', '2'];
+    for (const message of put) channel.putNowait(Buffer.from(message));
+    channel.close();
+    const read: unknown[] = [];
+    while (channel.isActive && read.length <= put.length) read.push(await soon('get()', channel.get()));
+    assert.ok(read.length > 0 && read.length <= put.length, `${read.length} of ${put.length} messages`);
+    if (!read.every(isPlain)) return;
+    const texts = read.map(String);
+    assert.deepEqual(texts, texts.toSorted(), 'in order');
+    assert.equal(new Set(texts).size, texts.length, 'each once');
+    assert.equal(texts.at(-1), '2', 'the last one');
   },
-  'a pattern takes pairs, and hands on the name of the channel': async (open) => {
+  'bytes stay what they are; where they are no text they are not made into some': async (open) => {
+    const channel = await open.channel();
+    const bytes = Buffer.from([0xff, 0, 13, 10, 0xc3]);
+    channel.putNowait(bytes);
+    const message = await soon('get()', channel.get());
+    if (Buffer.isBuffer(message)) assert.deepEqual(message, bytes);
+    if (typeof message === 'string') assert.ok(!message.includes('\uFFFD'), 'replacement characters');
+  },
+  'two readers: each message is for one of them, first come, first served': async (open) => {
+    const channel = await open.channel();
+    const served: number[] = [];
+    const both = [0, 1].map(async (reader) => {
+      const message = await channel.get();
+      served.push(reader);
+      return message;
+    });
+    for (const at of both.keys()) {
+      channel.putNowait(Buffer.from(String(at)));
+      await soon('one reader', Promise.race(both.slice(at)));
+      await sleep(5);
+      assert.equal(served.length, at + 1, 'readers that were served');
+    }
+    assert.deepEqual(served, [0, 1]);
+    const messages = await Promise.all(both);
+    if (messages.every(isPlain)) assert.deepEqual(messages.map(String), ['0', '1']);
+  },
+  'a pattern takes pairs, and hands on the name of the channel with the message': async (open) => {
     const channel = await open.pattern();
     if (channel === null) return;
     assert.equal(channel.isPattern, true);
     channel.putNowait([Buffer.from('news'), MESSAGE]);
     const message = await soon('get()', channel.get());
-    if (Array.isArray(message)) assert.equal(String(message[0]), 'news');
+    assert.ok(Array.isArray(message) && message.length === 2, 'a pair');
+    assert.equal(String(message[0]), 'news');
+    checkMessage(message[1]);
   },
   'closed, what is unread stays readable; then it is no longer active': async (open) => {
     const channel = await open.channel();
@@ -132,5 +168,9 @@ export function channelConformance(make: MakeChannel): ConformanceCase[] {
 
 /** Decoders make what they like of a message; text and bytes have to be what was put. */
 function checkMessage(value: unknown): void {
-  if (typeof value === 'string' || Buffer.isBuffer(value)) assert.equal(String(value), String(MESSAGE));
+  if (isPlain(value)) assert.equal(String(value), String(MESSAGE));
+}
+
+function isPlain(value: unknown): boolean {
+  return typeof value === 'string' || Buffer.isBuffer(value);
 }

@@ -14,7 +14,7 @@ async function subscribe(
   return (await soon(command, connection.executePubsub(command, ...targets))) as unknown as Acks;
 }
 
-type Publish = (name: string, message: string | Buffer) => Promise<void>;
+type Publish = (name: string, message: string | Buffer, command?: string) => Promise<void>;
 type PubsubCase = (connection: AbstractConnection, publish: Publish) => Promise<void>;
 
 const CASES: Record<string, PubsubCase> = {
@@ -71,6 +71,25 @@ const CASES: Record<string, PubsubCase> = {
     await publish(`${name}:x`, 'hello');
     await until('the message', () => pattern.messages.length === 1);
     assert.deepEqual(pattern.messages, [[Buffer.from(`${name}:x`), Buffer.from('hello')]]);
+  },
+  'shard channels have a map and messages of their own': async (connection, publish) => {
+    const channel = new RecordingChannel(fresh('shard'));
+    const name = String(channel.name);
+    const [ack] = await subscribe(connection, 'SSUBSCRIBE', channel);
+    assert.deepEqual([bytesOf(ack?.[0]), bytesOf(ack?.[1])].map(String), ['ssubscribe', name]);
+    const { pubsubShardChannels: shards } = connection;
+    assert.deepEqual([shards.get(name), [...shards.keys()].map(String)], [channel, [name]]);
+    assert.deepEqual(
+      [connection.pubsubChannels.has(name), connection.pubsubPatterns.has(name)],
+      [false, false],
+    );
+    await publish(name, 'hello', 'SPUBLISH');
+    await until('the message', () => channel.messages.length === 1);
+    assert.deepEqual(channel.messages, [Buffer.from('hello')]);
+    await subscribe(connection, 'UNSUBSCRIBE', name);
+    assert.equal(connection.pubsubShardChannels.has(name), true, 'UNSUBSCRIBE is not of its kind');
+    await subscribe(connection, 'SUNSUBSCRIBE', name);
+    assert.deepEqual([connection.pubsubShardChannels.size, channel.closings], [0, [undefined]]);
   },
   'two channel objects for one name both hear; one of them may leave': async (connection, publish) => {
     const name = fresh('both');
@@ -132,9 +151,9 @@ const CASES: Record<string, PubsubCase> = {
 
 /** What a connection promises of channels; `make` gives the one that publishes. */
 export function pubsubCases(make: MakeConnection): Record<string, ConnectionCase> {
-  const publish: Publish = async (name, message) => {
+  const publish: Publish = async (name, message, command = 'PUBLISH') => {
     const publisher = await make();
-    await soon('PUBLISH', publisher.execute('PUBLISH', name, message));
+    await soon(command, publisher.execute(command, name, message));
     await publisher.close();
   };
   return Object.fromEntries(
