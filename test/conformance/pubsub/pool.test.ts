@@ -8,7 +8,7 @@ import {
   TimeoutError,
 } from '../../../src/index.ts';
 import { ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
-import { names, Recorder, serverSets, sleep, until } from '../../integration/pubsub/support.ts';
+import { names, Recorder, serverSets, until } from '../../integration/pubsub/support.ts';
 import { failure } from '../pool/support.ts';
 
 let server: TestServer;
