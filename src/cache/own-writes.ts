@@ -2,7 +2,7 @@ import { isUint8Array } from 'node:util/types';
 import type { CommandInfo } from '../commands/command-info.ts';
 import { SCRIPT_LIKE, WRITE } from '../commands/flags.ts';
 import { keysOf } from '../commands/keys.ts';
-import { privateCopy } from '../resp/native-slices.ts';
+import { kept } from '../resp/native-slices.ts';
 import { type RedisValue, type TextMode, UTF8 } from '../resp/types.ts';
 import type { CacheGuard } from './cache-guard.ts';
 
@@ -41,9 +41,4 @@ export class OwnWrites {
     if (typeof key !== 'string' || this.#textMode === UTF8) return key;
     return Buffer.from(key, 'latin1');
   }
-}
-
-/** Bytes that the caller may change once the call is made. */
-export function kept(value: RedisValue): RedisValue {
-  return isUint8Array(value) ? privateCopy(value) : value;
 }

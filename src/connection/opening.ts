@@ -2,15 +2,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { checkSignal, Deadline } from '../base/deadline.ts';
 import { demandKnown } from '../base/known-options.ts';
-import {
-  ConnectionError,
-  InvalidResponse,
-  OverloadedError,
-  ProtocolError,
-  RedisError,
-  RequestAbortedError,
-  TimeoutError,
-} from '../errors/errors.ts';
+import { ConnectionError, TimeoutError } from '../errors/errors.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import { silence } from './call.ts';
@@ -18,6 +10,7 @@ import type { ConnectionCore } from './connection-core.ts';
 import type { NormalizedConnectionOptions } from './connection-options.ts';
 import { type Greeting, greet, type HandshakeStep, laterSteps, runSteps } from './handshake.ts';
 import { IdleWatch } from './idle-watch.ts';
+import { explainFailure } from './opening-failure.ts';
 import { checkWaitOptions } from './request-options.ts';
 
 const LONGEST_PAUSE = 1000;
@@ -77,7 +70,7 @@ export class Opening<C> {
       });
       await this.#open(abort.signal, given.promise);
     } catch (error) {
-      const failure = this.#explain(error, signal);
+      const failure = explainFailure(this.#core, error, signal);
       this.#core.close(
         failure instanceof Error ? failure : new ConnectionError('aborted', { cause: failure }),
       );
@@ -241,34 +234,6 @@ export class Opening<C> {
       endpoint: this.#core.settings.endpoint,
     });
   }
-
-  /** Server errors keep their class, an abort is its reason; everything else is a `ConnectionError` with its cause. */
-  #explain(error: unknown, signal: AbortSignal | null): unknown {
-    if (signal?.aborted === true && error === signal.reason) return error;
-    const wrapped =
-      error instanceof TimeoutError ||
-      error instanceof OverloadedError ||
-      error instanceof RequestAbortedError;
-    const { failure, settings } = this.#core;
-    const { endpoint } = settings;
-    // It tells what became of a command of the handshake; whoever wanted the connection has sent none.
-    const lost = error instanceof ConnectionError && error.maybeExecuted;
-    if (error instanceof RedisError && !wrapped && !lost && !isBare(error)) return error;
-    const known = lost ? failure : error;
-    const detail = known instanceof Error ? known.message : 'it failed';
-    const Kind = classFor(error);
-    return new Kind(`Unable to connect to ${endpoint}: ${detail}`, { endpoint, cause: error });
-  }
-}
-
-function classFor(error: unknown): typeof ConnectionError {
-  if (error instanceof InvalidResponse) return InvalidResponse;
-  return error instanceof ProtocolError ? ProtocolError : ConnectionError;
-}
-
-/** The package's own finding, with nothing beneath: it becomes the cause. */
-function isBare(error: RedisError): boolean {
-  return error instanceof ConnectionError && error.code === 'RESPOOL_CONNECTION' && error.cause === undefined;
 }
 
 /** Nothing given: nobody in particular, as without a provider. */

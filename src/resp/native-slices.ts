@@ -1,4 +1,6 @@
 import { Buffer } from 'node:buffer';
+import { isUint8Array } from 'node:util/types';
+import type { RedisValue } from './types.ts';
 
 /** Buffer's own readers, taken once: an argument's or subclass's overrides can never run in their place. */
 interface Slices {
@@ -52,4 +54,9 @@ export function privateCopy(bytes: Uint8Array): Buffer {
   const copy = Buffer.allocUnsafe(byteCount(bytes));
   setBytes.call(copy, bytes);
   return copy;
+}
+
+/** A copy of bytes, which the caller may change once the call is made; anything else as it is. */
+export function kept(value: RedisValue): RedisValue {
+  return isUint8Array(value) ? privateCopy(value) : value;
 }

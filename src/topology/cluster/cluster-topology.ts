@@ -1,4 +1,3 @@
-import { isUint8Array } from 'node:util/types';
 import type { Deadline } from '../../base/deadline.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { NEEDS_EXECUTE_ON } from '../../commands/flags.ts';
@@ -7,7 +6,7 @@ import type { BaseConnection } from '../../connection/base-connection.ts';
 import { RedisClusterError, TryAgainError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { SubscriptionKind } from '../../pubsub/subscription-kinds.ts';
-import { privateCopy } from '../../resp/native-slices.ts';
+import { kept } from '../../resp/native-slices.ts';
 import type { RedisValue } from '../../resp/types.ts';
 import { type ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { Timing } from '../timing.ts';
@@ -228,12 +227,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
 
   #read(call: RoutedCall, args: readonly RedisValue[]): void {
     call.slot = this.#keys.slotOf(call.info, args);
-    // Bytes that the caller may change once the call is made.
-    if (call.slot === SLOT_UNKNOWN)
-      this.#unread.set(
-        call,
-        args.map((value) => (isUint8Array(value) ? privateCopy(value) : value)),
-      );
+    if (call.slot === SLOT_UNKNOWN) this.#unread.set(call, args.map(kept));
   }
 
   #follow(): void {
