@@ -4,7 +4,7 @@ import { ListenerTable } from './listener-table.ts';
 import { type ServerName, ServerNames } from './server-names.ts';
 import { commandName, makeAck, messageKind, nameKey, pubsubAction } from './subscription-kinds.ts';
 import type { SubscriptionCommand, SubscriptionKind } from './subscription-kinds.ts';
-import type { CallPlace, Wish } from './wish.ts';
+import { type CallPlace, unacknowledged, type Wish } from './wish.ts';
 
 /** Where names belong, when there are several connections. */
 export interface Placement {
@@ -201,7 +201,7 @@ export class SubscriptionLink implements MessageListeners {
     this.#ended = true;
     this.#table.clear();
     this.#owner.ended(this, this.#names, from, reason);
-    this.giveUp(reason);
+    this.giveUp(unacknowledged(reason));
     this.#names.clear();
   }
 

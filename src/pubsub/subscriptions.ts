@@ -1,4 +1,4 @@
-import { ChannelClosedError, RedisClusterError } from '../errors/errors.ts';
+import { RedisClusterError } from '../errors/errors.ts';
 import { AbstractChannel } from '../interfaces/abstract-channel.ts';
 import { type TextMode, UTF8 } from '../resp/types.ts';
 import type { ChannelView } from './channel-view.ts';
@@ -12,11 +12,9 @@ import { SubscriptionLink } from './subscription-link.ts';
 import type { LinkOwner } from './subscription-link.ts';
 import { type SubscriptionTarget, targetName } from './subscription-target.ts';
 import type { SubscriptionsSettings } from './subscriptions-settings.ts';
-import { PubsubCall } from './wish.ts';
+import { PubsubCall, unacknowledged } from './wish.ts';
 import type { CallPlace, Wish } from './wish.ts';
 import { WishBook } from './wish-book.ts';
-
-const ENDED = 'the channel was closed before its subscription was acknowledged';
 
 /**
  * What is to be heard, by whom: desired state that outlives every socket. Links stand for the sockets;
@@ -266,11 +264,7 @@ export class Subscriptions {
     wish.closeChannels(channels, error);
   }
 
-  #dropWish(
-    wish: Wish,
-    error: Error | undefined,
-    callError: Error = error ?? new ChannelClosedError(ENDED),
-  ): void {
+  #dropWish(wish: Wish, error: Error | undefined, callError: Error = error ?? unacknowledged()): void {
     this.#book.remove(wish);
     this.#links.touch(wish.kind, wish.key, wish.name);
     this.#removeChannels(wish, wish.channels, error);

@@ -1,3 +1,4 @@
+import { ChannelClosedError } from '../errors/errors.ts';
 import type { AbstractChannel, ChannelGap } from '../interfaces/abstract-channel.ts';
 import type { MessageListener } from '../resp/message-reader.ts';
 import { BYTES, type DecodeMode, type Reply } from '../resp/types.ts';
@@ -70,6 +71,11 @@ export class PubsubCall {
     this.settled = true;
     how();
   }
+}
+
+/** What a call hears whose subscription ends before it is acknowledged. `cause`: what ended its connection. */
+export function unacknowledged(cause?: Error): ChannelClosedError {
+  return new ChannelClosedError('the channel was closed before its subscription was acknowledged', { cause });
 }
 
 /** Time in which nobody heard this name, not yet over. */

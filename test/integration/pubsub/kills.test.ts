@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type AbstractChannel, ConnectionPool } from '../../../src/index.ts';
+import { type AbstractChannel, ChannelClosedError, ConnectionPool } from '../../../src/index.ts';
 import { startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { FULL, type Heard, names, readChannel, Recorder, serverSets, sleep, until } from './support.ts';
 
@@ -79,7 +79,8 @@ test(`${KILLS} killed connections while subscribing, unsubscribing and receiving
           await pool.executePubsub(one.target.isPattern ? 'PUNSUBSCRIBE' : 'UNSUBSCRIBE', one.target);
         }
       } catch (error) {
-        failures.push(error);
+        // Another worker left it before it was acknowledged.
+        if (!(error instanceof ChannelClosedError)) failures.push(error);
       }
       await sleep(Math.floor(random() * 6));
     }

@@ -208,7 +208,7 @@ describe('Subscriptions: acknowledged calls', () => {
     server.send();
     registry.unwant('channel', ['c']);
     server.link.lost(0, new Error('lost'));
-    await assert.rejects(lost.promise, /^Error: lost$/);
+    await assert.rejects(lost.promise, { name: 'ChannelClosedError', cause: new Error('lost') });
     const next = new FakeServer(registry.attach());
     const closed = registry.want('channel', ['d']);
     next.send();
