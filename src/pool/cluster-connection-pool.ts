@@ -6,6 +6,7 @@ import { RedisError } from '../errors/errors.ts';
 import type { Lease } from '../interfaces/abstract-pool.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
+import { kept } from '../resp/native-slices.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
 import type { ClusterLayout } from '../topology/cluster/cluster-layout.ts';
 import type { ClusterTopology } from '../topology/cluster/cluster-topology.ts';
@@ -131,7 +132,7 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
     const acquire = this.acquireDeadline(options);
     // What is changed while the layout is looked for is not what was given.
     const words = typeof command === 'string' ? command : Buffer.from(command);
-    const values = args.map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value));
+    const values = args.map(kept);
     const own: PoolRequestOptions = { ...options, raiseExceptions: true };
     const locations = await this.#targets(target, acquire);
     const answers = locations.map((location) => {
