@@ -31,8 +31,9 @@ export type RaceResult<R> =
   | { readonly node: null; readonly failures: readonly Error[] };
 
 /**
- * Nodes are asked in turn; the next one begins when one fails or has had its head start. While a dial goes on,
- * those that have failed are asked again now and then. The first answer wins and the others are abandoned. Rejects with the signal's reason only: what nodes did wrong is in `failures`.
+ * Nodes are asked in turn; the next one begins when one fails or has had its head start. While a dial goes on, those
+ * that have failed are asked again now and then. The first answer wins and the others are abandoned. Rejects with the
+ * signal's reason only: what nodes did wrong is in `failures`.
  */
 export function firstAnswer<R>(
   nodes: readonly TCPLocation[],
