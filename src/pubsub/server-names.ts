@@ -59,8 +59,12 @@ export class ServerNames {
 
   /** A subscription was answered: whose it was. */
   answered(known: ServerName): readonly CallPlace[] {
+    if (known.orphans.length === 0) return NOBODY;
     for (const orphans of known.orphans) orphans.left--;
-    return known.orphans[0]?.left === 0 ? (known.orphans.shift() as Orphans).places : NOBODY;
+    // A name may have been left more than once while one and the same subscription was under way.
+    const settled = known.orphans.filter(({ left }) => left === 0);
+    known.orphans.splice(0, settled.length);
+    return settled.flatMap(({ places }) => places);
   }
 
   /** Everybody who waits for an answer that will not come. */

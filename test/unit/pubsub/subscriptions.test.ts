@@ -197,6 +197,15 @@ describe('Subscriptions: acknowledged calls', () => {
     ]);
 
     server.settle();
+    // Taken and left twice while one subscription is under way: it answers both.
+    const both = [registry.want('channel', ['twice'])];
+    server.send();
+    registry.unwant('channel', ['twice']);
+    both.push(registry.want('channel', ['twice']));
+    registry.unwant('channel', ['twice']);
+    server.settle();
+    for (const { promise } of both) assert.equal((await promise).length, 1);
+
     server.forbidden.add('no');
     const refused = registry.want('channel', ['no']);
     server.send();
