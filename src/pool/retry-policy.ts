@@ -55,13 +55,13 @@ export class ExponentialBackoffRetryPolicy implements RetryPolicy {
 
   next(attempt: number, error: Error, context: RetryContext): number | null {
     if (attempt > this.retries || error instanceof TypeError) return null;
-    if (context.maybeExecuted && !(this.retryReadOnly && this.isReadOnly(context))) return null;
+    if (context.maybeExecuted && !(this.retryReadOnly && isReadOnly(context))) return null;
     return fullJitter(Math.max(0, attempt - 1), this.base, this.cap, this.#random);
   }
+}
 
-  protected isReadOnly({ command, readOnly }: RetryContext): boolean {
-    return readOnly ?? (resolveCommand(command, []).flags & READONLY) !== 0;
-  }
+function isReadOnly({ command, readOnly }: RetryContext): boolean {
+  return readOnly ?? (resolveCommand(command, []).flags & READONLY) !== 0;
 }
 
 function count(name: string, value: number): number {

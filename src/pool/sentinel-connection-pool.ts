@@ -1,5 +1,6 @@
 import { Deadline, refuseUnknownWait } from '../base/deadline.ts';
 import type { SentinelManagedConnection } from '../connection/sentinel-managed-connection.ts';
+import { TimeoutError } from '../errors/errors.ts';
 import type { Lease } from '../interfaces/abstract-pool.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
@@ -137,7 +138,9 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
     what: string,
   ): Promise<TCPLocation> {
     refuseUnknownWait(options);
-    return await this.#searches.within(Deadline.of(options), find, what);
+    const deadline = Deadline.of(options);
+    const text = `${what} took longer than ${deadline.timeout} ms`;
+    return await this.#searches.within(deadline, find, () => new TimeoutError(text, { phase: 'reply' }));
   }
 
   /** Whatever it answers to a PING, an error too, is a sign of life. */

@@ -1,6 +1,6 @@
 import type { Deadline } from '../base/deadline.ts';
 import { untilAborted } from '../base/until-aborted.ts';
-import { TimeoutError } from '../errors/errors.ts';
+import type { TimeoutError } from '../errors/errors.ts';
 
 /** What callers wait for until it is there, their deadline ends it, or all of it is over. */
 export class Waits {
@@ -14,13 +14,16 @@ export class Waits {
   }
 
   /** The work's outcome; its signal fires with what the caller hears when it ends before. */
-  async within<R>(deadline: Deadline, work: (signal: AbortSignal) => Promise<R>, what: string): Promise<R> {
+  async within<R>(
+    deadline: Deadline,
+    work: (signal: AbortSignal) => Promise<R>,
+    late: () => TimeoutError,
+  ): Promise<R> {
     if (this.#over !== null) throw this.#over;
     if (deadline.aborted) throw deadline.reason;
+    if (deadline.expired) throw late();
     const controller = new AbortController();
     this.#running.add(controller);
-    const late = (): TimeoutError =>
-      new TimeoutError(`${what} took longer than ${deadline.timeout} ms`, { phase: 'reply' });
     deadline.watch({
       onAbort: (reason) => controller.abort(reason),
       onTimeout: () => controller.abort(late()),

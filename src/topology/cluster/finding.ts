@@ -3,6 +3,7 @@ import { SingleFlight } from '../../base/single-flight.ts';
 import { untilAborted } from '../../base/until-aborted.ts';
 import { OverloadedError, PoolClosedError, RedisClusterError, TimeoutError } from '../../errors/errors.ts';
 import { systemTiming } from '../timing.ts';
+import { Waits } from '../waits.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
 
 const FIRST_PAUSE = 50;
@@ -16,8 +17,7 @@ export class Finding {
   /** One more try for everybody who waits, after a pause that grows. */
   readonly #attempts = new SingleFlight<void>();
   #pause = 0;
-  readonly #waiting = new Set<AbortController>();
-  #closed: PoolClosedError | null = null;
+  readonly #waits = new Waits();
 
   constructor(keeper: LayoutKeeper, maxWaiting: number | null) {
     this.#keeper = keeper;
@@ -31,7 +31,7 @@ export class Finding {
 
   /** Asks once; rejects with what each node did wrong. */
   refresh(deadline: Deadline): Promise<void> {
-    return this.within(deadline, (signal) => this.#keeper.refresh(signal));
+    return this.#within(deadline, (signal) => this.#keeper.refresh(signal));
   }
 
   /** As `refresh`, for a call. */
@@ -45,7 +45,7 @@ export class Finding {
   }
 
   async #find(deadline: Deadline): Promise<void> {
-    await this.within(deadline, async (signal, failed) => {
+    await this.#within(deadline, async (signal, failed) => {
       while (this.#keeper.map.covered === 0) {
         try {
           await untilAborted(
@@ -62,45 +62,28 @@ export class Finding {
 
   /** Whoever waits hears of it at once. */
   close(): void {
-    this.#closed = new PoolClosedError('the pool is closed');
-    for (const controller of this.#waiting) controller.abort(this.#closed);
+    this.#waits.close(new PoolClosedError('the pool is closed'));
   }
 
   /** The work's outcome, or the end of the deadline; `failed` tells what the time-out is to name as its cause. */
-  async within<R>(
+  #within<R>(
     deadline: Deadline,
     work: (signal: AbortSignal, failed: (error: Error) => void) => Promise<R>,
   ): Promise<R> {
-    if (this.#closed !== null) throw this.#closed;
-    if (deadline.aborted) throw deadline.reason;
     let cause: Error | undefined;
-    const late = (): TimeoutError =>
-      new TimeoutError(`The layout of the cluster was not found within ${deadline.timeout} ms`, {
-        phase: 'acquire',
-        cause,
-      });
-    if (deadline.expired) throw late();
-    const controller = new AbortController();
-    this.#waiting.add(controller);
-    deadline.watch({
-      onAbort: (reason) => controller.abort(reason),
-      onTimeout: () => controller.abort(late()),
-    });
-    try {
-      return await work(controller.signal, (error) => {
-        cause = error;
-      });
-    } finally {
-      this.#waiting.delete(controller);
-      deadline.unwatch();
-    }
+    const failed = (error: Error): void => {
+      cause = error;
+    };
+    const text = `The layout of the cluster was not found within ${deadline.timeout} ms`;
+    const late = (): TimeoutError => new TimeoutError(text, { phase: 'acquire', cause });
+    return this.#waits.within(deadline, (signal) => work(signal, failed), late);
   }
 
-  /** For a call: as `within`, for work that others wait for too: it goes on when this wait ends. */
+  /** For a call: work that others wait for too; it goes on when this wait ends. */
   together<R>(deadline: Deadline, work: Promise<R>): Promise<R> {
     // Whoever is refused hears nothing of it.
     work.catch(() => {});
-    return this.#counted(() => this.within(deadline, (signal) => untilAborted(work, signal)));
+    return this.#counted(() => this.#within(deadline, () => work));
   }
 
   /** A call counts while it waits, and is refused where too many do. */

@@ -352,6 +352,19 @@ test('who waits behind the dial of another counts for option maxWaiting, who dia
   assert.equal(pool.statistics.activeConnections, 1);
 });
 
+test('the cause of an exhausted pool may be a dial of its subscribers', async () => {
+  let dials = 0;
+  await using scripted = await ScriptedServer.start({
+    HELLO: () => (dials++ === 0 ? undefined : reply.error('ERR no more of you')),
+  });
+  await using pool = new ConnectionPool({ location: scripted.location, maxConnections: 1 });
+  using _lease = await pool.acquire();
+  await failure(pool.executePubsub('SUBSCRIBE', 'a'));
+  const error = await failure(pool.acquire({ timeout: 20 }));
+  assert.ok(error instanceof TimeoutError);
+  assert.match(String(error.cause), /no more of you/);
+});
+
 test('option maxWaiting bounds those who wait for a connection and those who wait for room together', async () => {
   await using scripted = await ScriptedServer.start({ SET: reply.ok });
   const pool = new ConnectionPool({
