@@ -12,7 +12,7 @@ const TITLE = /\b(?:test|it|describe)(?:\.\w+)?\(\s*(['"`])((?:\\.|(?!\1)[\s\S])
 /** What an error is made from is nothing that a user sets. */
 const OF_ERRORS = /Error$/;
 /** Tables of the options that are checked at run time; what they accept is public, declared or not. */
-const TABLES = ['.build/src/connection/connection-options.js', '.build/src/pool/pool-rules.js'];
+const TABLES = ['.build/src/connection/connection-options.js', '.build/src/pool/options/pool-rules.js'];
 
 function bodyAt(text, start) {
   let depth = 1;

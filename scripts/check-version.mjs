@@ -3,7 +3,7 @@ import { isMain, read } from './lib.mjs';
 
 function checkVersion() {
   const { version } = JSON.parse(read('package.json'));
-  const told = /LIBRARY_VERSION = '([^']*)'/.exec(read('src/connection/handshake.ts'))?.[1];
+  const told = /LIBRARY_VERSION = '([^']*)'/.exec(read('src/connection/opening/handshake.ts'))?.[1];
   return told === version ? [] : [`LIBRARY_VERSION is ${told}, the package's version ${version}`];
 }
 

@@ -11,7 +11,9 @@ const entry = join(ROOT, '.build', 'demo', 'main.js');
 /** A server to show things on: the one of REDIS_URL, one that is installed, or one that is fetched now. */
 async function serverFound() {
   if (process.env.REDIS_URL) return true;
-  const { findServerBinary } = await import(pathToFileURL(join(ROOT, '.build/src/testkit/binaries.js')).href);
+  const { findServerBinary } = await import(
+    pathToFileURL(join(ROOT, '.build/src/testkit/servers/binaries.js')).href
+  );
   const found = () => findServerBinary().then(Boolean, () => false);
   if (await found()) return true;
   await ensureServers();

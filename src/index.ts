@@ -15,11 +15,11 @@ export { AbstractPool } from './interfaces/abstract-pool.ts';
 export { AbstractChannel } from './interfaces/abstract-channel.ts';
 export type { ChannelGap } from './interfaces/abstract-channel.ts';
 export type { ChannelMap } from './interfaces/channel-map.ts';
-export { Channel } from './pubsub/typed-channel.ts';
-export type { ChannelClass, TextChannelOptions } from './pubsub/typed-channel.ts';
-export type { ChannelGetOptions, ChannelOptions } from './pubsub/channel.ts';
-export type { MessageDecoder } from './pubsub/message-reading.ts';
-export type { OverflowPolicy } from './pubsub/overflow.ts';
+export { Channel } from './pubsub/channels/typed-channel.ts';
+export type { ChannelClass, TextChannelOptions } from './pubsub/channels/typed-channel.ts';
+export type { ChannelGetOptions, ChannelOptions } from './pubsub/channels/channel.ts';
+export type { MessageDecoder } from './pubsub/channels/message-reading.ts';
+export type { OverflowPolicy } from './pubsub/channels/overflow.ts';
 export type { AcquireOptions, Lease } from './interfaces/abstract-pool.ts';
 export { AbstractCredentialProvider, UserPassCredentialProvider } from './interfaces/credential-provider.ts';
 export type { Credentials } from './interfaces/credential-provider.ts';
@@ -29,8 +29,8 @@ export type { CacheStatistics, CacheSummary } from './interfaces/abstract-cache.
 export { LRUCache } from './cache/lru-cache.ts';
 export type { LRUCacheOptions } from './cache/lru-cache.ts';
 export { CapacityLimiter } from './pooling/capacity-limiter.ts';
-export { ExponentialBackoffRetryPolicy } from './pool/retry-policy.ts';
-export type { ExponentialBackoffOptions, RetryContext, RetryPolicy } from './pool/retry-policy.ts';
+export { ExponentialBackoffRetryPolicy } from './pool/calls/retry-policy.ts';
+export type { ExponentialBackoffOptions, RetryContext, RetryPolicy } from './pool/calls/retry-policy.ts';
 export { BaseConnection } from './connection/base-connection.ts';
 export { ClusterConnection } from './connection/cluster-connection.ts';
 export { SentinelManagedConnection } from './connection/sentinel-managed-connection.ts';
@@ -45,9 +45,9 @@ export type {
   TCPConnectionOptions,
 } from './connection/connection-options.ts';
 export type { ConnectionStatistics } from './connection/connection-statistics.ts';
-export type { Request } from './connection/request.ts';
-export type { RequestBatch } from './connection/request-batch.ts';
-export type { BatchOptions, CommandRequest, RequestOptions } from './connection/request-options.ts';
+export type { Request } from './connection/requests/request.ts';
+export type { RequestBatch } from './connection/requests/request-batch.ts';
+export type { BatchOptions, CommandRequest, RequestOptions } from './connection/requests/request-options.ts';
 export { BaseConnectionPool } from './pool/base-connection-pool.ts';
 export { ClusterConnectionPool } from './pool/cluster-connection-pool.ts';
 export { ConnectionPool } from './pool/connection-pool.ts';
@@ -55,9 +55,9 @@ export type { FromUrlOptions } from './pool/connection-pool.ts';
 export { Sentinel } from './pool/sentinel.ts';
 export { SentinelConnectionPool } from './pool/sentinel-connection-pool.ts';
 export type { SentinelUrlOptions } from './pool/sentinel-connection-pool.ts';
-export type { SentinelOptions, SentinelServiceOptions } from './pool/sentinel-options.ts';
+export type { SentinelOptions, SentinelServiceOptions } from './pool/options/sentinel-options.ts';
 export type { Executor, PoolRequest, PoolRequestOptions } from './pool/executor.ts';
-export { SplitCommandError } from './pool/split-command.ts';
+export { SplitCommandError } from './pool/calls/split-command.ts';
 export type {
   BaseConnectionPoolOptions,
   BaseConnectionPoolParams,
@@ -71,10 +71,10 @@ export type {
   SentinelConnectionClass,
   SentinelConnectionPoolOptions,
   SentinelManager,
-} from './pool/pool-options.ts';
-export type { SubscriptionTarget } from './pubsub/subscription-target.ts';
+} from './pool/options/pool-options.ts';
+export type { SubscriptionTarget } from './pubsub/subscriptions/subscription-target.ts';
 export type { CacheEvent, PoolLeakEvent, PoolStateEvent } from './telemetry/events.ts';
-export type { CacheTracking } from './pool/cache-setup.ts';
+export type { CacheTracking } from './pool/cache/cache-setup.ts';
 export type { ConnectionPoolStatistics } from './pool/pool-statistics.ts';
 export {
   AskError,

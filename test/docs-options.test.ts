@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { baseConnectionRules, tcpRules } from '../src/connection/connection-options.ts';
 import type { RuleTable } from '../src/connection/option-rules.ts';
-import { poolRules, sentinelRules } from '../src/pool/pool-rules.ts';
+import { poolRules, sentinelRules } from '../src/pool/options/pool-rules.ts';
 
 interface Row {
   readonly standard: string;

@@ -1,4 +1,4 @@
-import { Decoder, INCOMPLETE } from '../../src/resp/decoder.ts';
+import { Decoder, INCOMPLETE } from '../../src/resp/decoding/decoder.ts';
 import type { DecodeMode } from '../../src/resp/types.ts';
 import { nanoseconds, report } from './timing.ts';
 

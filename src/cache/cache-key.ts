@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
-import { byteCount, latin1Text, utf8Text } from '../resp/native-slices.ts';
+import { byteCount, latin1Text, utf8Text } from '../resp/decoding/native-slices.ts';
 import type { RedisValue } from '../resp/types.ts';
 
 /** Part of the language since ES2024, and of every supported runtime. */

@@ -2,7 +2,7 @@ import { isUint8Array } from 'node:util/types';
 import type { CommandInfo } from '../commands/command-info.ts';
 import { SCRIPT_LIKE, WRITE } from '../commands/flags.ts';
 import { keysOf } from '../commands/keys.ts';
-import { kept } from '../resp/native-slices.ts';
+import { kept } from '../resp/decoding/native-slices.ts';
 import { type RedisValue, type TextMode, UTF8 } from '../resp/types.ts';
 import type { CacheGuard } from './cache-guard.ts';
 

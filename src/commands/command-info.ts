@@ -1,6 +1,6 @@
 import { isUint8Array } from 'node:util/types';
 import { encodeWords, type Openings, textContent } from '../resp/encoder.ts';
-import { byteCount, latin1Text } from '../resp/native-slices.ts';
+import { byteCount, latin1Text } from '../resp/decoding/native-slices.ts';
 import { type RedisValue, type TextMode, UTF8 } from '../resp/types.ts';
 import { findEntry } from './catalogue.ts';
 import type { CommandEntry } from './catalogue.ts';

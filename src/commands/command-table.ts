@@ -1,5 +1,5 @@
 import { isUint8Array } from 'node:util/types';
-import { latin1Text } from '../resp/native-slices.ts';
+import { latin1Text } from '../resp/decoding/native-slices.ts';
 import type { RedisValue } from '../resp/types.ts';
 import { wordAt, wordText } from './arguments.ts';
 import type { CommandInfo } from './command-info.ts';

@@ -1,5 +1,5 @@
 import { isUint8Array } from 'node:util/types';
-import { byteCount } from '../resp/native-slices.ts';
+import { byteCount } from '../resp/decoding/native-slices.ts';
 import type { RedisValue } from '../resp/types.ts';
 import { isKeyword, numberText, wordAt, wordCount } from './arguments.ts';
 import type { CommandInfo } from './command-info.ts';

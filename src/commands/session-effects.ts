@@ -1,5 +1,5 @@
 import { isUint8Array } from 'node:util/types';
-import { latin1Text } from '../resp/native-slices.ts';
+import { latin1Text } from '../resp/decoding/native-slices.ts';
 import type { RedisValue } from '../resp/types.ts';
 import { isKeyword, numberText, wordAt } from './arguments.ts';
 import { blockingTime } from './blocking.ts';

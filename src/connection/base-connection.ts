@@ -6,20 +6,20 @@ import { refuseDirectConstruction } from '../interfaces/abstract.ts';
 import type { ChannelMap } from '../interfaces/channel-map.ts';
 import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribute-provider.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
-import type { SubscriptionTarget } from '../pubsub/subscription-target.ts';
+import type { SubscriptionTarget } from '../pubsub/subscriptions/subscription-target.ts';
 import { type RedisValue, type Reply, replyMode, type TextEncoding, textMode } from '../resp/types.ts';
 import type { Location } from '../transport/location.ts';
-import { call } from './call.ts';
+import { call } from './requests/call.ts';
 import { ConnectionCore } from './connection-core.ts';
 import type { BaseConnectionOptions, NormalizedConnectionOptions } from './connection-options.ts';
 import { ConnectionPubsub, NO_CHANNELS } from './connection-pubsub.ts';
 import type { ConnectionStatistics } from './connection-statistics.ts';
-import type { HandshakeStep } from './handshake.ts';
-import { Opening } from './opening.ts';
+import type { HandshakeStep } from './opening/handshake.ts';
+import { Opening } from './opening/opening.ts';
 import { classOptions } from './own-rules.ts';
-import type { Request } from './request.ts';
-import type { RequestBatch } from './request-batch.ts';
-import { RequestFactory } from './request-factory.ts';
+import type { Request } from './requests/request.ts';
+import type { RequestBatch } from './requests/request-batch.ts';
+import { RequestFactory } from './requests/request-factory.ts';
 import {
   type BatchOptions,
   type CommandRequest,
@@ -27,7 +27,7 @@ import {
   limitOf,
   type RequestOptions,
   signalOf,
-} from './request-options.ts';
+} from './requests/request-options.ts';
 
 /** The engine behind a connection, for the layers that own connections. */
 export let coreOf: (connection: BaseConnection) => ConnectionCore;

@@ -1,7 +1,7 @@
 import type { Location } from '../transport/location.ts';
 import { addHandshakeStep } from './base-connection.ts';
 import { type ClusterConnectionOptions, clusterRules } from './connection-options.ts';
-import { READONLY_STEP } from './handshake.ts';
+import { READONLY_STEP } from './opening/handshake.ts';
 import { addRules } from './own-rules.ts';
 import { TCPConnection } from './tcp-connection.ts';
 

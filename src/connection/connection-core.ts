@@ -4,18 +4,18 @@ import { ConnectionError, OverloadedError, ProtocolError, type TimeoutError } fr
 import type { RedisValue, Reply } from '../resp/types.ts';
 import { ConnectionCounters } from './connection-statistics.ts';
 import type { CoreObserver, CoreSettings, CoreState } from './core-observer.ts';
-import { DeadlineSweep } from './deadline-sweep.ts';
-import { type Entry, type EntryHost, SETTLED, WRITTEN } from './entry.ts';
-import type { IdleWatch } from './idle-watch.ts';
-import { Inbox } from './inbox.ts';
-import { endOfMessages, failAll, lossOf, timeoutOf } from './losses.ts';
-import { Outbox } from './outbox.ts';
-import { Reception } from './reception.ts';
-import { SessionState } from './session-state.ts';
-import { Suspicion } from './suspicion.ts';
-import { THIS_TICK, THIS_TURN, Writing } from './writing.ts';
+import { DeadlineSweep } from './requests/deadline-sweep.ts';
+import { type Entry, type EntryHost, SETTLED, WRITTEN } from './requests/entry.ts';
+import type { IdleWatch } from './session/idle-watch.ts';
+import { Inbox } from './reading/inbox.ts';
+import { endOfMessages, failAll, lossOf, timeoutOf } from './requests/losses.ts';
+import { Outbox } from './writing/outbox.ts';
+import { Reception } from './reading/reception.ts';
+import { SessionState } from './session/session-state.ts';
+import { Suspicion } from './session/suspicion.ts';
+import { THIS_TICK, THIS_TURN, Writing } from './writing/writing.ts';
 
-export { BULK } from './reception.ts';
+export { BULK } from './reading/reception.ts';
 export type { CoreObserver, CoreSettings, CoreState };
 
 /**

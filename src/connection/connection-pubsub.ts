@@ -1,14 +1,14 @@
 import { Deadline } from '../base/deadline.ts';
 import { ConnectionError } from '../errors/errors.ts';
-import { Channel } from '../pubsub/channel.ts';
-import { ChannelView } from '../pubsub/channel-view.ts';
+import { Channel } from '../pubsub/channels/channel.ts';
+import { ChannelView } from '../pubsub/channels/channel-view.ts';
 import { readPubsubCommand, settleCalls } from '../pubsub/pubsub-command.ts';
-import { commandName, KINDS } from '../pubsub/subscription-kinds.ts';
-import type { SubscriptionTarget } from '../pubsub/subscription-target.ts';
-import { Subscriptions } from '../pubsub/subscriptions.ts';
+import { commandName, KINDS } from '../pubsub/subscriptions/subscription-kinds.ts';
+import type { SubscriptionTarget } from '../pubsub/subscriptions/subscription-target.ts';
+import { Subscriptions } from '../pubsub/subscriptions/subscriptions.ts';
 import { type Reply, type TextEncoding, type TextMode, UTF8 } from '../resp/types.ts';
 import type { ConnectionCore } from './connection-core.ts';
-import { SubscriptionPump } from './subscription-pump.ts';
+import { SubscriptionPump } from './reading/subscription-pump.ts';
 
 /** What a connection that never subscribed has. */
 export const NO_CHANNELS = new ChannelView([], UTF8);

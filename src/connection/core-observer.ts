@@ -1,5 +1,5 @@
 import type { DecodeMode } from '../resp/types.ts';
-import type { Entry } from './entry.ts';
+import type { Entry } from './requests/entry.ts';
 
 /** new → dialling → handshake → ready → closed; a connection lives once. */
 export type CoreState = 'new' | 'dialling' | 'handshake' | 'ready' | 'closed';

@@ -1,7 +1,7 @@
 import type { Location } from '../transport/location.ts';
 import { addHandshakeStep } from './base-connection.ts';
 import type { TCPConnectionOptions } from './connection-options.ts';
-import { roleStep } from './handshake.ts';
+import { roleStep } from './opening/handshake.ts';
 import { addRules } from './own-rules.ts';
 import { TCPConnection } from './tcp-connection.ts';
 

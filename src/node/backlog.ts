@@ -1,6 +1,6 @@
 import type { Deadline } from '../base/deadline.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
-import type { Entry } from '../connection/entry.ts';
+import type { Entry } from '../connection/requests/entry.ts';
 import { ConnectionError, OverloadedError, PoolClosedError, TimeoutError } from '../errors/errors.ts';
 
 interface Waiting {

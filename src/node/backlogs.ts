@@ -1,6 +1,6 @@
 import type { Deadline } from '../base/deadline.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
-import type { Entry } from '../connection/entry.ts';
+import type { Entry } from '../connection/requests/entry.ts';
 import { Backlog } from './backlog.ts';
 
 /** The calls of a node that have a connection and wait for room in its queue. */

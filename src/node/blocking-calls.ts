@@ -1,8 +1,8 @@
 import type { Deadline } from '../base/deadline.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
-import { call, silence, unsilence } from '../connection/call.ts';
+import { call, silence, unsilence } from '../connection/requests/call.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
-import { type Entry, QUEUED, WRITTEN } from '../connection/entry.ts';
+import { type Entry, QUEUED, WRITTEN } from '../connection/requests/entry.ts';
 import {
   ConnectionError,
   PoolClosedError,

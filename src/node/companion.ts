@@ -1,6 +1,6 @@
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import type { CoreObserver } from '../connection/connection-core.ts';
-import type { Entry } from '../connection/entry.ts';
+import type { Entry } from '../connection/requests/entry.ts';
 import type { ResourcePool } from '../pooling/resource-pool.ts';
 import { abandoned, hasStrangers } from './outstanding.ts';
 import { PeerWatch } from './peer-watch.ts';

@@ -1,7 +1,7 @@
 import type { Deadline } from '../base/deadline.ts';
 import { systemClock } from '../base/clock.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
-import type { Entry } from '../connection/entry.ts';
+import type { Entry } from '../connection/requests/entry.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
 import { dialGovernor, type DialGovernor } from '../pooling/dial-governor.ts';
 import type { ResourceHooks, ResourcePoolFigures } from '../pooling/resource-hooks.ts';

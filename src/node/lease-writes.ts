@@ -1,6 +1,6 @@
 import type { OwnWrites } from '../cache/own-writes.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
-import type { Entry } from '../connection/entry.ts';
+import type { Entry } from '../connection/requests/entry.ts';
 
 type Drop = () => void;
 

@@ -1,5 +1,5 @@
 import type { ConnectionCore } from '../connection/connection-core.ts';
-import { type Entry, SETTLED } from '../connection/entry.ts';
+import { type Entry, SETTLED } from '../connection/requests/entry.ts';
 
 /** What a lease that was left early has queued and nobody has written yet keeps no stranger waiting. */
 export function leftThisTick({ outbox }: ConnectionCore): boolean {

@@ -1,4 +1,4 @@
-import { call } from '../connection/call.ts';
+import { call } from '../connection/requests/call.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
 import { ConnectionError, TimeoutError } from '../errors/errors.ts';
 

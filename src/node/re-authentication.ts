@@ -1,5 +1,5 @@
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
-import { authenticate } from '../connection/handshake.ts';
+import { authenticate } from '../connection/opening/handshake.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
 import type { ConnectionNode } from './connection-node.ts';
 

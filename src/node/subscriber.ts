@@ -1,13 +1,13 @@
 import { fullJitter } from '../base/backoff.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
-import { unsilence } from '../connection/call.ts';
-import { authenticate } from '../connection/handshake.ts';
-import { PAUSE, SubscriptionPump } from '../connection/subscription-pump.ts';
+import { unsilence } from '../connection/requests/call.ts';
+import { authenticate } from '../connection/opening/handshake.ts';
+import { PAUSE, SubscriptionPump } from '../connection/reading/subscription-pump.ts';
 import { ConnectionError } from '../errors/errors.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
 import type { AddressDials, DialCandidate, DialPermit } from '../pooling/dial-governor.ts';
-import type { Placement, SubscriptionLink } from '../pubsub/subscription-link.ts';
-import type { Subscriptions } from '../pubsub/subscriptions.ts';
+import type { Placement, SubscriptionLink } from '../pubsub/subscriptions/subscription-link.ts';
+import type { Subscriptions } from '../pubsub/subscriptions/subscriptions.ts';
 import type { ConnectionNode } from './connection-node.ts';
 import type { PeerWatch } from './peer-watch.ts';
 

@@ -2,7 +2,7 @@ import { fullJitter } from '../base/backoff.ts';
 import { SingleFlight } from '../base/single-flight.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
-import { call } from '../connection/call.ts';
+import { call } from '../connection/requests/call.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
 import { ConnectionError, ResponseError } from '../errors/errors.ts';
 import type { Reply } from '../resp/types.ts';

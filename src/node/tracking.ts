@@ -1,9 +1,9 @@
 import { Heartbeat } from '../cache/heartbeat.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
-import { call } from '../connection/call.ts';
+import { call } from '../connection/requests/call.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
-import { bytesOf } from '../connection/push-frames.ts';
-import type { Effect } from '../connection/session-effect.ts';
+import { bytesOf } from '../connection/reading/push-frames.ts';
+import type { Effect } from '../connection/session/session-effect.ts';
 import { ResponseError } from '../errors/errors.ts';
 import { type DecodeMode, type Reply, UTF8 } from '../resp/types.ts';
 import { channels, observed } from '../telemetry/channels.ts';

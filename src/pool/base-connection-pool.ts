@@ -3,7 +3,7 @@ import { checkDuration, Deadline, refuseUnknownWait } from '../base/deadline.ts'
 import { resolveCommand } from '../commands/command-info.ts';
 import { CACHEABLE } from '../commands/flags.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
-import type { CommandRequest } from '../connection/request-options.ts';
+import type { CommandRequest } from '../connection/requests/request-options.ts';
 import type { RedisError } from '../errors/errors.ts';
 import { refuseDirectConstruction } from '../interfaces/abstract.ts';
 import { AbstractPool, type AcquireOptions, type Lease } from '../interfaces/abstract-pool.ts';
@@ -11,17 +11,17 @@ import type { ChannelMap } from '../interfaces/channel-map.ts';
 import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribute-provider.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import { type ConnectionNode, nodeOf } from '../node/connection-node.ts';
-import type { SubscriptionTarget } from '../pubsub/subscription-target.ts';
+import type { SubscriptionTarget } from '../pubsub/subscriptions/subscription-target.ts';
 import type { DecodeMode, RedisValue, Reply, ReplyOf, TextEncoding } from '../resp/types.ts';
 import type { Topology } from '../topology/topology.ts';
-import type { CallRunner } from './call-runner.ts';
+import type { CallRunner } from './calls/call-runner.ts';
 import { type Executor, OptionedExecutor, type PoolRequest, type PoolRequestOptions } from './executor.ts';
-import { makeCall } from './pool-call.ts';
-import type { PoolCache } from './pool-cache.ts';
+import { makeCall } from './calls/pool-call.ts';
+import type { PoolCache } from './cache/pool-cache.ts';
 import { PoolEngine, type PoolSetup } from './pool-engine.ts';
-import { type Pin, type PoolRequests, UNUSUAL } from './pool-requests.ts';
+import { type Pin, type PoolRequests, UNUSUAL } from './calls/pool-requests.ts';
 import type { ConnectionPoolStatistics } from './pool-statistics.ts';
-import { thisTurn } from './this-turn.ts';
+import { thisTurn } from './calls/this-turn.ts';
 
 export type { PoolSetup };
 

@@ -6,15 +6,15 @@ import { RedisError } from '../errors/errors.ts';
 import type { Lease } from '../interfaces/abstract-pool.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
-import { kept } from '../resp/native-slices.ts';
+import { kept } from '../resp/decoding/native-slices.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
 import type { ClusterLayout } from '../topology/cluster/cluster-layout.ts';
 import type { ClusterTopology } from '../topology/cluster/cluster-topology.ts';
 import type { LayoutKeeper } from '../topology/cluster/layout-keeper.ts';
 import { ClusterNodeLocation } from '../transport/location.ts';
 import { BaseConnectionPool } from './base-connection-pool.ts';
-import { candidates, leaseAny } from './cluster-leases.ts';
-import { makeCluster } from './cluster-parts.ts';
+import { candidates, leaseAny } from './leases/cluster-leases.ts';
+import { makeCluster } from './options/cluster-parts.ts';
 import type { FromUrlOptions } from './connection-pool.ts';
 import type { PoolRequestOptions } from './executor.ts';
 import type {
@@ -22,10 +22,10 @@ import type {
   ClusterConnectionPoolOptions,
   DecodeOf,
   WithOwnOptions,
-} from './pool-options.ts';
-import { splitPoolOptions } from './pool-rules.ts';
+} from './options/pool-options.ts';
+import { splitPoolOptions } from './options/pool-rules.ts';
 import { type ConnectionPoolStatistics, PoolStatistics } from './pool-statistics.ts';
-import { resolveUrl } from './resolve-url.ts';
+import { resolveUrl } from './urls/resolve-url.ts';
 
 const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['signal', 'timeout', 'node', 'primary']);
 

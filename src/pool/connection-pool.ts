@@ -9,10 +9,15 @@ import { ConnectionNode } from '../node/connection-node.ts';
 import { Standalone } from '../topology/standalone.ts';
 import { type Location, TCPLocation, UnixDomainSocketLocation } from '../transport/location.ts';
 import { BaseConnectionPool, type PoolSetup } from './base-connection-pool.ts';
-import { trackingFor } from './cache-setup.ts';
-import type { ConnectionClass, ConnectionPoolOptions, DecodeOf, WithOwnOptions } from './pool-options.ts';
-import { type PoolSettings, splitPoolOptions } from './pool-rules.ts';
-import { resolveUrl } from './resolve-url.ts';
+import { trackingFor } from './cache/cache-setup.ts';
+import type {
+  ConnectionClass,
+  ConnectionPoolOptions,
+  DecodeOf,
+  WithOwnOptions,
+} from './options/pool-options.ts';
+import { type PoolSettings, splitPoolOptions } from './options/pool-rules.ts';
+import { resolveUrl } from './urls/resolve-url.ts';
 
 type Make<C> = new (location: Location, options: object) => C;
 

@@ -1,10 +1,10 @@
 import { checkDuration, checkSignal } from '../base/deadline.ts';
 import { demandObject, unknownOption } from '../base/known-options.ts';
-import type { RequestOptions } from '../connection/request-options.ts';
+import type { RequestOptions } from '../connection/requests/request-options.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
-import type { CommandRequest } from '../connection/request-options.ts';
+import type { CommandRequest } from '../connection/requests/request-options.ts';
 import type { RedisError } from '../errors/errors.ts';
-import type { SubscriptionTarget } from '../pubsub/subscription-target.ts';
+import type { SubscriptionTarget } from '../pubsub/subscriptions/subscription-target.ts';
 import { type RedisValue, type Reply, type ReplyOf, textMode } from '../resp/types.ts';
 
 /** Of one call of a pool; `timeout` covers waiting, dialling, writing, the reply and every repetition. */

@@ -8,14 +8,14 @@ import type { ConnectionNode } from '../node/connection-node.ts';
 import type { TrackingSettings } from '../node/tracking-settings.ts';
 import { type DecodeMode, replyMode, type TextEncoding, type TextMode, textMode } from '../resp/types.ts';
 import type { Topology } from '../topology/topology.ts';
-import { CallRunner } from './call-runner.ts';
-import { CredentialWatch } from './credential-watch.ts';
-import { ConnectionLease } from './lease.ts';
-import { PoolCache } from './pool-cache.ts';
-import { PoolPubsub } from './pool-pubsub.ts';
-import { PoolRequests } from './pool-requests.ts';
+import { CallRunner } from './calls/call-runner.ts';
+import { CredentialWatch } from './options/credential-watch.ts';
+import { ConnectionLease } from './leases/lease.ts';
+import { PoolCache } from './cache/pool-cache.ts';
+import { PoolPubsub } from './pubsub/pool-pubsub.ts';
+import { PoolRequests } from './calls/pool-requests.ts';
 import { PoolStatistics } from './pool-statistics.ts';
-import { ExponentialBackoffRetryPolicy, type RetryPolicy } from './retry-policy.ts';
+import { ExponentialBackoffRetryPolicy, type RetryPolicy } from './calls/retry-policy.ts';
 
 /** What a kind of pool hands to the base: its topology, and what was said about all pools. */
 export interface PoolSetup<C extends BaseConnection> {

@@ -15,10 +15,10 @@ import type {
   SentinelConnectionClass,
   SentinelConnectionPoolOptions,
   WithOwnOptions,
-} from './pool-options.ts';
-import { resolveUrl } from './resolve-url.ts';
-import { type SentinelOptions, splitSentinelOptions } from './sentinel-options.ts';
-import { prepareSentinelPool, roleName, type SentinelPoolParts } from './sentinel-setup.ts';
+} from './options/pool-options.ts';
+import { resolveUrl } from './urls/resolve-url.ts';
+import { type SentinelOptions, splitSentinelOptions } from './options/sentinel-options.ts';
+import { prepareSentinelPool, roleName, type SentinelPoolParts } from './options/sentinel-setup.ts';
 
 type Connection = SentinelManagedConnection;
 /** Longest wait for the answer of a connection that has idled. */

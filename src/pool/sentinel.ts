@@ -9,7 +9,7 @@ import {
   type SentinelOptions,
   type SentinelServiceOptions,
   splitSentinelOptions,
-} from './sentinel-options.ts';
+} from './options/sentinel-options.ts';
 
 /** What a pool made by a `Sentinel` is not asked. */
 const DECIDED: ReadonlySet<string> = new Set(['serviceName', 'sentinelManager', 'isPrimary']);

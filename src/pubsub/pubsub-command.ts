@@ -1,11 +1,11 @@
 import { isUint8Array } from 'node:util/types';
 import type { Deadline } from '../base/deadline.ts';
 import { TimeoutError } from '../errors/errors.ts';
-import { latin1Text } from '../resp/native-slices.ts';
-import { pubsubAction } from './subscription-kinds.ts';
-import type { PubsubAction, SubscriptionAck } from './subscription-kinds.ts';
-import type { SubscriptionTarget } from './subscription-target.ts';
-import type { PubsubCall } from './wish.ts';
+import { latin1Text } from '../resp/decoding/native-slices.ts';
+import { pubsubAction } from './subscriptions/subscription-kinds.ts';
+import type { PubsubAction, SubscriptionAck } from './subscriptions/subscription-kinds.ts';
+import type { SubscriptionTarget } from './subscriptions/subscription-target.ts';
+import type { PubsubCall } from './subscriptions/wish.ts';
 
 /** What `executePubsub` was asked to do; throws `TypeError` when that is no pub/sub command. */
 export function readPubsubCommand(

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { privateCopy } from './native-slices.ts';
-import { giveMemory, takeMemory } from './spare-memory.ts';
+import { privateCopy } from './decoding/native-slices.ts';
+import { giveMemory, takeMemory } from './decoding/spare-memory.ts';
 
 const FIRST = 4096;
 /** So much has really come that the rest is believed to come as well. */

@@ -1,5 +1,5 @@
 import { Buffer, isAscii, isUtf8 } from 'node:buffer';
-import { latin1Text, utf8Text } from './native-slices.ts';
+import { latin1Text, utf8Text } from './decoding/native-slices.ts';
 import { LATIN1, type TextMode, UTF8 } from './types.ts';
 
 /** Up to this many characters a loop finds what is not ASCII as fast as a call into C++. */

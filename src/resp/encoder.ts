@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
 import { allAscii, contentOf } from './content.ts';
-import { byteCount, isDetached, latin1Text, putBytes } from './native-slices.ts';
-import { takeMemory } from './spare-memory.ts';
+import { byteCount, isDetached, latin1Text, putBytes } from './decoding/native-slices.ts';
+import { takeMemory } from './decoding/spare-memory.ts';
 import { LATIN1, type RedisValue, type TextMode, UTF8 } from './types.ts';
 import { CR, LF } from './wire-types.ts';
 

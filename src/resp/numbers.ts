@@ -1,4 +1,4 @@
-import { latin1Text } from './native-slices.ts';
+import { latin1Text } from './decoding/native-slices.ts';
 
 const POWERS: readonly number[] = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 const DOUBLE = /^[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;

@@ -1,6 +1,6 @@
 import { isUint8Array } from 'node:util/types';
 import { contentOf, textOf } from './content.ts';
-import { latin1Text } from './native-slices.ts';
+import { latin1Text } from './decoding/native-slices.ts';
 import { type Reply, type TextMode, UTF8 } from './types.ts';
 
 /**

@@ -2,7 +2,7 @@ import type { Deadline } from '../base/deadline.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import type { CommandInfo } from '../commands/command-info.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
-import type { SubscriptionKind } from '../pubsub/subscription-kinds.ts';
+import type { SubscriptionKind } from '../pubsub/subscriptions/subscription-kinds.ts';
 import type { RedisValue } from '../resp/types.ts';
 
 /** A command that looks for its node. `args` is only read before the first attempt is queued. */

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { UnknownCommandError, WrongTypeError } from '../../src/errors/errors.ts';
-import { Decoder, INCOMPLETE } from '../../src/resp/decoder.ts';
+import { Decoder, INCOMPLETE } from '../../src/resp/decoding/decoder.ts';
 import { encodeCommand, encodeWords } from '../../src/resp/encoder.ts';
 import { ReplyMap, ReplySet } from '../../src/resp/reply-map.ts';
 import type { DecodeMode, RedisValue, Reply } from '../../src/resp/types.ts';

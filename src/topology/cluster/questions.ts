@@ -1,5 +1,5 @@
 import { type BaseConnection, coreOf } from '../../connection/base-connection.ts';
-import { call } from '../../connection/call.ts';
+import { call } from '../../connection/requests/call.ts';
 import { ConnectionError } from '../../errors/errors.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
 import type { TCPLocation } from '../../transport/location.ts';

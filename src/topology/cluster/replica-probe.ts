@@ -1,5 +1,5 @@
 import { type BaseConnection, coreOf } from '../../connection/base-connection.ts';
-import { call } from '../../connection/call.ts';
+import { call } from '../../connection/requests/call.ts';
 import { Deadline } from '../../base/deadline.ts';
 import { TimeoutError } from '../../errors/errors.ts';
 import type { Timing } from '../timing.ts';

@@ -2,7 +2,7 @@ import { fnv } from '../../base/fnv.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import { ResponseError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
-import type { SubscriptionKind } from '../../pubsub/subscription-kinds.ts';
+import type { SubscriptionKind } from '../../pubsub/subscriptions/subscription-kinds.ts';
 import { type ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { CommandKeys } from './command-keys.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';

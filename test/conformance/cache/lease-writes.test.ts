@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type BaseConnection, type CacheTracking, ConnectionPool, LRUCache } from '../../../src/index.ts';
 import { coreOf } from '../../../src/connection/base-connection.ts';
-import type { Entry } from '../../../src/connection/entry.ts';
+import type { Entry } from '../../../src/connection/requests/entry.ts';
 import { reply, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { failure, until } from '../pool/support.ts';
 import { countingServer, SpiedCache } from './support.ts';

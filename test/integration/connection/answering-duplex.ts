@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
 import { BaseConnection } from '../../../src/connection/base-connection.ts';
-import { CommandReader } from '../../../src/testkit/command-reader.ts';
+import { CommandReader } from '../../../src/testkit/scripted/command-reader.ts';
 import { TCPLocation } from '../../../src/transport/location.ts';
 
 const HELLO = '%3\r\n+version\r\n+7.2.0\r\n+proto\r\n:3\r\n+id\r\n:7\r\n';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import type { BaseConnection } from '../../../src/connection/base-connection.ts';
-import type { Request } from '../../../src/connection/request.ts';
+import type { Request } from '../../../src/connection/requests/request.ts';
 import { TCPConnection } from '../../../src/connection/tcp-connection.ts';
 import { UnixDomainSocketConnection } from '../../../src/connection/unix-domain-socket-connection.ts';
 import type { UnixDomainSocketLocation } from '../../../src/transport/location.ts';

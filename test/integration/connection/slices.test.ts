@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { describe, test } from 'node:test';
 import { duplexPair } from './duplex-pair.ts';
 import { BaseConnection } from '../../../src/connection/base-connection.ts';
-import type { Request } from '../../../src/connection/request.ts';
+import type { Request } from '../../../src/connection/requests/request.ts';
 import { ConnectionPool, LRUCache } from '../../../src/index.ts';
 import { ConnectionError, InvalidResponse } from '../../../src/errors/errors.ts';
 import type { ScriptedConnection } from '../../../src/testkit/index.ts';

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { test } from 'node:test';
 import { reply, ScriptedServer } from '../../../src/testkit/index.ts';
-import { poll } from '../../../src/testkit/polling.ts';
+import { poll } from '../../../src/testkit/servers/polling.ts';
 
 async function dial(server: ScriptedServer): Promise<Socket> {
   const socket =

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { LIBRARY_NAME, LIBRARY_VERSION } from '../../../src/connection/handshake.ts';
+import { LIBRARY_NAME, LIBRARY_VERSION } from '../../../src/connection/opening/handshake.ts';
 
 function projectRoot(folder: string): string {
   return existsSync(join(folder, 'package.json')) ? folder : projectRoot(dirname(folder));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Known, mask } from '../../../src/connection/masking.ts';
+import { type Known, mask } from '../../../src/connection/redaction/masking.ts';
 
 function known(args: string[], ...own: string[]): Known {
   return { own: new Set(own), args, modifier: false };

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
-import { parseConnectionUrl } from '../../../src/pool/connection-url.ts';
-import type { ConnectionUrl } from '../../../src/pool/connection-url.ts';
-import type { PoolKind } from '../../../src/pool/pool-rules.ts';
+import { parseConnectionUrl } from '../../../src/pool/urls/connection-url.ts';
+import type { ConnectionUrl } from '../../../src/pool/urls/connection-url.ts';
+import type { PoolKind } from '../../../src/pool/options/pool-rules.ts';
 
 interface Expected {
   at?: string | null;

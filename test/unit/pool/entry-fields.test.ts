@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resolveCommand } from '../../../src/commands/command-info.ts';
-import { Entry } from '../../../src/connection/entry.ts';
-import { RequestEntry } from '../../../src/connection/request.ts';
-import { DetailedEntry } from '../../../src/pool/call-details.ts';
-import { AskingEntry } from '../../../src/pool/asking-entry.ts';
-import { PoolCall } from '../../../src/pool/pool-call.ts';
+import { Entry } from '../../../src/connection/requests/entry.ts';
+import { RequestEntry } from '../../../src/connection/requests/request.ts';
+import { DetailedEntry } from '../../../src/pool/calls/call-details.ts';
+import { AskingEntry } from '../../../src/pool/calls/asking-entry.ts';
+import { PoolCall } from '../../../src/pool/calls/pool-call.ts';
 import { UTF8 } from '../../../src/resp/types.ts';
 
 const info = resolveCommand('GET', ['k'], UTF8);

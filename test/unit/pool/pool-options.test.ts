@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { clusterRules, unixRules } from '../../../src/connection/connection-options.ts';
-import { splitPoolOptions } from '../../../src/pool/pool-rules.ts';
-import type { PoolKind } from '../../../src/pool/pool-rules.ts';
+import { splitPoolOptions } from '../../../src/pool/options/pool-rules.ts';
+import type { PoolKind } from '../../../src/pool/options/pool-rules.ts';
 import { ClusterNodeLocation, TCPLocation } from '../../../src/transport/location.ts';
 
 const location = new TCPLocation('h', 7);

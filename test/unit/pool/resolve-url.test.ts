@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import * as tls from 'node:tls';
 import { inspect } from 'node:util';
-import { splitPoolOptions } from '../../../src/pool/pool-rules.ts';
-import type { PoolKind } from '../../../src/pool/pool-rules.ts';
-import { resolveUrl } from '../../../src/pool/resolve-url.ts';
-import { testCertificates } from '../../../src/testkit/certificates.ts';
+import { splitPoolOptions } from '../../../src/pool/options/pool-rules.ts';
+import type { PoolKind } from '../../../src/pool/options/pool-rules.ts';
+import { resolveUrl } from '../../../src/pool/urls/resolve-url.ts';
+import { testCertificates } from '../../../src/testkit/servers/certificates.ts';
 import { TCPLocation } from '../../../src/transport/location.ts';
 
 type Row = [what: string, url: string, args: object | undefined, expected: Record<string, unknown>];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ExponentialBackoffRetryPolicy } from '../../../src/pool/retry-policy.ts';
+import { ExponentialBackoffRetryPolicy } from '../../../src/pool/calls/retry-policy.ts';
 
 describe('retry policy', () => {
   const failure = new Error('lost');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RedisClusterError, ResponseError } from '../../../src/errors/errors.ts';
-import { joinParts, SplitCommandError } from '../../../src/pool/split-command.ts';
+import { joinParts, SplitCommandError } from '../../../src/pool/calls/split-command.ts';
 import type { Reply } from '../../../src/resp/types.ts';
 
 const parts = [
@@ -30,7 +30,7 @@ test('a failure in part tells which keys are done', async () => {
 });
 
 test('instanceof holds across two copies of the package', async () => {
-  const path = new URL('../../../src/pool/split-command.js', import.meta.url).href;
+  const path = new URL('../../../src/pool/calls/split-command.js', import.meta.url).href;
   const copy = (await import(`${path}?copy=1`)) as { SplitCommandError: typeof SplitCommandError };
   assert.notEqual(copy.SplitCommandError, SplitCommandError);
   const error = new copy.SplitCommandError('DEL', parts, new Map([[0, new Error('x')]]));

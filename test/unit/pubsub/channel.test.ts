@@ -4,9 +4,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { ChannelClosedError, OverloadedError, TimeoutError } from '../../../src/errors/errors.ts';
 import { AbstractChannel } from '../../../src/interfaces/abstract-channel.ts';
 import type { ChannelGap } from '../../../src/interfaces/abstract-channel.ts';
-import { Channel } from '../../../src/pubsub/channel.ts';
-import { flowOf } from '../../../src/pubsub/overflow.ts';
-import type { FlowState, OverflowPolicy } from '../../../src/pubsub/overflow.ts';
+import { Channel } from '../../../src/pubsub/channels/channel.ts';
+import { flowOf } from '../../../src/pubsub/channels/overflow.ts';
+import type { FlowState, OverflowPolicy } from '../../../src/pubsub/channels/overflow.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 const gapOf = (to: number): ChannelGap => ({ reason: new Error('lost'), from: to - 1, to });

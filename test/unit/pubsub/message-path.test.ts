@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AbstractChannel } from '../../../src/interfaces/abstract-channel.ts';
-import { Channel } from '../../../src/pubsub/channel.ts';
-import type { SubscriptionLink } from '../../../src/pubsub/subscription-link.ts';
-import { Subscriptions } from '../../../src/pubsub/subscriptions.ts';
+import { Channel } from '../../../src/pubsub/channels/channel.ts';
+import type { SubscriptionLink } from '../../../src/pubsub/subscriptions/subscription-link.ts';
+import { Subscriptions } from '../../../src/pubsub/subscriptions/subscriptions.ts';
 import { BYTES, UTF8 } from '../../../src/resp/types.ts';
 
 const b = (text: string): Buffer => Buffer.from(text);

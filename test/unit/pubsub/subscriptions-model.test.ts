@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Channel } from '../../../src/pubsub/channel.ts';
-import { KINDS } from '../../../src/pubsub/subscription-kinds.ts';
-import type { SubscriptionCommand, SubscriptionKind } from '../../../src/pubsub/subscription-kinds.ts';
-import type { SubscriptionLink } from '../../../src/pubsub/subscription-link.ts';
-import { Subscriptions } from '../../../src/pubsub/subscriptions.ts';
+import { Channel } from '../../../src/pubsub/channels/channel.ts';
+import { KINDS } from '../../../src/pubsub/subscriptions/subscription-kinds.ts';
+import type {
+  SubscriptionCommand,
+  SubscriptionKind,
+} from '../../../src/pubsub/subscriptions/subscription-kinds.ts';
+import type { SubscriptionLink } from '../../../src/pubsub/subscriptions/subscription-link.ts';
+import { Subscriptions } from '../../../src/pubsub/subscriptions/subscriptions.ts';
 
 const NAMES = ['a', 'b'];
 

@@ -8,12 +8,12 @@ import {
 } from '../../../src/errors/errors.ts';
 import { AbstractChannel } from '../../../src/interfaces/abstract-channel.ts';
 import type { ChannelGap } from '../../../src/interfaces/abstract-channel.ts';
-import { ChannelView } from '../../../src/pubsub/channel-view.ts';
-import { Channel } from '../../../src/pubsub/channel.ts';
+import { ChannelView } from '../../../src/pubsub/channels/channel-view.ts';
+import { Channel } from '../../../src/pubsub/channels/channel.ts';
 import { type Reply, UTF8 } from '../../../src/resp/types.ts';
-import type { SubscriptionCommand } from '../../../src/pubsub/subscription-kinds.ts';
-import type { SubscriptionLink } from '../../../src/pubsub/subscription-link.ts';
-import { Subscriptions } from '../../../src/pubsub/subscriptions.ts';
+import type { SubscriptionCommand } from '../../../src/pubsub/subscriptions/subscription-kinds.ts';
+import type { SubscriptionLink } from '../../../src/pubsub/subscriptions/subscription-link.ts';
+import { Subscriptions } from '../../../src/pubsub/subscriptions/subscriptions.ts';
 
 const b = (text: string): Buffer => Buffer.from(text);
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { InvalidResponse, RedisError, WrongTypeError } from '../../../src/errors/errors.ts';
-import { Decoder, INCOMPLETE } from '../../../src/resp/decoder.ts';
+import { Decoder, INCOMPLETE } from '../../../src/resp/decoding/decoder.ts';
 import { ReplyMap, ReplySet } from '../../../src/resp/reply-map.ts';
 import { ASCII, type DecodeMode, LATIN1, type Reply, replyMode, UTF8 } from '../../../src/resp/types.ts';
 import { decodeAll } from './vectors.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Decoder } from '../../../src/resp/decoder.ts';
+import { Decoder } from '../../../src/resp/decoding/decoder.ts';
 import { encodeCommand, encodeWords, type Wire, wireLength } from '../../../src/resp/encoder.ts';
 import type { RedisValue, Reply } from '../../../src/resp/types.ts';
 

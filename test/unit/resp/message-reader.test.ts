@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { InvalidResponse } from '../../../src/errors/errors.ts';
-import { Decoder, INCOMPLETE } from '../../../src/resp/decoder.ts';
-import type { MessageListener, MessageListeners } from '../../../src/resp/message-reader.ts';
+import { Decoder, INCOMPLETE } from '../../../src/resp/decoding/decoder.ts';
+import type { MessageListener, MessageListeners } from '../../../src/resp/decoding/message-reader.ts';
 import { BYTES, type DecodeMode, type Reply, UTF8 } from '../../../src/resp/types.ts';
 
 const push = (...items: (string | Buffer)[]): Buffer =>

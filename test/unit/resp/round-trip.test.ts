@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { InvalidResponse } from '../../../src/errors/errors.ts';
-import { Decoder } from '../../../src/resp/decoder.ts';
+import { Decoder } from '../../../src/resp/decoding/decoder.ts';
 import { ReplyMap, ReplySet } from '../../../src/resp/reply-map.ts';
 import type { Reply } from '../../../src/resp/types.ts';
 import { decodeAll, shown, vectors } from './vectors.ts';

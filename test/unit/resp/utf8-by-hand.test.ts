@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
 import { test } from 'node:test';
-import { textByHand } from '../../../src/resp/utf8-by-hand.ts';
+import { textByHand } from '../../../src/resp/decoding/utf8-by-hand.ts';
 
 const read = (bytes: Buffer): string | null => textByHand(bytes, 0, bytes.length);
 

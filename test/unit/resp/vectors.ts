@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { InvalidResponse, RedisError } from '../../../src/errors/errors.ts';
-import { Decoder, INCOMPLETE } from '../../../src/resp/decoder.ts';
+import { Decoder, INCOMPLETE } from '../../../src/resp/decoding/decoder.ts';
 import { ReplyMap, ReplySet } from '../../../src/resp/reply-map.ts';
 import type { DecodeMode, Reply } from '../../../src/resp/types.ts';
 

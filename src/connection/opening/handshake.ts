@@ -1,0 +1,142 @@
+import {
+  ConnectionError,
+  ProtocolError,
+  StalePrimaryError,
+  UnknownCommandError,
+} from '../../errors/errors.ts';
+import type { Credentials } from '../../interfaces/credential-provider.ts';
+import type { RedisValue, Reply } from '../../resp/types.ts';
+import { call } from '../requests/call.ts';
+import type { ConnectionCore } from '../connection-core.ts';
+import type { NormalizedConnectionOptions } from '../connection-options.ts';
+
+export const LIBRARY_NAME = 'respool';
+export const LIBRARY_VERSION = '0.1.0';
+
+/** One row of the handshake. `may fail`: a refusal only switches that feature off. */
+export interface HandshakeStep {
+  readonly command: string;
+  readonly args: readonly RedisValue[];
+  readonly rule: 'must pass' | 'may fail';
+  readonly check?: (reply: Reply) => void;
+}
+
+export interface Greeting {
+  readonly version: string | null;
+  readonly clientId: number | null;
+}
+
+const NOTHING: Greeting = { version: null, clientId: null };
+
+/** What follows HELLO, in one write. */
+export function laterSteps(options: NormalizedConnectionOptions): readonly HandshakeStep[] {
+  const must = (command: string, ...args: RedisValue[]): HandshakeStep => ({
+    command,
+    args,
+    rule: 'must pass',
+  });
+  const steps: HandshakeStep[] = [
+    { command: 'CLIENT SETINFO', args: ['LIB-NAME', LIBRARY_NAME], rule: 'may fail' },
+    { command: 'CLIENT SETINFO', args: ['LIB-VER', LIBRARY_VERSION], rule: 'may fail' },
+  ];
+  if (options.db !== 0) steps.push(must('SELECT', options.db));
+  if (options.clientName !== null) steps.push(must('CLIENT SETNAME', options.clientName));
+  if (options.noevict) steps.push(must('CLIENT NO-EVICT', 'ON'));
+  if (options.notouch) steps.push(must('CLIENT NO-TOUCH', 'ON'));
+  return steps;
+}
+
+/** `READONLY`: reads on a replica of a cluster are answered there. */
+export const READONLY_STEP: HandshakeStep = { command: 'READONLY', args: [], rule: 'must pass' };
+
+/** `ROLE` must say what sentinel said. */
+export function roleStep(service: string, endpoint: string, isPrimary: boolean): HandshakeStep {
+  const wanted = isPrimary ? 'master' : 'slave';
+  return {
+    command: 'ROLE',
+    args: [],
+    rule: 'must pass',
+    check(reply) {
+      const role = Array.isArray(reply) && typeof reply[0] === 'string' ? reply[0] : 'unknown';
+      if (role === wanted) return;
+      throw new StalePrimaryError(
+        `${endpoint} is no ${isPrimary ? 'primary' : 'replica'} of '${service}' (its role is ${role.slice(0, 32)})`,
+        { endpoint },
+      );
+    },
+  };
+}
+
+/** HELLO 3 with AUTH, alone in its write; RESP2 only where HELLO itself is not known. */
+export async function greet(
+  core: ConnectionCore,
+  credentials: Credentials | null,
+  timeout: number | null,
+): Promise<Greeting> {
+  const auth = credentials === null ? [] : ['AUTH', credentials.username, credentials.password];
+  let reply: Reply;
+  try {
+    reply = await call(core, 'HELLO', ['3', ...auth], { ledger: false, timeout });
+  } catch (error) {
+    const unknown = error instanceof UnknownCommandError;
+    const refused = error instanceof ProtocolError && error.code === 'NOPROTO';
+    if (!unknown && !refused) throw error;
+    core.session.resp = 2;
+    await authenticate(core, credentials, timeout);
+    return NOTHING;
+  }
+  return readGreeting(core, reply);
+}
+
+/** AUTH on a connection that is alone with it: some servers lose the error of one that has replies pending. */
+export async function authenticate(
+  core: ConnectionCore,
+  credentials: Credentials | null,
+  timeout: number | null,
+): Promise<void> {
+  if (credentials === null) return;
+  const { username, password } = credentials;
+  // Servers before 6 know no user names.
+  const args = core.session.resp === 2 && username === 'default' ? [password] : [username, password];
+  await call(core, 'AUTH', args, { ledger: false, timeout });
+}
+
+function readGreeting(core: ConnectionCore, reply: Reply): Greeting {
+  const proto = reply instanceof Map ? reply.get('proto') : undefined;
+  if (!(reply instanceof Map) || proto !== 3) {
+    throw new ConnectionError(core.text('the answer to HELLO 3 was not RESP3'), {
+      endpoint: core.settings.endpoint,
+    });
+  }
+  const version = reply.get('version');
+  const id = reply.get('id');
+  return {
+    version: typeof version === 'string' ? version : null,
+    clientId: typeof id === 'number' ? id : null,
+  };
+}
+
+export async function runSteps(
+  core: ConnectionCore,
+  steps: readonly HandshakeStep[],
+  timeout: number | null,
+): Promise<void> {
+  // Only the server's own refusal is no harm: a reply that is late would be taken for another one's.
+  const pending = steps.map(({ command, args, rule }) =>
+    call(core, command, args, { timeout, raise: rule === 'must pass' }),
+  );
+  for (const [index, step] of steps.entries()) {
+    const reply = await (pending[index] as Promise<Reply>);
+    if (step.rule === 'may fail') continue;
+    if (step.check !== undefined) step.check(reply);
+    else expectOk(core, step.command, reply);
+  }
+}
+
+function expectOk(core: ConnectionCore, command: string, reply: Reply): void {
+  if (reply === 'OK') return;
+  throw new ConnectionError(core.text(`${command} was not answered with OK`), {
+    endpoint: core.settings.endpoint,
+    command,
+  });
+}

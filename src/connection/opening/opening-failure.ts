@@ -1,0 +1,36 @@
+import {
+  ConnectionError,
+  InvalidResponse,
+  OverloadedError,
+  ProtocolError,
+  RedisError,
+  RequestAbortedError,
+  TimeoutError,
+} from '../../errors/errors.ts';
+import type { ConnectionCore } from '../connection-core.ts';
+
+/** Server errors keep their class, an abort is its reason; everything else is a `ConnectionError` with its cause. */
+export function explainFailure(core: ConnectionCore, error: unknown, signal: AbortSignal | null): unknown {
+  if (signal?.aborted === true && error === signal.reason) return error;
+  const wrapped =
+    error instanceof TimeoutError || error instanceof OverloadedError || error instanceof RequestAbortedError;
+  const { failure, settings } = core;
+  const { endpoint } = settings;
+  // It tells what became of a command of the handshake; whoever wanted the connection has sent none.
+  const lost = error instanceof ConnectionError && error.maybeExecuted;
+  if (error instanceof RedisError && !wrapped && !lost && !isBare(error)) return error;
+  const known = lost ? failure : error;
+  const detail = known instanceof Error ? known.message : 'it failed';
+  const Kind = classFor(error);
+  return new Kind(`Unable to connect to ${endpoint}: ${detail}`, { endpoint, cause: error });
+}
+
+function classFor(error: unknown): typeof ConnectionError {
+  if (error instanceof InvalidResponse) return InvalidResponse;
+  return error instanceof ProtocolError ? ProtocolError : ConnectionError;
+}
+
+/** The package's own finding, with nothing beneath: it becomes the cause. */
+function isBare(error: RedisError): boolean {
+  return error instanceof ConnectionError && error.code === 'RESPOOL_CONNECTION' && error.cause === undefined;
+}

@@ -1,0 +1,269 @@
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { checkSignal, Deadline } from '../../base/deadline.ts';
+import { demandKnown } from '../../base/known-options.ts';
+import { ConnectionError, TimeoutError } from '../../errors/errors.ts';
+import type { Credentials } from '../../interfaces/credential-provider.ts';
+import type { WaitOptions } from '../../interfaces/wait-options.ts';
+import { silence } from '../requests/call.ts';
+import type { ConnectionCore } from '../connection-core.ts';
+import type { NormalizedConnectionOptions } from '../connection-options.ts';
+import { type Greeting, greet, type HandshakeStep, laterSteps, runSteps } from './handshake.ts';
+import { IdleWatch } from '../session/idle-watch.ts';
+import { explainFailure } from './opening-failure.ts';
+import { checkWaitOptions } from '../requests/request-options.ts';
+
+const LONGEST_PAUSE = 1000;
+
+export interface OpeningHooks<C> {
+  openTransport(signal: AbortSignal): Promise<Duplex>;
+  callback(callback: (connection: C) => void | Promise<void>): void | Promise<void>;
+}
+
+/**
+ * The one life of a connection from `run()` to the closed socket: dial, handshake, callbacks, ready, gone. One
+ * deadline covers everything up to ready.
+ */
+export class Opening<C> {
+  readonly callbacks: ((connection: C) => void | Promise<void>)[] = [];
+  /** Rows of the handshake that the class of the connection adds. */
+  readonly steps: HandshakeStep[] = [];
+  greeting: Greeting = { version: null, clientId: null };
+  address: string | null = null;
+  inCallbacks = false;
+  readonly #core: ConnectionCore;
+  readonly #options: NormalizedConnectionOptions;
+  readonly #hooks: OpeningHooks<C>;
+  readonly #closed: Promise<void>;
+  #settleClosed!: () => void;
+  #started = false;
+  #stop: ((reason: unknown) => void) | null = null;
+
+  constructor(core: ConnectionCore, options: NormalizedConnectionOptions, hooks: OpeningHooks<C>) {
+    this.#core = core;
+    this.#options = options;
+    this.#hooks = hooks;
+    this.#closed = new Promise((resolve) => {
+      this.#settleClosed = resolve;
+    });
+  }
+
+  async run(options?: { signal?: AbortSignal | undefined }): Promise<void> {
+    if (this.#started) throw new TypeError('a connection cannot be reused: make another one');
+    const signal = runSignal(options);
+    this.#started = true;
+    const deadline = new Deadline(signal, this.#options.connectTimeout);
+    const abort = new AbortController();
+    const given = rejectable();
+    given.promise.catch(() => {});
+    this.#stop = (reason) => {
+      given.reject(reason);
+      abort.abort(reason);
+    };
+    try {
+      if (this.#core.state === 'closed') throw this.#core.failure;
+      if (deadline.aborted) throw deadline.reason;
+      this.#core.state = 'dialling';
+      deadline.watch({
+        onAbort: (reason) => this.#stop?.(reason),
+        onTimeout: () => this.#stop?.(this.#timeout()),
+      });
+      await this.#open(abort.signal, given.promise);
+    } catch (error) {
+      const failure = explainFailure(this.#core, error, signal);
+      this.#core.close(
+        failure instanceof Error ? failure : new ConnectionError('aborted', { cause: failure }),
+      );
+      this.ended();
+      throw failure;
+    } finally {
+      this.#stop = null;
+      deadline.unwatch();
+    }
+  }
+
+  /** The connection was ended from this side. */
+  ended(): void {
+    this.#stop?.(this.#core.failure);
+    if (this.#core.transport === null) this.#settleClosed();
+  }
+
+  async waitClosed(options?: WaitOptions): Promise<void> {
+    checkWaitOptions(options);
+    const deadline = Deadline.of(options);
+    deadline.signal?.throwIfAborted();
+    if (deadline.unlimited && deadline.signal === null) return this.#closed;
+    const late = rejectable();
+    deadline.watch({
+      onAbort: late.reject,
+      onTimeout: () => late.reject(new TimeoutError('the connection is still open', { phase: 'reply' })),
+    });
+    try {
+      await Promise.race([this.#closed, late.promise]);
+    } finally {
+      deadline.unwatch();
+    }
+  }
+
+  async #open(signal: AbortSignal, stopped: Promise<never>): Promise<void> {
+    const core = this.#core;
+    const { maxIdleTime, noreply } = this.#options;
+    const credentials = this.#credentials();
+    credentials.catch(() => {});
+    this.#attach(await this.#dial(signal, stopped));
+    const auth = await Promise.race([credentials, stopped]);
+    await Promise.race([this.#shakeHands(auth), stopped]);
+    await this.#callbacks(stopped);
+    // Bytes that came together with the last reply may have ended it.
+    if (core.state === 'closed') throw core.failure;
+    if (noreply) silence(core);
+    core.session.settleBaseline();
+    core.state = 'ready';
+    if (maxIdleTime !== null)
+      core.idleWatch = new IdleWatch(core, maxIdleTime, () => this.#idle(maxIdleTime));
+  }
+
+  async #dial(signal: AbortSignal, stopped: Promise<never>): Promise<Duplex> {
+    const dialled = Promise.resolve(this.#hooks.openTransport(signal)).then(demandDuplex);
+    // One that comes too late has no owner.
+    dialled.then(
+      (transport) => (signal.aborted ? transport.destroy() : undefined),
+      () => {},
+    );
+    const transport = await Promise.race([dialled, stopped]);
+    if (!signal.aborted) return transport;
+    transport.destroy();
+    throw signal.reason;
+  }
+
+  async #shakeHands(credentials: Credentials | null): Promise<void> {
+    const core = this.#core;
+    const { streamTimeout } = this.#options;
+    try {
+      this.greeting = await greet(core, credentials, streamTimeout);
+      await runSteps(core, [...laterSteps(this.#options), ...this.steps], streamTimeout);
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error;
+      const { message, command, endpoint } = error;
+      throw new TimeoutError(message, { phase: 'connect', command, endpoint, cause: error });
+    }
+  }
+
+  async #callbacks(stopped: Promise<never>): Promise<void> {
+    for (const callback of this.callbacks) {
+      this.inCallbacks = true;
+      try {
+        await Promise.race([this.#hooks.callback(callback), stopped]);
+      } finally {
+        this.inCallbacks = false;
+      }
+    }
+  }
+
+  #attach(transport: Duplex): void {
+    const core = this.#core;
+    core.attach(transport);
+    if (transport instanceof Socket && transport.remoteAddress !== undefined) {
+      this.address = `${transport.remoteAddress}:${transport.remotePort}`;
+    } else {
+      this.address = core.settings.endpoint;
+    }
+    let failure: Error | null = null;
+    const lost = (): void => {
+      const cause = failure ?? undefined;
+      const detail = failure === null ? 'the peer closed it' : failure.message;
+      core.close(
+        new ConnectionError(core.text(`lost: ${detail}`), { endpoint: core.settings.endpoint, cause }),
+      );
+    };
+    transport.on('error', (error: Error) => {
+      failure ??= error;
+      lost();
+    });
+    transport.on('end', lost);
+    transport.on('close', () => {
+      lost();
+      this.#gone();
+    });
+    // Sockets always tell of it, and only once their handle is closed.
+    if (!(transport instanceof Socket)) core.onEnd = () => setImmediate(() => this.#look(transport, 1));
+    transport.on('data', (chunk: Buffer | string) => {
+      const bytes =
+        typeof chunk === 'string' ? Buffer.from(chunk, transport.readableEncoding ?? 'utf8') : chunk;
+      core.received(bytes, bytes.length);
+    });
+    if (transport.destroyed) lost();
+    if (transport.closed) this.#settleClosed();
+  }
+
+  #gone(): void {
+    this.#stop?.(this.#core.failure);
+    this.#settleClosed();
+  }
+
+  /** Not every duplex tells that it has closed. */
+  #look(transport: Duplex, pause: number): void {
+    if (transport.closed === false) {
+      setTimeout(() => this.#look(transport, Math.min(pause * 2, LONGEST_PAUSE)), pause).unref();
+    } else this.#gone();
+  }
+
+  async #credentials(): Promise<Credentials | null> {
+    const { credentialProvider, username, password } = this.#options;
+    if (credentialProvider !== null) return checkCredentials(await credentialProvider.getCredentials());
+    if ((username ?? '') === '' && (password ?? '') === '') return null;
+    return {
+      username: username === null || username === '' ? 'default' : username,
+      password: password ?? '',
+    };
+  }
+
+  #idle(limit: number): void {
+    const cause = new TimeoutError(`the server said nothing for ${limit} ms (maxIdleTime)`, {
+      phase: 'reply',
+    });
+    this.#core.close(
+      new ConnectionError(this.#core.text(cause.message), { cause, endpoint: this.#core.settings.endpoint }),
+    );
+  }
+
+  #timeout(): TimeoutError {
+    const limit = this.#options.connectTimeout;
+    return new TimeoutError(`not usable within ${limit} ms (connectTimeout)`, {
+      phase: 'connect',
+      endpoint: this.#core.settings.endpoint,
+    });
+  }
+}
+
+/** Nothing given: nobody in particular, as without a provider. */
+function checkCredentials(given: Credentials | null | undefined): Credentials | null {
+  if (given === null || given === undefined) return null;
+  const { username, password } = given as Partial<Credentials>;
+  if (typeof username === 'string' && typeof password === 'string') return given;
+  throw new TypeError('a credential provider must give { username, password }, both of them strings');
+}
+
+/** By shape: a `Duplex` may come from another copy of its class. */
+function demandDuplex(transport: Duplex): Duplex {
+  const given = transport as Partial<Duplex> | null | undefined;
+  const methods = ['on', 'write', 'destroy'] as const;
+  if (methods.every((method) => typeof given?.[method] === 'function')) return transport;
+  throw new TypeError(`openTransport must give a Duplex; it gave ${given === null ? 'null' : typeof given}`);
+}
+
+const OF_RUN: ReadonlySet<string> = new Set(['signal']);
+function runSignal(options: { signal?: AbortSignal | undefined } | undefined): AbortSignal | null {
+  if (options === undefined) return null;
+  demandKnown(options, OF_RUN, 'run()');
+  return checkSignal('signal', options.signal);
+}
+
+/** A promise that somebody else rejects, or nobody. */
+function rejectable(): { promise: Promise<never>; reject: (reason: unknown) => void } {
+  let reject!: (reason: unknown) => void;
+  const promise = new Promise<never>((_, no) => {
+    reject = no;
+  });
+  return { promise, reject };
+}

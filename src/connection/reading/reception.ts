@@ -1,0 +1,238 @@
+import { InvalidResponse, locateError, ProtocolError, type RedisError } from '../../errors/errors.ts';
+import { Decoder } from '../../resp/decoding/decoder.ts';
+import { SMALLEST } from '../../resp/decoding/spare-memory.ts';
+import type { DecodeMode, Reply } from '../../resp/types.ts';
+import type { ConnectionCore } from '../connection-core.ts';
+import { type Entry, SETTLED } from '../requests/entry.ts';
+import { mayHoldErrors, redact, redactInside } from '../redaction/redaction.ts';
+
+/** A reply that big holds up whoever is behind it. */
+export const BULK = 1024 * 1024;
+/** A slice is worth a write of its own when its bytes, and so many for each reply, come to more than this. */
+const WORTHWHILE = 1400;
+const REPLY = 64;
+const ALL = Number.POSITIVE_INFINITY;
+/** How many turns of the microtasks callers get to ask for more. */
+const WAITS = 8;
+const TURN = Promise.resolve();
+const ERROR = 1;
+const PUSH = 2;
+const NOTHING = 3;
+
+/** The way in: bytes become messages, and each reply finds the command at the head of the queue. */
+export class Reception {
+  readonly #core: ConnectionCore;
+  readonly #decoder = new Decoder();
+  #bulk = false;
+  /** A message that began while nothing was asked can never answer what was asked since. */
+  #orphan = false;
+  /** Part of a large reply, lent to the transport for its next read. */
+  #lent: Buffer | null = null;
+  /** Replies have arrived that are not handed out yet. */
+  #sliced = false;
+  #waits = 0;
+  /** How many commands were written when the bytes in hand came. */
+  #answerable = 0;
+
+  constructor(core: ConnectionCore) {
+    this.#core = core;
+  }
+
+  /** Size of the bulk reply that is arriving now, as far as its header has been seen. */
+  get pendingBulk(): number {
+    return this.#decoder.pendingBulk;
+  }
+
+  /** Where the next bytes should be read to; null: anywhere. */
+  lend(): Buffer | null {
+    this.#lent = this.#core.state === 'closed' ? null : this.#decoder.room();
+    return this.#lent;
+  }
+
+  receive(chunk: Buffer, length: number): void {
+    const { counters, outbox, suspicion } = this.#core;
+    outbox.heard++;
+    counters.received(length);
+    if (suspicion.active) suspicion.clear();
+    // More than one read in a tick: what came first is handed out first, to those who had asked by then.
+    if (this.#sliced) this.#handOut(ALL);
+    if (this.#core.state === 'closed') return;
+    this.#answerable = outbox.answered + outbox.written;
+    try {
+      if (chunk === this.#lent) this.#decoder.filled(length);
+      else this.#decoder.feed(chunk, 0, length);
+    } catch (error) {
+      this.#core.close(this.#explain(error));
+      return;
+    }
+    this.#handOut(Math.ceil(outbox.written / 2));
+  }
+
+  /** Hands out what has arrived: the connection is about to end. */
+  finish(): void {
+    if (!this.#sliced) return;
+    this.#sliced = false;
+    try {
+      this.#deliver(ALL);
+    } catch (error) {
+      this.#core.close(this.#explain(error));
+    }
+  }
+
+  readonly #goOn = (): void => {
+    const { outbox, writing } = this.#core;
+    const asked = outbox.written < outbox.length;
+    if (asked) writing.early();
+    if (!this.#sliced) return;
+    if (!asked && this.#waits++ < WAITS) void TURN.then(this.#goOn);
+    else this.#handOut(asked ? Math.ceil(outbox.written / 2) : ALL);
+  };
+
+  /** The replies that are there, or a slice of that many: the rest follows when its callers have gone on. */
+  #handOut(slice: number): void {
+    const core = this.#core;
+    const { counters, outbox } = core;
+    const before = counters.requestsResolved;
+    this.#sliced = false;
+    try {
+      this.#sliced = this.#deliver(slice);
+      if (core.state === 'closed') return;
+      this.#decoder.retain();
+    } catch (error) {
+      core.close(this.#explain(error));
+      return;
+    }
+    if (this.#sliced) {
+      this.#waits = 0;
+      void TURN.then(this.#goOn);
+    }
+    if (counters.requestsResolved !== before) counters.lastRequestResolvedAt = counters.lastByteReceivedAt;
+    const bulk = this.#decoder.pendingBulk > BULK;
+    if (bulk !== this.#bulk) {
+      this.#bulk = bulk;
+      core.observer?.changed();
+    }
+    if (outbox.length === 0) {
+      core.inbox.settled();
+      core.observer?.drained();
+    } else if (core.draining) {
+      core.observer?.changed();
+    }
+  }
+
+  /** Answers whether it stopped after a slice, with more in hand. */
+  #deliver(slice: number): boolean {
+    const core = this.#core;
+    const { inbox, outbox } = core;
+    const decoder = this.#decoder;
+    const from = decoder.unread;
+    let replies = 0;
+    for (;;) {
+      const shortcut = inbox.pubsub === null ? null : inbox.shortcut;
+      if (shortcut !== null && decoder.message(shortcut)) {
+        this.#orphan = false;
+        if (core.state === 'closed') return false;
+        continue;
+      }
+      // What was written after these bytes had come is not answered by them.
+      const head = outbox.answered < this.#answerable ? outbox.head() : undefined;
+      const { pushMode } = inbox;
+      const value = decoder.read(head === undefined ? this.#idleMode : head.mode, pushMode) as Reply;
+      const { kind } = decoder;
+      // Not the value is compared with `INCOMPLETE`: where a value may be anything, that costs the engine a call.
+      if (kind === NOTHING) {
+        if (head === undefined && !decoder.idle) this.#orphan = true;
+        return false;
+      }
+      if (kind === PUSH) {
+        // It may be the push that had begun; one inside an aggregate says nothing about the aggregate.
+        if (this.#orphan && decoder.top === null) this.#orphan = false;
+        inbox.push(value as Reply[], head);
+      } else if (head === undefined || this.#orphan) {
+        this.#orphan = false;
+        this.#unasked(value, kind === ERROR);
+      } else {
+        this.#answer(head, value, kind === ERROR);
+        replies++;
+      }
+      if (core.state === 'closed') return false;
+      // Where nobody is left to be answered there is nothing to wait for.
+      if (replies >= slice && outbox.answered < this.#answerable) {
+        const { unread } = decoder;
+        if (unread > 0 && from - unread + replies * REPLY > WORTHWHILE) return true;
+      }
+    }
+  }
+
+  /** How what nobody has asked for is decoded. */
+  get #idleMode(): DecodeMode {
+    const { inbox, session, settings } = this.#core;
+    return session.resp === 2 ? inbox.pushMode : settings.ownMode;
+  }
+
+  #answer(entry: Entry, value: Reply, refused: boolean): void {
+    const core = this.#core;
+    if (core.session.resp === 2 && core.inbox.takesAsPush(value, entry)) return;
+    core.outbox.shift();
+    const usual = entry.isPlain && entry.phase !== SETTLED && entry.size < SMALLEST;
+    if (refused || !usual || mayHoldErrors(entry)) {
+      this.#settle(entry, value, refused);
+      return;
+    }
+    core.counters.requestsResolved++;
+    entry.phase = SETTLED;
+    entry.succeed(value);
+  }
+
+  /** A reply or an entry with more to it than its value. */
+  #settle(entry: Entry, value: Reply, refused: boolean): void {
+    const core = this.#core;
+    if (entry.effect !== null) {
+      // Of one that nobody waits for the value was not kept.
+      const reply = entry.phase === SETTLED && !refused ? undefined : value;
+      core.session.replied(entry.effect, !refused && !entry.byPush, reply);
+    }
+    core.uncount(entry);
+    if (entry.phase === SETTLED) return;
+    if (entry.deadline !== 0 || entry.signal !== null) core.release(entry);
+    entry.phase = SETTLED;
+    if (refused) {
+      locateError(value as RedisError, core.settings.endpoint, entry.info.name);
+      redact(value as RedisError, entry);
+      entry.refuse(value as RedisError);
+      return;
+    }
+    if (mayHoldErrors(entry)) redactInside(value, core.settings.endpoint, entry);
+    if (entry.size >= SMALLEST) core.outbox.reuse(entry, core.transport);
+    if (entry.byPush) entry.answeredInBand(value);
+    else entry.succeed(value);
+  }
+
+  #unasked(value: Reply, refused: boolean): void {
+    const core = this.#core;
+    if (core.session.resp === 2 && core.inbox.takesAsPush(value, undefined)) return;
+    if (core.session.monitoring && !refused) {
+      core.inbox.monitored(value);
+      return;
+    }
+    // A server that is full says so before it is asked anything.
+    if (refused && core.state !== 'ready') {
+      (value as { endpoint?: string }).endpoint ??= core.settings.endpoint;
+      core.close(value as unknown as Error);
+    } else throw new ProtocolError(core.text('a reply came that nothing had asked for'));
+  }
+
+  #explain(error: unknown): Error {
+    const core = this.#core;
+    const { endpoint } = core.settings;
+    if (error instanceof InvalidResponse && core.state === 'handshake') {
+      const hint = 'is it a Redis or Valkey server, and TLS used on both sides or on none?';
+      return new InvalidResponse(core.text(`${error.message} (${hint})`), { endpoint, cause: error });
+    }
+    if (error instanceof ProtocolError) {
+      (error as { endpoint?: string }).endpoint ??= endpoint;
+      return error;
+    }
+    return new InvalidResponse(core.text('a reply could not be read'), { endpoint, cause: error });
+  }
+}

@@ -1,0 +1,157 @@
+import { fullJitter } from '../../base/backoff.ts';
+import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
+import type { SubscriptionCommand } from '../../pubsub/subscriptions/subscription-kinds.ts';
+import { nameKey } from '../../pubsub/subscriptions/subscription-kinds.ts';
+import type { Placement, SubscriptionLink } from '../../pubsub/subscriptions/subscription-link.ts';
+import type { Subscriptions } from '../../pubsub/subscriptions/subscriptions.ts';
+import { encodeCommand } from '../../resp/encoder.ts';
+import type { MessageListeners } from '../../resp/decoding/message-reader.ts';
+import { BYTES, type Reply, UTF8 } from '../../resp/types.ts';
+import type { ConnectionCore } from '../connection-core.ts';
+import type { PubsubTaker } from './inbox.ts';
+import { effectFor } from '../session/session-effect.ts';
+import { SubscriptionEntry } from '../requests/subscription-entry.ts';
+
+export interface PumpSettings {
+  readonly placement?: Placement | undefined;
+  /** Whether what was refused is to be tried again, after a pause. */
+  readonly again: (error: Error) => boolean;
+  /** The link has ended, with the connection. */
+  readonly ended: (error: Error) => void;
+}
+
+/** Before what serves subscriptions is tried again. */
+export const PAUSE = { base: 50, cap: 2_000 };
+
+/**
+ * Between a registry of subscriptions and one connection: writes what the registry's link misses, and hands it
+ * what the server pushes.
+ *
+ *     link.surplus(), link.missing() ─▶ entries ─▶ core     core ─▶ messages, acknowledgements ─▶ link
+ */
+export class SubscriptionPump implements PubsubTaker {
+  readonly #core: ConnectionCore;
+  readonly #registry: Subscriptions;
+  readonly #settings: PumpSettings;
+  #link: SubscriptionLink;
+  #writing = false;
+  #again = false;
+  #refusals = 0;
+  #pause: NodeJS.Timeout | null = null;
+
+  constructor(core: ConnectionCore, registry: Subscriptions, settings: PumpSettings) {
+    this.#core = core;
+    this.#registry = registry;
+    this.#settings = settings;
+    this.#link = this.#attach();
+    core.inbox.pubsub = this;
+  }
+
+  get link(): SubscriptionLink {
+    return this.#link;
+  }
+
+  get listeners(): MessageListeners {
+    return this.#link;
+  }
+
+  /** Writes what is missing, at once: what is queued on the connection afterwards comes after it. */
+  work(): void {
+    if (this.#pause !== null || this.#link.ended || this.#core.state === 'closed') return;
+    this.#again = true;
+    if (this.#writing) return;
+    this.#writing = true;
+    try {
+      while (this.#again) {
+        this.#again = false;
+        const { placement } = this.#settings;
+        for (const command of this.#link.surplus(placement)) this.#write(command);
+        for (const command of this.#link.missing(placement)) this.#write(command);
+      }
+    } finally {
+      this.#writing = false;
+    }
+  }
+
+  message(frame: readonly Reply[]): boolean {
+    return this.#link.message(frame);
+  }
+  acknowledged(frame: readonly Reply[]): boolean {
+    if (!this.#link.acknowledged(frame)) return false;
+    this.#refusals = 0;
+    return true;
+  }
+  ended(error: Error): void {
+    this.stop();
+    this.#link.lost(this.#heard(), error);
+    this.#settings.ended(error);
+  }
+
+  /** The server has forgotten everything, on a connection that lives on. */
+  forgotten(reason: Error): void {
+    this.#link.lost(this.#heard(), reason);
+    this.#link = this.#attach();
+    this.work();
+  }
+
+  stop(): void {
+    if (this.#pause !== null) clearTimeout(this.#pause);
+    this.#pause = null;
+  }
+
+  refused(command: SubscriptionCommand, error: Error): void {
+    const again = this.#settings.again(error);
+    if (again) this.#wait();
+    this.#link.refused(command, error, again);
+  }
+
+  #attach(): SubscriptionLink {
+    return this.#registry.attach(() => this.#heard());
+  }
+
+  #write(command: SubscriptionCommand): void {
+    const info = resolveCommand(command.command, command.names);
+    this.#link.sent(command);
+    this.#core.submit(new PumpEntry(this, info, command, this.#core));
+  }
+
+  #wait(): void {
+    if (this.#pause !== null) return;
+    const pause = fullJitter(this.#refusals, PAUSE.base, PAUSE.cap);
+    this.#refusals++;
+    this.#pause = setTimeout(() => {
+      this.#pause = null;
+      this.work();
+    }, pause);
+    this.#pause.unref();
+  }
+
+  #heard(): number {
+    return this.#core.counters.lastByteReceivedAt ?? Date.now();
+  }
+}
+
+/** A command of the registry's. Its acknowledgements reach the link as pushes; only refusals end here. */
+class PumpEntry extends SubscriptionEntry {
+  readonly #pump: SubscriptionPump;
+  readonly #command: SubscriptionCommand;
+  readonly #core: ConnectionCore;
+
+  constructor(pump: SubscriptionPump, info: CommandInfo, command: SubscriptionCommand, core: ConnectionCore) {
+    super(info, encodeCommand(info, command.names, UTF8), BYTES, command.names.map(nameKey));
+    this.#pump = pump;
+    this.#command = command;
+    this.#core = core;
+    this.effect = effectFor(info, command.names);
+    this.tenure = core.tenure;
+  }
+
+  succeed(): void {}
+  refuse(error: Error): void {
+    this.#pump.refused(this.#command, error);
+  }
+  fail(error: unknown): void {
+    // A connection that ends tells the link itself.
+    if (this.#core.state !== 'closed') this.#pump.refused(this.#command, error as Error);
+  }
+}

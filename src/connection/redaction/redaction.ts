@@ -1,0 +1,122 @@
+import { findEntry } from '../../commands/catalogue.ts';
+import { SCRIPT_LIKE } from '../../commands/flags.ts';
+import { AskError, locateError, type RedisError, UnknownCommandError } from '../../errors/errors.ts';
+import type { Wire } from '../../resp/encoder.ts';
+import type { Reply } from '../../resp/types.ts';
+import type { Entry } from '../requests/entry.ts';
+import { type Known, mask, plainText } from './masking.ts';
+
+/** Their errors tell of arguments of commands before them, which nobody knows any more. */
+const OF_OTHERS: ReadonlySet<string> = new Set(['EXEC', 'CLIENT TRACKING']);
+/** Their first argument is a program. */
+const SCRIPTS: ReadonlySet<string> = new Set(['EVAL', 'EVAL_RO']);
+/** Servers say less; what is longer repeats something. */
+const LONGEST = 4096;
+/** Beyond these sizes nothing is compared: only words that servers use stay. */
+const LARGE = 1 << 23;
+const MANY_WORDS = 4096;
+
+// Past the methods of a reply's own, which would put its keys in order first.
+const mapEntries = Map.prototype.entries;
+const setValues = Set.prototype.values;
+
+/** Servers repeat what they were given. What a message tells of the arguments of its command is cut. */
+export function redact(error: RedisError, entry: Entry): void {
+  // All of a redirect is the server's.
+  if (!(error instanceof AskError)) cutMessage(error, entry, knownOf(entry, error));
+}
+
+/** Whether the replies of a command can hold errors. */
+export function mayHoldErrors({ info }: Entry): boolean {
+  return (info.flags & SCRIPT_LIKE) !== 0;
+}
+
+/** The same for errors inside a reply; they also learn where they happened. */
+export function redactInside(value: Reply, endpoint: string, entry: Entry): void {
+  let known: Known | null | undefined;
+  eachError(value, (error) => {
+    if (known === undefined) known = knownOf(entry, error);
+    locateError(error, endpoint, entry.info.name);
+    if (!(error instanceof AskError)) cutMessage(error, entry, known);
+  });
+}
+
+/** As deep as the decoder goes. */
+function eachError(value: unknown, visit: (error: RedisError) => void): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (value instanceof Error) {
+    visit(value as RedisError);
+  } else if (Array.isArray(value)) {
+    for (const item of value) eachError(item, visit);
+  } else if (value instanceof Map) {
+    for (const [key, item] of mapEntries.call(value)) {
+      eachError(key, visit);
+      eachError(item, visit);
+    }
+  } else if (value instanceof Set) {
+    for (const item of setValues.call(value)) eachError(item, visit);
+  }
+}
+
+function cutMessage(error: RedisError, { info }: Entry, known: Known | null): void {
+  const { message, code } = error;
+  if (error instanceof UnknownCommandError && !isName(error.command, known)) {
+    (error as { command?: string }).command = info.name;
+  }
+  const kept = message.startsWith(`${code} `) ? code.length + 1 : 0;
+  const long = message.length > LONGEST;
+  const cut = long ? mask(`${message.slice(0, LONGEST)}…`, null, kept) : mask(message, known, kept);
+  if (cut === message) return;
+  // To read it is to format it, which costs more than all of this; few errors come so far.
+  const { stack } = error;
+  error.message = cut;
+  if (stack !== undefined) error.stack = stack.replace(message, () => cut);
+}
+
+function isName(command: string | undefined, known: Known | null): boolean {
+  if (command === undefined) return true;
+  if (known === null) return findEntry(command.toUpperCase()) !== undefined;
+  return known.own.has(bytesOf(command)) || known.own.has(plainText(command));
+}
+
+/** Null where the arguments that an error may tell of are not known, or too many. */
+function knownOf({ info, wire, size }: Entry, error: RedisError): Known | null {
+  if (OF_OTHERS.has(info.name) || size > LARGE || error.message.length > LONGEST) return null;
+  const words = wordsOf(wire);
+  if (words === null) return null;
+  // A subcommand that is not in the tables is a name only where it was written as one.
+  const two = error instanceof UnknownCommandError ? Math.min(info.count, 2) : 1;
+  const names = words.splice(0, Math.max(info.nameLength, two));
+  const own = new Set<string>();
+  for (const name of names) {
+    own.add(name);
+    for (const part of name.split(/[^a-z0-9_\x80-\xff]+/)) own.add(part);
+  }
+  // What a script answers in words of its own is for whoever wrote it; what the server tells of a script is not.
+  if (SCRIPTS.has(info.name) && !error.message.includes('script')) words.shift();
+  return { own, args: [...new Set(words)], modifier: info.name.startsWith('ACL') };
+}
+
+/** The words of a command as they went out. */
+function wordsOf(wire: Wire): string[] | null {
+  const text = typeof wire === 'string' ? wire : wire.map(latin1).join('');
+  const words: string[] = [];
+  const count = Number(text.slice(1, text.indexOf('\r\n')));
+  if (!text.startsWith('*') || count > MANY_WORDS) return null;
+  let at = text.indexOf('$');
+  while (words.length < count) {
+    const from = text.indexOf('\r\n', at) + 2;
+    const to = from + Number(text.slice(at + 1, from - 2));
+    words.push(plainText(text.slice(from, to)));
+    at = to + 2;
+  }
+  return words;
+}
+
+function latin1(piece: string | Buffer): string {
+  return typeof piece === 'string' ? piece : piece.toString('latin1');
+}
+
+function bytesOf(text: string): string {
+  return plainText(Buffer.from(text).toString('latin1'));
+}

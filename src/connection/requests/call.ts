@@ -1,0 +1,79 @@
+import type { CommandInfo } from '../../commands/command-info.ts';
+import { resolveCommand } from '../../commands/command-info.ts';
+import type { RedisError } from '../../errors/errors.ts';
+import { encodeCommand } from '../../resp/encoder.ts';
+import { type DecodeMode, type RedisValue, type Reply, UTF8 } from '../../resp/types.ts';
+import type { ConnectionCore } from '../connection-core.ts';
+import { Entry } from './entry.ts';
+import { sizeOf } from '../writing/outbox.ts';
+import { effectFor } from '../session/session-effect.ts';
+
+/** An entry with an ordinary promise: what the package itself asks of a server. */
+export class Call extends Entry {
+  readonly promise: Promise<Reply>;
+  /** False: an error reply is the value. */
+  raise = true;
+  #resolve!: (value: Reply) => void;
+  #reject!: (error: unknown) => void;
+
+  constructor(info: CommandInfo, args: readonly RedisValue[], mode: DecodeMode) {
+    const wire = encodeCommand(info, args, UTF8);
+    super(info, wire, sizeOf(wire), mode);
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // Whoever made it may have stopped waiting when the connection ends.
+    this.promise.catch(() => {});
+  }
+  succeed(value: Reply): void {
+    this.#resolve(value);
+  }
+  refuse(error: Error): void {
+    if (this.raise) this.#reject(error);
+    else this.#resolve(error as RedisError);
+  }
+  fail(error: unknown): void {
+    this.#reject(error);
+  }
+}
+
+export interface CallOptions {
+  mode?: DecodeMode;
+  timeout?: number | null;
+  signal?: AbortSignal | null;
+  /** Whether the session ledger hears of it; the handshake's HELLO and AUTH are no change. */
+  ledger?: boolean;
+  /** False: an error reply is the value; what ends without a reply rejects all the same. */
+  raise?: boolean;
+}
+
+/** Queues a command of the package's own, whatever state the connection is in, unless it has ended. */
+export function call(
+  core: ConnectionCore,
+  command: string,
+  args: readonly RedisValue[] = [],
+  { mode = UTF8, timeout = null, signal = null, ledger = true, raise = true }: CallOptions = {},
+): Promise<Reply> {
+  const entry = new Call(resolveCommand(command, args), args, mode);
+  entry.raise = raise;
+  if (signal?.aborted === true) return Promise.reject(signal.reason);
+  if (core.state === 'closed') return Promise.reject(core.failure);
+  if (ledger) entry.effect = effectFor(entry.info, args);
+  if (timeout !== null) entry.limit = timeout;
+  entry.signal = signal;
+  core.submit(entry);
+  return entry.promise;
+}
+
+/** `CLIENT REPLY ON`, on a connection that was silenced: it is there for what it is told. */
+export function unsilence(core: ConnectionCore): void {
+  const args = ['ON'];
+  core.replyMode('ON', new Call(resolveCommand('CLIENT REPLY', args), args, UTF8));
+}
+
+/** `CLIENT REPLY OFF`: from here on the server answers nothing. */
+export function silence(core: ConnectionCore): void {
+  const args = ['OFF'];
+  core.replyMode('OFF', new Call(resolveCommand('CLIENT REPLY', args), args, UTF8));
+}

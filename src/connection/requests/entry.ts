@@ -1,0 +1,177 @@
+import { inspect } from 'node:util';
+import type { CommandInfo } from '../../commands/command-info.ts';
+import { ResponseError } from '../../errors/errors.ts';
+import type { Wire } from '../../resp/encoder.ts';
+import type { DecodeMode, Reply } from '../../resp/types.ts';
+import type { Effect } from '../session/session-effect.ts';
+
+/** Made, not yet handed to the transport: it can still be taken back. */
+export const QUEUED = 0;
+/** Handed to the transport: it keeps its place until its reply comes or the connection ends. */
+export const WRITTEN = 1;
+/** Its caller has an answer. A written one stays in the queue as a tombstone that swallows its reply. */
+export const SETTLED = 2;
+
+const NOREPLY = 1;
+const DROP_ON_CANCEL = 2;
+const STREAMED = 4;
+const BLOCKING = 8;
+const BY_PUSH = 16;
+const KEEPS = 32;
+/** Two bits from here on. */
+const REPLY_MODE = 6;
+/** What an entry's subclasses say with their half is nothing to a connection. */
+const OWN = 0xffff;
+type ReplyMode = '' | 'ON' | 'OFF' | 'SKIP';
+const REPLY_MODES: readonly ReplyMode[] = ['', 'ON', 'OFF', 'SKIP'];
+
+/** Not mine, one of several, or the last one: the place in the queue is free. */
+export type Acknowledgement = 'other' | 'part' | 'done';
+
+/** Who can take an entry back. */
+export interface EntryHost {
+  cancel(entry: Entry, error: unknown): void;
+  /** Nothing arrives though a reply is due. */
+  readonly suspect: boolean;
+  /**
+   * Somebody else who waits for the entry's reply had enough after `limit` ms: the error for it. What a time-out of the
+   * entry's own would tell of the peer, this one tells as well.
+   */
+  waitedInVain(entry: Entry, limit: number): Error;
+}
+
+/**
+ * One command on its way: the object that sits in the queue of a connection. Fields are plain and always
+ * there, so that every entry has the same shape; what becomes of the answer is up to the subclass.
+ */
+export abstract class Entry {
+  readonly info: CommandInfo;
+  wire: Wire;
+  size: number;
+  mode: DecodeMode;
+  phase: 0 | 1 | 2 = QUEUED;
+  /** Monotonic ms; 0: none, or `limit` ms after it is queued. */
+  deadline = 0;
+  /** Length of its time limit in ms; 0: none. */
+  limit = 0;
+  /** Chunks heard when it was written: no more of them at its time-out means that nothing arrived since. */
+  heard = 0;
+  /** What is seldom true, as bits: every field of an entry costs each call. The upper half is the subclass's. */
+  traits = 0;
+  /** Who made it, as far as connections shared by several users must tell them apart. */
+  tenure = 0;
+  signal: AbortSignal | null = null;
+  host: EntryHost | null = null;
+  effect: Effect | null = null;
+
+  constructor(info: CommandInfo, wire: Wire, size: number, mode: DecodeMode) {
+    this.info = info;
+    this.wire = wire;
+    this.size = size;
+    this.mode = mode;
+  }
+
+  /** No limit, no signal, no effect, nothing unusual. */
+  get isPlain(): boolean {
+    return (this.traits & OWN) === 0 && this.limit === 0 && this.effect === null && this.signal === null;
+  }
+  /** No reply comes: complete once written. */
+  get noreply(): boolean {
+    return (this.traits & NOREPLY) !== 0;
+  }
+  set noreply(on: boolean) {
+    this.mark(NOREPLY, on);
+  }
+  get dropOnCancel(): boolean {
+    return (this.traits & DROP_ON_CANCEL) !== 0;
+  }
+  set dropOnCancel(on: boolean) {
+    this.mark(DROP_ON_CANCEL, on);
+  }
+  /** Made by `sendCommand`: its answer belongs to `streamedMessages`, and it is not counted as a request. */
+  get streamed(): boolean {
+    return (this.traits & STREAMED) !== 0;
+  }
+  set streamed(on: boolean) {
+    this.mark(STREAMED, on);
+  }
+  get blocking(): boolean {
+    return (this.traits & BLOCKING) !== 0;
+  }
+  set blocking(on: boolean) {
+    this.mark(BLOCKING, on);
+  }
+  /** Of the SUBSCRIBE family: its place is freed by pushes, and a reply in its place can only be an error. */
+  get byPush(): boolean {
+    return (this.traits & BY_PUSH) !== 0;
+  }
+  set byPush(on: boolean) {
+    this.mark(BY_PUSH, on);
+  }
+  /** Its bytes may be on their way a second time, or belong to another entry as well. */
+  get keepsBytes(): boolean {
+    return (this.traits & KEEPS) !== 0;
+  }
+  set keepsBytes(on: boolean) {
+    this.mark(KEEPS, on);
+  }
+  /** Of `CLIENT REPLY`: what it does to the commands after it. */
+  get replyMode(): ReplyMode {
+    return REPLY_MODES[(this.traits >> REPLY_MODE) & 3]!;
+  }
+  set replyMode(mode: ReplyMode) {
+    this.traits = (this.traits & ~(3 << REPLY_MODE)) | (REPLY_MODES.indexOf(mode) << REPLY_MODE);
+  }
+  protected mark(trait: number, on: boolean): void {
+    this.traits = on ? this.traits | trait : this.traits & ~trait;
+  }
+
+  /** Its reply came. */
+  abstract succeed(value: Reply): void;
+  /** An error reply came. */
+  abstract refuse(error: Error): void;
+  /** No reply will come for the caller: cancelled, timed out, or the connection ended. */
+  abstract fail(error: unknown): void;
+
+  /** A push that may be an acknowledgement of this command; asked only of entries with `byPush`. */
+  acknowledge(
+    _kind: string,
+    _name: string | null,
+    _frame: Reply[],
+    _subscribed: ReadonlySet<string>,
+  ): Acknowledgement {
+    return 'other';
+  }
+
+  /** A reply at the place of a command that pushes acknowledge: it will not be acknowledged any more. */
+  answeredInBand(_value: Reply): void {
+    this.fail(new ResponseError(`${this.info.name} was answered by a reply instead of pushes`));
+  }
+
+  /** Its bytes went to a transport, whatever became of it since. */
+  get sent(): boolean {
+    return this.heard !== 0;
+  }
+
+  onAbort(reason: unknown): void {
+    this.host?.cancel(this, reason);
+  }
+
+  /** Never the wire form: it holds arguments. */
+  toJSON(): Record<string, unknown> {
+    return { command: this.info.name, settled: this.phase === SETTLED };
+  }
+  [inspect.custom](): string {
+    return `${this.constructor.name}<${this.info.name}, ${['queued', 'written', 'settled'][this.phase]}>`;
+  }
+}
+
+/**
+ * Makes `made` a kind of `base` without `super()`, for what is made with every call: the engine never puts a
+ * constructor that is reached by `super()` in line, and the call costs as much as all fields. Such a constructor writes
+ * every field out, for an object has room for those that its constructor names: a function that both call to set them
+ * makes each larger by 24 bytes. No #private names there either: each is added to the object by a store of its own.
+ */
+export function takeMethods(made: { prototype: object }, base: { prototype: object }): void {
+  Object.setPrototypeOf(made.prototype, base.prototype);
+}

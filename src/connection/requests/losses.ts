@@ -1,0 +1,69 @@
+import { ConnectionError, InvalidResponse, ProtocolError, TimeoutError } from '../../errors/errors.ts';
+import type { ConnectionCore } from '../connection-core.ts';
+import { type Entry, QUEUED, SETTLED } from './entry.ts';
+
+/** What one command hears of the end of its connection. */
+export function lossOf(core: ConnectionCore, entry: Entry, maybeExecuted: boolean): ConnectionError {
+  const fate = maybeExecuted ? 'it may have been executed' : 'it was not sent';
+  return new ConnectionError(`${core.failure?.message ?? 'Connection lost'} (${entry.info.name}: ${fate})`, {
+    maybeExecuted,
+    command: entry.info.name,
+    endpoint: core.settings.endpoint,
+    cause: core.failure,
+  });
+}
+
+/**
+ * Fails what was outstanding when the connection ended. After a protocol error the oldest command, whose reply
+ * it was, hears of it first hand.
+ */
+export function failAll(core: ConnectionCore, entries: readonly Entry[], reason: Error): void {
+  const trace = Error.stackTraceLimit;
+  // One error each, so that each names its command; a hundred thousand stacks would stop the process.
+  if (entries.length > 100) Error.stackTraceLimit = 0;
+  let first = reason instanceof ProtocolError;
+  for (const entry of entries) {
+    core.uncount(entry);
+    if (entry.phase === SETTLED) continue;
+    const maybeExecuted = entry.phase !== QUEUED;
+    core.release(entry);
+    entry.phase = SETTLED;
+    entry.fail(
+      first && maybeExecuted ? brokenReply(core, entry, reason) : lossOf(core, entry, maybeExecuted),
+    );
+    if (maybeExecuted) first = false;
+  }
+  Error.stackTraceLimit = trace;
+}
+
+/** What broke the protocol, as the command hears of it whose reply it was: the server has seen that command. */
+function brokenReply(core: ConnectionCore, entry: Entry, reason: Error): ProtocolError {
+  const Broken = reason instanceof InvalidResponse ? InvalidResponse : ProtocolError;
+  return new Broken(reason.message, {
+    maybeExecuted: true,
+    command: entry.info.name,
+    endpoint: core.settings.endpoint,
+    cause: reason,
+  });
+}
+
+/** What one command hears when its time is up. */
+export function timeoutOf(core: ConnectionCore, entry: Entry, written: boolean, limit: number): TimeoutError {
+  const { name } = entry.info;
+  const what = written ? 'waiting for its reply' : 'unsent';
+  return new TimeoutError(core.text(`${name} timed out after ${limit} ms ${what}`), {
+    phase: 'reply',
+    maybeExecuted: written,
+    command: name,
+    endpoint: core.settings.endpoint,
+  });
+}
+
+/** How the streams of messages end: always with a `ConnectionError`. */
+export function endOfMessages(core: ConnectionCore, reason: Error): ConnectionError {
+  if (reason instanceof ConnectionError) return reason;
+  return new ConnectionError(core.text(`closed: ${reason.message}`), {
+    endpoint: core.settings.endpoint,
+    cause: reason,
+  });
+}

@@ -1,0 +1,251 @@
+import { isUint8Array } from 'node:util/types';
+import { numberText } from '../../commands/arguments.ts';
+import { blockingTime } from '../../commands/blocking.ts';
+import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
+import {
+  BLOCKING,
+  CLIENT_REPLY,
+  HAS_EFFECT,
+  MAY_BLOCK,
+  MONITOR,
+  SUBSCRIBE_FAMILY,
+} from '../../commands/flags.ts';
+import { requestRefusal } from '../../commands/refusals.ts';
+import { effectValue } from '../../commands/session-effects.ts';
+import { OverloadedError } from '../../errors/errors.ts';
+import { encodeCommand } from '../../resp/encoder.ts';
+import { latin1Text } from '../../resp/decoding/native-slices.ts';
+import {
+  type DecodeMode,
+  type RedisValue,
+  type Reply,
+  replyMode,
+  type TextEncoding,
+  type TextMode,
+  textMode,
+} from '../../resp/types.ts';
+import type { ConnectionCore } from '../connection-core.ts';
+import type { NormalizedConnectionOptions } from '../connection-options.ts';
+import { type Entry, SETTLED } from './entry.ts';
+import { sizeOf } from '../writing/outbox.ts';
+import { type PendingRequest, RequestEntry } from './request.ts';
+import { PendingBatch } from './request-batch.ts';
+import {
+  type BatchOptions,
+  type CommandRequest,
+  checkBatchOptions,
+  checkCommandRequest,
+  checkRequestOptions,
+  demandArray,
+  limitOf,
+  type RequestOptions,
+  signalOf,
+} from './request-options.ts';
+import { effectFor } from '../session/session-effect.ts';
+import { StreamedEntry, StreamedSubscription } from './streamed-entry.ts';
+
+/** What is no request. */
+const REFUSED = SUBSCRIBE_FAMILY | CLIENT_REPLY;
+/** What `#prepare` has more to do for than a limit. */
+const UNUSUAL = BLOCKING | MAY_BLOCK | HAS_EFFECT;
+const NONE: readonly RedisValue[] = [];
+/** What a connection that speaks RESP2 and is subscribed still takes. */
+const WHILE_SUBSCRIBED: ReadonlySet<string> = new Set(['PING', 'QUIT', 'RESET']);
+
+/**
+ * Makes what callers ask for into entries and queues them. Everything that can be wrong with a call is found
+ * here, before anything of it is queued.
+ */
+export class RequestFactory {
+  readonly #core: ConnectionCore;
+  readonly #options: NormalizedConnectionOptions;
+  readonly #textMode: TextMode;
+  readonly #ownMode: DecodeMode;
+  readonly #limit: number;
+
+  constructor(core: ConnectionCore, options: NormalizedConnectionOptions) {
+    this.#core = core;
+    this.#options = options;
+    this.#textMode = textMode(options.encoding);
+    this.#ownMode = replyMode(this.#textMode, options.decodeResponses);
+    this.#limit = options.streamTimeout ?? 0;
+  }
+
+  request<T extends Reply>(
+    command: string | Uint8Array,
+    args: readonly RedisValue[],
+    options: RequestOptions | undefined,
+  ): PendingRequest<T> {
+    const core = this.#core;
+    demandArray(args);
+    const info = resolveCommand(command, args, this.#textMode);
+    const { session } = core;
+    if ((info.flags & REFUSED) !== 0 || session.monitoring || session.inPubsub) this.#admit(info);
+    const wire = encodeCommand(info, args, this.#textMode);
+    const mode = options === undefined ? this.#ownMode : this.#decodeMode(options);
+    const request = new RequestEntry(info, wire, sizeOf(wire), mode);
+    if (options !== undefined || (info.flags & UNUSUAL) !== 0) {
+      if (!this.#detail(request, args, options)) return request.promise;
+    } else {
+      request.tenure = core.tenure;
+      request.limit = this.#limit;
+    }
+    if (!core.hasRoom(request.size)) throw this.#overloaded(request.size, info.name);
+    if (core.onRequest !== null) core.onRequest(request, args);
+    core.submit(request);
+    return request.promise;
+  }
+
+  /** What most requests have nothing of; false: it was aborted before. */
+  #detail(request: RequestEntry, args: readonly RedisValue[], options: RequestOptions | undefined): boolean {
+    this.#prepare(request, args, options?.timeout);
+    if (options !== undefined) this.#apply(request, options);
+    const { signal } = request;
+    if (signal?.aborted !== true) return true;
+    request.phase = SETTLED;
+    request.signal = null;
+    request.fail(signal.reason);
+    return false;
+  }
+
+  batch(commands: readonly CommandRequest[], options: BatchOptions | undefined): PendingBatch {
+    if (!Array.isArray(commands)) throw new TypeError('the commands of a batch must be an array');
+    checkBatchOptions(options);
+    const timeout = limitOf(options?.timeout, this.#options.streamTimeout);
+    const signal = signalOf(options);
+    const batch = new PendingBatch(commands.length);
+    let size = 0;
+    let monitoring = false;
+    for (const entry of commands) {
+      checkCommandRequest(entry);
+      const { command, args = [], decode, encoding } = entry;
+      demandArray(args);
+      const info = resolveCommand(command, args, this.#textMode);
+      this.#admit(info);
+      if (monitoring) throw new TypeError('MONITOR must be the last command of a connection');
+      monitoring ||= (info.flags & MONITOR) !== 0;
+      const wire = encodeCommand(info, args, this.#textMode);
+      const part = batch.add(info, wire, this.#decodeMode({ decode, encoding }));
+      this.#prepare(part, args, timeout);
+      part.dropOnCancel = options?.disconnectOnCancellation ?? false;
+      size += part.size;
+    }
+    if (commands.length === 0) return batch;
+    if (signal?.aborted === true) {
+      batch.cancel(signal.reason);
+      return batch;
+    }
+    if (!this.#core.hasRoom(size)) throw this.#overloaded(size, 'a batch');
+    if (signal !== null) batch.watch(signal);
+    // One time for all: those with the same limit end together, and none hears of the loss that another's brings.
+    const now = performance.now();
+    const { onRequest } = this.#core;
+    let index = 0;
+    for (const part of batch.parts) {
+      if (part.limit !== 0) part.deadline = now + part.limit;
+      if (onRequest !== null) onRequest(part, commands[index++]?.args ?? NONE);
+      this.#core.submit(part);
+    }
+    return batch;
+  }
+
+  send(command: string | Uint8Array, args: readonly RedisValue[]): void {
+    const core = this.#core;
+    demandArray(args);
+    const info = resolveCommand(command, args, this.#textMode);
+    const subscribes = (info.flags & SUBSCRIBE_FAMILY) !== 0;
+    const setsReplies = (info.flags & CLIENT_REPLY) !== 0;
+    this.#demandMode(info);
+    if ((subscribes || setsReplies) && core.session.inTransaction) {
+      throw new TypeError(`${info.name} is not possible inside MULTI: EXEC answers every command`);
+    }
+    const wire = encodeCommand(info, args, this.#textMode);
+    const entry = subscribes
+      ? new StreamedSubscription(core.inbox, info, wire, this.#ownMode, this.#names(info, args))
+      : new StreamedEntry(core.inbox, info, wire, this.#ownMode);
+    this.#prepare(entry, args, null);
+    if (!core.hasRoom(entry.size)) throw this.#overloaded(entry.size, info.name);
+    core.onRequest?.(entry, args);
+    // With anything else than one word it is refused by the server, and changes nothing.
+    const words = info.count + args.length - info.nameLength;
+    if (setsReplies && words === 1) core.replyMode(effectValue(info, args), entry);
+    else core.submit(entry);
+  }
+
+  #admit(info: CommandInfo): void {
+    if ((info.flags & REFUSED) !== 0) throw new TypeError(requestRefusal(info));
+    this.#demandMode(info);
+  }
+
+  /** For what is no call of its own: refuses where a request is refused, and where EXEC would get the answer. */
+  demandOutsideTransaction(command: string): void {
+    this.#demandMode(resolveCommand(command, []));
+    if (this.#core.session.inTransaction) {
+      throw new TypeError(`${command} is not possible inside MULTI: EXEC answers every command`);
+    }
+  }
+
+  #demandMode(info: CommandInfo): void {
+    const { session } = this.#core;
+    if (session.monitoring) throw new TypeError('MONITOR is on: this connection takes no further commands');
+    if (session.resp !== 2 || !session.inPubsub) return;
+    if ((info.flags & SUBSCRIBE_FAMILY) !== 0 || WHILE_SUBSCRIBED.has(info.name)) return;
+    throw new TypeError(
+      'this connection speaks RESP2 and is subscribed: only SUBSCRIBE and its like are possible',
+    );
+  }
+
+  #overloaded(size: number, what: string): OverloadedError {
+    const core = this.#core;
+    const bound = `maxBufferedBytes (${this.#options.maxBufferedBytes})`;
+    return new OverloadedError(core.text(`${what} (${size} bytes) would exceed ${bound}`), {
+      endpoint: core.settings.endpoint,
+    });
+  }
+
+  #prepare(entry: Entry, args: readonly RedisValue[], timeout: number | null | undefined): void {
+    const { info } = entry;
+    let limit = limitOf(timeout, this.#options.streamTimeout);
+    if ((info.flags & (BLOCKING | MAY_BLOCK)) !== 0) {
+      const time = blockingTime(info, args);
+      if (time !== null) {
+        entry.blocking = true;
+        // A pool's promise, to leases too: the server may take that long before it answers. A limit given with the
+        // call, and `streamTimeout` on a connection of one's own, are meant as they stand.
+        if (timeout === undefined && limit !== null && this.#core.tenure !== 0) {
+          limit = time === Number.POSITIVE_INFINITY ? null : limit + time;
+        }
+      }
+    }
+    entry.effect = effectFor(info, args);
+    entry.tenure = this.#core.tenure;
+    if (limit !== null) entry.limit = limit;
+  }
+
+  #apply(request: Entry & { raise: boolean }, options: RequestOptions): void {
+    checkRequestOptions(options);
+    request.raise = options.raiseExceptions ?? true;
+    request.dropOnCancel = options.disconnectOnCancellation ?? false;
+    request.signal = signalOf(options);
+    if (options.noreply !== true) return;
+    if (this.#core.session.inTransaction) {
+      throw new TypeError('noreply is not possible inside MULTI: EXEC answers every command');
+    }
+    request.noreply = true;
+  }
+
+  #decodeMode(options: { decode?: boolean | undefined; encoding?: TextEncoding | undefined }): DecodeMode {
+    const mode = options.encoding === undefined ? this.#textMode : textMode(options.encoding);
+    return replyMode(mode, options.decode ?? this.#options.decodeResponses);
+  }
+
+  /** What the server will call the names of a SUBSCRIBE: latin1, one character per byte. */
+  #names(info: CommandInfo, args: readonly RedisValue[]): string[] {
+    const words = [...info.words.slice(info.nameLength), ...args];
+    const encoding = this.#options.encoding === 'ascii' ? 'latin1' : this.#options.encoding;
+    return words.map((word) => {
+      if (typeof word === 'string') return Buffer.from(word, encoding).toString('latin1');
+      return isUint8Array(word) ? latin1Text(word) : numberText(word);
+    });
+  }
+}

@@ -1,0 +1,85 @@
+import { checkDuration, checkSignal } from '../../base/deadline.ts';
+import { demandKnown } from '../../base/known-options.ts';
+import type { WaitOptions } from '../../interfaces/wait-options.ts';
+import type { RedisValue, TextEncoding } from '../../resp/types.ts';
+
+/** Of one request; `timeout` overrides `streamTimeout`, and the clock starts when the request is made. */
+export interface RequestOptions extends WaitOptions {
+  /** The server does not answer, and the request resolves to null once written (`CLIENT REPLY SKIP`). */
+  noreply?: boolean | undefined;
+  /** Strings instead of Buffers; default: the connection's `decodeResponses`. */
+  decode?: boolean | undefined;
+  /** Of this reply; default: the connection's. */
+  encoding?: TextEncoding | undefined;
+  /** False: a server error is the value. Time-outs, aborts and losses reject all the same. Default true. */
+  raiseExceptions?: boolean | undefined;
+  /** A time-out or an abort also ends the connection; default false. */
+  disconnectOnCancellation?: boolean | undefined;
+}
+
+/** Of a batch: one limit and one signal for all of it. */
+export interface BatchOptions extends WaitOptions {
+  /** A time-out or an abort also ends the connection; default false. */
+  disconnectOnCancellation?: boolean | undefined;
+}
+
+/** One command of a batch. */
+export interface CommandRequest {
+  /** Its name, in any case; several words are several arguments. */
+  command: string | Uint8Array;
+  /** Default: none. */
+  args?: readonly RedisValue[] | undefined;
+  /** Strings instead of Buffers; default: the connection's `decodeResponses`. */
+  decode?: boolean | undefined;
+  /** Of its reply; default: the connection's. */
+  encoding?: TextEncoding | undefined;
+}
+
+/** A limit given with the call, else the general one; null given means none. */
+export function limitOf(given: number | null | undefined, general: number | null): number | null {
+  return given === undefined ? general : checkDuration('timeout', given);
+}
+
+export function signalOf(options: WaitOptions | undefined): AbortSignal | null {
+  return options === undefined ? null : checkSignal('signal', options.signal);
+}
+
+/** A string has a length and characters as well: each would go out as an argument. */
+export function demandArray(args: readonly RedisValue[]): void {
+  if (!Array.isArray(args)) throw new TypeError('the arguments of a command must be an array');
+}
+
+const FLAGS: ReadonlySet<string> = new Set([
+  'noreply',
+  'decode',
+  'raiseExceptions',
+  'disconnectOnCancellation',
+]);
+const OF_A_WAIT: ReadonlySet<string> = new Set(['signal', 'timeout']);
+const OF_A_REQUEST: ReadonlySet<string> = new Set([...OF_A_WAIT, ...FLAGS, 'encoding']);
+const OF_A_COMMAND: ReadonlySet<string> = new Set(['command', 'args', 'decode', 'encoding']);
+const OF_A_BATCH: ReadonlySet<string> = new Set([...OF_A_WAIT, 'disconnectOnCancellation']);
+
+/** Throws `TypeError` for what is no option of a request. */
+export function checkRequestOptions(options: RequestOptions): void {
+  check(options, OF_A_REQUEST);
+}
+/** One command of a batch: as strict as the options of a request. */
+export function checkCommandRequest(command: CommandRequest): void {
+  check(command, OF_A_COMMAND);
+}
+export function checkBatchOptions(options: BatchOptions | undefined): void {
+  if (options !== undefined) check(options, OF_A_BATCH);
+}
+export function checkWaitOptions(options: WaitOptions | undefined): void {
+  if (options !== undefined) check(options, OF_A_WAIT);
+}
+
+function check(options: object, known: ReadonlySet<string>): void {
+  demandKnown(options, known);
+  for (const name of FLAGS) {
+    const value = Object.hasOwn(options, name) ? (options as Record<string, unknown>)[name] : undefined;
+    if (value !== undefined && typeof value !== 'boolean')
+      throw new TypeError(`${name} must be true or false`);
+  }
+}

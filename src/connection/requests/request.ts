@@ -1,0 +1,116 @@
+import { inspect } from 'node:util';
+import type { CommandInfo } from '../../commands/command-info.ts';
+import { RequestAbortedError } from '../../errors/errors.ts';
+import type { Wire } from '../../resp/encoder.ts';
+import type { DecodeMode, Reply } from '../../resp/types.ts';
+import { Entry, QUEUED, SETTLED, takeMethods } from './entry.ts';
+import { capture, making, unset } from '../opening/resolving.ts';
+
+/**
+ * One command on its way. It is sent whether or not anybody awaits it, may be awaited any number of times, and
+ * one that nobody awaits never brings the process down.
+ */
+export interface Request<T> extends PromiseLike<T> {
+  /** The command's name. */
+  readonly command: string;
+  /** It has resolved or rejected. */
+  readonly settled: boolean;
+  /** True once its bytes went to the socket. */
+  readonly maybeExecuted: boolean;
+  /** Stops waiting: rejects with `reason`. Unsent it is never written; written it keeps its place. */
+  cancel(reason?: unknown): void;
+  catch<R = never>(onRejected?: ((reason: unknown) => R | PromiseLike<R>) | null): Promise<T | R>;
+  finally(onFinally?: (() => void) | null): Promise<T>;
+}
+
+function ignore(): void {}
+
+export interface RequestEntry extends Entry {}
+/** What waits in the connection's queue for a request. */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets every field, and a test counts them.
+export class RequestEntry {
+  readonly info: CommandInfo;
+  raise: boolean;
+  resolve: (value: never) => void;
+  reject: (reason: unknown) => void;
+  readonly promise: PendingRequest<never>;
+
+  constructor(info: CommandInfo, wire: Wire, size: number, mode: DecodeMode) {
+    this.info = info;
+    this.wire = wire;
+    this.size = size;
+    this.mode = mode;
+    this.phase = QUEUED;
+    this.deadline = 0;
+    this.limit = 0;
+    this.heard = 0;
+    this.traits = 0;
+    this.tenure = 0;
+    this.signal = null;
+    this.host = null;
+    this.effect = null;
+    this.raise = true;
+    this.resolve = unset;
+    this.reject = unset;
+    making.target = this;
+    this.promise = new PendingRequest<never>(capture);
+    making.target = null;
+    this.promise.belongTo(this);
+  }
+
+  succeed(value: Reply): void {
+    this.resolve(value as never);
+  }
+  refuse(error: Error): void {
+    if (this.raise) this.rejectQuietly(error);
+    else this.resolve(error as never);
+  }
+  fail(error: unknown): void {
+    this.rejectQuietly(error);
+  }
+
+  private rejectQuietly(error: unknown): void {
+    // Nobody has to await a request: one that was left alone must not bring the process down.
+    this.promise.then(undefined, ignore);
+    this.reject(error);
+  }
+}
+takeMethods(RequestEntry, Entry);
+
+/**
+ * The promise of one command. To the language it is a plain one: what is chained to it is plain again, and it is
+ * awaited without a detour.
+ */
+export class PendingRequest<T> extends Promise<T> implements Request<T> {
+  #entry: RequestEntry | null = null;
+
+  belongTo(entry: RequestEntry): void {
+    this.#entry = entry;
+  }
+
+  get command(): string {
+    return this.#entry!.info.name;
+  }
+  get settled(): boolean {
+    return this.#entry!.phase === SETTLED;
+  }
+  get maybeExecuted(): boolean {
+    return this.#entry!.sent;
+  }
+
+  cancel(reason?: unknown): void {
+    if (this.settled) return;
+    const { command, maybeExecuted } = this;
+    const error = reason ?? new RequestAbortedError(`${command} was cancelled`, { maybeExecuted });
+    const entry = this.#entry!;
+    entry.host?.cancel(entry, error);
+  }
+
+  toJSON(): Record<string, unknown> {
+    return this.#entry!.toJSON();
+  }
+  [inspect.custom](): string {
+    return inspect(this.#entry);
+  }
+}
+void Object.defineProperty(PendingRequest.prototype, 'constructor', { value: Promise });

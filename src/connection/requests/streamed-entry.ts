@@ -1,0 +1,45 @@
+import type { CommandInfo } from '../../commands/command-info.ts';
+import type { RedisError } from '../../errors/errors.ts';
+import type { Wire } from '../../resp/encoder.ts';
+import type { DecodeMode, Reply } from '../../resp/types.ts';
+import { Entry } from './entry.ts';
+import type { Inbox } from '../reading/inbox.ts';
+import { sizeOf } from '../writing/outbox.ts';
+import { SubscriptionEntry } from './subscription-entry.ts';
+
+/** `sendCommand`: takes a place like a request, but nobody waits for it; its answer goes to `streamedMessages`. */
+export class StreamedEntry extends Entry {
+  readonly #inbox: Inbox;
+
+  constructor(inbox: Inbox, info: CommandInfo, wire: Wire, mode: DecodeMode) {
+    super(info, wire, sizeOf(wire), mode);
+    this.#inbox = inbox;
+    this.streamed = true;
+  }
+  succeed(value: Reply): void {
+    if (!this.noreply) this.#inbox.stream(value);
+  }
+  refuse(error: Error): void {
+    this.#inbox.stream(error as RedisError);
+  }
+  fail(): void {}
+}
+
+/** The same for the SUBSCRIBE family: only what is no acknowledgement is an answer. */
+export class StreamedSubscription extends SubscriptionEntry {
+  readonly #inbox: Inbox;
+
+  constructor(inbox: Inbox, info: CommandInfo, wire: Wire, mode: DecodeMode, names: readonly string[]) {
+    super(info, wire, mode, names);
+    this.#inbox = inbox;
+    this.streamed = true;
+  }
+  succeed(): void {}
+  override answeredInBand(value: Reply): void {
+    this.#inbox.stream(value);
+  }
+  refuse(error: Error): void {
+    this.#inbox.stream(error as RedisError);
+  }
+  fail(): void {}
+}

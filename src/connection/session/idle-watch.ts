@@ -1,0 +1,56 @@
+import type { ConnectionCore } from '../connection-core.ts';
+
+/**
+ * `maxIdleTime`: closes a connection to which the server has said nothing for that long while nothing was
+ * outstanding. One timer, set again only when it fires too early. Where no replies come, writes count.
+ */
+export class IdleWatch {
+  readonly #core: ConnectionCore;
+  readonly #limit: number;
+  readonly #expired: () => void;
+  #timer: NodeJS.Timeout | null = null;
+  #seenChunks = 0;
+  #quietSince = performance.now();
+  #wrote = false;
+
+  constructor(core: ConnectionCore, limit: number, expired: () => void) {
+    this.#core = core;
+    this.#limit = limit;
+    this.#expired = expired;
+    this.#wait(limit);
+  }
+
+  wrote(): void {
+    this.#wrote = true;
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #wait(ms: number): void {
+    this.#timer = setTimeout(() => this.#check(), Math.min(Math.max(1, Math.ceil(ms)), 2 ** 31 - 1));
+    this.#timer.unref();
+  }
+
+  #check(): void {
+    const now = performance.now();
+    const heard = this.#core.outbox.heard;
+    const last = this.#core.counters.lastByteReceivedAt;
+    const lastWrite = this.#core.counters.lastByteWrittenAt;
+    if (heard !== this.#seenChunks && last !== null) {
+      this.#seenChunks = heard;
+      this.#quietSince = Math.max(this.#quietSince, now - (Date.now() - last));
+    }
+    if (this.#core.muted && this.#wrote && lastWrite !== null) {
+      this.#wrote = false;
+      this.#quietSince = Math.max(this.#quietSince, now - (Date.now() - lastWrite));
+    }
+    // What is not read because nobody takes it is no silence of the server.
+    if (this.#core.outstanding > 0 || this.#core.inbox.paused) this.#quietSince = now;
+    const left = this.#quietSince + this.#limit - now;
+    if (left <= 0) this.#expired();
+    else this.#wait(left);
+  }
+}

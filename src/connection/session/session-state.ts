@@ -1,0 +1,147 @@
+import { BY_PUSH } from '../../commands/session-effects.ts';
+import type { Reply } from '../../resp/types.ts';
+import type { Effect } from './session-effect.ts';
+import { apply, execute, FRESH, same, type View } from './session-view.ts';
+
+/**
+ * The ledger of one connection: what replies have proved, what is still unproved, and how the handshake left
+ * it. A stateful command makes the connection dirty when it is queued; only its reply makes it clean again.
+ */
+export class SessionState {
+  /** Names as latin1 text, the server's own view, learned from its acknowledgements. */
+  readonly channels = new Set<string>();
+  readonly patterns = new Set<string>();
+  readonly shardChannels = new Set<string>();
+  /** How many names there are, counted when they change: it is asked for with every command of a pool. */
+  subscribed = 0;
+  /** Commands that the server may answer late, without their answer. */
+  blocking = 0;
+  /** `CLIENT REPLY SKIP` was written, and nothing after it. */
+  skipping = false;
+  /** The handshake is over. */
+  settled = false;
+  /** The version spoken now; RESET goes back to 2. */
+  resp = 3;
+  #proved: View = { ...FRESH };
+  #expected: View = { ...FRESH };
+  #baseline: View = { ...FRESH };
+  /** What is proved is the baseline: compared when it changes, asked for with every command of a pool. */
+  #unchanged = true;
+  /** RESET was answered: the server has forgotten every subscription. */
+  onReset: (() => void) | null = null;
+  /** Something was queued that changes its connection. */
+  onEffect: ((effect: Effect) => void) | null = null;
+  readonly #pending: Effect[] = [];
+
+  get db(): number {
+    return this.#proved.db;
+  }
+  get name(): string {
+    return this.#proved.name;
+  }
+  get tracking(): boolean {
+    return this.#proved.tracking !== 'off';
+  }
+  /** The client that hears of invalidations: `own` when the connection tracks for itself. */
+  trackingClientId(own: number | null): number | null {
+    const [on, redirect] = this.#proved.tracking.split(' ');
+    if (on === 'off') return null;
+    return redirect === undefined || redirect === '' ? own : Number(redirect);
+  }
+  /** Subscribed, or on the way there. */
+  get inPubsub(): boolean {
+    return this.subscribed > 0 || this.#expected.subscribing;
+  }
+  /** A MULTI is open, or will be by the time a command queued now arrives. */
+  get inTransaction(): boolean {
+    return this.#expected.multi;
+  }
+  get monitoring(): boolean {
+    return this.#expected.monitor;
+  }
+  /** As the handshake left it, proved by replies. */
+  get clean(): boolean {
+    return (
+      this.#unchanged &&
+      this.#pending.length === 0 &&
+      this.blocking === 0 &&
+      !this.skipping &&
+      this.subscribed === 0
+    );
+  }
+  /** Will be clean when everything outstanding has succeeded. */
+  get willBeClean(): boolean {
+    return this.subscribed === 0 && !this.skipping && same(this.#expected, this.#baseline);
+  }
+
+  /** From now on this is what "unchanged" means. */
+  settleBaseline(): void {
+    this.settled = true;
+    this.#proved.foreign = false;
+    this.#baseline = { ...this.#proved };
+    this.#unchanged = true;
+    this.#replay();
+  }
+
+  /** Names have come or gone. */
+  recount(): void {
+    this.subscribed = this.channels.size + this.patterns.size + this.shardChannels.size;
+  }
+
+  queued(effect: Effect): void {
+    this.#pending.push(effect);
+    this.#expect(effect);
+    this.onEffect?.(effect);
+  }
+
+  /** The command was taken back before it was written. */
+  withdrawn(effect: Effect): void {
+    this.#forget(effect);
+    this.#replay();
+  }
+
+  /** Of EXEC the reply is looked into, where it is at hand. */
+  replied(effect: Effect, succeeded: boolean, reply?: Reply): void {
+    this.#forget(effect);
+    // Kept by acknowledgements; a change only while it is under way.
+    const byPush = BY_PUSH.has(effect.kind);
+    // Whatever EXEC answers, the transaction is over.
+    if (!byPush && (succeeded || effect.kind === 'exec')) {
+      const queued = this.#proved.multi;
+      if (effect.kind === 'exec') execute(this.#proved, effect, reply);
+      else apply(this.#proved, effect);
+      if (effect.kind === 'reset') this.#reset();
+      // Without a version HELLO leaves it as it is.
+      if (effect.kind === 'hello' && effect.value !== '' && !queued) {
+        this.resp = effect.value.split(' ', 1)[0] === '2' ? 2 : 3;
+      }
+      this.#unchanged = same(this.#proved, this.#baseline);
+    }
+    if (byPush || !succeeded || this.#pending.length === 0) this.#replay();
+  }
+
+  #forget(effect: Effect): void {
+    const index = this.#pending.indexOf(effect);
+    if (index !== -1) this.#pending.splice(index, 1);
+  }
+
+  #replay(): void {
+    this.#expected = { ...this.#proved };
+    for (const effect of this.#pending) this.#expect(effect);
+  }
+
+  #expect(effect: Effect): void {
+    if (BY_PUSH.has(effect.kind)) this.#expected.subscribing = true;
+    else apply(this.#expected, effect);
+  }
+
+  #reset(): void {
+    this.onReset?.();
+    this.#proved = { ...FRESH, foreign: true };
+    this.channels.clear();
+    this.patterns.clear();
+    this.shardChannels.clear();
+    this.recount();
+    this.resp = 2;
+  }
+}

@@ -1,0 +1,145 @@
+import type { EffectKind } from '../../commands/session-effects.ts';
+import { ExecAbortError, RedisError } from '../../errors/errors.ts';
+import type { Reply } from '../../resp/types.ts';
+import type { Effect } from './session-effect.ts';
+
+/** Everything a command can change about its connection, apart from subscriptions. */
+export interface View {
+  db: number;
+  name: string;
+  multi: boolean;
+  /** Queued inside the open MULTI: EXEC does them, DISCARD forgets them. */
+  held: readonly Effect[];
+  watch: boolean;
+  readonly: boolean;
+  noEvict: boolean;
+  noTouch: boolean;
+  tracking: string;
+  monitor: boolean;
+  silent: boolean;
+  /** Expected only: a command of the SUBSCRIBE family is under way. */
+  subscribing: boolean;
+  /** Changed in a way that no reply undoes: another user, RESET, QUIT, replication. */
+  foreign: boolean;
+}
+
+const NONE: readonly Effect[] = [];
+export const FRESH: View = {
+  db: 0,
+  name: '',
+  multi: false,
+  held: NONE,
+  watch: false,
+  readonly: false,
+  noEvict: false,
+  noTouch: false,
+  tracking: 'off',
+  monitor: false,
+  silent: false,
+  subscribing: false,
+  foreign: false,
+};
+
+/** What does the same inside a transaction as outside. */
+const AT_ONCE = new Set<EffectKind>(['multi', 'exec', 'discard', 'watch', 'unwatch', 'reset', 'quit']);
+
+export function apply(view: View, { kind, value }: Effect): void {
+  if (view.multi && !AT_ONCE.has(kind)) {
+    view.held = [...view.held, { kind, value }];
+    return;
+  }
+  switch (kind) {
+    case 'select':
+      view.db = Number.parseInt(value, 10);
+      break;
+    case 'reply':
+      // SKIP is over with the next command.
+      view.silent = value.toUpperCase() === 'OFF' || (view.silent && value.toUpperCase() !== 'ON');
+      break;
+    case 'multi':
+      view.multi = true;
+      break;
+    case 'exec':
+    case 'discard': {
+      // Without MULTI the server refuses both and goes on watching.
+      if (!view.multi) break;
+      const held = kind === 'exec' ? view.held : NONE;
+      view.multi = false;
+      view.watch = false;
+      view.held = NONE;
+      for (const effect of held) apply(view, effect);
+      break;
+    }
+    case 'watch':
+    case 'unwatch':
+      view.watch = kind === 'watch';
+      break;
+    case 'readonly':
+    case 'readwrite':
+      view.readonly = kind === 'readonly';
+      break;
+    case 'monitor':
+      view.monitor = true;
+      break;
+    case 'setname':
+      view.name = value;
+      break;
+    case 'no-evict':
+      view.noEvict = value.toUpperCase() === 'ON';
+      break;
+    case 'no-touch':
+      view.noTouch = value.toUpperCase() === 'ON';
+      break;
+    case 'tracking':
+      view.tracking = tracked(view.tracking, value);
+      break;
+    case 'hello':
+      greeted(view, value);
+      break;
+    default:
+      view.foreign = true;
+  }
+}
+
+/** In BCAST mode new prefixes come on top of those that are there. */
+function tracked(before: string, value: string): string {
+  if (value === 'off') return value;
+  const kept = before.split(' ').filter((word) => word.startsWith('PREFIX='));
+  if (kept.length === 0) return value;
+  const [on, redirect, ...options] = value.split(' ');
+  return [on, redirect, ...new Set([...options, ...kept].sort())].join(' ');
+}
+
+function greeted(view: View, value: string): void {
+  const space = value.indexOf(' ');
+  if (space !== -1) view.name = value.slice(space + 1);
+  view.foreign = true;
+}
+
+/** What EXEC did: everything, nothing, or who knows which. */
+export function execute(view: View, effect: Effect, reply: Reply | undefined): void {
+  // So the server answers, with MULTI or without, when it has forgotten both.
+  if (reply instanceof ExecAbortError) view.watch = false;
+  const none = reply === null || reply instanceof RedisError;
+  if (none) view.held = NONE;
+  const partly = !Array.isArray(reply) || reply.some((answer) => answer instanceof RedisError);
+  if (view.held.length > 0 && partly) view.foreign = true;
+  apply(view, effect);
+}
+
+export function same(one: View, other: View): boolean {
+  return (
+    one.db === other.db &&
+    one.name === other.name &&
+    one.multi === other.multi &&
+    one.watch === other.watch &&
+    one.readonly === other.readonly &&
+    one.noEvict === other.noEvict &&
+    one.noTouch === other.noTouch &&
+    one.tracking === other.tracking &&
+    one.monitor === other.monitor &&
+    one.silent === other.silent &&
+    one.subscribing === other.subscribing &&
+    one.foreign === other.foreign
+  );
+}

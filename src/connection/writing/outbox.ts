@@ -1,0 +1,283 @@
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { wireLength, type Wire } from '../../resp/encoder.ts';
+import { giveMemory } from '../../resp/decoding/spare-memory.ts';
+import type { ConnectionCounters } from '../connection-statistics.ts';
+import { type Entry, QUEUED, SETTLED, WRITTEN } from '../requests/entry.ts';
+
+const SKIP = '*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n';
+/** One string is handed to the transport at a time, never longer than about this. */
+const CHUNK = 512 * 1024;
+/** Buffers leave in lots of this size; larger ones alone, while they are still in the processor's cache. */
+const LOT = 32 * 1024;
+
+/**
+ * The queue of a connection, oldest first, in one ring:
+ *
+ *     [ written, unanswered (tombstones too) | queued, not yet written ]
+ *       0 .. written-1                         written .. length-1
+ *
+ * Slots are cleared when they are freed: one that keeps its entry keeps a reply alive for a turn of the ring.
+ */
+export class Outbox {
+  length = 0;
+  written = 0;
+  /** Written entries that have left the queue; with `written` it tells how many went out altogether. */
+  answered = 0;
+  /** Entries queued since the last flush that no lease has made. */
+  strangers = 0;
+  /** Bytes queued and not handed to the transport. */
+  queuedBytes = 0;
+  /** The transport has more than it can pass on: nothing is handed over until it drains. */
+  blocked = false;
+  /** Chunks received so far: what is written now is compared with it when it times out. */
+  heard = 0;
+  /** Written entries that no reply will come for: they are done. */
+  complete: Entry[] | null = null;
+  /** What the server was told with `CLIENT REPLY`: nothing, to be silent once, or always. */
+  #silence: 0 | 1 | 2 = 0;
+  #slots: (Entry | undefined)[] = new Array<Entry | undefined>(64).fill(undefined);
+  #mask = 63;
+  #head = 0;
+  #withdrawn = 0;
+  /** Bytes held back in the corked transport, so that many pieces leave in one call; -1: it is not corked. */
+  #corked = -1;
+  readonly #counters: ConnectionCounters;
+
+  constructor(counters: ConnectionCounters) {
+    this.#counters = counters;
+  }
+
+  /** Entries that are not written yet. */
+  get queued(): number {
+    return this.length - this.written;
+  }
+
+  push(entry: Entry): void {
+    if (this.length > this.#mask) this.#grow();
+    this.#slots[(this.#head + this.length) & this.#mask] = entry;
+    this.length++;
+    if (entry.tenure === 0) this.strangers++;
+    this.queuedBytes += entry.size;
+  }
+
+  /** The oldest entry whose reply is awaited. */
+  head(): Entry | undefined {
+    return this.written === 0 ? undefined : this.#slots[this.#head];
+  }
+
+  shift(): void {
+    this.#slots[this.#head] = undefined;
+    this.#head = (this.#head + 1) & this.#mask;
+    this.length--;
+    this.written--;
+    this.answered++;
+  }
+
+  at(index: number): Entry {
+    return this.#slots[(this.#head + index) & this.#mask] as Entry;
+  }
+
+  takeAll(): Entry[] {
+    const all = this.takeComplete();
+    for (let index = 0; index < this.length; index++) {
+      const entry: Entry | undefined = this.at(index);
+      // A transport that threw in the middle of a flush leaves holes; what was withdrawn is settled and counted.
+      if (entry === undefined || (index >= this.written && entry.phase === SETTLED)) continue;
+      all.push(entry);
+    }
+    this.#slots = new Array<Entry | undefined>(64).fill(undefined);
+    this.#mask = 63;
+    this.#head = 0;
+    this.length = 0;
+    this.written = 0;
+    this.strangers = 0;
+    this.queuedBytes = 0;
+    return all;
+  }
+
+  /** A queued entry was settled: it is skipped when its turn comes, and its payload is let go now. */
+  withdraw(entry: Entry): void {
+    this.queuedBytes -= entry.size;
+    entry.wire = '';
+    entry.size = 0;
+    this.#withdrawn++;
+    if (this.#withdrawn > 1024 && this.#withdrawn * 2 > this.length - this.written) this.#compact();
+  }
+
+  takeComplete(): Entry[] {
+    const complete = this.complete ?? [];
+    this.complete = null;
+    return complete;
+  }
+
+  /** Hands queued entries over; those that get no reply are `complete` then. */
+  flush(transport: Duplex): void {
+    let to = this.written;
+    const length = this.length;
+    let from = to;
+    // No field: a store of something new in something old costs as much as the joining.
+    let text = '';
+    for (; from < length && !this.blocked; from++) {
+      const at = (this.#head + from) & this.#mask;
+      const entry = this.#slots[at] as Entry;
+      const queued = entry.phase === QUEUED;
+      if (!queued || to !== from) this.#slots[at] = undefined;
+      if (!queued) continue;
+      entry.phase = WRITTEN;
+      entry.heard = this.heard;
+      this.queuedBytes -= entry.size;
+      const before = entry.noreply || this.#silence !== 0 ? this.#unanswered(entry) : null;
+      if (before !== null) {
+        text += before;
+        this.#slots[at] = undefined;
+        this.complete ??= [];
+        this.complete.push(entry);
+      } else {
+        if (to !== from) this.#slots[(this.#head + to) & this.#mask] = entry;
+        to++;
+        this.written = to;
+      }
+      const { wire } = entry;
+      if (typeof wire === 'string' && text.length + wire.length <= CHUNK) text += wire;
+      else text = this.#gather(text, wire, transport);
+    }
+    this.#close(from, to);
+    if (from === length) this.strangers = 0;
+    this.#write(text, transport);
+    if (this.#corked !== -1) this.#uncork(transport);
+  }
+
+  /** Whether something that is queued gets no reply. */
+  expectsSilence(): boolean {
+    if (this.#silence !== 0) return true;
+    for (let index = this.written; index < this.length; index++) if (this.at(index).noreply) return true;
+    return false;
+  }
+
+  /**
+   * What goes before an entry that no reply comes for; null: one comes. In the order of writing, for that is how the
+   * server sees it.
+   */
+  #unanswered(entry: Entry): string | null {
+    let before = '';
+    switch (entry.replyMode) {
+      case 'OFF':
+        this.#silence = 2;
+        break;
+      case 'SKIP':
+        if (this.#silence === 0) this.#silence = 1;
+        break;
+      case 'ON':
+        this.#silence = 0;
+        return null;
+      default:
+        if (this.#silence === 0) before = SKIP;
+        if (this.#silence === 1) this.#silence = 0;
+    }
+    entry.noreply = true;
+    // Nothing will tell when the server is done with it: the session keeps counting it.
+    entry.blocking = false;
+    return before;
+  }
+
+  /** Answers what is left to be handed over: text alone waits for more. */
+  #gather(text: string, wire: Wire, transport: Duplex): string {
+    let rest = text;
+    for (const piece of typeof wire === 'string' ? [wire] : wire) {
+      if (typeof piece !== 'string') {
+        this.#pass(rest, piece, transport);
+        rest = '';
+        continue;
+      }
+      rest += piece;
+      if (rest.length <= CHUNK) continue;
+      this.#write(rest, transport);
+      rest = '';
+    }
+    return rest;
+  }
+
+  #pass(text: string, piece: Buffer, transport: Duplex): void {
+    const small = piece.length < LOT;
+    if (small && this.#corked === -1) {
+      transport.cork();
+      this.#corked = 0;
+    }
+    this.#write(text, transport);
+    if (!small && this.#corked !== -1) this.#uncork(transport);
+    this.#counters.bytesWritten += piece.length;
+    this.#handOver(transport.write(piece), piece.length, transport);
+  }
+
+  #write(text: string, transport: Duplex): void {
+    if (text === '') return;
+    this.#counters.bytesWritten += text.length;
+    this.#handOver(transport.write(text, 'latin1'), text.length, transport);
+  }
+
+  #handOver(taken: boolean, size: number, transport: Duplex): void {
+    if (this.#corked !== -1) {
+      this.#corked += size;
+      if (this.#corked >= LOT) this.#uncork(transport);
+    } else if (!taken && transport.writableLength > 0) {
+      // A full buffer that the kernel took at once is no reason to wait.
+      this.blocked = true;
+    }
+  }
+
+  #uncork(transport: Duplex): void {
+    this.#corked = -1;
+    transport.uncork();
+    this.blocked = transport.writableNeedDrain && transport.writableLength > 0;
+  }
+
+  /** Closes the hole that skipped entries left between `to` and `from`. */
+  #close(from: number, to: number): void {
+    if (from === to) return;
+    const length = this.length;
+    for (let read = from; read < length; read++, to++) {
+      const at = (this.#head + read) & this.#mask;
+      this.#slots[(this.#head + to) & this.#mask] = this.#slots[at];
+      this.#slots[at] = undefined;
+    }
+    this.length = to;
+    this.#withdrawn = 0;
+  }
+
+  #compact(): void {
+    let to = this.written;
+    for (let from = to; from < this.length; from++) {
+      const at = (this.#head + from) & this.#mask;
+      const entry = this.#slots[at] as Entry;
+      this.#slots[at] = undefined;
+      if (entry.phase !== SETTLED) this.#slots[(this.#head + to++) & this.#mask] = entry;
+    }
+    this.length = to;
+    this.#withdrawn = 0;
+  }
+
+  /**
+   * A payload was answered. Once the system has taken all that was written, nobody reads its copy any more; of a stream
+   * that is no socket, and of one whose peer answers early, that is not known.
+   */
+  reuse(entry: Entry, transport: Duplex | null): void {
+    if (!(transport instanceof Socket) || transport.writableLength > 0 || entry.keepsBytes) return;
+    const { wire } = entry;
+    if (typeof wire === 'string') return;
+    entry.wire = '';
+    for (const piece of wire) if (typeof piece !== 'string') giveMemory(piece);
+  }
+
+  #grow(): void {
+    const grown = new Array<Entry | undefined>((this.#mask + 1) * 2).fill(undefined);
+    for (let index = 0; index < this.length; index++) grown[index] = this.at(index);
+    this.#slots = grown;
+    this.#mask = grown.length - 1;
+    this.#head = 0;
+  }
+}
+
+export function sizeOf(wire: Wire): number {
+  return typeof wire === 'string' ? wire.length : wireLength(wire);
+}

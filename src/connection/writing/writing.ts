@@ -1,0 +1,142 @@
+import type { Duplex } from 'node:stream';
+import { ConnectionError } from '../../errors/errors.ts';
+import type { ConnectionCore } from '../connection-core.ts';
+
+export const THIS_TURN = 1;
+export const THIS_TICK = 2;
+/** So many commands are worth a write of their own: the server begins with them while the caller makes more. */
+const EARLY = 256;
+
+/**
+ * When what is queued goes to the transport: once per tick, when every continuation has queued what it wants; sooner
+ * where much is queued in one go, or where replies are handed out in slices.
+ */
+export class Writing {
+  #planned: 0 | typeof THIS_TURN | typeof THIS_TICK = 0;
+  /** Nothing more leaves before the end of the tick. */
+  #patient = false;
+  /** What a write in the midst of a tick ended with. */
+  #broken: unknown = null;
+  /** The queue is being handed over: it must not change under that. */
+  busy = false;
+  /** Input waits until the output has been handed over: a transport may answer in the midst of a write. */
+  holding = false;
+  readonly #held: Buffer[] = [];
+  /** Why the connection ends once the output has been handed over. */
+  #ending: Error | null = null;
+  readonly #core: ConnectionCore;
+
+  constructor(core: ConnectionCore) {
+    this.#core = core;
+  }
+
+  /**
+   * What leases ask for waits until all sockets that are readable now were read: whoever is answered there may get
+   * this connection and join the write.
+   */
+  plan(when: typeof THIS_TURN | typeof THIS_TICK): void {
+    if (this.#planned < when) this.#schedule(when);
+    else if (when === THIS_TICK && this.#core.outbox.queued >= EARLY && !this.#patient) this.#begin();
+  }
+
+  #schedule(when: typeof THIS_TURN | typeof THIS_TICK): void {
+    if (this.#planned === 0) this.#core.counters.lastRequestCreatedAt = Date.now();
+    this.#planned = when;
+    if (when === THIS_TICK) process.nextTick(flush, this.#core);
+    else setImmediate(flush, this.#core);
+  }
+
+  /** Hands over what would go at the end of this tick; whatever is queued from here on goes then. */
+  early(): void {
+    const { outbox } = this.#core;
+    if (this.#planned === THIS_TICK && outbox.length > outbox.written) this.now();
+  }
+
+  /** Nothing is planned any more. */
+  done(): void {
+    this.#planned = 0;
+    this.#patient = false;
+  }
+
+  now(): void {
+    this.#send();
+    if (this.holding && !this.busy) this.#release();
+  }
+
+  hold(bytes: Buffer): void {
+    this.#held.push(Buffer.from(bytes));
+  }
+
+  /** The transport failed in the midst of a write: nothing more goes there. */
+  end(reason: Error): void {
+    this.#ending ??= reason;
+    this.holding = true;
+    this.#core.outbox.blocked = true;
+  }
+
+  /** What comes meanwhile is held as well, so that everything is taken in its order. */
+  #release(): void {
+    const core = this.#core;
+    for (let bytes = this.#held.shift(); bytes !== undefined; bytes = this.#held.shift())
+      if (core.state !== 'closed') core.reception.receive(bytes, bytes.length);
+    this.holding = false;
+    if (this.#ending !== null) core.close(this.#ending);
+  }
+
+  #send(): void {
+    const core = this.#core;
+    if (core.state === 'closed' || core.outbox.blocked || this.busy || !this.#handOver()) return;
+    if (core.onRoom !== null) core.onRoom();
+    if (core.outbox.complete !== null) core.complete();
+    if (core.outbox.length === 0) core.observer?.drained();
+    core.idleWatch?.wrote();
+  }
+
+  /**
+   * In the midst of a caller's loop: bytes leave, and nobody is told of anything. Requests that get no reply wait, for
+   * with them the queue would look empty before it is.
+   */
+  #begin(): void {
+    const { outbox, transport, state } = this.#core;
+    // Asked once: a queue that cannot leave now grows by as much as there is room for.
+    this.#patient =
+      transport === null || state === 'closed' || outbox.blocked || this.busy || outbox.expectsSilence();
+    if (transport === null || this.#patient) return;
+    try {
+      this.#write(transport);
+    } catch (cause) {
+      this.#broken = cause;
+      this.#patient = true;
+    }
+  }
+
+  #handOver(): boolean {
+    const core = this.#core;
+    try {
+      if (this.#broken !== null) throw this.#broken;
+      if (core.transport === null) return false;
+      this.#write(core.transport);
+      return this.#ending === null;
+    } catch (cause) {
+      core.close(new ConnectionError(core.text('its transport could not be written to'), { cause }));
+      return false;
+    }
+  }
+
+  #write(transport: Duplex): void {
+    const { counters, outbox } = this.#core;
+    const { bytesWritten } = counters;
+    this.busy = true;
+    this.holding = true;
+    try {
+      outbox.flush(transport);
+    } finally {
+      this.busy = false;
+    }
+    if (counters.bytesWritten !== bytesWritten) counters.lastByteWrittenAt = Date.now();
+  }
+}
+
+function flush(core: ConnectionCore): void {
+  core.flush();
+}

@@ -1,0 +1,72 @@
+import { demandKnown, demandObject } from '../../base/known-options.ts';
+import { OwnWrites } from '../../cache/own-writes.ts';
+import { CacheGuard } from '../../cache/cache-guard.ts';
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import type { NormalizedConnectionOptions } from '../../connection/connection-options.ts';
+import type { OptionRule } from '../../connection/option-rules.ts';
+import type { AbstractCache } from '../../interfaces/abstract-cache.ts';
+import type { TrackingChoice, TrackingSettings } from '../../node/tracking-settings.ts';
+import { textMode } from '../../resp/types.ts';
+
+/** How a pool with a `cache` hears of changes. */
+export interface CacheTracking {
+  /**
+   * `default`: of keys that were read over its connections; `optin`: only of those that cached calls have read;
+   * `bcast`: of every change to a key with one of the `prefixes`, over a listener. Default `default`.
+   */
+  mode?: 'default' | 'optin' | 'bcast' | undefined;
+  /** Of `bcast`: only keys with one of these are cached. Default: every key. */
+  prefixes?: readonly string[] | undefined;
+  /** Over one listener per server, outside `maxConnections`, instead of the data connections. Default false. */
+  redirect?: boolean | undefined;
+}
+
+const MODES: readonly unknown[] = ['default', 'optin', 'bcast'];
+const NAMES: ReadonlySet<string> = new Set(['mode', 'prefixes', 'redirect']);
+const DEFAULT: TrackingChoice = Object.freeze({
+  mode: 'default',
+  prefixes: Object.freeze([]),
+  redirect: false,
+});
+
+export const cacheTracking: OptionRule<TrackingChoice | null> = {
+  fallback: null,
+  check(name, value) {
+    if (value === null) return null;
+    demandObject(value, name);
+    demandKnown(value, NAMES, name);
+    const { mode = 'default', prefixes = [], redirect = false } = value as CacheTracking;
+    if (!MODES.includes(mode)) throw new TypeError(`${name}: mode must be 'default', 'optin' or 'bcast'`);
+    if (typeof redirect !== 'boolean') throw new TypeError(`${name}: redirect must be true or false`);
+    if (mode === 'bcast' && redirect) throw new TypeError(`${name}: bcast has a listener without redirect`);
+    return Object.freeze({ mode, prefixes: checkPrefixes(name, prefixes, mode), redirect });
+  },
+};
+
+function checkPrefixes(name: string, value: unknown, mode: string): readonly string[] {
+  if (!Array.isArray(value) || !value.every((prefix) => typeof prefix === 'string' && prefix !== '')) {
+    throw new TypeError(`${name}: prefixes must be a list of non-empty strings`);
+  }
+  const prefixes = [...new Set(value as string[])];
+  if (prefixes.length > 0 && mode !== 'bcast') throw new TypeError(`${name}: prefixes need mode 'bcast'`);
+  for (const prefix of prefixes) {
+    const inner = prefixes.find((other) => other !== prefix && other.startsWith(prefix));
+    // Servers refuse them: every change would be told twice.
+    if (inner !== undefined) throw new TypeError(`${name}: one of the prefixes is the beginning of another`);
+  }
+  return Object.freeze(prefixes);
+}
+
+/** What the nodes of a pool need to keep its cache true; null without a cache. */
+export function trackingFor<C extends BaseConnection>(
+  options: { readonly cache: AbstractCache | null; readonly cacheTracking: TrackingChoice | null },
+  settings: NormalizedConnectionOptions,
+  near: (connection: C) => C,
+): TrackingSettings<C> | null {
+  // A server that answers nothing says nothing of changes either.
+  if (options.cache === null || settings.noreply) return null;
+  const choice = options.cacheTracking ?? DEFAULT;
+  const guard = CacheGuard.of(options.cache);
+  const writes = new OwnWrites(guard, textMode(settings.encoding));
+  return { ...choice, guard, writes, near, timeout: settings.connectTimeout };
+}

@@ -1,0 +1,24 @@
+import { resolveCommand } from '../../commands/command-info.ts';
+import { Entry } from '../../connection/requests/entry.ts';
+import { encodeCommand, wireLength } from '../../resp/encoder.ts';
+import { BYTES, UTF8 } from '../../resp/types.ts';
+
+const WORDS = ['YES'];
+
+/** `CLIENT CACHING YES`, right before a read whose keys the server is to track. */
+export class CachingEntry extends Entry {
+  readonly #refused: () => void;
+
+  constructor(refused: () => void) {
+    const info = resolveCommand('CLIENT CACHING', WORDS);
+    const wire = encodeCommand(info, WORDS, UTF8);
+    super(info, wire, wireLength(wire), BYTES);
+    this.#refused = refused;
+  }
+  succeed(): void {}
+  refuse(): void {
+    this.#refused();
+  }
+  /** The read behind it has failed as well. */
+  fail(): void {}
+}

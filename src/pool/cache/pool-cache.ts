@@ -1,0 +1,277 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Deadline } from '../../base/deadline.ts';
+import { cacheField, cacheKey, keyOfForm } from '../../cache/cache-key.ts';
+import type { FetchToken } from '../../cache/fetch-token.ts';
+import type { OwnWrites } from '../../cache/own-writes.ts';
+import type { CacheGuard } from '../../cache/cache-guard.ts';
+import { cacheKeyOf } from '../../commands/cacheable.ts';
+import type { CommandInfo } from '../../commands/command-info.ts';
+import { CACHEABLE } from '../../commands/flags.ts';
+import { isOfServer, RedisError, TimeoutError } from '../../errors/errors.ts';
+import type { AbstractCache } from '../../interfaces/abstract-cache.ts';
+import type { TrackingChoice } from '../../node/tracking-settings.ts';
+import { kept } from '../../resp/decoding/native-slices.ts';
+import type { DecodeMode, RedisValue, Reply } from '../../resp/types.ts';
+import { CachingEntry } from './caching-entry.ts';
+import type { PoolRequest, PoolRequestOptions } from '../executor.ts';
+import type { PoolCall } from '../calls/pool-call.ts';
+
+type Key = string | Uint8Array;
+
+export interface PoolCacheSettings extends TrackingChoice {
+  readonly guard: CacheGuard;
+  readonly writes: OwnWrites;
+  /** What replies depend on besides key, command and arguments; pools that differ in it share no entries. */
+  readonly place: string;
+  readonly db: number;
+  readonly textMode: 1 | 2 | 3;
+  readonly ownMode: DecodeMode;
+  readonly streamTimeout: number | null;
+  /**
+   * Makes a call anew, after the one whose reply was waited for was given up by its own caller. `since`: monotonic ms
+   * from which its `timeout` counts; null: from now.
+   */
+  readonly again: (
+    command: string | Uint8Array,
+    args: readonly RedisValue[],
+    options: PoolRequestOptions,
+    since: number | null,
+  ) => PoolRequest<Reply>;
+}
+
+/** A call that waits for the reply to the request of another one. */
+interface Joiner {
+  readonly command: string | Uint8Array;
+  readonly args: readonly RedisValue[];
+  readonly options: PoolRequestOptions | null;
+  /** When it was made; monotonic ms. */
+  readonly since: number;
+  /** Whose requests it has waited for. */
+  readonly asked: ({ readonly maybeExecuted: boolean } | null)[];
+}
+
+/** With less than this left before its time is up a call is not made anew. */
+const LAST_TRY = 10;
+
+const NONE: readonly RedisValue[] = [];
+
+/** A pool's way to its cache: what it knows is answered from it, what is asked for fills it, what is written leaves it. */
+export class PoolCache {
+  readonly #settings: PoolCacheSettings;
+  readonly #guard: CacheGuard;
+  readonly #cache: AbstractCache;
+  /** Behind the names of commands, where the plain ones belong to replies of another kind. */
+  readonly #suffix: string;
+  /** A hit that is to be compared with the answer to the call that is being made. */
+  #doubted: Reply | undefined = undefined;
+
+  constructor(settings: PoolCacheSettings) {
+    this.#settings = settings;
+    this.#guard = settings.guard;
+    this.#cache = settings.guard.cache;
+    const { place, db, textMode, ownMode } = settings;
+    const kind = `${place} db=${db} encoding=${textMode} decode=${ownMode}`;
+    this.#guard.native ??= kind;
+    this.#suffix = this.#guard.native === kind ? '' : ` ${kind}`;
+  }
+
+  /** The reply without a request of its own; null: the server has to be asked. */
+  answer(
+    command: string | Uint8Array,
+    info: CommandInfo,
+    args: readonly RedisValue[],
+    options: PoolRequestOptions | null,
+    since: number | null = null,
+  ): Promise<Reply> | null {
+    this.#doubted = undefined;
+    const key = this.#keyOf(info, args);
+    if (key === null || !this.#guard.usable) return null;
+    const name = this.#suffix === '' ? info.name : info.name + this.#suffix;
+    const now = performance.now();
+    if (this.#guard.fresh(now)) {
+      const held = this.#held(name, key, args);
+      if (held !== undefined) {
+        if (this.#trusted()) return Promise.resolve(held);
+        this.#doubted = held;
+      }
+    }
+    const field = cacheField(name, args.length === 1 ? NONE : args.slice(1));
+    const token = this.#guard.underWay(key, field, this, now);
+    // A connection that hears nothing gets no new work, and none of this kind either.
+    if (token === null || carrierOf(token).host?.suspect === true) return null;
+    return this.#join(token, { command, args: args.map(kept), options, since: since ?? now, asked: [] });
+  }
+
+  #held(name: string, key: Key, args: readonly RedisValue[]): Reply | undefined {
+    try {
+      return args.length === 1 ? this.#cache.get(name, key) : this.#cache.get(name, key, ...args.slice(1));
+    } catch (error) {
+      this.#guard.failed(error);
+      return undefined;
+    }
+  }
+
+  /** To be called when a call is about to be queued: what it reads is kept, what it writes is dropped. */
+  attach(call: PoolCall, promise: Promise<Reply>, args: readonly RedisValue[], reads: boolean): void {
+    const { info } = call;
+    if ((info.flags & CACHEABLE) === 0) return this.#write(call, args);
+    const key = reads && this.#guard.usable ? this.#keyOf(info, args) : null;
+    if (key !== null) this.#fetch(call, promise, key, args);
+  }
+
+  /** The key, as the cache is to know it, of a call that may be answered from it. */
+  #keyOf(info: CommandInfo, args: readonly RedisValue[]): Key | null {
+    if ((info.flags & CACHEABLE) === 0) return null;
+    const key = cacheKeyOf(info, args);
+    if (key === null) return null;
+    const { prefixes, writes } = this.#settings;
+    const exact = writes.asSent(key);
+    if (prefixes.length === 0) return exact;
+    const form = cacheKey(exact);
+    return prefixes.some((prefix) => form.startsWith(prefix)) ? exact : null;
+  }
+
+  #trusted(): boolean {
+    const { confidence } = this.#cache;
+    return confidence >= 100 || Math.random() * 100 < confidence;
+  }
+
+  #fetch(call: PoolCall, promise: Promise<Reply>, key: Key, args: readonly RedisValue[]): void {
+    const guard = this.#guard;
+    const doubted = this.#doubted;
+    this.#doubted = undefined;
+    const name = call.info.name + this.#suffix;
+    const rest = args.length === 1 ? NONE : args.slice(1).map(kept);
+    const token = guard.begin(key, cacheField(name, rest), this);
+    token.promise = promise;
+    token.carrier = call;
+    if (this.#settings.mode === 'optin') call.prelude = () => new CachingEntry(() => guard.end(token));
+    const { resolve, reject } = call;
+    call.resolve = (value: Reply) => {
+      this.#arrived(call, token, name, rest, value, doubted);
+      resolve(value as never);
+    };
+    call.reject = (error) => {
+      guard.end(token);
+      reject(error);
+    };
+  }
+
+  #arrived(
+    call: PoolCall,
+    token: FetchToken,
+    name: string,
+    args: readonly RedisValue[],
+    value: Reply,
+    doubted: Reply | undefined,
+  ): void {
+    const guard = this.#guard;
+    token.arrived(value);
+    // After a redirect nobody knows how long that node will answer for the key.
+    if (value instanceof RedisError || call.redirects > 0 || call.host === null) return guard.end(token);
+    const key = keyOfForm(token.key);
+    if (doubted !== undefined && token.valid)
+      guard.compared(name, key, args, isDeepStrictEqual(doubted, value));
+    guard.store(token, call.host, name, key, args, value);
+  }
+
+  /** Drops what the call writes when it is queued, and again when it has settled. */
+  #write(call: PoolCall, args: readonly RedisValue[]): void {
+    const drop = this.#settings.writes.dropOf(call.info, args);
+    if (drop === null) return;
+    drop();
+    const { resolve, reject } = call;
+    call.resolve = (value) => {
+      drop();
+      resolve(value);
+    };
+    call.reject = (error) => {
+      drop();
+      reject(error);
+    };
+  }
+
+  #join(token: FetchToken, joiner: Joiner): PoolRequest<Reply> {
+    const { asked } = joiner;
+    asked.push(token.carrier);
+    const get = (): boolean => asked.some((request) => request?.maybeExecuted === true);
+    return Object.defineProperty(this.#share(token, joiner), 'maybeExecuted', { get }) as PoolRequest<Reply>;
+  }
+
+  /** The reply that another call waits for already. What ends that call alone is no answer to this one. */
+  async #share(token: FetchToken, joiner: Joiner): Promise<Reply> {
+    const { options, since } = joiner;
+    const carrier = carrierOf(token);
+    const raise = options?.raiseExceptions ?? true;
+    const limit = options?.timeout ?? null;
+    const left = limit === null ? null : Math.max(0, since + limit - performance.now());
+    const deadline = new Deadline(options?.signal ?? null, left);
+    let own: Error | null = null;
+    const late = (): Error => (own ??= timeoutFor(carrier, limit as number));
+    let reply: Reply;
+    try {
+      reply = await untilOwnLimit(token.join(), deadline, late);
+    } catch (error) {
+      if (deadline.aborted) throw deadline.reason;
+      if (error !== own && givenUp(carrier, error)) {
+        if (deadline.expired) throw late();
+        return this.#again(joiner, carrier, error);
+      }
+      if (raise || !isOfServer(error)) throw error;
+      return error;
+    }
+    if (raise && reply instanceof RedisError) throw reply;
+    return reply;
+  }
+
+  /** A limit of its own goes on; `streamTimeout` is counted from its beginning where that is what ended the other. */
+  #again(joiner: Joiner, carrier: PoolCall, error: unknown): Promise<Reply> {
+    const { command, args, options, asked } = joiner;
+    const { streamTimeout } = this.#settings;
+    const given = options?.timeout;
+    let timeout = given;
+    if (given === undefined && !carrier.overall && error instanceof TimeoutError) {
+      if (streamTimeout !== null && joiner.since + streamTimeout - performance.now() < LAST_TRY) throw error;
+      timeout = streamTimeout;
+    }
+    const since = typeof timeout === 'number' ? joiner.since : null;
+    const request = this.#settings.again(command, args, { ...options, timeout }, since);
+    asked.push(request);
+    return request;
+  }
+}
+
+/** A reply that others wait for too; it goes on when this caller's limits end the wait. */
+function untilOwnLimit(work: Promise<Reply>, deadline: Deadline, late: () => Error): Promise<Reply> {
+  if (deadline.unlimited && deadline.signal === null) return work;
+  return new Promise((resolve, reject) => {
+    let over = false;
+    deadline.watch({
+      onAbort: reject,
+      // A reply that is readable already wins.
+      onTimeout: () => setImmediate(() => (over ? undefined : reject(late()))),
+    });
+    void work.then(resolve, reject).then(() => {
+      over = true;
+      deadline.unwatch();
+    });
+  });
+}
+
+function timeoutFor(carrier: PoolCall, limit: number): Error {
+  if (carrier.host !== null) return carrier.host.waitedInVain(carrier, limit);
+  const { maybeExecuted } = carrier;
+  const command = carrier.info.name;
+  const text = `${command} timed out after ${limit} ms waiting for a connection`;
+  return new TimeoutError(text, { phase: 'acquire', maybeExecuted, command });
+}
+
+function carrierOf(token: FetchToken): PoolCall {
+  return token.carrier as PoolCall;
+}
+
+/** The caller of the request had enough, or its time was up before that of others; it is not the server's fault. */
+function givenUp(call: PoolCall, error: unknown): boolean {
+  if (call.callSignal?.aborted === true) return true;
+  return error instanceof TimeoutError && (call.overall || error.phase === 'reply');
+}

@@ -1,0 +1,44 @@
+import { Entry } from '../../connection/requests/entry.ts';
+import type { Reply } from '../../resp/types.ts';
+import type { PoolCall } from './pool-call.ts';
+
+/** One attempt of a blocking call, on the connection it has for itself. */
+export class BlockingAttempt extends Entry {
+  readonly answer: Promise<Reply>;
+  readonly allowed: number;
+  readonly detached: boolean;
+  refused = false;
+  undone = false;
+  #resolve!: (value: Reply) => void;
+  #reject!: (error: unknown) => void;
+
+  constructor(call: PoolCall) {
+    super(call.info, call.wire, call.size, call.mode);
+    this.blocking = true;
+    this.keepsBytes = true;
+    this.allowed = call.limit;
+    this.dropOnCancel = call.dropOnCancel;
+    this.detached = call.noreply;
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // Its caller may have been answered by then.
+    this.answer.catch(() => {});
+  }
+
+  get wasQueued(): boolean {
+    return this.host !== null;
+  }
+
+  succeed(value: Reply): void {
+    this.#resolve(value);
+  }
+  refuse(error: Error): void {
+    this.refused = true;
+    this.#reject(error);
+  }
+  fail(error: unknown): void {
+    this.#reject(error);
+  }
+}

@@ -1,0 +1,298 @@
+import { fullJitter } from '../../base/backoff.ts';
+import { Deadline } from '../../base/deadline.ts';
+import { READONLY, SCRIPT_LIKE } from '../../commands/flags.ts';
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import {
+  AskError,
+  asMaybeExecuted,
+  BusyLoadingError,
+  ClusterDownError,
+  ConnectionError,
+  isOfServer,
+  PoolClosedError,
+  RedisError,
+  TryAgainError,
+} from '../../errors/errors.ts';
+import { isServerFull } from '../../errors/reply-errors.ts';
+import type { ConnectionNode } from '../../node/connection-node.ts';
+import type { Topology, Verdict } from '../../topology/topology.ts';
+import { AskingEntry } from './asking-entry.ts';
+import { BlockingAttempt } from './blocking-attempt.ts';
+import { Pause } from './pause.ts';
+import type { CallOwner, PoolCall } from './pool-call.ts';
+import type { RetryPolicy } from './retry-policy.ts';
+
+/** Refusals that time mends: with a deadline they are waited out. */
+const PATIENCE = { base: 20, cap: 500 };
+/** With less than this left before the deadline nothing more is tried. */
+const LAST_TRY = 10;
+
+function mends(error: Error): boolean {
+  return (
+    error instanceof BusyLoadingError ||
+    error instanceof ClusterDownError ||
+    error instanceof TryAgainError ||
+    (error instanceof RedisError && error.code === 'MASTERDOWN') ||
+    isServerFull(error)
+  );
+}
+
+/** What becomes of a call after a failed attempt; null: it is over. */
+type Next = Verdict | null;
+
+export interface RunnerSettings {
+  readonly retryPolicy: RetryPolicy;
+  /** Waiting plus dialling, where a call has no limit of its own. */
+  readonly acquireTimeout: number | null;
+  readonly streamTimeout: number | null;
+}
+
+/**
+ * The one retry loop. A topology says where and what now, the policy says whether, and a call goes round until it
+ * settles:
+ *
+ *     start → route → queued on a connection → reply
+ *       ↑                      │ failed
+ *       └── pause ── judge ────┘
+ */
+export class CallRunner<C extends BaseConnection> implements CallOwner {
+  readonly #topology: Topology<C>;
+  readonly #settings: RunnerSettings;
+  readonly #pauses = new Set<Pause>();
+  #closed: PoolClosedError | null = null;
+
+  constructor(topology: Topology<C>, settings: RunnerSettings) {
+    this.#topology = topology;
+    this.#settings = settings;
+  }
+
+  /** The next attempt: on the node that is known and has room now, else after waiting for one. */
+  start(call: PoolCall): void {
+    call.attempts++;
+    try {
+      const node = call.blocks || call.prelude !== null ? null : this.#route(call);
+      if (node?.submitNow(call) === true) {
+        call.node = node as unknown as ConnectionNode<BaseConnection>;
+        call.acquireBy = 0;
+        return;
+      }
+    } catch (error) {
+      this.#reject(call, error);
+      return;
+    }
+    void this.wait(call);
+  }
+
+  /** Waits for a connection with room; `call.attempts` counts this attempt already. */
+  async wait(call: PoolCall): Promise<void> {
+    if (this.#closed !== null) return this.#reject(call, this.#closed);
+    const deadline = this.deadlineOf(call);
+    try {
+      if (deadline.aborted) throw deadline.reason;
+      // Whoever comes later must not stand before it in the line: nothing is awaited where the node is known.
+      const node = this.#route(call) ?? (await this.#topology.resolve(call, deadline));
+      await this.#place(call, node, deadline);
+    } catch (error) {
+      this.#unplaced(call, error);
+    }
+  }
+
+  deadlineOf(call: PoolCall): Deadline {
+    return new Deadline(call.callSignal, this.#timeLeft(call));
+  }
+
+  #timeLeft(call: PoolCall): number | null {
+    const { acquireTimeout } = this.#settings;
+    const now = performance.now();
+    if (call.overall) return Math.max(0, Math.ceil(call.startedAt + call.limit - now));
+    if (call.endless || acquireTimeout === null) return null;
+    if (call.acquireBy !== 0) return Math.max(0, Math.ceil(call.acquireBy - now));
+    call.acquireBy = now + acquireTimeout;
+    return acquireTimeout;
+  }
+
+  #route(call: PoolCall): ConnectionNode<C> | null {
+    const pinned = call.pinned as unknown as ConnectionNode<C> | null;
+    return pinned ?? this.#topology.route(call, null);
+  }
+
+  #judge(call: PoolCall, error: Error): Verdict | null {
+    return call.pinned === null ? this.#topology.judge(call, error) : null;
+  }
+
+  failed(call: PoolCall, error: unknown, refused: boolean): void {
+    if (!(error instanceof Error)) return this.#reject(call, error);
+    const unproven = isUnproven(call, error, refused);
+    let next: Next;
+    try {
+      next = this.#next(call, error, refused, unproven);
+    } catch (thrown) {
+      // A policy of the user's that throws is that call's affair alone.
+      return this.#reject(call, thrown);
+    }
+    if (next === null) return this.#giveUp(call, error);
+    if (next.kind === 'fail') return this.#giveUp(call, next.error);
+    call.everWritten ||= unproven && call.sent;
+    call.again();
+    if (next.kind === 'wait') return this.#wait(call, error);
+    if (next.kind === 'pause') return this.#pause(call, error, next.ms);
+    if (next.kind === 'node')
+      return this.#redirect(call, next.node as unknown as ConnectionNode<C>, next.asking);
+    return this.start(call);
+  }
+
+  /** Pauses end, and nothing starts any more. */
+  close(error: PoolClosedError): void {
+    this.#closed = error;
+    for (const pause of [...this.#pauses]) pause.end(error);
+  }
+
+  #next(call: PoolCall, error: Error, refused: boolean, unproven: boolean): Next {
+    if (this.#closed !== null || error === call.callSignal?.reason) return null;
+    if (!refused && !(error instanceof ConnectionError)) return null;
+    if (!unproven) {
+      const verdict = this.#judge(call, error);
+      if (verdict !== null) return verdict;
+      if (refused && mends(error)) return call.overall ? { kind: 'wait' } : this.#policy(call, error, false);
+    }
+    if (refused) {
+      // Nothing proves that it was not run, but what the refusal tells of the servers holds.
+      if (unproven) this.#judge(call, error);
+      return null;
+    }
+    // It never left: the first move costs nothing and needs nobody's leave.
+    if (!unproven && call.attempts === 1) return { kind: 'again' };
+    if (!unproven && call.overall) return { kind: 'wait' };
+    return this.#policy(call, error, unproven);
+  }
+
+  #policy(call: PoolCall, error: Error, maybeExecuted: boolean): Next {
+    const ms = this.#settings.retryPolicy.next(call.attempts, error, {
+      command: call.info.name,
+      maybeExecuted,
+      elapsed: Math.max(0, performance.now() - call.startedAt),
+      readOnly: (call.info.flags & READONLY) !== 0,
+    });
+    if (ms === null) return null;
+    if (typeof ms !== 'number' || !(ms >= 0 && ms < Number.POSITIVE_INFINITY))
+      throw new TypeError('a retry policy answers milliseconds or null');
+    return { kind: 'pause', ms };
+  }
+
+  #redirect(call: PoolCall, node: ConnectionNode<C>, asking: boolean): void {
+    call.attempts++;
+    call.asking = asking;
+    const deadline = this.deadlineOf(call);
+    this.#place(call, node, deadline).catch((error: unknown) => this.#unplaced(call, error));
+  }
+
+  async #place(call: PoolCall, node: ConnectionNode<C>, deadline: Deadline): Promise<void> {
+    call.node = node as unknown as ConnectionNode<BaseConnection>;
+    const { asking } = call;
+    call.asking = false;
+    if (call.blocks) return this.#block(call, node, deadline, asking);
+    // ASKING holds for the very next command only; what it is answered with is not kept anyway.
+    const before = asking ? new AskingEntry() : (call.prelude?.() ?? null);
+    await node.submit(before === null ? [call] : [before, call], deadline, call.pinned !== null);
+    call.acquireBy = 0;
+  }
+
+  /** Settles the call itself: what comes back is an answer, not the news that it was queued. */
+  async #block(call: PoolCall, node: ConnectionNode<C>, deadline: Deadline, asking: boolean): Promise<void> {
+    const attempt = new BlockingAttempt(call);
+    // Without a limit of the whole call, that of the reply begins when there is a connection.
+    const own = call.limit === 0 ? null : call.limit;
+    const limit = (): Deadline => {
+      call.acquireBy = 0;
+      return call.overall ? this.deadlineOf(call) : new Deadline(call.callSignal, own);
+    };
+    try {
+      const value = await node.blocking.run(attempt, deadline, limit, {
+        asking,
+        pinned: call.pinned !== null,
+      });
+      call.everWritten = true;
+      call.resolve(value as never);
+    } catch (error) {
+      call.heard = attempt.undone ? 0 : attempt.heard;
+      if (!attempt.wasQueued) this.#unplaced(call, error);
+      else this.failed(call, error, attempt.refused);
+    }
+  }
+
+  /** What time mends is tried until the deadline: a pause that would outlast it is shortened. */
+  #wait(call: PoolCall, error: Error): void {
+    const left = call.overall ? this.deadlineOf(call).remaining() : Number.POSITIVE_INFINITY;
+    if (left <= LAST_TRY) return this.#giveUp(call, error);
+    const last = Math.min(left - LAST_TRY, Math.max(LAST_TRY, left / 2));
+    this.#pause(call, error, Math.min(patience(call), last));
+  }
+
+  #pause(call: PoolCall, error: Error, ms: number): void {
+    const deadline = this.deadlineOf(call);
+    // What the server said tells more than that an attempt of the last moment was cut off.
+    if (deadline.remaining() <= ms + LAST_TRY / 2 && call.overall) return this.#giveUp(call, error);
+    if (deadline.aborted) return this.#reject(call, deadline.reason);
+    const pause = new Pause(ms, call.callSignal, (reason, failed) => {
+      this.#pauses.delete(pause);
+      if (failed) this.#reject(call, reason);
+      else if (call.overall && deadline.remaining() <= LAST_TRY / 2) this.#giveUp(call, error);
+      else this.start(call);
+    });
+    this.#pauses.add(pause);
+  }
+
+  /** No connection took it: nothing was sent. */
+  #unplaced(call: PoolCall, error: unknown): void {
+    const lost = error instanceof ConnectionError && !(error instanceof PoolClosedError);
+    if (!lost || this.#closed !== null) return this.#reject(call, error);
+    let next: Next;
+    try {
+      next = this.#judge(call, error) ?? this.#afterDial(call, error);
+    } catch (thrown) {
+      return this.#reject(call, thrown);
+    }
+    if (next === null) this.#reject(call, error);
+    else if (next.kind === 'fail') this.#reject(call, next.error);
+    else if (next.kind === 'again') this.start(call);
+    else if (next.kind === 'pause') this.#pause(call, error, next.ms);
+    else this.#wait(call, error);
+  }
+
+  /** Without any limit a failed dial rejects those who waited for it. */
+  #afterDial(call: PoolCall, error: ConnectionError): Next {
+    if (call.overall) return { kind: 'wait' };
+    return call.endless || this.#settings.acquireTimeout === null ? null : this.#policy(call, error, false);
+  }
+
+  #giveUp(call: PoolCall, error: Error): void {
+    const isValue = !call.raise && isOfServer(error) && !isAbort(call, error);
+    if (isValue) call.resolve(asOfAll(call, error) as never);
+    else this.#reject(call, error);
+  }
+
+  #reject(call: PoolCall, error: unknown): void {
+    call.reject(asOfAll(call, error));
+  }
+}
+
+function isAbort(call: PoolCall, error: unknown): boolean {
+  return call.callSignal?.aborted === true && error === call.callSignal.reason;
+}
+
+/** What the last attempt came to says nothing of those before it. */
+function asOfAll(call: PoolCall, error: unknown): unknown {
+  const told = call.everWritten && error instanceof RedisError && !isAbort(call, error);
+  return told ? asMaybeExecuted(error) : error;
+}
+
+/** Whether the server may have run it, as far as this attempt goes. */
+function isUnproven(call: PoolCall, error: Error, refused: boolean): boolean {
+  // A script may have written before it failed.
+  if (refused) return (call.info.flags & SCRIPT_LIKE) !== 0 && !(error instanceof AskError);
+  return call.sent || (error instanceof ConnectionError && error.maybeExecuted);
+}
+
+function patience(call: PoolCall): number {
+  return fullJitter(call.attempts - 1, PATIENCE.base, PATIENCE.cap);
+}

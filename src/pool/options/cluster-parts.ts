@@ -1,0 +1,152 @@
+import { isIP } from 'node:net';
+import { LONGEST_DELAY } from '../../base/clock.ts';
+import type { CacheGuard } from '../../cache/cache-guard.ts';
+import { ClusterConnection } from '../../connection/cluster-connection.ts';
+import { concealed } from '../../connection/option-rules.ts';
+import type { TextEncoding } from '../../resp/types.ts';
+import { addressResolver, type ResolveAddress } from '../../topology/cluster/address-map.ts';
+import { ClusterTopology } from '../../topology/cluster/cluster-topology.ts';
+import { CommandKeys } from '../../topology/cluster/command-keys.ts';
+import { Discovery } from '../../topology/cluster/discovery.ts';
+import { LayoutKeeper } from '../../topology/cluster/layout-keeper.ts';
+import { type MemberNodeSettings, Members } from '../../topology/cluster/members.ts';
+import { Questions } from '../../topology/cluster/questions.ts';
+import { systemTiming } from '../../topology/timing.ts';
+import { ClusterNodeLocation, type TCPLocation } from '../../transport/location.ts';
+import type { PoolSetup } from '../base-connection-pool.ts';
+import { trackingFor } from '../cache/cache-setup.ts';
+import { GC_INTERVAL, type PoolSettings, type SplitOptions } from './pool-rules.ts';
+
+type Connection = ClusterConnection;
+type Split = SplitOptions<'cluster'>;
+type Make = new (location: TCPLocation, options: object) => Connection;
+
+export interface ClusterParts {
+  readonly setup: PoolSetup<Connection>;
+  readonly topology: ClusterTopology<Connection>;
+  readonly keeper: LayoutKeeper;
+}
+
+/** Longest time for one node to answer a question about the cluster once it is connected. */
+const NODE_TIMEOUT = 3_000;
+
+/** Puts a cluster together from checked options. */
+export function makeCluster(split: Split): ClusterParts {
+  const { pool, settings } = split;
+  checkCluster(pool, settings.db);
+  const dial = dialling(split);
+  const timing = systemTiming;
+  const resolve = addressResolver(pool.addressMap);
+  const readFromReplicas = pool.readFromReplicas || pool.readonly;
+  const owner = {};
+  const near = ({ location }: Connection): Connection => dial.toNode(location as ClusterNodeLocation);
+  const tracking = trackingFor(pool, settings, near);
+  const questions = new Questions({
+    make: dial.forQuestions,
+    open: (location) => (settings.noreply ? null : (members.find(location)?.node.pool.tryShare() ?? null)),
+  });
+  const discovery = discoveryOf(split, questions, resolve);
+  const keeper = new LayoutKeeper({
+    discovery,
+    resolve,
+    reinitializeSteps: pool.reinitializeSteps,
+    encoding: settings.encoding,
+    timing,
+    onRefresh: (error) => topology.refreshed(error),
+    onMoved: tracking === null ? undefined : (slots) => forget(tracking.guard, slots, settings.encoding),
+  });
+  const members = new Members<Connection>({
+    make: dial.toNode,
+    maxConnections: pool.maxConnections,
+    perNode: pool.maxConnectionsPerNode,
+    dialFailed: (member, error) => topology.dialFailed(member, error),
+    warn,
+    node: { ...nodeSettings(split, owner), tracking },
+  });
+  const topology: ClusterTopology<Connection> = new ClusterTopology({
+    keeper,
+    members,
+    questions,
+    keys: new CommandKeys(settings.encoding),
+    timing,
+    startNodes: discovery.startNodes,
+    readFromReplicas,
+    maxWaiting: pool.maxWaiting,
+    gcInterval: Math.min(pool.gcInterval ?? GC_INTERVAL, LONGEST_DELAY),
+  });
+  const { timeout, retryPolicy } = pool;
+  const setup = {
+    owner,
+    topology,
+    settings,
+    maxConnections: () => members.maxConnections,
+    timeout,
+    retryPolicy,
+    tracking,
+  };
+  return { setup, topology, keeper };
+}
+
+function discoveryOf({ pool }: Split, { ask }: Questions, resolve: ResolveAddress): Discovery {
+  return new Discovery({
+    startNodes: pool.startupNodes,
+    ask,
+    resolve,
+    followCluster: pool.nodemanagerFollowCluster,
+    skipFullCoverageCheck: pool.skipFullCoverageCheck,
+    withHealth: pool.readFromReplicas || pool.readonly,
+    nodeTimeout: NODE_TIMEOUT,
+    warn,
+  });
+}
+
+function nodeSettings({ pool, settings }: Split, owner: object): MemberNodeSettings<Connection> {
+  const { maxWaiting, maxLifetime, deadPeerTimeout, leakDetection, bulkDetour } = pool;
+  const { connectTimeout } = settings;
+  return { owner, maxWaiting, maxLifetime, deadPeerTimeout, leakDetection, bulkDetour, connectTimeout };
+}
+
+function warn(message: string): void {
+  process.emitWarning(message, { code: 'RESPOOL_CLUSTER' });
+}
+
+/** Slots are at another node: what the old one still tells of their keys is not to be relied on. */
+function forget(guard: CacheGuard, slots: ReadonlySet<number>, encoding: TextEncoding): void {
+  const keys = new CommandKeys(encoding);
+  guard.dropWhere((key) => slots.has(keys.slotOfKey(key)));
+}
+
+function checkCluster(pool: PoolSettings<'cluster'>, db: number): void {
+  if (pool.startupNodes.length === 0) throw new TypeError('startupNodes must hold at least one location');
+  if (db !== 0) throw new TypeError('db: a cluster has database 0 only');
+  const type = pool.connectionClass as unknown as { prototype: unknown } | null;
+  if (type === null || (type as unknown) === ClusterConnection) return;
+  if (!(type.prototype instanceof ClusterConnection))
+    throw new TypeError('connectionClass must extend ClusterConnection');
+}
+
+/** How connections are made: READONLY to replicas, and for questions without what would keep answers away. */
+function dialling({ pool, connection, settings }: Split): {
+  toNode: (location: ClusterNodeLocation) => Connection;
+  forQuestions: (location: TCPLocation) => Connection;
+} {
+  const type = (pool.connectionClass ?? ClusterConnection) as unknown as Make;
+  const toReplica = Object.freeze(concealed({ ...connection, readFromReplicas: true }));
+  const forQuestions = Object.freeze(concealed({ ...connection, noreply: false, clientName: undefined }));
+  // The name that certificates are verified against where a node announces none.
+  const startName = pool.startupNodes.find(({ host }) => isIP(host) === 0)?.host ?? null;
+  const named = (location: TCPLocation): TCPLocation => {
+    if (settings.sslContext === null || startName === null || isIP(location.host) === 0) return location;
+    const node = location instanceof ClusterNodeLocation ? location : null;
+    if (node !== null && node.hostname !== null) return node;
+    const { nodeId = '', serverType = 'primary' } = node ?? {};
+    return new ClusterNodeLocation(location.host, location.port, { nodeId, serverType, hostname: startName });
+  };
+  // Whatever the class refuses is refused here and not at the first dial.
+  void new type(pool.startupNodes[0] as TCPLocation, connection);
+  return {
+    toNode: (location) =>
+      new type(named(location), location.serverType === 'replica' ? toReplica : connection),
+    forQuestions: (location) => new type(named(location), forQuestions),
+  };
+}

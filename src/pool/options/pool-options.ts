@@ -1,0 +1,139 @@
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import type { ClusterConnection } from '../../connection/cluster-connection.ts';
+import type { BaseConnectionOptions, TCPOptions } from '../../connection/connection-options.ts';
+import type { SentinelManagedConnection } from '../../connection/sentinel-managed-connection.ts';
+import type { AbstractCache } from '../../interfaces/abstract-cache.ts';
+import type { AcquireOptions } from '../../interfaces/abstract-pool.ts';
+import type { ClusterNodeLocation, Location, TCPLocation } from '../../transport/location.ts';
+import type { AddressMap } from '../../topology/cluster/address-map.ts';
+import type { CacheTracking } from '../cache/cache-setup.ts';
+import type { RetryPolicy } from '../calls/retry-policy.ts';
+
+/** Called with `(location, options)`. */
+export type ConnectionClass<C extends BaseConnection = BaseConnection> = new (
+  location: never,
+  options?: never,
+) => C;
+
+/** Called with `(location, primaryName, isPrimary, options)`. */
+export type SentinelConnectionClass<C extends SentinelManagedConnection = SentinelManagedConnection> = new (
+  location: never,
+  primaryName: never,
+  isPrimary: never,
+  options?: never,
+) => C;
+
+/** With a connection class of one's own: what the pool does not know is handed to it. */
+export type WithOwnOptions<O extends { connectionClass?: unknown }> = O & {
+  readonly connectionClass: NonNullable<O['connectionClass']>;
+  readonly [option: string]: unknown;
+};
+
+/** What the replies of a pool made with the options `O` are: `boolean` where they do not tell. */
+export type DecodeOf<O> = 'decodeResponses' extends keyof O
+  ? Extract<O['decodeResponses'], boolean> | (undefined extends O['decodeResponses'] ? false : never)
+  : false;
+
+/** What every pool can be told, besides the options of its connections. Times are milliseconds. */
+export interface BaseConnectionPoolOptions<
+  C extends BaseConnection = BaseConnection,
+  D extends boolean = boolean,
+> extends BaseConnectionOptions {
+  /** A subclass of `BaseConnection`; default: by the location. Options nobody knows are handed to it. */
+  connectionClass?: ConnectionClass<C> | undefined;
+  /** Strings instead of Buffers, also in the types; default false. */
+  decodeResponses?: D | undefined;
+  /** Open data connections plus those being made; default 64. */
+  maxConnections?: number | null | undefined;
+  /** Longest wait for a connection in ms, dialling included; 0: at once or not at all. Default: none. */
+  timeout?: number | null | undefined;
+  /** Answers reads from memory, kept true by the server's invalidations. */
+  cache?: AbstractCache | null | undefined;
+  /** How the pool hears of changes for its `cache`. */
+  cacheTracking?: CacheTracking | null | undefined;
+  /** One more waiter gets `OverloadedError` at once; 0: nobody waits. Default: none. */
+  maxWaiting?: number | null | undefined;
+  /** In ms, with jitter; then a connection is replaced between uses. Default: none. */
+  maxLifetime?: number | null | undefined;
+  /** Silence in ms of a peer that should be heard: a PING after half of it, the end after all of it. Default 30,000. */
+  deadPeerTimeout?: number | null | undefined;
+  /** A lease older than this, in ms, is reported once, with the stack of its acquire. Default: none. */
+  leakDetection?: number | null | undefined;
+  /** Whether a failed call is made again; default: an `ExponentialBackoffRetryPolicy`. */
+  retryPolicy?: RetryPolicy | undefined;
+  /** Commands behind a reply over 1 MiB may take another connection. Default true. */
+  bulkDetour?: boolean | undefined;
+}
+export type BaseConnectionPoolParams<
+  C extends BaseConnection = BaseConnection,
+  D extends boolean = boolean,
+> = BaseConnectionPoolOptions<C, D>;
+
+/** A location, else host and port (6379). */
+export interface ConnectionPoolOptions<C extends BaseConnection = BaseConnection, D extends boolean = boolean>
+  extends BaseConnectionPoolOptions<C, D>,
+    TCPOptions {
+  /** Where the server is; instead of `host` and `port`. */
+  location?: Location | undefined;
+  /** A name or an address. */
+  host?: string | undefined;
+  /** Default 6379. */
+  port?: number | undefined;
+}
+export type ConnectionPoolParams<
+  C extends BaseConnection = BaseConnection,
+  D extends boolean = boolean,
+> = ConnectionPoolOptions<C, D>;
+
+export interface HostAndPort {
+  host: string;
+  port: number;
+}
+export interface ClusterConnectionPoolOptions<D extends boolean = boolean>
+  extends BaseConnectionPoolOptions<ClusterConnection, D>,
+    TCPOptions {
+  /** Nodes to ask for the layout, in any order; one that answers is enough. */
+  startupNodes: Iterable<TCPLocation | HostAndPort>;
+  /** `maxConnections` counts per node instead of being divided. Default false. */
+  maxConnectionsPerNode?: boolean | undefined;
+  /** Relevant errors before the layout is read again. Default 2. */
+  reinitializeSteps?: number | null | undefined;
+  /** A layout with slots that nobody serves is good enough, whatever the servers require. Default false. */
+  skipFullCoverageCheck?: boolean | undefined;
+  /** Read the layout from the last known nodes too. Default true. */
+  nodemanagerFollowCluster?: boolean | undefined;
+  /** Default false. */
+  readFromReplicas?: boolean | undefined;
+  /** @deprecated the older name of `readFromReplicas` */
+  readonly?: boolean | undefined;
+  /** How often connections of vanished nodes are dropped, in ms. Default 30,000. */
+  gcInterval?: number | undefined;
+  /** Announced address to reachable address, for NAT and containers. */
+  addressMap?: AddressMap | undefined;
+}
+/** Which node a connection is to lead to; neither: a random primary. */
+export interface ClusterAcquireOptions extends AcquireOptions {
+  /** This one, of the pool's `clusterLayout`. */
+  node?: ClusterNodeLocation | undefined;
+  /** False: a replica, where there is one. Default true. */
+  primary?: boolean | undefined;
+}
+export type ClusterConnectionPoolParams<D extends boolean = boolean> = ClusterConnectionPoolOptions<D>;
+
+/** Who knows the primaries and replicas: a `Sentinel`. */
+export interface SentinelManager {
+  discoverPrimary(serviceName: string, options?: object): Promise<TCPLocation>;
+  discoverReplicas(serviceName: string, options?: object): Promise<TCPLocation[]>;
+}
+export interface SentinelConnectionPoolOptions<D extends boolean = boolean>
+  extends Omit<BaseConnectionPoolOptions<SentinelManagedConnection, D>, 'connectionClass'>,
+    TCPOptions {
+  /** A subclass of `SentinelManagedConnection`; called with `(location, primaryName, isPrimary, options)`. */
+  connectionClass?: SentinelConnectionClass | undefined;
+  serviceName: string;
+  sentinelManager: SentinelManager;
+  /** Default true. */
+  isPrimary?: boolean | undefined;
+  /** PING a connection that has idled before handing it out. Default false. */
+  checkConnection?: boolean | undefined;
+}

@@ -1,0 +1,179 @@
+import { demandObject } from '../../base/known-options.ts';
+import type { AbstractCache } from '../../interfaces/abstract-cache.ts';
+import { isPort, Location, TCPLocation } from '../../transport/location.ts';
+import { baseConnectionRules, tcpRules } from '../../connection/connection-options.ts';
+import type { NormalizedConnectionOptions } from '../../connection/connection-options.ts';
+import {
+  asWritten,
+  complete,
+  concealed,
+  count,
+  duration,
+  flag,
+  having,
+  refuseUnknown,
+  sortOptions,
+} from '../../connection/option-rules.ts';
+import type { OptionRule, RuleTable, ValuesOf } from '../../connection/option-rules.ts';
+import type { AddressMap } from '../../topology/cluster/address-map.ts';
+import { cacheTracking } from '../cache/cache-setup.ts';
+import type { ConnectionClass, SentinelManager } from './pool-options.ts';
+import type { RetryPolicy } from '../calls/retry-policy.ts';
+
+const connectionClass: OptionRule<ConnectionClass | null> = {
+  fallback: null,
+  check(name, value) {
+    if (typeof value !== 'function') throw new TypeError(`${name} must be a class`);
+    return value as unknown as ConnectionClass;
+  },
+};
+
+const location: OptionRule<Location | null> = {
+  fallback: null,
+  check(name, value) {
+    if (!(value instanceof Location)) throw new TypeError(`${name} must be a Location`);
+    return value;
+  },
+};
+
+const host: OptionRule<string | null> = {
+  fallback: null,
+  check(name, value) {
+    if (typeof value !== 'string' || value === '') throw new TypeError(`${name} must be a non-empty string`);
+    return value;
+  },
+};
+
+const port: OptionRule<number | null> = {
+  fallback: null,
+  check(name, value) {
+    if (!isPort(value)) throw new TypeError(`${name} must be an integer from 1 to 65535`);
+    return value;
+  },
+};
+
+const startupNodes: OptionRule<readonly TCPLocation[]> = {
+  fallback: [],
+  check: (name, value) => toLocations(name, value),
+};
+
+const addressMap: OptionRule<AddressMap | null> = {
+  fallback: null,
+  check(name, value) {
+    if (value !== null && typeof value !== 'object' && typeof value !== 'function') {
+      throw new TypeError(`${name} must be an object or a function`);
+    }
+    return value as AddressMap | null;
+  },
+};
+
+const serviceName: OptionRule<string | null> = { ...host, text: asWritten };
+
+/** A collector without an interval would be none: null is the default too. */
+export const GC_INTERVAL = 30_000;
+
+const everyPool = {
+  connectionClass,
+  maxConnections: count(64),
+  timeout: duration(null, true),
+  cache: having<AbstractCache>('get', 'put', 'invalidate', 'reset'),
+  cacheTracking,
+  maxWaiting: count(null, 0),
+  maxLifetime: duration(null),
+  deadPeerTimeout: duration(30_000),
+  leakDetection: duration(null),
+  retryPolicy: having<RetryPolicy>('next'),
+  bulkDetour: flag(true),
+} as const;
+
+/** Key → check, default, and how a URL spells it; for each kind of pool. */
+export const poolRules = {
+  single: { ...everyPool, location, host, port },
+  cluster: {
+    ...everyPool,
+    startupNodes,
+    maxConnectionsPerNode: flag(false),
+    reinitializeSteps: count(2),
+    skipFullCoverageCheck: flag(false),
+    nodemanagerFollowCluster: flag(true),
+    readFromReplicas: flag(false),
+    readonly: flag(false),
+    gcInterval: duration(GC_INTERVAL),
+    addressMap,
+  },
+  sentinel: {
+    ...everyPool,
+    serviceName,
+    sentinelManager: having<SentinelManager>('discoverPrimary', 'discoverReplicas'),
+    isPrimary: flag(true),
+    checkConnection: flag(false),
+  },
+} as const satisfies Record<string, RuleTable>;
+
+/** Of a `Sentinel` itself; what else it is told is for the pools it makes. */
+export const sentinelRules = {
+  sentinels: { fallback: [], check: (name, value) => toLocations(name, value) } as OptionRule<
+    readonly TCPLocation[]
+  >,
+  minOtherSentinels: count(0, 0),
+  sentinelOptions: {
+    fallback: null,
+    check(name, value) {
+      if (value !== null) demandObject(value, name);
+      return value;
+    },
+  } as OptionRule<object | null>,
+  addressMap,
+} as const satisfies RuleTable;
+
+export type PoolKind = keyof typeof poolRules;
+export type PoolSettings<K extends PoolKind> = ValuesOf<(typeof poolRules)[K]>;
+
+export interface SplitOptions<K extends PoolKind> {
+  /** The pool's own options, with their defaults. */
+  readonly pool: PoolSettings<K>;
+  /** The connections' options as they were given: what the connection class is constructed with, with what only a custom class knows. */
+  readonly connection: Readonly<Record<string, unknown>>;
+  /** The connections' common options with their defaults, for the pool to look at. */
+  readonly settings: NormalizedConnectionOptions;
+}
+
+export interface SplitRules {
+  /** Options of the connection class beyond the common ones; default: those of a TCP connection. */
+  connectionRules?: RuleTable | undefined;
+  /** A connection class that is not the package's own: what nobody knows is its. */
+  custom?: boolean | undefined;
+}
+
+/** Tells a pool's own options from those of its connections, and checks both. */
+export function splitPoolOptions<K extends PoolKind>(
+  kind: K,
+  input: object | undefined,
+  { connectionRules = tcpRules, custom = false }: SplitRules = {},
+): SplitOptions<K> {
+  const pool = sortOptions(poolRules[kind], input);
+  const connection = sortOptions({ ...baseConnectionRules, ...connectionRules }, pool.others);
+  if (!custom) refuseUnknown(connection.others);
+  return {
+    pool: complete(poolRules[kind] as RuleTable, pool.given) as PoolSettings<K>,
+    connection: Object.freeze(concealed({ ...connection.given, ...connection.others })),
+    settings: complete(baseConnectionRules, connection.given),
+  };
+}
+
+/** Locations from an option that lists them; plain ones, for a start node is an address and no member of a layout. */
+export function toLocations(name: string, value: unknown): readonly TCPLocation[] {
+  if (typeof value !== 'object' || value === null || !(Symbol.iterator in value)) {
+    throw new TypeError(`${name} must be a list of locations`);
+  }
+  const locations: TCPLocation[] = [];
+  for (const entry of value as Iterable<unknown>) {
+    if (typeof entry !== 'object' || entry === null) throw new TypeError(`${name} must hold locations`);
+    const given = entry as { host: string; port: number };
+    host.check(`${name}: host`, given.host);
+    port.check(`${name}: port`, given.port);
+    locations.push(new TCPLocation(given.host, given.port));
+  }
+  if (locations.length === 0) throw new TypeError(`${name} must hold at least one location`);
+  return Object.freeze(locations);
+}

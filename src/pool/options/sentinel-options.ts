@@ -1,0 +1,70 @@
+import { baseConnectionRules, tcpRules } from '../../connection/connection-options.ts';
+import type {
+  BaseConnectionOptions,
+  TCPConnectionOptions,
+  TCPOptions,
+} from '../../connection/connection-options.ts';
+import { complete, concealed, refuseUnknown, sortOptions } from '../../connection/option-rules.ts';
+import type { AddressMap } from '../../topology/cluster/address-map.ts';
+import { SentinelGroup } from '../../topology/sentinel/sentinel-group.ts';
+import type { TCPLocation } from '../../transport/location.ts';
+import type { HostAndPort, SentinelConnectionPoolOptions } from './pool-options.ts';
+import { sentinelRules, splitPoolOptions } from './pool-rules.ts';
+
+/** What a pool made by a `Sentinel` can be told. */
+export type SentinelServiceOptions<D extends boolean = boolean> = Omit<
+  SentinelConnectionPoolOptions<D>,
+  'serviceName' | 'sentinelManager' | 'isPrimary'
+>;
+
+/** Of the sentinels; everything else holds for the pools that are made from it. */
+export interface SentinelOptions<D extends boolean = boolean> extends SentinelServiceOptions<D> {
+  sentinels: Iterable<TCPLocation | HostAndPort>;
+  /** An answer of a sentinel that knows fewer others does not count. Default 0. */
+  minOtherSentinels?: number | undefined;
+  /** Of the connections to the sentinels: credentials of their own, TLS of their own (null: none). */
+  sentinelOptions?: (BaseConnectionOptions & TCPOptions) | undefined;
+  /** Announced address to reachable address, for NAT and containers. */
+  addressMap?: AddressMap | undefined;
+}
+
+/** What holds for the sentinels too unless `sentinelOptions` says otherwise. Credentials never do. */
+const INHERITED = [
+  'streamTimeout',
+  'connectTimeout',
+  'encoding',
+  'sslContext',
+  'socketKeepalive',
+  'socketKeepaliveOptions',
+] as const;
+
+export interface SplitSentinelOptions {
+  readonly group: SentinelGroup;
+  /** What the pools inherit, as it was given. */
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** Checks the options of a `Sentinel` and makes what asks the sentinels. */
+export function splitSentinelOptions(options: object): SplitSentinelOptions {
+  const { given, others } = sortOptions(sentinelRules, options);
+  if (!Object.hasOwn(given, 'sentinels')) throw new TypeError('a Sentinel needs sentinels');
+  for (const name of ['serviceName', 'sentinelManager', 'isPrimary']) {
+    if (Object.hasOwn(others, name)) throw new TypeError(`${name} is no option of a Sentinel`);
+  }
+  splitPoolOptions('sentinel', others, { custom: Object.hasOwn(others, 'connectionClass') });
+  const own = complete(sentinelRules, given);
+  const table = { ...baseConnectionRules, ...tcpRules };
+  const ofSentinels = sortOptions(table, own.sentinelOptions ?? {});
+  refuseUnknown(ofSentinels.others);
+  const inherited = INHERITED.filter((name) => Object.hasOwn(others, name)).map((name) => [
+    name,
+    others[name],
+  ]);
+  const group = new SentinelGroup({
+    sentinels: own.sentinels,
+    minOtherSentinels: own.minOtherSentinels,
+    addressMap: own.addressMap,
+    connection: concealed({ ...Object.fromEntries(inherited), ...ofSentinels.given }) as TCPConnectionOptions,
+  });
+  return { group, data: Object.freeze(concealed(others)) };
+}

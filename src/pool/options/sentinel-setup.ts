@@ -1,0 +1,109 @@
+import { tcpRules } from '../../connection/connection-options.ts';
+import { SentinelManagedConnection } from '../../connection/sentinel-managed-connection.ts';
+import { ConnectionNode } from '../../node/connection-node.ts';
+import { DialGovernor } from '../../pooling/dial-governor.ts';
+import { IdleCheck } from '../../topology/sentinel/idle-check.ts';
+import type { Directory } from '../../topology/sentinel/place.ts';
+import { PrimaryPlace } from '../../topology/sentinel/primary-place.ts';
+import { ReplicaPlace } from '../../topology/sentinel/replica-place.ts';
+import { SentinelTopology } from '../../topology/sentinel/sentinel-topology.ts';
+import type { TCPLocation } from '../../transport/location.ts';
+import { trackingFor } from '../cache/cache-setup.ts';
+import { PreparedPool } from '../connection-pool.ts';
+import type { SentinelConnectionPoolOptions } from './pool-options.ts';
+import { splitPoolOptions } from './pool-rules.ts';
+
+type Connection = SentinelManagedConnection;
+type Make = new (location: TCPLocation, service: string, isPrimary: boolean, options: object) => Connection;
+
+/** Longest pause between two rounds over the sentinels and what they name; news of a primary ends it. */
+const PAUSE = 1_000;
+
+/** The places of a pool: the one it serves, and the one that answers for the other role. */
+interface Places {
+  readonly primary: PrimaryPlace<Connection>;
+  readonly replicas: ReplicaPlace<Connection>;
+}
+export interface SentinelPoolParts extends Places {
+  readonly prepared: PreparedPool<Connection>;
+  readonly service: string;
+  readonly isPrimary: boolean;
+  readonly checks: boolean;
+  readonly directory: Directory;
+}
+
+export function roleName(service: string, isPrimary: boolean): string {
+  return `${service}(${isPrimary ? 'primary' : 'replica'})`;
+}
+
+export function prepareSentinelPool(options: SentinelConnectionPoolOptions): SentinelPoolParts {
+  const { pool, connection, settings, service, directory } = split(options);
+  const { isPrimary } = pool;
+  const type = classOf(pool.connectionClass);
+  const name = `service=${roleName(service, isPrimary)}`;
+  const governor = new DialGovernor({ cap: PAUSE, maxConcurrent: Number.MAX_SAFE_INTEGER });
+  const dials = governor.attach(name);
+  const makeOne = (location: TCPLocation, primary: boolean): Connection =>
+    new type(location, service, primary, connection);
+  const tracking = trackingFor<Connection>(pool, settings, ({ location, isPrimary: primary }) =>
+    makeOne(location as TCPLocation, primary),
+  );
+  const place = { service, directory, make: makeOne, hurry: () => dials.hurry() };
+  const places: Places = { primary: new PrimaryPlace(place), replicas: new ReplicaPlace(place) };
+  const serving = isPrimary ? places.primary : places.replicas;
+  const owner = {};
+  const node = new ConnectionNode<Connection>({
+    owner,
+    tracking,
+    address: name,
+    make: (signal) => serving.connect(signal),
+    ready: true,
+    governor,
+    max: pool.maxConnections,
+    maxWaiting: pool.maxWaiting,
+    maxLifetime: pool.maxLifetime,
+    deadPeerTimeout: pool.deadPeerTimeout,
+    leakDetection: pool.leakDetection,
+    bulkDetour: pool.bulkDetour,
+    connectTimeout: settings.connectTimeout,
+  });
+  places.replicas.serve(node);
+  // Nothing comes back from a server that is told to be silent.
+  const checks = pool.checkConnection && !settings.noreply;
+  const prepared = new PreparedPool<Connection>({
+    owner,
+    topology: new SentinelTopology(node, serving, checks ? new IdleCheck(node) : null),
+    settings,
+    maxConnections: () => pool.maxConnections,
+    timeout: pool.timeout,
+    retryPolicy: pool.retryPolicy,
+    tracking,
+  });
+  return { ...places, prepared, service, isPrimary, checks, directory };
+}
+
+type Split = ReturnType<typeof splitPoolOptions<'sentinel'>> & {
+  readonly service: string;
+  readonly directory: Directory;
+};
+
+function split(options: SentinelConnectionPoolOptions): Split {
+  const custom = (options as Partial<typeof options> | undefined)?.connectionClass !== undefined;
+  const parts = splitPoolOptions('sentinel', options, {
+    custom,
+    connectionRules: tcpRules,
+  });
+  const { serviceName, sentinelManager } = parts.pool;
+  if (serviceName === null) throw new TypeError('a sentinel pool needs a serviceName');
+  if (sentinelManager === null) throw new TypeError('a sentinel pool needs a sentinelManager');
+  return { ...parts, service: serviceName, directory: sentinelManager as Directory };
+}
+
+function classOf(given: unknown): Make {
+  if (given === null) return SentinelManagedConnection as unknown as Make;
+  const type = given as { prototype: unknown };
+  if (given !== SentinelManagedConnection && !(type.prototype instanceof SentinelManagedConnection)) {
+    throw new TypeError('connectionClass must extend SentinelManagedConnection');
+  }
+  return given as Make;
+}

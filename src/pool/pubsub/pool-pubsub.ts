@@ -1,0 +1,167 @@
+import { Deadline, type WaitLimits } from '../../base/deadline.ts';
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import { AbstractChannel } from '../../interfaces/abstract-channel.ts';
+import type { Credentials } from '../../interfaces/credential-provider.ts';
+import { Channel } from '../../pubsub/channels/channel.ts';
+import { ChannelView } from '../../pubsub/channels/channel-view.ts';
+import { flowOf } from '../../pubsub/channels/overflow.ts';
+import { readPubsubCommand, settleCalls } from '../../pubsub/pubsub-command.ts';
+import { commandName, type SubscriptionKind } from '../../pubsub/subscriptions/subscription-kinds.ts';
+import { type SubscriptionTarget, targetName } from '../../pubsub/subscriptions/subscription-target.ts';
+import type { Reply, TextEncoding, TextMode } from '../../resp/types.ts';
+import type { Topology } from '../../topology/topology.ts';
+import { SubscriberSet } from './subscriber-set.ts';
+
+/** The longest time that a timer takes. */
+const FOR_EVER = 2 ** 31 - 1;
+
+export interface PoolPubsubSettings {
+  /** Of the messages of channels that are given as names. */
+  readonly encoding: TextEncoding | null;
+  /** Of names in letters. */
+  readonly textMode: TextMode;
+  /** The pool's own limit for a call. */
+  readonly timeout: number | null;
+}
+
+/** The targets of one call that go to one registry, and their places in the call. */
+interface Share {
+  readonly targets: SubscriptionTarget[];
+  readonly places: number[];
+}
+
+/**
+ * The subscriptions of a pool: desired state, made again by itself after whatever happens. Channels that ask for
+ * pauses are heard over connections apart from the others, so that a slow reader delays only its like.
+ */
+export class PoolPubsub<C extends BaseConnection> {
+  readonly channels: ChannelView;
+  readonly patterns: ChannelView;
+  readonly shardChannels: ChannelView;
+  readonly #settings: PoolPubsubSettings;
+  readonly #pausing: SubscriberSet<C>;
+  readonly #others: SubscriberSet<C>;
+  readonly #sets: readonly SubscriberSet<C>[];
+  #closed: Error | null = null;
+
+  constructor(topology: Topology<C>, settings: PoolPubsubSettings) {
+    this.#settings = settings;
+    const shared = {
+      makeChannel: (kind: SubscriptionKind, name: Buffer) =>
+        new Channel<unknown>(name, { isPattern: kind === 'pattern', encoding: settings.encoding }),
+      textMode: settings.textMode,
+      count: (kind: SubscriptionKind) =>
+        kind === 'shard' ? this.shardChannels.size : this.channels.size + this.patterns.size,
+    };
+    this.#pausing = new SubscriberSet(topology, shared);
+    this.#others = new SubscriberSet(topology, shared);
+    this.#sets = [this.#pausing, this.#others];
+    const registries = this.#sets.map(({ registry }) => registry);
+    const join = (views: readonly ChannelView[]): ChannelView => ChannelView.join(views, settings.textMode);
+    this.channels = join(registries.map(({ channels }) => channels));
+    this.patterns = join(registries.map(({ patterns }) => patterns));
+    this.shardChannels = join(registries.map(({ shardChannels }) => shardChannels));
+    topology.onChange = () => {
+      for (const set of this.#sets) set.review();
+    };
+  }
+
+  /** Names that are subscribed, those that are being made again included. */
+  get size(): number {
+    return this.channels.size + this.patterns.size + this.shardChannels.size;
+  }
+  /** Open subscriber connections. */
+  get connections(): number {
+    return this.#pausing.connections + this.#others.connections;
+  }
+
+  async execute(
+    command: string | Uint8Array,
+    targets: readonly SubscriptionTarget[],
+    limits?: WaitLimits,
+  ): Promise<Reply[]> {
+    const { kind, subscribe } = readPubsubCommand(command, targets);
+    // Wrong targets are found before anything changes.
+    const { textMode } = this.#settings;
+    const names = targets.map((target) => targetName(kind, target, subscribe, textMode));
+    const fallback = this.#settings.timeout === 0 ? null : this.#settings.timeout;
+    const deadline = Deadline.of(limits, { fallback });
+    if (this.#closed !== null) throw this.#closed;
+    if (deadline.aborted) throw deadline.reason;
+    const shares = new Map<SubscriberSet<C>, Share>();
+    for (const [place, target] of targets.entries()) {
+      for (const set of this.#setsOf(kind, subscribe, target, names[place] as Buffer))
+        give(shares, set, target, place);
+    }
+    if (targets.length === 0) {
+      for (const set of this.#sets) {
+        for (const name of set.registry.names(kind))
+          give(shares, set, name, shares.get(set)?.places.length ?? 0);
+      }
+    }
+    const patient = !deadline.unlimited;
+    const calls = Array.from(shares, ([{ registry }, share]) =>
+      subscribe ? registry.want(kind, share.targets, patient) : registry.unwant(kind, share.targets),
+    );
+    const lastError = (): unknown => this.#pausing.lastError ?? this.#others.lastError;
+    // Whoever waits keeps the process alive, also on an unref'd pool and before there is a socket.
+    const hold = setInterval(() => {}, FOR_EVER);
+    const what = { command: commandName(kind, subscribe), lastError };
+    const acks = await settleCalls(calls, deadline, what).finally(() => clearInterval(hold));
+    if (targets.length === 0) return acks.flat();
+    const answer = new Array<Reply>(targets.length);
+    for (const [index, { places }] of [...shares.values()].entries()) {
+      for (const [at, place] of places.entries()) answer[place] = acks[index]?.[at] as Reply[];
+    }
+    return answer;
+  }
+
+  disconnect(reason: string): void {
+    for (const subscriber of this.#subscribers()) subscriber.disconnect(reason);
+  }
+  setRef(on: boolean): void {
+    for (const set of this.#sets) set.setRef(on);
+  }
+  authenticate(credentials: () => Promise<Credentials | null>): void {
+    for (const subscriber of this.#subscribers()) void subscriber.authenticate(credentials);
+  }
+
+  async close(error: Error): Promise<void> {
+    this.#closed ??= error;
+    await Promise.all(this.#sets.map((set) => set.close(error)));
+  }
+
+  *#subscribers(): Iterable<SubscriberSet<C>['subscribers'] extends Iterable<infer S> ? S : never> {
+    for (const set of this.#sets) yield* set.subscribers;
+  }
+
+  #setsOf(
+    kind: SubscriptionKind,
+    subscribe: boolean,
+    target: SubscriptionTarget,
+    name: Buffer,
+  ): readonly SubscriberSet<C>[] {
+    if (target instanceof AbstractChannel) {
+      return [flowOf(target)?.pauses === true ? this.#pausing : this.#others];
+    }
+    const having = this.#sets.filter(({ registry }) => registry.wants(kind, name));
+    // What nobody has is acknowledged after what the others have.
+    if (having.length === 0) return [subscribe ? this.#pausing : this.#others];
+    // A name that is subscribed already keeps the channel it has; it ends everywhere.
+    return subscribe ? having.slice(0, 1) : having;
+  }
+}
+
+function give<C extends BaseConnection>(
+  shares: Map<SubscriberSet<C>, Share>,
+  set: SubscriberSet<C>,
+  target: SubscriptionTarget,
+  place: number,
+): void {
+  const share = shares.get(set);
+  if (share === undefined) shares.set(set, { targets: [target], places: [place] });
+  else {
+    share.targets.push(target);
+    share.places.push(place);
+  }
+}

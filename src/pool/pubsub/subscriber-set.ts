@@ -1,0 +1,180 @@
+import { fullJitter } from '../../base/backoff.ts';
+import { Deadline } from '../../base/deadline.ts';
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import { PAUSE } from '../../connection/reading/subscription-pump.ts';
+import { AskError, BusyLoadingError, ClusterDownError, TryAgainError } from '../../errors/errors.ts';
+import type { ConnectionNode } from '../../node/connection-node.ts';
+import { Subscriber } from '../../node/subscriber.ts';
+import type { SubscriptionKind } from '../../pubsub/subscriptions/subscription-kinds.ts';
+import type { SubscriptionLink } from '../../pubsub/subscriptions/subscription-link.ts';
+import { Subscriptions } from '../../pubsub/subscriptions/subscriptions.ts';
+import type { SubscriptionsSettings } from '../../pubsub/subscriptions/subscriptions-settings.ts';
+import type { Topology } from '../../topology/topology.ts';
+
+/** One registry of a pool, and its subscriber connections: one per node where some of its names are heard. */
+export class SubscriberSet<C extends BaseConnection> {
+  readonly registry: Subscriptions;
+  readonly #topology: Topology<C>;
+  readonly #subscribers = new Map<ConnectionNode<C>, Subscriber<C>>();
+  readonly #places = new WeakMap<SubscriptionLink, ConnectionNode<C>>();
+  /** Ends the search for nodes. */
+  readonly #closing = new AbortController();
+  #scheduled = false;
+  #closed = false;
+  #seeking = false;
+  #failures = 0;
+  #pause: NodeJS.Timeout | null = null;
+  #unref = false;
+
+  constructor(
+    topology: Topology<C>,
+    settings: Pick<SubscriptionsSettings, 'makeChannel' | 'textMode' | 'count'>,
+  ) {
+    this.#topology = topology;
+    this.registry = new Subscriptions({
+      ...settings,
+      onWork: () => this.#schedule(),
+      onPause: (paused) => {
+        for (const subscriber of this.#subscribers.values()) subscriber.setFull(paused);
+      },
+    });
+  }
+
+  /** Open connections. */
+  get connections(): number {
+    let open = 0;
+    for (const subscriber of this.#subscribers.values()) if (subscriber.open) open++;
+    return open;
+  }
+  get subscribers(): Iterable<Subscriber<C>> {
+    return this.#subscribers.values();
+  }
+  /** Why the last dial failed, where one did. */
+  get lastError(): unknown {
+    for (const { lastError } of this.#subscribers.values()) if (lastError !== null) return lastError;
+    return undefined;
+  }
+
+  setRef(on: boolean): void {
+    this.#unref = !on;
+    if (on) this.#pause?.ref();
+    else this.#pause?.unref();
+    for (const subscriber of this.#subscribers.values()) subscriber.setRef(on);
+  }
+
+  /** Names may belong to other nodes now. */
+  review(): void {
+    if (this.#closed) return;
+    for (const wish of this.registry.wanted) this.#obtain(this.#nodeOf(wish.kind, wish.name));
+    for (const subscriber of this.#subscribers.values()) subscriber.review();
+    this.#schedule();
+  }
+
+  async close(callError: Error): Promise<void> {
+    this.#closed = true;
+    this.#closing.abort(callError);
+    if (this.#pause !== null) clearTimeout(this.#pause);
+    this.registry.close(undefined, callError);
+    const subscribers = [...this.#subscribers.values()];
+    this.#subscribers.clear();
+    await Promise.all(subscribers.map((subscriber) => subscriber.close()));
+  }
+
+  /** Once for all that happens in this turn. */
+  #schedule(): void {
+    if (this.#scheduled || this.#closed) return;
+    this.#scheduled = true;
+    process.nextTick(() => {
+      this.#scheduled = false;
+      if (!this.#closed) this.#work();
+    });
+  }
+
+  #work(): void {
+    let homeless = false;
+    for (const { kind, name } of this.registry.unheld) {
+      const node = this.#nodeOf(kind, name);
+      if (node === null) homeless = true;
+      else this.#obtain(node);
+    }
+    for (const [node, subscriber] of this.#subscribers) {
+      subscriber.work();
+      if (!subscriber.idle) continue;
+      this.#subscribers.delete(node);
+      void subscriber.close();
+    }
+    if (homeless) void this.#seek();
+  }
+
+  #nodeOf(kind: SubscriptionKind, name: Buffer): ConnectionNode<C> | null {
+    const link = this.registry.holderOf(kind, name);
+    const heard = link === null ? undefined : this.#places.get(link);
+    if (heard !== undefined && this.#topology.subscriberStays?.(heard, kind) === true) return heard;
+    return this.#topology.subscriberNode(kind, name);
+  }
+
+  #obtain(node: ConnectionNode<C> | null): void {
+    if (node === null || this.#subscribers.has(node)) return;
+    const here = (kind: SubscriptionKind, name: Buffer): boolean => this.#nodeOf(kind, name) === node;
+    const { registry } = this;
+    const subscriber = new Subscriber<C>(node, {
+      registry,
+      placement: { here, group: (kind, name) => this.#topology.subscriberGroup(kind, name) },
+      wanted: () => {
+        for (const { kind, name } of registry.unheld) if (here(kind, name)) return true;
+        return false;
+      },
+      attached: (link) => this.#places.set(link, node),
+      again: (error) => this.#again(node, error),
+      failed: (error) => this.#topology.subscriberFailed(node, error),
+      unreachable: (error, final) => {
+        registry.failWaiting(error, here, final);
+        if (error instanceof Error) this.#topology.subscriberFailed(node, error);
+      },
+    });
+    this.#subscribers.set(node, subscriber);
+  }
+
+  /** A refusal that passes by itself, or once the names are looked for elsewhere. */
+  #again(node: ConnectionNode<C>, error: Error): boolean {
+    const moved = error instanceof AskError && this.#topology.moves === true;
+    const later =
+      error instanceof TryAgainError ||
+      error instanceof BusyLoadingError ||
+      error instanceof ClusterDownError;
+    if (moved || later) this.#topology.subscriberFailed(node, error);
+    return moved || later;
+  }
+
+  /** Some name belongs to no node that is known. */
+  async #seek(): Promise<void> {
+    if (this.#seeking || this.#pause !== null) return;
+    this.#seeking = true;
+    try {
+      await this.#topology.open(new Deadline(this.#closing.signal, null));
+    } catch (error) {
+      this.registry.failWaiting(error, (kind, name) => this.#nodeOf(kind, name) === null);
+    } finally {
+      this.#seeking = false;
+    }
+    if (this.#closed) return;
+    const homeless = [...this.registry.unheld].some(({ kind, name }) => this.#nodeOf(kind, name) === null);
+    if (homeless) this.#seekLater();
+    else {
+      this.#failures = 0;
+      this.#schedule();
+    }
+  }
+
+  #seekLater(): void {
+    this.#pause = setTimeout(
+      () => {
+        this.#pause = null;
+        this.#schedule();
+      },
+      fullJitter(this.#failures, PAUSE.base, PAUSE.cap),
+    );
+    if (this.#unref) this.#pause.unref();
+    this.#failures++;
+  }
+}

@@ -1,0 +1,77 @@
+import type { AbstractChannel } from '../../interfaces/abstract-channel.ts';
+import type { ChannelMap } from '../../interfaces/channel-map.ts';
+import type { TextMode } from '../../resp/types.ts';
+import { anyNameKey } from '../subscriptions/subscription-kinds.ts';
+import type { Wish } from '../subscriptions/wish.ts';
+
+const NONE: readonly AbstractChannel[] = Object.freeze([]);
+
+/** The acknowledged names of one kind, over one registry or several of them. */
+export class ChannelView implements ChannelMap {
+  readonly #sources: readonly ReadonlyMap<string, Wish>[];
+  readonly #text: TextMode;
+
+  /**
+   * `established` of each source only: a wish the server has not confirmed is not subscribed yet. `text`: what names in
+   * letters are encoded with.
+   */
+  constructor(sources: readonly ReadonlyMap<string, Wish>[], text: TextMode) {
+    this.#sources = sources;
+    this.#text = text;
+    Object.freeze(this);
+  }
+
+  /** One view over what several registries hold; a name that several have is one name. */
+  static join(views: readonly ChannelView[], text: TextMode): ChannelView {
+    return new ChannelView(
+      views.flatMap((view) => view.#sources),
+      text,
+    );
+  }
+
+  get size(): number {
+    const [largest, ...others] = [...this.#sources].sort((a, b) => b.size - a.size);
+    let size = largest?.size ?? 0;
+    const counted = [largest];
+    for (const source of others) {
+      // A name of several sources counts once.
+      for (const key of source.keys()) if (!counted.some((other) => other?.has(key))) size++;
+      counted.push(source);
+    }
+    return size;
+  }
+
+  get(name: string | Uint8Array): AbstractChannel | undefined {
+    return this.all(name)[0];
+  }
+
+  all(name: string | Uint8Array): readonly AbstractChannel[] {
+    return this.#channels(anyNameKey(name, this.#text));
+  }
+
+  has(name: string | Uint8Array): boolean {
+    const key = anyNameKey(name, this.#text);
+    return key !== null && this.#sources.some((source) => source.has(key));
+  }
+
+  *keys(): IterableIterator<Buffer> {
+    for (const [name] of this) yield name;
+  }
+
+  *[Symbol.iterator](): IterableIterator<[name: Buffer, channels: readonly AbstractChannel[]]> {
+    for (const key of [...this.#names()]) {
+      const channels = this.#channels(key);
+      if (channels.length > 0) yield [Buffer.from(key, 'latin1'), channels];
+    }
+  }
+
+  #names(): Set<string> {
+    return new Set(this.#sources.flatMap((source) => [...source.keys()]));
+  }
+
+  #channels(key: string | null): readonly AbstractChannel[] {
+    if (key === null) return NONE;
+    const found = this.#sources.flatMap((source) => source.get(key)?.channels ?? []);
+    return found.length === 0 ? NONE : Object.freeze(found);
+  }
+}

@@ -1,0 +1,190 @@
+import { isUint8Array } from 'node:util/types';
+import { demandKnown } from '../../base/known-options.ts';
+import { AbstractChannel } from '../../interfaces/abstract-channel.ts';
+import type { ChannelGap } from '../../interfaces/abstract-channel.ts';
+import type { WaitOptions } from '../../interfaces/wait-options.ts';
+import { textContent } from '../../resp/encoder.ts';
+import { BYTES, type DecodeMode, type TextEncoding, type TextMode, UTF8 } from '../../resp/types.ts';
+import { runCallback } from '../../base/callback-errors.ts';
+import { Mailbox } from './mailbox.ts';
+import { MessageIterator } from './message-iterator.ts';
+import { bytesOf, makeReading } from './message-reading.ts';
+import type { MessageDecoder, Reading } from './message-reading.ts';
+import { checkMaxMessages, checkOverflow, exposeFlow } from './overflow.ts';
+import type { FlowListener, FlowState, OverflowPolicy } from './overflow.ts';
+import { awaitMessage, readNext } from './readers.ts';
+import { wrongName } from '../subscriptions/subscription-kinds.ts';
+
+export interface ChannelOptions<T> {
+  /** The name is a pattern; messages are `[channel, message]`. */
+  isPattern?: boolean | undefined;
+  /** Null, the default: messages are Buffers. Bytes that are not valid in it stay Buffers. */
+  encoding?: TextEncoding | null | undefined;
+  /** Gets what `encoding` made of the message. When it throws, the message stays readable. */
+  decoder?: MessageDecoder<T> | undefined;
+  /** How many unread messages are kept; 65,536. */
+  maxMessages?: number | null | undefined;
+  /** What happens beyond: `'pause'`, the default, stops reading the subscriber's socket. */
+  overflow?: OverflowPolicy | undefined;
+  /**
+   * Runs where the reader passes the hole: after the last message before it, before the first one after it.
+   */
+  onGap?: ((gap: ChannelGap) => void) | undefined;
+}
+
+export interface ChannelGetOptions extends WaitOptions {
+  /** Instead of the channel's own; `null`: bytes. */
+  encoding?: TextEncoding | null | undefined;
+  /**
+   * Instead of the channel's own; `null`: none. With both null a message that cannot be decoded can be read.
+   */
+  decoder?: MessageDecoder<unknown> | null | undefined;
+}
+
+const OPTIONS = new Set(['isPattern', 'encoding', 'decoder', 'maxMessages', 'overflow', 'onGap']);
+const GET_OPTIONS = new Set(['signal', 'timeout', 'encoding', 'decoder']);
+const WAIT_OPTIONS = new Set(['signal', 'timeout']);
+
+/** The bytes of a channel's name; a copy, so that the caller's buffer may change. */
+export function channelName(name: string | Uint8Array, text: TextMode = UTF8): Buffer {
+  if (typeof name === 'string') {
+    return Buffer.from(textContent(name, text, 'the name of a channel'), 'latin1');
+  }
+  if (isUint8Array(name)) return Buffer.from(name);
+  throw wrongName(name);
+}
+
+/**
+ * The messages of one channel or pattern, in order: a bounded queue with any number of readers, each message
+ * for one of them, first come, first served.
+ */
+export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterable<T | [Buffer, T]> {
+  readonly #name: Buffer;
+  readonly #isPattern: boolean;
+  readonly #encoding: TextEncoding | null;
+  readonly #decoder: MessageDecoder<T> | null;
+  readonly #reading: Reading;
+  readonly #mailbox: Mailbox;
+  readonly #listeners = new Set<FlowListener>();
+  #gaps = 0;
+
+  constructor(name: string | Uint8Array, options: ChannelOptions<T> = {}) {
+    super();
+    demandKnown(options, OPTIONS, 'a channel');
+    const { onGap, isPattern = false } = options;
+    if (typeof isPattern !== 'boolean') throw new TypeError('isPattern must be true or false');
+    if (onGap !== undefined && typeof onGap !== 'function') throw new TypeError('onGap must be a function');
+    this.#name = channelName(name);
+    this.#isPattern = isPattern;
+    this.#encoding = options.encoding ?? null;
+    this.#decoder = options.decoder ?? null;
+    this.#reading = makeReading(options.encoding, options.decoder);
+    this.#mailbox = new Mailbox({
+      maxMessages: checkMaxMessages(options.maxMessages),
+      overflow: checkOverflow(options.overflow),
+      onGap: onGap === undefined ? null : (gap) => this.#tell('onGap', () => onGap(gap)),
+      onFlow: (state) => this.#flow(state),
+      mode: this.#reading.mode,
+    });
+    this.#exposeFlow(options.overflow ?? 'pause');
+  }
+
+  /** A copy: whoever writes into it does not rename the channel. */
+  get name(): Buffer {
+    return Buffer.from(this.#name);
+  }
+  get isPattern(): boolean {
+    return this.#isPattern;
+  }
+  get isActive(): boolean {
+    return !this.#mailbox.ended;
+  }
+  /** Messages that were lost to the overflow policy. */
+  get dropped(): number {
+    return this.#mailbox.dropped;
+  }
+  /** It was full, and less than half of it has been read since. */
+  get paused(): boolean {
+    return this.#mailbox.paused;
+  }
+  /** Holes so far, counted when they become known, which may be before the reader passes them. */
+  get gaps(): number {
+    return this.#gaps;
+  }
+
+  putNowait(data: Buffer | readonly [channel: Buffer, message: Buffer]): void {
+    const bytes = Array.isArray(data) ? data.length === 2 && data.every(isUint8Array) : isUint8Array(data);
+    if (!bytes || Array.isArray(data) !== this.#isPattern) {
+      throw new TypeError(this.#isPattern ? 'a pattern takes [channel, message]' : 'a channel takes bytes');
+    }
+    this.#mailbox.put(data);
+  }
+
+  override gap(gap: ChannelGap): void {
+    if (this.#mailbox.closed) return;
+    this.#gaps++;
+    this.#mailbox.mark(gap);
+  }
+
+  /** Waits for the next message. A message whose decoding fails rejects and stays the next one. */
+  async get(options?: ChannelGetOptions): Promise<T | [Buffer, T]> {
+    if (options !== undefined) demandKnown(options, GET_OPTIONS, 'get()');
+    return readNext(this.#mailbox, this.#readingOf(options), options) as Promise<T | [Buffer, T]>;
+  }
+
+  /** True when a message is ready, false when the channel is closed and drained. */
+  async waitMessage(options?: WaitOptions): Promise<boolean> {
+    if (options !== undefined) demandKnown(options, WAIT_OPTIONS, 'waitMessage()');
+    return awaitMessage(this.#mailbox, options);
+  }
+
+  /**
+   * Idempotent. Waiting readers get `ChannelClosedError` with `error` as its cause; iterations end normally.
+   */
+  close(error?: Error): void {
+    this.#mailbox.close(error);
+  }
+
+  /** Ends when the channel is closed and drained; `break` ends it at once and leaves what is unread. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<T | [Buffer, T], undefined> {
+    return new MessageIterator(this.#mailbox, this.#reading);
+  }
+
+  #readingOf(options: ChannelGetOptions | undefined): Reading {
+    if (options?.encoding === undefined && options?.decoder === undefined) return this.#reading;
+    const { encoding, decoder } = options;
+    return makeReading(
+      encoding === undefined ? this.#encoding : encoding,
+      decoder === undefined ? this.#decoder : decoder,
+    );
+  }
+
+  #exposeFlow(overflow: OverflowPolicy): void {
+    const mailbox = this.#mailbox;
+    const { mode } = this.#reading;
+    const takesItself = (): boolean => this.putNowait === ownPut;
+    exposeFlow(this, {
+      pauses: overflow === 'pause',
+      get mode(): DecodeMode {
+        return takesItself() ? mode : BYTES;
+      },
+      // Whoever put another method in its place, now or later, is promised bytes.
+      take: (message) => (takesItself() ? mailbox.put(message) : this.putNowait(bytesOf(message, mode))),
+      get state(): FlowState {
+        if (mailbox.closed) return 'closed';
+        return mailbox.paused ? 'paused' : 'flowing';
+      },
+      listeners: this.#listeners,
+    });
+  }
+
+  #flow(state: FlowState): void {
+    for (const listener of this.#listeners) listener(state, this);
+  }
+
+  #tell(what: string, callback: () => unknown): void {
+    runCallback(this, what, callback);
+  }
+}
+
+const { putNowait: ownPut } = Channel.prototype;

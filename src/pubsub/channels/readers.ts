@@ -1,0 +1,89 @@
+import { Deadline } from '../../base/deadline.ts';
+import type { WaitLimits } from '../../base/deadline.ts';
+import { ChannelClosedError, TimeoutError } from '../../errors/errors.ts';
+import type { Mailbox, Reader } from './mailbox.ts';
+import type { Reading } from './message-reading.ts';
+
+type Resolve = (value: unknown) => void;
+type Reject = (reason: unknown) => void;
+
+export function closedError(mailbox: Mailbox): ChannelClosedError {
+  return new ChannelClosedError('the channel is closed', { cause: mailbox.error });
+}
+
+/**
+ * One parked `get()` or `waitMessage()`. With `reading` it takes the message, without it only learns of it.
+ */
+class ParkedCall implements Reader {
+  readonly #mailbox: Mailbox;
+  readonly #reading: Reading | null;
+  readonly #deadline: Deadline | null;
+  readonly #resolve: Resolve;
+  readonly #reject: Reject;
+
+  constructor(
+    mailbox: Mailbox,
+    reading: Reading | null,
+    deadline: Deadline | null,
+    resolve: Resolve,
+    reject: Reject,
+  ) {
+    this.#mailbox = mailbox;
+    this.#reading = reading;
+    this.#deadline = deadline;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    deadline?.watch(this);
+    mailbox.park(this);
+  }
+
+  serve(): void {
+    this.#deadline?.unwatch();
+    const unread = this.#mailbox.unread > 0;
+    if (this.#reading === null) return this.#resolve(unread);
+    if (!unread) return this.#reject(closedError(this.#mailbox));
+    try {
+      this.#resolve(this.#mailbox.take(this.#reading));
+    } catch (error) {
+      this.#reject(error);
+    }
+  }
+
+  onAbort(reason: unknown): void {
+    this.#mailbox.unpark(this);
+    this.#reject(reason);
+  }
+
+  onTimeout(): void {
+    this.#mailbox.unpark(this);
+    const waited = `${this.#deadline?.timeout} ms`;
+    this.#reject(new TimeoutError(`no message came within ${waited}`, { phase: 'reply' }));
+  }
+}
+
+/** The next message, now or later. Throws what is wrong with the limits, the signal's reason included. */
+export function readNext(
+  mailbox: Mailbox,
+  reading: Reading,
+  limits: WaitLimits | undefined,
+): Promise<unknown> {
+  const deadline = limits === undefined ? null : openDeadline(limits);
+  if (mailbox.ready) return Promise.resolve(mailbox.take(reading));
+  if (mailbox.ended) throw closedError(mailbox);
+  return new Promise((resolve, reject) => void new ParkedCall(mailbox, reading, deadline, resolve, reject));
+}
+
+/** True when a message is ready, false when none will come. */
+export function awaitMessage(mailbox: Mailbox, limits: WaitLimits | undefined): Promise<boolean> {
+  const deadline = limits === undefined ? null : openDeadline(limits);
+  if (mailbox.ready || mailbox.ended) return Promise.resolve(mailbox.unread > 0);
+  return new Promise<boolean>((resolve, reject) => {
+    void new ParkedCall(mailbox, null, deadline, resolve as Resolve, reject);
+  });
+}
+
+function openDeadline(limits: WaitLimits): Deadline | null {
+  const deadline = Deadline.of(limits);
+  if (deadline.aborted) throw deadline.reason;
+  return deadline.signal === null && deadline.unlimited ? null : deadline;
+}

@@ -1,0 +1,93 @@
+import { isUint8Array } from 'node:util/types';
+import { contentOf } from '../../resp/content.ts';
+import type { Reply, TextMode } from '../../resp/types.ts';
+
+export type SubscriptionKind = 'channel' | 'pattern' | 'shard';
+export const KINDS: readonly SubscriptionKind[] = ['channel', 'pattern', 'shard'];
+
+/** `[kind, name, count]`, as the server acknowledges one name. */
+export type SubscriptionAck = [kind: Buffer, name: Buffer, count: number];
+
+/** A command that brings the server's set nearer to the wanted one. */
+export interface SubscriptionCommand {
+  readonly kind: SubscriptionKind;
+  readonly subscribe: boolean;
+  /** `SUBSCRIBE`, `SUNSUBSCRIBE`, … */
+  readonly command: string;
+  readonly names: readonly Buffer[];
+}
+
+/** What a pub/sub command is about; null for every other command. */
+export interface PubsubAction {
+  readonly kind: SubscriptionKind;
+  readonly subscribe: boolean;
+}
+
+const PREFIX: Record<SubscriptionKind, string> = { channel: '', pattern: 'p', shard: 's' };
+const ACTIONS = new Map<string, PubsubAction>();
+const ACK_NAMES = new Map<PubsubAction, Buffer>();
+for (const kind of KINDS) {
+  for (const subscribe of [true, false]) {
+    const word = PREFIX[kind] + (subscribe ? 'subscribe' : 'unsubscribe');
+    const action: PubsubAction = { kind, subscribe };
+    ACTIONS.set(word, action);
+    ACK_NAMES.set(action, Buffer.from(word));
+  }
+}
+
+/** The action of a command's name or of an acknowledging push, in any case. */
+export function pubsubAction(word: string): PubsubAction | null {
+  return ACTIONS.get(word.toLowerCase()) ?? null;
+}
+
+export function commandName(kind: SubscriptionKind, subscribe: boolean): string {
+  return (PREFIX[kind] + (subscribe ? 'subscribe' : 'unsubscribe')).toUpperCase();
+}
+
+/** An acknowledgement in the server's form; the buffers belong to the caller. */
+export function makeAck(
+  kind: SubscriptionKind,
+  subscribe: boolean,
+  name: Buffer,
+  count: number,
+): SubscriptionAck {
+  const action = ACTIONS.get(PREFIX[kind] + (subscribe ? 'subscribe' : 'unsubscribe')) as PubsubAction;
+  return [Buffer.from(ACK_NAMES.get(action) as Buffer), Buffer.from(name), count];
+}
+
+/** How names are keyed: their bytes as latin1, so that equal bytes are equal strings. */
+export function nameKey(name: Uint8Array): string {
+  return Buffer.from(name.buffer, name.byteOffset, name.byteLength).toString('latin1');
+}
+
+/** As `nameKey`, for names in either form; null: no bytes are encoded so. */
+export function anyNameKey(name: string | Uint8Array, text: TextMode): string | null {
+  if (typeof name === 'string') return contentOf(name, text);
+  if (isUint8Array(name)) return nameKey(name);
+  throw wrongName(name);
+}
+
+export function wrongName(name: unknown): TypeError {
+  return new TypeError(
+    `the name of a channel must be a string or bytes; got ${name === null ? 'null' : typeof name}`,
+  );
+}
+
+const M = 0x6d;
+const P = 0x70;
+const S = 0x73;
+const E = 0x65;
+
+/** The kind of a message push by its first element, or null. Called for every message. */
+export function messageKind(word: Reply | undefined): SubscriptionKind | null {
+  if (typeof word === 'string') {
+    if (word === 'message') return 'channel';
+    if (word === 'pmessage') return 'pattern';
+    return word === 'smessage' ? 'shard' : null;
+  }
+  if (!Buffer.isBuffer(word)) return null;
+  if (word.length === 7) return word[0] === M && word[6] === E ? 'channel' : null;
+  if (word.length !== 8 || word[1] !== M || word[7] !== E) return null;
+  if (word[0] === P) return 'pattern';
+  return word[0] === S ? 'shard' : null;
+}

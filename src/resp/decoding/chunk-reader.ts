@@ -1,0 +1,213 @@
+import { Buffer } from 'node:buffer';
+import { privateCopy } from './native-slices.ts';
+import { giveMemory, SMALLEST, takeMemory } from './spare-memory.ts';
+import { CR, LF } from '../wire-types.ts';
+
+const EMPTY = Buffer.alloc(0);
+/** Where a line ends that has not arrived. */
+export const UNREAD = -3;
+/** Up to this size a byte string is cut from a window, a private copy of the next bytes of the chunk. */
+const SMALL = 512;
+/** As large as Node's own pool: a kept byte string pins no more than this. */
+const WINDOW = 8192;
+/** An unfinished line up to this size is read again with each chunk; a longer one when it has doubled. */
+const RETRY = 32;
+/** A carry larger than this is let go once it is read: an idle connection holds no more. */
+const KEPT = 4096;
+
+/**
+ * Where the decoder stands in the bytes: `chunk[pos, end)` is unread.
+ *
+ *     carry  ─── what a chunk left over, up to the first LF of the next one: a whole line then
+ *     queued ─── the rest of that next chunk, read in place once the carry is used up
+ */
+export abstract class ChunkReader {
+  protected chunk: Buffer = EMPTY;
+  protected pos = 0;
+  protected end = 0;
+  /** Unread bytes at the last `INCOMPLETE`. */
+  protected tried = 0;
+  /** True while reading again would find the same unfinished line. */
+  protected hopeless = false;
+  private dead = false;
+  private carry: Buffer = EMPTY;
+  private queued: Buffer | null = null;
+  private queuedPos = 0;
+  private queuedEnd = 0;
+  private window: Buffer | null = null;
+  private windowStart = 0;
+  private windowEnd = 0;
+  /** `chunk[spelledStart, spelledEnd)` as characters; empty where it is not ASCII. */
+  protected spelled = '';
+  protected spelledStart = 0;
+  protected spelledEnd = 0;
+
+  /** Takes `chunk[start, end)`; it is read in place until `retain()`. */
+  feed(chunk: Buffer, start: number, end: number): void {
+    if (start >= end || this.dead) return;
+    if (this.queued !== null || (this.pos < this.end && this.chunk !== this.carry)) this.retain();
+    this.forget();
+    if (this.pos === this.end) {
+      this.chunk = chunk;
+      this.pos = start;
+      this.end = end;
+      this.hopeless = false;
+      return;
+    }
+    const arrived = chunk.subarray(start, end);
+    const line = arrived.indexOf(LF);
+    const cut = line === -1 ? end : start + line + 1;
+    const mayEnd = line !== -1 || this.chunk[this.end - 1] === CR || arrived.includes(CR);
+    this.keep(chunk, start, cut);
+    const unread = this.end - this.pos;
+    this.hopeless = !mayEnd && this.tried > 0 && unread > RETRY && unread < this.tried * 2;
+    if (cut === end) return;
+    this.queued = chunk;
+    this.queuedPos = cut;
+    this.queuedEnd = end;
+  }
+
+  /** Bytes that are there and not read. */
+  get unread(): number {
+    return this.end - this.pos + (this.queued === null ? 0 : this.queuedEnd - this.queuedPos);
+  }
+
+  /** Copies what is unread out of the chunk; its memory may be used for something else afterwards. */
+  retain(): void {
+    this.forget();
+    if (this.chunk !== this.carry || this.pos === this.end) {
+      const { chunk, pos, end } = this;
+      this.chunk = this.carry;
+      this.pos = this.end = 0;
+      if (pos < end) this.keep(chunk, pos, end);
+      else if (this.carry.length > KEPT) {
+        giveMemory(this.carry);
+        this.chunk = this.carry = EMPTY;
+      }
+    }
+    if (this.queued === null) return;
+    this.keep(this.queued, this.queuedPos, this.queuedEnd);
+    this.queued = null;
+  }
+
+  /** Goes on to the rest of the chunk; false when there is none. */
+  protected advance(): boolean {
+    if (this.queued === null) return false;
+    if (this.pos < this.end) {
+      this.keep(this.queued, this.queuedPos, this.queuedEnd);
+    } else {
+      this.chunk = this.queued;
+      this.pos = this.queuedPos;
+      this.end = this.queuedEnd;
+    }
+    this.queued = null;
+    this.forget();
+    return true;
+  }
+
+  /** What was derived from the chunk holds no more: its memory gets other bytes. */
+  private forget(): void {
+    this.window = null;
+    if (this.spelledEnd === 0) return;
+    this.spelled = '';
+    this.spelledStart = this.spelledEnd = 0;
+  }
+
+  protected get drained(): boolean {
+    return this.pos === this.end && this.queued === null;
+  }
+
+  /** Forgets everything, for good. */
+  protected release(): void {
+    this.dead = true;
+    this.chunk = this.carry = EMPTY;
+    this.queued = null;
+    this.forget();
+    this.pos = this.end = 0;
+  }
+
+  /** Appends to the carry, which is the chunk being read. */
+  private keep(source: Buffer, start: number, end: number): void {
+    const unread = this.end - this.pos;
+    const total = unread + end - start;
+    if (this.end + end - start > this.carry.length) {
+      const grows = total * 2 > this.carry.length;
+      const target = grows ? room(unread === 0 ? total : total * 2) : this.carry;
+      this.carry.copy(target, 0, this.pos, this.end);
+      if (grows) giveMemory(this.carry);
+      this.chunk = this.carry = target;
+      this.pos = 0;
+      this.end = unread;
+    }
+    source.copy(this.carry, this.end, start, end);
+    this.end += end - start;
+  }
+
+  /** A byte string of its own. */
+  protected copy(start: number, end: number): Buffer {
+    const count = end - start;
+    if (count > SMALL) return privateCopy(this.chunk.subarray(start, end));
+    if (this.window === null || start < this.windowStart || end > this.windowEnd) {
+      // A lone reply, or the last one of a chunk, needs no window.
+      if (this.end - end <= 64 && count <= 64) {
+        const alone = Buffer.allocUnsafe(count);
+        for (let at = 0; at < count; at++) alone[at] = this.chunk[start + at]!;
+        return alone;
+      }
+      this.windowStart = start;
+      this.windowEnd = Math.min(this.end, start + WINDOW);
+      this.window = Buffer.allocUnsafe(this.windowEnd - start);
+      this.chunk.copy(this.window, 0, start, this.windowEnd);
+    }
+    return this.window.subarray(start - this.windowStart, end - this.windowStart);
+  }
+
+  /** A whole integer of up to 15 digits; `null` when it is anything else. */
+  protected quickInteger(): number | null {
+    const { chunk, pos, end } = this;
+    let at = pos + 1;
+    const negative = chunk[at] === 0x2d;
+    if (negative) at++;
+    const first = at;
+    let value = 0;
+    let digit: number;
+    while (at < end && (digit = chunk[at]! - 0x30) >= 0 && digit <= 9 && at - first < 15) {
+      value = value * 10 + digit;
+      at++;
+    }
+    if (at + 1 < end && at > first && chunk[at] === CR && chunk[at + 1] === LF) {
+      this.pos = at + 2;
+      return negative ? 0 - value : value;
+    }
+    return null;
+  }
+
+  /** Where the line's CR is; the position moves behind the line. `UNREAD` when it has not arrived. */
+  protected lineEnd(limit: number): number {
+    const { chunk, pos, end } = this;
+    const near = Math.min(end, pos + 64);
+    let at = pos + 1;
+    while (at < near && chunk[at] !== CR && chunk[at] !== LF) at++;
+    if (at === near && near < end) {
+      const rest = chunk.subarray(at, end);
+      const cr = rest.indexOf(CR);
+      const lf = (cr === -1 ? rest : rest.subarray(0, cr)).indexOf(LF);
+      at = lf !== -1 ? at + lf : cr === -1 ? end : at + cr;
+    }
+    if (at - pos - 1 > limit) return this.fail('a line is too long');
+    if ((at < end && chunk[at] === LF) || (at + 1 < end && chunk[at + 1] !== LF)) {
+      return this.fail('a line does not end in CR LF');
+    }
+    if (at + 1 >= end) return UNREAD;
+    this.pos = at + 2;
+    return at;
+  }
+
+  /** Ends it all: the bytes are no RESP. */
+  protected abstract fail(what: string): never;
+}
+
+/** Small ones stay, and alone: a part of the runtime's pool would keep all of that alive. Others come and go. */
+function room(size: number): Buffer {
+  return size <= KEPT ? Buffer.allocUnsafeSlow(Math.max(256, size)) : takeMemory(Math.max(SMALLEST, size));
+}

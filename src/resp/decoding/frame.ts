@@ -1,0 +1,29 @@
+import type { ByteSink } from '../byte-sink.ts';
+import { mapOfText, type ReplyMap, type ReplySet, setOfText } from '../reply-map.ts';
+import { type DecodeMode, type Reply, textOfMode } from '../types.ts';
+import { ATTRIBUTE, MAP, SET } from '../wire-types.ts';
+
+/** An aggregate, or streamed string, that is being read. `left` counts down; below 0 a terminator ends it. */
+export class Frame {
+  readonly type: number;
+  readonly mode: DecodeMode;
+  readonly parent: Frame | null;
+  readonly value: Reply[] | ReplyMap | ReplySet | ByteSink | null;
+  left: number;
+  key: Reply | undefined = undefined;
+
+  constructor(type: number, mode: DecodeMode, parent: Frame | null, value: Frame['value'], left: number) {
+    this.type = type;
+    this.mode = mode;
+    this.parent = parent;
+    this.value = value;
+    this.left = left;
+  }
+}
+
+/** What the elements of an aggregate are put into; those of an attribute are dropped. */
+export function emptyAggregate(type: number, mode: DecodeMode): Reply[] | ReplyMap | ReplySet | null {
+  if (type === MAP) return mapOfText(textOfMode(mode));
+  if (type === SET) return setOfText(textOfMode(mode));
+  return type === ATTRIBUTE ? null : [];
+}

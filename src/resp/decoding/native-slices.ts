@@ -1,0 +1,62 @@
+import { Buffer } from 'node:buffer';
+import { isUint8Array } from 'node:util/types';
+import type { RedisValue } from '../types.ts';
+
+/** Buffer's own readers, taken once: an argument's or subclass's overrides can never run in their place. */
+interface Slices {
+  latin1Slice(this: Uint8Array, start?: number, end?: number): string;
+  utf8Slice(this: Uint8Array, start?: number, end?: number): string;
+  ucs2Slice(this: Uint8Array, start?: number, end?: number): string;
+}
+const { latin1Slice, utf8Slice, ucs2Slice } = Buffer.prototype as unknown as Slices;
+const setBytes = Uint8Array.prototype.set;
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const getter = (name: string): unknown => Object.getOwnPropertyDescriptor(typedArray, name)?.get;
+const lengthOf = getter('length') as (this: Uint8Array) => number;
+const bufferOf = getter('buffer') as (this: Uint8Array) => ArrayBufferLike;
+
+/** The bytes as characters of the same number. */
+export function latin1Text(bytes: Uint8Array, start?: number, end?: number): string {
+  return latin1Slice.call(bytes, start, end);
+}
+
+/** The bytes read as UTF-8; a byte order mark stays, what is invalid becomes U+FFFD. */
+export function utf8Text(bytes: Uint8Array, start?: number, end?: number): string {
+  return utf8Slice.call(bytes, start, end);
+}
+
+/** The bytes read as UTF-16. */
+export function utf16Text(bytes: Uint8Array, start?: number, end?: number): string {
+  return ucs2Slice.call(bytes, start, end);
+}
+
+/** How many bytes there really are, whatever a subclass says. */
+export function byteCount(bytes: Uint8Array): number {
+  return lengthOf.call(bytes);
+}
+
+/** Whether the memory went elsewhere, so that the bytes only look empty. */
+export function isDetached(bytes: Uint8Array): boolean {
+  try {
+    return new Uint8Array(bufferOf.call(bytes)).length === -1;
+  } catch {
+    return true;
+  }
+}
+
+/** Copies the bytes into `target`. */
+export function putBytes(target: Buffer, bytes: Uint8Array, start: number): void {
+  setBytes.call(target, bytes, start);
+}
+
+/** A `Buffer` of its own with the same bytes. */
+export function privateCopy(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafe(byteCount(bytes));
+  setBytes.call(copy, bytes);
+  return copy;
+}
+
+/** A copy of bytes, which the caller may change once the call is made; anything else as it is. */
+export function kept(value: RedisValue): RedisValue {
+  return isUint8Array(value) ? privateCopy(value) : value;
+}
