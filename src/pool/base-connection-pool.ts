@@ -14,14 +14,14 @@ import { type ConnectionNode, nodeOf } from '../node/connection-node.ts';
 import type { SubscriptionTarget } from '../pubsub/subscriptions/subscription-target.ts';
 import type { DecodeMode, RedisValue, Reply, ReplyOf, TextEncoding } from '../resp/types.ts';
 import type { Topology } from '../topology/topology.ts';
-import type { CallRunner } from './calls/call-runner.ts';
+import type { RetryLoop } from './calls/retry-loop.ts';
 import { type Executor, OptionedExecutor, type PoolRequest, type PoolRequestOptions } from './executor.ts';
 import { makeCall } from './calls/pool-call.ts';
 import type { PoolCache } from './cache/pool-cache.ts';
 import { PoolEngine, type PoolSetup } from './pool-engine.ts';
 import { type Pin, type PoolRequests, UNUSUAL } from './calls/pool-requests.ts';
 import type { ConnectionPoolStatistics } from './pool-statistics.ts';
-import { thisTurn } from './calls/this-turn.ts';
+import { thisTurn } from './calls/pool-call.ts';
 
 export type { PoolSetup };
 
@@ -37,7 +37,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   readonly statistics: ConnectionPoolStatistics;
   readonly #engine: PoolEngine<C>;
   readonly #topology: Topology<C>;
-  readonly #runner: CallRunner<C>;
+  readonly #runner: RetryLoop<C>;
   readonly #requests: PoolRequests<C>;
   readonly #textMode: 1 | 2 | 3;
   readonly #ownMode: DecodeMode;

@@ -13,7 +13,7 @@ import type { ClusterTopology } from '../topology/cluster/cluster-topology.ts';
 import type { LayoutKeeper } from '../topology/cluster/layout-keeper.ts';
 import { ClusterNodeLocation } from '../transport/location.ts';
 import { BaseConnectionPool } from './base-connection-pool.ts';
-import { candidates, leaseAny } from './leases/cluster-leases.ts';
+import { candidates, leaseAny } from './leases.ts';
 import { makeCluster } from './options/cluster-parts.ts';
 import type { FromUrlOptions } from './connection-pool.ts';
 import type { PoolRequestOptions } from './executor.ts';

@@ -12,7 +12,7 @@ import type { AbstractCache } from '../../interfaces/abstract-cache.ts';
 import type { TrackingChoice } from '../../node/tracking-settings.ts';
 import { kept } from '../../resp/decoding/native-slices.ts';
 import type { DecodeMode, RedisValue, Reply } from '../../resp/types.ts';
-import { CachingEntry } from './caching-entry.ts';
+import { CachingEntry } from '../calls/preludes.ts';
 import type { PoolRequest, PoolRequestOptions } from '../executor.ts';
 import type { PoolCall } from '../calls/pool-call.ts';
 

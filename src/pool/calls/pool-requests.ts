@@ -32,7 +32,7 @@ import {
 } from '../../resp/types.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { CommandPart, Topology } from '../../topology/topology.ts';
-import type { CallRunner } from './call-runner.ts';
+import type { RetryLoop } from './retry-loop.ts';
 import { checkRequestOptions, type PoolRequest, type PoolRequestOptions } from '../executor.ts';
 import { makeRequest, type PoolCall } from './pool-call.ts';
 import type { PoolCache } from '../cache/pool-cache.ts';
@@ -58,14 +58,14 @@ export interface RequestDefaults {
 
 /** Calls with options, and batches: the careful way beside the fast one. */
 export class PoolRequests<C extends BaseConnection> {
-  readonly #runner: CallRunner<C>;
+  readonly #runner: RetryLoop<C>;
   readonly #topology: Topology<C>;
   readonly #defaults: RequestDefaults;
   readonly #closeWaiters: (() => void)[] = [];
   cache: PoolCache | null = null;
   #closed: PoolClosedError | null = null;
 
-  constructor(runner: CallRunner<C>, topology: Topology<C>, defaults: RequestDefaults) {
+  constructor(runner: RetryLoop<C>, topology: Topology<C>, defaults: RequestDefaults) {
     this.#runner = runner;
     this.#topology = topology;
     this.#defaults = defaults;

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { resolveCommand } from '../../../src/commands/command-info.ts';
 import { Entry } from '../../../src/connection/requests/entry.ts';
 import { RequestEntry } from '../../../src/connection/requests/request.ts';
-import { DetailedEntry } from '../../../src/pool/calls/call-details.ts';
-import { AskingEntry } from '../../../src/pool/calls/asking-entry.ts';
+import { DetailedEntry } from '../../../src/pool/calls/pool-call.ts';
+import { AskingEntry } from '../../../src/pool/calls/preludes.ts';
 import { PoolCall } from '../../../src/pool/calls/pool-call.ts';
 import { UTF8 } from '../../../src/resp/types.ts';
 

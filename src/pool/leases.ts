@@ -1,11 +1,34 @@
-import { Deadline } from '../../base/deadline.ts';
-import type { BaseConnection } from '../../connection/base-connection.ts';
-import { ConnectionError, PoolClosedError, RedisClusterError } from '../../errors/errors.ts';
-import type { Lease } from '../../interfaces/abstract-pool.ts';
-import type { ConnectionNode } from '../../node/connection-node.ts';
-import type { LayoutKeeper } from '../../topology/cluster/layout-keeper.ts';
-import type { Members } from '../../topology/cluster/members.ts';
-import type { ClusterNodeLocation } from '../../transport/location.ts';
+import { Deadline } from '../base/deadline.ts';
+import type { BaseConnection } from '../connection/base-connection.ts';
+import { ConnectionError, PoolClosedError, RedisClusterError } from '../errors/errors.ts';
+import type { Lease } from '../interfaces/abstract-pool.ts';
+import type { ConnectionNode } from '../node/connection-node.ts';
+import type { LayoutKeeper } from '../topology/cluster/layout-keeper.ts';
+import type { Members } from '../topology/cluster/members.ts';
+import type { ClusterNodeLocation } from '../transport/location.ts';
+
+/** One tenure of one connection. */
+export class ConnectionLease<C extends BaseConnection> implements Lease<C> {
+  readonly connection: C;
+  readonly #node: ConnectionNode<C>;
+  readonly #tenure: number;
+
+  constructor(connection: C, node: ConnectionNode<C>) {
+    this.connection = connection;
+    this.#node = node;
+    this.#tenure = node.pool.tenureOf(connection);
+  }
+
+  release(): void {
+    this.#node.release(this.connection, this.#tenure);
+  }
+  [Symbol.dispose](): void {
+    this.release();
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.release();
+  }
+}
 
 /** How long a lease that may be at any of several nodes waits for the first connection to one. */
 const DIAL_PATIENCE = 500;

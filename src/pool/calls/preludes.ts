@@ -14,3 +14,23 @@ export class AskingEntry extends Entry {
   refuse(): void {}
   fail(): void {}
 }
+
+const WORDS = ['YES'];
+
+/** `CLIENT CACHING YES`, right before a read whose keys the server is to track. */
+export class CachingEntry extends Entry {
+  readonly #refused: () => void;
+
+  constructor(refused: () => void) {
+    const info = resolveCommand('CLIENT CACHING', WORDS);
+    const wire = encodeCommand(info, WORDS, UTF8);
+    super(info, wire, wireLength(wire), BYTES);
+    this.#refused = refused;
+  }
+  succeed(): void {}
+  refuse(): void {
+    this.#refused();
+  }
+  /** The read behind it has failed as well. */
+  fail(): void {}
+}

@@ -1,7 +1,7 @@
-import type { BaseConnection } from '../../connection/base-connection.ts';
-import type { AbstractCredentialProvider, Credentials } from '../../interfaces/credential-provider.ts';
-import { reportCallbackError } from '../../base/callback-errors.ts';
-import type { Topology } from '../../topology/topology.ts';
+import type { BaseConnection } from '../connection/base-connection.ts';
+import type { AbstractCredentialProvider, Credentials } from '../interfaces/credential-provider.ts';
+import { reportCallbackError } from '../base/callback-errors.ts';
+import type { Topology } from '../topology/topology.ts';
 
 /** Hands new credentials to every live connection when their provider announces a change. */
 export class CredentialWatch<C extends BaseConnection> {

@@ -1,4 +1,5 @@
 import { fullJitter } from '../../base/backoff.ts';
+import { LONGEST_DELAY } from '../../base/clock.ts';
 import { Deadline } from '../../base/deadline.ts';
 import { READONLY, SCRIPT_LIKE } from '../../commands/flags.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
@@ -16,10 +17,9 @@ import {
 import { isServerFull } from '../../errors/reply-errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { Topology, Verdict } from '../../topology/topology.ts';
-import { AskingEntry } from './asking-entry.ts';
 import { BlockingAttempt } from './blocking-attempt.ts';
-import { Pause } from './pause.ts';
 import type { CallOwner, PoolCall } from './pool-call.ts';
+import { AskingEntry } from './preludes.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 
 /** Refusals that time mends: with a deadline they are waited out. */
@@ -55,7 +55,7 @@ export interface RunnerSettings {
  *       ↑                      │ failed
  *       └── pause ── judge ────┘
  */
-export class CallRunner<C extends BaseConnection> implements CallOwner {
+export class RetryLoop<C extends BaseConnection> implements CallOwner {
   readonly #topology: Topology<C>;
   readonly #settings: RunnerSettings;
   readonly #pauses = new Set<Pause>();
@@ -295,4 +295,30 @@ function isUnproven(call: PoolCall, error: Error, refused: boolean): boolean {
 
 function patience(call: PoolCall): number {
   return fullJitter(call.attempts - 1, PATIENCE.base, PATIENCE.cap);
+}
+
+/** A pause between two attempts that an abort or the end of the pool cuts short. */
+class Pause {
+  readonly #deadline: Deadline;
+  readonly #timer: NodeJS.Timeout;
+  readonly #over: (reason: unknown, failed: boolean) => void;
+
+  constructor(ms: number, signal: AbortSignal | null, over: (reason: unknown, failed: boolean) => void) {
+    this.#over = over;
+    this.#deadline = new Deadline(signal, null);
+    this.#timer = setTimeout(
+      () => {
+        this.#deadline.unwatch();
+        over(undefined, false);
+      },
+      Math.min(ms, LONGEST_DELAY),
+    );
+    this.#deadline.watch({ onAbort: (reason) => this.end(reason), onTimeout: () => {} });
+  }
+
+  end(reason: unknown): void {
+    clearTimeout(this.#timer);
+    this.#deadline.unwatch();
+    this.#over(reason, true);
+  }
 }
