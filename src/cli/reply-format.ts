@@ -1,0 +1,60 @@
+import { RedisError, ReplyMap, type Reply, ReplySet } from '../index.ts';
+
+/** Control characters and quotes escaped, as a person can paste it. */
+function quoted(value: string | Buffer): string {
+  const text = typeof value === 'string' ? value : value.toString('latin1');
+  const escaped = text.replace(/[\\"\x00-\x1f\x7f]|[\x80-\xff]/g, (char) => {
+    if (typeof value === 'string' && char >= '\x80') return char;
+    const named = { '\\': '\\\\', '"': '\\"', '\n': '\\n', '\r': '\\r', '\t': '\\t' }[char];
+    return named ?? `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+  return `"${escaped}"`;
+}
+
+/**
+ * A reply for a person: numbered items, nested by indentation.
+ * @example formatReply(['a', 1]) // '1) "a"\n2) (integer) 1'
+ */
+export function formatReply(reply: Reply, indent = ''): string {
+  if (reply === null) return '(nil)';
+  if (typeof reply === 'number' || typeof reply === 'bigint')
+    return Number.isInteger(reply) || typeof reply === 'bigint' ? `(integer) ${reply}` : `(double) ${reply}`;
+  if (typeof reply === 'boolean') return `(${reply})`;
+  if (typeof reply === 'string') return reply === 'OK' ? reply : quoted(reply);
+  if (Buffer.isBuffer(reply)) return quoted(reply);
+  if (reply instanceof RedisError) return `(error) ${reply.message}`;
+  if (reply instanceof ReplyMap) {
+    const rows = [...reply].map(([key, value]) => ({ mark: `${formatReply(key, indent)} => `, value }));
+    return listed(rows, indent, '(empty map)');
+  }
+  const items = reply instanceof ReplySet ? [...reply] : reply;
+  const digits = String(items.length).length;
+  const rows = items.map((value, index) => ({ mark: `${String(index + 1).padStart(digits)}) `, value }));
+  return listed(rows, indent, reply instanceof ReplySet ? '(empty set)' : '(empty array)');
+}
+
+function listed(
+  rows: readonly { readonly mark: string; readonly value: Reply }[],
+  indent: string,
+  empty: string,
+): string {
+  if (rows.length === 0) return empty;
+  return rows
+    .map(({ mark, value }) => mark + formatReply(value, indent + ' '.repeat(mark.length)))
+    .join(`\n${indent}`);
+}
+
+/** A reply as JSON can hold it: maps as objects where their keys are text, bytes as base64. */
+export function jsonOf(reply: Reply): unknown {
+  if (typeof reply === 'bigint') return reply.toString();
+  if (Buffer.isBuffer(reply)) return { base64: reply.toString('base64') };
+  if (reply instanceof RedisError) return { error: reply.message, code: reply.code };
+  if (reply instanceof ReplyMap) {
+    const pairs = [...reply].map(([key, value]) => [jsonOf(key), jsonOf(value)] as const);
+    const textual = pairs.every(([key]) => typeof key === 'string');
+    return textual ? Object.fromEntries(pairs as [string, unknown][]) : pairs;
+  }
+  if (reply instanceof ReplySet) return [...reply].map(jsonOf);
+  if (Array.isArray(reply)) return reply.map(jsonOf);
+  return reply;
+}

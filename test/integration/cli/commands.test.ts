@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { ConnectionPool } from '../../../src/index.ts';
+import { startCluster, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { runCli } from '../../support/cli.ts';
+
+describe('the command respool', () => {
+  let server: TestServer;
+  let env: Record<string, string>;
+  before(async () => {
+    server = await startServer({ requirepass: 'canary-secret' });
+    env = { REDIS_URL: `redis://127.0.0.1:${server.port}`, REDISCLI_AUTH: 'canary-secret' };
+  });
+  after(() => server.stop());
+
+  it('pings and reports times as JSON', async () => {
+    const { code, stdout } = await runCli(['ping', '-n', '3', '-i', '0.01', '--json'], { env });
+    const result = JSON.parse(stdout) as { sent: number; lost: number; median: number };
+    assert.equal(code, 0);
+    assert.deepEqual([result.sent, result.lost], [3, 0]);
+    assert.ok(result.median > 0);
+  });
+
+  it('takes a password from an URL, from the environment and from a prompt, and shows none', async () => {
+    const url = `redis://:canary-secret@127.0.0.1:${server.port}`;
+    const byUrl = await runCli(['exec', '--url', url, 'PING']);
+    const byPrompt = await runCli(['exec', '--ask-password', 'PING'], {
+      env: { REDIS_URL: env['REDIS_URL'] as string },
+      input: 'canary-secret\n',
+    });
+    const wrong = await runCli(['doctor'], { env: { ...env, REDISCLI_AUTH: 'canary-other' } });
+    for (const { code, stdout } of [byUrl, byPrompt]) assert.deepEqual([code, stdout], [0, '"PONG"\n']);
+    assert.match(byUrl.stderr, /visible in the process list/);
+    for (const { stdout, stderr } of [byUrl, byPrompt, wrong]) assert.doesNotMatch(stdout + stderr, /canary/);
+  });
+
+  it('sends one command, options of the command included', async () => {
+    assert.equal((await runCli(['exec', 'RPUSH', 'list', 'a', 'b "c"'], { env })).stdout, '(integer) 2\n');
+    assert.equal(
+      (await runCli(['exec', 'LRANGE', 'list', '0', '-1'], { env })).stdout,
+      '1) "a"\n2) "b \\"c\\""\n',
+    );
+    assert.equal(
+      (await runCli(['exec', '--json', 'LRANGE', 'list', '0', '-1'], { env })).stdout,
+      '["a","b \\"c\\""]\n',
+    );
+  });
+
+  it('exits with 1 and prints the error when the server refuses a command', async () => {
+    const { code, stdout } = await runCli(['exec', 'LPUSH', 'only-a-key'], { env });
+    assert.equal(code, 1);
+    assert.match(stdout, /^\(error\) .*wrong number of arguments/);
+  });
+
+  it('reads commands from a pipe, quotes and blank lines included', async () => {
+    const input = 'SET piped "two words"\n\nGET piped\nINCR piped\n';
+    const { code, stdout } = await runCli(['exec', '-'], { env, input });
+    assert.equal(code, 1);
+    assert.match(stdout, /^OK\n"two words"\n\(error\) .*not an integer/);
+  });
+
+  it('prints messages until it is interrupted', async () => {
+    await using pool = ConnectionPool.fromUrl(server.url);
+    const publishing = setInterval(() => void pool.execute('PUBLISH', 'news', 'hello').catch(() => {}), 20);
+    try {
+      const { code, stdout } = await runCli(['subscribe', 'news', '--json'], {
+        env,
+        until: (text) => text.includes('\n'),
+      });
+      assert.equal(code, 0);
+      assert.deepEqual(JSON.parse(stdout.split('\n')[0] as string), { channel: 'news', message: 'hello' });
+    } finally {
+      clearInterval(publishing);
+    }
+  });
+
+  it('prints what the server runs until it is interrupted', async () => {
+    await using pool = ConnectionPool.fromUrl(server.url);
+    const calling = setInterval(() => void pool.execute('GET', 'watched').catch(() => {}), 20);
+    try {
+      const { code, stdout } = await runCli(['monitor'], { env, until: (text) => text.includes('watched') });
+      assert.equal(code, 0);
+      assert.match(stdout, /"GET" "watched"/);
+    } finally {
+      clearInterval(calling);
+    }
+  });
+
+  it('loads a server in a closed and in an open loop', async () => {
+    const closed = await runCli(
+      ['bench', '--seconds', '0.3', '-m', 'GET:1,SET:1,INCR,LPUSH,HSET,PING', '--json'],
+      { env },
+    );
+    const open = await runCli(['bench', '--seconds', '0.3', '--rate', '500', '--json'], { env });
+    for (const { code, stdout } of [closed, open]) {
+      const { operations, errors, latency } = JSON.parse(stdout) as {
+        operations: number;
+        errors: object;
+        latency: Record<string, number>;
+      };
+      assert.equal(code, 0);
+      assert.ok(operations > 50);
+      assert.deepEqual(errors, {});
+      assert.ok((latency['p50'] as number) <= (latency['max'] as number));
+    }
+  });
+
+  it('shows figures of the server as lines where the output is no terminal', async () => {
+    const { code, stdout } = await runCli(['top', '--seconds', '0.5', '-i', '0.2'], { env });
+    assert.equal(code, 0);
+    assert.match(stdout, /ops\/s {2}p50 .* clients\n/);
+  });
+
+  it('explains itself, and ends with 2 for a wrong command line', async () => {
+    const help = await runCli(['--help']);
+    assert.equal(help.code, 0);
+    assert.match(help.stdout, /doctor/);
+    assert.match((await runCli(['bench', '--help'])).stdout, /Examples:/);
+    for (const args of [
+      ['nonsense'],
+      ['ping', '--nonsense'],
+      ['bench', '--rate', 'x'],
+      ['exec'],
+      ['bench', '-m', 'EVAL'],
+    ]) {
+      const { code, stderr } = await runCli(args, { env });
+      assert.equal(code, 2, args.join(' '));
+      assert.match(stderr, /^respool: .*\nTry: respool --help\n$/);
+    }
+  });
+
+  it('writes completions that bash understands', async () => {
+    const { stdout } = await runCli(['completion', 'bash']);
+    assert.match(stdout, /complete -F _respool respool/);
+    assert.equal((await runCli(['completion', 'fish'])).code, 2);
+  });
+
+  it('draws a cluster and ends with 1 when slots are not served', async () => {
+    await using cluster = await startCluster({ primaries: 3, replicasPerPrimary: 0 });
+    const url = cluster.url;
+    const whole = await runCli(['cluster', '--url', url]);
+    assert.equal(whole.code, 0);
+    assert.match(whole.stdout, /3 shards, 0 slots uncovered/);
+    const [first] = cluster.nodes;
+    assert.ok(first !== undefined);
+    await using pool = ConnectionPool.fromUrl(first.url);
+    await pool.execute('CLUSTER', 'DELSLOTSRANGE', 0, 5);
+    const holed = await runCli(['cluster', '--url', first.url, '--json']);
+    assert.equal(holed.code, 1);
+    assert.ok((JSON.parse(holed.stdout) as { uncovered: number }).uncovered > 0);
+  });
+});
