@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { checkDuration, Deadline, refuseUnknownWait } from '../base/deadline.ts';
+import { refuseUnknownWait } from '../base/deadline.ts';
 import { resolveCommand } from '../commands/command-info.ts';
 import { CACHEABLE } from '../commands/flags.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
@@ -10,18 +10,17 @@ import { AbstractPool, type AcquireOptions, type Lease } from '../interfaces/abs
 import type { ChannelMap } from '../interfaces/channel-map.ts';
 import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribute-provider.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
-import { type ConnectionNode, nodeOf } from '../node/connection-node.ts';
+import { nodeOf } from '../node/connection-node.ts';
 import type { SubscriptionTarget } from '../pubsub/subscriptions/subscription-target.ts';
 import type { DecodeMode, RedisValue, Reply, ReplyOf, TextEncoding } from '../resp/types.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { RetryLoop } from './calls/retry-loop.ts';
 import { type Executor, OptionedExecutor, type PoolRequest, type PoolRequestOptions } from './executor.ts';
-import { makeCall } from './calls/pool-call.ts';
+import { makeCall, thisTurn } from './calls/pool-call.ts';
 import type { PoolCache } from './cache/pool-cache.ts';
 import { PoolEngine, type PoolSetup } from './pool-engine.ts';
-import { type Pin, type PoolRequests, UNUSUAL } from './calls/pool-requests.ts';
+import { type PoolRequests, UNUSUAL } from './calls/pool-requests.ts';
 import type { ConnectionPoolStatistics } from './pool-statistics.ts';
-import { thisTurn } from './calls/pool-call.ts';
 
 export type { PoolSetup };
 
@@ -35,22 +34,24 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
 {
   /** The gauges, exact at every moment. */
   readonly statistics: ConnectionPoolStatistics;
-  readonly #engine: PoolEngine<C>;
-  readonly #topology: Topology<C>;
-  readonly #runner: RetryLoop<C>;
-  readonly #requests: PoolRequests<C>;
+  /** @internal */
+  protected readonly engine: PoolEngine;
+  readonly #topology: Topology<BaseConnection>;
+  readonly #loop: RetryLoop;
+  readonly #requests: PoolRequests;
   readonly #textMode: 1 | 2 | 3;
   readonly #ownMode: DecodeMode;
   readonly #streamTimeout: number | null;
   readonly #cache: PoolCache | null;
 
-  constructor(setup: PoolSetup<C>) {
+  /** @internal */
+  constructor(setup: PoolSetup) {
     super();
     refuseDirectConstruction(new.target, BaseConnectionPool);
     const engine = new PoolEngine(setup);
-    this.#engine = engine;
+    this.engine = engine;
     this.#topology = engine.topology;
-    this.#runner = engine.runner;
+    this.#loop = engine.loop;
     this.#requests = engine.requests;
     this.#textMode = engine.textMode;
     this.#ownMode = engine.ownMode;
@@ -63,37 +64,43 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
     return this.#topology.name;
   }
   get db(): number {
-    return this.#engine.setup.settings.db;
+    return this.engine.setup.settings.db;
   }
   get encoding(): TextEncoding | null {
-    return this.#engine.encoding;
+    return this.engine.encoding;
   }
   get closed(): boolean {
-    return this.#engine.closing !== null;
+    return this.engine.closing !== null;
   }
 
   /** Optional: the first use opens the pool. Rejects when no server can be reached. */
   async open(options?: WaitOptions): Promise<this> {
-    await this.#engine.open(options, (deadline) => this.connect(deadline));
+    await this.engine.open(options);
     return this;
   }
 
   /** A connection for the caller alone, to be released: the most recently released one, a new one, or wait. */
   async getConnection(options?: AcquireOptions): Promise<C> {
-    return (await this.#lease(options)).connection;
+    return (await this.acquire(options)).connection;
   }
   /** A connection at once, leased, or null. */
   tryGetConnection(): C | null {
     if (this.closed) return null;
-    return this.#topology.anyNode()?.tryLease() ?? null;
+    return (this.#topology.anyNode()?.tryLease() ?? null) as C | null;
   }
   /** As `getConnection`, with the release bound to the scope. */
   acquire(options?: AcquireOptions): Promise<Lease<C>> {
-    return this.#lease(options);
+    try {
+      refuseUnknownWait(options);
+      const deadline = this.engine.acquireDeadline(options);
+      return this.engine.lease(this.#topology.anyNode(), deadline) as Promise<Lease<C>>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
   /** Runs `fn` with a leased connection and gives it back when `fn` has settled. */
   async use<R>(fn: (connection: C) => R | PromiseLike<R>, options?: AcquireOptions): Promise<Awaited<R>> {
-    const lease = await this.#lease(options);
+    const lease = await this.acquire(options);
     try {
       return await fn(lease.connection);
     } finally {
@@ -103,7 +110,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   /** Gives a leased connection back; `TypeError` for one that this pool has not leased out. */
   release(connection: C): void {
     const node = nodeOf(connection);
-    if (node?.owner !== this.#engine.setup.owner)
+    if (node?.owner !== this.engine.setup.owner)
       throw new TypeError('this connection was not leased out by this pool');
     node.release(connection);
   }
@@ -123,7 +130,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
         const answer = cache.answer(command, info, args, null);
         if (answer !== null) return answer as unknown as Promise<NoInfer<T>>;
       }
-      const call = makeCall(this.#runner, info, args, this.#textMode, this.#ownMode);
+      const call = makeCall(this.#loop, info, args, this.#textMode, this.#ownMode);
       const promise: Promise<T> = call.promise;
       call.startedAt = thisTurn();
       if (this.#streamTimeout !== null) call.limit = this.#streamTimeout;
@@ -131,9 +138,9 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
       if (cache !== null) cache.attach(call, promise as Promise<Reply>, args, true);
       if (node !== null && call.prelude === null && node.submitNow(call)) {
         call.attempts = 1;
-        call.node = node as unknown as ConnectionNode<BaseConnection>;
+        call.node = node;
       } else {
-        this.#runner.start(call);
+        this.#loop.start(call);
       }
       return promise;
     } catch (error) {
@@ -163,7 +170,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
     const requester = {
       request: this.#requests.request.bind(this.#requests),
       batch: this.#requests.batch.bind(this.#requests),
-      pubsub: this.#engine.pubsub.execute.bind(this.#engine.pubsub),
+      pubsub: this.engine.pubsub.execute.bind(this.engine.pubsub),
     };
     return new OptionedExecutor<D>(requester, options) as unknown as Executor<D>;
   }
@@ -173,24 +180,24 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
    * connection, a failover or a moved slot they are made again, and each channel learns of the hole by a gap.
    */
   executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<Reply[]> {
-    return this.#engine.pubsub.execute(command, channels);
+    return this.engine.pubsub.execute(command, channels);
   }
   get inPubsub(): number {
-    return this.#engine.pubsub.size;
+    return this.engine.pubsub.size;
   }
   get pubsubChannels(): ChannelMap {
-    return this.#engine.pubsub.channels;
+    return this.engine.pubsub.channels;
   }
   get pubsubPatterns(): ChannelMap {
-    return this.#engine.pubsub.patterns;
+    return this.engine.pubsub.patterns;
   }
   get pubsubShardChannels(): ChannelMap {
-    return this.#engine.pubsub.shardChannels;
+    return this.engine.pubsub.shardChannels;
   }
 
   /** Every connection is dropped now; the pool stays usable. */
   disconnect(): void {
-    this.#engine.disconnect('disconnect() of the pool');
+    this.engine.disconnect('disconnect() of the pool');
   }
 
   /**
@@ -198,17 +205,14 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
    * (default 5,000 ms; null: for ever). A second call returns the same promise and may shorten the time.
    */
   close(options: { timeout?: number | null | undefined } = {}): Promise<void> {
-    let timeout: number | null;
     try {
-      refuseUnknownWait(options);
-      timeout = checkDuration('timeout', options.timeout === undefined ? 5_000 : options.timeout, true);
+      return this.engine.close(options);
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#engine.close(timeout, () => this.closeServices());
   }
-  async waitClosed(options?: WaitOptions): Promise<void> {
-    await this.#requests.waitFor(options, () => this.#engine.closing);
+  waitClosed(options?: WaitOptions): Promise<void> {
+    return this.engine.waitClosed(options);
   }
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
@@ -216,12 +220,12 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
 
   /** Undoes `unref`. */
   ref(): this {
-    this.#engine.setRef(true);
+    this.engine.setRef(true);
     return this;
   }
   /** An idle pool no longer keeps the process alive. */
   unref(): this {
-    this.#engine.setRef(false);
+    this.engine.setRef(false);
     return this;
   }
 
@@ -237,58 +241,5 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   [inspect.custom](): string {
     const { activeConnections, inUseConnections, waiting } = this.statistics;
     return `${this.toString().slice(0, -1)}, open=${activeConnections}, inUse=${inUseConnections}, waiting=${waiting}>`;
-  }
-
-  protected closeServices(): Promise<void> {
-    return Promise.resolve();
-  }
-  /** To that node, whatever routing would say. */
-  protected requestOn(
-    pin: Pin<C>,
-    command: string | Uint8Array,
-    args: readonly RedisValue[],
-    options: PoolRequestOptions,
-  ): PoolRequest<Reply> {
-    return this.#requests.request(command, args, options, pin);
-  }
-  /** Throws what `requestOn` would reject with before anything is sent. */
-  protected checkRequestOn(
-    command: string | Uint8Array,
-    args: readonly RedisValue[],
-    options: PoolRequestOptions,
-  ): void {
-    this.#requests.checkPinned(command, args, options);
-  }
-  protected refuseIfClosed(): void {
-    this.#engine.refuseIfOver(null);
-  }
-  protected get topology(): Topology<C> {
-    return this.#topology;
-  }
-
-  /** Waiting plus dialling: the call's own limit, else the pool's. */
-  protected acquireDeadline(options: AcquireOptions | undefined): Deadline {
-    return Deadline.of(options, { fallback: this.#engine.setup.timeout, allowZero: true });
-  }
-  /** Every lease that a pool hands out comes from here; no node: whichever the topology finds. */
-  protected leaseOn(node: ConnectionNode<C> | null, deadline: Deadline): Promise<Lease<C>> {
-    return this.#engine.lease(node, deadline);
-  }
-
-  #lease(options?: AcquireOptions): Promise<Lease<C>> {
-    try {
-      refuseUnknownWait(options);
-      const deadline = this.acquireDeadline(options);
-      this.#engine.refuseIfOver(deadline);
-      return this.leaseOn(this.#topology.anyNode(), deadline);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  /** What opening means once the topology is known. */
-  protected async connect(deadline: Deadline): Promise<void> {
-    const node = await this.#engine.anyNode(deadline);
-    await node.pool.share(() => undefined, deadline);
   }
 }

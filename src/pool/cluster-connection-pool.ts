@@ -1,5 +1,6 @@
 import type { Deadline } from '../base/deadline.ts';
 import { demandKnown } from '../base/known-options.ts';
+import type { BaseConnection } from '../connection/base-connection.ts';
 import { ClusterConnection } from '../connection/cluster-connection.ts';
 import { tcpRules } from '../connection/connection-options.ts';
 import { RedisError } from '../errors/errors.ts';
@@ -34,7 +35,7 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
   ClusterConnection,
   D
 > {
-  readonly #topology: ClusterTopology<ClusterConnection>;
+  readonly #topology: ClusterTopology<BaseConnection>;
   readonly #keeper: LayoutKeeper;
 
   constructor(options: WithOwnOptions<ClusterConnectionPoolOptions<D>>);
@@ -67,8 +68,8 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
   }
   /** Reads the layout now; callers at the same time share one reading. It is also read when errors add up. */
   async refreshLayout(options?: WaitOptions): Promise<void> {
-    this.refuseIfClosed();
-    await this.#topology.refresh(this.acquireDeadline(options));
+    this.engine.refuseIfOver(null);
+    await this.#topology.refresh(this.engine.acquireDeadline(options));
   }
   /** How often the layout was read, and how often that failed. */
   get layoutRefreshes(): { readonly succeeded: number; readonly failed: number } {
@@ -80,32 +81,26 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
   }
 
   /** A connection to that node; else to a random primary, or with `primary: false` to a replica. */
-  override async getConnection(options?: ClusterAcquireOptions): Promise<ClusterConnection> {
-    return (await this.acquire(options)).connection;
+  override getConnection(options?: ClusterAcquireOptions): Promise<ClusterConnection> {
+    return super.getConnection(options);
   }
   override async acquire(options?: ClusterAcquireOptions): Promise<Lease<ClusterConnection>> {
     const wish = wishOf(options);
-    const deadline = this.acquireDeadline(options);
-    if (deadline.aborted) throw deadline.reason;
-    this.refuseIfClosed();
+    const deadline = this.engine.acquireDeadline(options);
+    this.engine.refuseIfOver(deadline);
     const node = await this.#topology.resolveNode(wish, deadline);
-    if (typeof wish !== 'boolean') return this.leaseOn(node, deadline);
     const maker = {
-      nodes: () => candidates(this.#topology.members, this.#keeper, wish),
-      lease: (one: ConnectionNode<ClusterConnection>, within: Deadline) => this.leaseOn(one, within),
+      nodes: () => candidates(this.#topology.members, this.#keeper, wish === true),
+      lease: (one: ConnectionNode<BaseConnection>, within: Deadline) => this.engine.lease(one, within),
     };
-    return leaseAny(maker, deadline);
+    const lease = typeof wish === 'boolean' ? leaseAny(maker, deadline) : this.engine.lease(node, deadline);
+    return lease as Promise<Lease<ClusterConnection>>;
   }
-  override async use<R>(
+  override use<R>(
     fn: (connection: ClusterConnection) => R | PromiseLike<R>,
     options?: ClusterAcquireOptions,
   ): Promise<Awaited<R>> {
-    const lease = await this.acquire(options);
-    try {
-      return await fn(lease.connection);
-    } finally {
-      lease.release();
-    }
+    return super.use(fn, options);
   }
   override tryGetConnection(): ClusterConnection | null {
     if (this.closed) return null;
@@ -114,7 +109,7 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
     for (let index = 0; index < primaries.length; index++) {
       const location = primaries[(first + index) % primaries.length];
       const connection = location === undefined ? null : this.#topology.memberNode(location).tryLease();
-      if (connection !== null) return connection;
+      if (connection !== null) return connection as ClusterConnection;
     }
     return null;
   }
@@ -126,10 +121,10 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
     args: readonly RedisValue[] = [],
     options: PoolRequestOptions = {},
   ): Promise<Map<ClusterNodeLocation, Reply | RedisError>> {
-    this.refuseIfClosed();
-    this.checkRequestOn(command, args, options);
+    this.engine.refuseIfOver(null);
+    this.engine.requests.checkPinned(command, args, options);
     const since = performance.now();
-    const acquire = this.acquireDeadline(options);
+    const acquire = this.engine.acquireDeadline(options);
     // What is changed while the layout is looked for is not what was given.
     const words = typeof command === 'string' ? command : Buffer.from(command);
     const values = args.map(kept);
@@ -137,7 +132,9 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
     const locations = await this.#targets(target, acquire);
     const answers = locations.map((location) => {
       const pin = { node: this.#topology.memberNode(location), since, acquire };
-      return this.requestOn(pin, words, values, own).catch((error: unknown) => asAnswer(error, own.signal));
+      return this.engine.requests
+        .request(words, values, own, pin)
+        .catch((error: unknown) => asAnswer(error, own.signal));
     });
     const settled = await Promise.allSettled(answers);
     const result = new Map<ClusterNodeLocation, Reply | RedisError>();
@@ -171,9 +168,6 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
     this.#topology.members.setUnref(true);
     return super.unref();
   }
-
-  /** Connections are made when they are used. */
-  protected override async connect(): Promise<void> {}
 
   async #targets(
     target: 'primaries' | 'replicas' | 'all' | ClusterNodeLocation,

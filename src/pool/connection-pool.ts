@@ -19,7 +19,7 @@ import type {
 import { type PoolSettings, splitPoolOptions } from './options/pool-rules.ts';
 import { resolveUrl } from './urls/resolve-url.ts';
 
-type Make<C> = new (location: Location, options: object) => C;
+type Make = new (location: Location, options: object) => BaseConnection;
 
 export interface FromUrlOptions {
   /** Percent-decode host, path, user name and password; default false: taken as written. */
@@ -34,7 +34,7 @@ export class ConnectionPool<
   constructor(options: WithOwnOptions<ConnectionPoolOptions<C, D>>);
   constructor(options: ConnectionPoolOptions<C, D>);
   constructor(options: ConnectionPoolOptions<C, D>) {
-    super(options instanceof PreparedPool ? (options.setup as PoolSetup<C>) : standalone<C>(options));
+    super(options instanceof PreparedPool ? options.setup : standalone(options));
   }
 
   /** `redis://`, `rediss://` or `unix://`; a subclass gets itself. */
@@ -59,15 +59,15 @@ export type PoolOf<P extends abstract new (options: never) => unknown, O> = type
   : InstanceType<P>;
 
 /** In the place of the options: the subclass has its own topology. */
-export class PreparedPool<C extends BaseConnection> {
-  readonly setup: PoolSetup<C>;
+export class PreparedPool {
+  readonly setup: PoolSetup;
 
-  constructor(setup: PoolSetup<C>) {
+  constructor(setup: PoolSetup) {
     this.setup = setup;
   }
 }
 
-function standalone<C extends BaseConnection>(options: ConnectionPoolOptions<C>): PoolSetup<C> {
+function standalone(options: ConnectionPoolOptions): PoolSetup {
   demandObject(options, 'the options of a pool');
   const owner = {};
   const given = options as { connectionClass?: ConnectionClass };
@@ -79,11 +79,11 @@ function standalone<C extends BaseConnection>(options: ConnectionPoolOptions<C>)
   });
   const { pool, connection, settings } = split;
   const location = locationOf(pool);
-  const type = classFor(pool.connectionClass, location) as unknown as Make<C>;
+  const type = classFor(pool.connectionClass, location) as unknown as Make;
   // What one of the package's classes refuses is refused here and not at the first dial; others may count.
   if (OF_THE_PACKAGE.has(type)) void new type(location, connection);
-  const tracking = trackingFor<C>(pool, settings, () => new type(location, connection));
-  const node = new ConnectionNode<C>({
+  const tracking = trackingFor(pool, settings, () => new type(location, connection));
+  const node = new ConnectionNode<BaseConnection>({
     owner,
     tracking,
     address: location.toString(),
@@ -104,6 +104,8 @@ function standalone<C extends BaseConnection>(options: ConnectionPoolOptions<C>)
     timeout: pool.timeout,
     retryPolicy: pool.retryPolicy,
     tracking,
+    dialsWhenOpened: true,
+    checksLeases: false,
   };
 }
 

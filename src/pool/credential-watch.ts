@@ -4,13 +4,13 @@ import { reportCallbackError } from '../base/callback-errors.ts';
 import type { Topology } from '../topology/topology.ts';
 
 /** Hands new credentials to every live connection when their provider announces a change. */
-export class CredentialWatch<C extends BaseConnection> {
+export class CredentialWatch {
   readonly #stop: (() => void) | null;
 
   /** `others`: connections of the pool that belong to no node. */
   constructor(
     provider: AbstractCredentialProvider | null,
-    topology: Topology<C>,
+    topology: Topology<BaseConnection>,
     others: (credentials: () => Promise<Credentials>) => void,
   ) {
     const ask = (): Promise<{ username: string; password: string }> =>

@@ -5,15 +5,25 @@ import type { Lease } from '../interfaces/abstract-pool.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { LayoutKeeper } from '../topology/cluster/layout-keeper.ts';
 import type { Members } from '../topology/cluster/members.ts';
+import type { Topology } from '../topology/topology.ts';
 import type { ClusterNodeLocation } from '../transport/location.ts';
 
+type Node = ConnectionNode<BaseConnection>;
+/** Longest wait for the PING of a connection that has idled. */
+const CHECK = 2_000;
+/** How long a lease that may be at any of several nodes waits for the first connection to one. */
+const DIAL_PATIENCE = 500;
+/** With less time than this the next node is the last. */
+const LAST = 20;
+const IMPATIENT = new Error('another node may be quicker');
+
 /** One tenure of one connection. */
-export class ConnectionLease<C extends BaseConnection> implements Lease<C> {
-  readonly connection: C;
-  readonly #node: ConnectionNode<C>;
+class ConnectionLease implements Lease<BaseConnection> {
+  readonly connection: BaseConnection;
+  readonly #node: Node;
   readonly #tenure: number;
 
-  constructor(connection: C, node: ConnectionNode<C>) {
+  constructor(connection: BaseConnection, node: Node) {
     this.connection = connection;
     this.#node = node;
     this.#tenure = node.pool.tenureOf(connection);
@@ -30,27 +40,82 @@ export class ConnectionLease<C extends BaseConnection> implements Lease<C> {
   }
 }
 
-/** How long a lease that may be at any of several nodes waits for the first connection to one. */
-const DIAL_PATIENCE = 500;
-/** With less time than this the next node is the last. */
-const LAST = 20;
-const IMPATIENT = new Error('another node may be quicker');
+/** Hands out connections to one caller alone. */
+export class Leases {
+  readonly #topology: Topology<BaseConnection>;
+  /** PING a connection that has idled before it is handed out. */
+  readonly #checks: boolean;
 
-export interface LeaseMaker<C extends BaseConnection> {
+  constructor(topology: Topology<BaseConnection>, checks: boolean) {
+    this.#topology = topology;
+    this.#checks = checks;
+  }
+
+  /** No node: the one that the topology finds. On a node that is known nothing is awaited first: the line is kept. */
+  take(node: Node | null, deadline: Deadline): Promise<Lease<BaseConnection>> {
+    if (this.#checks) return this.#takeChecked(node, deadline);
+    const connection = node?.tryLease() ?? null;
+    if (connection === null) return this.#takeLater(node, deadline);
+    return Promise.resolve(new ConnectionLease(connection, node as Node));
+  }
+
+  async #takeLater(node: Node | null, deadline: Deadline): Promise<Lease<BaseConnection>> {
+    const place = node ?? (await this.#topology.resolveAny(deadline));
+    return new ConnectionLease(await place.lease(deadline), place);
+  }
+
+  async #takeChecked(node: Node | null, deadline: Deadline): Promise<Lease<BaseConnection>> {
+    const begin = Date.now();
+    for (;;) {
+      const connection = node?.tryLease() ?? null;
+      const lease =
+        connection === null
+          ? await this.#takeLater(node, deadline)
+          : new ConnectionLease(connection, node as Node);
+      // A connection that was made while this lease waited has not idled.
+      const fresh = lease.connection.statistics.createdAt >= begin;
+      if (fresh || (await answersPing(lease.connection, deadline))) return lease;
+      if (!deadline.aborted)
+        lease.connection.invalidate('it did not answer when it was checked after a pause');
+      lease.release();
+    }
+  }
+}
+
+/** Any answer to a PING is a sign of life, an error too. */
+async function answersPing(connection: BaseConnection, deadline: Deadline): Promise<boolean> {
+  // At once or not at all: there is no time for a check.
+  if (deadline.expired) return true;
+  // Half of the time is left for another connection.
+  const timeout = Math.min(CHECK, Math.max(1, deadline.remaining() / 2));
+  try {
+    await connection.createRequest('PING', [], {
+      timeout,
+      raiseExceptions: false,
+      ...(deadline.signal ? { signal: deadline.signal } : {}),
+    });
+    return true;
+  } catch {
+    // Another connection is tried instead.
+    return false;
+  }
+}
+
+interface LeaseMaker {
   /** The nodes that would do, best first. */
-  nodes(): readonly ConnectionNode<C>[];
-  lease(node: ConnectionNode<C>, deadline: Deadline): Promise<Lease<C>>;
+  nodes(): readonly Node[];
+  lease(node: Node, deadline: Deadline): Promise<Lease<BaseConnection>>;
 }
 
 /**
- * Nodes for a lease in random order, those that seem well first: primaries; or replicas, with the primaries behind
- * them as long as no replica has been reached.
+ * Nodes for a lease in random order, healthy ones first: primaries; or replicas, with the primaries behind them as
+ * long as no replica has been reached.
  */
-export function candidates<C extends BaseConnection>(
-  members: Members<C>,
+export function candidates(
+  members: Members<BaseConnection>,
   keeper: LayoutKeeper,
   primary: boolean,
-): readonly ConnectionNode<C>[] {
+): readonly Node[] {
   const { primaries, replicas } = keeper.layout;
   const first = inOrder(primary ? primaries : replicas, keeper).map((one) => members.at(one).node);
   if (primary || first.some(({ figures }) => figures.open > 0)) return first;
@@ -64,17 +129,14 @@ function inOrder(nodes: readonly ClusterNodeLocation[], keeper: LayoutKeeper): C
     .map(({ node }) => node);
 }
 
-/** A lease at one of several nodes: those that are used up or cannot be reached are passed by while there are others. */
-export async function leaseAny<C extends BaseConnection>(
-  maker: LeaseMaker<C>,
-  deadline: Deadline,
-): Promise<Lease<C>> {
+/** A lease at one of several nodes. Nodes that are full or unreachable are skipped while there are others. */
+export async function leaseAny(maker: LeaseMaker, deadline: Deadline): Promise<Lease<BaseConnection>> {
   for (;;) {
     const nodes = maker.nodes();
     const free = nodes.filter(
       ({ figures }) => figures.idle > 0 || figures.open + figures.connecting < figures.max,
     );
-    const [only = nodes[0] as ConnectionNode<C>] = free;
+    const [only = nodes[0] as Node] = free;
     if (free.length < 2) return maker.lease(only, deadline);
     for (const [index, node] of free.entries()) {
       const last = deadline.unlimited ? index === free.length - 1 : deadline.remaining() < LAST;
@@ -87,11 +149,11 @@ export async function leaseAny<C extends BaseConnection>(
 }
 
 /** Null when the node cannot be reached, or not soon. */
-async function attempt<C extends BaseConnection>(
-  maker: LeaseMaker<C>,
-  node: ConnectionNode<C>,
+async function attempt(
+  maker: LeaseMaker,
+  node: Node,
   deadline: Deadline,
-): Promise<Lease<C> | null> {
+): Promise<Lease<BaseConnection> | null> {
   const controller = new AbortController();
   const patience = Math.min(DIAL_PATIENCE, deadline.remaining() / 2);
   const timer = setTimeout(() => controller.abort(IMPATIENT), patience);

@@ -1,8 +1,8 @@
-import { Deadline, refuseUnknownWait } from '../base/deadline.ts';
+import { checkDuration, Deadline, refuseUnknownWait } from '../base/deadline.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import type { NormalizedConnectionOptions } from '../connection/connection-options.ts';
-import { PoolClosedError } from '../errors/errors.ts';
-import type { Lease } from '../interfaces/abstract-pool.ts';
+import { PoolClosedError, TimeoutError } from '../errors/errors.ts';
+import type { AcquireOptions, Lease } from '../interfaces/abstract-pool.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { TrackingSettings } from '../node/tracking-settings.ts';
@@ -10,40 +10,46 @@ import { type DecodeMode, replyMode, type TextEncoding, type TextMode, textMode 
 import type { Topology } from '../topology/topology.ts';
 import { RetryLoop } from './calls/retry-loop.ts';
 import { CredentialWatch } from './credential-watch.ts';
-import { ConnectionLease } from './leases.ts';
+import { Leases } from './leases.ts';
 import { PoolCache } from './cache/pool-cache.ts';
 import { PoolPubsub } from './pubsub/pool-pubsub.ts';
 import { PoolRequests } from './calls/pool-requests.ts';
 import { PoolStatistics } from './pool-statistics.ts';
 import { ExponentialBackoffRetryPolicy, type RetryPolicy } from './calls/retry-policy.ts';
 
-/** What a kind of pool hands to the base: its topology, and what was said about all pools. */
-export interface PoolSetup<C extends BaseConnection> {
-  readonly topology: Topology<C>;
+/** A kind of pool as its parts: its topology, and the options that all pools have. */
+export interface PoolSetup {
+  readonly topology: Topology<BaseConnection>;
   readonly owner: object;
   readonly settings: NormalizedConnectionOptions;
   readonly maxConnections: () => number;
   readonly timeout: number | null;
   readonly retryPolicy: RetryPolicy | null;
   /** Of the pool's cache; null: none. */
-  readonly tracking: TrackingSettings<C> | null;
+  readonly tracking: TrackingSettings<BaseConnection> | null;
+  /** `open()` makes a connection; false: it only finds the nodes. */
+  readonly dialsWhenOpened: boolean;
+  /** PING a connection that has idled before it is leased. */
+  readonly checksLeases: boolean;
 }
 
-/** The parts behind a pool of any kind, made acquainted, and their common end. */
-export class PoolEngine<C extends BaseConnection> {
-  readonly setup: PoolSetup<C>;
-  readonly topology: Topology<C>;
+/** The parts of a pool of any kind, and their common end. */
+export class PoolEngine {
+  readonly setup: PoolSetup;
+  readonly topology: Topology<BaseConnection>;
   readonly textMode: TextMode;
   readonly ownMode: DecodeMode;
-  readonly runner: RetryLoop<C>;
-  readonly requests: PoolRequests<C>;
-  readonly pubsub: PoolPubsub<C>;
+  readonly loop: RetryLoop;
+  readonly requests: PoolRequests;
+  readonly leases: Leases;
+  readonly pubsub: PoolPubsub<BaseConnection>;
   readonly cache: PoolCache | null;
   readonly statistics: PoolStatistics;
-  readonly #credentials: CredentialWatch<C>;
+  readonly #credentials: CredentialWatch;
+  readonly #closeWaiters: (() => void)[] = [];
   #closing: Promise<void> | null = null;
 
-  constructor(setup: PoolSetup<C>) {
+  constructor(setup: PoolSetup) {
     const { settings, topology } = setup;
     const { streamTimeout } = settings;
     this.setup = setup;
@@ -51,9 +57,10 @@ export class PoolEngine<C extends BaseConnection> {
     this.textMode = textMode(settings.encoding);
     this.ownMode = replyMode(this.textMode, settings.decodeResponses);
     const retryPolicy = setup.retryPolicy ?? new ExponentialBackoffRetryPolicy();
-    this.runner = new RetryLoop(topology, { retryPolicy, acquireTimeout: setup.timeout, streamTimeout });
+    this.loop = new RetryLoop(topology, { retryPolicy, acquireTimeout: setup.timeout, streamTimeout });
     const { textMode: text, ownMode } = this;
-    this.requests = new PoolRequests(this.runner, topology, { textMode: text, ownMode, streamTimeout });
+    this.requests = new PoolRequests(this.loop, topology, { textMode: text, ownMode, streamTimeout });
+    this.leases = new Leases(topology, setup.checksLeases);
     this.cache = this.#makeCache(setup);
     this.requests.cache = this.cache;
     this.pubsub = new PoolPubsub(topology, {
@@ -80,39 +87,27 @@ export class PoolEngine<C extends BaseConnection> {
     return this.#closing;
   }
 
-  /** What opening needs to know before it waits: `connect` says what it means once the topology is known. */
-  async open(
-    options: WaitOptions | undefined,
-    connect: (deadline: Deadline) => Promise<void>,
-  ): Promise<void> {
+  async open(options: WaitOptions | undefined): Promise<void> {
     // A pool whose callers do not wait is opened all the same.
     const fallback = this.setup.timeout === 0 ? null : this.setup.timeout;
     refuseUnknownWait(options);
     const deadline = Deadline.of(options, { fallback });
     this.refuseIfOver(deadline);
     await this.topology.open(deadline);
-    await connect(deadline);
+    if (!this.setup.dialsWhenOpened) return;
+    const node = this.topology.anyNode() ?? (await this.topology.resolveAny(deadline));
+    await node.pool.share(() => undefined, deadline);
   }
 
-  async anyNode(deadline: Deadline): Promise<ConnectionNode<C>> {
-    return this.topology.anyNode() ?? (await this.topology.resolveAny(deadline));
+  /** Bounds waiting plus dialling: the call's own limit, else the pool's. */
+  acquireDeadline(options: AcquireOptions | undefined): Deadline {
+    return Deadline.of(options, { fallback: this.setup.timeout, allowZero: true });
   }
 
-  /** On the node that is known nothing is awaited first, so that the line is kept. */
-  lease(node: ConnectionNode<C> | null, deadline: Deadline): Promise<Lease<C>> {
-    try {
-      this.refuseIfOver(deadline);
-      const connection = node?.tryLease() ?? null;
-      if (connection === null) return this.#leaseLater(node, deadline);
-      return Promise.resolve(new ConnectionLease(connection, node as ConnectionNode<C>));
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  async #leaseLater(node: ConnectionNode<C> | null, deadline: Deadline): Promise<Lease<C>> {
-    const place = node ?? (await this.topology.resolveAny(deadline));
-    return new ConnectionLease(await place.lease(deadline), place);
+  /** No node: any that the topology finds. */
+  lease(node: ConnectionNode<BaseConnection> | null, deadline: Deadline): Promise<Lease<BaseConnection>> {
+    this.refuseIfOver(deadline);
+    return this.leases.take(node, deadline);
   }
 
   refuseIfOver(deadline: Deadline | null): void {
@@ -133,27 +128,54 @@ export class PoolEngine<C extends BaseConnection> {
     this.pubsub.setRef(on);
   }
 
-  close(timeout: number | null, closeServices: () => Promise<void>): Promise<void> {
+  close(options: { timeout?: number | null | undefined }): Promise<void> {
+    refuseUnknownWait(options);
+    const timeout = checkDuration('timeout', options.timeout === undefined ? 5_000 : options.timeout, true);
     const first = this.#closing === null;
     if (first) {
       this.requests.close(closedError());
-      this.runner.close(closedError());
+      this.loop.close(closedError());
       this.#credentials.stop();
       this.topology.close();
     }
     const nodes = Promise.all([...this.topology.nodes()].map((node) => node.close(timeout)));
     if (first) {
-      const all = [nodes, this.pubsub.close(closedError()), closeServices()];
+      const all = [nodes, this.pubsub.close(closedError())];
       this.#closing = Promise.all(all).then(() => this.#socketsGone());
+      for (const wake of this.#closeWaiters.splice(0)) wake();
     }
     return this.#closing as Promise<void>;
+  }
+
+  /** Resolves when closing is over, or rejects by the options; it closes nothing itself. */
+  async waitClosed(options: WaitOptions | undefined): Promise<void> {
+    refuseUnknownWait(options);
+    const deadline = Deadline.of(options);
+    if (deadline.aborted) throw deadline.reason;
+    let stop!: (error: unknown) => void;
+    const stopped = new Promise<never>((_, reject) => {
+      stop = reject;
+    });
+    stopped.catch(() => {});
+    const late = (): void => stop(new TimeoutError('the pool is still open', { phase: 'reply' }));
+    deadline.watch({ onAbort: stop, onTimeout: late });
+    try {
+      while (this.#closing === null) await Promise.race([this.#closedSoon(), stopped]);
+      await Promise.race([this.#closing, stopped]);
+    } finally {
+      deadline.unwatch();
+    }
+  }
+
+  #closedSoon(): Promise<void> {
+    return new Promise((resolve) => this.#closeWaiters.push(resolve));
   }
 
   async #socketsGone(): Promise<void> {
     await Promise.all([...this.topology.nodes()].map((node) => node.socketsGone()));
   }
 
-  #makeCache({ tracking, settings, topology }: PoolSetup<C>): PoolCache | null {
+  #makeCache({ tracking, settings, topology }: PoolSetup): PoolCache | null {
     if (tracking === null) return null;
     const { textMode: text, ownMode } = this;
     const place = topology.name;
@@ -174,7 +196,7 @@ export class PoolEngine<C extends BaseConnection> {
     return this.pubsub.connections + listeners;
   }
 
-  *#figures(): Iterable<ConnectionNode<C>['figures']> {
+  *#figures(): Iterable<ConnectionNode<BaseConnection>['figures']> {
     for (const node of this.topology.nodes()) yield node.figures;
   }
 }

@@ -1,9 +1,7 @@
 import { Deadline, refuseUnknownWait } from '../base/deadline.ts';
 import type { SentinelManagedConnection } from '../connection/sentinel-managed-connection.ts';
 import { TimeoutError } from '../errors/errors.ts';
-import type { Lease } from '../interfaces/abstract-pool.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
-import type { ConnectionNode } from '../node/connection-node.ts';
 import type { SentinelGroup } from '../topology/sentinel/sentinel-group.ts';
 import { Waits } from '../topology/waits.ts';
 import type { TCPLocation } from '../transport/location.ts';
@@ -19,10 +17,6 @@ import type {
 import { resolveUrl } from './urls/resolve-url.ts';
 import { type SentinelOptions, splitSentinelOptions } from './options/sentinel-options.ts';
 import { prepareSentinelPool, roleName, type SentinelPoolParts } from './options/sentinel-setup.ts';
-
-type Connection = SentinelManagedConnection;
-/** Longest wait for the answer of a connection that has idled. */
-const CHECK = 2_000;
 
 /** What a URL does not say. */
 export interface SentinelUrlOptions
@@ -116,22 +110,6 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
     return { ...super.telemetryAttributes(), 'db.client.connection.pool.name': roleName(service, isPrimary) };
   }
 
-  protected override async leaseOn(
-    node: ConnectionNode<Connection> | null,
-    deadline: Deadline,
-  ): Promise<Lease<Connection>> {
-    const begin = Date.now();
-    for (;;) {
-      const lease = await super.leaseOn(node, deadline);
-      const { connection } = lease;
-      // One that was made while this lease waited has not idled.
-      const fresh = connection.statistics.createdAt >= begin;
-      if (!this.#parts.checks || fresh || (await this.#answers(connection, deadline))) return lease;
-      if (!deadline.aborted) connection.invalidate('it did not answer when it was checked after a pause');
-      lease.release();
-    }
-  }
-
   async #find(
     options: WaitOptions | undefined,
     find: (signal: AbortSignal) => Promise<TCPLocation>,
@@ -141,25 +119,6 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
     const deadline = Deadline.of(options);
     const text = `${what} took longer than ${deadline.timeout} ms`;
     return await this.#searches.within(deadline, find, () => new TimeoutError(text, { phase: 'reply' }));
-  }
-
-  /** Whatever it answers to a PING, an error too, is a sign of life. */
-  async #answers(connection: Connection, deadline: Deadline): Promise<boolean> {
-    // At once or not at all: there is no time for a check.
-    if (deadline.expired) return true;
-    // Half of the time is left for another one.
-    const timeout = Math.min(CHECK, Math.max(1, deadline.remaining() / 2));
-    try {
-      await connection.createRequest('PING', [], {
-        timeout,
-        raiseExceptions: false,
-        ...(deadline.signal ? { signal: deadline.signal } : {}),
-      });
-      return true;
-    } catch {
-      // Whatever is wrong with it, another one will do.
-      return false;
-    }
   }
 }
 

@@ -46,7 +46,7 @@ export class ReplyMap extends Map<Reply, Reply> {
     if (entries) for (const [key, value] of entries) this.set(key, value);
   }
 
-  /** Puts an entry as it came from the wire; equal byte keys are joined at the first use. */
+  /** @internal Puts an entry as it came from the wire; equal byte keys are joined at the first use. */
   static append(map: ReplyMap, key: Reply, value: Reply): void {
     mapSet.call(map, key, value);
     if (typeof key === 'object' && isUint8Array(key)) map.#index = UNSORTED;
@@ -150,7 +150,7 @@ export class ReplySet extends Set<Reply> {
     if (members) for (const member of members) this.add(member);
   }
 
-  /** Puts a member as it came from the wire; equal byte members are joined at the first use. */
+  /** @internal Puts a member as it came from the wire; equal byte members are joined at the first use. */
   static append(set: ReplySet, member: Reply): void {
     setAdd.call(set, member);
     if (typeof member === 'object' && isUint8Array(member)) set.#index = UNSORTED;

@@ -58,11 +58,11 @@ function checkPrefixes(name: string, value: unknown, mode: string): readonly str
 }
 
 /** What the nodes of a pool need to keep its cache true; null without a cache. */
-export function trackingFor<C extends BaseConnection>(
+export function trackingFor(
   options: { readonly cache: AbstractCache | null; readonly cacheTracking: TrackingChoice | null },
   settings: NormalizedConnectionOptions,
-  near: (connection: C) => C,
-): TrackingSettings<C> | null {
+  near: (connection: BaseConnection) => BaseConnection,
+): TrackingSettings<BaseConnection> | null {
   // A server that answers nothing says nothing of changes either.
   if (options.cache === null || settings.noreply) return null;
   const choice = options.cacheTracking ?? DEFAULT;

@@ -1,4 +1,4 @@
-import { checkDuration, checkSignal, Deadline, refuseUnknownWait } from '../../base/deadline.ts';
+import { checkDuration, checkSignal, type Deadline } from '../../base/deadline.ts';
 import { blockingTime } from '../../commands/blocking.ts';
 import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
 import {
@@ -17,8 +17,7 @@ import {
   type CommandRequest,
   demandArray,
 } from '../../connection/requests/request-options.ts';
-import { type PoolClosedError, RedisError, RequestAbortedError, TimeoutError } from '../../errors/errors.ts';
-import type { WaitOptions } from '../../interfaces/wait-options.ts';
+import { type PoolClosedError, RedisError, RequestAbortedError } from '../../errors/errors.ts';
 import { encodeCommand } from '../../resp/encoder.ts';
 import {
   BYTES,
@@ -43,8 +42,8 @@ const OF_ITS_CONNECTION = STATEFUL | SUBSCRIBE_FAMILY | CLIENT_REPLY | MONITOR;
 export const UNUSUAL = OF_ITS_CONNECTION | BLOCKING | MAY_BLOCK | NEEDS_EXECUTE_ON;
 
 /** The node that a call is for, and the clocks that run since it was made. */
-export interface Pin<C extends BaseConnection> {
-  readonly node: ConnectionNode<C>;
+export interface Pin {
+  readonly node: ConnectionNode<BaseConnection>;
   readonly since: number;
   /** Waiting plus dialling. */
   readonly acquire: Deadline;
@@ -57,23 +56,21 @@ export interface RequestDefaults {
 }
 
 /** Calls with options, and batches: the careful way beside the fast one. */
-export class PoolRequests<C extends BaseConnection> {
-  readonly #runner: RetryLoop<C>;
-  readonly #topology: Topology<C>;
+export class PoolRequests {
+  readonly #loop: RetryLoop;
+  readonly #topology: Topology<BaseConnection>;
   readonly #defaults: RequestDefaults;
-  readonly #closeWaiters: (() => void)[] = [];
   cache: PoolCache | null = null;
   #closed: PoolClosedError | null = null;
 
-  constructor(runner: RetryLoop<C>, topology: Topology<C>, defaults: RequestDefaults) {
-    this.#runner = runner;
+  constructor(loop: RetryLoop, topology: Topology<BaseConnection>, defaults: RequestDefaults) {
+    this.#loop = loop;
     this.#topology = topology;
     this.#defaults = defaults;
   }
 
   close(error: PoolClosedError): void {
     this.#closed = error;
-    for (const wake of this.#closeWaiters.splice(0)) wake();
   }
 
   /** `since`: monotonic ms from which its time limit counts, when that is not now. */
@@ -81,7 +78,7 @@ export class PoolRequests<C extends BaseConnection> {
     command: string | Uint8Array,
     args: readonly RedisValue[],
     options: PoolRequestOptions,
-    pin: Pin<C> | null = null,
+    pin: Pin | null = null,
     since: number | null = null,
   ): PoolRequest<Reply> {
     try {
@@ -106,7 +103,7 @@ export class PoolRequests<C extends BaseConnection> {
       }
       const call = this.#make(command, args, options, pin !== null);
       if (pin !== null) {
-        call.pinned = pin.node as unknown as ConnectionNode<BaseConnection>;
+        call.pinned = pin.node;
         call.startedAt = pin.since;
         if (!pin.acquire.unlimited) call.acquireBy = pin.acquire.at;
       }
@@ -118,7 +115,7 @@ export class PoolRequests<C extends BaseConnection> {
       if (signal?.aborted === true) throw signal.reason;
       if (pin === null) this.#topology.route(call, args);
       this.cache?.attach(call, promise, args, reads);
-      this.#runner.start(call);
+      this.#loop.start(call);
       return promise;
     } catch (error) {
       const rejected = Promise.reject(error) as PoolRequest<Reply>;
@@ -206,34 +203,10 @@ export class PoolRequests<C extends BaseConnection> {
           continue;
         }
         cache?.attach(call, call.promise, args, false);
-        this.#runner.start(call);
+        this.#loop.start(call);
       }
     }
     return Promise.all(answers);
-  }
-
-  /** Resolves when closing is over, or rejects by the options; it closes nothing itself. */
-  async waitFor(options: WaitOptions | undefined, closing: () => Promise<void> | null): Promise<void> {
-    refuseUnknownWait(options);
-    const deadline = Deadline.of(options);
-    if (deadline.aborted) throw deadline.reason;
-    let stop!: (error: unknown) => void;
-    const stopped = new Promise<never>((_, reject) => {
-      stop = reject;
-    });
-    stopped.catch(() => {});
-    const late = (): void => stop(new TimeoutError('the pool is still open', { phase: 'reply' }));
-    deadline.watch({ onAbort: stop, onTimeout: late });
-    try {
-      while (closing() === null) await Promise.race([this.#closedSoon(), stopped]);
-      await Promise.race([closing(), stopped]);
-    } finally {
-      deadline.unwatch();
-    }
-  }
-
-  #closedSoon(): Promise<void> {
-    return new Promise((resolve) => this.#closeWaiters.push(resolve));
   }
 
   #make(
@@ -247,7 +220,7 @@ export class PoolRequests<C extends BaseConnection> {
     if ((info.flags & OF_ITS_CONNECTION) !== 0) throw new TypeError(refusal(info));
     const refused = chosen ? null : this.#topology.refuse(info);
     if (refused !== null) throw refused;
-    const call = makeRequest(this.#runner, info, args, this.#defaults.textMode, this.#mode(options));
+    const call = makeRequest(this.#loop, info, args, this.#defaults.textMode, this.#mode(options));
     call.startedAt = performance.now();
     call.raise = options.raiseExceptions ?? true;
     call.noreply = options.noreply ?? false;

@@ -55,13 +55,13 @@ export interface RunnerSettings {
  *       ↑                      │ failed
  *       └── pause ── judge ────┘
  */
-export class RetryLoop<C extends BaseConnection> implements CallOwner {
-  readonly #topology: Topology<C>;
+export class RetryLoop implements CallOwner {
+  readonly #topology: Topology<BaseConnection>;
   readonly #settings: RunnerSettings;
   readonly #pauses = new Set<Pause>();
   #closed: PoolClosedError | null = null;
 
-  constructor(topology: Topology<C>, settings: RunnerSettings) {
+  constructor(topology: Topology<BaseConnection>, settings: RunnerSettings) {
     this.#topology = topology;
     this.#settings = settings;
   }
@@ -72,7 +72,7 @@ export class RetryLoop<C extends BaseConnection> implements CallOwner {
     try {
       const node = call.blocks || call.prelude !== null ? null : this.#route(call);
       if (node?.submitNow(call) === true) {
-        call.node = node as unknown as ConnectionNode<BaseConnection>;
+        call.node = node;
         call.acquireBy = 0;
         return;
       }
@@ -111,8 +111,8 @@ export class RetryLoop<C extends BaseConnection> implements CallOwner {
     return acquireTimeout;
   }
 
-  #route(call: PoolCall): ConnectionNode<C> | null {
-    const pinned = call.pinned as unknown as ConnectionNode<C> | null;
+  #route(call: PoolCall): ConnectionNode<BaseConnection> | null {
+    const pinned = call.pinned;
     return pinned ?? this.#topology.route(call, null);
   }
 
@@ -136,8 +136,7 @@ export class RetryLoop<C extends BaseConnection> implements CallOwner {
     call.again();
     if (next.kind === 'wait') return this.#wait(call, error);
     if (next.kind === 'pause') return this.#pause(call, error, next.ms);
-    if (next.kind === 'node')
-      return this.#redirect(call, next.node as unknown as ConnectionNode<C>, next.asking);
+    if (next.kind === 'node') return this.#redirect(call, next.node, next.asking);
     return this.start(call);
   }
 
@@ -179,15 +178,15 @@ export class RetryLoop<C extends BaseConnection> implements CallOwner {
     return { kind: 'pause', ms };
   }
 
-  #redirect(call: PoolCall, node: ConnectionNode<C>, asking: boolean): void {
+  #redirect(call: PoolCall, node: ConnectionNode<BaseConnection>, asking: boolean): void {
     call.attempts++;
     call.asking = asking;
     const deadline = this.deadlineOf(call);
     this.#place(call, node, deadline).catch((error: unknown) => this.#unplaced(call, error));
   }
 
-  async #place(call: PoolCall, node: ConnectionNode<C>, deadline: Deadline): Promise<void> {
-    call.node = node as unknown as ConnectionNode<BaseConnection>;
+  async #place(call: PoolCall, node: ConnectionNode<BaseConnection>, deadline: Deadline): Promise<void> {
+    call.node = node;
     const { asking } = call;
     call.asking = false;
     if (call.blocks) return this.#block(call, node, deadline, asking);
@@ -198,7 +197,12 @@ export class RetryLoop<C extends BaseConnection> implements CallOwner {
   }
 
   /** Settles the call itself: what comes back is an answer, not the news that it was queued. */
-  async #block(call: PoolCall, node: ConnectionNode<C>, deadline: Deadline, asking: boolean): Promise<void> {
+  async #block(
+    call: PoolCall,
+    node: ConnectionNode<BaseConnection>,
+    deadline: Deadline,
+    asking: boolean,
+  ): Promise<void> {
     const attempt = new BlockingAttempt(call);
     // Without a limit of the whole call, that of the reply begins when there is a connection.
     const own = call.limit === 0 ? null : call.limit;

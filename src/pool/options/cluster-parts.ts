@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { LONGEST_DELAY } from '../../base/clock.ts';
 import type { CacheGuard } from '../../cache/cache-guard.ts';
+import type { BaseConnection } from '../../connection/base-connection.ts';
 import { ClusterConnection } from '../../connection/cluster-connection.ts';
 import { concealed } from '../../connection/option-rules.ts';
 import type { TextEncoding } from '../../resp/types.ts';
@@ -22,8 +23,8 @@ type Split = SplitOptions<'cluster'>;
 type Make = new (location: TCPLocation, options: object) => Connection;
 
 export interface ClusterParts {
-  readonly setup: PoolSetup<Connection>;
-  readonly topology: ClusterTopology<Connection>;
+  readonly setup: PoolSetup;
+  readonly topology: ClusterTopology<BaseConnection>;
   readonly keeper: LayoutKeeper;
 }
 
@@ -39,7 +40,7 @@ export function makeCluster(split: Split): ClusterParts {
   const resolve = addressResolver(pool.addressMap);
   const readFromReplicas = pool.readFromReplicas || pool.readonly;
   const owner = {};
-  const near = ({ location }: Connection): Connection => dial.toNode(location as ClusterNodeLocation);
+  const near = ({ location }: BaseConnection): Connection => dial.toNode(location as ClusterNodeLocation);
   const tracking = trackingFor(pool, settings, near);
   const questions = new Questions({
     make: dial.forQuestions,
@@ -55,7 +56,7 @@ export function makeCluster(split: Split): ClusterParts {
     onRefresh: (error) => topology.refreshed(error),
     onMoved: tracking === null ? undefined : (slots) => forget(tracking.guard, slots, settings.encoding),
   });
-  const members = new Members<Connection>({
+  const members = new Members<BaseConnection>({
     make: dial.toNode,
     maxConnections: pool.maxConnections,
     perNode: pool.maxConnectionsPerNode,
@@ -63,7 +64,7 @@ export function makeCluster(split: Split): ClusterParts {
     warn,
     node: { ...nodeSettings(split, owner), tracking },
   });
-  const topology: ClusterTopology<Connection> = new ClusterTopology({
+  const topology: ClusterTopology<BaseConnection> = new ClusterTopology({
     keeper,
     members,
     questions,
@@ -83,6 +84,8 @@ export function makeCluster(split: Split): ClusterParts {
     timeout,
     retryPolicy,
     tracking,
+    dialsWhenOpened: false,
+    checksLeases: false,
   };
   return { setup, topology, keeper };
 }
@@ -100,7 +103,7 @@ function discoveryOf({ pool }: Split, { ask }: Questions, resolve: ResolveAddres
   });
 }
 
-function nodeSettings({ pool, settings }: Split, owner: object): MemberNodeSettings<Connection> {
+function nodeSettings({ pool, settings }: Split, owner: object): MemberNodeSettings<BaseConnection> {
   const { maxWaiting, maxLifetime, deadPeerTimeout, leakDetection, bulkDetour } = pool;
   const { connectTimeout } = settings;
   return { owner, maxWaiting, maxLifetime, deadPeerTimeout, leakDetection, bulkDetour, connectTimeout };

@@ -1,3 +1,4 @@
+import type { BaseConnection } from '../../connection/base-connection.ts';
 import { tcpRules } from '../../connection/connection-options.ts';
 import { SentinelManagedConnection } from '../../connection/sentinel-managed-connection.ts';
 import { ConnectionNode } from '../../node/connection-node.ts';
@@ -21,14 +22,13 @@ const PAUSE = 1_000;
 
 /** The places of a pool: the one it serves, and the one that answers for the other role. */
 interface Places {
-  readonly primary: PrimaryPlace<Connection>;
-  readonly replicas: ReplicaPlace<Connection>;
+  readonly primary: PrimaryPlace<BaseConnection>;
+  readonly replicas: ReplicaPlace<BaseConnection>;
 }
 export interface SentinelPoolParts extends Places {
-  readonly prepared: PreparedPool<Connection>;
+  readonly prepared: PreparedPool;
   readonly service: string;
   readonly isPrimary: boolean;
-  readonly checks: boolean;
   readonly directory: Directory;
 }
 
@@ -43,16 +43,16 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
   const name = `service=${roleName(service, isPrimary)}`;
   const governor = new DialGovernor({ cap: PAUSE, maxConcurrent: Number.MAX_SAFE_INTEGER });
   const dials = governor.attach(name);
-  const makeOne = (location: TCPLocation, primary: boolean): Connection =>
+  const makeOne = (location: TCPLocation, primary: boolean): BaseConnection =>
     new type(location, service, primary, connection);
-  const tracking = trackingFor<Connection>(pool, settings, ({ location, isPrimary: primary }) =>
-    makeOne(location as TCPLocation, primary),
+  const tracking = trackingFor(pool, settings, (connection) =>
+    makeOne(connection.location as TCPLocation, (connection as Connection).isPrimary),
   );
   const place = { service, directory, make: makeOne, hurry: () => dials.hurry() };
   const places: Places = { primary: new PrimaryPlace(place), replicas: new ReplicaPlace(place) };
   const serving = isPrimary ? places.primary : places.replicas;
   const owner = {};
-  const node = new ConnectionNode<Connection>({
+  const node = new ConnectionNode<BaseConnection>({
     owner,
     tracking,
     address: name,
@@ -70,7 +70,7 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
   places.replicas.serve(node);
   // Nothing comes back from a server that is told to be silent.
   const checks = pool.checkConnection && !settings.noreply;
-  const prepared = new PreparedPool<Connection>({
+  const prepared = new PreparedPool({
     owner,
     topology: new SentinelTopology(node, serving, checks ? new IdleCheck(node) : null),
     settings,
@@ -78,8 +78,10 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
     timeout: pool.timeout,
     retryPolicy: pool.retryPolicy,
     tracking,
+    dialsWhenOpened: true,
+    checksLeases: checks,
   });
-  return { ...places, prepared, service, isPrimary, checks, directory };
+  return { ...places, prepared, service, isPrimary, directory };
 }
 
 type Split = ReturnType<typeof splitPoolOptions<'sentinel'>> & {

@@ -17,6 +17,7 @@ export class ClusterLayout {
   readonly #source: LayoutSource;
   readonly #encoding: string;
 
+  /** @internal */
   constructor(source: LayoutSource, encoding = 'utf-8') {
     this.#source = source;
     this.#encoding = encoding;
