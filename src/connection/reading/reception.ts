@@ -173,12 +173,15 @@ export class Reception {
   #answer(entry: Entry, value: Reply, refused: boolean): void {
     const core = this.#core;
     if (core.session.resp === 2 && core.inbox.takesAsPush(value, entry)) return;
-    core.outbox.shift();
     const usual = entry.isPlain && entry.phase !== SETTLED && entry.size < SMALLEST;
     if (refused || !usual || mayHoldErrors(entry)) {
+      // The entry stays at the head of the queue until its last reply, also when nobody waits for it any more.
+      if (entry.inParts && entry.part(value, refused, core.settings.endpoint)) return;
+      core.outbox.shift();
       this.#settle(entry, value, refused);
       return;
     }
+    core.outbox.shift();
     core.counters.requestsResolved++;
     entry.phase = SETTLED;
     entry.succeed(value);

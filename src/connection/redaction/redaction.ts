@@ -20,8 +20,11 @@ const MANY_WORDS = 4096;
 const mapEntries = Map.prototype.entries;
 const setValues = Set.prototype.values;
 
+/** A command as it went out. */
+type Sent = Pick<Entry, 'info' | 'wire' | 'size'>;
+
 /** Servers repeat what they were given. What a message tells of the arguments of its command is cut. */
-export function redact(error: RedisError, entry: Entry): void {
+export function redact(error: RedisError, entry: Sent): void {
   // All of a redirect is the server's.
   if (!(error instanceof AskError)) cutMessage(error, entry, knownOf(entry, error));
 }
@@ -58,7 +61,7 @@ function eachError(value: unknown, visit: (error: RedisError) => void): void {
   }
 }
 
-function cutMessage(error: RedisError, { info }: Entry, known: Known | null): void {
+function cutMessage(error: RedisError, { info }: Sent, known: Known | null): void {
   const { message, code } = error;
   if (error instanceof UnknownCommandError && !isName(error.command, known)) {
     (error as { command?: string }).command = info.name;
@@ -80,7 +83,7 @@ function isName(command: string | undefined, known: Known | null): boolean {
 }
 
 /** Null where the arguments that an error may tell of are not known, or too many. */
-function knownOf({ info, wire, size }: Entry, error: RedisError): Known | null {
+function knownOf({ info, wire, size }: Sent, error: RedisError): Known | null {
   if (OF_OTHERS.has(info.name) || size > LARGE || error.message.length > LONGEST) return null;
   const words = wordsOf(wire);
   if (words === null) return null;

@@ -18,6 +18,7 @@ const STREAMED = 4;
 const BLOCKING = 8;
 const BY_PUSH = 16;
 const KEEPS = 32;
+const IN_PARTS = 256;
 /** Two bits from here on. */
 const REPLY_MODE = 6;
 /** What an entry's subclasses say with their half is nothing to a connection. */
@@ -115,6 +116,13 @@ export abstract class Entry {
   set keepsBytes(on: boolean) {
     this.mark(KEEPS, on);
   }
+  /** Several replies come for it (`MULTI` … `EXEC`): each goes to `part`, and the last one settles it. */
+  get inParts(): boolean {
+    return (this.traits & IN_PARTS) !== 0;
+  }
+  set inParts(on: boolean) {
+    this.mark(IN_PARTS, on);
+  }
   /** Of `CLIENT REPLY`: what it does to the commands after it. */
   get replyMode(): ReplyMode {
     return REPLY_MODES[(this.traits >> REPLY_MODE) & 3]!;
@@ -141,6 +149,11 @@ export abstract class Entry {
     _subscribed: ReadonlySet<string>,
   ): Acknowledgement {
     return 'other';
+  }
+
+  /** One of the replies of an entry with `inParts`, in order; false: it is the last one. */
+  part(_value: Reply, _refused: boolean, _endpoint: string): boolean {
+    return false;
   }
 
   /** A reply at the place of a command that pushes acknowledge: it will not be acknowledged any more. */
