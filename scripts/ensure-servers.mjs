@@ -9,14 +9,14 @@ import { delimiter, dirname, isAbsolute, join, relative, resolve } from 'node:pa
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-const run = promisify(execFile);
+export const run = promisify(execFile);
 const REPOSITORY = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const KINDS = {
   redis: { binary: 'redis-server', oldest: [7, 0], needs: 'redis-server 7.0 or newer', missing: 1 },
   valkey: { binary: 'valkey-server', oldest: [8, 0], needs: 'valkey-server 8.0 or newer', missing: 2 },
 };
 
-function isExecutable(path) {
+export function isExecutable(path) {
   try {
     accessSync(path, constants.X_OK);
     return true;
@@ -66,7 +66,7 @@ async function find(kind, folder, record) {
 
 // ---- Debian: a private apt ----
 
-function osRelease() {
+export function osRelease() {
   try {
     const text = readFileSync('/etc/os-release', 'utf8');
     return Object.fromEntries(
@@ -102,7 +102,7 @@ function stanzaEntries(text) {
 }
 
 /** Where this machine gets Debian from. */
-function mirror(codename) {
+export function mirror(codename) {
   const parts = '/etc/apt/sources.list.d';
   let files = ['/etc/apt/sources.list'];
   try {
@@ -124,24 +124,28 @@ function mirror(codename) {
   return null;
 }
 
-async function privateApt(folder, codename) {
-  const source = mirror(codename);
-  if (source === null) throw new Error(`no apt source for ${codename} on this machine`);
-  const apt = join(folder, 'apt');
-  await mkdir(join(apt, 'lists/partial'), { recursive: true });
-  await mkdir(join(apt, 'cache/archives/partial'), { recursive: true });
-  const option = source.signedBy === null ? '' : `[signed-by=${source.signedBy}] `;
-  const line = (suite) => `deb ${option}${source.uri} ${suite} main\n`;
-  await writeFile(join(apt, 'sources.list'), line(codename) + line(`${codename}-backports`));
+/** The options of an apt whose sources, lists and cache are in a folder of its own. */
+export async function aptOptions(folder, { uri, signedBy }, suites) {
+  await mkdir(join(folder, 'lists/partial'), { recursive: true });
+  await mkdir(join(folder, 'cache/archives/partial'), { recursive: true });
+  const option = signedBy === null ? '' : `[signed-by=${signedBy}] `;
+  const lines = suites.map((suite) => `deb ${option}${uri} ${suite} main\n`);
+  await writeFile(join(folder, 'sources.list'), lines.join(''));
   const options = {
-    'Dir::Etc::SourceList': join(apt, 'sources.list'),
+    'Dir::Etc::SourceList': join(folder, 'sources.list'),
     'Dir::Etc::SourceParts': '/dev/null',
-    'Dir::State::Lists': join(apt, 'lists'),
-    'Dir::Cache': join(apt, 'cache'),
+    'Dir::State::Lists': join(folder, 'lists'),
+    'Dir::Cache': join(folder, 'cache'),
     'Debug::NoLocking': 'true',
     'APT::Sandbox::User': '',
   };
   return Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
+}
+
+function privateApt(folder, codename) {
+  const source = mirror(codename);
+  if (source === null) throw new Error(`no apt source for ${codename} on this machine`);
+  return aptOptions(join(folder, 'apt'), source, [codename, `${codename}-backports`]);
 }
 
 /** What installing it would add to this machine: the server, its tools, libraries. */
