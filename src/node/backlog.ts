@@ -11,93 +11,115 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** Calls that wait for room in the queue of one connection, first in first out; it exists while somebody waits. */
+/** The calls of a node that have a connection and wait for room in its queue, first in first out for each connection. */
 export class Backlog {
-  readonly #core: ConnectionCore;
+  /** One line for each connection that somebody waits for. */
+  readonly #lines = new Map<ConnectionCore, Waiting[]>();
   readonly #full: () => boolean;
-  readonly #empty: () => void;
-  readonly #line: Waiting[] = [];
 
-  /** `full`: nobody more may wait. */
-  constructor(core: ConnectionCore, full: () => boolean, empty: () => void) {
-    this.#core = core;
-    this.#full = full;
-    this.#empty = empty;
-    core.onRoom = () => this.#advance();
+  /** `others` counts the callers that wait elsewhere and fall under the same `limit`. */
+  constructor(limit: number | null, others: () => number) {
+    this.#full = limit === null ? () => false : () => this.length + others() >= limit;
   }
 
+  /** Callers in line. */
   get length(): number {
-    return this.#line.length;
+    if (this.#lines.size === 0) return 0;
+    let length = 0;
+    for (const line of this.#lines.values()) length += line.length;
+    return length;
   }
 
-  add(entries: readonly Entry[], size: number, deadline: Deadline): Promise<void> {
-    if (this.#full()) {
-      const error = new OverloadedError(
-        this.#core.text('its queue is full, and as many calls as may wait already (maxWaiting)'),
-      );
-      if (this.#line.length === 0) this.#finish();
-      return Promise.reject(error);
+  get empty(): boolean {
+    return this.#lines.size === 0;
+  }
+
+  /** Queues entries back to back, behind those that wait already. */
+  enqueue(core: ConnectionCore, entries: readonly Entry[], deadline: Deadline): void | Promise<void> {
+    const size = entries.reduce((sum, entry) => sum + entry.size, 0);
+    const line = this.#lines.get(core);
+    if (line === undefined && core.hasRoom(size)) {
+      for (const entry of entries) core.submit(entry);
+      return undefined;
     }
+    if (this.#full()) {
+      const text = core.text('its queue is full, and maxWaiting callers wait already');
+      return Promise.reject(new OverloadedError(text, { endpoint: core.settings.endpoint }));
+    }
+    return this.#wait(core, line ?? this.#begin(core), { entries, size, deadline });
+  }
+
+  /** The connection has ended: the entries fail unsent, and their owners take them to another one. */
+  lost(core: ConnectionCore): void {
+    const line = this.#end(core);
+    if (line.length === 0) return;
+    const error = new ConnectionError(core.text('lost before there was room'), {
+      cause: core.failure,
+      endpoint: core.settings.endpoint,
+    });
+    for (const waiting of line) {
+      waiting.resolve();
+      for (const entry of waiting.entries) entry.fail(error);
+    }
+  }
+
+  close(): void {
+    const error = new PoolClosedError('the pool is closed');
+    for (const core of [...this.#lines.keys()]) for (const { reject } of this.#end(core)) reject(error);
+  }
+
+  #begin(core: ConnectionCore): Waiting[] {
+    const line: Waiting[] = [];
+    this.#lines.set(core, line);
+    core.onRoom = () => this.#advance(core, line);
+    return line;
+  }
+
+  /** Nobody waits for room on this connection any more; gives the calls that did. */
+  #end(core: ConnectionCore): Waiting[] {
+    const line = this.#lines.get(core);
+    if (line === undefined) return [];
+    this.#lines.delete(core);
+    core.onRoom = null;
+    for (const { deadline } of line) deadline.unwatch();
+    return line;
+  }
+
+  #wait(
+    core: ConnectionCore,
+    line: Waiting[],
+    call: Pick<Waiting, 'entries' | 'size' | 'deadline'>,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
-      const waiting: Waiting = { entries, size, deadline, resolve, reject };
-      this.#line.push(waiting);
-      deadline.watch({
-        onAbort: (reason) => this.#leave(waiting, reason),
+      const waiting: Waiting = { ...call, resolve, reject };
+      line.push(waiting);
+      const leave = (error: unknown): void => {
+        const index = line.indexOf(waiting);
+        if (index === -1) return;
+        line.splice(index, 1);
+        if (line.length === 0) this.#end(core);
+        reject(error);
+      };
+      call.deadline.watch({
+        onAbort: leave,
         onTimeout: () =>
-          this.#leave(
-            waiting,
-            new TimeoutError(this.#core.text('its queue stayed full'), { phase: 'acquire' }),
+          leave(
+            new TimeoutError(core.text('its queue stayed full'), {
+              phase: 'acquire',
+              endpoint: core.settings.endpoint,
+            }),
           ),
       });
     });
   }
 
-  /** The connection has ended: the entries fail unsent, and whoever owns them takes them to another one. */
-  lost(): void {
-    const error = new ConnectionError(this.#core.text('lost before there was room'), {
-      cause: this.#core.failure,
-    });
-    for (const waiting of this.#takeAll()) {
-      waiting.resolve();
-      for (const entry of waiting.entries) entry.fail(error);
-    }
-  }
-  close(): void {
-    const error = new PoolClosedError('the pool was closed');
-    for (const waiting of this.#takeAll()) waiting.reject(error);
-  }
-
-  #advance(): void {
-    for (
-      let next = this.#line[0];
-      next !== undefined && this.#core.hasRoom(next.size);
-      next = this.#line[0]
-    ) {
-      this.#line.shift();
+  #advance(core: ConnectionCore, line: Waiting[]): void {
+    for (let next = line[0]; next !== undefined && core.hasRoom(next.size); next = line[0]) {
+      line.shift();
       next.deadline.unwatch();
-      for (const entry of next.entries) this.#core.submit(entry);
+      for (const entry of next.entries) core.submit(entry);
       next.resolve();
     }
-    if (this.#line.length === 0) this.#finish();
-  }
-
-  #leave(waiting: Waiting, error: unknown): void {
-    const index = this.#line.indexOf(waiting);
-    if (index === -1) return;
-    this.#line.splice(index, 1);
-    waiting.reject(error);
-    if (this.#line.length === 0) this.#finish();
-  }
-
-  #takeAll(): Waiting[] {
-    const all = this.#line.splice(0);
-    for (const { deadline } of all) deadline.unwatch();
-    this.#finish();
-    return all;
-  }
-
-  #finish(): void {
-    this.#core.onRoom = null;
-    this.#empty();
+    if (line.length === 0) this.#end(core);
   }
 }

@@ -11,7 +11,8 @@ import {
   UnblockedError,
 } from '../errors/errors.ts';
 import type { Reply } from '../resp/types.ts';
-import type { ConnectionNode } from './connection-node.ts';
+import type { ConnectionNode, NodeSlot } from './connection-node.ts';
+import { setRef } from './pooled-connection.ts';
 import { GRACE, Unblocker } from './unblocker.ts';
 
 /** UNBLOCK and the command it is for travel on two connections; when it was first it has to be said again. */
@@ -57,24 +58,24 @@ export class BlockingCalls<C extends BaseConnection> {
     limit: () => Deadline,
     { asking, pinned }: { readonly asking: boolean; readonly pinned: boolean },
   ): Promise<Reply> {
-    const connection = await this.#node.occupy(acquire, pinned);
-    const core = coreOf(connection);
+    const slot = await this.#node.occupy(acquire, pinned);
+    const { core, connection } = slot.value;
     const detached = entry.detached || core.muted;
     const time = limit();
-    const over = this.#hold(connection, entry, time, asking);
+    const over = this.#hold(slot, entry, time, asking);
     if (!detached) return over;
     const answered = over.then(() => null);
     // Its caller may be gone by then.
     answered.catch(() => {});
     await Promise.race([answered, handedOver(core, entry)]);
     time.unwatch();
-    if (entry.phase === WRITTEN && this.#node.unreferenced) this.#node.setRef(connection, false);
+    if (entry.phase === WRITTEN && this.#node.unreferenced) setRef(connection, false);
     return null;
   }
 
   /** Until its answer has come, which is asked for even where nobody hears it: only it tells that the server is done. */
-  async #hold(connection: C, entry: BlockingEntry, limit: Deadline, asking: boolean): Promise<Reply> {
-    const core = coreOf(connection);
+  async #hold(slot: NodeSlot<C>, entry: BlockingEntry, limit: Deadline, asking: boolean): Promise<Reply> {
+    const { core, connection } = slot.value;
     const { muted, tenure } = core;
     try {
       entry.tenure = tenure;
@@ -84,7 +85,7 @@ export class BlockingCalls<C extends BaseConnection> {
       return await this.#await(connection, entry, limit);
     } finally {
       if (muted) silence(core);
-      this.#node.release(connection, tenure);
+      slot.value.release();
     }
   }
 

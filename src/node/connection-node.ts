@@ -1,82 +1,98 @@
-import type { Deadline } from '../base/deadline.ts';
 import { systemClock } from '../base/clock.ts';
+import type { Deadline } from '../base/deadline.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import type { Entry } from '../connection/requests/entry.ts';
+import { ResponseError } from '../errors/errors.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
-import { dialGovernor, type DialGovernor } from '../pooling/dial-governor.ts';
-import type { ResourceHooks, ResourcePoolFigures } from '../pooling/resource-hooks.ts';
-import { ResourcePool } from '../pooling/resource-pool.ts';
-import { Backlogs } from './backlogs.ts';
+import type { DialGovernor } from '../pooling/dial-governor.ts';
+import { Pool } from '../pooling/pool.ts';
+import type { PoolFigures, PoolSettings } from '../pooling/pool-settings.ts';
+import type { Slot } from '../pooling/slots.ts';
+import { Backlog } from './backlog.ts';
 import { BlockingCalls } from './blocking-calls.ts';
-import { Companion, type Keeper } from './companion.ts';
-import { Endings } from './endings.ts';
-import { fitness } from './fitness.ts';
-import { isTransient, type NodeSettings } from './node-settings.ts';
+import { dialGovernor } from './dials.ts';
 import { PeerWatch } from './peer-watch.ts';
-import { ProcessHold, setRef } from './process-hold.ts';
+import { poolErrors, reportLeak } from './pool-reports.ts';
+import { PooledConnection, pooledOf, type PooledOwner, setRef } from './pooled-connection.ts';
 import { ReAuthentication } from './re-authentication.ts';
-import { Tracking } from './tracking.ts';
+import { Tracking, type TrackingSettings } from './tracking.ts';
 
-export type { NodeSettings };
-
-const homes = new WeakMap<BaseConnection, ConnectionNode<BaseConnection>>();
-
-/** The node that made a connection. */
-export function nodeOf(connection: BaseConnection): ConnectionNode<BaseConnection> | undefined {
-  return homes.get(connection);
+export interface NodeSettings<C extends BaseConnection> {
+  /** Whose node it is: connections go back only to the pool they came from. */
+  readonly owner: object;
+  /** Key of the shared dial state, and the name in errors and events. */
+  readonly address: string;
+  /** A connection not yet run; asked at every dial, so that the place may have moved. */
+  readonly make: (signal: AbortSignal) => C | Promise<C>;
+  /** `make` has run the connection itself, having tried several places perhaps. */
+  readonly ready?: boolean;
+  /** Decides when an address may be dialled; default: shared by the whole process. */
+  readonly governor?: DialGovernor | undefined;
+  readonly max: number;
+  readonly maxWaiting: number | null;
+  readonly maxLifetime: number | null;
+  readonly deadPeerTimeout: number | null;
+  readonly leakDetection: number | null;
+  readonly bulkDetour: boolean;
+  readonly connectTimeout: number | null;
+  /** For a cache; null or absent: none. */
+  readonly tracking?: TrackingSettings<C> | null | undefined;
+  /** Told of every dial that fails, before the callers that wait for it are. */
+  readonly dialFailed?: (error: unknown) => void;
+  /** False: waiting does not mend it. */
+  readonly transient?: (error: unknown) => boolean;
 }
 
+/** Servers that are loading or full recover; those that refuse the user, the database or the command do not. */
+export function isTransient(error: unknown): boolean {
+  return !(error instanceof ResponseError) && !(error instanceof TypeError);
+}
+
+/** The transport of a custom connection class may never say that it is gone: `close()` waits for it no longer than this. */
+const SOCKET_PATIENCE = 1_000;
+
+/** A lease, or an occupation for a command that blocks. */
+export type NodeSlot<C extends BaseConnection> = Slot<PooledConnection<C>>;
+
 /**
- * The connections to one address: one that is shared by whatever needs no connection of its own, and others
- * that are leased or blocked. It makes the pool core and the engine of the connections acquainted.
+ * The connections to one address: one that is shared by all work that needs no connection of its own, and others that are
+ * leased or blocked. It brings the pool core and the engine of the connections together.
  */
-export class ConnectionNode<C extends BaseConnection> {
+export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> {
   readonly owner: object;
   readonly address: string;
-  readonly pool: ResourcePool<C>;
+  readonly pool: Pool<PooledConnection<C>>;
   readonly blocking: BlockingCalls<C>;
+  readonly deadPeerTimeout: number | null;
+  /** Idle connections let the process end. */
+  unreferenced = false;
   readonly #settings: NodeSettings<C>;
-  readonly #companions = new Map<C, Companion<C>>();
-  readonly #keeper: Keeper<C>;
-  readonly #backlogs: Backlogs;
+  readonly #all = new Set<PooledConnection<C>>();
+  readonly #backlog: Backlog;
   readonly #reAuthentication: ReAuthentication<C>;
-  readonly #hold = new ProcessHold();
-  readonly #endings = new Endings();
+  /** Sockets that are not gone yet. */
+  readonly #sockets = new Set<Promise<void>>();
   readonly #tracking: Tracking<C> | null;
 
   constructor(settings: NodeSettings<C>) {
     this.owner = settings.owner;
     this.address = settings.address;
+    this.deadPeerTimeout = settings.deadPeerTimeout;
     this.#settings = settings;
-    this.#backlogs = new Backlogs(settings.maxWaiting, () => this.pool.waiting);
-    this.pool = new ResourcePool<C>(this.#hooks(), { ...settings, clock: systemClock });
+    this.#backlog = new Backlog(settings.maxWaiting, () => this.pool.waiting);
+    this.pool = new Pool<PooledConnection<C>>(this.#poolSettings());
     this.blocking = new BlockingCalls(this);
     this.#reAuthentication = new ReAuthentication(this, settings.connectTimeout);
-    this.#keeper = {
-      pool: this.pool,
-      hold: this.#hold,
-      reAuthentication: this.#reAuthentication,
-      deadPeerTimeout: settings.deadPeerTimeout,
-      forget: (connection) => this.#forget(connection),
-    };
-    const { address, tracking = null } = settings;
-    this.#tracking =
-      tracking === null
-        ? null
-        : new Tracking(
-            tracking,
-            address,
-            (connection) => this.retire(connection),
-            (connection) => this.watchPeer(connection),
-          );
+    const { tracking = null } = settings;
+    this.#tracking = tracking === null ? null : new Tracking(tracking, this);
   }
 
-  get figures(): ResourcePoolFigures {
+  get figures(): PoolFigures {
     const figures = this.pool.figures;
-    return { ...figures, waiting: figures.waiting + this.#backlogs.length };
+    return { ...figures, waiting: figures.waiting + this.#backlog.length };
   }
   get connections(): Iterable<C> {
-    return this.#companions.keys();
+    return [...this.#all].map(({ connection }) => connection);
   }
   /** Connections outside the pool that listen for its cache. */
   get listeners(): number {
@@ -85,95 +101,79 @@ export class ConnectionNode<C extends BaseConnection> {
   get governor(): DialGovernor {
     return this.#settings.governor ?? dialGovernor;
   }
-  get unreferenced(): boolean {
-    return this.#hold.idleLetsGo;
+  get hungry(): boolean {
+    return this.pool.hungry;
   }
 
-  /** Whether waiting may mend what a dial failed with. */
+  /** Whether waiting may mend the failure of a dial. */
   transient(error: unknown): boolean {
     return (this.#settings.transient ?? isTransient)(error);
   }
   /** For an `extra` connection: ends it when its peer is gone without a word. */
   watchPeer(connection: C): PeerWatch | null {
-    const { deadPeerTimeout } = this.#settings;
-    return deadPeerTimeout === null ? null : new PeerWatch(coreOf(connection), deadPeerTimeout);
+    return this.deadPeerTimeout === null ? null : new PeerWatch(coreOf(connection), this.deadPeerTimeout);
   }
-  setRef(connection: C, on: boolean): void {
-    setRef(connection, on);
+
+  /** The shared connection, if there is one fit for work right now. */
+  tryShare(): C | null {
+    return this.pool.tryShare()?.connection ?? null;
   }
 
   /** Queues the entry on the shared connection, if there is one with room for it right now. */
   submitNow(entry: Entry): boolean {
-    const connection = this.pool.tryShare();
-    if (connection === null) return false;
-    const core = coreOf(connection);
-    if (!core.hasRoom(entry.size) || !this.#backlogs.empty) return false;
-    if (this.#hold.idleLetsGo) this.#hold.hold(connection);
+    const pooled = this.pool.tryShare();
+    if (pooled === null) return false;
+    const { core } = pooled;
+    if (!core.hasRoom(entry.size) || !this.#backlog.empty) return false;
+    if (this.unreferenced) pooled.refer();
     core.submit(entry);
     return true;
   }
 
   /**
-   * As `submitNow`, waiting for a connection and for room on it. Resolves when the entries are queued. What is
-   * `pinned` is never sent away.
+   * As `submitNow`, waiting for a connection and for room on it. Resolves when the entries are queued. With `pinned` the
+   * wait is never sent away.
    */
   submit(entries: readonly Entry[], deadline: Deadline, pinned = false): Promise<void> {
-    return this.pool.share((connection) => this.enqueue(connection, entries, deadline), deadline, pinned);
+    return this.pool.share(({ connection }) => this.enqueue(connection, entries, deadline), deadline, pinned);
   }
 
   /** Queues entries back to back on that connection, behind those that wait for room on it. */
   enqueue(connection: C, entries: readonly Entry[], deadline: Deadline): void | Promise<void> {
-    this.#hold.hold(connection);
-    return this.#backlogs.enqueue(coreOf(connection), entries, deadline);
+    if (this.unreferenced) setRef(connection, true);
+    return this.#backlog.enqueue(coreOf(connection), entries, deadline);
   }
 
-  async lease(deadline: Deadline): Promise<C> {
-    return this.#taken(await this.pool.lease(deadline));
+  async lease(deadline: Deadline): Promise<NodeSlot<C>> {
+    return taken(await this.pool.lease(deadline));
   }
-  tryLease(): C | null {
-    const connection = this.pool.tryLease();
-    return connection === null ? null : this.#taken(connection);
+  tryLease(): NodeSlot<C> | null {
+    const slot = this.pool.tryLease();
+    return slot === null ? null : taken(slot);
   }
-  /** As `lease`, for what blocks. */
-  async occupy(deadline: Deadline, pinned = false): Promise<C> {
-    return this.#taken(await this.pool.occupy(deadline, pinned));
-  }
-  /** Ends that tenure, or does nothing when it is over. Without one it ends a lease, and throws where there is none. */
-  release(connection: C, tenure = this.pool.leaseOf(connection)): void {
-    if (tenure === 0 || tenure !== this.pool.tenureOf(connection)) return;
-    coreOf(connection).tenure = 0;
-    this.#companions.get(connection)?.returned();
-    this.pool.release(connection, tenure);
-    this.#hold.release(connection, this.pool.tenureOf(connection));
-  }
-
-  #taken(connection: C): C {
-    coreOf(connection).tenure = this.pool.tenureOf(connection);
-    this.#hold.hold(connection);
-    return connection;
+  /** As `lease`, for a command that blocks. */
+  async occupy(deadline: Deadline, pinned = false): Promise<NodeSlot<C>> {
+    return taken(await this.pool.occupy(deadline, pinned));
   }
 
   /** Takes the connection out of use once nothing is outstanding on it. */
   retire(connection: C): void {
-    this.pool.retire(connection, false);
+    pooledOf(connection)?.retire();
   }
 
   /**
-   * The server behind a connection has refused to write: what was open when it said so goes, the name is looked
-   * up again. Further refusals of that connection say nothing new.
+   * The server behind a connection has refused to write: every connection that was open when it said so goes, the name is
+   * looked up again. Further refusals of that connection say nothing new.
    */
   demoted(host: unknown): void {
-    for (const connection of this.#companions.keys()) {
-      const core = coreOf(connection);
-      if (core === host && core.draining) return;
-    }
-    for (const connection of [...this.#companions.keys()]) this.retire(connection);
+    for (const { core } of this.#all) if (core === host && core.draining) return;
+    for (const pooled of [...this.#all]) pooled.retire();
   }
 
   /** A connection of the same kind outside the pool and its bound, for the package's own purposes. */
   async extra(signal: AbortSignal): Promise<C> {
     const connection = await this.#dial(signal);
-    if (this.#hold.idleLetsGo) setRef(connection, false);
+    if (this.unreferenced) setRef(connection, false);
     return connection;
   }
 
@@ -187,7 +187,7 @@ export class ConnectionNode<C extends BaseConnection> {
     this.pool.evict(error, false);
   }
 
-  /** Out of use, for good: each connection ends after what runs on it, leases included. `gone`: for who is pinned. */
+  /** Out of use, for good: each connection ends after the work on it, leases included. `gone`: for pinned waiters. */
   dissolve(error: () => Error, gone: () => Error): Promise<void> {
     this.sendAway(error);
     this.pool.evict(gone, true);
@@ -200,7 +200,7 @@ export class ConnectionNode<C extends BaseConnection> {
 
   close(timeout: number | null): Promise<void> {
     this.blocking.close();
-    this.#backlogs.close();
+    this.#backlog.close();
     this.#reAuthentication.stop();
     const closed = this.pool.close(timeout);
     void closed.then(() => {
@@ -211,53 +211,84 @@ export class ConnectionNode<C extends BaseConnection> {
   }
 
   /** After `close`: no socket is left. */
-  socketsGone(): Promise<void> {
-    return this.#endings.over();
+  async socketsGone(): Promise<void> {
+    if (this.#sockets.size === 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, SOCKET_PATIENCE);
+    });
+    await Promise.race([Promise.all(this.#sockets), late]);
+    clearTimeout(timer);
   }
 
-  ref(): void {
-    this.#hold.idleLetsGo = false;
-    this.pool.ref();
-    for (const connection of this.#companions.keys()) setRef(connection, true);
-  }
-  unref(): void {
-    this.#hold.idleLetsGo = true;
-    this.pool.unref();
-    for (const connection of this.#companions.keys())
-      this.#hold.release(connection, this.pool.tenureOf(connection));
+  /** Whether connections keep the process alive: all do, or without it only those that somebody uses. */
+  setRef(on: boolean): void {
+    this.unreferenced = !on;
+    this.pool.setRef(on);
+    for (const pooled of this.#all) {
+      if (on) setRef(pooled.connection, true);
+      else pooled.letGo();
+    }
   }
 
-  #hooks(): ResourceHooks<C> {
-    const { transient = isTransient } = this.#settings;
+  /** @internal For the connections. */
+  detour(): boolean {
+    if (!this.#settings.bulkDetour) return false;
+    const { open, idle, connecting, max } = this.pool.figures;
+    return idle > 1 || connecting > 0 || open < max;
+  }
+  /** @internal For the connections. */
+  drained(pooled: PooledConnection<C>): void {
+    this.#reAuthentication.drained(pooled);
+  }
+  /** @internal For the connections. */
+  closed(pooled: PooledConnection<C>): void {
+    this.#all.delete(pooled);
+    this.#tracking?.ended(pooled.connection);
+    this.#reAuthentication.forget(pooled);
+    this.#backlog.lost(pooled.core);
+  }
+  /** @internal For re-authentication. */
+  get all(): Iterable<PooledConnection<C>> {
+    return this.#all;
+  }
+
+  #poolSettings(): PoolSettings<PooledConnection<C>> {
+    const { address, max, maxWaiting, maxLifetime, leakDetection } = this.#settings;
     return {
+      address,
+      max,
+      maxWaiting,
+      maxLifetime,
+      leakDetection,
+      governor: this.governor,
+      clock: systemClock,
+      errors: poolErrors(address),
       create: (signal) => this.#create(signal),
-      destroy: (connection, reason) => connection.invalidate(reason),
-      state: (connection) => fitness(coreOf(connection), this.#detour),
-      drain: (connection) => this.#drain(connection),
-      occupied: (connection) => coreOf(connection).session.blocking > 0,
-      waiting: () => this.#backlogs.length,
-      transient,
+      waiting: () => this.#backlog.length,
+      transient: (error) => this.transient(error),
+      leaked: (age, stack) => reportLeak(address, age, stack),
     };
   }
 
-  async #create(signal: AbortSignal): Promise<C> {
+  async #create(signal: AbortSignal): Promise<PooledConnection<C>> {
     const { changes } = this.#reAuthentication;
     const connection = await this.#dial(signal);
     if (this.#tracking !== null) await this.#track(this.#tracking, connection, signal);
-    const core = coreOf(connection);
-    const companion = new Companion(connection, this.#keeper);
-    this.#companions.set(connection, companion);
-    homes.set(connection, this as unknown as ConnectionNode<BaseConnection>);
-    this.#hold.release(connection, 0);
-    if (core.state === 'closed') companion.end();
-    else if (changes !== this.#reAuthentication.changes) this.#reAuthentication.renew(connection);
-    return connection;
+    const pooled = new PooledConnection(connection, this);
+    this.#all.add(pooled);
+    pooled.letGo();
+    if (pooled.core.state === 'closed') pooled.end();
+    else if (changes !== this.#reAuthentication.changes) this.#reAuthentication.renew(pooled);
+    return pooled;
   }
 
   async #dial(signal: AbortSignal): Promise<C> {
     try {
       const connection = await this.#settings.make(signal);
-      this.#endings.watch(connection);
+      const gone = connection.waitClosed();
+      this.#sockets.add(gone);
+      void gone.then(() => this.#sockets.delete(gone));
       if (this.#settings.ready !== true) await connection.run({ signal });
       return connection;
     } catch (error) {
@@ -276,24 +307,9 @@ export class ConnectionNode<C extends BaseConnection> {
       throw error;
     }
   }
+}
 
-  /** Whether there is somewhere else to go than behind a bulk reply. */
-  readonly #detour = (): boolean => {
-    if (!this.#settings.bulkDetour) return false;
-    const { open, idle, connecting, max } = this.pool.figures;
-    return idle > 1 || connecting > 0 || open < max;
-  };
-
-  #drain(connection: C): void {
-    const companion = this.#companions.get(connection);
-    if (companion === undefined) connection.invalidate('retired');
-    else companion.drain();
-  }
-
-  #forget(connection: C): void {
-    this.#companions.delete(connection);
-    this.#tracking?.ended(connection);
-    this.#reAuthentication.forget(connection);
-    this.#backlogs.lost(coreOf(connection));
-  }
+function taken<C extends BaseConnection>(slot: NodeSlot<C>): NodeSlot<C> {
+  slot.value.taken();
+  return slot;
 }

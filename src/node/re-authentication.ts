@@ -1,21 +1,26 @@
-import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
+import type { BaseConnection } from '../connection/base-connection.ts';
 import { authenticate } from '../connection/opening/handshake.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
-import type { ConnectionNode } from './connection-node.ts';
+import type { PooledConnection } from './pooled-connection.ts';
+
+/** The node, as re-authentication sees it. */
+export interface ReAuthenticationOwner<C extends BaseConnection> {
+  readonly all: Iterable<PooledConnection<C>>;
+}
 
 /**
  * New credentials for live connections. Each is kept from new work until it has drained, then AUTH goes out alone;
  * one that does not drain in time, or is refused, is retired.
  */
 export class ReAuthentication<C extends BaseConnection> {
-  /** How often the credentials have changed: what was dialled across a change has asked too early. */
+  /** How often the credentials have changed: a dial that began before a change may have asked too early. */
   changes = 0;
-  readonly #node: ConnectionNode<C>;
+  readonly #node: ReAuthenticationOwner<C>;
   readonly #limit: number | null;
-  readonly #waiting = new Map<C, NodeJS.Timeout | null>();
+  readonly #waiting = new Map<PooledConnection<C>, NodeJS.Timeout | null>();
   #credentials: (() => Promise<Credentials | null>) | null = null;
 
-  constructor(node: ConnectionNode<C>, limit: number | null) {
+  constructor(node: ReAuthenticationOwner<C>, limit: number | null) {
     this.#node = node;
     this.#limit = limit;
   }
@@ -23,67 +28,65 @@ export class ReAuthentication<C extends BaseConnection> {
   begin(credentials: () => Promise<Credentials | null>): void {
     this.changes++;
     this.#credentials = credentials;
-    for (const connection of [...this.#node.connections]) this.renew(connection);
+    for (const pooled of [...this.#node.all]) this.renew(pooled);
   }
 
   /** Keeps the connection from new work and authenticates it again as soon as nothing is outstanding. */
-  renew(connection: C): void {
-    if (this.#waiting.has(connection)) return;
-    const timer = this.#limit === null ? null : setTimeout(() => this.#late(connection), this.#limit);
+  renew(pooled: PooledConnection<C>): void {
+    if (this.#waiting.has(pooled)) return;
+    const timer = this.#limit === null ? null : setTimeout(() => this.#late(pooled), this.#limit);
     timer?.unref();
-    this.#waiting.set(connection, timer);
-    coreOf(connection).reserved = true;
-    this.#node.pool.changed(connection);
-    this.drained(connection);
+    this.#waiting.set(pooled, timer);
+    pooled.core.reserved = true;
+    pooled.slot?.changed();
+    this.drained(pooled);
   }
 
-  drained(connection: C): void {
-    if (this.#waiting.size > 0 && this.#waiting.has(connection) && free(connection))
-      void this.#authenticate(connection);
+  drained(pooled: PooledConnection<C>): void {
+    if (this.#waiting.size > 0 && this.#waiting.has(pooled) && free(pooled)) void this.#authenticate(pooled);
   }
 
   /** The connection has ended. */
-  forget(connection: C): void {
-    clearTimeout(this.#waiting.get(connection) ?? undefined);
-    this.#waiting.delete(connection);
+  forget(pooled: PooledConnection<C>): void {
+    clearTimeout(this.#waiting.get(pooled) ?? undefined);
+    this.#waiting.delete(pooled);
   }
 
   stop(): void {
-    for (const connection of [...this.#waiting.keys()]) this.forget(connection);
+    for (const pooled of [...this.#waiting.keys()]) this.forget(pooled);
   }
 
-  async #authenticate(connection: C): Promise<void> {
-    const core = coreOf(connection);
+  async #authenticate(pooled: PooledConnection<C>): Promise<void> {
+    const { core } = pooled;
     try {
       const { changes } = this;
       const credentials = (await this.#credentials?.()) ?? null;
       // The holder of a lease may have gone on meanwhile: the next time it runs empty comes soon.
-      if (changes !== this.changes || !this.#waiting.has(connection) || !free(connection)) {
-        return this.#waiting.has(connection) && free(connection) ? this.drained(connection) : undefined;
+      if (changes !== this.changes || !this.#waiting.has(pooled) || !free(pooled)) {
+        return this.#waiting.has(pooled) && free(pooled) ? this.drained(pooled) : undefined;
       }
-      this.forget(connection);
+      this.forget(pooled);
       const answer = authenticate(core, credentials, this.#limit);
-      // Alone in its write, whatever the holder of a lease queues in this turn.
+      // Alone in its write, even when the holder of a lease queues more in this turn.
       core.flush();
       await answer;
     } catch {
       // A new dial asks again and reports what is wrong; this connection must not go on as the old user.
-      this.forget(connection);
-      this.#node.retire(connection);
+      this.forget(pooled);
+      pooled.retire();
     }
-    if (this.#waiting.has(connection)) return this.drained(connection);
+    if (this.#waiting.has(pooled)) return this.drained(pooled);
     core.reserved = false;
-    this.#node.pool.changed(connection);
+    pooled.slot?.changed();
   }
 
-  #late(connection: C): void {
-    this.#waiting.delete(connection);
-    coreOf(connection).reserved = false;
-    this.#node.retire(connection);
+  #late(pooled: PooledConnection<C>): void {
+    this.#waiting.delete(pooled);
+    pooled.core.reserved = false;
+    pooled.retire();
   }
 }
 
-function free(connection: BaseConnection): boolean {
-  const core = coreOf(connection);
+function free({ core }: PooledConnection<BaseConnection>): boolean {
   return core.state === 'ready' && core.outstanding === 0 && !core.session.inTransaction;
 }

@@ -10,6 +10,7 @@ import type { Placement, SubscriptionLink } from '../pubsub/subscriptions/subscr
 import type { Subscriptions } from '../pubsub/subscriptions/subscriptions.ts';
 import type { ConnectionNode } from './connection-node.ts';
 import type { PeerWatch } from './peer-watch.ts';
+import { setRef } from './pooled-connection.ts';
 
 /** What a subscriber is told, and tells, about the names it serves. */
 export interface SubscriberHome {
@@ -103,7 +104,7 @@ export class Subscriber<C extends BaseConnection> implements DialCandidate {
   }
 
   setRef(on: boolean): void {
-    if (this.#line !== null) this.node.setRef(this.#line.connection, on);
+    if (this.#line !== null) setRef(this.#line.connection, on);
     this.#dials.rearm();
   }
 

@@ -7,8 +7,8 @@ import type { ConnectionCore } from '../connection/connection-core.ts';
 import { ConnectionError, ResponseError } from '../errors/errors.ts';
 import type { Reply } from '../resp/types.ts';
 import type { PeerWatch } from './peer-watch.ts';
-import { setRef } from './process-hold.ts';
-import type { TrackingSettings } from './tracking-settings.ts';
+import { setRef } from './pooled-connection.ts';
+import type { TrackingSettings } from './tracking.ts';
 
 export interface ListenerHooks<C> {
   invalidated(core: ConnectionCore, frame: readonly Reply[]): boolean;

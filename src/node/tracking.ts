@@ -1,4 +1,6 @@
+import type { CacheGuard } from '../cache/cache-guard.ts';
 import { Heartbeat } from '../cache/heartbeat.ts';
+import type { OwnWrites } from '../cache/own-writes.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import { call } from '../connection/requests/call.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
@@ -10,9 +12,33 @@ import { channels, observed } from '../telemetry/channels.ts';
 import { watchWrites } from './lease-writes.ts';
 import type { PeerWatch } from './peer-watch.ts';
 import { TrackingListeners } from './tracking-listeners.ts';
-import type { TrackingSettings } from './tracking-settings.ts';
 
-/** What ends the tracking of a connection, whether the server says yes or no: it is looked at when it is queued. */
+/** How the server is to tell of changes. */
+export interface TrackingChoice {
+  /** `default`: of keys that were read; `optin`: of keys that a cached call has read; `bcast`: of every key with a prefix. */
+  readonly mode: 'default' | 'optin' | 'bcast';
+  /** Of `bcast`; none: every key. */
+  readonly prefixes: readonly string[];
+  /** To one listener per server instead of to the connections themselves. */
+  readonly redirect: boolean;
+}
+
+export interface TrackingSettings<C extends BaseConnection> extends TrackingChoice {
+  readonly guard: CacheGuard;
+  readonly writes: OwnWrites;
+  /** A connection, not yet run, to where this one leads. */
+  readonly near: (connection: C) => C;
+  readonly timeout: number | null;
+}
+
+/** The node, as its tracking sees it. */
+export interface TrackingOwner<C extends BaseConnection> {
+  readonly address: string;
+  retire(connection: C): void;
+  watchPeer(connection: C): PeerWatch | null;
+}
+
+/** Effects that end the tracking of a connection, whether the server says yes or no: looked at when queued. */
 const ENDING: ReadonlySet<Effect['kind']> = new Set(['tracking', 'reset', 'hello', 'quit', 'replication']);
 
 /** The answer to `REDIRECT` to a client that has ended. */
@@ -26,29 +52,22 @@ const TRIES = 3;
  */
 export class Tracking<C extends BaseConnection> {
   readonly #settings: TrackingSettings<C>;
-  readonly #address: string;
-  readonly #retire: (connection: C) => void;
+  readonly #owner: TrackingOwner<C>;
   readonly #listeners: TrackingListeners<C> | null;
   readonly #heartbeats = new WeakMap<ConnectionCore, Heartbeat>();
   #warned = false;
 
-  constructor(
-    settings: TrackingSettings<C>,
-    address: string,
-    retire: (connection: C) => void,
-    watchPeer: (connection: C) => PeerWatch | null,
-  ) {
+  constructor(settings: TrackingSettings<C>, owner: TrackingOwner<C>) {
     this.#settings = settings;
-    this.#address = address;
-    this.#retire = retire;
+    this.#owner = owner;
     this.#listeners =
       settings.mode === 'bcast' || settings.redirect
         ? new TrackingListeners(settings, {
             invalidated: (core, frame) => this.#invalidated(core, frame),
             started: (connection, listener) => this.#start(connection, listener),
             ended: (core) => this.#end(core),
-            retire,
-            watchPeer,
+            retire: (connection) => owner.retire(connection),
+            watchPeer: (connection) => owner.watchPeer(connection),
             refused: (reason) => this.#off(reason),
           })
         : null;
@@ -62,7 +81,7 @@ export class Tracking<C extends BaseConnection> {
   /** Before the connection is used. Rejects when it is lost meanwhile; a refusal only keeps its replies uncached. */
   async prepare(connection: C, signal: AbortSignal): Promise<void> {
     const core = coreOf(connection);
-    // What it writes others may hold, whether or not its own replies are to be kept.
+    // Others may hold keys that it writes, whether or not its own replies are to be kept.
     watchWrites(core, this.#settings.writes);
     if (core.muted || core.state !== 'ready') return;
     if (core.session.resp === 2) return this.#off('the server speaks RESP2 only');
@@ -132,7 +151,7 @@ export class Tracking<C extends BaseConnection> {
   #affected(connection: C, { kind }: Effect): void {
     if (!ENDING.has(kind) || !this.#settings.guard.isTracked(coreOf(connection))) return;
     this.#end(coreOf(connection));
-    this.#retire(connection);
+    this.#owner.retire(connection);
   }
 
   #invalidated(core: ConnectionCore, frame: readonly Reply[]): boolean {
@@ -159,12 +178,14 @@ export class Tracking<C extends BaseConnection> {
   #off(reason: string): void {
     if (this.#warned) return;
     this.#warned = true;
-    process.emitWarning(`the cache stays off at ${this.#address}: ${reason}`, { code: 'RESPOOL_CACHE' });
+    process.emitWarning(`the cache stays off at ${this.#owner.address}: ${reason}`, {
+      code: 'RESPOOL_CACHE',
+    });
   }
 
   #tell(kind: 'on' | 'off' | 'invalidation' | 'flush', keys: number): void {
     if (!observed(channels.cache)) return;
-    channels.cache.publish({ address: this.#address, kind, keys, at: Date.now() });
+    channels.cache.publish({ address: this.#owner.address, kind, keys, at: Date.now() });
   }
 }
 

@@ -28,7 +28,7 @@ export class Unblocker<C extends BaseConnection> {
   ask(clientId: number | null): Promise<boolean> {
     if (clientId === null)
       return Promise.reject(new Error('the server has not told the id of the connection'));
-    const shared = this.#node.pool.tryShare();
+    const shared = this.#node.tryShare();
     return shared === null ? this.#askApart(clientId) : unblock(shared, clientId);
   }
 

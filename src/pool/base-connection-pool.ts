@@ -10,7 +10,7 @@ import { AbstractPool, type AcquireOptions, type Lease } from '../interfaces/abs
 import type { ChannelMap } from '../interfaces/channel-map.ts';
 import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribute-provider.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
-import { nodeOf } from '../node/connection-node.ts';
+import { pooledOf } from '../node/pooled-connection.ts';
 import type { SubscriptionTarget } from '../pubsub/subscriptions/subscription-target.ts';
 import type { DecodeMode, RedisValue, Reply, ReplyOf, TextEncoding } from '../resp/types.ts';
 import type { Topology } from '../topology/topology.ts';
@@ -18,6 +18,7 @@ import type { RetryLoop } from './calls/retry-loop.ts';
 import { type Executor, OptionedExecutor, type PoolRequest, type PoolRequestOptions } from './executor.ts';
 import { makeCall, thisTurn } from './calls/pool-call.ts';
 import type { PoolCache } from './cache/pool-cache.ts';
+import { handOver } from './leases.ts';
 import { PoolEngine, type PoolSetup } from './pool-engine.ts';
 import { type PoolRequests, UNUSUAL } from './calls/pool-requests.ts';
 import type { ConnectionPoolStatistics } from './pool-statistics.ts';
@@ -81,12 +82,12 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
 
   /** A connection for the caller alone, to be released: the most recently released one, a new one, or wait. */
   async getConnection(options?: AcquireOptions): Promise<C> {
-    return (await this.acquire(options)).connection;
+    return handOver(await this.acquire(options));
   }
   /** A connection at once, leased, or null. */
   tryGetConnection(): C | null {
     if (this.closed) return null;
-    return (this.#topology.anyNode()?.tryLease() ?? null) as C | null;
+    return (this.#topology.anyNode()?.tryLease()?.value.handOver() ?? null) as C | null;
   }
   /** As `getConnection`, with the release bound to the scope. */
   acquire(options?: AcquireOptions): Promise<Lease<C>> {
@@ -109,10 +110,10 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   }
   /** Gives a leased connection back; `TypeError` for one that this pool has not leased out. */
   release(connection: C): void {
-    const node = nodeOf(connection);
-    if (node?.owner !== this.engine.setup.owner)
+    const pooled = pooledOf(connection);
+    if (pooled?.node.owner !== this.engine.setup.owner)
       throw new TypeError('this connection was not leased out by this pool');
-    node.release(connection);
+    pooled.releasePlain();
   }
 
   /** One command over the shared connection; commands of one turn go out together, in call order. */

@@ -108,8 +108,8 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
     const first = Math.floor(Math.random() * primaries.length);
     for (let index = 0; index < primaries.length; index++) {
       const location = primaries[(first + index) % primaries.length];
-      const connection = location === undefined ? null : this.#topology.memberNode(location).tryLease();
-      if (connection !== null) return connection as ClusterConnection;
+      const slot = location === undefined ? null : this.#topology.memberNode(location).tryLease();
+      if (slot !== null) return slot.value.handOver() as ClusterConnection;
     }
     return null;
   }

@@ -2,7 +2,7 @@ import { Deadline } from '../base/deadline.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import { ConnectionError, PoolClosedError, RedisClusterError } from '../errors/errors.ts';
 import type { Lease } from '../interfaces/abstract-pool.ts';
-import type { ConnectionNode } from '../node/connection-node.ts';
+import type { ConnectionNode, NodeSlot } from '../node/connection-node.ts';
 import type { LayoutKeeper } from '../topology/cluster/layout-keeper.ts';
 import type { Members } from '../topology/cluster/members.ts';
 import type { Topology } from '../topology/topology.ts';
@@ -17,20 +17,22 @@ const DIAL_PATIENCE = 500;
 const LAST = 20;
 const IMPATIENT = new Error('another node may be quicker');
 
-/** One tenure of one connection. */
+/** Holds one connection until it is released. */
 class ConnectionLease implements Lease<BaseConnection> {
   readonly connection: BaseConnection;
-  readonly #node: Node;
-  readonly #tenure: number;
+  readonly #slot: NodeSlot<BaseConnection>;
 
-  constructor(connection: BaseConnection, node: Node) {
-    this.connection = connection;
-    this.#node = node;
-    this.#tenure = node.pool.tenureOf(connection);
+  constructor(slot: NodeSlot<BaseConnection>) {
+    this.connection = slot.value.connection;
+    this.#slot = slot;
+    slot.holder = this;
   }
 
   release(): void {
-    this.#node.release(this.connection, this.#tenure);
+    if (this.#slot.holder === this) this.#slot.value.release();
+  }
+  handOver(): BaseConnection {
+    return this.#slot.holder === this ? this.#slot.value.handOver() : this.connection;
   }
   [Symbol.dispose](): void {
     this.release();
@@ -38,6 +40,11 @@ class ConnectionLease implements Lease<BaseConnection> {
   async [Symbol.asyncDispose](): Promise<void> {
     this.release();
   }
+}
+
+/** The connection of a lease, for a caller that releases it by `pool.release(connection)`. */
+export function handOver<C extends BaseConnection>(lease: Lease<C>): C {
+  return lease instanceof ConnectionLease ? (lease.handOver() as C) : lease.connection;
 }
 
 /** Hands out connections to one caller alone. */
@@ -54,24 +61,21 @@ export class Leases {
   /** No node: the one that the topology finds. On a node that is known nothing is awaited first: the line is kept. */
   take(node: Node | null, deadline: Deadline): Promise<Lease<BaseConnection>> {
     if (this.#checks) return this.#takeChecked(node, deadline);
-    const connection = node?.tryLease() ?? null;
-    if (connection === null) return this.#takeLater(node, deadline);
-    return Promise.resolve(new ConnectionLease(connection, node as Node));
+    const slot = node?.tryLease() ?? null;
+    if (slot === null) return this.#takeLater(node, deadline);
+    return Promise.resolve(new ConnectionLease(slot));
   }
 
   async #takeLater(node: Node | null, deadline: Deadline): Promise<Lease<BaseConnection>> {
     const place = node ?? (await this.#topology.resolveAny(deadline));
-    return new ConnectionLease(await place.lease(deadline), place);
+    return new ConnectionLease(await place.lease(deadline));
   }
 
   async #takeChecked(node: Node | null, deadline: Deadline): Promise<Lease<BaseConnection>> {
     const begin = Date.now();
     for (;;) {
-      const connection = node?.tryLease() ?? null;
-      const lease =
-        connection === null
-          ? await this.#takeLater(node, deadline)
-          : new ConnectionLease(connection, node as Node);
+      const slot = node?.tryLease() ?? null;
+      const lease = slot === null ? await this.#takeLater(node, deadline) : new ConnectionLease(slot);
       // A connection that was made while this lease waited has not idled.
       const fresh = lease.connection.statistics.createdAt >= begin;
       if (fresh || (await answersPing(lease.connection, deadline))) return lease;

@@ -5,7 +5,7 @@ import { PoolClosedError, TimeoutError } from '../errors/errors.ts';
 import type { AcquireOptions, Lease } from '../interfaces/abstract-pool.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
-import type { TrackingSettings } from '../node/tracking-settings.ts';
+import type { TrackingSettings } from '../node/tracking.ts';
 import { type DecodeMode, replyMode, type TextEncoding, type TextMode, textMode } from '../resp/types.ts';
 import type { Topology } from '../topology/topology.ts';
 import { RetryLoop } from './calls/retry-loop.ts';
@@ -122,8 +122,7 @@ export class PoolEngine {
 
   setRef(on: boolean): void {
     for (const node of this.topology.nodes()) {
-      if (on) node.ref();
-      else node.unref();
+      node.setRef(on);
     }
     this.pubsub.setRef(on);
   }

@@ -4,8 +4,8 @@ import type { Clock, TimerHandle } from '../base/clock.ts';
 export class Closing {
   readonly promise: Promise<void>;
   #resolve!: () => void;
-  #clock: Clock;
-  #drop: () => void;
+  readonly #clock: Clock;
+  readonly #drop: () => void;
   #at = Infinity;
   #timer: TimerHandle | null = null;
 

@@ -2,9 +2,8 @@ import { fullJitter } from '../base/backoff.ts';
 import type { Random } from '../base/backoff.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Clock, TimerHandle } from '../base/clock.ts';
-import { channels, observed } from '../telemetry/channels.ts';
 
-/** A pool that wants to dial; told once when it is worth asking again. */
+/** Wants to dial an address; told once when it is worth asking again. */
 export interface DialCandidate {
   readonly unref: boolean;
   dialsAllowed(): void;
@@ -19,22 +18,33 @@ export interface DialGovernorSettings {
   base?: number | undefined;
   /** The longest pause; 2,000. */
   cap?: number | undefined;
+  /** Told when an address goes down or comes up; absent: nobody. */
+  announce?: ((change: DialStateChange) => void) | undefined;
+}
+
+export interface DialStateChange {
+  readonly address: string;
+  readonly state: 'up' | 'down';
+  /** Epoch ms. */
+  readonly at: number;
+  readonly error?: unknown;
 }
 
 /**
- * Who may dial when. Everything in the process that dials one address shares its state:
+ * Decides when an address may be dialled. Everything in the process that dials it shares its state:
  *
  *     up ──failure──▶ down: pause (full jitter) ──▶ one probe ──success──▶ up
  *                       ▲────────────────failure───────┘
  *
- * While an address is down one dial at a time is made to it, so that a dead server is not stormed by
- * however many pools and callers wait for it.
+ * While an address is down one dial at a time is made to it, so that many pools and
+ * callers do not storm a dead server.
  */
 export class DialGovernor {
   readonly clock: Clock;
   readonly random: Random;
   readonly base: number;
   readonly cap: number;
+  readonly announce: ((change: DialStateChange) => void) | undefined;
   readonly #maxConcurrent: number;
   #active = 0;
   #addresses = new Map<string, AddressDials>();
@@ -46,6 +56,7 @@ export class DialGovernor {
     this.random = settings.random ?? Math.random;
     this.base = settings.base ?? 50;
     this.cap = settings.cap ?? 2000;
+    this.announce = settings.announce;
     this.#maxConcurrent = settings.maxConcurrent ?? 64;
   }
 
@@ -93,7 +104,7 @@ export class DialGovernor {
     }
   }
 
-  /** The pause of an address that nobody uses any more still holds for whoever comes next. */
+  /** An address that nobody uses is remembered until its pause is over: the pause holds for the next user as well. */
   #forgetIdle(): void {
     const now = this.clock.now();
     for (const [address, dials] of this.#addresses) {
@@ -136,7 +147,7 @@ export class AddressDials {
   /** Dials under way. */
   active = 0;
   pausedUntil = 0;
-  /** Why the last dial failed, whoever made it; null once one has succeeded. */
+  /** Why the last dial of any user failed; null once one has succeeded. */
   lastError: unknown = null;
   #governor: DialGovernor;
   #failures = 0;
@@ -231,7 +242,7 @@ export class AddressDials {
     if (this.#timer !== null) clock.clearTimeout(this.#timer);
     this.#timer = null;
     if (this.#candidates.size === 0 || !this.down || this.#probing || this.#governor.holds(this)) return;
-    // A pause that has just ended counts too: whoever was refused a moment ago would not be asked again.
+    // A pause that has just ended counts too: a candidate that was refused a moment ago would not be asked again.
     const pause = Math.max(0, this.pausedUntil - clock.now());
     const unref = [...this.#candidates].every((candidate) => candidate.unref);
     this.#timer = clock.setTimeout(() => this.#paused(), pause, unref);
@@ -243,11 +254,7 @@ export class AddressDials {
   }
 
   #announce(state: 'up' | 'down', error?: unknown): void {
-    if (!observed(channels.poolState)) return;
     const event = { address: this.address, state, at: this.#governor.clock.epoch() };
-    channels.poolState.publish(error === undefined ? event : { ...event, error });
+    this.#governor.announce?.(error === undefined ? event : { ...event, error });
   }
 }
-
-/** The one of the process. */
-export const dialGovernor = new DialGovernor();

@@ -1,9 +1,11 @@
 import type { AddressDials, DialCandidate, DialGovernor, DialPermit } from './dial-governor.ts';
-import type { ResourceHooks } from './resource-hooks.ts';
-import type { Slot } from './slots.ts';
+import type { Resource, Slot } from './slots.ts';
 
-/** What the pool does with the outcome of a dial; the dial is off the count by then. */
-export interface DialOutcome<T> {
+/** The pool, as its dials see it. A dial is off the count when these are called. */
+export interface DialOwner<T extends Resource> {
+  create(signal: AbortSignal): Promise<T>;
+  /** Whether a failure says something about the address. */
+  ofAddress(error: unknown): boolean;
   /** Takes the resource in, or throws. */
   admit(resource: T): void;
   /** Called after the address has learned of the success. */
@@ -17,19 +19,17 @@ export interface DialOutcome<T> {
 }
 
 /** The dials of one pool. Every one of them leaves the count, however it ends. */
-export class Dialler<T> implements DialCandidate {
+export class Dialler<T extends Resource> implements DialCandidate {
   unref = false;
   /** Why the last dial of this pool failed; null once one has succeeded. */
   lastError: unknown = null;
-  #hooks: ResourceHooks<T>;
-  #outcome: DialOutcome<T>;
-  #address: AddressDials;
-  #running = new Set<AbortController>();
+  readonly #owner: DialOwner<T>;
+  readonly #address: AddressDials;
+  readonly #running = new Set<AbortController>();
   #closed = false;
 
-  constructor(hooks: ResourceHooks<T>, outcome: DialOutcome<T>, governor: DialGovernor, address: string) {
-    this.#hooks = hooks;
-    this.#outcome = outcome;
+  constructor(owner: DialOwner<T>, governor: DialGovernor, address: string) {
+    this.#owner = owner;
     this.#address = governor.attach(address);
   }
 
@@ -54,7 +54,7 @@ export class Dialler<T> implements DialCandidate {
   }
 
   dialsAllowed(): void {
-    if (!this.#closed) this.#outcome.dialsAllowed();
+    if (!this.#closed) this.#owner.dialsAllowed();
   }
 
   /** The choice whether the pause keeps the process alive has changed. */
@@ -71,28 +71,28 @@ export class Dialler<T> implements DialCandidate {
 
   async #run(controller: AbortController, permit: DialPermit, replaces: Slot<T> | null): Promise<void> {
     try {
-      const resource = await this.#hooks.create(controller.signal);
+      const resource = await this.#owner.create(controller.signal);
       if (this.#closed) return this.#giveUp(controller, permit, resource);
       this.#running.delete(controller);
-      this.#outcome.admit(resource);
+      this.#owner.admit(resource);
     } catch (error) {
       if (this.#closed) return this.#giveUp(controller, permit);
       this.#running.delete(controller);
       this.lastError = error;
-      this.#outcome.failing(error, replaces);
+      this.#owner.failing(error, replaces);
       permit.failed(error);
-      this.#outcome.dialsAllowed();
+      this.#owner.dialsAllowed();
       return;
     }
     this.lastError = null;
     permit.succeeded();
-    this.#outcome.arrived(replaces);
+    this.#owner.arrived(replaces);
   }
 
   #giveUp(controller: AbortController, permit: DialPermit, ...made: T[]): void {
-    for (const resource of made) this.#hooks.destroy(resource, 'the pool was closed');
+    for (const resource of made) resource.destroy('the pool was closed');
     this.#running.delete(controller);
     permit.abandoned();
-    this.#outcome.gaveUp();
+    this.#owner.gaveUp();
   }
 }

@@ -1,24 +1,25 @@
 import type { Random } from '../base/backoff.ts';
 import type { Clock, TimerHandle } from '../base/clock.ts';
-import { channels, observed } from '../telemetry/channels.ts';
-import type { Origin } from './resource-hooks.ts';
-import type { Slot, Slots } from './slots.ts';
+import type { Origin, Resource, Slot, Slots } from './slots.ts';
+
+/** A lease is `age` ms old; `stack` says where it was acquired. */
+export type LeakReport = (age: number, stack: string) => void;
 
 export interface HousekeeperSettings {
-  address: string;
   clock: Clock;
   random: Random;
   maxLifetime: number | null;
   leakDetection: number | null;
+  leaked: LeakReport | undefined;
 }
 
-/** How long one that could not be replaced is left alone. */
+/** Pause in ms after which a replacement that failed is tried again. */
 const LOOK_AGAIN = 1000;
-/** Lifetimes are shortened by up to this part, so that what was made together does not end together. */
+/** Lifetimes are shortened by up to this part: resources that were made together end apart. */
 const JITTER = 0.1;
 
 /** Looks after age and leaks with one timer, which never keeps the process alive. */
-export class Housekeeper<T> {
+export class Housekeeper<T extends Resource> {
   #settings: HousekeeperSettings;
   #slots: Slots<T>;
   #expire: (slot: Slot<T>) => void;
@@ -41,7 +42,7 @@ export class Housekeeper<T> {
     return at;
   }
 
-  /** A lease begins; `origin` carries the stack of whoever acquired it. */
+  /** A lease begins; `origin` carries the stack of its acquire. */
   leased(slot: Slot<T>, origin: Origin | null): void {
     if (this.#settings.leakDetection === null) return;
     slot.origin = origin;
@@ -96,14 +97,6 @@ export class Housekeeper<T> {
     if (age < limit) return this.#arm(slot.since + limit);
     const { stack = '' } = slot.origin;
     slot.origin = null;
-    this.#report(age, stack.replace(/^\S.*\n/, ''));
-  }
-
-  #report(age: number, stack: string): void {
-    const { address } = this.#settings;
-    const what = `A connection to ${address} has been leased for ${Math.round(age)} ms`;
-    const text = `${what}; it was acquired\n${stack}`;
-    process.emitWarning(text, { type: 'RespoolLeakWarning', code: 'RESPOOL_LEAK' });
-    if (observed(channels.poolLeak)) channels.poolLeak.publish({ address, age, stack });
+    this.#settings.leaked?.(age, stack.replace(/^\S.*\n/, ''));
   }
 }

@@ -1,93 +1,206 @@
-import type { Origin } from './resource-hooks.ts';
+/**
+ * How fit a resource is for work:
+ *
+ * - `ready`: clean, nothing outstanding: fit for a lease. (Work that a lease queued in this very tick and left behind
+ *   may still count as nothing outstanding; the resource decides.)
+ * - `busy`: clean, or going to be, with something outstanding: fit for shared work, not for a lease.
+ * - `suspended`: alive, but to get no new work for now, such as one that stopped answering.
+ * - `dirty`: never to be clean again: drained, then closed.
+ * - `dead`: closed.
+ */
+export type ResourceState = 'ready' | 'busy' | 'suspended' | 'dirty' | 'dead';
+
+/** A thing that a pool keeps. It must be a new object each time: the pool knows it by its identity. */
+export interface Resource {
+  /** Cheap and pure: asked on the way of every shared piece of work. */
+  state(): ResourceState;
+  /**
+   * Lets outstanding work settle, then closes; at once when there is none. The slot counts until `state` says `dead`,
+   * which `changed()` of the slot tells unless it is so when `drain` returns.
+   */
+  drain(): void;
+  /** Closes now. The pool has freed the slot before it calls this. */
+  destroy(reason: string): void;
+  /** True while long work keeps it in use although nobody holds it. Absent: never. */
+  occupied?(): boolean;
+  /** The pool has taken it in: through this handle it reports changes. */
+  placed?(slot: SlotHandle): void;
+}
+
+/** The part of a slot that does not depend on the kind of resource. */
+export interface SlotHandle {
+  /** Somebody works with it alone. */
+  readonly held: boolean;
+  readonly holding: 'leased' | 'occupied' | null;
+  /** The object that releases it, set by the code that took it; null before that, and after the release. */
+  holder: object | null;
+  /** Ends the lease or the occupation, also of a resource that has died meanwhile. Throws when nobody holds it. */
+  release(): void;
+  /**
+   * Must be called when the resource died, became dirty or suspended, or usable again; and when it ran empty while
+   * somebody waits for that (`Pool.hungry`; cheap to call always).
+   */
+  changed(): void;
+  /** Takes it out of use once released and empty; with `replace` its successor is made first. */
+  retire(replace: boolean): void;
+}
+
+/** The pool, as its slots see it. */
+export interface SlotOwner<T extends Resource> {
+  released(slot: Slot<T>): void;
+  changed(slot: Slot<T>): void;
+  retired(slot: Slot<T>, replace: boolean): void;
+}
 
 /**
  * Where a resource stands; changed in `Slots.move` only.
  *
- *     idle ⇄ leased | occupied        somebody works on it alone
- *     idle, leased, occupied → draining   gets no more work, is open until the owner says it is dead
- *     any → gone                      not open any more; a holder may still have to release it
+ *     idle ⇄ leased | occupied            somebody works on it alone
+ *     idle, leased, occupied → draining   gets no more work, is open until it says that it is dead
+ *     any → gone                          not open any more; a holder may still have to release it
  */
 export type Use = 'idle' | 'leased' | 'occupied' | 'draining' | 'gone';
 
 /**
- * What is planned for a resource that is too old: nothing yet; to be looked at when it is released or
- * when dialling works again; its replacement is being dialled; to go as soon as nobody holds it.
+ * The plan for a resource that is too old: none yet; look at it when it is released or when dialling works again; its
+ * replacement is being dialled; close it as soon as nobody holds it.
  */
 export type Fate = 'keep' | 'due' | 'replacing' | 'retire';
 
-export class Slot<T> {
-  readonly resource: T;
+/** Where a lease was acquired: any object with a stack. */
+export interface Origin {
+  readonly stack?: string | undefined;
+}
+
+/** The place of one resource in its pool. */
+export class Slot<T extends Resource> implements SlotHandle {
+  readonly value: T;
   readonly retireAt: number;
   use: Use = 'idle';
   fate: Fate = 'keep';
-  /** Which tenure this is; 0 while nobody holds it. */
-  tenure = 0;
-  /** Start of the tenure. */
+  /** `leased` or `occupied` since `since`, and not released yet, even when the resource has died. */
+  holding: 'leased' | 'occupied' | null = null;
   since = 0;
-  /** Whose stack tells where it was acquired; null when nobody looks for leaks or it was reported. */
+  holder: object | null = null;
+  /** Its stack tells where it was acquired; null when nobody looks for leaks or it was reported. */
   origin: Origin | null = null;
+  readonly #owner: SlotOwner<T>;
 
-  constructor(resource: T, retireAt: number) {
-    this.resource = resource;
+  constructor(value: T, retireAt: number, owner: SlotOwner<T>) {
+    this.value = value;
     this.retireAt = retireAt;
+    this.#owner = owner;
+  }
+
+  get held(): boolean {
+    return this.holding !== null;
+  }
+  release(): void {
+    this.#owner.released(this);
+  }
+  changed(): void {
+    this.#owner.changed(this);
+  }
+  retire(replace: boolean): void {
+    this.#owner.retired(this, replace);
   }
 }
 
-/** The resources of one pool and every number about them: kept in one place, so that they agree. */
-export class Slots<T> {
+/** The slots of one pool and every number about them: kept in one place, so that they agree. */
+export class Slots<T extends Resource> {
   open = 0;
   leased = 0;
   occupied = 0;
   /** The one that carries shared work; always idle. */
   shared: Slot<T> | null = null;
-  #byResource = new Map<T, Slot<T>>();
+  /** A retired shared one that has not run empty: shared work waits for it, which keeps the order. */
+  predecessor: Slot<T> | null = null;
+  readonly #all = new Set<Slot<T>>();
   /** Most recently released last. */
-  #idle: Slot<T>[] = [];
-  #tenures = 0;
+  readonly #idle: Slot<T>[] = [];
 
+  /** Held ones, and those that `occupied()` says are in use all the same. */
   get inUse(): number {
-    return this.leased + this.occupied;
+    return this.leased + this.occupied + this.left;
+  }
+  /** In use though nobody holds them. */
+  get left(): number {
+    let left = 0;
+    for (const slot of this.#all) if (!slot.held && slot.value.occupied?.() === true) left++;
+    return left;
   }
   /** Start of the oldest lease; Infinity without one. */
   get oldest(): number {
     let oldest = Infinity;
     if (this.leased === 0) return oldest;
-    for (const slot of this.#byResource.values()) {
-      if (slot.use === 'leased' && slot.since < oldest) oldest = slot.since;
-    }
+    for (const slot of this.#all) if (slot.use === 'leased' && slot.since < oldest) oldest = slot.since;
     return oldest;
   }
-  get(resource: T): Slot<T> | undefined {
-    return this.#byResource.get(resource);
-  }
-  each(): Iterable<Slot<T>> {
-    return this.#byResource.values();
-  }
-  /** A copy, for loops that change what they walk over. */
+  /** A copy, for loops that change the set. */
   all(): Slot<T>[] {
-    return [...this.#byResource.values()];
+    return [...this.#all];
   }
 
-  add(resource: T, retireAt: number): Slot<T> {
-    if (this.#byResource.has(resource)) throw new TypeError('create() returned what the pool has already');
-    const slot = new Slot(resource, retireAt);
-    this.#byResource.set(resource, slot);
+  add(value: T, retireAt: number, owner: SlotOwner<T>): Slot<T> {
+    const slot = new Slot(value, retireAt, owner);
+    this.#all.add(slot);
     this.#idle.push(slot);
     this.open++;
     return slot;
   }
 
-  /** The most recently released one that passes; the shared one last. */
-  pick(passes: (slot: Slot<T>) => boolean): Slot<T> | null {
-    for (let index = this.#idle.length - 1; index >= 0; index--) {
-      // A judge may close what it looks at, which shortens the list.
-      const slot = this.#idle[index];
-      if (slot !== undefined && slot !== this.shared && passes(slot)) return slot;
-    }
-    return this.shared !== null && passes(this.shared) ? this.shared : null;
+  /** One that is fit for a lease. */
+  ready(): Slot<T> | null {
+    return this.#pick(this.#isReady);
   }
 
-  /** The one mover. Refuses what the drawing above does not show. */
+  /** The shared one; where there is none, or it gets no work, one that becomes it. */
+  shareable(): Slot<T> | null {
+    if (this.predecessor !== null) return null;
+    if (this.shared !== null && this.#isUsable(this.shared)) return this.shared;
+    // A shared one that is suspended is among the candidates again once it answers.
+    this.shared = null;
+    const next = this.#pick(this.#isReady) ?? this.#pick(this.#isUsable);
+    this.shared = next;
+    return next;
+  }
+
+  /** Looks at an idle one and clears it away when it is of no use any more. */
+  sort(slot: Slot<T>): ResourceState {
+    const state = slot.value.state();
+    if (state === 'dead') this.gone(slot);
+    else if (state === 'dirty') this.drain(slot);
+    return state;
+  }
+
+  /** No more work for it; it is gone once it has run empty. */
+  drain(slot: Slot<T>): void {
+    const wasShared = this.shared === slot;
+    this.move(slot, 'draining');
+    slot.fate = 'retire';
+    if (wasShared) this.predecessor = slot;
+    slot.value.drain();
+    if (slot.use === 'draining' && slot.value.state() === 'dead') this.gone(slot);
+  }
+
+  destroy(slot: Slot<T>, reason: string): void {
+    if (slot.use === 'gone') return;
+    this.gone(slot);
+    slot.value.destroy(reason);
+  }
+
+  gone(slot: Slot<T>): void {
+    this.move(slot, 'gone');
+    if (this.predecessor === slot) this.predecessor = null;
+  }
+
+  /** The holder of one that is gone has released it. */
+  forget(slot: Slot<T>): void {
+    this.#endHold(slot);
+    this.#all.delete(slot);
+  }
+
+  /** The one mover. Refuses moves that the drawing above does not show. */
   move(slot: Slot<T>, to: Use): void {
     const from = slot.use;
     const legal = from !== 'gone' && from !== to && (from !== 'draining' || to === 'gone');
@@ -100,19 +213,24 @@ export class Slots<T> {
     else if (to === 'leased') this.leased++;
     else if (to === 'occupied') this.occupied++;
     else if (to === 'gone') this.open--;
-    if (to === 'leased' || to === 'occupied') slot.tenure = ++this.#tenures;
-    else if (to !== 'gone') this.#endTenure(slot);
-    if (to === 'gone' && slot.tenure === 0) this.#byResource.delete(slot.resource);
+    if (to === 'leased' || to === 'occupied') slot.holding = to;
+    else if (to !== 'gone') this.#endHold(slot);
+    if (to === 'gone' && !slot.held) this.#all.delete(slot);
   }
 
-  /** The holder of one that is gone has released it. */
-  forget(slot: Slot<T>): void {
-    this.#endTenure(slot);
-    this.#byResource.delete(slot.resource);
+  /** The most recently released one that passes; the shared one last. */
+  #pick(passes: (slot: Slot<T>) => boolean): Slot<T> | null {
+    for (let index = this.#idle.length - 1; index >= 0; index--) {
+      // `passes` may close the slot, which shortens the list.
+      const slot = this.#idle[index];
+      if (slot !== undefined && slot !== this.shared && passes(slot)) return slot;
+    }
+    return this.shared !== null && passes(this.shared) ? this.shared : null;
   }
 
-  #endTenure(slot: Slot<T>): void {
-    slot.tenure = 0;
+  #endHold(slot: Slot<T>): void {
+    slot.holding = null;
+    slot.holder = null;
     slot.origin = null;
   }
 
@@ -122,4 +240,10 @@ export class Slots<T> {
     else this.#idle.splice(index, 1);
     if (this.shared === slot) this.shared = null;
   }
+
+  readonly #isReady = (slot: Slot<T>): boolean => this.sort(slot) === 'ready';
+  readonly #isUsable = (slot: Slot<T>): boolean => {
+    const state = this.sort(slot);
+    return state === 'ready' || state === 'busy';
+  };
 }

@@ -1,14 +1,15 @@
 import type { Deadline, DeadlineSubscriber } from '../base/deadline.ts';
+import type { Origin, Resource, Slots } from './slots.ts';
 
-/** Where a waiter goes when its signal or its time limit ends the wait. */
+/** Told when the signal or the time limit of a waiter ends its wait. */
 export interface WaiterOwner<W> {
   aborted(waiter: W, reason: unknown): void;
   timedOut(waiter: W): void;
 }
 
 /**
- * One waiting caller. It is in at most one line and settles once: whoever takes it out of its line
- * settles it, so a cancelled waiter can neither be served nor swallow what was meant for the next one.
+ * One waiting caller. It is in at most one line and settles once: the code that takes it out of its line settles it, so a
+ * cancelled waiter can neither be served nor swallow a wake-up that was meant for the next one.
  */
 export class Waiter<T> implements DeadlineSubscriber {
   readonly deadline: Deadline;
@@ -58,7 +59,7 @@ export class WaitLine<W extends Linked<W>> {
     this.length++;
   }
 
-  /** Takes the waiter out of the line and off its deadline; whoever calls this settles it. */
+  /** Takes the waiter out of the line and off its deadline; the caller of this settles it. */
   remove(waiter: W): void {
     if (waiter.line !== this) return;
     const { previous, next } = waiter;
@@ -76,4 +77,139 @@ export class WaitLine<W extends Linked<W>> {
     if (first !== null) this.remove(first);
     return first;
   }
+
+  *[Symbol.iterator](): Iterator<W> {
+    for (let waiter = this.head; waiter !== null; waiter = waiter.next) yield waiter;
+  }
+}
+
+export type Kind = 'share' | 'lease' | 'occupy';
+
+/** The terms on which a caller of a pool waits. */
+export interface Terms<T> {
+  readonly kind: Kind;
+  readonly deadline: Deadline;
+  /** The work of a sharer, done in the moment it gets the resource. */
+  readonly use: ((value: T) => unknown) | null;
+  readonly origin: Origin | null;
+  /** Nowhere else will do: sent away only with everybody. */
+  readonly pinned: boolean;
+}
+
+export class PoolWaiter<T> extends Waiter<unknown> {
+  readonly terms: Terms<T>;
+  readonly order: number;
+
+  constructor(terms: Terms<T>, order: number, owner: WaiterOwner<never>) {
+    super(terms.deadline, owner);
+    this.terms = terms;
+    this.order = order;
+  }
+}
+
+/**
+ * The waiters of one pool, first in first out over three lines. The lines are apart because occupiers may have to stand
+ * aside (their share of the pool is used up) without holding up anybody behind them.
+ */
+export class Waiters<T extends Resource> {
+  readonly shares = new WaitLine<PoolWaiter<T>>();
+  readonly leases = new WaitLine<PoolWaiter<T>>();
+  readonly occupies = new WaitLine<PoolWaiter<T>>();
+  max: number;
+  readonly #slots: Slots<T>;
+  #order = 0;
+
+  constructor(max: number, slots: Slots<T>) {
+    this.max = max;
+    this.#slots = slots;
+  }
+
+  get size(): number {
+    return this.shares.length + this.leases.length + this.occupies.length;
+  }
+  /** How many more may be occupied: one is left for the producers that feed blocked consumers. */
+  get occupyRoom(): number {
+    const { occupied, left } = this.#slots;
+    return Math.max(0, Math.max(1, this.max - 1) - occupied - left);
+  }
+  /** Waiters that need a resource each, and may have one. */
+  get exclusive(): number {
+    const { length } = this.occupies;
+    return this.leases.length + (length === 0 ? 0 : Math.min(length, this.occupyRoom));
+  }
+  /** New resources that would serve everybody who may be served. */
+  get need(): number {
+    return this.exclusive + (this.shares.length > 0 ? 1 : 0);
+  }
+  /**
+   * Somebody needs a resource that no dial can give: an open one has to drain first, so shared work that comes later
+   * must wait in line.
+   */
+  get starving(): boolean {
+    return this.exclusive > this.max - this.#slots.open;
+  }
+
+  enter(terms: Terms<T>, owner: WaiterOwner<never>): PoolWaiter<T> {
+    const waiter = new PoolWaiter<T>(terms, this.#order++, owner);
+    if (terms.kind === 'share') this.shares.push(waiter);
+    else if (terms.kind === 'lease') this.leases.push(waiter);
+    else this.occupies.push(waiter);
+    return waiter;
+  }
+
+  leave(waiter: PoolWaiter<T>): void {
+    waiter.line?.remove(waiter);
+  }
+
+  /** The first of those who need a resource of their own and may have one. */
+  firstExclusive(): PoolWaiter<T> | null {
+    const occupy = this.occupies.head;
+    return older(this.leases.head, occupy !== null && this.occupyRoom > 0 ? occupy : null);
+  }
+
+  /** Takes out everybody, or with `all` false those who are not pinned. */
+  evict(all: boolean): PoolWaiter<T>[] {
+    const evicted = this.#all().filter(({ terms }) => all || !terms.pinned);
+    for (const waiter of evicted) this.leave(waiter);
+    return evicted;
+  }
+
+  /**
+   * The waiters that a dial which has failed was for: those whom a dial could serve, in their order, less those whom the
+   * dials still under way will serve. Sharers wait for one dial together. Where nothing is open and no dial is left
+   * everybody waited for this one: nobody will give anything back.
+   */
+  leftByDial(dialsLeft: number): PoolWaiter<T>[] {
+    const { open } = this.#slots;
+    if (open + dialsLeft === 0) return this.#all().sort((a, b) => a.order - b.order);
+    const found: PoolWaiter<T>[] = [];
+    const room = this.max - open;
+    let shares: PoolWaiter<T> | null = this.shares.head;
+    let lease = this.leases.head;
+    let occupy = this.occupyRoom > 0 ? this.occupies.head : null;
+    let occupyRoom = this.occupyRoom;
+    for (let place = 0; place < room; place++) {
+      const next = older(shares, older(lease, occupy));
+      if (next === null) break;
+      const lost = place >= dialsLeft;
+      if (next === shares) {
+        if (lost) found.push(...this.shares);
+        shares = null;
+        continue;
+      }
+      if (lost) found.push(next);
+      if (next === lease) lease = lease.next;
+      else occupy = --occupyRoom > 0 ? next.next : null;
+    }
+    return found;
+  }
+
+  #all(): PoolWaiter<T>[] {
+    return [...this.shares, ...this.leases, ...this.occupies];
+  }
+}
+
+function older<T>(a: PoolWaiter<T> | null, b: PoolWaiter<T> | null): PoolWaiter<T> | null {
+  if (a === null || b === null) return a ?? b;
+  return a.order < b.order ? a : b;
 }

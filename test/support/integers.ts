@@ -1,8 +1,110 @@
 import { Deadline } from '../../src/base/deadline.ts';
+import { poolErrors, reportLeak } from '../../src/node/pool-reports.ts';
 import { DialGovernor } from '../../src/pooling/dial-governor.ts';
-import { ResourcePool } from '../../src/pooling/resource-pool.ts';
-import type { ResourceHooks, ResourcePoolSettings, ResourceState } from '../../src/pooling/resource-hooks.ts';
+import { Pool } from '../../src/pooling/pool.ts';
+import type { PoolFigures, PoolSettings } from '../../src/pooling/pool-settings.ts';
+import type { Resource, ResourceState, Slot, SlotHandle } from '../../src/pooling/slots.ts';
 import { FakeClock } from './fake-clock.ts';
+
+/** An integer in a pool of integers; the world holds its state. */
+class Integer implements Resource {
+  readonly value: number;
+  slot: SlotHandle | null = null;
+  readonly #world: Integers;
+
+  constructor(value: number, world: Integers) {
+    this.value = value;
+    this.#world = world;
+  }
+  state(): ResourceState {
+    return this.#world.state(this.value);
+  }
+  drain(): void {
+    this.#world.drain(this.value);
+  }
+  destroy(): void {
+    this.#world.destroy(this.value);
+  }
+  placed(slot: SlotHandle): void {
+    this.slot = slot;
+  }
+}
+
+const ERRORS = poolErrors('here:1');
+
+/** A pool of integers: it gives and takes the integers themselves. */
+class IntegerPool {
+  readonly address: string;
+  readonly #pool: Pool<Integer>;
+  readonly #members: Map<number, Integer>;
+
+  constructor(settings: PoolSettings<Integer>, members: Map<number, Integer>) {
+    this.#pool = new Pool(settings);
+    this.#members = members;
+    this.address = settings.address;
+  }
+  get figures(): PoolFigures {
+    return this.#pool.figures;
+  }
+  get max(): number {
+    return this.#pool.max;
+  }
+  tryShare(): number | null {
+    return this.#pool.tryShare()?.value ?? null;
+  }
+  share<R>(use: (resource: number) => R, deadline: Deadline, pinned?: boolean): Promise<Awaited<R>> {
+    return this.#pool.share(({ value }) => use(value), deadline, pinned);
+  }
+  tryLease(): number | null {
+    return numberOf(this.#pool.tryLease());
+  }
+  async lease(deadline: Deadline): Promise<number> {
+    return numberOf(await this.#pool.lease(deadline));
+  }
+  async occupy(deadline: Deadline): Promise<number> {
+    return numberOf(await this.#pool.occupy(deadline));
+  }
+  setRef(on: boolean): void {
+    this.#pool.setRef(on);
+  }
+  /** Moment of the last grant of this resource: later grants have later moments. */
+  since(resource: number): number {
+    return (this.slotOf(resource) as Slot<Integer> | null)?.since ?? 0;
+  }
+  held(resource: number): boolean {
+    return this.slotOf(resource)?.held === true;
+  }
+  slotOf(resource: number): SlotHandle | null {
+    return this.#members.get(resource)?.slot ?? null;
+  }
+  release(resource: number): void {
+    const slot = this.slotOf(resource);
+    if (slot === null) throw ERRORS.notLeased();
+    slot.release();
+  }
+  changed(resource: number): void {
+    this.slotOf(resource)?.changed();
+  }
+  retire(resource: number, replace: boolean): void {
+    this.slotOf(resource)?.retire(replace);
+  }
+  resize(max: number): void {
+    this.#pool.resize(max);
+  }
+  evict(error: () => Error, all: boolean): void {
+    this.#pool.evict(error, all);
+  }
+  disconnectAll(reason: string): void {
+    this.#pool.disconnectAll(reason);
+  }
+  close(timeout: number | null): Promise<void> {
+    return this.#pool.close(timeout);
+  }
+}
+
+function numberOf<S extends Slot<Integer> | null>(slot: S): S extends null ? null : number {
+  return (slot === null ? null : slot.value.value) as S extends null ? null : number;
+}
 
 /** One dial under way, to be ended by the test. */
 export interface PendingDial {
@@ -15,24 +117,39 @@ export interface PendingDial {
  * A world in which resources are integers: `work` is what is outstanding on each of them. It checks the
  * bound at every moment it is asked for something.
  */
-export class Integers implements ResourceHooks<number> {
+export class Integers {
   readonly clock = new FakeClock();
   readonly dials: PendingDial[] = [];
   readonly states = new Map<number, ResourceState>();
   readonly destroyed: number[] = [];
   readonly draining = new Set<number>();
-  readonly pool: ResourcePool<number>;
+  readonly pool: IntegerPool;
+  readonly members = new Map<number, Integer>();
   readonly governor: DialGovernor;
   transient: (error: unknown) => boolean = () => true;
   /** Dials succeed by themselves, one turn later. */
   automatic = true;
   made = 0;
 
-  constructor(settings: Partial<ResourcePoolSettings> = {}) {
+  constructor(settings: Partial<PoolSettings<Integer>> = {}) {
     this.governor = settings.governor ?? new DialGovernor({ clock: this.clock, random: () => 0.5 });
     const { clock, governor } = this;
-    const defaults = { address: 'here:1', max: 3, clock, governor, random: () => 0 };
-    this.pool = new ResourcePool<number>(this, { ...defaults, ...settings });
+    const defaults: PoolSettings<Integer> = {
+      address: 'here:1',
+      max: 3,
+      clock,
+      governor,
+      random: () => 0,
+      errors: ERRORS,
+      leaked: (age, stack) => reportLeak('here:1', age, stack),
+      transient: (error) => this.transient(error),
+      create: async (signal) => {
+        const integer = new Integer(await this.create(signal), this);
+        this.members.set(integer.value, integer);
+        return integer;
+      },
+    };
+    this.pool = new IntegerPool({ ...defaults, ...settings }, this.members);
   }
 
   create(signal: AbortSignal): Promise<number> {

@@ -5,7 +5,7 @@ import type { BaseConnection } from '../../connection/base-connection.ts';
 import type { NormalizedConnectionOptions } from '../../connection/connection-options.ts';
 import type { OptionRule } from '../../connection/option-rules.ts';
 import type { AbstractCache } from '../../interfaces/abstract-cache.ts';
-import type { TrackingChoice, TrackingSettings } from '../../node/tracking-settings.ts';
+import type { TrackingChoice, TrackingSettings } from '../../node/tracking.ts';
 import { textMode } from '../../resp/types.ts';
 
 /** How a pool with a `cache` hears of changes. */

@@ -9,7 +9,7 @@ import type { CommandInfo } from '../../commands/command-info.ts';
 import { CACHEABLE } from '../../commands/flags.ts';
 import { isOfServer, RedisError, TimeoutError } from '../../errors/errors.ts';
 import type { AbstractCache } from '../../interfaces/abstract-cache.ts';
-import type { TrackingChoice } from '../../node/tracking-settings.ts';
+import type { TrackingChoice } from '../../node/tracking.ts';
 import { kept } from '../../resp/decoding/native-slices.ts';
 import type { DecodeMode, RedisValue, Reply } from '../../resp/types.ts';
 import { CachingEntry } from '../calls/preludes.ts';

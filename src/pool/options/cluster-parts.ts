@@ -44,7 +44,7 @@ export function makeCluster(split: Split): ClusterParts {
   const tracking = trackingFor(pool, settings, near);
   const questions = new Questions({
     make: dial.forQuestions,
-    open: (location) => (settings.noreply ? null : (members.find(location)?.node.pool.tryShare() ?? null)),
+    open: (location) => (settings.noreply ? null : (members.find(location)?.node.tryShare() ?? null)),
   });
   const discovery = discoveryOf(split, questions, resolve);
   const keeper = new LayoutKeeper({

@@ -2,7 +2,7 @@ import type { BaseConnection } from '../../connection/base-connection.ts';
 import { tcpRules } from '../../connection/connection-options.ts';
 import { SentinelManagedConnection } from '../../connection/sentinel-managed-connection.ts';
 import { ConnectionNode } from '../../node/connection-node.ts';
-import { DialGovernor } from '../../pooling/dial-governor.ts';
+import { makeDialGovernor } from '../../node/dials.ts';
 import { IdleCheck } from '../../topology/sentinel/idle-check.ts';
 import type { Directory } from '../../topology/sentinel/place.ts';
 import { PrimaryPlace } from '../../topology/sentinel/primary-place.ts';
@@ -41,7 +41,7 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
   const { isPrimary } = pool;
   const type = classOf(pool.connectionClass);
   const name = `service=${roleName(service, isPrimary)}`;
-  const governor = new DialGovernor({ cap: PAUSE, maxConcurrent: Number.MAX_SAFE_INTEGER });
+  const governor = makeDialGovernor({ cap: PAUSE, maxConcurrent: Number.MAX_SAFE_INTEGER });
   const dials = governor.attach(name);
   const makeOne = (location: TCPLocation, primary: boolean): BaseConnection =>
     new type(location, service, primary, connection);

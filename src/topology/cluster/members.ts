@@ -157,7 +157,7 @@ export class Members<C extends BaseConnection> {
     const member = new Member(known, this.#options, this.#limit());
     this.#byKey.set(keyOf(location), member);
     this.#byNode.set(member.node, member);
-    if (this.#unref) member.node.unref();
+    if (this.#unref) member.node.setRef(false);
     return member;
   }
 

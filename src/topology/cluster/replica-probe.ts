@@ -62,7 +62,7 @@ export class ReplicaProbe<C extends BaseConnection> {
   }
 
   async #measure(member: Member<C>): Promise<void> {
-    const connection = member.node.pool.tryShare();
+    const connection = member.node.tryShare();
     const { timing, answered, failed } = this.#options;
     if (connection === null) {
       if (member.met) this.revive(member);

@@ -32,7 +32,7 @@ export class ReplicaReads<C extends BaseConnection> {
     const location = this.#keeper.pickReplica(replicas);
     if (location === null) return null;
     const member = this.#members.at(location);
-    if (member.node.pool.tryShare() !== null) {
+    if (member.node.tryShare() !== null) {
       member.met = true;
       return member;
     }

@@ -32,7 +32,7 @@ export class IdleCheck<C extends BaseConnection> {
   }
 
   #idle(): C | null {
-    const connection = this.#node.pool.tryShare();
+    const connection = this.#node.tryShare();
     if (connection === null) return null;
     const { lastByteReceivedAt, requestsPending } = connection.statistics;
     return requestsPending === 0 && Date.now() - (lastByteReceivedAt ?? 0) > IDLE ? connection : null;

@@ -1,6 +1,6 @@
 import { ResponseError, SentinelError } from '../../errors/errors.ts';
-import { type DialCandidate, dialGovernor } from '../../pooling/dial-governor.ts';
-import type { AddressDials, DialGovernor, DialPermit } from '../../pooling/dial-governor.ts';
+import { dialGovernor } from '../../node/dials.ts';
+import type { AddressDials, DialCandidate, DialGovernor, DialPermit } from '../../pooling/dial-governor.ts';
 import type { TCPLocation } from '../../transport/location.ts';
 
 /** The news that an address is to be tried again at once, whatever pause it is in. */

@@ -142,6 +142,27 @@ test('releasing twice, or what another pool leased out, throws and changes no ga
   other.release(foreign);
 });
 
+test('a second release(connection) does not end the lease of the waiter that was served', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 1 });
+  for (const next of [() => pool.acquire(), () => pool.getConnection()]) {
+    const connection = await pool.getConnection();
+    const waiting = next();
+    pool.release(connection);
+    assert.throws(() => pool.release(connection), { name: 'TypeError', message: /handed on/ });
+    const served = await waiting;
+    assert.deepEqual(gauges(pool), [1, 1, 0, 0, 0]);
+    if ('release' in served) {
+      // It has a lease of its own, so that this can only be the first holder once more.
+      assert.throws(() => pool.release(connection), { name: 'TypeError', message: /handed on/ });
+      served.release();
+    } else {
+      pool.release(served);
+    }
+    assert.throws(() => pool.release(connection), { name: 'TypeError', message: /not leased out/ });
+    assert.deepEqual(gauges(pool), [1, 0, 1, 0, 0]);
+  }
+});
+
 test('a leased connection that dies gives its slot back', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 1 });
   for (let round = 0; round < 5; round++) {

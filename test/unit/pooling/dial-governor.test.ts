@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, test } from 'node:test';
+import { makeDialGovernor } from '../../../src/node/dials.ts';
 import { DialGovernor } from '../../../src/pooling/dial-governor.ts';
 import { FakeClock, settled } from '../../support/fake-clock.ts';
 import { Integers } from '../../support/integers.ts';
@@ -83,7 +84,7 @@ describe('dial governor', () => {
     const listen = (event: unknown) => events.push(event as (typeof events)[0]);
     subscribe('respool:pool:state', listen);
     const clock = new FakeClock();
-    const address = new DialGovernor({ clock, random: () => 0 }).attach('somewhere:1');
+    const address = makeDialGovernor({ clock, random: () => 0 }).attach('somewhere:1');
     address.tryStart(new Candidate())?.succeeded();
     for (let count = 0; count < 5; count++) address.tryStart(new Candidate())?.failed(failure);
     for (let count = 0; count < 5; count++) address.tryStart(new Candidate())?.succeeded();
@@ -171,13 +172,13 @@ describe('dial governor', () => {
   test('an unreferenced pool lets the process end during a pause', async () => {
     const world = new Integers();
     world.automatic = false;
-    world.pool.unref();
+    world.pool.setRef(false);
     const call = world.share(60_000);
     world.dials[0]?.fail(failure);
     await settled();
     assert.equal(world.clock.pending, 2);
     assert.equal(world.clock.referenced, 0);
-    world.pool.ref();
+    world.pool.setRef(true);
     assert.equal(world.clock.referenced, 1);
     const closed = assert.rejects(call);
     await world.pool.close(0);

@@ -130,7 +130,10 @@ describe('leaks', () => {
     const [first] = events as { address: string; age: number; stack: string }[];
     assert.equal(first?.address, 'here:1');
     assert.equal(first?.age, 500);
-    assert.match(first?.stack ?? '', /^\s+at Integers\.lease.*\n\s+at acquireHere/);
+    assert.match(
+      first?.stack ?? '',
+      /^\s+at IntegerPool\.lease.*\n\s+at Integers\.lease.*\n\s+at acquireHere/,
+    );
     assert.match(warnings[0]?.message ?? '', /acquireHere/);
   });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Clock } from '../../../src/base/clock.ts';
 import type { AddressDials } from '../../../src/pooling/dial-governor.ts';
 import { settled } from '../../support/fake-clock.ts';
 import { Integers } from '../../support/integers.ts';
@@ -40,7 +41,16 @@ class Walk {
   constructor(seed: number) {
     this.random = randomOf(seed);
     const max = 1 + this.below(4);
-    this.world = new Integers({ max, random: this.random, maxLifetime: this.below(2) === 0 ? null : 5000 });
+    let grants = 0;
+    // Strictly increasing, so that the order of grants shows.
+    const clock: Clock = {
+      now: () => this.world.clock.now() + ++grants * 1e-9,
+      epoch: () => this.world.clock.epoch(),
+      setTimeout: (callback, delay, unref) => this.world.clock.setTimeout(callback, delay, unref),
+      clearTimeout: (timer) => this.world.clock.clearTimeout(timer),
+    };
+    const maxLifetime = this.below(2) === 0 ? null : 5000;
+    this.world = new Integers({ max, random: this.random, maxLifetime, clock });
     this.world.automatic = false;
   }
   below(bound: number): number {
@@ -95,7 +105,7 @@ class Walk {
     this.served++;
     const holders = call.kind === 'occupy' ? this.occupied : this.leased;
     if (call.kind === 'share') return;
-    this.stamp(call, this.world.pool.tenureOf(resource));
+    this.stamp(call, this.world.pool.since(resource));
     if (this.leased.has(resource) || this.occupied.has(resource)) this.failures.push('held twice');
     holders.add(resource);
   }
@@ -154,7 +164,7 @@ class Walk {
     const { max, occupied, open, connecting } = pool.figures;
     const exclusive = count('lease') + Math.min(count('occupy'), Math.max(1, max - 1) - occupied);
     const free = (state: string) =>
-      [...states].some(([one, is]) => is === state && pool.tenureOf(one) === 0 && !draining.has(one));
+      [...states].some(([one, is]) => is === state && !pool.held(one) && !draining.has(one));
     if (exclusive > 0 && free('ready')) return 'a lease waits while a resource is ready';
     const usable = free('ready') || free('busy');
     if (exclusive === 0 && count('share') > 0 && usable && draining.size === 0)

@@ -235,17 +235,20 @@ describe('releasing', () => {
     assert.deepEqual(world.pool.figures, before);
   });
 
-  test('a tenure ends itself only', async () => {
+  test('a slot forgets its holder when it is released', async () => {
     const world = new Integers({ max: 1 });
     const resource = await world.lease();
-    const tenure = world.pool.tenureOf(resource);
-    world.pool.release(resource, tenure);
-    assert.equal(world.pool.tenureOf(resource), 0);
+    const slot = world.pool.slotOf(resource);
+    assert.ok(slot);
+    slot.holder = {};
+    slot.release();
+    assert.deepEqual([slot.held, slot.holding, slot.holder], [false, null, null]);
     assert.equal(await world.lease(), resource);
-    world.pool.release(resource, tenure);
+    assert.deepEqual([slot.held, slot.holding, slot.holder], [true, 'leased', null]);
     figuresOf(world, { inUse: 1 });
-    world.pool.release(resource, world.pool.tenureOf(resource));
+    slot.release();
     figuresOf(world, { inUse: 0 });
+    assert.throws(() => slot.release(), TypeError);
   });
 
   test('busy: shared at once, leased when it is ready', async () => {

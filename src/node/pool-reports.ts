@@ -1,0 +1,49 @@
+import type { Deadline } from '../base/deadline.ts';
+import { ConnectionError, OverloadedError, PoolClosedError, TimeoutError } from '../errors/errors.ts';
+import type { PoolErrors, PoolFigures } from '../pooling/pool-settings.ts';
+import { channels, observed } from '../telemetry/channels.ts';
+
+/** The errors of the pool core, in the words of Redis. */
+export function poolErrors(address: string): PoolErrors {
+  const endpoint = address;
+  return {
+    exhausted: (figures, deadline, lastError) => exhausted(address, figures, deadline, lastError),
+    overloaded: (maxWaiting, lastError) =>
+      new OverloadedError(`${maxWaiting} callers wait for a connection to ${address} already (maxWaiting)`, {
+        endpoint,
+        cause: lastError ?? undefined,
+      }),
+    closed: () => new PoolClosedError(`the pool of ${address} is closed`, { endpoint }),
+    stillborn: () =>
+      new ConnectionError(`the connection to ${address} was closed as soon as it was made`, { endpoint }),
+    notLeased: () =>
+      new TypeError(`release() of a connection that the pool of ${address} has not leased out`),
+  };
+}
+
+/** A lease is older than `leakDetection`: a process warning and an event. */
+export function reportLeak(address: string, age: number, stack: string): void {
+  const text = `A connection to ${address} has been leased for ${Math.round(age)} ms; it was acquired\n${stack}`;
+  process.emitWarning(text, { type: 'RespoolLeakWarning', code: 'RESPOOL_LEAK' });
+  if (observed(channels.poolLeak)) channels.poolLeak.publish({ address, age, stack });
+}
+
+/** Says why nobody got anything: the numbers of that moment, and the last failure to connect. */
+function exhausted(
+  address: string,
+  { max, inUse, idle, connecting, waiting, oldestLease }: PoolFigures,
+  deadline: Deadline,
+  lastError: unknown,
+): TimeoutError {
+  const age = oldestLease === null ? '' : `, oldest lease ${Math.round(oldestLease)} ms`;
+  const use = `max ${max}, in use ${inUse}, idle ${idle}`;
+  const numbers = `${use}, connecting ${connecting}, waiting ${waiting}${age}`;
+  const cause = lastError === null ? undefined : lastError;
+  const why = cause instanceof Error ? `; the last attempt to connect failed: ${cause.message}` : '';
+  return new TimeoutError(`no connection to ${address} within ${deadline.timeout} ms (${numbers})${why}`, {
+    phase: 'acquire',
+    endpoint: address,
+    pool: { max, inUse, idle, connecting, waiting, oldestLease },
+    cause,
+  });
+}

@@ -1,0 +1,211 @@
+import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
+import { BULK, type ConnectionCore, type CoreObserver } from '../connection/connection-core.ts';
+import { type Entry, SETTLED } from '../connection/requests/entry.ts';
+import type { Resource, ResourceState, SlotHandle } from '../pooling/slots.ts';
+import { PeerWatch } from './peer-watch.ts';
+
+/** The node, as its connections see it. */
+export interface PooledOwner<C extends BaseConnection> {
+  readonly owner: object;
+  readonly address: string;
+  readonly deadPeerTimeout: number | null;
+  /** Idle connections let the process end. */
+  readonly unreferenced: boolean;
+  /** Somebody waits for a connection to run empty. */
+  readonly hungry: boolean;
+  /** Whether there is somewhere else to go than behind a bulk reply. */
+  detour(): boolean;
+  drained(pooled: PooledConnection<C>): void;
+  closed(pooled: PooledConnection<C>): void;
+}
+
+const known = new WeakMap<BaseConnection, PooledConnection<BaseConnection>>();
+let tenures = 0;
+
+/** The record of a connection that some pool made. */
+export function pooledOf(connection: BaseConnection): PooledConnection<BaseConnection> | undefined {
+  return known.get(connection);
+}
+
+/**
+ * Everything that a node keeps of one connection besides the connection itself. It tells the pool how fit the connection
+ * is, and hears of it what the engine of the connection notices.
+ */
+export class PooledConnection<C extends BaseConnection> implements Resource, CoreObserver {
+  readonly connection: C;
+  readonly core: ConnectionCore;
+  readonly node: PooledOwner<C>;
+  /** Its place in the pool; null until it is admitted. */
+  slot: SlotHandle | null = null;
+  readonly #watch: PeerWatch | null;
+  /** Out of shared work until its replies have proved it clean. */
+  #unproved = false;
+  /** Someone who got it by `getConnection` has released it: a second release by the same caller may come any time. */
+  #wasPlain = false;
+
+  constructor(connection: C, node: PooledOwner<C>) {
+    this.connection = connection;
+    this.core = coreOf(connection);
+    this.node = node;
+    this.#watch = node.deadPeerTimeout === null ? null : new PeerWatch(this.core, node.deadPeerTimeout);
+    this.core.observer = this;
+    known.set(connection, this as unknown as PooledConnection<BaseConnection>);
+  }
+
+  /** Asked for every shared piece of work. */
+  state(): ResourceState {
+    const { core } = this;
+    if (core.state !== 'ready') return 'dead';
+    if (core.suspect || core.reserved) return 'suspended';
+    if (!core.session.clean) return stateWhenUnclean(core);
+    if (!core.inbox.empty) return 'dirty';
+    if (core.outstanding === 0 || leftThisTick(core)) return 'ready';
+    return core.pendingBulk > BULK && this.node.detour() ? 'suspended' : 'busy';
+  }
+
+  /** A blocking command was left on it, so that it is in use though nobody holds it. */
+  occupied(): boolean {
+    return this.core.session.blocking > 0;
+  }
+
+  placed(slot: SlotHandle): void {
+    this.slot = slot;
+  }
+
+  drain(): void {
+    this.core.draining = true;
+    this.#closeWhenAbandoned();
+  }
+
+  destroy(reason: string): void {
+    this.connection.invalidate(reason);
+  }
+
+  /** Takes it out of use once nothing is outstanding on it. */
+  retire(): void {
+    this.slot?.retire(false);
+  }
+
+  /** A lease or an occupation begins. */
+  taken(): this {
+    this.core.tenure = ++tenures;
+    this.refer();
+    return this;
+  }
+
+  /** The lease or the occupation ends. */
+  release(): void {
+    const { core } = this;
+    core.tenure = 0;
+    if (core.state === 'ready' && !core.session.clean) this.#unproved = true;
+    this.slot?.release();
+    this.letGo();
+  }
+
+  /** Handed over without a lease object: `releasePlain` ends it. */
+  handOver(): C {
+    if (this.slot !== null) this.slot.holder = this;
+    return this.connection;
+  }
+
+  /**
+   * `pool.release(connection)`, which does not say whose lease it ends. It throws when it can tell that the lease is
+   * somebody else's: nobody holds one, the waiter that was served has not seen the connection yet, or a lease object ends
+   * it and an earlier holder had none.
+   */
+  releasePlain(): void {
+    const { slot } = this;
+    const where = `the pool of ${this.node.address}`;
+    if (slot?.holding !== 'leased')
+      throw new TypeError(`release() of a connection that ${where} has not leased out`);
+    if (slot.holder === null || (slot.holder !== this && this.#wasPlain))
+      throw new TypeError(
+        `release() of a connection that ${where} has handed on: it was released before (acquire() gives a lease to release)`,
+      );
+    if (slot.holder === this) this.#wasPlain = true;
+    this.release();
+  }
+
+  /** Somebody uses it: it keeps the process alive. */
+  refer(): void {
+    if (this.node.unreferenced) setRef(this.connection, true);
+  }
+  /** It may have become idle. */
+  letGo(): void {
+    const used = this.slot?.held === true || this.core.outstanding > 0;
+    if (this.node.unreferenced && !used) setRef(this.connection, false);
+  }
+
+  drained(): void {
+    if (this.core.draining) {
+      this.connection.invalidate('retired');
+    } else if (this.#unproved || this.node.hungry) {
+      this.#unproved = false;
+      this.slot?.changed();
+    }
+    this.letGo();
+    this.node.drained(this);
+  }
+
+  changed(): void {
+    if (!this.#closeWhenAbandoned()) this.slot?.changed();
+  }
+
+  closed(): void {
+    this.end();
+    this.slot?.changed();
+  }
+
+  /** Dropping a connection for one caller's sake must not fail another caller's request. */
+  sparesOthers(entry: Entry): boolean {
+    if (!hasStrangers(this.core, entry)) return false;
+    this.retire();
+    return true;
+  }
+
+  end(): void {
+    this.#watch?.stop();
+    this.node.closed(this);
+  }
+
+  /** Every caller that still waited on it has got an answer or has given up. */
+  #closeWhenAbandoned(): boolean {
+    if (!this.core.draining || !abandoned(this.core)) return false;
+    this.connection.invalidate('retired');
+    return true;
+  }
+}
+
+/** Whether this connection keeps the process alive. */
+export function setRef(connection: BaseConnection, on: boolean): void {
+  const transport = coreOf(connection).transport as { ref?: () => void; unref?: () => void } | null;
+  if (on) transport?.ref?.();
+  else transport?.unref?.();
+}
+
+function stateWhenUnclean(core: ConnectionCore): ResourceState {
+  if (core.outstanding === 0 || !core.session.willBeClean) return 'dirty';
+  // A blocking command that nobody waits for would keep the connection for ever.
+  return core.session.blocking > 0 && abandoned(core) ? 'dirty' : 'suspended';
+}
+
+/** Work that a lease left behind and nobody has written yet: it keeps no stranger waiting. */
+function leftThisTick({ outbox }: ConnectionCore): boolean {
+  return outbox.written === 0 && outbox.strangers === 0;
+}
+
+/** Nobody waits for anything that is outstanding: every caller has given up. */
+function abandoned({ outbox }: ConnectionCore): boolean {
+  for (let index = 0; index < outbox.length; index++) if (outbox.at(index).phase !== SETTLED) return false;
+  return true;
+}
+
+/** Somebody else than the maker of this entry waits for an answer. */
+function hasStrangers({ outbox }: ConnectionCore, entry: Entry): boolean {
+  for (let index = 0; index < outbox.length; index++) {
+    const other = outbox.at(index);
+    const own = other === entry || (entry.tenure !== 0 && other.tenure === entry.tenure);
+    if (!own && other.phase !== SETTLED) return true;
+  }
+  return false;
+}

@@ -1,0 +1,59 @@
+import type { Random } from '../base/backoff.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Deadline } from '../base/deadline.ts';
+import type { DialGovernor } from './dial-governor.ts';
+import type { LeakReport } from './housekeeper.ts';
+
+/** The errors of a pool, in the words of its owner. */
+export interface PoolErrors {
+  /** The deadline passed; `lastError` is the last failure to dial, or null. */
+  exhausted(figures: PoolFigures, deadline: Deadline, lastError: unknown): Error;
+  /** As many callers wait already as may. */
+  overloaded(maxWaiting: number, lastError: unknown): Error;
+  closed(): Error;
+  /** A resource was dead as soon as it was made. */
+  stillborn(): Error;
+  /** Nobody holds the slot that is to be released. */
+  notLeased(): Error;
+}
+
+export interface PoolSettings<T> {
+  /** Key of the shared dial state. */
+  address: string;
+  /** Resources open and being made, together, at most. */
+  max: number;
+  governor: DialGovernor;
+  errors: PoolErrors;
+  /** Makes one, never the same one twice. The signal fires when the pool closes. */
+  create(signal: AbortSignal): Promise<T>;
+  /** How many wait for something of a resource that they have: `maxWaiting` is for all. Absent: nobody. */
+  waiting?(): number;
+  /**
+   * False for a failure that waiting does not mend, such as wrong credentials: callers with a time limit are rejected
+   * too. Absent: every failure may pass.
+   */
+  transient?(error: unknown): boolean;
+  /** False for a failure that says nothing of the address: other pools there need not pause. Absent: all do. */
+  ofAddress?(error: unknown): boolean;
+  maxWaiting?: number | null | undefined;
+  maxLifetime?: number | null | undefined;
+  /** A lease older than this is reported once. */
+  leakDetection?: number | null | undefined;
+  leaked?: LeakReport | undefined;
+  clock?: Clock | undefined;
+  random?: Random | undefined;
+}
+
+/** `open` = `inUse` + `idle`; `inUse` counts leased and occupied ones, and free ones that say they are `occupied`. */
+export interface PoolFigures {
+  max: number;
+  open: number;
+  inUse: number;
+  idle: number;
+  occupied: number;
+  connecting: number;
+  /** Callers in line that no dial under way is for. */
+  waiting: number;
+  /** Age of the oldest lease in ms. */
+  oldestLease: number | null;
+}

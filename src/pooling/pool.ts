@@ -1,0 +1,418 @@
+import { systemClock } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Deadline } from '../base/deadline.ts';
+import { Closing } from './closing.ts';
+import { Dialler } from './dialler.ts';
+import { Housekeeper } from './housekeeper.ts';
+import type { PoolFigures, PoolSettings } from './pool-settings.ts';
+import { Slots } from './slots.ts';
+import type { Origin, Resource, Slot, SlotOwner } from './slots.ts';
+import { Waiters } from './waiters.ts';
+import type { PoolWaiter, Terms } from './waiters.ts';
+
+/**
+ * The pool of one address. It has never heard of what it pools. A resource is
+ *
+ *   shared    used by many at once; nobody takes it (`tryShare`, `share`)
+ *   leased    one caller's alone until `slot.release()` (`tryLease`, `lease`)
+ *   occupied  as leased, for work that blocks; one resource is always left to others (`occupy`)
+ *
+ * How an owner uses it:
+ *
+ *   const resource = pool.tryShare();                      // hot path: no promise, no allocation
+ *   if (resource === null) await pool.share(use, deadline) // `use(resource)` runs in the very moment it
+ *                                                          // is there: no lease comes in between
+ *   const slot = await pool.lease(deadline);  …slot.value…  slot.release();
+ *
+ * Deadlines are `Deadline` objects: the caller has put the pool's own limit in. Promised here:
+ *
+ * - open + being made ≤ max; a slot comes back on every path; figures are true inside every callback.
+ * - Waiters are served first in, first out over all kinds. A lease gets the most recently released ready resource (the
+ *   shared one last), else a new one, else one that is drained for it: while somebody can only be served by draining,
+ *   `tryShare` gives nothing and later sharers wait in line.
+ * - A caller that gives up loses nothing for others; a dial under way completes into idle.
+ * - A failed dial rejects those who waited for it and have no time limit; the others wait for the next one, then get
+ *   `exhausted` with the figures and the last failure.
+ * - Shared work changes over from an ageing resource to its replacement once the old one has run empty: order is kept.
+ */
+export class Pool<T extends Resource> implements SlotOwner<T> {
+  readonly address: string;
+  readonly #settings: PoolSettings<T>;
+  readonly #clock: Clock;
+  readonly #maxWaiting: number;
+  readonly #slots = new Slots<T>();
+  readonly #waiters: Waiters<T>;
+  readonly #dialler: Dialler<T>;
+  readonly #housekeeper: Housekeeper<T>;
+  #closing: Closing | null = null;
+  #pumping = false;
+  #again = false;
+
+  constructor(settings: PoolSettings<T>) {
+    const { address, max, clock = systemClock, random = Math.random, governor } = settings;
+    checkMax(max);
+    this.address = address;
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#maxWaiting = settings.maxWaiting ?? Infinity;
+    this.#waiters = new Waiters(max, this.#slots);
+    this.#dialler = new Dialler<T>(
+      {
+        create: (signal) => settings.create(signal),
+        ofAddress: (error) => settings.ofAddress?.(error) ?? true,
+        admit: (resource) => this.#admit(resource),
+        arrived: (replaces) => this.#arrived(replaces),
+        failing: (error, replaces) => this.#dialFailed(error, replaces),
+        dialsAllowed: () => this.#pump(),
+        gaveUp: () => this.#pump(),
+      },
+      governor,
+      address,
+    );
+    const { maxLifetime = null, leakDetection = null, leaked } = settings;
+    this.#housekeeper = new Housekeeper<T>(
+      { clock, random, maxLifetime, leakDetection, leaked },
+      this.#slots,
+      (slot) => this.#expire(slot),
+    );
+  }
+
+  get max(): number {
+    return this.#waiters.max;
+  }
+  /** Somebody waits for a resource to run empty. */
+  get hungry(): boolean {
+    return this.#waiters.size > 0;
+  }
+  /** Callers in line that no dial under way is for. */
+  get waiting(): number {
+    return this.#waiters.size - Math.min(this.#dialler.connecting, this.#waiters.need);
+  }
+  /** Why the last dial failed; null once one has succeeded. Dials beside the pool report here as well. */
+  get lastError(): unknown {
+    return this.#dialler.lastError;
+  }
+  set lastError(error: unknown) {
+    this.#dialler.lastError = error;
+  }
+  get closed(): boolean {
+    return this.#closing !== null;
+  }
+  /** Counted, not cached: true at any moment. */
+  get figures(): PoolFigures {
+    const { open, occupied, oldest, inUse } = this.#slots;
+    const oldestLease = oldest === Infinity ? null : this.#clock.now() - oldest;
+    const { connecting } = this.#dialler;
+    const { max, waiting } = this;
+    return { max, open, inUse, idle: open - inUse, occupied, connecting, waiting, oldestLease };
+  }
+
+  /** The resource for one more piece of shared work, now; the same one each time while it lasts. */
+  tryShare(): T | null {
+    const { shared } = this.#slots;
+    if (shared !== null && this.#waiters.size === 0) {
+      const state = shared.value.state();
+      if (state === 'busy' || state === 'ready') return shared.value;
+    }
+    if (this.#waiters.shares.length > 0 || this.#waiters.starving) return null;
+    return this.#slots.shareable()?.value ?? null;
+  }
+
+  /** Calls `use` as soon as there is a resource to share, and settles as it does. `pinned`: see `evict`. */
+  async share<R>(use: (value: T) => R, deadline: Deadline, pinned = false): Promise<Awaited<R>> {
+    this.#refuseIfOver(deadline);
+    const resource = this.tryShare();
+    if (resource !== null) return await use(resource);
+    return (await this.#wait({ kind: 'share', deadline, use, origin: null, pinned })) as Awaited<R>;
+  }
+
+  /** The slot of a ready resource for the caller alone, now, when nobody waits for one. */
+  tryLease(origin: Origin | null = null): Slot<T> | null {
+    return this.#tryTake('lease', origin ?? this.#housekeeper.origin(this.tryLease));
+  }
+
+  /** The slot of a resource with nothing outstanding, for the caller alone; to be released. Never sent away. */
+  lease(deadline: Deadline, origin: Origin | null = null): Promise<Slot<T>> {
+    return this.#take('lease', deadline, origin ?? this.#housekeeper.origin(this.lease), true);
+  }
+
+  /** As `lease`, for work that blocks: at most `max - 1` at a time, the only one when `max` is 1. */
+  occupy(deadline: Deadline, pinned = false): Promise<Slot<T>> {
+    return this.#take('occupy', deadline, null, pinned);
+  }
+
+  /** Another bound: more are made at once, and those too many go between uses. */
+  resize(max: number): void {
+    checkMax(max);
+    if (max === this.max) return;
+    this.#waiters.max = max;
+    let excess = this.#slots.open + this.#dialler.connecting - max;
+    for (const slot of this.#slots.all()) {
+      if (excess <= 0) break;
+      if (slot.use !== 'idle' || slot === this.#slots.shared) continue;
+      excess--;
+      this.#slots.drain(slot);
+    }
+    this.#pump();
+  }
+
+  /** Rejects the waiters, those that are pinned only with `all`; the pool stays usable. */
+  evict(error: () => Error, all: boolean): void {
+    for (const waiter of this.#waiters.evict(all)) waiter.reject(error());
+    this.#pump();
+  }
+
+  /** Drops everything that is open, held or not; the pool stays usable. */
+  disconnectAll(reason: string): void {
+    for (const slot of this.#slots.all()) this.#slots.destroy(slot, reason);
+    this.#pump();
+  }
+
+  /**
+   * Waiters reject at once, dials are given up, outstanding work and holders get `timeout` (null: for ever). Resolves when
+   * nothing is left. Called again it returns the same promise, and may shorten.
+   */
+  close(timeout: number | null): Promise<void> {
+    const closing = this.#closing ?? this.#beginClosing();
+    closing.limit(timeout);
+    return closing.promise;
+  }
+
+  /** Whether waiting for the next dial keeps the process alive. */
+  setRef(on: boolean): void {
+    this.#dialler.unref = !on;
+    this.#dialler.refresh();
+  }
+
+  /** @internal For the slots. */
+  released(slot: Slot<T>): void {
+    if (!slot.held) throw this.#settings.errors.notLeased();
+    if (slot.use === 'gone') return this.#slots.forget(slot);
+    this.#slots.move(slot, 'idle');
+    const state = this.#slots.sort(slot);
+    if (state !== 'dead' && state !== 'dirty') this.#settle(slot);
+    this.#pump();
+  }
+
+  /** @internal For the slots. */
+  changed(slot: Slot<T>): void {
+    if (slot.use === 'gone') return;
+    if (slot.use === 'idle') this.#slots.sort(slot);
+    else if (slot.value.state() === 'dead') this.#slots.gone(slot);
+    this.#pump();
+  }
+
+  /** @internal For the slots. */
+  retired(slot: Slot<T>, replace: boolean): void {
+    if (slot.use === 'gone' || slot.fate === 'retire') return;
+    if (replace) this.#expire(slot);
+    else if (slot.use === 'idle') this.#slots.drain(slot);
+    else slot.fate = 'retire';
+    this.#pump();
+  }
+
+  /** @internal For the waiters. */
+  aborted(waiter: PoolWaiter<T>, reason: unknown): void {
+    this.#dismiss(waiter, reason);
+  }
+  /** @internal For the waiters. */
+  timedOut(waiter: PoolWaiter<T>): void {
+    this.#dismiss(waiter, this.#exhausted(waiter.deadline));
+  }
+
+  #tryTake(kind: 'lease' | 'occupy', origin: Origin | null): Slot<T> | null {
+    const waiters = this.#waiters;
+    if (waiters.size > 0 && (waiters.need > 0 || kind === 'occupy')) return null;
+    if (kind === 'occupy' && waiters.occupyRoom <= 0) return null;
+    const slot = this.#slots.ready();
+    return slot === null ? null : this.#grant(slot, kind, origin);
+  }
+
+  async #take(
+    kind: 'lease' | 'occupy',
+    deadline: Deadline,
+    origin: Origin | null,
+    pinned: boolean,
+  ): Promise<Slot<T>> {
+    this.#refuseIfOver(deadline);
+    const slot = this.#tryTake(kind, origin);
+    if (slot !== null) return slot;
+    return (await this.#wait({ kind, deadline, use: null, origin, pinned })) as Slot<T>;
+  }
+
+  #grant(slot: Slot<T>, kind: 'lease' | 'occupy', origin: Origin | null): Slot<T> {
+    this.#slots.move(slot, kind === 'lease' ? 'leased' : 'occupied');
+    slot.since = this.#clock.now();
+    if (kind === 'lease') this.#housekeeper.leased(slot, origin);
+    return slot;
+  }
+
+  #wait(terms: Terms<T>): Promise<unknown> {
+    const { deadline, kind } = terms;
+    if (deadline.expired) throw this.#exhausted(deadline);
+    const before = this.waiting;
+    const waiter = this.#waiters.enter(terms, this);
+    deadline.watch(waiter, this.#dialler.unref);
+    this.#pump();
+    // Sharers between two resources are not kept waiting by a lack of resources.
+    const exempt = kind === 'share' && this.#slots.predecessor !== null;
+    const after = this.waiting;
+    const tooMany = after > before && after + (this.#settings.waiting?.() ?? 0) > this.#maxWaiting;
+    if (waiter.line !== null && tooMany && !exempt) {
+      this.#dismiss(waiter, this.#settings.errors.overloaded(this.#maxWaiting, this.#dialler.lastError));
+    }
+    return waiter.promise;
+  }
+
+  #dismiss(waiter: PoolWaiter<T>, error: unknown): void {
+    this.#waiters.leave(waiter);
+    waiter.reject(error);
+    this.#pump();
+  }
+
+  #exhausted(deadline: Deadline): Error {
+    return this.#settings.errors.exhausted(this.figures, deadline, this.#dialler.lastError);
+  }
+
+  /** Serves the waiters that can be served and dials for the others. Callbacks inside may come back here. */
+  #pump(): void {
+    if (this.#closing !== null) return this.#checkClosed();
+    this.#again = true;
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      while (this.#again && this.#closing === null) {
+        this.#again = false;
+        this.#serve();
+        this.#dial();
+      }
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #serve(): void {
+    const waiters = this.#waiters;
+    while (waiters.size > 0) {
+      const share = waiters.shares.head;
+      const exclusive = waiters.firstExclusive();
+      const shareFirst = share !== null && (exclusive === null || share.order < exclusive.order);
+      if (shareFirst && this.#serveShare(share)) continue;
+      if (exclusive !== null && this.#serveExclusive(exclusive)) continue;
+      if (shareFirst || share === null || waiters.starving || !this.#serveShare(share)) return;
+    }
+  }
+
+  #serveShare(waiter: PoolWaiter<T>): boolean {
+    const slot = this.#slots.shareable();
+    if (slot === null) return false;
+    this.#waiters.leave(waiter);
+    try {
+      waiter.resolve(waiter.terms.use?.(slot.value));
+    } catch (error) {
+      waiter.reject(error);
+    }
+    return true;
+  }
+
+  #serveExclusive(waiter: PoolWaiter<T>): boolean {
+    const slot = this.#slots.ready();
+    if (slot === null) return false;
+    this.#waiters.leave(waiter);
+    const { kind, origin } = waiter.terms;
+    waiter.resolve(this.#grant(slot, kind === 'occupy' ? 'occupy' : 'lease', origin));
+    return true;
+  }
+
+  #dial(): void {
+    const dialler = this.#dialler;
+    const { need, exclusive } = this.#waiters;
+    // The successor of a shared resource that still drains is there already.
+    const wanted = this.#slots.predecessor === null ? need : exclusive;
+    if (wanted === 0) return dialler.withdraw();
+    while (dialler.connecting < wanted && this.#slots.open + dialler.connecting < this.max) {
+      if (!dialler.start(null)) return;
+    }
+  }
+
+  /** Decides about one that has just come back. */
+  #settle(slot: Slot<T>): void {
+    const tooMany = this.#slots.open > this.max;
+    if (slot.fate === 'retire' || this.#closing !== null || tooMany) this.#slots.drain(slot);
+    else if (slot.fate === 'due') this.#expire(slot);
+  }
+
+  /** Too old: replaced first where there is room, else closed between two uses. */
+  #expire(slot: Slot<T>): void {
+    if (slot.use !== 'idle') {
+      slot.fate = 'due';
+    } else if (this.#slots.open + this.#dialler.connecting >= this.max) {
+      this.#slots.drain(slot);
+      this.#pump();
+    } else if (this.#dialler.start(slot)) {
+      slot.fate = 'replacing';
+    } else {
+      slot.fate = 'due';
+      this.#housekeeper.again();
+    }
+  }
+
+  #admit(resource: T): void {
+    if (resource.state() === 'dead') throw this.#settings.errors.stillborn();
+    const slot = this.#slots.add(resource, this.#housekeeper.retirement(), this);
+    resource.placed?.(slot);
+  }
+
+  #arrived(replaces: Slot<T> | null): void {
+    if (replaces?.use === 'idle') this.#slots.drain(replaces);
+    else if (replaces !== null) replaces.fate = 'retire';
+    this.#pump();
+  }
+
+  /**
+   * A dial has failed. Its error rejects those who waited for it and have no time limit; the others wait for the next
+   * dial, unless waiting does not mend the failure.
+   */
+  #dialFailed(error: unknown, replaces: Slot<T> | null): void {
+    if (replaces?.fate === 'replacing') {
+      replaces.fate = 'due';
+      this.#housekeeper.again();
+    }
+    const lasting = this.#settings.transient?.(error) === false;
+    for (const waiter of this.#waiters.leftByDial(this.#dialler.connecting)) {
+      if (!lasting && !waiter.deadline.unlimited) continue;
+      this.#waiters.leave(waiter);
+      waiter.reject(error);
+    }
+  }
+
+  #beginClosing(): Closing {
+    const closing = new Closing(this.#clock, () => this.#dropAll());
+    this.#closing = closing;
+    const { errors } = this.#settings;
+    for (const waiter of this.#waiters.evict(true)) waiter.reject(errors.closed());
+    this.#housekeeper.stop();
+    this.#dialler.close(errors.closed());
+    for (const slot of this.#slots.all()) if (slot.use === 'idle') this.#slots.drain(slot);
+    this.#checkClosed();
+    return closing;
+  }
+
+  #dropAll(): void {
+    for (const slot of this.#slots.all()) this.#slots.destroy(slot, 'the pool was closed');
+    this.#closing?.done();
+  }
+
+  #checkClosed(): void {
+    if (this.#slots.open + this.#dialler.connecting === 0) this.#closing?.done();
+  }
+
+  #refuseIfOver(deadline: Deadline): void {
+    if (deadline.aborted) throw deadline.reason;
+    if (this.#closing !== null) throw this.#settings.errors.closed();
+  }
+}
+
+function checkMax(max: number): void {
+  if (!Number.isInteger(max) || max < 1) throw new TypeError('max must be an integer of 1 or more');
+}
