@@ -56,7 +56,8 @@ export { Sentinel } from './pool/sentinel.ts';
 export { SentinelConnectionPool } from './pool/sentinel-connection-pool.ts';
 export type { SentinelUrlOptions } from './pool/sentinel-connection-pool.ts';
 export type { SentinelOptions, SentinelServiceOptions } from './pool/options/sentinel-options.ts';
-export type { Executor, PoolRequest, PoolRequestOptions } from './pool/executor.ts';
+export type { Executor } from './pool/executor.ts';
+export type { PoolRequest, PoolRequestOptions } from './pool/calls/call-options.ts';
 export { SplitCommandError } from './pool/calls/split-command.ts';
 export type {
   BaseConnectionPoolOptions,

@@ -51,6 +51,9 @@ export function isTransient(error: unknown): boolean {
 /** The transport of a custom connection class may never say that it is gone: `close()` waits for it no longer than this. */
 const SOCKET_PATIENCE = 1_000;
 
+/** Makes the entries for the connection that they go to. */
+type EntriesFor<C extends BaseConnection> = (connection: C) => readonly Entry[];
+
 /** A lease, or an occupation for a command that blocks. */
 export type NodeSlot<C extends BaseConnection> = Slot<PooledConnection<C>>;
 
@@ -134,8 +137,10 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
    * As `submitNow`, waiting for a connection and for room on it. Resolves when the entries are queued. With `pinned` the
    * wait is never sent away.
    */
-  submit(entries: readonly Entry[], deadline: Deadline, pinned = false): Promise<void> {
-    return this.pool.share(({ connection }) => this.enqueue(connection, entries, deadline), deadline, pinned);
+  submit(entries: readonly Entry[] | EntriesFor<C>, deadline: Deadline, pinned = false): Promise<void> {
+    const use = ({ connection }: PooledConnection<C>): void | Promise<void> =>
+      this.enqueue(connection, typeof entries === 'function' ? entries(connection) : entries, deadline);
+    return this.pool.share(use, deadline, pinned);
   }
 
   /** Queues entries back to back on that connection, behind those that wait for room on it. */

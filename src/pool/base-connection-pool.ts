@@ -15,12 +15,14 @@ import type { SubscriptionTarget } from '../pubsub/subscriptions/subscription-ta
 import type { DecodeMode, RedisValue, Reply, ReplyOf, TextEncoding } from '../resp/types.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { RetryLoop } from './calls/retry-loop.ts';
-import { type Executor, OptionedExecutor, type PoolRequest, type PoolRequestOptions } from './executor.ts';
+import type { PoolRequest, PoolRequestOptions } from './calls/call-options.ts';
+import { type Executor, OptionedExecutor } from './executor.ts';
 import { makeCall, thisTurn } from './calls/pool-call.ts';
 import type { PoolCache } from './cache/pool-cache.ts';
 import { handOver } from './leases.ts';
 import { PoolEngine, type PoolSetup } from './pool-engine.ts';
-import { type PoolRequests, UNUSUAL } from './calls/pool-requests.ts';
+import { UNUSUAL } from './calls/call-factory.ts';
+import type { PoolRequests } from './calls/pool-requests.ts';
 import type { ConnectionPoolStatistics } from './pool-statistics.ts';
 
 export type { PoolSetup };

@@ -17,7 +17,7 @@ import { BaseConnectionPool } from './base-connection-pool.ts';
 import { candidates, leaseAny } from './leases.ts';
 import { makeCluster } from './options/cluster-parts.ts';
 import type { FromUrlOptions } from './connection-pool.ts';
-import type { PoolRequestOptions } from './executor.ts';
+import type { PoolRequestOptions } from './calls/call-options.ts';
 import type {
   ClusterAcquireOptions,
   ClusterConnectionPoolOptions,

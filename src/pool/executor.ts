@@ -1,48 +1,10 @@
 import { checkDuration, checkSignal } from '../base/deadline.ts';
-import { demandObject, unknownOption } from '../base/known-options.ts';
-import type { RequestOptions } from '../connection/requests/request-options.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { CommandRequest } from '../connection/requests/request-options.ts';
 import type { RedisError } from '../errors/errors.ts';
 import type { SubscriptionTarget } from '../pubsub/subscriptions/subscription-target.ts';
+import { checkCallOptions, type PoolRequest, type PoolRequestOptions } from './calls/call-options.ts';
 import { type RedisValue, type Reply, type ReplyOf, textMode } from '../resp/types.ts';
-
-/** Of one call of a pool; `timeout` covers waiting, dialling, writing, the reply and every repetition. */
-export interface PoolRequestOptions extends RequestOptions {
-  /** False: asks the server even where the cache knows; default true. */
-  cache?: boolean | undefined;
-  /** Cluster: commands of several slots are split and put together again; default false. */
-  splitMultiKey?: boolean | undefined;
-}
-
-/** Throws a `TypeError` that names the option; the other values are checked where they are used. */
-export function checkRequestOptions<O extends PoolRequestOptions>(options: O): O {
-  demandObject(options);
-  // One pass over what is given: most calls with options have one of them.
-  for (const name in options) {
-    switch (name) {
-      case 'timeout':
-      case 'signal':
-      case 'encoding':
-        break;
-      case 'noreply':
-      case 'decode':
-      case 'raiseExceptions':
-      case 'disconnectOnCancellation':
-      case 'cache':
-      case 'splitMultiKey':
-        if (options[name] !== undefined && typeof options[name] !== 'boolean')
-          throw new TypeError(`${name} must be true or false`);
-        break;
-      default:
-        if (options[name] !== undefined) throw unknownOption(name, 'a request');
-    }
-  }
-  return options;
-}
-
-/** A promise that knows whether its command may have been executed. */
-export type PoolRequest<T> = Promise<T> & { readonly maybeExecuted: boolean };
 
 /** A light view of a pool with options of its own; it owns nothing. */
 export interface Executor<D extends boolean> {
@@ -78,7 +40,7 @@ export class OptionedExecutor<D extends boolean> {
 
   constructor(pool: Requester, options: PoolRequestOptions) {
     this.#pool = pool;
-    this.#options = { ...checkRequestOptions(options) };
+    this.#options = { ...checkCallOptions(options) };
     checkDuration('timeout', options.timeout);
     checkSignal('signal', options.signal);
     if (options.encoding !== undefined) textMode(options.encoding);

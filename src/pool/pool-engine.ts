@@ -13,6 +13,7 @@ import { CredentialWatch } from './credential-watch.ts';
 import { Leases } from './leases.ts';
 import { PoolCache } from './cache/pool-cache.ts';
 import { PoolPubsub } from './pubsub/pool-pubsub.ts';
+import { CallFactory } from './calls/call-factory.ts';
 import { PoolRequests } from './calls/pool-requests.ts';
 import { PoolStatistics } from './pool-statistics.ts';
 import { ExponentialBackoffRetryPolicy, type RetryPolicy } from './calls/retry-policy.ts';
@@ -59,7 +60,8 @@ export class PoolEngine {
     const retryPolicy = setup.retryPolicy ?? new ExponentialBackoffRetryPolicy();
     this.loop = new RetryLoop(topology, { retryPolicy, acquireTimeout: setup.timeout, streamTimeout });
     const { textMode: text, ownMode } = this;
-    this.requests = new PoolRequests(this.loop, topology, { textMode: text, ownMode, streamTimeout });
+    const factory = new CallFactory(this.loop, topology, { textMode: text, ownMode, streamTimeout });
+    this.requests = new PoolRequests(this.loop, topology, factory);
     this.leases = new Leases(topology, setup.checksLeases);
     this.cache = this.#makeCache(setup);
     this.requests.cache = this.cache;

@@ -13,7 +13,7 @@ import type { TrackingChoice } from '../../node/tracking.ts';
 import { kept } from '../../resp/decoding/native-slices.ts';
 import type { DecodeMode, RedisValue, Reply } from '../../resp/types.ts';
 import { CachingEntry } from '../calls/preludes.ts';
-import type { PoolRequest, PoolRequestOptions } from '../executor.ts';
+import type { PoolRequest, PoolRequestOptions } from '../calls/call-options.ts';
 import type { PoolCall } from '../calls/pool-call.ts';
 
 type Key = string | Uint8Array;
@@ -37,6 +37,12 @@ export interface PoolCacheSettings extends TrackingChoice {
     options: PoolRequestOptions,
     since: number | null,
   ) => PoolRequest<Reply>;
+}
+
+/** A command that may write. */
+interface Written {
+  readonly info: CommandInfo;
+  readonly args: readonly RedisValue[];
 }
 
 /** A call that waits for the reply to the request of another one. */
@@ -145,15 +151,10 @@ export class PoolCache {
     const token = guard.begin(key, cacheField(name, rest), this);
     token.promise = promise;
     token.carrier = call;
-    if (this.#settings.mode === 'optin') call.prelude = () => new CachingEntry(() => guard.end(token));
-    const { resolve, reject } = call;
-    call.resolve = (value: Reply) => {
-      this.#arrived(call, token, name, rest, value, doubted);
-      resolve(value as never);
-    };
-    call.reject = (error) => {
-      guard.end(token);
-      reject(error);
+    if (this.#settings.mode === 'optin') call.prelude = () => [new CachingEntry(() => guard.end(token))];
+    call.hook = {
+      resolved: (value) => this.#arrived(call, token, name, rest, value, doubted),
+      rejected: () => guard.end(token),
     };
   }
 
@@ -180,15 +181,18 @@ export class PoolCache {
     const drop = this.#settings.writes.dropOf(call.info, args);
     if (drop === null) return;
     drop();
-    const { resolve, reject } = call;
-    call.resolve = (value) => {
-      drop();
-      resolve(value);
+    call.hook = { resolved: drop, rejected: drop };
+  }
+
+  /** Drops the keys that several commands write, when their call is queued and again when it has settled. */
+  attachWrites(call: PoolCall, commands: readonly Written[]): void {
+    const drops = commands.flatMap(({ info, args }) => this.#settings.writes.dropOf(info, args) ?? []);
+    if (drops.length === 0) return;
+    const drop = (): void => {
+      for (const each of drops) each();
     };
-    call.reject = (error) => {
-      drop();
-      reject(error);
-    };
+    drop();
+    call.hook = { resolved: drop, rejected: drop };
   }
 
   #join(token: FetchToken, joiner: Joiner): PoolRequest<Reply> {

@@ -1,8 +1,10 @@
 import type { CommandInfo } from '../../commands/command-info.ts';
+import { SCRIPT_LIKE } from '../../commands/flags.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import { Entry, QUEUED, takeMethods } from '../../connection/requests/entry.ts';
 import { sizeOf } from '../../connection/writing/outbox.ts';
 import { capture, making, unset } from '../../connection/opening/resolving.ts';
+import { AskError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { encodeCommand, type Wire } from '../../resp/encoder.ts';
 import type { DecodeMode, RedisValue, Reply, TextMode } from '../../resp/types.ts';
@@ -14,14 +16,26 @@ const ENDLESS = 1 << 18;
 const BLOCKS = 1 << 19;
 const EVER_WRITTEN = 1 << 20;
 const ASKING = 1 << 21;
+const IDEMPOTENT = 1 << 22;
+const ONCE = 1 << 23;
+
+/** Makes the entries that go right before a call, on the connection that it goes to. */
+export type Prelude = (connection: BaseConnection) => readonly Entry[];
+
+/** Is told how a call ends, before its caller is. */
+export interface CallHook {
+  resolved(value: Reply): void;
+  rejected(): void;
+}
 
 /** What few calls have. */
 class Details {
+  hook: CallHook | null = null;
   signal: AbortSignal | null = null;
   pinned: ConnectionNode<BaseConnection> | null = null;
   acquireBy = 0;
   redirects = 0;
-  prelude: (() => Entry) | null = null;
+  prelude: Prelude | null = null;
 }
 
 /** The unusual sides of a pool's call: bits, and an object that only unusual calls have. */
@@ -63,6 +77,15 @@ export abstract class DetailedEntry extends Entry {
   set everWritten(on: boolean) {
     this.mark(EVER_WRITTEN, on);
   }
+  /** May be repeated after its reply was lost; null: the retry policy decides. */
+  get idempotent(): boolean | null {
+    if ((this.traits & (IDEMPOTENT | ONCE)) === 0) return null;
+    return (this.traits & IDEMPOTENT) !== 0;
+  }
+  set idempotent(may: boolean | null) {
+    this.mark(IDEMPOTENT, may === true);
+    this.mark(ONCE, may === false);
+  }
   get asking(): boolean {
     return (this.traits & ASKING) !== 0;
   }
@@ -70,6 +93,12 @@ export abstract class DetailedEntry extends Entry {
     this.mark(ASKING, on);
   }
 
+  get hook(): CallHook | null {
+    return this.details === null ? null : this.details.hook;
+  }
+  set hook(hook: CallHook | null) {
+    if (hook !== null || this.details !== null) this.detailed().hook = hook;
+  }
   get callSignal(): AbortSignal | null {
     return this.details === null ? null : this.details.signal;
   }
@@ -97,10 +126,10 @@ export abstract class DetailedEntry extends Entry {
     if (count !== 0 || this.details !== null) this.detailed().redirects = count;
   }
   /** Goes right before it, at every attempt. */
-  get prelude(): (() => Entry) | null {
+  get prelude(): Prelude | null {
     return this.details === null ? null : this.details.prelude;
   }
-  set prelude(make: (() => Entry) | null) {
+  set prelude(make: Prelude | null) {
     if (make !== null || this.details !== null) this.detailed().prelude = make;
   }
 
@@ -124,7 +153,7 @@ export interface PoolCall extends DetailedEntry {}
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets every field, and a test counts them.
 export class PoolCall implements RoutedCall {
   readonly info: CommandInfo;
-  private readonly owner: CallOwner;
+  protected readonly owner: CallOwner;
   readonly promise: Promise<never>;
   resolve: (value: never) => void;
   reject: (error: unknown) => void;
@@ -176,7 +205,27 @@ export class PoolCall implements RoutedCall {
     return this.overall;
   }
 
+  /** Answers the caller. */
+  answer(value: Reply): void {
+    const { hook } = this;
+    if (hook !== null) hook.resolved(value);
+    this.resolve(value as never);
+  }
+  /** Tells the caller that there is no answer. */
+  giveUp(error: unknown): void {
+    const { hook } = this;
+    if (hook !== null) hook.rejected();
+    this.reject(error);
+  }
+
+  /** After this refusal the server may have run it all the same: a script may have written before it failed. */
+  mayHaveRun(error: Error): boolean {
+    return (this.info.flags & SCRIPT_LIKE) !== 0 && !(error instanceof AskError);
+  }
+
   succeed(value: Reply): void {
+    const { details } = this;
+    if (details !== null && details.hook !== null) details.hook.resolved(value);
     this.resolve(value as never);
   }
   refuse(error: Error): void {

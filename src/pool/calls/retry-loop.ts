@@ -1,10 +1,9 @@
 import { fullJitter } from '../../base/backoff.ts';
 import { LONGEST_DELAY } from '../../base/clock.ts';
 import { Deadline } from '../../base/deadline.ts';
-import { READONLY, SCRIPT_LIKE } from '../../commands/flags.ts';
+import { READONLY } from '../../commands/flags.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import {
-  AskError,
   asMaybeExecuted,
   BusyLoadingError,
   ClusterDownError,
@@ -17,6 +16,7 @@ import {
 import { isServerFull } from '../../errors/reply-errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { Topology, Verdict } from '../../topology/topology.ts';
+import type { Entry } from '../../connection/requests/entry.ts';
 import { BlockingAttempt } from './blocking-attempt.ts';
 import type { CallOwner, PoolCall } from './pool-call.ts';
 import { AskingEntry } from './preludes.ts';
@@ -159,6 +159,7 @@ export class RetryLoop implements CallOwner {
       if (unproven) this.#judge(call, error);
       return null;
     }
+    if (unproven && call.idempotent === false) return null;
     // It never left: the first move costs nothing and needs nobody's leave.
     if (!unproven && call.attempts === 1) return { kind: 'again' };
     if (!unproven && call.overall) return { kind: 'wait' };
@@ -171,6 +172,7 @@ export class RetryLoop implements CallOwner {
       maybeExecuted,
       elapsed: Math.max(0, performance.now() - call.startedAt),
       readOnly: (call.info.flags & READONLY) !== 0,
+      idempotent: call.idempotent ?? undefined,
     });
     if (ms === null) return null;
     if (typeof ms !== 'number' || !(ms >= 0 && ms < Number.POSITIVE_INFINITY))
@@ -190,9 +192,13 @@ export class RetryLoop implements CallOwner {
     const { asking } = call;
     call.asking = false;
     if (call.blocks) return this.#block(call, node, deadline, asking);
-    // ASKING holds for the very next command only; what it is answered with is not kept anyway.
-    const before = asking ? new AskingEntry() : (call.prelude?.() ?? null);
-    await node.submit(before === null ? [call] : [before, call], deadline, call.pinned !== null);
+    // ASKING holds for the very next command only.
+    const { prelude } = call;
+    const entries = (connection: BaseConnection): readonly Entry[] => {
+      const before = prelude === null ? [] : prelude(connection);
+      return asking ? [...before, new AskingEntry(), call] : [...before, call];
+    };
+    await node.submit(prelude === null && !asking ? [call] : entries, deadline, call.pinned !== null);
     call.acquireBy = 0;
   }
 
@@ -216,7 +222,7 @@ export class RetryLoop implements CallOwner {
         pinned: call.pinned !== null,
       });
       call.everWritten = true;
-      call.resolve(value as never);
+      call.answer(value);
     } catch (error) {
       call.heard = attempt.undone ? 0 : attempt.heard;
       if (!attempt.wasQueued) this.#unplaced(call, error);
@@ -271,12 +277,12 @@ export class RetryLoop implements CallOwner {
 
   #giveUp(call: PoolCall, error: Error): void {
     const isValue = !call.raise && isOfServer(error) && !isAbort(call, error);
-    if (isValue) call.resolve(asOfAll(call, error) as never);
+    if (isValue) call.answer(asOfAll(call, error) as RedisError);
     else this.#reject(call, error);
   }
 
   #reject(call: PoolCall, error: unknown): void {
-    call.reject(asOfAll(call, error));
+    call.giveUp(asOfAll(call, error));
   }
 }
 
@@ -292,8 +298,7 @@ function asOfAll(call: PoolCall, error: unknown): unknown {
 
 /** Whether the server may have run it, as far as this attempt goes. */
 function isUnproven(call: PoolCall, error: Error, refused: boolean): boolean {
-  // A script may have written before it failed.
-  if (refused) return (call.info.flags & SCRIPT_LIKE) !== 0 && !(error instanceof AskError);
+  if (refused) return call.mayHaveRun(error);
   return call.sent || (error instanceof ConnectionError && error.maybeExecuted);
 }
 

@@ -13,6 +13,8 @@ export interface RetryContext {
   elapsed: number;
   /** The command changes nothing; absent means not known. */
   readOnly?: boolean | undefined;
+  /** As the call says; absent: it says nothing. */
+  idempotent?: boolean | undefined;
 }
 
 /** Decides whether a failed call is made again. */
@@ -55,7 +57,8 @@ export class ExponentialBackoffRetryPolicy implements RetryPolicy {
 
   next(attempt: number, error: Error, context: RetryContext): number | null {
     if (attempt > this.retries || error instanceof TypeError) return null;
-    if (context.maybeExecuted && !(this.retryReadOnly && isReadOnly(context))) return null;
+    const harmless = context.idempotent ?? (this.retryReadOnly && isReadOnly(context));
+    if (context.maybeExecuted && !harmless) return null;
     return fullJitter(Math.max(0, attempt - 1), this.base, this.cap, this.#random);
   }
 }

@@ -249,6 +249,37 @@ test('option retryPolicy with retryReadOnly repeats a written read and no write'
   assert.equal(named(scripted, 'INCR'), 1);
 });
 
+test('option idempotent says of one call whether it is repeated after its reply was lost', async () => {
+  await using scripted = await ScriptedServer.start({ INCR: null, SET: null, GET: null });
+  const lost = async (pool: ConnectionPool, command: string, options: object): Promise<number> => {
+    const before = named(scripted, command);
+    const request = pool.executeRequest(command, ['k', ...(command === 'SET' ? ['v'] : [])], options);
+    // Each connection is cut once the command has arrived; a repetition then ends with its own limit.
+    await until(() => named(scripted, command) > before);
+    for (const connection of scripted.connections) connection.reset();
+    const error = await failure(request);
+    assert.ok(error instanceof ConnectionError || error instanceof TimeoutError, String(error));
+    return named(scripted, command) - before;
+  };
+  await using pool = new ConnectionPool({ location: scripted.location });
+  assert.equal(await lost(pool, 'SET', {}), 1);
+  assert.equal(await lost(pool, 'SET', { idempotent: false }), 1);
+  assert.equal(await lost(pool, 'SET', { idempotent: true, timeout: 300 }), 2);
+  await using reading = new ConnectionPool({
+    location: scripted.location,
+    retryPolicy: new ExponentialBackoffRetryPolicy({ retryReadOnly: true }),
+  });
+  assert.equal(await lost(reading, 'GET', { timeout: 300 }), 2);
+  assert.equal(await lost(reading, 'GET', { timeout: 300, idempotent: false }), 1);
+  const view = reading.with({ idempotent: true, timeout: 300 });
+  const before = named(scripted, 'INCR');
+  const batch = view.executeBatch([{ command: 'INCR', args: ['n'] }]);
+  await until(() => named(scripted, 'INCR') > before);
+  for (const connection of scripted.connections) connection.reset();
+  assert.ok((await batch)[0] instanceof Error);
+  assert.equal(named(scripted, 'INCR') - before, 2);
+});
+
 test('a retry policy that throws or answers nonsense costs its call and nothing else', async () => {
   await using scripted = await ScriptedServer.start({ GET: null });
   for (const next of [

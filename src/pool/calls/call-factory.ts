@@ -1,0 +1,109 @@
+import { blockingTime } from '../../commands/blocking.ts';
+import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
+import {
+  BLOCKING,
+  CLIENT_REPLY,
+  MAY_BLOCK,
+  MONITOR,
+  NEEDS_EXECUTE_ON,
+  STATEFUL,
+  SUBSCRIBE_FAMILY,
+} from '../../commands/flags.ts';
+import { refusal } from '../../commands/refusals.ts';
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import { demandArray } from '../../connection/requests/request-options.ts';
+import {
+  BYTES,
+  type DecodeMode,
+  type RedisValue,
+  replyMode,
+  type TextEncoding,
+  type TextMode,
+  textMode,
+} from '../../resp/types.ts';
+import type { Topology } from '../../topology/topology.ts';
+import type { PoolRequestOptions } from './call-options.ts';
+import { makeRequest, type PoolCall } from './pool-call.ts';
+import type { RetryLoop } from './retry-loop.ts';
+
+const OF_ITS_CONNECTION = STATEFUL | SUBSCRIBE_FAMILY | CLIENT_REPLY | MONITOR;
+/** Commands that the fast path leaves to the careful one. */
+export const UNUSUAL = OF_ITS_CONNECTION | BLOCKING | MAY_BLOCK | NEEDS_EXECUTE_ON;
+
+/** What the calls of a pool have in common. */
+export interface CallDefaults {
+  readonly textMode: TextMode;
+  readonly ownMode: DecodeMode;
+  readonly streamTimeout: number | null;
+}
+
+/** How strings of a reply are to be read. */
+interface Decoding {
+  readonly decode?: boolean | undefined;
+  readonly encoding?: TextEncoding | undefined;
+}
+
+/** Makes calls from commands that were checked and encoded, with their options and limits. */
+export class CallFactory {
+  readonly defaults: CallDefaults;
+  readonly #loop: RetryLoop;
+  readonly #topology: Topology<BaseConnection>;
+
+  constructor(loop: RetryLoop, topology: Topology<BaseConnection>, defaults: CallDefaults) {
+    this.#loop = loop;
+    this.#topology = topology;
+    this.defaults = defaults;
+  }
+
+  infoOf(command: string | Uint8Array, args: readonly RedisValue[]): CommandInfo {
+    return resolveCommand(command, args, this.defaults.textMode);
+  }
+
+  /** `chosen`: the caller has named the node, so that no command needs one. */
+  check(command: string | Uint8Array, args: readonly RedisValue[], chosen: boolean): CommandInfo {
+    demandArray(args);
+    const info = this.infoOf(command, args);
+    if ((info.flags & OF_ITS_CONNECTION) !== 0) throw new TypeError(refusal(info));
+    const refused = chosen ? null : this.#topology.refuse(info);
+    if (refused !== null) throw refused;
+    return info;
+  }
+
+  make(
+    command: string | Uint8Array,
+    args: readonly RedisValue[],
+    options: PoolRequestOptions,
+    chosen = false,
+  ): PoolCall {
+    const info = this.check(command, args, chosen);
+    const call = makeRequest(this.#loop, info, args, this.defaults.textMode, this.modeOf(options));
+    call.startedAt = performance.now();
+    call.raise = options.raiseExceptions ?? true;
+    call.noreply = options.noreply ?? false;
+    call.dropOnCancel = options.disconnectOnCancellation ?? false;
+    if (options.idempotent !== undefined) call.idempotent = options.idempotent;
+    return call;
+  }
+
+  /** A limit given with the call covers it whole; otherwise each reply has `streamTimeout`. */
+  limit(call: PoolCall, args: readonly RedisValue[], timeout: number | null | undefined): void {
+    const time = (call.info.flags & (BLOCKING | MAY_BLOCK)) === 0 ? null : blockingTime(call.info, args);
+    call.blocks = time !== null;
+    if (timeout !== undefined) {
+      call.endless = timeout === null;
+      if (timeout === null) return;
+      call.overall = true;
+      call.limit = timeout;
+      call.deadline = call.startedAt + timeout;
+    } else if (this.defaults.streamTimeout !== null) {
+      if (time === Number.POSITIVE_INFINITY) return;
+      call.limit = this.defaults.streamTimeout + (time ?? 0);
+    }
+  }
+
+  modeOf(options: Decoding): DecodeMode {
+    const { textMode: own, ownMode } = this.defaults;
+    const mode = options.encoding === undefined ? own : textMode(options.encoding);
+    return replyMode(mode, options.decode ?? ownMode > BYTES);
+  }
+}

@@ -1,0 +1,45 @@
+import { demandObject, unknownOption } from '../../base/known-options.ts';
+import type { RequestOptions } from '../../connection/requests/request-options.ts';
+
+/** Of one call of a pool; `timeout` covers waiting, dialling, writing, the reply and every repetition. */
+export interface PoolRequestOptions extends RequestOptions {
+  /** False: asks the server even where the cache knows; default true. */
+  cache?: boolean | undefined;
+  /** Cluster: commands of several slots are split and put together again; default false. */
+  splitMultiKey?: boolean | undefined;
+  /**
+   * True: to run it twice does no harm, so it is repeated when its reply was lost. False: it is never repeated once it was
+   * written, whatever the `retryPolicy` says. Default: the `retryPolicy` decides; that of a pool repeats no write.
+   */
+  idempotent?: boolean | undefined;
+}
+
+/** A promise that knows whether its command may have been executed. */
+export type PoolRequest<T> = Promise<T> & { readonly maybeExecuted: boolean };
+
+/** Throws a `TypeError` that names the option; the other values are checked where they are used. */
+export function checkCallOptions<O extends PoolRequestOptions>(options: O): O {
+  demandObject(options);
+  // One pass over the given names: most calls with options have one of them.
+  for (const name in options) {
+    switch (name) {
+      case 'timeout':
+      case 'signal':
+      case 'encoding':
+        break;
+      case 'noreply':
+      case 'decode':
+      case 'raiseExceptions':
+      case 'disconnectOnCancellation':
+      case 'cache':
+      case 'splitMultiKey':
+      case 'idempotent':
+        if (options[name] !== undefined && typeof options[name] !== 'boolean')
+          throw new TypeError(`${name} must be true or false`);
+        break;
+      default:
+        if (options[name] !== undefined) throw unknownOption(name, 'a request');
+    }
+  }
+  return options;
+}
