@@ -1,3 +1,4 @@
+import type { RedisError } from '../errors/errors.ts';
 import type { DecodeMode } from '../resp/types.ts';
 import type { Entry } from './requests/entry.ts';
 
@@ -15,6 +16,11 @@ export interface CoreObserver {
    * may be waiting on it.
    */
   changed(): void;
+  /**
+   * The server refused something: told of every error reply, before the caller hears of it and also when the caller has
+   * given up; of EXEC the errors inside its reply as well.
+   */
+  refused(error: RedisError): void;
   /** An entry that should take its connection along was cancelled. True: others are on it, it is retired instead. */
   sparesOthers(entry: Entry): boolean;
 }

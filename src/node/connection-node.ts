@@ -2,7 +2,14 @@ import { systemClock } from '../base/clock.ts';
 import type { Deadline } from '../base/deadline.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import type { Entry } from '../connection/requests/entry.ts';
-import { ResponseError } from '../errors/errors.ts';
+import {
+  AuthenticationRequiredError,
+  ExecAbortError,
+  locateError,
+  type RedisError,
+  ResponseError,
+} from '../errors/errors.ts';
+import { replyError } from '../errors/reply-errors.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
 import type { DialGovernor } from '../pooling/dial-governor.ts';
 import { Pool } from '../pooling/pool.ts';
@@ -69,6 +76,11 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
   readonly deadPeerTimeout: number | null;
   /** Idle connections let the process end. */
   unreferenced = false;
+  /**
+   * Told of every error reply on every connection of the node, whoever asked: a call, a lease, a transaction, a batch. It
+   * is told before the caller is. Set by the topology.
+   */
+  onRefusal: ((error: RedisError, connection: C) => void) | null = null;
   readonly #settings: NodeSettings<C>;
   readonly #all = new Set<PooledConnection<C>>();
   readonly #backlog: Backlog;
@@ -167,12 +179,14 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
   }
 
   /**
-   * The server behind a connection has refused to write: every connection that was open when it said so goes, the name is
-   * looked up again. Further refusals of that connection say nothing new.
+   * The server behind a connection is not the one that is meant: every connection that is open now goes once its work is
+   * done, and the next dial looks the name up again. Further refusals of those connections are no news.
    */
-  demoted(host: unknown): void {
-    for (const { core } of this.#all) if (core === host && core.draining) return;
-    for (const pooled of [...this.#all]) pooled.retire();
+  renew(): void {
+    for (const pooled of [...this.#all]) {
+      pooled.outdated = true;
+      pooled.retire();
+    }
   }
 
   /** A connection of the same kind outside the pool and its bound, for the package's own purposes. */
@@ -253,6 +267,17 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     this.#reAuthentication.forget(pooled);
     this.#backlog.lost(pooled.core);
   }
+  /** @internal For the connections. */
+  refused(pooled: PooledConnection<C>, error: RedisError): void {
+    if (pooled.outdated) return;
+    // It was authenticated once: the server behind it was replaced, or it was told to forget.
+    if (error instanceof AuthenticationRequiredError) {
+      pooled.outdated = true;
+      pooled.retire();
+      return;
+    }
+    this.onRefusal?.(refusalBeneath(error), pooled.connection);
+  }
   /** @internal For re-authentication. */
   get all(): Iterable<PooledConnection<C>> {
     return this.#all;
@@ -312,6 +337,16 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
       throw error;
     }
   }
+}
+
+/** EXEC that is refused because of a command in it says so in its text: that refusal is what counts. */
+function refusalBeneath(error: RedisError): RedisError {
+  if (!(error instanceof ExecAbortError)) return error;
+  const line = /because of: ([A-Z]+ .*)$/.exec(error.message)?.[1];
+  if (line === undefined) return error;
+  const beneath = replyError(line);
+  locateError(beneath, error.endpoint ?? '', 'EXEC');
+  return beneath;
 }
 
 function taken<C extends BaseConnection>(slot: NodeSlot<C>): NodeSlot<C> {

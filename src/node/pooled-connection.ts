@@ -1,6 +1,7 @@
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import { BULK, type ConnectionCore, type CoreObserver } from '../connection/connection-core.ts';
 import { type Entry, SETTLED } from '../connection/requests/entry.ts';
+import type { RedisError } from '../errors/errors.ts';
 import type { Resource, ResourceState, SlotHandle } from '../pooling/slots.ts';
 import { PeerWatch } from './peer-watch.ts';
 
@@ -17,6 +18,7 @@ export interface PooledOwner<C extends BaseConnection> {
   detour(): boolean;
   drained(pooled: PooledConnection<C>): void;
   closed(pooled: PooledConnection<C>): void;
+  refused(pooled: PooledConnection<C>, error: RedisError): void;
 }
 
 const known = new WeakMap<BaseConnection, PooledConnection<BaseConnection>>();
@@ -37,6 +39,8 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
   readonly node: PooledOwner<C>;
   /** Its place in the pool; null until it is admitted. */
   slot: SlotHandle | null = null;
+  /** It leads to a server that is out of use: whatever that server refuses from now on is no news. */
+  outdated = false;
   readonly #watch: PeerWatch | null;
   /** Out of shared work until its replies have proved it clean. */
   #unproved = false;
@@ -154,6 +158,10 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
   closed(): void {
     this.end();
     this.slot?.changed();
+  }
+
+  refused(error: RedisError): void {
+    this.node.refused(this, error);
   }
 
   /** Dropping a connection for one caller's sake must not fail another caller's request. */

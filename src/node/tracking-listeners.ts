@@ -129,6 +129,7 @@ export class TrackingListeners<C extends BaseConnection> {
     core.observer = {
       drained() {},
       changed() {},
+      refused() {},
       sparesOthers: () => false,
       closed: () => {
         watch?.stop();

@@ -13,6 +13,10 @@ export class Standalone<C extends BaseConnection> implements Topology<C> {
   constructor(node: ConnectionNode<C>) {
     this.#node = node;
     this.name = node.address;
+    // A demoted primary behind a name that leads elsewhere by now: heard of on leases and in transactions as well.
+    node.onRefusal = (error) => {
+      if (error instanceof ReadOnlyError) node.renew();
+    };
   }
 
   route(): ConnectionNode<C> {
@@ -28,11 +32,10 @@ export class Standalone<C extends BaseConnection> implements Topology<C> {
     return Promise.resolve(this.#node);
   }
 
-  /** A demoted primary: its connections go, the name is looked up again by the next dial, once. */
+  /** The connections to a demoted primary are gone by now: the next dial looks the name up again, once. */
   judge(call: RoutedCall, error: Error): Verdict | null {
     if (!(error instanceof ReadOnlyError) || call.redirects > 0) return null;
     call.redirects++;
-    this.#node.demoted(call.host);
     return { kind: 'again' };
   }
 

@@ -1,4 +1,4 @@
-import { InvalidResponse, locateError, ProtocolError, type RedisError } from '../../errors/errors.ts';
+import { InvalidResponse, locateError, ProtocolError, RedisError } from '../../errors/errors.ts';
 import { Decoder } from '../../resp/decoding/decoder.ts';
 import { SMALLEST } from '../../resp/decoding/spare-memory.ts';
 import type { DecodeMode, Reply } from '../../resp/types.ts';
@@ -196,16 +196,23 @@ export class Reception {
       core.session.replied(entry.effect, !refused && !entry.byPush, reply);
     }
     core.uncount(entry);
+    if (refused) {
+      locateError(value as RedisError, core.settings.endpoint, entry.info.name);
+      redact(value as RedisError, entry);
+      core.observer?.refused(value as RedisError);
+    }
     if (entry.phase === SETTLED) return;
     if (entry.deadline !== 0 || entry.signal !== null) core.release(entry);
     entry.phase = SETTLED;
     if (refused) {
-      locateError(value as RedisError, core.settings.endpoint, entry.info.name);
-      redact(value as RedisError, entry);
       entry.refuse(value as RedisError);
       return;
     }
-    if (mayHoldErrors(entry)) redactInside(value, core.settings.endpoint, entry);
+    if (mayHoldErrors(entry)) {
+      redactInside(value, core.settings.endpoint, entry);
+      if (core.observer !== null && entry.info.name === 'EXEC' && Array.isArray(value))
+        for (const one of value) if (one instanceof RedisError) core.observer.refused(one);
+    }
     if (entry.size >= SMALLEST) core.outbox.reuse(entry, core.transport);
     if (entry.byPush) entry.answeredInBand(value);
     else entry.succeed(value);

@@ -5,6 +5,7 @@ import { READONLY } from '../../commands/flags.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import {
   asMaybeExecuted,
+  AuthenticationRequiredError,
   BusyLoadingError,
   ClusterDownError,
   ConnectionError,
@@ -117,6 +118,8 @@ export class RetryLoop implements CallOwner {
   }
 
   #judge(call: PoolCall, error: Error): Verdict | null {
+    // The connection has lost its login, and is out of use by now: the command was not looked at.
+    if (error instanceof AuthenticationRequiredError && call.redirects++ === 0) return { kind: 'again' };
     return call.pinned === null ? this.#topology.judge(call, error) : null;
   }
 
