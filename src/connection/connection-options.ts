@@ -32,6 +32,11 @@ export interface BaseConnectionOptions {
   encoding?: TextEncoding | undefined;
   /** Strings instead of Buffers; default false. */
   decodeResponses?: boolean | undefined;
+  /**
+   * Replies in the shapes of RESP2, whatever is spoken: maps (key and value in turn) and sets are arrays, doubles and
+   * big numbers their exact text, booleans 1 and 0. Default false.
+   */
+  resp2Replies?: boolean | undefined;
   /** Asked at every dial; wins over `username` and `password`. */
   credentialProvider?: AbstractCredentialProvider | null | undefined;
   /** For `AUTH`; absent: `default`. */
@@ -152,6 +157,7 @@ export const baseConnectionRules = {
   maxIdleTime: duration(null),
   encoding,
   decodeResponses: flag(false),
+  resp2Replies: flag(false),
   credentialProvider: having<AbstractCredentialProvider>('getCredentials'),
   username: text(),
   password: text(),

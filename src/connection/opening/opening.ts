@@ -113,6 +113,7 @@ export class Opening<C> {
     this.#attach(await this.#dial(signal, stopped));
     const auth = await Promise.race([credentials, stopped]);
     await Promise.race([this.#shakeHands(auth), stopped]);
+    if (this.#options.resp2Replies) core.reception.readAsResp2();
     await this.#callbacks(stopped);
     // Bytes that came together with the last reply may have ended it.
     if (core.state === 'closed') throw core.failure;

@@ -43,6 +43,11 @@ export class Reception {
     return this.#decoder.pendingBulk;
   }
 
+  /** From now on replies come in the shapes of RESP2. */
+  readAsResp2(): void {
+    this.#decoder.resp2Shapes = true;
+  }
+
   /** Where the next bytes should be read to; null: anywhere. */
   lend(): Buffer | null {
     this.#lent = this.#core.state === 'closed' ? null : this.#decoder.room();

@@ -217,7 +217,7 @@ export class Decoder extends MessageReader {
         return this.terminator();
       case 0x2c: // ,
       case 0x28: // (
-        return this.number(type);
+        return this.number(type, mode);
       default:
         return this.constant(type);
     }
@@ -255,7 +255,8 @@ export class Decoder extends MessageReader {
     }
     if (at + 1 >= end) return INCOMPLETE;
     this.pos = at + 2;
-    return isNull ? null : word === 0x74;
+    if (isNull) return null;
+    return this.resp2Shapes ? Number(word === 0x74) : word === 0x74;
   }
 
   /** A length, `NONE`, `STREAMED` or `UNREAD`. */
@@ -357,6 +358,8 @@ export class Decoder extends MessageReader {
     if (count < 0 && !container) return this.fail('an aggregate has a malformed length');
     if (count === NONE) return null;
     if (this.depth >= this.limits.maxDepth) return this.fail('aggregates are nested too deeply');
+    const left = count === STREAMED ? -1 : type === MAP || type === ATTRIBUTE ? count * 2 : count;
+    if (this.resp2Shapes && (type === MAP || type === SET)) type = ARRAY;
     const value = emptyAggregate(type, mode);
     if (count === 0) {
       if (type === PUSH) this.kind = 2;
@@ -364,7 +367,6 @@ export class Decoder extends MessageReader {
       this.annotated = true;
       return OPENED;
     }
-    const left = count === STREAMED ? -1 : type === MAP || type === ATTRIBUTE ? count * 2 : count;
     this.top = new Frame(type, mode, this.top, value, left);
     this.depth++;
     this.annotated = false;

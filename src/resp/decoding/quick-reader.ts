@@ -29,6 +29,8 @@ export abstract class QuickReader extends ChunkReader {
   protected depth = 0;
   /** More strings are likely to follow. */
   protected spelling = false;
+  /** Values come in the shapes of RESP2: a map or set as an array, a double as its text, a boolean as 1 or 0. */
+  resp2Shapes = false;
   private cuts = 0;
 
   constructor(limits: DecoderLimits) {
@@ -67,9 +69,9 @@ export abstract class QuickReader extends ChunkReader {
     if (type === 0x3a) return this.quickInteger() ?? OPENED;
     if (type === ARRAY) return this.pair(mode);
     if (type !== 0x2c) return OPENED;
-    const quick = this.quickDouble();
+    const quick = this.resp2Shapes ? null : this.quickDouble();
     if (quick !== null) return quick;
-    const value = this.number(type);
+    const value = this.number(type, mode);
     return value === INCOMPLETE ? OPENED : value;
   }
 
@@ -208,10 +210,12 @@ export abstract class QuickReader extends ChunkReader {
     return number ?? this.fail('an integer is malformed or beyond 64 bits');
   }
 
-  protected number(type: number): Reply | typeof INCOMPLETE {
+  protected number(type: number, mode: DecodeMode): Reply | typeof INCOMPLETE {
     const from = this.pos + 1;
     const stop = this.lineEnd(MAX_NUMBER_LENGTH);
     if (stop === UNREAD) return INCOMPLETE;
+    if (this.resp2Shapes)
+      return mode <= BYTES ? this.copy(from, stop) : decodeText(this.chunk, from, stop, mode);
     if (type === 0x2c) return parseDouble(this.chunk, from, stop) ?? this.fail('a double is malformed');
     return parseBigNumber(latin1Text(this.chunk, from, stop)) ?? this.fail('a big number is malformed');
   }

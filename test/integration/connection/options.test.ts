@@ -99,6 +99,27 @@ describe('who it is', () => {
     }
   });
 
+  test('option resp2Replies: maps, sets, doubles and booleans have the shapes of RESP2, also in EXEC', async () => {
+    const connection = await open(server, { ...text, resp2Replies: true });
+    await connection.execute('HSET', 'resp2:h', 'a', 1, 'b', 2);
+    await connection.execute('SADD', 'resp2:s', 'only');
+    await connection.execute('ZADD', 'resp2:z', '1.5', 'm', 'inf', 'n');
+    assert.deepEqual(await connection.execute('HGETALL', 'resp2:h'), ['a', '1', 'b', '2']);
+    assert.deepEqual(await connection.execute('SMEMBERS', 'resp2:s'), ['only']);
+    assert.equal(await connection.execute('ZSCORE', 'resp2:z', 'm'), '1.5');
+    assert.equal(await connection.execute('ZINCRBY', 'resp2:z', '1e+20', 'm'), '1e+20');
+    const bytes = await connection.createRequest('ZSCORE', ['resp2:z', 'n'], { decode: false });
+    assert.deepEqual(bytes, Buffer.from('inf'));
+    const kinds = 'redis.setresp(3); return {true, {double=0.5}, {map={k="v"}}, {set={k=true}}}';
+    assert.deepEqual(await connection.execute('EVAL', kinds, 0), [1, '0.5', ['k', 'v'], ['k']]);
+    await connection.execute('MULTI');
+    await connection.execute('HGETALL', 'resp2:h');
+    await connection.execute('ZSCORE', 'resp2:z', 'n');
+    assert.deepEqual(await connection.execute('EXEC'), [['a', '1', 'b', '2'], 'inf']);
+    const plain = await open(server, text);
+    assert.ok((await plain.execute('HGETALL', 'resp2:h')) instanceof Map);
+  });
+
   test('option noevict: is set on the server', async () => {
     assert.match(await info({ noevict: true }), / flags=\w*e/);
     assert.doesNotMatch(await info({ noevict: false }), / flags=\w*e/);
