@@ -17,7 +17,7 @@ import type { PoolFigures, PoolSettings } from '../pooling/pool-settings.ts';
 import type { Slot } from '../pooling/slots.ts';
 import { Backlog } from './backlog.ts';
 import { BlockingCalls } from './blocking-calls.ts';
-import { dialGovernor } from './dials.ts';
+import { addressAnswered, dialGovernor } from './dials.ts';
 import { PeerWatch } from './peer-watch.ts';
 import { poolErrors, reportLeak } from './pool-reports.ts';
 import { PooledConnection, pooledOf, type PooledOwner, setRef } from './pooled-connection.ts';
@@ -294,16 +294,18 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
       governor: this.governor,
       clock: systemClock,
       errors: poolErrors(address),
-      create: (signal) => this.#create(signal),
+      create: (signal, reached) => this.#create(signal, reached),
+      answered: addressAnswered,
       waiting: () => this.#backlog.length,
       transient: (error) => this.transient(error),
       leaked: (age, stack) => reportLeak(address, age, stack),
     };
   }
 
-  async #create(signal: AbortSignal): Promise<PooledConnection<C>> {
+  async #create(signal: AbortSignal, reached: () => void): Promise<PooledConnection<C>> {
     const { changes } = this.#reAuthentication;
     const connection = await this.#dial(signal);
+    reached();
     if (this.#tracking !== null) await this.#track(this.#tracking, connection, signal);
     const pooled = new PooledConnection(connection, this);
     this.#all.add(pooled);

@@ -1,3 +1,4 @@
+import { RedisError, ResponseError } from '../errors/errors.ts';
 import { DialGovernor, type DialGovernorSettings } from '../pooling/dial-governor.ts';
 import { channels, observed } from '../telemetry/channels.ts';
 
@@ -13,3 +14,11 @@ export function makeDialGovernor(settings: DialGovernorSettings = {}): DialGover
 
 /** The one of the process. */
 export const dialGovernor = makeDialGovernor();
+
+/** Failures of this side, after the server had taken the connection. */
+const OWN: ReadonlySet<string> = new Set(['RESPOOL_CREDENTIALS', 'RESPOOL_CALLBACK']);
+
+/** Whether a failed dial shows that the address is well: it answered, and the failure is that of one pool. */
+export function addressAnswered(error: unknown): boolean {
+  return error instanceof ResponseError || (error instanceof RedisError && OWN.has(error.code));
+}

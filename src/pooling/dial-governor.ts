@@ -123,6 +123,10 @@ export class DialPermit {
     this.#dials = dials;
     this.probe = probe;
   }
+  /** It has ended: nothing more can be said. */
+  get over(): boolean {
+    return this.#dials === null;
+  }
   succeeded(): void {
     this.#end()?.succeeded(this);
   }

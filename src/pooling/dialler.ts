@@ -1,11 +1,14 @@
+import { fullJitter } from '../base/backoff.ts';
+import type { TimerHandle } from '../base/clock.ts';
 import type { AddressDials, DialCandidate, DialGovernor, DialPermit } from './dial-governor.ts';
 import type { Resource, Slot } from './slots.ts';
 
 /** The pool, as its dials see it. A dial is off the count when these are called. */
 export interface DialOwner<T extends Resource> {
-  create(signal: AbortSignal): Promise<T>;
-  /** Whether a failure says something about the address. */
-  ofAddress(error: unknown): boolean;
+  /** Makes one. `reached` is called once the address has answered: a failure after that says nothing about it. */
+  create(signal: AbortSignal, reached: () => void): Promise<T>;
+  /** Whether a failure shows that the address answered: then it concerns this pool alone. */
+  answered(error: unknown): boolean;
   /** Takes the resource in, or throws. */
   admit(resource: T): void;
   /** Called after the address has learned of the success. */
@@ -25,11 +28,17 @@ export class Dialler<T extends Resource> implements DialCandidate {
   lastError: unknown = null;
   readonly #owner: DialOwner<T>;
   readonly #address: AddressDials;
+  readonly #governor: DialGovernor;
   readonly #running = new Set<AbortController>();
   #closed = false;
+  /** Failures in a row that concern this pool alone, such as a wrong password, and the pause after them. */
+  #failures = 0;
+  #pausedUntil = 0;
+  #timer: TimerHandle | null = null;
 
   constructor(owner: DialOwner<T>, governor: DialGovernor, address: string) {
     this.#owner = owner;
+    this.#governor = governor;
     this.#address = governor.attach(address);
   }
 
@@ -37,9 +46,9 @@ export class Dialler<T extends Resource> implements DialCandidate {
     return this.#running.size;
   }
 
-  /** Starts one unless the address pauses or the process dials enough already; then asks again by itself. */
+  /** Starts one unless it has to pause or the process dials enough already; then asks again by itself. */
   start(replaces: Slot<T> | null): boolean {
-    if (this.#closed) return false;
+    if (this.#closed || this.#pauses()) return false;
     const permit = this.#address.tryStart(this);
     if (permit === null) return false;
     const controller = new AbortController();
@@ -50,6 +59,7 @@ export class Dialler<T extends Resource> implements DialCandidate {
 
   /** Nobody here needs a dial any more. */
   withdraw(): void {
+    this.#disarm();
     this.#address.withdraw(this);
   }
 
@@ -59,19 +69,21 @@ export class Dialler<T extends Resource> implements DialCandidate {
 
   /** The choice whether the pause keeps the process alive has changed. */
   refresh(): void {
+    if (this.#timer !== null) this.#arm();
     this.#address.rearm();
   }
 
   close(reason: unknown): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#disarm();
     this.#address.detach(this);
     for (const controller of [...this.#running]) controller.abort(reason);
   }
 
   async #run(controller: AbortController, permit: DialPermit, replaces: Slot<T> | null): Promise<void> {
     try {
-      const resource = await this.#owner.create(controller.signal);
+      const resource = await this.#owner.create(controller.signal, () => permit.succeeded());
       if (this.#closed) return this.#giveUp(controller, permit, resource);
       this.#running.delete(controller);
       this.#owner.admit(resource);
@@ -80,13 +92,47 @@ export class Dialler<T extends Resource> implements DialCandidate {
       this.#running.delete(controller);
       this.lastError = error;
       this.#owner.failing(error, replaces);
-      permit.failed(error);
+      if (permit.over || this.#owner.answered(error)) this.#pause();
+      else permit.failed(error);
+      permit.succeeded();
       this.#owner.dialsAllowed();
       return;
     }
     this.lastError = null;
+    this.#failures = 0;
     permit.succeeded();
     this.#owner.arrived(replaces);
+  }
+
+  #pause(): void {
+    const { clock, base, cap, random } = this.#governor;
+    this.#pausedUntil = clock.now() + fullJitter(this.#failures, base, cap, random);
+    this.#failures++;
+  }
+
+  #pauses(): boolean {
+    if (this.#failures === 0 || this.#governor.clock.now() >= this.#pausedUntil) return false;
+    if (this.#timer === null) this.#arm();
+    return true;
+  }
+
+  #arm(): void {
+    this.#disarm();
+    const { clock } = this.#governor;
+    const pause = Math.max(0, this.#pausedUntil - clock.now());
+    this.#timer = clock.setTimeout(
+      () => {
+        this.#timer = null;
+        this.dialsAllowed();
+      },
+      pause,
+      this.unref,
+    );
+  }
+
+  #disarm(): void {
+    if (this.#timer !== null) this.#governor.clock.clearTimeout(this.#timer);
+    this.#timer = null;
   }
 
   #giveUp(controller: AbortController, permit: DialPermit, ...made: T[]): void {

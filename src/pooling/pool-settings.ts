@@ -24,8 +24,11 @@ export interface PoolSettings<T> {
   max: number;
   governor: DialGovernor;
   errors: PoolErrors;
-  /** Makes one, never the same one twice. The signal fires when the pool closes. */
-  create(signal: AbortSignal): Promise<T>;
+  /**
+   * Makes one, never the same one twice. The signal fires when the pool closes. `reached` may be called once the address
+   * has answered: other pools need not wait for the rest.
+   */
+  create(signal: AbortSignal, reached: () => void): Promise<T>;
   /** How many wait for something of a resource that they have: `maxWaiting` is for all. Absent: nobody. */
   waiting?(): number;
   /**
@@ -33,8 +36,11 @@ export interface PoolSettings<T> {
    * too. Absent: every failure may pass.
    */
   transient?(error: unknown): boolean;
-  /** False for a failure that says nothing of the address: other pools there need not pause. Absent: all do. */
-  ofAddress?(error: unknown): boolean;
+  /**
+   * True for a failure that shows that the address answered, such as wrong credentials: this pool pauses, other pools
+   * there do not. Absent: never.
+   */
+  answered?(error: unknown): boolean;
   maxWaiting?: number | null | undefined;
   maxLifetime?: number | null | undefined;
   /** A lease older than this is reported once. */

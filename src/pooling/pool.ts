@@ -58,8 +58,8 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     this.#waiters = new Waiters(max, this.#slots);
     this.#dialler = new Dialler<T>(
       {
-        create: (signal) => settings.create(signal),
-        ofAddress: (error) => settings.ofAddress?.(error) ?? true,
+        create: (signal, reached) => settings.create(signal, reached),
+        answered: (error) => settings.answered?.(error) ?? false,
         admit: (resource) => this.#admit(resource),
         arrived: (replaces) => this.#arrived(replaces),
         failing: (error, replaces) => this.#dialFailed(error, replaces),

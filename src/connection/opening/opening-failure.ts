@@ -10,7 +10,12 @@ import {
 import type { ConnectionCore } from '../connection-core.ts';
 
 /** Server errors keep their class, an abort is its reason; everything else is a `ConnectionError` with its cause. */
-export function explainFailure(core: ConnectionCore, error: unknown, signal: AbortSignal | null): unknown {
+export function explainFailure(
+  core: ConnectionCore,
+  error: unknown,
+  signal: AbortSignal | null,
+  code?: string,
+): unknown {
   if (signal?.aborted === true && error === signal.reason) return error;
   const wrapped =
     error instanceof TimeoutError || error instanceof OverloadedError || error instanceof RequestAbortedError;
@@ -22,7 +27,11 @@ export function explainFailure(core: ConnectionCore, error: unknown, signal: Abo
   const known = lost ? failure : error;
   const detail = known instanceof Error ? known.message : 'it failed';
   const Kind = classFor(error);
-  return new Kind(`Unable to connect to ${endpoint}: ${detail}`, { endpoint, cause: error });
+  return new Kind(`Unable to connect to ${endpoint}: ${detail}`, {
+    endpoint,
+    cause: error,
+    ...(code === undefined ? {} : { code }),
+  });
 }
 
 function classFor(error: unknown): typeof ConnectionError {

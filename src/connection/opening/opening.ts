@@ -38,6 +38,8 @@ export class Opening<C> {
   #settleClosed!: () => void;
   #started = false;
   #stop: ((reason: unknown) => void) | null = null;
+  /** A failure of this side after the server had taken the connection. */
+  #fault: Fault | null = null;
 
   constructor(core: ConnectionCore, options: NormalizedConnectionOptions, hooks: OpeningHooks<C>) {
     this.#core = core;
@@ -70,7 +72,13 @@ export class Opening<C> {
       });
       await this.#open(abort.signal, given.promise);
     } catch (error) {
-      const failure = explainFailure(this.#core, error, signal);
+      const fault = this.#fault as Fault | null;
+      const failure = explainFailure(
+        this.#core,
+        error,
+        signal,
+        fault !== null && fault.error === error ? fault.code : undefined,
+      );
       this.#core.close(
         failure instanceof Error ? failure : new ConnectionError('aborted', { cause: failure }),
       );
@@ -111,7 +119,7 @@ export class Opening<C> {
     const credentials = this.#credentials();
     credentials.catch(() => {});
     this.#attach(await this.#dial(signal, stopped));
-    const auth = await Promise.race([credentials, stopped]);
+    const auth = await Promise.race([credentials.catch(this.#ownFault('RESPOOL_CREDENTIALS')), stopped]);
     await Promise.race([this.#shakeHands(auth), stopped]);
     if (this.#options.resp2Replies) core.reception.readAsResp2();
     await this.#callbacks(stopped);
@@ -154,11 +162,20 @@ export class Opening<C> {
     for (const callback of this.callbacks) {
       this.inCallbacks = true;
       try {
-        await Promise.race([this.#hooks.callback(callback), stopped]);
+        const called = (async () => this.#hooks.callback(callback))();
+        await Promise.race([called.catch(this.#ownFault('RESPOOL_CALLBACK')), stopped]);
       } finally {
         this.inCallbacks = false;
       }
     }
+  }
+
+  /** Notes that this side failed, so that the error says so by its code. */
+  #ownFault(code: string): (error: unknown) => never {
+    return (error) => {
+      if (this.#core.state !== 'closed') this.#fault = { error, code };
+      throw error;
+    };
   }
 
   #attach(transport: Duplex): void {
@@ -251,6 +268,11 @@ function demandDuplex(transport: Duplex): Duplex {
   const methods = ['on', 'write', 'destroy'] as const;
   if (methods.every((method) => typeof given?.[method] === 'function')) return transport;
   throw new TypeError(`openTransport must give a Duplex; it gave ${given === null ? 'null' : typeof given}`);
+}
+
+interface Fault {
+  readonly error: unknown;
+  readonly code: string;
 }
 
 const OF_RUN: ReadonlySet<string> = new Set(['signal']);

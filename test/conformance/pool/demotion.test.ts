@@ -104,7 +104,7 @@ describe('a primary behind a service address is demoted', () => {
 });
 
 test('a lease that lost its login (NOAUTH) is not handed out again', async () => {
-  await using server = await startServer({ args: ['--requirepass', 'sesame'] });
+  await using server = await startServer({ requirepass: 'sesame' });
   await using pool = new ConnectionPool({
     location: server.location,
     password: 'sesame',
