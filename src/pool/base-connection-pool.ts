@@ -24,6 +24,8 @@ import { PoolEngine, type PoolSetup } from './pool-engine.ts';
 import { UNUSUAL } from './calls/call-factory.ts';
 import type { PoolRequests } from './calls/pool-requests.ts';
 import type { ConnectionPoolStatistics } from './pool-statistics.ts';
+import type { Script } from './scripts/script.ts';
+import type { TransactionOptions } from './transactions/transactions.ts';
 
 export type { PoolSetup };
 
@@ -166,6 +168,41 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
     options: WaitOptions = {},
   ): Promise<(Reply | RedisError)[]> {
     return this.#requests.batch(commands, options);
+  }
+
+  /**
+   * `MULTI`, the commands and `EXEC` in one piece over the shared connection: no other command comes between them. The
+   * replies in order; a command that failed while the transaction ran has its error in its place.
+   *
+   * @throws ExecAbortError when a command was refused before; nothing was executed, and `command` names it.
+   * @throws ConnectionError with `maybeExecuted` when the connection was lost before the answer came.
+   * @example
+   * ```ts
+   * const [left, right] = await pool.transaction([
+   *   { command: 'DECRBY', args: ['account:1', 10] },
+   *   { command: 'INCRBY', args: ['account:2', 10] },
+   * ]);
+   * ```
+   */
+  transaction(
+    commands: readonly CommandRequest[],
+    options: TransactionOptions = {},
+  ): Promise<(Reply | RedisError)[]> {
+    return this.engine.transactions.run(commands, options);
+  }
+
+  /**
+   * Runs a script of `defineScript` by its SHA-1, and once by its text where the server does not have it.
+   *
+   * @throws TypeError when the number of keys is not that of the script.
+   */
+  run<R extends Reply>(
+    script: Script<R>,
+    keys: readonly RedisValue[],
+    args?: readonly RedisValue[],
+    options: PoolRequestOptions = {},
+  ): PoolRequest<R> {
+    return this.#requests.run(script, keys, args, options) as PoolRequest<R>;
   }
 
   /** A light view with options that hold for all its calls; it owns nothing. */

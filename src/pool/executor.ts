@@ -19,8 +19,9 @@ export interface Executor<D extends boolean> {
 
 /** `undefined` counts as absent. */
 function withDefaults<A extends object, B extends object>(given: A, defaults: B): B & A {
-  const present = Object.entries(given).filter(([, value]) => value !== undefined);
-  return { ...defaults, ...Object.fromEntries(present) } as B & A;
+  const merged = { ...given } as Record<string, unknown>;
+  for (const [name, value] of Object.entries(defaults)) if (merged[name] === undefined) merged[name] = value;
+  return merged as B & A;
 }
 
 interface Requester {

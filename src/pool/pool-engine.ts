@@ -15,6 +15,7 @@ import { PoolCache } from './cache/pool-cache.ts';
 import { PoolPubsub } from './pubsub/pool-pubsub.ts';
 import { CallFactory } from './calls/call-factory.ts';
 import { PoolRequests } from './calls/pool-requests.ts';
+import { Transactions } from './transactions/transactions.ts';
 import { PoolStatistics } from './pool-statistics.ts';
 import { ExponentialBackoffRetryPolicy, type RetryPolicy } from './calls/retry-policy.ts';
 
@@ -42,6 +43,7 @@ export class PoolEngine {
   readonly ownMode: DecodeMode;
   readonly loop: RetryLoop;
   readonly requests: PoolRequests;
+  readonly transactions: Transactions;
   readonly leases: Leases;
   readonly pubsub: PoolPubsub<BaseConnection>;
   readonly cache: PoolCache | null;
@@ -62,9 +64,11 @@ export class PoolEngine {
     const { textMode: text, ownMode } = this;
     const factory = new CallFactory(this.loop, topology, { textMode: text, ownMode, streamTimeout });
     this.requests = new PoolRequests(this.loop, topology, factory);
+    this.transactions = new Transactions(this.loop, topology, factory);
     this.leases = new Leases(topology, setup.checksLeases);
     this.cache = this.#makeCache(setup);
     this.requests.cache = this.cache;
+    this.transactions.cache = this.cache;
     this.pubsub = new PoolPubsub(topology, {
       encoding: this.encoding,
       textMode: text,
@@ -135,6 +139,7 @@ export class PoolEngine {
     const first = this.#closing === null;
     if (first) {
       this.requests.close(closedError());
+      this.transactions.close(closedError());
       this.loop.close(closedError());
       this.#credentials.stop();
       this.topology.close();

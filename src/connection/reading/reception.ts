@@ -181,7 +181,10 @@ export class Reception {
     const usual = entry.isPlain && entry.phase !== SETTLED && entry.size < SMALLEST;
     if (refused || !usual || mayHoldErrors(entry)) {
       // The entry stays at the head of the queue until its last reply, also when nobody waits for it any more.
-      if (entry.inParts && entry.part(value, refused, core.settings.endpoint)) return;
+      if (entry.inParts && entry.part(value, refused, core.settings.endpoint)) {
+        if (refused) core.observer?.refused(value as RedisError);
+        return;
+      }
       core.outbox.shift();
       this.#settle(entry, value, refused);
       return;

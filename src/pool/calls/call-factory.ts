@@ -22,6 +22,8 @@ import {
   textMode,
 } from '../../resp/types.ts';
 import type { Topology } from '../../topology/topology.ts';
+import { makeScriptCall } from '../scripts/script-call.ts';
+import type { Script } from '../scripts/script.ts';
 import type { PoolRequestOptions } from './call-options.ts';
 import { makeRequest, type PoolCall } from './pool-call.ts';
 import type { RetryLoop } from './retry-loop.ts';
@@ -74,9 +76,15 @@ export class CallFactory {
     args: readonly RedisValue[],
     options: PoolRequestOptions,
     chosen = false,
+    script: Script | undefined = undefined,
   ): PoolCall {
     const info = this.check(command, args, chosen);
-    const call = makeRequest(this.#loop, info, args, this.defaults.textMode, this.modeOf(options));
+    const mode = this.modeOf(options);
+    const { textMode: text } = this.defaults;
+    const call =
+      script === undefined
+        ? makeRequest(this.#loop, info, args, text, mode)
+        : makeScriptCall(script, this.#loop, info, args, text, mode);
     call.startedAt = performance.now();
     call.raise = options.raiseExceptions ?? true;
     call.noreply = options.noreply ?? false;

@@ -142,6 +142,8 @@ export abstract class DetailedEntry extends Entry {
 /** Who decides what becomes of a call whose attempt failed. */
 export interface CallOwner {
   failed(call: PoolCall, error: unknown, refused: boolean): void;
+  /** Makes another attempt of a call that is fit for one. */
+  start(call: PoolCall): void;
 }
 
 export interface PoolCall extends DetailedEntry {}
@@ -253,14 +255,14 @@ takeMethods(PoolCall, DetailedEntry);
  * A promise that knows its call. To the language it is a plain one: what is chained to it is plain again, and it is
  * awaited without a detour.
  */
-class RequestPromise extends Promise<never> {
+export class RequestPromise extends Promise<never> {
   #call: PoolCall | null = null;
 
   get maybeExecuted(): boolean {
     return this.#call?.maybeExecuted === true;
   }
-  belongTo(call: PoolCall): void {
-    this.#call = call;
+  static attach(call: PoolCall): void {
+    (call.promise as RequestPromise).#call = call;
   }
 }
 void Object.defineProperty(RequestPromise.prototype, 'constructor', { value: Promise });
@@ -287,10 +289,9 @@ export function makeRequest(
   mode: DecodeMode,
 ): PoolCall {
   const call = makeCall(owner, info, args, text, mode, RequestPromise);
-  (call.promise as RequestPromise).belongTo(call);
+  RequestPromise.attach(call);
   return call;
 }
-
 let turn = 0;
 let isNewTurn = true;
 function turnOver(): void {

@@ -9,6 +9,7 @@ import type { RedisValue, Reply } from '../../resp/types.ts';
 import type { CommandPart, Topology } from '../../topology/topology.ts';
 import type { PoolCache } from '../cache/pool-cache.ts';
 import type { CallFactory } from './call-factory.ts';
+import { Script, type ScriptCommand, scriptOf } from '../scripts/script.ts';
 import { checkCallOptions, type PoolRequest, type PoolRequestOptions } from './call-options.ts';
 import type { PoolCall } from './pool-call.ts';
 import type { RetryLoop } from './retry-loop.ts';
@@ -47,6 +48,7 @@ export class PoolRequests {
     options: PoolRequestOptions,
     pin: Pin | null = null,
     since: number | null = null,
+    script: Script | undefined = undefined,
   ): PoolRequest<Reply> {
     try {
       if (this.#closed !== null) throw this.#closed;
@@ -69,7 +71,7 @@ export class PoolRequests {
           return answer as PoolRequest<Reply>;
         }
       }
-      const call = this.factory.make(command, args, options, pin !== null);
+      const call = this.factory.make(command, args, options, pin !== null, script);
       if (pin !== null) {
         call.pinned = pin.node;
         call.startedAt = pin.since;
@@ -89,6 +91,24 @@ export class PoolRequests {
       const rejected = Promise.reject(error) as PoolRequest<Reply>;
       return Object.defineProperty(rejected, 'maybeExecuted', { value: false }) as PoolRequest<Reply>;
     }
+  }
+
+  /** A call of a script: by its SHA, and by its text where the server does not have it. */
+  run(
+    script: Script,
+    keys: readonly RedisValue[],
+    args: readonly RedisValue[] | undefined,
+    options: PoolRequestOptions,
+  ): PoolRequest<Reply> {
+    let call: ScriptCommand;
+    try {
+      if (!(script instanceof Script)) throw new TypeError('the script must be made by defineScript()');
+      call = script.command(keys, args);
+    } catch (error) {
+      const rejected = Promise.reject(error) as PoolRequest<Reply>;
+      return Object.defineProperty(rejected, 'maybeExecuted', { value: false }) as PoolRequest<Reply>;
+    }
+    return this.request(call.command, call.args ?? [], options, null, null, script);
   }
 
   /** Throws the refusal of a call to a chosen node; nothing is sent. */
@@ -117,7 +137,7 @@ export class PoolRequests {
       checkCommandRequest(entry);
       const { command, args = [], decode, encoding } = entry;
       const own = { decode, encoding, noreply, disconnectOnCancellation, idempotent };
-      const call = this.factory.make(command, args, own);
+      const call = this.factory.make(command, args, own, false, scriptOf(entry));
       answers.push((call.promise as Promise<Reply>).catch((error: unknown) => asEntry(call, error)));
       this.factory.limit(call, args, options.timeout === undefined ? undefined : timeout);
       call.callSignal = signal;

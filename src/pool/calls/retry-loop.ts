@@ -98,6 +98,11 @@ export class RetryLoop implements CallOwner {
     }
   }
 
+  /** For the part of a call that runs before its first attempt. */
+  acquireDeadline(): Deadline {
+    return new Deadline(null, this.#settings.acquireTimeout);
+  }
+
   deadlineOf(call: PoolCall): Deadline {
     return new Deadline(call.callSignal, this.#timeLeft(call));
   }

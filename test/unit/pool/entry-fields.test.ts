@@ -9,7 +9,7 @@ import { PoolCall } from '../../../src/pool/calls/pool-call.ts';
 import { UTF8 } from '../../../src/resp/types.ts';
 
 const info = resolveCommand('GET', ['k'], UTF8);
-const owner = { failed: (): void => {} };
+const owner = { failed: (): void => {}, start: (): void => {} };
 
 test('what sets its fields without super() is an entry all the same, with every field of one', () => {
   const plain = new AskingEntry();

@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto';
+import { demandKnown, demandObject } from '../../base/known-options.ts';
+import type { CommandRequest } from '../../connection/requests/request-options.ts';
+import { latin1Text } from '../../resp/decoding/native-slices.ts';
+import type { RedisValue, Reply } from '../../resp/types.ts';
+
+/** Of a script for `defineScript`. */
+export interface ScriptOptions {
+  /** The program. */
+  lua: string;
+  /** How many keys each call has; null: as many as it is called with. Default null. */
+  keys?: number | null | undefined;
+  /** It writes nothing: a replica may run it, and it may be repeated as any read. Default false. */
+  readOnly?: boolean | undefined;
+}
+
+/** Tells the calls of a pool that a command is a script, and which. */
+export const SCRIPT: unique symbol = Symbol('respool.script');
+/** Of the type only: what the script answers. */
+declare const ANSWER: unique symbol;
+
+/** A call of a script as one command of a batch or a transaction of a pool. */
+export interface ScriptCommand<R extends Reply = Reply> extends CommandRequest {
+  readonly [SCRIPT]: Script<R>;
+}
+
+const KNOWN: ReadonlySet<string> = new Set(['lua', 'keys', 'readOnly']);
+
+/**
+ * A Lua script that pools run by its SHA-1, which is computed once. Make it with `defineScript`, outside of functions:
+ * one object serves every pool.
+ */
+export class Script<R extends Reply = Reply> {
+  readonly lua: string;
+  readonly keys: number | null;
+  readonly readOnly: boolean;
+  /** In lower-case hexadecimal digits, as servers know it. */
+  readonly sha: string;
+  declare readonly [ANSWER]: R;
+
+  /** @internal */
+  constructor(options: ScriptOptions) {
+    demandObject(options, 'the options of a script');
+    demandKnown(options, KNOWN, 'a script');
+    const { lua, keys = null, readOnly = false } = options;
+    if (typeof lua !== 'string' || lua === '') throw new TypeError('lua must be the text of a script');
+    if (keys !== null && !(Number.isSafeInteger(keys) && keys >= 0))
+      throw new TypeError('keys must be a whole number, 0 or more, or null');
+    if (typeof readOnly !== 'boolean') throw new TypeError('readOnly must be true or false');
+    this.lua = lua;
+    this.keys = keys;
+    this.readOnly = readOnly;
+    this.sha = createHash('sha1').update(lua).digest('hex');
+  }
+
+  /**
+   * The call as one command for `executeBatch`, `transaction` or `watch` of a pool.
+   * @throws TypeError when the number of keys is not that of the script.
+   */
+  command(keys: readonly RedisValue[], args: readonly RedisValue[] = []): ScriptCommand<R> {
+    if (!Array.isArray(keys)) throw new TypeError('the keys of a script must be an array');
+    if (!Array.isArray(args)) throw new TypeError('the arguments of a script must be an array');
+    if (this.keys !== null && keys.length !== this.keys)
+      throw new TypeError(`the script has ${this.keys} keys, and the call gives ${keys.length}`);
+    return {
+      command: this.readOnly ? 'EVALSHA_RO' : 'EVALSHA',
+      args: [this.sha, keys.length, ...keys, ...args],
+      [SCRIPT]: this,
+    };
+  }
+
+  /** Never the text: it may hold values. */
+  toJSON(): Record<string, unknown> {
+    return { type: 'Script', sha: this.sha, keys: this.keys, readOnly: this.readOnly };
+  }
+}
+
+/**
+ * A script for `pool.run`, and for batches and transactions by its `command()`.
+ *
+ * @throws TypeError for options that are none.
+ * @example
+ * ```ts
+ * const take = defineScript<number>({
+ *   lua: `local left = tonumber(redis.call('GET', KEYS[1]) or ARGV[1])
+ *         if left <= 0 then return 0 end
+ *         redis.call('SET', KEYS[1], left - 1)
+ *         return left`,
+ *   keys: 1,
+ * });
+ * const left = await pool.run(take, ['tokens'], [10]);
+ * ```
+ */
+export function defineScript<R extends Reply = Reply>(options: ScriptOptions): Script<R> {
+  return new Script<R>(options);
+}
+
+/** The script that a command of a batch calls; undefined for every other command. */
+export function scriptOf(request: CommandRequest): Script | undefined {
+  return (request as Partial<ScriptCommand>)[SCRIPT];
+}
+
+/** The text of a script as its bytes, one character for each. */
+export function luaOf({ lua }: Script): string {
+  return latin1Text(Buffer.from(lua));
+}

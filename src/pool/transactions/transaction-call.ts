@@ -1,0 +1,189 @@
+import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
+import { SETTLED } from '../../connection/requests/entry.ts';
+import { redact } from '../../connection/redaction/redaction.ts';
+import { sizeOf } from '../../connection/writing/outbox.ts';
+import {
+  ClusterDownError,
+  ExecAbortError,
+  locateError,
+  ProtocolError,
+  RedisClusterError,
+  RedisError,
+  ResponseError,
+} from '../../errors/errors.ts';
+import { replyError } from '../../errors/reply-errors.ts';
+import { encodeCommand, type Wire } from '../../resp/encoder.ts';
+import type { DecodeMode, RedisValue, Reply } from '../../resp/types.ts';
+import { type CallOwner, PoolCall } from '../calls/pool-call.ts';
+import type { Script } from '../scripts/script.ts';
+import { asDecoded } from './decoded.ts';
+
+const MULTI = resolveCommand('MULTI', []);
+const EXEC = resolveCommand('EXEC', []);
+const HEAD = encodeCommand(MULTI, [], 1) as string;
+const END = encodeCommand(EXEC, [], 1) as string;
+
+/** One command of a transaction. */
+export interface TransactionPart {
+  readonly info: CommandInfo;
+  readonly args: readonly RedisValue[];
+  readonly wire: Wire;
+  readonly size: number;
+  readonly mode: DecodeMode;
+  readonly script: Script | undefined;
+}
+
+/** The first refusal before EXEC; 0: MULTI itself, else the position of the command from 1. */
+interface Refusal {
+  readonly at: number;
+  readonly error: RedisError;
+}
+
+/**
+ * `MULTI`, commands and `EXEC` as one entry: written in one piece, so that no other command comes between them, and
+ * taken back in one piece or not at all.
+ */
+export class TransactionCall extends PoolCall {
+  readonly #parts: readonly TransactionPart[];
+  /** Replies so far. */
+  #replies = 0;
+  /** Refusals among them. */
+  #refusals = 0;
+  #refusal: Refusal | null = null;
+  /** What EXEC itself was refused with. */
+  #aborted: Error | null = null;
+  throwErrors = false;
+
+  constructor(
+    owner: CallOwner,
+    parts: readonly TransactionPart[],
+    mode: DecodeMode,
+    kind: typeof Promise<never>,
+  ) {
+    const wire = wireOf(parts);
+    super(owner, EXEC, wire, sizeOf(wire), mode, kind);
+    this.#parts = parts;
+    this.inParts = true;
+  }
+
+  override again(): void {
+    super.again();
+    this.#replies = 0;
+    this.#refusals = 0;
+    this.#refusal = null;
+    this.#aborted = null;
+  }
+
+  override part(value: Reply, refused: boolean, endpoint: string): boolean {
+    const at = this.#replies++;
+    if (at > this.#parts.length) return false;
+    if (!refused) return true;
+    this.#refusals++;
+    if (this.#refusal !== null || this.phase === SETTLED) return true;
+    const sent = at === 0 ? { info: MULTI, wire: HEAD, size: HEAD.length } : this.#parts[at - 1]!;
+    const error = value as RedisError;
+    locateError(error, endpoint, sent.info.name);
+    redact(error, sent);
+    this.#refusal = { at, error };
+    return true;
+  }
+
+  override mayHaveRun(error: Error): boolean {
+    const refusal = this.#refusal;
+    // Without MULTI each command that was not refused has run by itself.
+    if (refusal !== null) return refusal.at === 0 && this.#refusals <= this.#parts.length;
+    if (this.#aborted instanceof ExecAbortError) return false;
+    return !(error instanceof RedisClusterError || error instanceof ClusterDownError);
+  }
+
+  override refuse(error: Error): void {
+    this.#aborted = error;
+    const refusal = this.#refusal;
+    if (refusal !== null) return super.refuse(refusal.error);
+    super.refuse((error instanceof ExecAbortError ? reasonIn(error) : null) ?? error);
+  }
+
+  override giveUp(error: unknown): void {
+    super.giveUp(this.#explained(error));
+  }
+
+  override succeed(value: Reply): void {
+    if (value === null) return this.answer(this.noreply ? this.#parts.map(() => null) : null);
+    if (!Array.isArray(value) || value.length !== this.#parts.length) {
+      const { info } = this;
+      return this.giveUp(
+        new ProtocolError('EXEC was not answered with one reply for each command', {
+          command: info.name,
+          maybeExecuted: true,
+        }),
+      );
+    }
+    let first: RedisError | null = null;
+    for (const [index, { info, mode }] of this.#parts.entries()) {
+      const entry = value[index]!;
+      if (entry instanceof RedisError) {
+        (entry as { command?: string }).command = info.name;
+        first ??= entry;
+      } else if (mode !== this.mode) value[index] = asDecoded(entry, mode);
+    }
+    if (first !== null && this.throwErrors) this.giveUp(first);
+    else this.answer(value);
+  }
+
+  /** Which command was refused, where one was. */
+  #explained(error: unknown): unknown {
+    const refusal = this.#refusal;
+    const aborted = this.#aborted;
+    if (aborted === null || !(error instanceof RedisError)) return error;
+    if (refusal === null) {
+      // The copy that says "maybe executed" tells more.
+      if (!(aborted instanceof ExecAbortError) || error.message !== reasonIn(aborted)?.message) return error;
+      return new ExecAbortError(aborted.message, { ...placeOf(aborted), code: 'EXECABORT', cause: error });
+    }
+    if (error.message !== refusal.error.message) return error;
+    const { at } = refusal;
+    if (at === 0 && this.mayHaveRun(error)) {
+      const text = 'MULTI was refused, so that the other commands ran one by one';
+      return new ResponseError(`${text}: ${error.message}`, { ...placeOf(error), cause: error });
+    }
+    const name = at === 0 ? 'MULTI' : this.#parts[at - 1]!.info.name;
+    const which = at === 0 ? name : `${name}, command ${at} of ${this.#parts.length},`;
+    return new ExecAbortError(`Transaction discarded: ${which} was refused: ${error.message}`, {
+      endpoint: error.endpoint,
+      command: name,
+      code: 'EXECABORT',
+      cause: error,
+    });
+  }
+}
+
+function placeOf(error: RedisError): { endpoint: string | undefined; command: string | undefined } {
+  return { endpoint: error.endpoint, command: error.command };
+}
+
+/** Of "Transaction discarded because of: READONLY …" the error that EXEC met. */
+function reasonIn(error: ExecAbortError): RedisError | null {
+  const line = /because of: (.+)$/.exec(error.message)?.[1];
+  if (line === undefined) return null;
+  const reason = replyError(line);
+  Object.assign(reason, placeOf(error));
+  return reason;
+}
+
+function wireOf(parts: readonly TransactionPart[]): Wire {
+  const pieces: (string | Buffer)[] = [];
+  let text = HEAD;
+  for (const { wire } of parts) {
+    for (const piece of typeof wire === 'string' ? [wire] : wire) {
+      if (typeof piece === 'string') text += piece;
+      else {
+        pieces.push(text, piece);
+        text = '';
+      }
+    }
+  }
+  text += END;
+  if (pieces.length === 0) return text;
+  pieces.push(text);
+  return pieces;
+}

@@ -1,0 +1,150 @@
+import { checkDuration, checkSignal } from '../../base/deadline.ts';
+import { demandKnown } from '../../base/known-options.ts';
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import { checkCommandRequest, type CommandRequest } from '../../connection/requests/request-options.ts';
+import { sizeOf } from '../../connection/writing/outbox.ts';
+import { ClusterCrossSlotError, type PoolClosedError, type RedisError } from '../../errors/errors.ts';
+import type { WaitOptions } from '../../interfaces/wait-options.ts';
+import { encodeCommand } from '../../resp/encoder.ts';
+import { BYTES, type DecodeMode, type Reply } from '../../resp/types.ts';
+import type { RoutedCall, Topology } from '../../topology/topology.ts';
+import type { PoolCache } from '../cache/pool-cache.ts';
+import type { CallFactory } from '../calls/call-factory.ts';
+import { type CallOwner, RequestPromise } from '../calls/pool-call.ts';
+import type { RetryLoop } from '../calls/retry-loop.ts';
+import { loadsOf } from '../scripts/script-call.ts';
+import { scriptOf } from '../scripts/script.ts';
+import { TransactionCall, type TransactionPart } from './transaction-call.ts';
+
+/** Of `transaction` and `watch`; `timeout` covers waiting, dialling, every attempt and its replies. */
+export interface TransactionOptions extends WaitOptions {
+  /** True: the first error of a command rejects; default false: it stands in the place of its reply. */
+  throwErrors?: boolean | undefined;
+}
+
+const KNOWN: ReadonlySet<string> = new Set(['signal', 'timeout', 'throwErrors']);
+
+/** Transactions on the shared connection: `MULTI`, commands and `EXEC` in one piece. */
+export class Transactions {
+  readonly #loop: RetryLoop;
+  readonly #topology: Topology<BaseConnection>;
+  readonly #factory: CallFactory;
+  cache: PoolCache | null = null;
+  #closed: PoolClosedError | null = null;
+
+  constructor(loop: RetryLoop, topology: Topology<BaseConnection>, factory: CallFactory) {
+    this.#loop = loop;
+    this.#topology = topology;
+    this.#factory = factory;
+  }
+
+  close(error: PoolClosedError): void {
+    this.#closed = error;
+  }
+
+  run(commands: readonly CommandRequest[], options: TransactionOptions): Promise<(Reply | RedisError)[]> {
+    try {
+      if (this.#closed !== null) throw this.#closed;
+      demandKnown(options, KNOWN, 'a transaction');
+      const timeout = checkDuration('timeout', options.timeout);
+      const signal = checkSignal('signal', options.signal);
+      const parts = this.partsOf(commands);
+      if (parts.length === 0) return Promise.resolve([]);
+      const call = this.make(this.#loop, parts, options);
+      this.#factory.limit(call, [], options.timeout === undefined ? undefined : timeout);
+      call.callSignal = signal;
+      call.signal = signal;
+      if (signal?.aborted === true) throw signal.reason;
+      const slot = this.slotOf(parts);
+      this.cache?.attachWrites(call, parts);
+      if (typeof slot === 'number') {
+        call.slot = slot;
+        this.#loop.start(call);
+      } else {
+        slot.then(
+          (found) => {
+            call.slot = found;
+            this.#loop.start(call);
+          },
+          (error: unknown) => call.giveUp(error),
+        );
+      }
+      return call.promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Checked and encoded; throws `TypeError` for input that is refused, before anything is sent. */
+  partsOf(commands: readonly CommandRequest[]): readonly TransactionPart[] {
+    if (!Array.isArray(commands)) throw new TypeError('the commands of a transaction must be an array');
+    const { textMode } = this.#factory.defaults;
+    return (commands as readonly CommandRequest[]).map((entry) => {
+      checkCommandRequest(entry);
+      const { command, args = [] } = entry;
+      const info = this.#factory.check(command, args, false);
+      const wire = encodeCommand(info, args, textMode);
+      return {
+        info,
+        args,
+        wire,
+        size: sizeOf(wire),
+        mode: this.#factory.modeOf(entry),
+        script: scriptOf(entry),
+      };
+    });
+  }
+
+  /** The call that runs the parts; its `owner` decides what becomes of a failure. */
+  make(owner: CallOwner, parts: readonly TransactionPart[], options: TransactionOptions): TransactionCall {
+    const { throwErrors = false } = options;
+    if (typeof throwErrors !== 'boolean') throw new TypeError('throwErrors must be true or false');
+    const call = new TransactionCall(owner, parts, commonMode(parts), RequestPromise);
+    RequestPromise.attach(call);
+    call.throwErrors = throwErrors;
+    call.startedAt = performance.now();
+    call.prelude = loadsOf(parts.flatMap(({ script }) => script ?? []));
+    return call;
+  }
+
+  /** The slot of all keys; throws where they have several. A promise where a server has to be asked for the keys. */
+  slotOf(parts: readonly TransactionPart[]): number | Promise<number> {
+    let slot = -1;
+    const unknown: RoutedCall[] = [];
+    for (const { info, args } of parts) {
+      const probe = probeFor(info);
+      this.#topology.route(probe, args);
+      if (probe.slot >= 0) slot = common(slot, probe);
+      else if (probe.slot < -1) unknown.push(probe);
+    }
+    return unknown.length === 0 ? slot : this.#askFor(unknown, slot);
+  }
+
+  async #askFor(unknown: readonly RoutedCall[], known: number): Promise<number> {
+    let slot = known;
+    for (const probe of unknown) {
+      await this.#topology.resolve(probe, this.#loop.acquireDeadline());
+      if (probe.slot >= 0) slot = common(slot, probe);
+    }
+    return slot;
+  }
+}
+
+/** A command that only asks where it would go. */
+function probeFor(info: RoutedCall['info']): RoutedCall {
+  return { info, slot: -1, node: null, asking: false, redirects: 0, bounded: true };
+}
+
+function common(slot: number, probe: RoutedCall): number {
+  if (slot < 0 || slot === probe.slot) return probe.slot;
+  throw new ClusterCrossSlotError(
+    'the keys of a transaction live in several slots: give them a common {tag}',
+    { code: 'CROSSSLOT', command: probe.info.name },
+  );
+}
+
+/** Replies in different modes are read as bytes, and each is decoded by itself. */
+function commonMode(parts: readonly TransactionPart[]): DecodeMode {
+  const first = parts[0]?.mode ?? BYTES;
+  return parts.every(({ mode }) => mode === first) ? first : BYTES;
+}

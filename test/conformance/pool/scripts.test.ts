@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
+import { after, before, test } from 'node:test';
+import {
+  ConnectionError,
+  ConnectionPool,
+  defineScript,
+  NoScriptError,
+  ResponseError,
+} from '../../../src/index.ts';
+import { ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { failure } from './support.ts';
+
+let server: TestServer;
+before(async () => {
+  server = await startServer();
+});
+after(() => server.stop());
+
+const counted = async (command: string): Promise<number> => {
+  const stats = String(await server.command('INFO', 'commandstats'));
+  return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+};
+
+test('a script goes by its SHA, and once by its text where the server does not have it', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
+  const script = defineScript<number>({ lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])", keys: 1 });
+  const before = await counted('eval');
+  await pool.execute('DEL', 's:a');
+  for (let round = 1; round <= 3; round++) assert.equal(await pool.run(script, ['s:a'], [2]), round * 2);
+  assert.equal((await counted('eval')) - before, 1);
+  await server.command('SCRIPT', 'FLUSH');
+  const all = await Promise.all(Array.from({ length: 50 }, () => pool.run(script, ['s:a'], [2])));
+  assert.deepEqual(
+    all.toSorted((a, b) => a - b),
+    Array.from({ length: 50 }, (_, index) => 8 + index * 2),
+  );
+});
+
+test('a script with large arguments is repeated by its text as it was given', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url);
+  await server.command('SCRIPT', 'FLUSH');
+  const script = defineScript({ lua: "return {ARGV[1], #ARGV[2], 'é'}", keys: null });
+  const large = Buffer.alloc(100_000, 7);
+  assert.deepEqual(await pool.run(script, [], ['ü', large]), [Buffer.from('ü'), 100_000, Buffer.from('é')]);
+  await server.command('SCRIPT', 'FLUSH');
+  assert.deepEqual(await pool.run(script, [], [large, 'b']), [large, 1, Buffer.from('é')]);
+});
+
+test('a read-only script goes by EVALSHA_RO', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
+  const script = defineScript({ lua: "return redis.call('GET', KEYS[1])", keys: 1, readOnly: true });
+  await pool.execute('SET', 's:b', 'x');
+  const before = [await counted('evalsha_ro'), await counted('eval_ro')];
+  assert.equal(await pool.run(script, ['s:b']), 'x');
+  assert.equal(await pool.run(script, ['s:b']), 'x');
+  assert.deepEqual([await counted('evalsha_ro'), await counted('eval_ro')], [before[0]! + 2, before[1]! + 1]);
+  const writes = defineScript({ lua: "return redis.call('SET', KEYS[1], 1)", keys: 1, readOnly: true });
+  assert.ok((await failure(pool.run(writes, ['s:b']))) instanceof ResponseError);
+});
+
+test('scripts in a batch fall back to their text, each in its place', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
+  await server.command('SCRIPT', 'FLUSH');
+  const script = defineScript({ lua: "return redis.call('INCR', KEYS[1])", keys: 1 });
+  await pool.execute('DEL', 's:c');
+  const batch = [script.command(['s:c']), { command: 'ECHO', args: ['x'] }, script.command(['s:c'])];
+  assert.deepEqual(await pool.executeBatch(batch), [1, 'x', 2]);
+  assert.deepEqual(await pool.with({ timeout: 5_000 }).executeBatch(batch), [3, 'x', 4]);
+  await server.command('SCRIPT', 'FLUSH');
+  assert.deepEqual(await pool.with({ decode: false }).executeBatch(batch), [5, Buffer.from('x'), 6]);
+});
+
+test('NOSCRIPT that a script answers itself is not taken for the server’s', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url);
+  const script = defineScript({
+    lua: "redis.call('INCR', 's:d') return redis.error_reply('NOSCRIPT of mine')",
+  });
+  await pool.execute('DEL', 's:d');
+  assert.ok((await failure(pool.run(script, []))) instanceof NoScriptError);
+  assert.ok((await failure(pool.run(script, []))) instanceof NoScriptError);
+  assert.deepEqual(await pool.execute('GET', 's:d'), Buffer.from('2'));
+});
+
+test('a script that was written and lost is repeated only when it is idempotent', async () => {
+  await using scripted = await ScriptedServer.start({ EVALSHA: null });
+  await using pool = new ConnectionPool({ location: scripted.location });
+  const script = defineScript({ lua: 'return 1' });
+  const sent = (): number => scripted.commands.filter(({ name }) => name === 'EVALSHA').length;
+  const request = pool.run(script, []);
+  await scripted.waitForCommand('EVALSHA');
+  for (const connection of scripted.connections) connection.reset();
+  const error = await failure(request);
+  assert.ok(error instanceof ConnectionError && error.maybeExecuted && request.maybeExecuted);
+  assert.equal(sent(), 1);
+});
+
+test('option lua, option keys and option readOnly are checked, and the number of keys with each call', async () => {
+  await using scripted = await ScriptedServer.start();
+  await using pool = new ConnectionPool({ location: scripted.location });
+  const script = defineScript({ lua: 'return 1', keys: 2 });
+  assert.ok((await failure(pool.run(script, ['a']))) instanceof TypeError);
+  assert.ok((await failure(pool.run({} as never, ['a']))) instanceof TypeError);
+  assert.throws(() => script.command('ab' as never), TypeError);
+  for (const options of [
+    {},
+    { lua: '' },
+    { lua: 'x', keys: -1 },
+    { lua: 'x', readOnly: 1 },
+    { lua: 'x', sha: '' },
+  ])
+    assert.throws(() => defineScript(options as never), TypeError);
+  assert.ok(!inspect(JSON.stringify(script)).includes('return 1'));
+});
