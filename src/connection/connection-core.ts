@@ -18,6 +18,8 @@ import { THIS_TICK, THIS_TURN, Writing } from './writing/writing.ts';
 export { BULK } from './reading/reception.ts';
 export type { CoreObserver, CoreSettings, CoreState };
 
+const STATES: readonly CoreState[] = ['new', 'dialling', 'handshake', 'ready', 'closed'];
+
 /**
  * The engine of one connection: entries go in, bytes go out, replies find their entry again. It knows neither
  * how a transport is opened nor what a handshake is, and it is never healed.
@@ -34,7 +36,7 @@ export class ConnectionCore implements EntryHost {
   readonly reception: Reception;
   readonly writing: Writing;
   readonly suspicion: Suspicion;
-  state: CoreState = 'new';
+  readonly state: CoreState = 'new';
   transport: Duplex | null = null;
   /** What is queued now will get no reply: `CLIENT REPLY OFF` goes before it. */
   muted = false;
@@ -71,9 +73,21 @@ export class ConnectionCore implements EntryHost {
     this.#sweep = new DeadlineSweep(this.outbox, (entries) => this.#expireAll(entries));
   }
 
+  /** The only way from state to state: forwards, and never on from `closed`. */
+  move(to: CoreState): void {
+    if (STATES.indexOf(to) <= STATES.indexOf(this.state))
+      throw this.failure ?? new Error(`a connection cannot go from ${this.state} to ${to}`);
+    (this as { state: CoreState }).state = to;
+  }
+
+  /** Bytes may have come before: of a transport that was closed by them nothing is used. */
   attach(transport: Duplex): void {
     this.transport = transport;
-    this.state = 'handshake';
+    if (this.state === 'closed') {
+      transport.destroy();
+      return;
+    }
+    this.move('handshake');
     this.counters.opened();
     transport.on('drain', () => {
       this.outbox.blocked = false;
@@ -268,7 +282,7 @@ export class ConnectionCore implements EntryHost {
     if (this.writing.busy) return this.writing.end(reason);
     this.reception.finish();
     if ((this.state as CoreState) === 'closed') return;
-    this.state = 'closed';
+    this.move('closed');
     this.failure = reason;
     this.#sweep.stop();
     this.idleWatch?.stop();

@@ -121,6 +121,8 @@ export async function runSteps(
   steps: readonly HandshakeStep[],
   timeout: number | null,
 ): Promise<void> {
+  // Bytes behind the greeting may have ended the connection.
+  if (core.state === 'closed') throw core.failure;
   // Only the server's own refusal is no harm: a reply that is late would be taken for another one's.
   const pending = steps.map(({ command, args, rule }) =>
     call(core, command, args, { timeout, raise: rule === 'must pass' }),

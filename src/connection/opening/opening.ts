@@ -65,7 +65,7 @@ export class Opening<C> {
     try {
       if (this.#core.state === 'closed') throw this.#core.failure;
       if (deadline.aborted) throw deadline.reason;
-      this.#core.state = 'dialling';
+      this.#core.move('dialling');
       deadline.watch({
         onAbort: (reason) => this.#stop?.(reason),
         onTimeout: () => this.#stop?.(this.#timeout()),
@@ -127,7 +127,7 @@ export class Opening<C> {
     if (core.state === 'closed') throw core.failure;
     if (noreply) silence(core);
     core.session.settleBaseline();
-    core.state = 'ready';
+    core.move('ready');
     if (maxIdleTime !== null)
       core.idleWatch = new IdleWatch(core, maxIdleTime, () => this.#idle(maxIdleTime));
   }
@@ -212,6 +212,8 @@ export class Opening<C> {
     });
     if (transport.destroyed) lost();
     if (transport.closed) this.#settleClosed();
+    // A server that is full says so before it is asked anything, perhaps before the transport was handed over.
+    if (core.state === 'closed') throw core.failure;
   }
 
   #gone(): void {

@@ -2,6 +2,7 @@ import { InvalidResponse, locateError, ProtocolError, RedisError } from '../../e
 import { Decoder } from '../../resp/decoding/decoder.ts';
 import { SMALLEST } from '../../resp/decoding/spare-memory.ts';
 import type { DecodeMode, Reply } from '../../resp/types.ts';
+import { ATTRIBUTE, BLOB_ERROR, ERROR as ERROR_TYPE, PUSH as PUSH_TYPE } from '../../resp/wire-types.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import { type Entry, SETTLED } from '../requests/entry.ts';
 import { mayHoldErrors, redact, redactInside } from '../redaction/redaction.ts';
@@ -146,7 +147,7 @@ export class Reception {
       const { kind } = decoder;
       // Not the value is compared with `INCOMPLETE`: where a value may be anything, that costs the engine a call.
       if (kind === NOTHING) {
-        if (head === undefined && !decoder.idle) this.#orphan = true;
+        if (head === undefined && !decoder.idle) this.#orphaned(decoder.begun);
         return false;
       }
       if (kind === PUSH) {
@@ -237,7 +238,20 @@ export class Reception {
     if (refused && core.state !== 'ready') {
       (value as { endpoint?: string }).endpoint ??= core.settings.endpoint;
       core.close(value as unknown as Error);
-    } else throw new ProtocolError(core.text('a reply came that nothing had asked for'));
+    } else throw this.#unexpected();
+  }
+
+  /** A message has begun while nothing was asked: only its type tells whether it may. */
+  #orphaned(type: number): void {
+    const { session, state } = this.#core;
+    this.#orphan = true;
+    if (type === PUSH_TYPE || type === ATTRIBUTE || session.monitoring || session.resp === 2) return;
+    const refusal = type === ERROR_TYPE || type === BLOB_ERROR;
+    if (!refusal || state === 'ready') throw this.#unexpected();
+  }
+
+  #unexpected(): ProtocolError {
+    return new ProtocolError(this.#core.text('unexpected reply: no request is pending'));
   }
 
   #explain(error: unknown): Error {

@@ -23,7 +23,7 @@ export class Call extends Entry {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // Whoever made it may have stopped waiting when the connection ends.
+    // Its maker may have stopped waiting when the connection ends: that must not end the process.
     this.promise.catch(() => {});
   }
   succeed(value: Reply): void {
@@ -57,13 +57,20 @@ export function call(
 ): Promise<Reply> {
   const entry = new Call(resolveCommand(command, args), args, mode);
   entry.raise = raise;
-  if (signal?.aborted === true) return Promise.reject(signal.reason);
-  if (core.state === 'closed') return Promise.reject(core.failure);
+  if (signal?.aborted === true) return refused(signal.reason);
+  if (core.state === 'closed') return refused(core.failure);
   if (ledger) entry.effect = effectFor(entry.info, args);
   if (timeout !== null) entry.limit = timeout;
   entry.signal = signal;
   core.submit(entry);
   return entry.promise;
+}
+
+/** As of a `Call`: a caller that makes several at once may stop at the first that fails. */
+function refused(reason: unknown): Promise<never> {
+  const rejected = Promise.reject(reason as Error);
+  rejected.catch(() => {});
+  return rejected;
 }
 
 /** `CLIENT REPLY ON`, on a connection that was silenced: it is there for what it is told. */

@@ -72,6 +72,10 @@ export abstract class ChunkReader {
     return this.end - this.pos + (this.queued === null ? 0 : this.queuedEnd - this.queuedPos);
   }
 
+  protected get firstByte(): number {
+    return (this.pos < this.end ? this.chunk[this.pos] : this.queued?.[this.queuedPos]) ?? 0;
+  }
+
   /** Copies what is unread out of the chunk; its memory may be used for something else afterwards. */
   retain(): void {
     this.forget();

@@ -48,6 +48,18 @@ export class Decoder extends MessageReader {
     return this.top === null && this.bodyType === 0 && !this.annotated && this.drained;
   }
 
+  /** The type of the message that is partly read, as far as its first byte has come; else 0. */
+  get begun(): number {
+    let frame = this.top;
+    if (frame === null) {
+      if (this.bodyType !== 0) return this.bodyType;
+      if (this.annotated) return ATTRIBUTE;
+      return this.unread === 0 ? 0 : this.firstByte;
+    }
+    while (frame.parent !== null) frame = frame.parent;
+    return frame.type;
+  }
+
   protected override get fresh(): boolean {
     return this.top === null && this.bodyType === 0 && !this.annotated && this.failure === null;
   }

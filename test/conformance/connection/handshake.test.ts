@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createServer, type AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { describe, test } from 'node:test';
 import { ClusterConnection } from '../../../src/connection/cluster-connection.ts';
 import { SentinelManagedConnection } from '../../../src/connection/sentinel-managed-connection.ts';
@@ -322,6 +323,37 @@ describe('refusals', () => {
     await wait(20);
     assert.equal(server.commands.length, 1);
     assert.equal(server.connections.length, 1);
+  });
+
+  test('a full server that greets before openTransport has given the socket: closed for good', async () => {
+    class Slow extends TCPConnection {
+      protected override async openTransport(signal: AbortSignal): Promise<Duplex> {
+        const transport = await super.openTransport(signal);
+        await wait(30);
+        return transport;
+      }
+    }
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.write('-ERR max number of clients reached\r\n');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      for (let dial = 0; dial < 5; dial++) {
+        const connection = new Slow(new TCPLocation('127.0.0.1', port), { connectTimeout: 2_000 });
+        const error = await failure(connection.run(), ConnectionError);
+        assert.match(error.message, /max number of clients reached/);
+        assert.deepEqual(
+          [connection.closed, connection.usable, connection.transportHealthy],
+          [true, false, false],
+        );
+        assert.throws(() => connection.createRequest('PING'), ConnectionError);
+        await connection.waitClosed({ timeout: 2_000 });
+      }
+    } finally {
+      server.close();
+    }
   });
 
   test('a server that is full says so before it is asked', async () => {

@@ -298,15 +298,29 @@ describe('answers that nobody asked for', () => {
     assert.equal(extra.connection.usable, false);
   });
 
-  test('one that began before the question never answers it', async () => {
+  test('one that began before any request closes the connection, before it is complete', async () => {
+    for (const beginning of ['$5\r\nwro', '$', '*4294967295\r\n:1\r\n', '-ERR some', '+O']) {
+      const { connection, peer } = await pair({ GET: null }, text);
+      peer.send(beginning);
+      await connection.waitClosed({ timeout: 2_000 });
+      assert.throws(
+        () => connection.createRequest('GET', ['k']),
+        (error) => error instanceof ConnectionError && error.cause instanceof ProtocolError,
+      );
+    }
+  });
+
+  test('a push that began before a request is read as a push', async () => {
     const { connection, peer } = await pair({ GET: null }, text);
-    peer.send('$5\r\nwro');
+    const pushes = connection.pushMessages;
+    peer.send('>2\r\n+rum');
     await wait(10);
     const request = connection.createRequest('GET', ['k']);
     await wait(5);
-    peer.send('ng\r\n');
-    await failure(request, ConnectionError);
-    assert.equal(connection.closed, true);
+    assert.equal(request.settled, false);
+    peer.send(`our\r\n:1\r\n${reply.bulk('v')}`);
+    assert.equal(await request, 'v');
+    assert.deepEqual((await pushes.next()).value, ['rumour', 1]);
   });
 });
 
