@@ -19,7 +19,7 @@ export { Channel } from './pubsub/channels/typed-channel.ts';
 export type { ChannelClass, TextChannelOptions } from './pubsub/channels/typed-channel.ts';
 export type { ChannelGetOptions, ChannelOptions } from './pubsub/channels/channel.ts';
 export type { MessageDecoder } from './pubsub/channels/message-reading.ts';
-export type { OverflowPolicy } from './pubsub/channels/overflow.ts';
+export type { OverflowPolicy } from './pubsub/channels/flow.ts';
 export type { AcquireOptions, Lease } from './interfaces/abstract-pool.ts';
 export { AbstractCredentialProvider, UserPassCredentialProvider } from './interfaces/credential-provider.ts';
 export type { Credentials } from './interfaces/credential-provider.ts';
@@ -75,7 +75,7 @@ export type {
   SentinelConnectionPoolOptions,
   SentinelManager,
 } from './pool/options/pool-options.ts';
-export type { SubscriptionTarget } from './pubsub/subscriptions/subscription-target.ts';
+export type { SubscriptionTarget } from './pubsub/pubsub-command.ts';
 export type { CacheEvent, PoolLeakEvent, PoolStateEvent } from './telemetry/events.ts';
 export type { CacheTracking } from './pool/cache/cache-setup.ts';
 export type { ConnectionPoolStatistics } from './pool/pool-statistics.ts';

@@ -6,7 +6,7 @@ import { refuseDirectConstruction } from '../interfaces/abstract.ts';
 import type { ChannelMap } from '../interfaces/channel-map.ts';
 import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribute-provider.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
-import type { SubscriptionTarget } from '../pubsub/subscriptions/subscription-target.ts';
+import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import { type RedisValue, type Reply, replyMode, type TextEncoding, textMode } from '../resp/types.ts';
 import type { Location } from '../transport/location.ts';
 import { call } from './requests/call.ts';

@@ -11,7 +11,7 @@ import type { ChannelMap } from '../interfaces/channel-map.ts';
 import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribute-provider.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import { pooledOf } from '../node/pooled-connection.ts';
-import type { SubscriptionTarget } from '../pubsub/subscriptions/subscription-target.ts';
+import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import type { DecodeMode, RedisValue, Reply, ReplyOf, TextEncoding } from '../resp/types.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { RetryLoop } from './calls/retry-loop.ts';

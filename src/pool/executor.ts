@@ -2,7 +2,7 @@ import { checkDuration, checkSignal } from '../base/deadline.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { CommandRequest } from '../connection/requests/request-options.ts';
 import type { RedisError } from '../errors/errors.ts';
-import type { SubscriptionTarget } from '../pubsub/subscriptions/subscription-target.ts';
+import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import { checkCallOptions, type PoolRequest, type PoolRequestOptions } from './calls/call-options.ts';
 import { type RedisValue, type Reply, type ReplyOf, textMode } from '../resp/types.ts';
 

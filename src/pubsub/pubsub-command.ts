@@ -1,13 +1,16 @@
 import { isUint8Array } from 'node:util/types';
-import type { Deadline } from '../base/deadline.ts';
-import { TimeoutError } from '../errors/errors.ts';
+import { AbstractChannel } from '../interfaces/abstract-channel.ts';
 import { latin1Text } from '../resp/decoding/native-slices.ts';
+import type { TextMode } from '../resp/types.ts';
+import { channelName } from './channels/channel.ts';
+import { flowOf } from './channels/flow.ts';
 import { pubsubAction } from './subscriptions/subscription-kinds.ts';
-import type { PubsubAction, SubscriptionAck } from './subscriptions/subscription-kinds.ts';
-import type { SubscriptionTarget } from './subscriptions/subscription-target.ts';
-import type { PubsubCall } from './subscriptions/wish.ts';
+import type { PubsubAction, SubscriptionKind } from './subscriptions/subscription-kinds.ts';
 
-/** What `executePubsub` was asked to do; throws `TypeError` when that is no pub/sub command. */
+/** An argument of a pub/sub command. */
+export type SubscriptionTarget = string | Uint8Array | AbstractChannel;
+
+/** The action of an `executePubsub`; throws `TypeError` when the command is none of the SUBSCRIBE family. */
 export function readPubsubCommand(
   command: string | Uint8Array,
   targets: readonly SubscriptionTarget[],
@@ -23,57 +26,20 @@ export function readPubsubCommand(
   return action;
 }
 
-/** What a call is called where its time runs out. */
-export interface CallText {
-  readonly command: string;
-  /** Where it happens: stands before the text. */
-  readonly endpoint?: string | undefined;
-  /** Why the last attempt to connect failed. */
-  readonly lastError?: (() => unknown) | undefined;
-}
-
-/** The outcome of calls that together are one, with a limit: when one fails, all do. */
-export async function settleCalls(
-  calls: readonly PubsubCall[],
-  deadline: Deadline,
-  what: CallText,
-): Promise<SubscriptionAck[][]> {
-  const stop = (reason: unknown): void => {
-    for (const call of calls) call.fail(reason);
-  };
-  const late = (): void => {
-    const sent = calls.some((call) => call.sent);
-    stop(timeoutOf(what, sent, deadline));
-  };
-  if (deadline.aborted) stop(deadline.reason);
-  else if (deadline.signal !== null || !deadline.unlimited) {
-    deadline.watch({ onAbort: stop, onTimeout: late });
+/**
+ * The name a target stands for; throws `TypeError` when it does not fit the command. `text`: what a name in letters
+ * is encoded with.
+ */
+export function targetName(
+  kind: SubscriptionKind,
+  target: SubscriptionTarget,
+  subscribing: boolean,
+  text: TextMode,
+): Buffer {
+  if (!(target instanceof AbstractChannel)) return channelName(target, text);
+  if (target.isPattern !== (kind === 'pattern')) {
+    throw new TypeError(kind === 'pattern' ? 'the channel is not a pattern' : 'the channel is a pattern');
   }
-  const outcome = Promise.all(calls.map((call) => call.promise));
-  try {
-    return await outcome;
-  } catch (error) {
-    stop(error);
-    throw error;
-  } finally {
-    deadline.unwatch();
-  }
-}
-
-function timeoutOf(
-  { command, endpoint, lastError }: CallText,
-  sent: boolean,
-  deadline: Deadline,
-): TimeoutError {
-  const where = endpoint === undefined ? '' : `Connection to ${endpoint}: `;
-  const fate = sent ? 'was not acknowledged' : 'found no connection';
-  const cause = lastError?.() ?? undefined;
-  const why = !sent && cause instanceof Error ? `; the last attempt to connect failed: ${cause.message}` : '';
-  return new TimeoutError(`${where}${command} ${fate} within ${deadline.timeout} ms${why}`, {
-    phase: sent ? 'reply' : 'acquire',
-    maybeExecuted: sent,
-    command,
-    endpoint,
-    cause,
-  });
+  if (subscribing && flowOf(target)?.state === 'closed') throw new TypeError('the channel is closed');
+  return channelName(target.name);
 }

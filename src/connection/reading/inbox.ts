@@ -1,28 +1,23 @@
 import { BY_PUSH } from '../../commands/session-effects.ts';
 import type { CapacityLimiter } from '../../pooling/capacity-limiter.ts';
+import { type Acknowledgement, readAcknowledgement } from '../../pubsub/subscriptions/subscription-kinds.ts';
 import type { MessageListeners } from '../../resp/decoding/message-reader.ts';
 import { BYTES, type DecodeMode, type Reply } from '../../resp/types.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import type { Entry } from '../requests/entry.ts';
 import { MessageBuffer, weigh } from './message-buffer.ts';
 import { bytesOf, frameBytes, frameIn } from './push-frames.ts';
-import type { SessionState } from '../session/session-state.ts';
 
 /** Takes pub/sub pushes before anybody else, their strings as bytes. False: nothing of its own. */
 export interface PubsubTaker {
   /** Those whose messages need not become frames. */
   readonly listeners: MessageListeners;
   message(frame: readonly Reply[]): boolean;
-  acknowledged(frame: readonly Reply[]): boolean;
+  acknowledged(ack: Acknowledgement): boolean;
   ended(error: Error): void;
 }
 
 const MESSAGES = new Set(['message', 'pmessage', 'smessage']);
-
-function subscriptionsOf(session: SessionState, kind: string): Set<string> {
-  if (kind.startsWith('p')) return session.patterns;
-  return kind.startsWith('ss') || kind.startsWith('sun') ? session.shardChannels : session.channels;
-}
 
 /**
  * What arrives unasked: pushes, and replies that belong to no request. Acknowledgements of the SUBSCRIBE
@@ -78,12 +73,8 @@ export class Inbox {
       if (typeof frame[0] === 'string') frame = frameBytes(frame, this.#core.settings.ownMode);
       if (this.limiter === null && this.#message(frame)) return;
     }
-    const first = frame[0];
-    const kind = typeof first === 'string' ? first : Buffer.isBuffer(first) ? first.toString('latin1') : '';
-    if (BY_PUSH.has(kind)) {
-      const used = this.#acknowledge(kind, frame, head);
-      if ((pubsub?.acknowledged(frame) === true && head?.streamed !== true) || used) return;
-    }
+    const ack = readAcknowledgement(frame, (name) => bytesOf(name, this.#core.settings.ownMode));
+    if (ack !== null && this.#acknowledged(ack, frame, head)) return;
     if (this.limiter !== null) this.#throttle(frame, () => this.#deliverPush(frame));
     else this.#deliverPush(frame);
   }
@@ -160,19 +151,15 @@ export class Inbox {
     if (this.#excess > this.#core.settings.maxBufferedBytes) this.#core.overflowed('messages');
   }
 
-  /** Answers whether the frame is used up: it was the acknowledgement somebody waited for. */
-  #acknowledge(kind: string, frame: Reply[], head: Entry | undefined): boolean {
-    const names = subscriptionsOf(this.#core.session, kind);
-    const name = bytesOf(frame[1], this.#core.settings.ownMode)?.toString('latin1') ?? null;
-    if (name !== null) {
-      if (kind.includes('unsub')) names.delete(name);
-      else names.add(name);
-      this.#core.session.recount();
-    }
-    if (head?.byPush !== true) return false;
-    const used = head.acknowledge(kind, name, frame, names);
-    if (used === 'done') this.#core.acknowledged(head, frame);
-    return used !== 'other' && !head.streamed;
+  /** True: the frame is the acknowledgement that somebody waited for. */
+  #acknowledged(ack: Acknowledgement, frame: Reply[], head: Entry | undefined): boolean {
+    const { pubsub } = this;
+    const { names } = this.#core.session;
+    names.book(ack);
+    const match = head?.byPush === true ? head.acknowledge(ack, names.count(ack.kind)) : 'other';
+    if (match === 'done' && head !== undefined) this.#core.acknowledged(head, frame);
+    const taken = pubsub?.acknowledged(ack) === true;
+    return (taken || match !== 'other') && head?.streamed !== true;
   }
 
   #throttle(message: Reply, deliver: () => void): void {

@@ -1,8 +1,11 @@
 import { fullJitter } from '../../base/backoff.ts';
 import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
-import type { SubscriptionCommand } from '../../pubsub/subscriptions/subscription-kinds.ts';
-import { nameKey } from '../../pubsub/subscriptions/subscription-kinds.ts';
-import type { Placement, SubscriptionLink } from '../../pubsub/subscriptions/subscription-link.ts';
+import { type Acknowledgement, nameKey } from '../../pubsub/subscriptions/subscription-kinds.ts';
+import type {
+  Placement,
+  SubscriptionCommand,
+  SubscriptionLink,
+} from '../../pubsub/subscriptions/subscription-link.ts';
 import type { Subscriptions } from '../../pubsub/subscriptions/subscriptions.ts';
 import { encodeCommand } from '../../resp/encoder.ts';
 import type { MessageListeners } from '../../resp/decoding/message-reader.ts';
@@ -76,8 +79,8 @@ export class SubscriptionPump implements PubsubTaker {
   message(frame: readonly Reply[]): boolean {
     return this.#link.message(frame);
   }
-  acknowledged(frame: readonly Reply[]): boolean {
-    if (!this.#link.acknowledged(frame)) return false;
+  acknowledged(ack: Acknowledgement): boolean {
+    if (!this.#link.acknowledged(ack)) return false;
     this.#refusals = 0;
     return true;
   }
@@ -106,7 +109,8 @@ export class SubscriptionPump implements PubsubTaker {
   }
 
   #attach(): SubscriptionLink {
-    return this.#registry.attach(() => this.#heard());
+    const { names } = this.#core.session;
+    return this.#registry.attach({ heard: () => this.#heard(), server: names });
   }
 
   #write(command: SubscriptionCommand): void {

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { ResponseError } from '../../errors/errors.ts';
+import type { Acknowledgement } from '../../pubsub/subscriptions/subscription-kinds.ts';
 import type { Wire } from '../../resp/encoder.ts';
 import type { DecodeMode, Reply } from '../../resp/types.ts';
 import type { Effect } from '../session/session-effect.ts';
@@ -26,8 +27,8 @@ const OWN = 0xffff;
 type ReplyMode = '' | 'ON' | 'OFF' | 'SKIP';
 const REPLY_MODES: readonly ReplyMode[] = ['', 'ON', 'OFF', 'SKIP'];
 
-/** Not mine, one of several, or the last one: the place in the queue is free. */
-export type Acknowledgement = 'other' | 'part' | 'done';
+/** How a push fits an entry: not its own, one of several, or the last one, which frees its place in the queue. */
+export type PushMatch = 'other' | 'part' | 'done';
 
 /** Who can take an entry back. */
 export interface EntryHost {
@@ -141,13 +142,11 @@ export abstract class Entry {
   /** No reply will come for the caller: cancelled, timed out, or the connection ended. */
   abstract fail(error: unknown): void;
 
-  /** A push that may be an acknowledgement of this command; asked only of entries with `byPush`. */
-  acknowledge(
-    _kind: string,
-    _name: string | null,
-    _frame: Reply[],
-    _subscribed: ReadonlySet<string>,
-  ): Acknowledgement {
+  /**
+   * A push that may acknowledge this command; called for entries with `byPush`. `left`: how many names of the kind are
+   * subscribed now.
+   */
+  acknowledge(_ack: Acknowledgement, _left: number): PushMatch {
     return 'other';
   }
 

@@ -1,40 +1,33 @@
 import type { CommandInfo } from '../../commands/command-info.ts';
+import { type Acknowledgement, pubsubAction } from '../../pubsub/subscriptions/subscription-kinds.ts';
+import type { PubsubAction } from '../../pubsub/subscriptions/subscription-kinds.ts';
 import type { Wire } from '../../resp/encoder.ts';
-import type { DecodeMode, Reply } from '../../resp/types.ts';
-import { type Acknowledgement, Entry } from './entry.ts';
+import type { DecodeMode } from '../../resp/types.ts';
 import { sizeOf } from '../writing/outbox.ts';
+import { Entry, type PushMatch } from './entry.ts';
 
 /**
- * A command of the SUBSCRIBE family: its place is freed by one push per name, matched by kind and name. One
+ * A command of the SUBSCRIBE family: its place is freed by one push per name, in the order of the names. One
  * without names unsubscribes from everything and is done when nothing of its kind is left.
  */
 export abstract class SubscriptionEntry extends Entry {
-  readonly #kind: string;
-  readonly #names: Map<string, number> | null;
-  #left: number;
+  readonly #action: PubsubAction;
+  readonly #names: readonly string[];
+  #acknowledged = 0;
 
   /** `names` as latin1 text, one character per byte. */
   constructor(info: CommandInfo, wire: Wire, mode: DecodeMode, names: readonly string[]) {
     super(info, wire, sizeOf(wire), mode);
     this.byPush = true;
-    this.#kind = info.name.toLowerCase();
-    this.#left = names.length;
-    this.#names = names.length === 0 ? null : new Map();
-    for (const name of names) this.#names?.set(name, (this.#names.get(name) ?? 0) + 1);
+    this.#action = pubsubAction(info.name) as PubsubAction;
+    this.#names = names;
   }
 
-  override acknowledge(
-    kind: string,
-    name: string | null,
-    _frame: Reply[],
-    subscribed: ReadonlySet<string>,
-  ): Acknowledgement {
-    if (kind !== this.#kind) return 'other';
-    if (this.#names === null) return name === null || subscribed.size === 0 ? 'done' : 'part';
-    const expected = name === null ? undefined : this.#names.get(name);
-    if (name === null || expected === undefined || expected === 0) return 'other';
-    this.#names.set(name, expected - 1);
-    this.#left--;
-    return this.#left === 0 ? 'done' : 'part';
+  override acknowledge({ kind, subscribe, key }: Acknowledgement, left: number): PushMatch {
+    if (kind !== this.#action.kind || subscribe !== this.#action.subscribe) return 'other';
+    if (this.#names.length === 0) return key === null || left === 0 ? 'done' : 'part';
+    if (key !== this.#names[this.#acknowledged]) return 'other';
+    this.#acknowledged++;
+    return this.#acknowledged === this.#names.length ? 'done' : 'part';
   }
 }

@@ -1,4 +1,5 @@
 import { BY_PUSH } from '../../commands/session-effects.ts';
+import { ServerNames } from '../../pubsub/subscriptions/server-names.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { Effect } from './session-effect.ts';
 import { apply, execute, FRESH, same, type View } from './session-view.ts';
@@ -8,12 +9,8 @@ import { apply, execute, FRESH, same, type View } from './session-view.ts';
  * it. A stateful command makes the connection dirty when it is queued; only its reply makes it clean again.
  */
 export class SessionState {
-  /** Names as latin1 text, the server's own view, learned from its acknowledgements. */
-  readonly channels = new Set<string>();
-  readonly patterns = new Set<string>();
-  readonly shardChannels = new Set<string>();
-  /** How many names there are, counted when they change: it is asked for with every command of a pool. */
-  subscribed = 0;
+  /** The server's own view, learned from its acknowledgements. */
+  readonly names = new ServerNames();
   /** Commands that the server may answer late, without their answer. */
   blocking = 0;
   /** `CLIENT REPLY SKIP` was written, and nothing after it. */
@@ -48,6 +45,10 @@ export class SessionState {
     if (on === 'off') return null;
     return redirect === undefined || redirect === '' ? own : Number(redirect);
   }
+  /** How many names are subscribed. */
+  get subscribed(): number {
+    return this.names.size;
+  }
   /** Subscribed, or on the way there. */
   get inPubsub(): boolean {
     return this.subscribed > 0 || this.#expected.subscribing;
@@ -81,11 +82,6 @@ export class SessionState {
     this.#baseline = { ...this.#proved };
     this.#unchanged = true;
     this.#replay();
-  }
-
-  /** Names have come or gone. */
-  recount(): void {
-    this.subscribed = this.channels.size + this.patterns.size + this.shardChannels.size;
   }
 
   queued(effect: Effect): void {
@@ -138,10 +134,7 @@ export class SessionState {
   #reset(): void {
     this.onReset?.();
     this.#proved = { ...FRESH, foreign: true };
-    this.channels.clear();
-    this.patterns.clear();
-    this.shardChannels.clear();
-    this.recount();
+    this.names.clear();
     this.resp = 2;
   }
 }

@@ -6,9 +6,8 @@ import { AskError, BusyLoadingError, ClusterDownError, TryAgainError } from '../
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { Subscriber } from '../../node/subscriber.ts';
 import type { SubscriptionKind } from '../../pubsub/subscriptions/subscription-kinds.ts';
-import type { SubscriptionLink } from '../../pubsub/subscriptions/subscription-link.ts';
-import { Subscriptions } from '../../pubsub/subscriptions/subscriptions.ts';
-import type { SubscriptionsSettings } from '../../pubsub/subscriptions/subscriptions-settings.ts';
+import type { Holder } from '../../pubsub/subscriptions/subscription.ts';
+import { Subscriptions, type SubscriptionsSettings } from '../../pubsub/subscriptions/subscriptions.ts';
 import type { Topology } from '../../topology/topology.ts';
 
 /** One registry of a pool, and its subscriber connections: one per node where some of its names are heard. */
@@ -16,7 +15,7 @@ export class SubscriberSet<C extends BaseConnection> {
   readonly registry: Subscriptions;
   readonly #topology: Topology<C>;
   readonly #subscribers = new Map<ConnectionNode<C>, Subscriber<C>>();
-  readonly #places = new WeakMap<SubscriptionLink, ConnectionNode<C>>();
+  readonly #places = new WeakMap<Holder, ConnectionNode<C>>();
   /** Ends the search for nodes. */
   readonly #closing = new AbortController();
   #scheduled = false;
@@ -65,7 +64,7 @@ export class SubscriberSet<C extends BaseConnection> {
   /** Names may belong to other nodes now. */
   review(): void {
     if (this.#closed) return;
-    for (const wish of this.registry.wanted) this.#obtain(this.#nodeOf(wish.kind, wish.name));
+    for (const { kind, name } of this.registry.wanted) this.#obtain(this.#nodeOf(kind, name));
     for (const subscriber of this.#subscribers.values()) subscriber.review();
     this.#schedule();
   }
@@ -92,7 +91,7 @@ export class SubscriberSet<C extends BaseConnection> {
 
   #work(): void {
     let homeless = false;
-    for (const { kind, name } of this.registry.unheld) {
+    for (const { kind, name } of this.registry.unheard) {
       const node = this.#nodeOf(kind, name);
       if (node === null) homeless = true;
       else this.#obtain(node);
@@ -107,8 +106,8 @@ export class SubscriberSet<C extends BaseConnection> {
   }
 
   #nodeOf(kind: SubscriptionKind, name: Buffer): ConnectionNode<C> | null {
-    const link = this.registry.holderOf(kind, name);
-    const heard = link === null ? undefined : this.#places.get(link);
+    const [holder] = this.registry.holdersOf(kind, name);
+    const heard = holder === undefined ? undefined : this.#places.get(holder);
     if (heard !== undefined && this.#topology.subscriberStays?.(heard, kind) === true) return heard;
     return this.#topology.subscriberNode(kind, name);
   }
@@ -121,7 +120,7 @@ export class SubscriberSet<C extends BaseConnection> {
       registry,
       placement: { here, group: (kind, name) => this.#topology.subscriberGroup(kind, name) },
       wanted: () => {
-        for (const { kind, name } of registry.unheld) if (here(kind, name)) return true;
+        for (const { kind, name } of registry.unheard) if (here(kind, name)) return true;
         return false;
       },
       attached: (link) => this.#places.set(link, node),
@@ -158,7 +157,7 @@ export class SubscriberSet<C extends BaseConnection> {
       this.#seeking = false;
     }
     if (this.#closed) return;
-    const homeless = [...this.registry.unheld].some(({ kind, name }) => this.#nodeOf(kind, name) === null);
+    const homeless = [...this.registry.unheard].some(({ kind, name }) => this.#nodeOf(kind, name) === null);
     if (homeless) this.#seekLater();
     else {
       this.#failures = 0;

@@ -2,20 +2,23 @@ import type { AbstractChannel } from '../../interfaces/abstract-channel.ts';
 import type { ChannelMap } from '../../interfaces/channel-map.ts';
 import type { TextMode } from '../../resp/types.ts';
 import { anyNameKey } from '../subscriptions/subscription-kinds.ts';
-import type { Wish } from '../subscriptions/wish.ts';
 
 const NONE: readonly AbstractChannel[] = Object.freeze([]);
 
+/** The established names of one kind in one registry, by their bytes as latin1. */
+export interface NameSource {
+  readonly size: number;
+  get(key: string): readonly AbstractChannel[] | undefined;
+  keys(): Iterable<string>;
+}
+
 /** The acknowledged names of one kind, over one registry or several of them. */
 export class ChannelView implements ChannelMap {
-  readonly #sources: readonly ReadonlyMap<string, Wish>[];
+  readonly #sources: readonly NameSource[];
   readonly #text: TextMode;
 
-  /**
-   * `established` of each source only: a wish the server has not confirmed is not subscribed yet. `text`: what names in
-   * letters are encoded with.
-   */
-  constructor(sources: readonly ReadonlyMap<string, Wish>[], text: TextMode) {
+  /** `text`: the encoding of names in letters. */
+  constructor(sources: readonly NameSource[], text: TextMode) {
     this.#sources = sources;
     this.#text = text;
     Object.freeze(this);
@@ -30,12 +33,14 @@ export class ChannelView implements ChannelMap {
   }
 
   get size(): number {
-    const [largest, ...others] = [...this.#sources].sort((a, b) => b.size - a.size);
-    let size = largest?.size ?? 0;
+    const filled = this.#sources.filter((source) => source.size > 0);
+    if (filled.length <= 1) return filled[0]?.size ?? 0;
+    const [largest, ...others] = filled.sort((a, b) => b.size - a.size);
     const counted = [largest];
+    let size = largest?.size ?? 0;
     for (const source of others) {
       // A name of several sources counts once.
-      for (const key of source.keys()) if (!counted.some((other) => other?.has(key))) size++;
+      for (const key of source.keys()) if (!counted.some((other) => other?.get(key))) size++;
       counted.push(source);
     }
     return size;
@@ -51,7 +56,7 @@ export class ChannelView implements ChannelMap {
 
   has(name: string | Uint8Array): boolean {
     const key = anyNameKey(name, this.#text);
-    return key !== null && this.#sources.some((source) => source.has(key));
+    return key !== null && this.#sources.some((source) => source.get(key) !== undefined);
   }
 
   *keys(): IterableIterator<Buffer> {
@@ -71,7 +76,7 @@ export class ChannelView implements ChannelMap {
 
   #channels(key: string | null): readonly AbstractChannel[] {
     if (key === null) return NONE;
-    const found = this.#sources.flatMap((source) => source.get(key)?.channels ?? []);
+    const found = this.#sources.flatMap((source) => source.get(key) ?? []);
     return found.length === 0 ? NONE : Object.freeze(found);
   }
 }

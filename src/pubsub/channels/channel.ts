@@ -7,11 +7,11 @@ import { textContent } from '../../resp/encoder.ts';
 import { BYTES, type DecodeMode, type TextEncoding, type TextMode, UTF8 } from '../../resp/types.ts';
 import { runCallback } from '../../base/callback-errors.ts';
 import { Mailbox } from './mailbox.ts';
-import { MessageIterator } from './message-iterator.ts';
+import { MessageIterator } from './readers.ts';
 import { bytesOf, makeReading } from './message-reading.ts';
 import type { MessageDecoder, Reading } from './message-reading.ts';
-import { checkMaxMessages, checkOverflow, exposeFlow } from './overflow.ts';
-import type { FlowListener, FlowState, OverflowPolicy } from './overflow.ts';
+import { checkMaxMessages, checkOverflow, exposeFlow } from './flow.ts';
+import type { FlowListener, FlowState, OverflowPolicy } from './flow.ts';
 import { awaitMessage, readNext } from './readers.ts';
 import { wrongName } from '../subscriptions/subscription-kinds.ts';
 
@@ -27,7 +27,7 @@ export interface ChannelOptions<T> {
   /** What happens beyond: `'pause'`, the default, stops reading the subscriber's socket. */
   overflow?: OverflowPolicy | undefined;
   /**
-   * Runs where the reader passes the hole: after the last message before it, before the first one after it.
+   * Runs where the reader passes the gap: after the last message before it, before the first one after it.
    */
   onGap?: ((gap: ChannelGap) => void) | undefined;
 }
@@ -107,7 +107,7 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
   get paused(): boolean {
     return this.#mailbox.paused;
   }
-  /** Holes so far, counted when they become known, which may be before the reader passes them. */
+  /** Gaps so far, counted when they become known, which may be before the reader passes them. */
   get gaps(): number {
     return this.#gaps;
   }

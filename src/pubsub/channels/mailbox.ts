@@ -4,7 +4,7 @@ import type { ChannelGap } from '../../interfaces/abstract-channel.ts';
 import type { DecodeMode } from '../../resp/types.ts';
 import { readMessage } from './message-reading.ts';
 import type { RawMessage, Reading } from './message-reading.ts';
-import type { FlowState, OverflowPolicy } from './overflow.ts';
+import type { FlowState, OverflowPolicy } from './flow.ts';
 
 /** A parked call. It is told once, after it was taken off the line. */
 export interface Reader {
@@ -15,24 +15,24 @@ export interface Reader {
 export interface MailboxSettings {
   readonly maxMessages: number;
   readonly overflow: OverflowPolicy;
-  /** Null: nobody wants to know where holes are. */
+  /** Null: nobody wants to know where gaps are. */
   readonly onGap: ((gap: ChannelGap) => void) | null;
   readonly onFlow: (state: FlowState) => void;
   /** What messages that come as text were decoded with. */
   readonly mode: DecodeMode;
 }
 
-/** A hole stands before the message of that number. */
+/** A gap stands before the message of that number. */
 interface Mark {
   readonly position: number;
   readonly gap: ChannelGap;
 }
 
-/** Holes at one place beyond this number are joined, so that a reader who is away costs no memory. */
+/** Gaps at one place beyond this number are joined, so that a reader who is away costs no memory. */
 const MAX_MARKS = 1024;
 
 /**
- * The unread messages of one channel, the readers that wait for some, and the holes between them. Messages
+ * The unread messages of one channel, the readers that wait for some, and the gaps between them. Messages
  * are numbered from 0; `taken` is the number of the first unread one.
  *
  *     taken                      taken + length

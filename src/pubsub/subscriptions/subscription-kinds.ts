@@ -8,16 +8,15 @@ export const KINDS: readonly SubscriptionKind[] = ['channel', 'pattern', 'shard'
 /** `[kind, name, count]`, as the server acknowledges one name. */
 export type SubscriptionAck = [kind: Buffer, name: Buffer, count: number];
 
-/** A command that brings the server's set nearer to the wanted one. */
-export interface SubscriptionCommand {
+/** One acknowledging push of a server, read. */
+export interface Acknowledgement {
   readonly kind: SubscriptionKind;
   readonly subscribe: boolean;
-  /** `SUBSCRIBE`, `SUNSUBSCRIBE`, … */
-  readonly command: string;
-  readonly names: readonly Buffer[];
+  /** Null: `UNSUBSCRIBE` without names, and nothing was subscribed. */
+  readonly key: string | null;
+  readonly count: number;
 }
 
-/** What a pub/sub command is about; null for every other command. */
 export interface PubsubAction {
   readonly kind: SubscriptionKind;
   readonly subscribe: boolean;
@@ -42,6 +41,19 @@ export function pubsubAction(word: string): PubsubAction | null {
 
 export function commandName(kind: SubscriptionKind, subscribe: boolean): string {
   return (PREFIX[kind] + (subscribe ? 'subscribe' : 'unsubscribe')).toUpperCase();
+}
+
+/** Null for a push that acknowledges nothing. `nameOf`: the bytes of the name, however the push was decoded. */
+export function readAcknowledgement(
+  push: readonly Reply[],
+  nameOf: (name: Reply | undefined) => Buffer | null = (name) => (Buffer.isBuffer(name) ? name : null),
+): Acknowledgement | null {
+  const word = push[0];
+  const action =
+    typeof word === 'string' || Buffer.isBuffer(word) ? (ACTIONS.get(word.toString('latin1')) ?? null) : null;
+  if (action === null) return null;
+  const name = nameOf(push[1]);
+  return { ...action, key: name === null ? null : nameKey(name), count: Number(push[2]) };
 }
 
 /** An acknowledgement in the server's form; the buffers belong to the caller. */

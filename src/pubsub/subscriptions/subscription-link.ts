@@ -1,32 +1,65 @@
+import { fnv } from '../../base/fnv.ts';
 import type { MessageListeners } from '../../resp/decoding/message-reader.ts';
 import type { Reply } from '../../resp/types.ts';
-import { ListenerTable } from './listener-table.ts';
-import { type ServerName, ServerNames } from './server-names.ts';
-import { commandName, makeAck, messageKind, nameKey, pubsubAction } from './subscription-kinds.ts';
-import type { SubscriptionCommand, SubscriptionKind } from './subscription-kinds.ts';
-import { type CallPlace, unacknowledged, type Wish } from './wish.ts';
+import { type CallPlace, unacknowledged } from './pubsub-call.ts';
+import { ServerNames } from './server-names.ts';
+import type { Holder, Subscription } from './subscription.ts';
+import { commandName, KINDS, makeAck, messageKind, nameKey } from './subscription-kinds.ts';
+import type { Acknowledgement, SubscriptionKind } from './subscription-kinds.ts';
+
+/** A command that brings the server's set nearer to the wanted one. */
+export interface SubscriptionCommand {
+  readonly kind: SubscriptionKind;
+  readonly subscribe: boolean;
+  /** `SUBSCRIBE`, `SUNSUBSCRIBE`, … */
+  readonly command: string;
+  readonly names: readonly Buffer[];
+  readonly subscriptions: readonly Subscription[];
+}
 
 /** Where names belong, when there are several connections. */
 export interface Placement {
-  /** Whether this connection is the one for the name. */
+  /** Whether this connection is one for the name. */
   here(kind: SubscriptionKind, name: Buffer): boolean;
   /** Names of different groups never share a command: in a cluster the slot of a shard channel. */
   group(kind: SubscriptionKind, name: Buffer): number;
 }
 
-/** What the registry is to its links. */
+/** The part of the registry that its links use. */
 export interface LinkOwner {
-  wish(kind: SubscriptionKind, key: string): Wish | undefined;
+  get(kind: SubscriptionKind, key: string): Subscription | undefined;
   /** The server has the name, and nothing under way takes it away again. */
-  held(link: SubscriptionLink, kind: SubscriptionKind, key: string, count?: number): void;
+  held(link: SubscriptionLink, subscription: Subscription, count?: number): void;
   /** The server let go of the name. */
-  released(link: SubscriptionLink, kind: SubscriptionKind, key: string, count?: number): void;
-  refused(kind: SubscriptionKind, key: string, subscribe: boolean, error: Error): void;
+  released(link: SubscriptionLink, subscription: Subscription, count?: number): void;
+  refused(subscription: Subscription, subscribe: boolean, error: Error): void;
+  /** The link knows nothing of the name any more. */
+  forgotten(subscription: Subscription): void;
   /** How many names an acknowledgement tells of, where the server said `said`. */
-  count(kind: SubscriptionKind, key: string, said: number): number;
-  ended(link: SubscriptionLink, names: ServerNames, from: number, reason: Error): void;
+  count(subscription: Subscription, said: number): number;
+  ended(link: SubscriptionLink, known: readonly Subscription[], from: number, reason: Error): void;
   /** There may be something to send. */
   work(): void;
+}
+
+export interface LinkSettings {
+  /** Epoch ms of the last byte that came over its connection. */
+  readonly heard?: (() => number) | undefined;
+  readonly server?: ServerNames | undefined;
+}
+
+/** A command about one name that was sent and not answered. */
+interface Flight {
+  readonly subscribe: boolean;
+  /** Calls that wait for this very answer, because their name was left meanwhile. */
+  waiting: readonly CallPlace[];
+}
+
+/** The part of one name that belongs to this connection: commands under way, oldest first. */
+interface Remote {
+  readonly flights: Flight[];
+  /** The server refused to let go of it: it is asked again when somebody leaves it again. */
+  stuck: boolean;
 }
 
 const EVERYTHING_HERE: Placement = { here: () => true, group: () => 0 };
@@ -37,139 +70,134 @@ const MAX_NAMES = 512;
  * nothing itself: the connection's owner writes what `missing()` and `surplus()` return, tells `sent()`, and
  * hands over every push.
  */
-export class SubscriptionLink implements MessageListeners {
+export class SubscriptionLink implements Holder, MessageListeners {
   readonly #owner: LinkOwner;
-  readonly #names = new ServerNames();
-  /** What may differ between the server's set and the wanted one. */
-  readonly #unsettled: Record<SubscriptionKind, Map<string, Buffer>> = {
-    channel: new Map(),
-    pattern: new Map(),
-    shard: new Map(),
-  };
+  /** The ledger of its connection, in which an acknowledgement is booked before the link hears of it. */
+  readonly server: ServerNames;
   readonly #heard: () => number;
+  /** Names that are subscribed here, or about to be. */
+  readonly #known = new Map<Subscription, Remote>();
+  /** Names whose state on the server may differ from the wanted one. */
+  readonly #unsettled = new Set<Subscription>();
+  readonly #listeners = new ListenerCache();
   #ended = false;
   /** An acknowledgement has come: the connection was of use. */
   #useful = false;
-  readonly #table = new ListenerTable();
 
-  constructor(owner: LinkOwner, heard: () => number) {
+  constructor(owner: LinkOwner, { heard = Date.now, server = new ServerNames() }: LinkSettings) {
     this.#owner = owner;
     this.#heard = heard;
+    this.server = server;
   }
 
   get ended(): boolean {
     return this.#ended;
   }
-
   /** Nothing is subscribed on it, and nothing is under way. */
   get empty(): boolean {
-    return this.#names.empty;
+    return this.#known.size === 0;
   }
   get useful(): boolean {
     return this.#useful;
   }
-  /** Epoch ms of the last byte that came over its connection. */
   get heard(): number {
     return this.#heard();
   }
 
   /** Something about this name changed; called by the registry. */
-  touch(kind: SubscriptionKind, key: string, name: Buffer): void {
-    this.#unsettled[kind].set(key, name);
+  touch(subscription: Subscription): void {
+    this.#unsettled.add(subscription);
   }
 
   /** Looks at every name again: after a change of the cluster's layout. */
-  review(wishes: Iterable<Wish>): void {
-    for (const wish of wishes) this.touch(wish.kind, wish.key, wish.name);
-    for (const [kind, key] of this.#names) {
-      this.touch(kind, key, this.#names.get(kind, key)?.name as Buffer);
-    }
+  review(subscriptions: Iterable<Subscription>): void {
+    for (const subscription of subscriptions) this.touch(subscription);
+    for (const subscription of this.#known.keys()) this.touch(subscription);
   }
 
-  has(kind: SubscriptionKind, key: string): boolean {
-    return this.#names.has(kind, key);
+  /** Subscribed, with nothing under way that could change it. */
+  has(subscription: Subscription): boolean {
+    return this.#known.get(subscription)?.flights.length === 0 && this.#subscribed(subscription);
   }
-
   /** Subscribed, or something about it is under way. */
-  knows(kind: SubscriptionKind, key: string): boolean {
-    return this.#names.get(kind, key) !== undefined;
+  knows(subscription: Subscription): boolean {
+    return this.#known.has(subscription);
   }
 
   /**
    * The name is left while these calls wait for it. True: their subscription is under way, and its answer will settle
    * them.
    */
-  adopt(kind: SubscriptionKind, key: string, places: readonly CallPlace[]): boolean {
-    return this.#names.adopt(kind, key, places);
+  adopt(subscription: Subscription, places: readonly CallPlace[]): boolean {
+    const last = this.#known.get(subscription)?.flights.at(-1);
+    if (last?.subscribe !== true) return false;
+    last.waiting = [...last.waiting, ...places];
+    return true;
   }
-  /** Nothing of it will be answered. */
-  giveUp(error: unknown): void {
-    for (const { call } of this.#names.takeOrphans()) call.fail(error);
+
+  /** Somebody leaves the name: a refusal of before is no reason not to ask. */
+  leave(subscription: Subscription): void {
+    const remote = this.#known.get(subscription);
+    if (remote !== undefined) remote.stuck = false;
+    this.touch(subscription);
   }
 
   /** The commands that subscribe to what is wanted here, and neither subscribed nor about to be. */
   missing(placement: Placement = EVERYTHING_HERE): SubscriptionCommand[] {
     return this.#commands(true, placement);
   }
-
   /** The commands that end what is subscribed, or about to be, and not wanted here. */
   surplus(placement: Placement = EVERYTHING_HERE): SubscriptionCommand[] {
     return this.#commands(false, placement);
   }
 
   /** The command was handed to the connection. To be called in the order of writing. */
-  sent(command: SubscriptionCommand): void {
+  sent({ subscribe, subscriptions }: SubscriptionCommand): void {
     if (this.#ended) return;
-    for (const name of command.names) {
-      this.#names.obtain(command.kind, nameKey(name), name).inFlight.push(command.subscribe);
+    for (const subscription of subscriptions) {
+      let remote = this.#known.get(subscription);
+      if (remote === undefined) this.#known.set(subscription, (remote = { flights: [], stuck: false }));
+      remote.flights.push({ subscribe, waiting: [] });
     }
   }
 
-  find(bytes: Buffer, start: number, end: number, shard: boolean): Wish | null {
-    const known = this.#table.find(bytes, start, end, shard);
-    if (known !== null && known.holder === this && !known.dropped) return known;
+  find(bytes: Buffer, start: number, end: number, shard: boolean): Subscription | null {
+    const cached = this.#listeners.find(bytes, start, end, shard);
+    if (cached?.holders.includes(this) === true) return cached;
     const key = bytes.toString('latin1', start, end);
-    const wish = this.#owner.wish(shard ? 'shard' : 'channel', key);
-    if (wish === undefined || wish.holder !== this) return null;
-    if (known !== null) this.#table.clear();
-    this.#table.add(wish);
-    return wish;
+    const subscription = this.#owner.get(shard ? 'shard' : 'channel', key);
+    if (subscription?.holders.includes(this) !== true) return null;
+    if (cached !== null) this.#listeners.clear();
+    this.#listeners.add(subscription);
+    return subscription;
   }
 
   /** Routes a message, its strings as bytes; false when it is none, or of a name that was never asked for here. */
   message(push: readonly Reply[]): boolean {
     const kind = messageKind(push[0]);
     if (kind === null) return false;
-    const name = push[1] as Buffer;
-    const key = nameKey(name);
-    const wish = this.#owner.wish(kind, key);
-    if (wish === undefined || wish.holder !== this) return this.knows(kind, key);
-    if (kind === 'pattern') wish.deliver([push[2] as Buffer, push[3] as Buffer]);
-    else wish.deliver(push[2] as Buffer);
+    const subscription = this.#owner.get(kind, nameKey(push[1] as Buffer));
+    if (subscription === undefined) return false;
+    if (!subscription.holders.includes(this)) return this.knows(subscription);
+    if (kind === 'pattern') subscription.deliver([push[2] as Buffer, push[3] as Buffer]);
+    else subscription.deliver(push[2] as Buffer);
     return true;
   }
 
-  /** Takes note of an acknowledgement; false as for `message`. */
-  acknowledged(push: readonly Reply[]): boolean {
-    const word = push[0];
-    const action = typeof word === 'string' || Buffer.isBuffer(word) ? pubsubAction(word.toString()) : null;
-    const name = push[1];
-    // `UNSUBSCRIBE` without names and without subscriptions names none.
-    if (action === null || this.#ended || !Buffer.isBuffer(name)) return false;
-    const { kind, subscribe } = action;
-    const key = nameKey(name);
-    const known = this.#names.get(kind, key);
-    if (known === undefined) return false;
+  /** Takes note of an acknowledgement; false: of a name that was never asked for here. */
+  acknowledged(ack: Acknowledgement): boolean {
+    const { kind, subscribe, key, count } = ack;
+    const subscription = key === null || this.#ended ? undefined : this.#owner.get(kind, key);
+    const remote = subscription === undefined ? undefined : this.#known.get(subscription);
+    if (subscription === undefined || remote === undefined) return false;
     this.#useful = true;
     // A `sunsubscribe` of a moved slot comes unasked and answers no command.
-    const asked = known.inFlight[0] === subscribe;
-    if (asked) known.inFlight.shift();
-    known.subscribed = subscribe;
-    known.stuck = false;
-    if (!subscribe) this.#table.clear();
-    this.touch(kind, key, known.name);
-    if (asked && subscribe) this.#tellOrphans(kind, key, known, Number(push[2]));
-    this.#learned(kind, key, subscribe && !known.inFlight.includes(false), subscribe, Number(push[2]));
+    const answered = remote.flights[0]?.subscribe === subscribe ? remote.flights.shift() : undefined;
+    remote.stuck = false;
+    if (!subscribe) this.#listeners.clear();
+    this.touch(subscription);
+    for (const place of answered?.waiting ?? []) this.#settle(place, subscription, count);
+    this.#learned(subscription, subscribe, count);
     return true;
   }
 
@@ -178,19 +206,17 @@ export class SubscriptionLink implements MessageListeners {
    * `LOADING`, a slot that moved); else the names of a command of several are tried one by one, and one that
    * is refused alone is no longer wanted.
    */
-  refused(command: SubscriptionCommand, error: Error, retry = false): void {
-    const { kind, subscribe, names } = command;
-    for (const name of names) {
-      const key = nameKey(name);
-      const known = this.#names.get(kind, key);
-      if (known === undefined) continue;
-      const place = known.inFlight.indexOf(subscribe);
-      if (place >= 0) known.inFlight.splice(place, 1);
-      if (place >= 0 && subscribe) for (const { call } of this.#names.answered(known)) call.fail(error);
-      this.touch(kind, key, name);
-      if (!retry) this.#judge(kind, key, subscribe, names.length > 1, error);
-      if (this.#names.has(kind, key)) this.#owner.held(this, kind, key);
-      this.#names.tidy(kind, key);
+  refused({ subscribe, subscriptions }: SubscriptionCommand, error: Error, retry = false): void {
+    for (const subscription of subscriptions) {
+      const remote = this.#known.get(subscription);
+      if (remote === undefined) continue;
+      const at = remote.flights.findIndex((flight) => flight.subscribe === subscribe);
+      const [refused] = at < 0 ? [] : remote.flights.splice(at, 1);
+      for (const { call } of refused?.waiting ?? []) call.fail(error);
+      this.touch(subscription);
+      if (!retry) this.#refuse(subscription, remote, subscribe, subscriptions.length > 1, error);
+      if (this.has(subscription)) this.#owner.held(this, subscription);
+      this.#tidy(subscription);
     }
     this.#owner.work();
   }
@@ -199,86 +225,160 @@ export class SubscriptionLink implements MessageListeners {
   lost(from: number, reason: Error): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#table.clear();
-    this.#owner.ended(this, this.#names, from, reason);
-    this.giveUp(unacknowledged(reason));
-    this.#names.clear();
+    const known = [...this.#known];
+    this.#known.clear();
+    this.#unsettled.clear();
+    this.#listeners.clear();
+    this.#owner.ended(
+      this,
+      known.map(([subscription]) => subscription),
+      from,
+      reason,
+    );
+    giveUp(known, unacknowledged(reason));
   }
 
-  #tellOrphans(kind: SubscriptionKind, key: string, known: ServerName, said: number): void {
-    for (const { call, index } of this.#names.answered(known))
-      call.done(index, makeAck(kind, true, known.name, this.#owner.count(kind, key, said)));
+  /** The registry is closed: nothing of it will be answered. */
+  giveUp(error: unknown): void {
+    giveUp(this.#known, error);
   }
 
-  #judge(kind: SubscriptionKind, key: string, subscribe: boolean, inCompany: boolean, error: Error): void {
-    if (!subscribe) {
-      const known = this.#names.get(kind, key);
-      if (known !== undefined) known.stuck = true;
-      this.#owner.refused(kind, key, false, error);
+  #settle({ call, index }: CallPlace, subscription: Subscription, said: number): void {
+    const { kind, name } = subscription;
+    call.done(index, makeAck(kind, true, name, this.#owner.count(subscription, said)));
+  }
+
+  #refuse(
+    subscription: Subscription,
+    remote: Remote,
+    subscribe: boolean,
+    inCompany: boolean,
+    error: Error,
+  ): void {
+    if (subscribe && inCompany && subscription.wanted) {
+      subscription.alone = true;
       return;
     }
-    const wish = this.#owner.wish(kind, key);
-    if (inCompany && wish !== undefined) wish.alone = true;
-    else this.#owner.refused(kind, key, true, error);
+    if (!subscribe) remote.stuck = true;
+    this.#owner.refused(subscription, subscribe, error);
   }
 
-  #learned(kind: SubscriptionKind, key: string, held: boolean, subscribe: boolean, count: number): void {
-    if (!subscribe) this.#owner.released(this, kind, key, count);
-    else if (held) this.#owner.held(this, kind, key, count);
-    this.#names.tidy(kind, key);
-    if (this.#unsettledNow(kind, key) || this.#names.empty) this.#owner.work();
+  #learned(subscription: Subscription, subscribe: boolean, count: number): void {
+    if (!subscribe) this.#owner.released(this, subscription, count);
+    else if (this.#known.get(subscription)?.flights.every((flight) => flight.subscribe) === true) {
+      this.#owner.held(this, subscription, count);
+    }
+    this.#tidy(subscription);
+    if (this.#settled(subscription, subscription.wanted)) this.#unsettled.delete(subscription);
+    else return this.#owner.work();
+    if (this.empty) this.#owner.work();
   }
 
-  #unsettledNow(kind: SubscriptionKind, key: string): boolean {
-    const wanted = this.#owner.wish(kind, key) !== undefined;
-    if (wanted !== this.#names.willHave(kind, key)) return true;
-    this.#unsettled[kind].delete(key);
-    return false;
+  /** Forgets a name that is neither subscribed nor about to be. */
+  #tidy(subscription: Subscription): void {
+    if (this.#known.get(subscription)?.flights.length !== 0 || this.#subscribed(subscription)) return;
+    this.#known.delete(subscription);
+    this.#owner.forgotten(subscription);
+  }
+
+  /** By the newest acknowledgement. */
+  #subscribed({ kind, key }: Subscription): boolean {
+    return this.server.has(kind, key);
+  }
+
+  /** Whether the server will have it as wanted once everything under way has been answered. */
+  #settled(subscription: Subscription, wanted: boolean): boolean {
+    const remote = this.#known.get(subscription);
+    const last = remote?.flights.at(-1);
+    const will = remote !== undefined && (last?.subscribe ?? this.#subscribed(subscription));
+    return wanted === will;
   }
 
   #commands(subscribe: boolean, placement: Placement): SubscriptionCommand[] {
     const commands: SubscriptionCommand[] = [];
-    if (this.#ended) return commands;
-    for (const kind of ['channel', 'pattern', 'shard'] as const) {
-      const groups = new Map<number, Buffer[]>();
-      for (const [key, name] of this.#unsettled[kind]) {
-        const wish = this.#owner.wish(kind, key);
-        const wanted = wish !== undefined && placement.here(kind, name);
-        const settled = wanted === this.#names.willHave(kind, key);
-        if (settled) this.#unsettled[kind].delete(key);
-        if (settled || wanted !== subscribe) continue;
-        if (!subscribe && this.#names.get(kind, key)?.stuck === true) continue;
-        if (wish?.alone === true) commands.push(makeCommand(kind, subscribe, [name]));
-        else addTo(groups, placement.group(kind, name), name);
-      }
-      for (const names of groups.values()) commands.push(...inChunks(kind, subscribe, names));
+    const groups = new Map<string, Subscription[]>();
+    for (const subscription of this.#unsettled) {
+      const { kind, name } = subscription;
+      const wanted = subscription.wanted && placement.here(kind, name);
+      const settled = this.#settled(subscription, wanted);
+      if (settled) this.#unsettled.delete(subscription);
+      if (settled || wanted !== subscribe) continue;
+      if (!subscribe && this.#known.get(subscription)?.stuck === true) continue;
+      if (subscription.alone) commands.push(makeCommand(subscribe, [subscription]));
+      else addTo(groups, `${kind} ${placement.group(kind, name)}`, subscription);
+    }
+    const inOrder = [...groups.values()].sort((a, b) => rank(a) - rank(b));
+    for (const subscriptions of inOrder) {
+      for (let start = 0; start < subscriptions.length; start += MAX_NAMES)
+        commands.push(makeCommand(subscribe, subscriptions.slice(start, start + MAX_NAMES)));
     }
     return commands;
   }
 }
 
-function makeCommand(
-  kind: SubscriptionKind,
-  subscribe: boolean,
-  names: readonly Buffer[],
-): SubscriptionCommand {
-  return { kind, subscribe, command: commandName(kind, subscribe), names };
-}
+/** Subscriptions by the bytes of their names, without making a string or a Buffer of them. */
+class ListenerCache {
+  readonly #byHash = new Map<number, Subscription[]>();
+  /** Most messages follow one of their like. */
+  #last: Subscription | null = null;
 
-function addTo(groups: Map<number, Buffer[]>, group: number, name: Buffer): void {
-  const names = groups.get(group);
-  if (names === undefined) groups.set(group, [name]);
-  else names.push(name);
-}
-
-function inChunks(
-  kind: SubscriptionKind,
-  subscribe: boolean,
-  names: readonly Buffer[],
-): SubscriptionCommand[] {
-  const commands: SubscriptionCommand[] = [];
-  for (let start = 0; start < names.length; start += MAX_NAMES) {
-    commands.push(makeCommand(kind, subscribe, names.slice(start, start + MAX_NAMES)));
+  find(bytes: Buffer, start: number, end: number, shard: boolean): Subscription | null {
+    const last = this.#last;
+    if (last !== null && isNamed(last, bytes, start, end, shard)) return last;
+    const found = this.#byHash
+      .get(fnv(bytes, start, end))
+      ?.find((subscription) => isNamed(subscription, bytes, start, end, shard));
+    if (found === undefined) return null;
+    this.#last = found;
+    return found;
   }
-  return commands;
+
+  add(subscription: Subscription): void {
+    const at = fnv(subscription.name);
+    const same = this.#byHash.get(at);
+    if (same === undefined) this.#byHash.set(at, [subscription]);
+    else same.push(subscription);
+    this.#last = subscription;
+  }
+
+  clear(): void {
+    this.#byHash.clear();
+    this.#last = null;
+  }
+}
+
+function isNamed(
+  { name, kind }: Subscription,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  shard: boolean,
+): boolean {
+  if (name.length !== end - start || (kind === 'shard') !== shard) return false;
+  for (let at = 0; at < name.length; at++) if (name[at] !== bytes[start + at]) return false;
+  return true;
+}
+
+function giveUp(known: Iterable<readonly [Subscription, Remote]>, error: unknown): void {
+  for (const [, { flights }] of known) {
+    for (const flight of flights) {
+      for (const { call } of flight.waiting) call.fail(error);
+    }
+  }
+}
+
+function makeCommand(subscribe: boolean, subscriptions: readonly Subscription[]): SubscriptionCommand {
+  const kind = (subscriptions[0] as Subscription).kind;
+  const names = subscriptions.map(({ name }) => name);
+  return { kind, subscribe, command: commandName(kind, subscribe), names, subscriptions };
+}
+
+function addTo(groups: Map<string, Subscription[]>, group: string, subscription: Subscription): void {
+  const same = groups.get(group);
+  if (same === undefined) groups.set(group, [subscription]);
+  else same.push(subscription);
+}
+
+function rank([first]: readonly Subscription[]): number {
+  return first === undefined ? -1 : KINDS.indexOf(first.kind);
 }

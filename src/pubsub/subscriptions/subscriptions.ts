@@ -1,27 +1,41 @@
-import { RedisClusterError } from '../../errors/errors.ts';
 import { AbstractChannel } from '../../interfaces/abstract-channel.ts';
 import { type TextMode, UTF8 } from '../../resp/types.ts';
-import type { ChannelView } from '../channels/channel-view.ts';
-import { FlowGate } from '../channels/flow-gate.ts';
-import type { ServerNames } from './server-names.ts';
-import { LeavingCalls } from './leaving-calls.ts';
-import { LinkSet } from './link-set.ts';
-import { KINDS, makeAck, nameKey } from './subscription-kinds.ts';
-import type { SubscriptionKind } from './subscription-kinds.ts';
-import { SubscriptionLink } from './subscription-link.ts';
-import type { LinkOwner } from './subscription-link.ts';
-import { type SubscriptionTarget, targetName } from './subscription-target.ts';
-import type { SubscriptionsSettings } from './subscriptions-settings.ts';
-import { PubsubCall, unacknowledged } from './wish.ts';
-import type { CallPlace, Wish } from './wish.ts';
-import { WishBook } from './wish-book.ts';
+import { ChannelView, type NameSource } from '../channels/channel-view.ts';
+import { FlowGate } from '../channels/flow.ts';
+import { type SubscriptionTarget, targetName } from '../pubsub-command.ts';
+import { type CallPlace, PubsubCall, unacknowledged } from './pubsub-call.ts';
+import { KINDS, makeAck, nameKey, type SubscriptionKind } from './subscription-kinds.ts';
+import { type LinkOwner, type LinkSettings, SubscriptionLink } from './subscription-link.ts';
+import { type Holder, movedError, Subscription, type SubscriptionState } from './subscription.ts';
+
+export interface SubscriptionsSettings {
+  /** The channel object of a name that came as text or bytes. */
+  readonly makeChannel: (kind: SubscriptionKind, name: Buffer) => AbstractChannel;
+  /** The encoding of names in letters; UTF-8. */
+  readonly textMode?: TextMode | undefined;
+  /** How many names the acknowledgements tell of; by default what the server said. */
+  readonly count?: ((kind: SubscriptionKind) => number) | undefined;
+  /** A link's `missing()` or `surplus()` may have something; may be called often, also from within calls. */
+  readonly onWork: () => void;
+  /** A channel is full, or none is any more: stop or go on reading the subscriber's socket. */
+  readonly onPause?: ((paused: boolean) => void) | undefined;
+  /** Epoch ms. */
+  readonly now?: (() => number) | undefined;
+}
+
+/** A channel that a call brought in, taken out again when the call fails. */
+interface Added {
+  readonly subscription: Subscription;
+  readonly channel: AbstractChannel;
+  readonly era: number;
+}
 
 /**
- * What is to be heard, by whom: desired state that outlives every socket. Links stand for the sockets;
+ * The wanted subscriptions, each with its channels: state that outlives every socket. Links stand for the sockets;
  * whoever owns one asks it what to send until the server's set equals the wanted one. No I/O, no timers.
  *
- *     want / unwant ─▶ wishes ─▶ link.missing(), link.surplus() ─▶ (written) ─▶ link.sent()
- *     channels ◀─ held, released, messages ◀─ link.receive(push)
+ *     want / unwant ─▶ subscription ─▶ link.missing(), link.surplus() ─▶ (written) ─▶ link.sent()
+ *     channels ◀─ held, released, messages ◀─ link.acknowledged(), link.message()
  */
 export class Subscriptions {
   readonly channels: ChannelView;
@@ -29,70 +43,77 @@ export class Subscriptions {
   readonly shardChannels: ChannelView;
   readonly #settings: SubscriptionsSettings;
   readonly #text: TextMode;
-  readonly #book = new WishBook();
-  readonly #leaving = new LeavingCalls();
-  readonly #links = new LinkSet();
+  readonly #names: Record<SubscriptionKind, Map<string, Subscription>> = {
+    channel: new Map(),
+    pattern: new Map(),
+    shard: new Map(),
+  };
+  /** How many names of each kind are established, and how many are wanted at all. */
+  readonly #established: Record<SubscriptionKind, number> = { channel: 0, pattern: 0, shard: 0 };
+  #wanted = 0;
+  readonly #unheard = new Set<Subscription>();
+  readonly #links = new Set<SubscriptionLink>();
+  readonly #added = new WeakMap<PubsubCall, Added[]>();
   readonly #gate: FlowGate;
   readonly #owner: LinkOwner;
 
   constructor(settings: SubscriptionsSettings) {
     this.#settings = settings;
     this.#text = settings.textMode ?? UTF8;
-    this.channels = this.#book.view('channel', this.#text);
-    this.patterns = this.#book.view('pattern', this.#text);
-    this.shardChannels = this.#book.view('shard', this.#text);
+    this.channels = this.#view('channel');
+    this.patterns = this.#view('pattern');
+    this.shardChannels = this.#view('shard');
     this.#gate = new FlowGate(
       (paused) => settings.onPause?.(paused),
       (channel) => this.#channelClosed(channel),
     );
     this.#owner = {
-      wish: (kind, key) => this.#book.get(kind, key),
-      held: (link, kind, key, count) => this.#held(link, kind, key, count),
-      released: (link, kind, key, count) => this.#released(link, kind, key, count),
-      refused: (kind, key, subscribe, error) => this.#refused(kind, key, subscribe, error),
+      get: (kind, key) => this.#names[kind].get(key),
+      held: (link, subscription, count) => this.#held(link, subscription, count),
+      released: (link, subscription, count) => this.#released(link, subscription, count),
+      refused: (subscription, subscribe, error) => this.#refused(subscription, subscribe, error),
+      forgotten: (subscription) => this.#forgotten(subscription),
       // The name is subscribed, though nobody may want it any more.
-      count: (kind, key, said) =>
-        this.#count(kind, said) + (settings.count && !this.#book.get(kind, key)?.established ? 1 : 0),
-      ended: (link, names, from, reason) => this.#ended(link, names, from, reason),
+      count: ({ kind, established }, said) =>
+        this.#count(kind, said) + (settings.count && !established ? 1 : 0),
+      ended: (link, known, from, reason) => this.#ended(link, known, from, reason),
       work: () => settings.onWork(),
     };
   }
 
   /** Acknowledged names of all kinds, those of a connection being replaced included. */
   get size(): number {
-    return this.#book.count('channel') + this.#book.count('shard');
+    const { channel, pattern, shard } = this.#established;
+    return channel + pattern + shard;
   }
   /** Nothing is wanted: no subscriber connection is needed. */
   get idle(): boolean {
-    return this.#book.empty;
+    return this.#wanted === 0;
   }
   get paused(): boolean {
     return this.#gate.paused;
   }
-  /** What nobody hears now, and somebody wants to. */
-  get unheld(): Iterable<Wish> {
-    return this.#book.unheld;
+  /** Wanted names that nobody hears now. */
+  get unheard(): ReadonlySet<Subscription> {
+    return this.#unheard;
   }
-  get wanted(): Iterable<Wish> {
-    return this.#book;
+  get wanted(): readonly Subscription[] {
+    return KINDS.flatMap((kind) => this.#wantedOf(kind));
   }
   names(kind: SubscriptionKind): Buffer[] {
-    return Array.from(this.#book.of(kind), (wish) => wish.name);
+    return this.#wantedOf(kind).map(({ name }) => name);
   }
-  /** The link over which a name is heard now. */
-  holderOf(kind: SubscriptionKind, name: Buffer): SubscriptionLink | null {
-    return this.#book.get(kind, nameKey(name))?.holder ?? null;
+  /** The links over which a name is heard now. */
+  holdersOf(kind: SubscriptionKind, name: Buffer): readonly Holder[] {
+    return this.#names[kind].get(nameKey(name))?.holders ?? [];
   }
   wants(kind: SubscriptionKind, name: Buffer): boolean {
-    return this.#book.get(kind, nameKey(name)) !== undefined;
+    return this.#names[kind].get(nameKey(name))?.wanted === true;
   }
 
-  /**
-   * A new subscriber connection is usable: everything is missing on it. `heard`: epoch ms of the last byte that
-   * came over it.
-   */
-  attach(heard: () => number = () => this.#now()): SubscriptionLink {
-    const link = new SubscriptionLink(this.#owner, heard);
+  /** A new subscriber connection is usable: everything is missing on it. */
+  attach(settings: LinkSettings = {}): SubscriptionLink {
+    const link = new SubscriptionLink(this.#owner, { heard: () => this.#now(), ...settings });
     this.#links.add(link);
     this.review(link);
     return link;
@@ -100,7 +121,7 @@ export class Subscriptions {
 
   /** Which connection a name belongs to may have changed. */
   review(link: SubscriptionLink): void {
-    link.review(this.#book);
+    link.review(this.wanted);
   }
 
   /**
@@ -108,9 +129,14 @@ export class Subscriptions {
    */
   want(kind: SubscriptionKind, targets: readonly SubscriptionTarget[], patient = false): PubsubCall {
     const names = targets.map((target) => targetName(kind, target, true, this.#text));
-    const told = this.#links.told(kind, names);
-    const call = new PubsubCall(names.length, patient, told, (failed, why) => this.#undo(failed, why));
-    for (const [index, name] of names.entries()) this.#wantOne(kind, name, targets[index], { call, index });
+    const added: Added[] = [];
+    const call = new PubsubCall(names.length, patient, {
+      told: (index) => this.#told(kind, names[index] as Buffer),
+      failed: (failed, reason) => this.#undo(failed, added, reason),
+    });
+    this.#added.set(call, added);
+    for (const [index, name] of names.entries())
+      this.#wantOne(this.#obtain(kind, name), targets[index], { call, index }, added);
     this.#settings.onWork();
     return call;
   }
@@ -118,48 +144,50 @@ export class Subscriptions {
   /** A name ends for all its channels, a channel object only for itself. They are closed at once. */
   unwant(kind: SubscriptionKind, targets: readonly SubscriptionTarget[]): PubsubCall {
     const names = targets.map((target) => targetName(kind, target, false, this.#text));
-    const call = new PubsubCall(names.length, true, this.#links.told(kind, names), () => {});
+    const call = new PubsubCall(names.length, true, {
+      told: (index) => this.#told(kind, names[index] as Buffer),
+    });
     for (const [index, name] of names.entries()) this.#unwantOne(kind, name, targets[index], { call, index });
     this.#settings.onWork();
     return call;
   }
 
-  /** There is no way to `here`'s names now: calls that have no limit of their own are told so. */
+  /** No connection to `here`'s names can be made now: calls that have no limit of their own fail. */
   failWaiting(error: unknown, here: (kind: SubscriptionKind, name: Buffer) => boolean, all = false): void {
-    for (const wish of [...this.#book.unheld]) {
-      if (wish.waiting.length === 0 || !here(wish.kind, wish.name)) continue;
-      for (const { call } of [...wish.waiting]) if (all || !call.patient) call.fail(error);
+    for (const { kind, name, waiting } of [...this.#unheard]) {
+      if (waiting.length === 0 || !here(kind, name)) continue;
+      for (const { call } of [...waiting]) if (all || !call.patient) call.fail(error);
     }
   }
 
-  /** Everything ends. `callError`: what calls that wait get. */
+  /** Everything ends. `callError`: the error of calls that wait for a subscription. */
   close(channelError: Error | undefined, callError: Error): void {
-    for (const wish of this.#book) this.#dropWish(wish, channelError, callError);
-    this.#leaving.failAll(callError);
-    this.#links.clear(callError);
+    for (const subscription of this.wanted) this.#leave(subscription, channelError, callError);
+    for (const subscription of this.#all()) subscription.failLeaving(callError);
+    for (const link of this.#links) link.giveUp(callError);
   }
 
   #wantOne(
-    kind: SubscriptionKind,
-    name: Buffer,
+    subscription: Subscription,
     target: SubscriptionTarget | undefined,
     place: CallPlace,
+    added: Added[],
   ): void {
-    const wish = this.#book.obtain(kind, name);
-    const { key } = wish;
+    subscription.want();
     const given = target instanceof AbstractChannel ? target : null;
-    if (given !== null ? !wish.channels.includes(given) : wish.channels.length === 0) {
+    const { channels, kind, name, era } = subscription;
+    if (given !== null ? !channels.includes(given) : channels.length === 0) {
       const channel = given ?? this.#settings.makeChannel(kind, name);
-      wish.channels = [...wish.channels, channel];
-      place.call.added.push([wish, channel]);
+      subscription.channels = [...channels, channel];
+      added.push({ subscription, channel, era });
       this.#gate.add(channel);
     }
-    wish.waiting.push(place);
-    if (wish.holder?.has(kind, key) === true) return this.#acknowledge(wish);
-    const having = this.#links.having(kind, key);
+    subscription.waiting.push(place);
     // An unsubscription that was not sent yet is not sent any more.
-    if (having !== null) return this.#held(having, kind, key);
-    this.#links.touch(kind, key, name);
+    const having = [...this.#links].filter((link) => link.has(subscription));
+    const holder = having.find((link) => subscription.holders.includes(link)) ?? having[0];
+    if (holder !== undefined) this.#held(holder, subscription);
+    else for (const link of this.#links) link.touch(subscription);
   }
 
   #unwantOne(
@@ -168,126 +196,208 @@ export class Subscriptions {
     target: SubscriptionTarget | undefined,
     place: CallPlace,
   ): void {
-    const key = nameKey(name);
-    const wish = this.#book.get(kind, key);
-    if (wish !== undefined) {
-      const ending =
-        target instanceof AbstractChannel ? wish.channels.filter((c) => c === target) : wish.channels;
-      if (ending.length === wish.channels.length) {
-        // Whose subscription is under way hears of its end; nobody will acknowledge what was not sent.
-        if (this.#links.adopt(kind, key, wish.waiting)) wish.waiting = [];
-        this.#dropWish(wish, undefined);
+    const subscription = this.#names[kind].get(nameKey(name));
+    if (subscription?.wanted === true) {
+      const { channels } = subscription;
+      const ending = target instanceof AbstractChannel ? channels.filter((one) => one === target) : channels;
+      if (ending.length === channels.length) {
+        // A call whose subscription is under way waits for its answer; nobody will acknowledge what was not sent.
+        if (this.#adopt(subscription)) subscription.waiting = [];
+        this.#leave(subscription, undefined);
       } else {
-        this.#removeChannels(wish, ending);
+        this.#removeChannels(subscription, ending);
       }
     }
-    const stays = this.#book.get(kind, key) !== undefined;
-    if (stays || !this.#links.know(kind, key)) {
+    if (subscription === undefined || subscription.wanted || !this.#known(subscription)) {
       place.call.done(place.index, makeAck(kind, false, name, this.#count(kind)));
       return;
     }
-    this.#leaving.add(kind, key, place, this.#settings.count?.(kind) ?? null);
+    subscription.leaving.push({ place, count: this.#settings.count?.(kind) ?? null });
+    for (const link of this.#links) link.leave(subscription);
   }
 
-  #held(link: SubscriptionLink, kind: SubscriptionKind, key: string, count?: number): void {
-    const wish = this.#book.get(kind, key);
-    if (wish === undefined) return;
-    const now = this.#now();
-    if (wish.holder !== null && wish.holder !== link) wish.openHole(movedError(), wish.holder.heard);
-    this.#book.hold(wish, link, now);
-    this.#leaving.done(kind, key, this.#count(kind));
-    // A channel that heard of a gap may have ended the wish.
-    this.#acknowledge(wish, count);
+  #held(link: SubscriptionLink, subscription: Subscription, count?: number): void {
+    if (!subscription.wanted) return;
+    subscription.hold(link, this.#now(), () => this.#complete(subscription));
+    this.#acknowledgeLeaving(subscription);
+    // A channel that heard of a gap may have ended it.
+    if (subscription.state !== 'heard') return;
+    const { kind, name } = subscription;
+    subscription.acknowledge(() => makeAck(kind, true, name, this.#count(kind, count)));
   }
 
-  #released(link: SubscriptionLink, kind: SubscriptionKind, key: string, count?: number): void {
-    this.#leaving.done(kind, key, this.#count(kind, count));
-    const wish = this.#book.get(kind, key);
-    if (wish === undefined) return;
-    if (wish.holder === link) this.#book.unhold(wish, movedError(), this.#now());
-    this.#links.touch(kind, key, wish.name);
+  #released(link: SubscriptionLink, subscription: Subscription, count?: number): void {
+    this.#acknowledgeLeaving(subscription, count);
+    if (!subscription.wanted) return;
+    subscription.unhold(link, movedError(), this.#now(), () => this.#complete(subscription));
+    for (const other of this.#links) other.touch(subscription);
   }
 
-  #refused(kind: SubscriptionKind, key: string, subscribe: boolean, error: Error): void {
-    if (!subscribe) return this.#leaving.fail(kind, key, error);
-    const wish = this.#book.get(kind, key);
-    if (wish !== undefined) this.#dropWish(wish, error, error);
+  #refused(subscription: Subscription, subscribe: boolean, error: Error): void {
+    if (!subscribe) subscription.failLeaving(error);
+    else if (subscription.wanted) this.#leave(subscription, error, error);
   }
 
-  #ended(link: SubscriptionLink, names: ServerNames, from: number, reason: Error): void {
-    this.#links.remove(link);
-    for (const [kind, key] of names) {
-      const wish = this.#book.get(kind, key);
-      if (wish?.holder === link) this.#book.unhold(wish, reason, from);
-      if (wish !== undefined) this.#links.touch(kind, key, wish.name);
-      if (!this.#links.know(kind, key)) this.#leaving.done(kind, key, this.#count(kind));
+  #ended(ended: SubscriptionLink, known: readonly Subscription[], from: number, reason: Error): void {
+    this.#links.delete(ended);
+    for (const subscription of known) {
+      subscription.unhold(ended, reason, from, () => this.#complete(subscription));
+      for (const link of this.#links) link.touch(subscription);
+      this.#forgotten(subscription);
     }
     this.#settings.onWork();
   }
 
-  #acknowledge(wish: Wish, count?: number): void {
-    wish.acknowledge(() => makeAck(wish.kind, true, wish.name, this.#count(wish.kind, count)));
+  /** A link knows nothing of it any more: where no other does, nobody is left to acknowledge its end. */
+  #forgotten(subscription: Subscription): void {
+    if (this.#known(subscription)) return;
+    this.#acknowledgeLeaving(subscription);
+    this.#tidy(subscription);
   }
 
+  /** Every node that must hear it does. */
+  #complete({ holders }: Subscription): boolean {
+    return holders.length > 0;
+  }
+
+  #acknowledgeLeaving(subscription: Subscription, said?: number): void {
+    const { kind, name } = subscription;
+    subscription.acknowledgeLeaving((count) => makeAck(kind, false, name, count ?? this.#count(kind, said)));
+  }
+
+  /** As the server counts: channels and patterns together, shard channels for themselves. */
   #count(kind: SubscriptionKind, said?: number): number {
     if (this.#settings.count !== undefined) return this.#settings.count(kind);
     if (said !== undefined) return said;
-    return this.#book.count(kind);
+    const { channel, pattern, shard } = this.#established;
+    return kind === 'shard' ? shard : channel + pattern;
   }
 
-  #undo(call: PubsubCall, reason: unknown): void {
+  /** Takes back what a failed call brought in, unless another call waits for it. */
+  #undo(call: PubsubCall, added: readonly Added[], reason: unknown): void {
     const error = reason instanceof Error ? reason : undefined;
-    for (const added of call.added) {
-      const [wish, channel] = added;
-      if (wish.dropped || !wish.channels.includes(channel)) continue;
-      const heir = wish.waiting.find((place) => !place.call.settled)?.call;
-      const last = wish.channels.length === 1;
+    for (const one of added) {
+      const { subscription, channel, era } = one;
+      const { channels, waiting } = subscription;
+      if (era !== subscription.era || !channels.includes(channel)) continue;
+      const heir = waiting.find((place) => !place.call.settled)?.call;
+      const last = channels.length === 1;
       if (last && heir !== undefined) {
-        heir.added.push(added);
+        this.#added.get(heir)?.push(one);
         continue;
       }
-      // What was never heard by it may be asked for once more with the same object.
-      if (wish.waiting.some((place) => place.call === call)) this.#takeOut(wish, [channel]);
-      else this.#removeChannels(wish, [channel], error);
-      if (last) this.#dropWish(wish, error);
+      // A channel that never heard anything of it may be given once more.
+      if (waiting.some((place) => place.call === call)) this.#takeOut(subscription, [channel]);
+      else this.#removeChannels(subscription, [channel], error);
+      if (last) this.#leave(subscription, error);
     }
     this.#settings.onWork();
   }
 
-  #takeOut(wish: Wish, channels: readonly AbstractChannel[]): void {
-    wish.channels = wish.channels.filter((channel) => !channels.includes(channel));
+  #takeOut(subscription: Subscription, channels: readonly AbstractChannel[]): void {
+    subscription.channels = subscription.channels.filter((channel) => !channels.includes(channel));
     for (const channel of channels) this.#gate.remove(channel);
   }
 
-  #removeChannels(wish: Wish, channels: readonly AbstractChannel[], error?: Error): void {
-    this.#takeOut(wish, channels);
-    wish.closeChannels(channels, error);
+  #removeChannels(subscription: Subscription, channels: readonly AbstractChannel[], error?: Error): void {
+    this.#takeOut(subscription, channels);
+    subscription.closeChannels(channels, error);
   }
 
-  #dropWish(wish: Wish, error: Error | undefined, callError: Error = error ?? unacknowledged()): void {
-    this.#book.remove(wish);
-    this.#links.touch(wish.kind, wish.key, wish.name);
-    this.#removeChannels(wish, wish.channels, error);
-    wish.failWaiting(callError);
+  #leave(
+    subscription: Subscription,
+    error: Error | undefined,
+    callError: Error = error ?? unacknowledged(),
+  ): void {
+    subscription.leave();
+    for (const link of this.#links) link.touch(subscription);
+    const { waiting } = subscription;
+    subscription.waiting = [];
+    this.#removeChannels(subscription, subscription.channels, error);
+    for (const { call } of waiting) call.fail(callError);
+    this.#tidy(subscription);
   }
 
   /** Closed by its owner or by its overflow policy: nobody needs to hear it any more. */
   #channelClosed(channel: AbstractChannel): void {
     const key = nameKey(channel.name);
     for (const kind of KINDS) {
-      const wish = this.#book.get(kind, key);
-      if (wish?.channels.includes(channel) !== true) continue;
-      if (wish.channels.length > 1) this.#removeChannels(wish, [channel]);
-      else this.#dropWish(wish, undefined);
+      const subscription = this.#names[kind].get(key);
+      if (subscription?.channels.includes(channel) !== true) continue;
+      if (subscription.channels.length > 1) this.#removeChannels(subscription, [channel]);
+      else this.#leave(subscription, undefined);
     }
     this.#settings.onWork();
+  }
+
+  #obtain(kind: SubscriptionKind, name: Buffer): Subscription {
+    const key = nameKey(name);
+    let subscription = this.#names[kind].get(key);
+    if (subscription === undefined) {
+      subscription = new Subscription(kind, key, name, false, (moved, from) => this.#moved(moved, from));
+      this.#names[kind].set(key, subscription);
+    }
+    return subscription;
+  }
+
+  /** Drops the record when nobody wants the name and no server has it. */
+  #tidy(subscription: Subscription): void {
+    const { kind, key, wanted } = subscription;
+    if (!wanted && !this.#known(subscription)) this.#names[kind].delete(key);
+  }
+
+  #moved(subscription: Subscription, from: SubscriptionState): void {
+    const { kind, state, established } = subscription;
+    const was = from === 'heard' || from === 'lost';
+    if (was !== established) this.#established[kind] += established ? 1 : -1;
+    if (from === 'left') this.#wanted++;
+    if (state === 'left') this.#wanted--;
+    if (state === 'wanted' || state === 'lost') this.#unheard.add(subscription);
+    else this.#unheard.delete(subscription);
+  }
+
+  #wantedOf(kind: SubscriptionKind): Subscription[] {
+    return [...this.#names[kind].values()].filter(({ wanted }) => wanted);
+  }
+  *#all(): Iterable<Subscription> {
+    for (const kind of KINDS) yield* [...this.#names[kind].values()];
+  }
+
+  /** Some link's server has the name, or is being told about it. */
+  #known(subscription: Subscription): boolean {
+    for (const link of this.#links) if (link.knows(subscription)) return true;
+    return false;
+  }
+  #told(kind: SubscriptionKind, name: Buffer): boolean {
+    const subscription = this.#names[kind].get(nameKey(name));
+    return subscription !== undefined && this.#known(subscription);
+  }
+
+  /** True: the subscription is under way, and its answer settles the calls that wait for it. */
+  #adopt(subscription: Subscription): boolean {
+    for (const link of this.#links) if (link.adopt(subscription, subscription.waiting)) return true;
+    return false;
+  }
+
+  #view(kind: SubscriptionKind): ChannelView {
+    const names = this.#names[kind];
+    const established = this.#established;
+    const source: NameSource = {
+      get size() {
+        return established[kind];
+      },
+      get: (key) => {
+        const subscription = names.get(key);
+        return subscription?.established === true ? subscription.channels : undefined;
+      },
+      *keys() {
+        for (const [key, subscription] of names) if (subscription.established) yield key;
+      },
+    };
+    return new ChannelView([source], this.#text);
   }
 
   #now(): number {
     return this.#settings.now?.() ?? Date.now();
   }
-}
-
-function movedError(): Error {
-  return new RedisClusterError('the subscription moved to another node');
 }

@@ -5,8 +5,8 @@ import { ChannelClosedError, OverloadedError, TimeoutError } from '../../../src/
 import { AbstractChannel } from '../../../src/interfaces/abstract-channel.ts';
 import type { ChannelGap } from '../../../src/interfaces/abstract-channel.ts';
 import { Channel } from '../../../src/pubsub/channels/channel.ts';
-import { flowOf } from '../../../src/pubsub/channels/overflow.ts';
-import type { FlowState, OverflowPolicy } from '../../../src/pubsub/channels/overflow.ts';
+import { flowOf } from '../../../src/pubsub/channels/flow.ts';
+import type { FlowState, OverflowPolicy } from '../../../src/pubsub/channels/flow.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 const gapOf = (to: number): ChannelGap => ({ reason: new Error('lost'), from: to - 1, to });
@@ -326,7 +326,7 @@ describe('Channel: overflow', () => {
 });
 
 describe('Channel: gaps', () => {
-  it('option ChannelOptions.onGap tells of a hole between the message before it and the one after it', async () => {
+  it('option ChannelOptions.onGap tells of a gap between the message before it and the one after it', async () => {
     const log: string[] = [];
     const channel = new Channel<string>('a', { encoding: 'utf8', onGap: (gap) => log.push(`gap ${gap.to}`) });
     fill(channel, 0, 2);
@@ -383,7 +383,7 @@ describe('Channel: gaps', () => {
     assert.equal(told, 2);
   });
 
-  it('keeps a hole whose neighbours were dropped, and joins holes beyond measure', async () => {
+  it('keeps a gap whose neighbours were dropped, and joins gaps beyond measure', async () => {
     let told = 0;
     const channel = new Channel('a', { maxMessages: 1, overflow: 'drop-oldest', onGap: () => told++ });
     fill(channel, 0, 1);

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { AbstractChannel } from '../../../src/interfaces/abstract-channel.ts';
 import { Channel } from '../../../src/pubsub/channels/channel.ts';
 import type { SubscriptionLink } from '../../../src/pubsub/subscriptions/subscription-link.ts';
+import { nameKey } from '../../../src/pubsub/subscriptions/subscription-kinds.ts';
 import { Subscriptions } from '../../../src/pubsub/subscriptions/subscriptions.ts';
 import { BYTES, UTF8 } from '../../../src/resp/types.ts';
 
@@ -38,7 +39,12 @@ function subscribed(...channels: AbstractChannel[]): { registry: Subscriptions; 
 function settle(link: SubscriptionLink): void {
   for (const command of [...link.surplus(), ...link.missing()]) {
     link.sent(command);
-    for (const name of command.names) link.acknowledged([b(command.command.toLowerCase()), name, 1]);
+    const { kind, subscribe, names } = command;
+    for (const name of names) {
+      const ack = { kind, subscribe, key: nameKey(name), count: 1 };
+      link.server.book(ack);
+      link.acknowledged(ack);
+    }
   }
 }
 function find(link: SubscriptionLink, name: string, shard = false): ReturnType<SubscriptionLink['find']> {
@@ -93,14 +99,14 @@ describe('the short way of messages', () => {
     const counted = new Counted('a', { encoding: 'utf-8' });
     assert.equal(find(subscribed(counted).link, 'a')?.mode, BYTES);
     const spied = new Channel('a', { encoding: 'utf-8' });
-    const wish = find(subscribed(spied).link, 'a');
-    wish?.hear('before');
+    const heard = find(subscribed(spied).link, 'a');
+    heard?.hear('before');
     spied.putNowait = (data) => {
       put.push(data);
       Channel.prototype.putNowait.call(spied, data);
       throw new Error('no');
     };
-    wish?.hear('žluť');
+    heard?.hear('žluť');
     assert.deepEqual(put, [b('žluť')]);
     assert.deepEqual([await spied.get(), await spied.get()], ['before', 'žluť']);
   });

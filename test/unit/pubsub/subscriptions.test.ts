@@ -11,14 +11,21 @@ import type { ChannelGap } from '../../../src/interfaces/abstract-channel.ts';
 import { ChannelView } from '../../../src/pubsub/channels/channel-view.ts';
 import { Channel } from '../../../src/pubsub/channels/channel.ts';
 import { type Reply, UTF8 } from '../../../src/resp/types.ts';
-import type { SubscriptionCommand } from '../../../src/pubsub/subscriptions/subscription-kinds.ts';
-import type { SubscriptionLink } from '../../../src/pubsub/subscriptions/subscription-link.ts';
+import { readAcknowledgement } from '../../../src/pubsub/subscriptions/subscription-kinds.ts';
+import type {
+  SubscriptionCommand,
+  SubscriptionLink,
+} from '../../../src/pubsub/subscriptions/subscription-link.ts';
 import { Subscriptions } from '../../../src/pubsub/subscriptions/subscriptions.ts';
 
 const b = (text: string): Buffer => Buffer.from(text);
 
 function feed(link: SubscriptionLink, push: Reply[]): boolean {
-  return link.message(push) || link.acknowledged(push);
+  if (link.message(push)) return true;
+  const ack = readAcknowledgement(push);
+  if (ack === null) return false;
+  link.server.book(ack);
+  return link.acknowledged(ack);
 }
 
 /** Answers commands like a server, one at a time when asked. */
@@ -140,7 +147,7 @@ describe('Subscriptions: acknowledged calls', () => {
     assert.equal(registry.idle, true);
   });
 
-  it('rejects a refused subscription and drops the wish, the others of other calls go on', async () => {
+  it('rejects a refused subscription and leaves its name; the others of other calls go on', async () => {
     const { registry } = make();
     const server = new FakeServer(registry.attach());
     server.forbidden.add('no');
@@ -156,7 +163,7 @@ describe('Subscriptions: acknowledged calls', () => {
     await assert.rejects(mine.get(), (error) => (error as Error).cause instanceof AuthorizationError);
   });
 
-  it('leaves no wish of a call that gave up, unless somebody else waits for it', async () => {
+  it('leaves the names of a call that gave up, unless somebody else waits for it', async () => {
     const { registry } = make();
     const server = new FakeServer(registry.attach());
     const call = registry.want('channel', ['a', 'b']);
