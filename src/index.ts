@@ -58,7 +58,7 @@ export type { SentinelUrlOptions } from './pool/sentinel-connection-pool.ts';
 export type { SentinelOptions, SentinelServiceOptions } from './pool/options/sentinel-options.ts';
 export type { Executor } from './pool/executor.ts';
 export { defineScript, Script, type ScriptCommand, type ScriptOptions } from './pool/scripts/script.ts';
-export type { TransactionOptions } from './pool/transactions/transactions.ts';
+export type { TransactionOptions, WatchCallOptions } from './pool/transactions/transactions.ts';
 export type { PoolRequest, PoolRequestOptions } from './pool/calls/call-options.ts';
 export { SplitCommandError } from './pool/calls/split-command.ts';
 export type {
@@ -115,6 +115,7 @@ export {
   TryAgainError,
   UnblockedError,
   UnknownCommandError,
+  WatchError,
   WrongTypeError,
 } from './errors/errors.ts';
 export type { ExhaustionFigures, TimeoutPhase } from './errors/errors.ts';

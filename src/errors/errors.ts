@@ -163,6 +163,9 @@ kind(ReadOnlyError, 'READONLY');
 /** `EXEC` of a transaction in which a command was refused; nothing of it was executed. */
 export class ExecAbortError extends ResponseError {}
 kind(ExecAbortError, 'EXECABORT');
+/** Others changed the watched keys in each attempt of a `watch`: nothing of it was executed. */
+export class WatchError extends RedisError {}
+kind(WatchError, 'RESPOOL_WATCH');
 /** The user may not do this. */
 export class AuthorizationError extends ResponseError {}
 kind(AuthorizationError, 'NOPERM');

@@ -25,7 +25,8 @@ import { UNUSUAL } from './calls/call-factory.ts';
 import type { PoolRequests } from './calls/pool-requests.ts';
 import type { ConnectionPoolStatistics } from './pool-statistics.ts';
 import type { Script } from './scripts/script.ts';
-import type { TransactionOptions } from './transactions/transactions.ts';
+import type { TransactionOptions, WatchCallOptions } from './transactions/transactions.ts';
+import type { WatchFunction } from './transactions/watch-call.ts';
 
 export type { PoolSetup };
 
@@ -189,6 +190,29 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
     options: TransactionOptions = {},
   ): Promise<(Reply | RedisError)[]> {
     return this.engine.transactions.run(commands, options);
+  }
+
+  /**
+   * A transaction that depends on values it has read: leases a connection, watches the keys, lets `fn` read on it and
+   * runs the commands that `fn` gives back. While others change the keys in between it begins again, after a short
+   * random pause. `fn` may therefore run several times, and must do nothing but read.
+   *
+   * @returns the replies as `transaction` gives them; null when `fn` gave null, which changes nothing.
+   * @throws WatchError when the keys changed in each of `attempts` (default 10).
+   * @example
+   * ```ts
+   * await pool.watch(['account:1'], async (connection) => {
+   *   const left = Number(await connection.execute('GET', 'account:1'));
+   *   return left < 10 ? null : [{ command: 'DECRBY', args: ['account:1', 10] }];
+   * });
+   * ```
+   */
+  watch(
+    keys: readonly RedisValue[],
+    fn: (connection: C) => readonly CommandRequest[] | null | PromiseLike<readonly CommandRequest[] | null>,
+    options: WatchCallOptions = {},
+  ): Promise<(Reply | RedisError)[] | null> {
+    return this.engine.transactions.watch(keys, fn as WatchFunction, options, this.engine.leases);
   }
 
   /**

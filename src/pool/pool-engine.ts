@@ -64,7 +64,7 @@ export class PoolEngine {
     const { textMode: text, ownMode } = this;
     const factory = new CallFactory(this.loop, topology, { textMode: text, ownMode, streamTimeout });
     this.requests = new PoolRequests(this.loop, topology, factory);
-    this.transactions = new Transactions(this.loop, topology, factory);
+    this.transactions = new Transactions(this.loop, topology, factory, settings.noreply);
     this.leases = new Leases(topology, setup.checksLeases);
     this.cache = this.#makeCache(setup);
     this.requests.cache = this.cache;

@@ -1,3 +1,4 @@
+import type { Deadline } from '../../base/deadline.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { SCRIPT_LIKE } from '../../commands/flags.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
@@ -18,6 +19,7 @@ const EVER_WRITTEN = 1 << 20;
 const ASKING = 1 << 21;
 const IDEMPOTENT = 1 << 22;
 const ONCE = 1 << 23;
+const LEASES = 1 << 24;
 
 /** Makes the entries that go right before a call, on the connection that it goes to. */
 export type Prelude = (connection: BaseConnection) => readonly Entry[];
@@ -85,6 +87,13 @@ export abstract class DetailedEntry extends Entry {
   set idempotent(may: boolean | null) {
     this.mark(IDEMPOTENT, may === true);
     this.mark(ONCE, may === false);
+  }
+  /** It is no single entry: `place` takes a connection and runs several commands on it. */
+  get leases(): boolean {
+    return (this.traits & LEASES) !== 0;
+  }
+  set leases(on: boolean) {
+    this.mark(LEASES, on);
   }
   get asking(): boolean {
     return (this.traits & ASKING) !== 0;
@@ -223,6 +232,11 @@ export class PoolCall implements RoutedCall {
   /** After this refusal the server may have run it all the same: a script may have written before it failed. */
   mayHaveRun(error: Error): boolean {
     return (this.info.flags & SCRIPT_LIKE) !== 0 && !(error instanceof AskError);
+  }
+
+  /** Runs an attempt of a call with `leases`; rejects when there is no connection to be had. */
+  place(_node: ConnectionNode<BaseConnection>, _acquire: Deadline): Promise<void> {
+    return Promise.resolve();
   }
 
   succeed(value: Reply): void {

@@ -25,6 +25,8 @@ import type { RetryPolicy } from './retry-policy.ts';
 
 /** Refusals that time mends: with a deadline they are waited out. */
 const PATIENCE = { base: 20, cap: 500 };
+/** Before a call with a lease asks again for keys that are being moved. */
+const ASK_PAUSE = 60;
 /** With less than this left before the deadline nothing more is tried. */
 const LAST_TRY = 10;
 
@@ -71,7 +73,8 @@ export class RetryLoop implements CallOwner {
   start(call: PoolCall): void {
     call.attempts++;
     try {
-      const node = call.blocks || call.prelude !== null ? null : this.#route(call);
+      const single = !call.blocks && !call.leases && call.prelude === null;
+      const node = single ? this.#route(call) : null;
       if (node?.submitNow(call) === true) {
         call.node = node;
         call.acquireBy = 0;
@@ -144,8 +147,16 @@ export class RetryLoop implements CallOwner {
     call.again();
     if (next.kind === 'wait') return this.#wait(call, error);
     if (next.kind === 'pause') return this.#pause(call, error, next.ms);
+    // Keys that are on their way answer to single commands only.
+    if (next.kind === 'node' && next.asking && call.leases) return this.#pause(call, error, ASK_PAUSE);
     if (next.kind === 'node') return this.#redirect(call, next.node, next.asking);
     return this.start(call);
+  }
+
+  /** Another attempt after a pause; `error` is told where the time runs out before. */
+  repeat(call: PoolCall, error: Error, ms: number): void {
+    call.again();
+    this.#pause(call, error, ms);
   }
 
   /** Pauses end, and nothing starts any more. */
@@ -199,6 +210,7 @@ export class RetryLoop implements CallOwner {
     call.node = node;
     const { asking } = call;
     call.asking = false;
+    if (call.leases) return call.place(node, deadline);
     if (call.blocks) return this.#block(call, node, deadline, asking);
     // ASKING holds for the very next command only.
     const { prelude } = call;

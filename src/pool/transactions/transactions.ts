@@ -6,7 +6,8 @@ import { sizeOf } from '../../connection/writing/outbox.ts';
 import { ClusterCrossSlotError, type PoolClosedError, type RedisError } from '../../errors/errors.ts';
 import type { WaitOptions } from '../../interfaces/wait-options.ts';
 import { encodeCommand } from '../../resp/encoder.ts';
-import { BYTES, type DecodeMode, type Reply } from '../../resp/types.ts';
+import { kept } from '../../resp/decoding/native-slices.ts';
+import { BYTES, type DecodeMode, type RedisValue, type Reply } from '../../resp/types.ts';
 import type { RoutedCall, Topology } from '../../topology/topology.ts';
 import type { PoolCache } from '../cache/pool-cache.ts';
 import type { CallFactory } from '../calls/call-factory.ts';
@@ -14,7 +15,9 @@ import { type CallOwner, RequestPromise } from '../calls/pool-call.ts';
 import type { RetryLoop } from '../calls/retry-loop.ts';
 import { loadsOf } from '../scripts/script-call.ts';
 import { scriptOf } from '../scripts/script.ts';
+import type { Leases } from '../leases.ts';
 import { TransactionCall, type TransactionPart } from './transaction-call.ts';
+import { WatchCall, type WatchFunction } from './watch-call.ts';
 
 /** Of `transaction` and `watch`; `timeout` covers waiting, dialling, every attempt and its replies. */
 export interface TransactionOptions extends WaitOptions {
@@ -22,18 +25,28 @@ export interface TransactionOptions extends WaitOptions {
   throwErrors?: boolean | undefined;
 }
 
+/** Of `watch`; `timeout` covers every attempt. */
+export interface WatchCallOptions extends TransactionOptions {
+  /** How often the transaction is tried while others change the watched keys; default 10. */
+  attempts?: number | undefined;
+}
+
 const KNOWN: ReadonlySet<string> = new Set(['signal', 'timeout', 'throwErrors']);
+const OF_WATCH: ReadonlySet<string> = new Set([...KNOWN, 'attempts']);
 
 /** Transactions on the shared connection: `MULTI`, commands and `EXEC` in one piece. */
 export class Transactions {
   readonly #loop: RetryLoop;
   readonly #topology: Topology<BaseConnection>;
   readonly #factory: CallFactory;
+  /** The servers answer nothing. */
+  readonly #muted: boolean;
   cache: PoolCache | null = null;
   #closed: PoolClosedError | null = null;
 
-  constructor(loop: RetryLoop, topology: Topology<BaseConnection>, factory: CallFactory) {
+  constructor(loop: RetryLoop, topology: Topology<BaseConnection>, factory: CallFactory, muted: boolean) {
     this.#loop = loop;
+    this.#muted = muted;
     this.#topology = topology;
     this.#factory = factory;
   }
@@ -56,7 +69,7 @@ export class Transactions {
       call.signal = signal;
       if (signal?.aborted === true) throw signal.reason;
       const slot = this.slotOf(parts);
-      this.cache?.attachWrites(call, parts);
+      this.attachWrites(call, parts);
       if (typeof slot === 'number') {
         call.slot = slot;
         this.#loop.start(call);
@@ -73,6 +86,45 @@ export class Transactions {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** `WATCH`, the function, and the transaction that it asks for, until nobody has changed the keys meanwhile. */
+  watch(
+    keys: readonly RedisValue[],
+    fn: WatchFunction,
+    options: WatchCallOptions,
+    leases: Leases,
+  ): Promise<(Reply | RedisError)[] | null> {
+    try {
+      if (this.#closed !== null) throw this.#closed;
+      demandKnown(options, OF_WATCH, 'a watch');
+      const { attempts = 10, throwErrors } = options;
+      const timeout = checkDuration('timeout', options.timeout);
+      const signal = checkSignal('signal', options.signal);
+      if (!Number.isSafeInteger(attempts) || attempts < 1)
+        throw new TypeError('attempts must be a whole number, 1 or more');
+      if (!Array.isArray(keys) || keys.length === 0) throw new TypeError('watch needs an array of keys');
+      if (typeof fn !== 'function') throw new TypeError('watch needs a function that says what to write');
+      if (this.#muted) throw new TypeError('watch needs replies: the pool has the option noreply');
+      const own = (keys as readonly RedisValue[]).map(kept);
+      const setup = { loop: this.#loop, leases, transactions: this, keys: own, fn, attempts };
+      const call = new WatchCall({ ...setup, options: { throwErrors } });
+      // A key that cannot be sent is refused here.
+      encodeCommand(call.info, own, this.#factory.defaults.textMode);
+      this.#factory.limit(call, [], options.timeout === undefined ? undefined : timeout);
+      call.callSignal = signal;
+      if (signal?.aborted === true) throw signal.reason;
+      this.#topology.route(call, own);
+      this.#loop.start(call);
+      return call.promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** What the parts write leaves the cache. */
+  attachWrites(call: TransactionCall, parts: readonly TransactionPart[]): void {
+    this.cache?.attachWrites(call, parts);
   }
 
   /** Checked and encoded; throws `TypeError` for input that is refused, before anything is sent. */

@@ -1,0 +1,216 @@
+import { fullJitter } from '../../base/backoff.ts';
+import { Deadline } from '../../base/deadline.ts';
+import { resolveCommand } from '../../commands/command-info.ts';
+import { type BaseConnection, coreOf } from '../../connection/base-connection.ts';
+import type { CommandRequest } from '../../connection/requests/request-options.ts';
+import {
+  ClusterCrossSlotError,
+  ConnectionError,
+  isOfServer,
+  type RedisError,
+  TimeoutError,
+  WatchError,
+} from '../../errors/errors.ts';
+import type { ConnectionNode } from '../../node/connection-node.ts';
+import { BYTES, type RedisValue, type Reply } from '../../resp/types.ts';
+import { PoolCall, RequestPromise } from '../calls/pool-call.ts';
+import type { RetryLoop } from '../calls/retry-loop.ts';
+import type { Leases } from '../leases.ts';
+import type { TransactionOptions, Transactions } from './transactions.ts';
+
+const WATCH = resolveCommand('WATCH', []);
+/** Pauses after a conflict, in ms: others who want the same keys get ahead. */
+const CONFLICT = { base: 2, cap: 100 };
+
+/** Reads on the watched connection and says what is to be written; null: nothing. */
+export type WatchFunction = (
+  connection: BaseConnection,
+) => readonly CommandRequest[] | null | PromiseLike<readonly CommandRequest[] | null>;
+
+export interface WatchSetup {
+  readonly loop: RetryLoop;
+  readonly leases: Leases;
+  readonly transactions: Transactions;
+  readonly keys: readonly RedisValue[];
+  readonly fn: WatchFunction;
+  readonly attempts: number;
+  readonly options: TransactionOptions;
+}
+
+type Outcome =
+  | { readonly kind: 'answered'; readonly value: Reply }
+  | { readonly kind: 'conflict' }
+  /** It settles the call as it is: an error of the function, or a refused input. */
+  | { readonly kind: 'thrown'; readonly error: unknown }
+  /** The loop decides whether there is another attempt. */
+  | { readonly kind: 'failed'; readonly error: unknown; readonly refused: boolean };
+
+/**
+ * One use of `watch`. Each attempt takes a lease: `WATCH`, the function, and the transaction that it asks for. The retry
+ * loop finds the node and decides about failures; a transaction that answers null begins again after a pause.
+ */
+export class WatchCall extends PoolCall {
+  readonly #setup: WatchSetup;
+  #conflicts = 0;
+  #mayHaveRun = false;
+  /** The error of the transaction of the last attempt. */
+  #told: unknown = null;
+
+  constructor(setup: WatchSetup) {
+    super(setup.loop, WATCH, '', 0, BYTES, RequestPromise);
+    RequestPromise.attach(this);
+    this.#setup = setup;
+    this.leases = true;
+    this.startedAt = performance.now();
+  }
+
+  override mayHaveRun(): boolean {
+    return this.#mayHaveRun;
+  }
+
+  /** One attempt at that node; rejects when there is no connection to be had. */
+  override async place(node: ConnectionNode<BaseConnection>, acquire: Deadline): Promise<void> {
+    const { leases, loop, attempts } = this.#setup;
+    const lease = await leases.take(node, acquire);
+    this.acquireBy = 0;
+    let outcome: Outcome;
+    try {
+      outcome = await this.#attempt(lease.connection, node);
+    } catch (error) {
+      outcome = { kind: 'thrown', error };
+    } finally {
+      lease.release();
+    }
+    switch (outcome.kind) {
+      case 'answered':
+        return this.answer(outcome.value);
+      case 'thrown':
+        return this.giveUp(outcome.error);
+      case 'failed':
+        return this.owner.failed(this, outcome.error, outcome.refused);
+      default: {
+        const error = new WatchError(`the watched keys changed in each of ${++this.#conflicts} attempts`, {
+          command: 'EXEC',
+          endpoint: node.address,
+        });
+        if (this.#conflicts >= attempts) return this.giveUp(error);
+        this.attempts = 0;
+        return loop.repeat(this, error, fullJitter(this.#conflicts - 1, CONFLICT.base, CONFLICT.cap));
+      }
+    }
+  }
+
+  async #attempt(connection: BaseConnection, node: ConnectionNode<BaseConnection>): Promise<Outcome> {
+    this.#mayHaveRun = false;
+    // A refusal is told of the connection that it came from.
+    this.host = coreOf(connection);
+    const { keys, fn, options } = this.#setup;
+    const limit = this.#limit();
+    try {
+      await connection.createRequest('WATCH', keys, limitsOf(limit));
+    } catch (error) {
+      // Nothing of it can do harm: a lost reply is as good as an unsent command.
+      return { kind: 'failed', error: unsent(error), refused: isOfServer(error) };
+    }
+    let commands: readonly CommandRequest[] | null;
+    try {
+      commands = await this.#within(limit, fn(connection));
+    } catch (error) {
+      // The function only reads: a redirect or a lost connection is met as anywhere.
+      if (isOfServer(error)) return { kind: 'failed', error, refused: true };
+      const lost = error instanceof ConnectionError && connection.closed;
+      return lost ? { kind: 'failed', error: unsent(error), refused: false } : { kind: 'thrown', error };
+    }
+    const parts = commands === null ? [] : this.#setup.transactions.partsOf(commands);
+    if (parts.length === 0) {
+      await connection.createRequest('UNWATCH', [], limitsOf(limit)).catch(() => {});
+      return { kind: 'answered', value: commands === null ? null : [] };
+    }
+    const slot = await this.#setup.transactions.slotOf(parts);
+    if (slot >= 0 && this.slot >= 0 && slot !== this.slot)
+      throw new ClusterCrossSlotError('the commands have keys in another slot than the watched keys', {
+        code: 'CROSSSLOT',
+        command: 'WATCH',
+      });
+    return this.#execute(connection, node, parts, limit, options);
+  }
+
+  async #execute(
+    connection: BaseConnection,
+    node: ConnectionNode<BaseConnection>,
+    parts: ReturnType<Transactions['partsOf']>,
+    limit: Deadline,
+    options: TransactionOptions,
+  ): Promise<Outcome> {
+    let failed: Outcome | null = null;
+    const owner = {
+      failed: (call: PoolCall, error: unknown, refused: boolean): void => {
+        this.#mayHaveRun = refused && error instanceof Error && call.mayHaveRun(error);
+        this.heard = call.heard;
+        failed = { kind: 'failed', error, refused };
+        call.giveUp(error);
+      },
+      start: (): void => {},
+    };
+    const call = this.#setup.transactions.make(owner, parts, options);
+    const { tenure } = coreOf(connection);
+    const entries = [...(call.prelude?.(connection) ?? []), call];
+    for (const entry of entries) entry.tenure = tenure;
+    // Whatever EXEC answers, nothing is watched afterwards.
+    call.effect = { kind: 'unwatch', value: '' };
+    call.signal = limit.signal;
+    if (!limit.unlimited) call.limit = Math.max(1, Math.ceil(limit.remaining()));
+    else if (this.limit !== 0) call.limit = this.limit;
+    this.#setup.transactions.attachWrites(call, parts);
+    try {
+      await node.enqueue(connection, entries, limit);
+      const value = await (call.promise as Promise<Reply>);
+      return value === null ? { kind: 'conflict' } : { kind: 'answered', value };
+    } catch (error) {
+      // The error of the transaction tells which command was refused; the loop judges the reason.
+      this.#told = error;
+      return failed ?? { kind: 'thrown', error };
+    }
+  }
+
+  override giveUp(error: unknown): void {
+    const told = this.#told as RedisError | null;
+    super.giveUp(told !== null && told.cause === error ? told : error);
+  }
+
+  #limit(): Deadline {
+    return this.overall ? this.#setup.loop.deadlineOf(this) : new Deadline(this.callSignal, null);
+  }
+
+  /** The function may take for ever: the limits of the call end the wait for it. */
+  async #within<T>(limit: Deadline, work: T | PromiseLike<T>): Promise<T> {
+    let stop!: (error: unknown) => void;
+    const stopped = new Promise<never>((_, reject) => {
+      stop = reject;
+    });
+    stopped.catch(() => {});
+    const text = `watch timed out after ${this.limit} ms in its function`;
+    limit.watch({
+      onAbort: stop,
+      onTimeout: () => stop(new TimeoutError(text, { phase: 'reply', command: 'WATCH' })),
+    });
+    try {
+      return await Promise.race([work, stopped]);
+    } finally {
+      limit.unwatch();
+    }
+  }
+}
+
+function limitsOf(limit: Deadline): { signal?: AbortSignal; timeout?: number } {
+  return {
+    ...(limit.signal === null ? {} : { signal: limit.signal }),
+    ...(limit.unlimited ? {} : { timeout: Math.max(1, Math.ceil(limit.remaining())) }),
+  };
+}
+
+function unsent(error: unknown): unknown {
+  if (!(error instanceof ConnectionError) || !error.maybeExecuted) return error;
+  const { message, endpoint, command } = error;
+  return new ConnectionError(message, { endpoint, command, cause: error });
+}
