@@ -89,7 +89,12 @@ export class BlockingCalls<C extends BaseConnection> {
     }
   }
 
-  /** The pool closes: whoever blocks is unblocked. The commands for that are queued when this returns. */
+  /** Connections outside the pool. */
+  get services(): number {
+    return this.#unblocker.connections;
+  }
+
+  /** The pool closes: every blocked call is unblocked. The commands for that are queued when this returns. */
   close(): void {
     this.#closed = true;
     for (const giveUp of [...this.#running]) giveUp(new PoolClosedError('the pool was closed'));
@@ -97,7 +102,7 @@ export class BlockingCalls<C extends BaseConnection> {
 
   /** Nothing of this may be left open. */
   end(): void {
-    this.#unblocker.end();
+    this.#unblocker.close();
   }
 
   async #await(connection: C, entry: BlockingEntry, limit: Deadline): Promise<Reply> {

@@ -18,10 +18,10 @@ import type { Slot } from '../pooling/slots.ts';
 import { Backlog } from './backlog.ts';
 import { BlockingCalls } from './blocking-calls.ts';
 import { addressAnswered, dialGovernor } from './dials.ts';
-import { PeerWatch } from './peer-watch.ts';
 import { poolErrors, reportLeak } from './pool-reports.ts';
 import { PooledConnection, pooledOf, type PooledOwner, setRef } from './pooled-connection.ts';
 import { ReAuthentication } from './re-authentication.ts';
+import { ServiceConnection, type ServiceSettings } from './service-connection.ts';
 import { Tracking, type TrackingSettings } from './tracking.ts';
 
 export interface NodeSettings<C extends BaseConnection> {
@@ -99,7 +99,15 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     this.blocking = new BlockingCalls(this);
     this.#reAuthentication = new ReAuthentication(this, settings.connectTimeout);
     const { tracking = null } = settings;
-    this.#tracking = tracking === null ? null : new Tracking(tracking, this);
+    this.#tracking =
+      tracking === null
+        ? null
+        : new Tracking(tracking, {
+            address: this.address,
+            retire: (connection) => this.retire(connection),
+            // Connections that it guards keep the process alive, or nothing does.
+            service: (given) => this.service({ ...given, unref: () => true }),
+          });
   }
 
   get figures(): PoolFigures {
@@ -109,9 +117,9 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
   get connections(): Iterable<C> {
     return [...this.#all].map(({ connection }) => connection);
   }
-  /** Connections outside the pool that listen for its cache. */
-  get listeners(): number {
-    return this.#tracking?.listeners ?? 0;
+  /** Connections outside the pool that listen for its cache or unblock commands; subscribers are counted elsewhere. */
+  get services(): number {
+    return (this.#tracking?.listeners ?? 0) + this.blocking.services;
   }
   get governor(): DialGovernor {
     return this.#settings.governor ?? dialGovernor;
@@ -124,11 +132,6 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
   transient(error: unknown): boolean {
     return (this.#settings.transient ?? isTransient)(error);
   }
-  /** For an `extra` connection: ends it when its peer is gone without a word. */
-  watchPeer(connection: C): PeerWatch | null {
-    return this.deadPeerTimeout === null ? null : new PeerWatch(coreOf(connection), this.deadPeerTimeout);
-  }
-
   /** The shared connection, if there is one fit for work right now. */
   tryShare(): C | null {
     return this.pool.tryShare()?.connection ?? null;
@@ -194,6 +197,28 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     const connection = await this.#dial(signal);
     if (this.unreferenced) setRef(connection, false);
     return connection;
+  }
+
+  /** A connection outside the pool and its bound that is dialled when it is needed and kept up while it is. */
+  service(
+    settings: Omit<ServiceSettings<C>, 'address' | 'governor' | 'deadPeerTimeout' | 'unref'> &
+      Partial<Pick<ServiceSettings<C>, 'unref'>>,
+  ): ServiceConnection<C> {
+    return new ServiceConnection({
+      unref: () => this.unreferenced,
+      ...settings,
+      address: this.address,
+      governor: this.governor,
+      deadPeerTimeout: this.deadPeerTimeout,
+      up: (connection) => {
+        this.pool.lastError = null;
+        settings.up?.(connection);
+      },
+      failed: (error) => {
+        this.pool.lastError = error;
+        settings.failed?.(error);
+      },
+    });
   }
 
   /** The credentials have changed: live connections are authenticated again. */

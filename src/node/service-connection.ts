@@ -1,8 +1,10 @@
 import { fullJitter } from '../base/backoff.ts';
+import { untilAborted } from '../base/until-aborted.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import type { CoreObserver } from '../connection/connection-core.ts';
 import { ConnectionError } from '../errors/errors.ts';
 import type { AddressDials, DialCandidate, DialGovernor, DialPermit } from '../pooling/dial-governor.ts';
+import { addressAnswered } from './dials.ts';
 import { PeerWatch } from './peer-watch.ts';
 import { setRef } from './pooled-connection.ts';
 
@@ -32,16 +34,16 @@ export interface ServiceSettings<C extends BaseConnection> {
   readonly address: string;
   readonly governor: DialGovernor;
   readonly deadPeerTimeout: number | null;
-  /** Gives a connection that has run. */
-  dial(signal: AbortSignal): Promise<C>;
+  /** Gives a connection that has run. `reached` may be called once the address has answered. */
+  dial(signal: AbortSignal, reached: () => void): Promise<C>;
   /** Whether there is work for it; asked before it is dialled again. */
   wanted(): boolean;
-  /** It is there. A throw ends it as a failed dial. */
-  up(connection: C): void;
+  /** It is there. */
+  up?(connection: C): void;
   /** A dial failed; told before the address learns of it. */
-  failed(error: unknown): void;
+  failed?(error: unknown): void;
   /** It was lost, not ended by `drop` or `close`. */
-  lost(error: Error, connection: C): void;
+  lost?(error: Error, connection: C): void;
   /** It did its work before it was lost: the next dial need not pause. Absent: it did. */
   useful?(): boolean;
   /** True: neither a pause nor the connection keeps the process alive. */
@@ -68,6 +70,7 @@ export class ServiceConnection<C extends BaseConnection> implements DialCandidat
   /** Connections in a row that were lost before they did anything useful. */
   #useless = 0;
   #timer: NodeJS.Timeout | null = null;
+  #next: Settler<C> | null = null;
 
   constructor(settings: ServiceSettings<C>) {
     this.#settings = settings;
@@ -89,11 +92,25 @@ export class ServiceConnection<C extends BaseConnection> implements DialCandidat
     if (permit !== null) this.#dial(permit);
   }
 
+  /** The connection, once it is up. Rejects with the next failure to dial it, when it is closed, or with the signal's reason. */
+  ready(signal: AbortSignal): Promise<C> {
+    if (this.connection !== null) return Promise.resolve(this.connection);
+    if (this.#state === 'closed') return Promise.reject(this.#error('closed'));
+    if (this.#next === null) {
+      this.#next = withResolvers<C>();
+      // Nobody may be left to hear of it.
+      this.#next.promise.catch(() => {});
+    }
+    const { promise } = this.#next;
+    this.start();
+    return untilAborted(promise, signal);
+  }
+
   /** Nobody needs it any more. */
   drop(reason: string): void {
     this.#dials.withdraw(this);
-    if (this.#state === 'pausing') this.#move('idle');
-    this.#abort?.abort(new ConnectionError(reason, { endpoint: this.#settings.address }));
+    this.#abort?.abort(this.#error(reason));
+    this.#settle((next) => next.reject(this.#error(reason)));
     if (this.connection === null) return;
     this.#leaving = true;
     this.connection.invalidate(reason);
@@ -104,8 +121,9 @@ export class ServiceConnection<C extends BaseConnection> implements DialCandidat
     const { connection } = this;
     if (this.#state === 'closed') return;
     this.#dials.detach(this);
-    this.#abort?.abort(new ConnectionError(reason, { endpoint: this.#settings.address }));
+    this.#abort?.abort(this.#error(reason));
     this.#move('closed');
+    this.#settle((next) => next.reject(this.#error(reason)));
     this.#watch?.stop();
     connection?.invalidate(reason);
     await Promise.all([connection?.waitClosed(), this.#dialled]);
@@ -121,7 +139,7 @@ export class ServiceConnection<C extends BaseConnection> implements DialCandidat
   }
 
   dialsAllowed(): void {
-    if (this.#state === 'idle' && this.#settings.wanted()) this.start();
+    if (this.#state === 'idle' && (this.#next !== null || this.#settings.wanted())) this.start();
   }
 
   closed(error: Error): void {
@@ -133,7 +151,7 @@ export class ServiceConnection<C extends BaseConnection> implements DialCandidat
     const useful = leaving || (this.#settings.useful?.() ?? true);
     this.#useless = useful ? 0 : this.#useless + 1;
     this.#move(useful ? 'idle' : 'pausing');
-    if (!leaving) this.#settings.lost(error, connection);
+    if (!leaving) this.#settings.lost?.(error, connection);
     this.dialsAllowed();
   }
   drained(): void {}
@@ -173,40 +191,81 @@ export class ServiceConnection<C extends BaseConnection> implements DialCandidat
     this.#dialled = this.#run(controller, permit);
   }
 
+  #error(reason: string): ConnectionError {
+    const { address } = this.#settings;
+    return new ConnectionError(`no connection to ${address}: ${reason}`, { endpoint: address });
+  }
+
+  /** Answers those that wait for it. */
+  #settle(answer: (next: Settler<C>) => void): void {
+    const next = this.#next;
+    this.#next = null;
+    if (next !== null) answer(next);
+  }
+
   async #run({ signal }: AbortController, permit: DialPermit): Promise<void> {
-    let connection: C | null = null;
+    let connection: C;
     try {
-      connection = await this.#settings.dial(signal);
-      if (signal.aborted) throw signal.reason;
-      this.#attach(connection);
+      connection = await this.#settings.dial(signal, () => permit.succeeded());
+      const { state, failure } = coreOf(connection);
+      if (state === 'closed') throw failure;
     } catch (error) {
-      connection?.invalidate('not needed');
-      if (signal.aborted || this.#state === 'closed') return this.#givenUp(permit);
-      this.#move('idle');
-      this.lastError = error;
-      this.#settings.failed(error);
-      permit.failed(error);
-      return this.dialsAllowed();
+      if (signal.aborted) this.#givenUp(permit);
+      else this.#failed(error, permit);
+      return;
     }
-    this.lastError = null;
     permit.succeeded();
+    if (!signal.aborted) return this.#attach(connection);
+    connection.invalidate('it is not needed any more');
+    this.#givenUp(permit);
+  }
+
+  #failed(error: unknown, permit: DialPermit): void {
+    const own = permit.over || addressAnswered(error);
+    this.lastError = error;
+    // The pause of an address that is well holds for this connection alone.
+    if (own) this.#useless++;
+    this.#move(own ? 'pausing' : 'idle');
+    this.#settle((next) => next.reject(error));
+    this.#settings.failed?.(error);
+    if (own) permit.succeeded();
+    else permit.failed(error);
+    this.dialsAllowed();
   }
 
   #attach(connection: C): void {
     const core = coreOf(connection);
-    if (core.state === 'closed') throw core.failure ?? new ConnectionError('lost as soon as it was made');
     const { deadPeerTimeout } = this.#settings;
+    this.lastError = null;
     this.#move('up');
     this.connection = connection;
     core.observer = this;
     this.#watch = deadPeerTimeout === null ? null : new PeerWatch(core, deadPeerTimeout);
     if (this.unref) setRef(connection, false);
-    this.#settings.up(connection);
+    this.#settle((next) => next.resolve(connection));
+    this.#settings.up?.(connection);
   }
 
+  /** Nobody needed the dial any more; meanwhile somebody may again. */
   #givenUp(permit: DialPermit): void {
     permit.abandoned();
     if (this.#state === 'dialling') this.#move('idle');
-    if (this.#state === 'idle') this.dialsAllowed();
+    this.dialsAllowed();
   }
+}
+
+interface Settler<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+function withResolvers<T>(): Settler<T> {
+  let resolve!: Settler<T>['resolve'];
+  let reject!: Settler<T>['reject'];
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
 }

@@ -10,7 +10,7 @@ import { ResponseError } from '../errors/errors.ts';
 import { type DecodeMode, type Reply, UTF8 } from '../resp/types.ts';
 import { channels, observed } from '../telemetry/channels.ts';
 import { watchWrites } from './lease-writes.ts';
-import type { PeerWatch } from './peer-watch.ts';
+import type { ServiceConnection, ServiceSettings } from './service-connection.ts';
 import { TrackingListeners } from './tracking-listeners.ts';
 
 /** How the server is to tell of changes. */
@@ -35,7 +35,10 @@ export interface TrackingSettings<C extends BaseConnection> extends TrackingChoi
 export interface TrackingOwner<C extends BaseConnection> {
   readonly address: string;
   retire(connection: C): void;
-  watchPeer(connection: C): PeerWatch | null;
+  /** Nothing that listens keeps the process alive by itself. */
+  service(
+    settings: Pick<ServiceSettings<C>, 'dial' | 'wanted' | 'up' | 'failed' | 'lost'>,
+  ): ServiceConnection<C>;
 }
 
 /** Effects that end the tracking of a connection, whether the server says yes or no: looked at when queued. */
@@ -67,7 +70,7 @@ export class Tracking<C extends BaseConnection> {
             started: (connection, listener) => this.#start(connection, listener),
             ended: (core) => this.#end(core),
             retire: (connection) => owner.retire(connection),
-            watchPeer: (connection) => owner.watchPeer(connection),
+            service: (given) => owner.service(given),
             refused: (reason) => this.#off(reason),
           })
         : null;

@@ -2,26 +2,27 @@ import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import { call } from '../connection/requests/call.ts';
 import { ConnectionError } from '../errors/errors.ts';
 import type { ConnectionNode } from './connection-node.ts';
+import type { ServiceConnection } from './service-connection.ts';
 
 /** How long a blocked connection may take to answer after CLIENT UNBLOCK. */
 export const GRACE = 1_000;
 
-interface Own<C> {
-  readonly connection: Promise<C>;
-  readonly dial: AbortController;
-}
-
 /**
- * Sends CLIENT UNBLOCK: over the shared connection, else over one of its own, which all who need it at that
- * time share and which is gone afterwards.
+ * Sends CLIENT UNBLOCK: over the shared connection, else over one of its own that everybody who needs it at that time
+ * shares, and that is ended afterwards.
  */
 export class Unblocker<C extends BaseConnection> {
   readonly #node: ConnectionNode<C>;
-  #own: Own<C> | null = null;
+  #service: ServiceConnection<C> | null = null;
   #users = 0;
 
   constructor(node: ConnectionNode<C>) {
     this.#node = node;
+  }
+
+  /** 1 while there is a connection for it. */
+  get connections(): number {
+    return this.#service?.state === 'up' ? 1 : 0;
   }
 
   /** Whether the server says that this client was blocked. Rejects when it refuses or cannot be asked. */
@@ -32,32 +33,30 @@ export class Unblocker<C extends BaseConnection> {
     return shared === null ? this.#askApart(clientId) : unblock(shared, clientId);
   }
 
-  end(): void {
-    const own = this.#own;
-    this.#own = null;
-    own?.dial.abort(new ConnectionError('nobody has to be unblocked any more'));
-    own?.connection.then(
-      (connection) => connection.invalidate('unblocked'),
-      () => {},
-    );
+  /** Nothing of this may be left open. */
+  close(): void {
+    void this.#service?.close('nobody has to be unblocked any more');
+    this.#service = null;
   }
 
   async #askApart(clientId: number): Promise<boolean> {
+    const late = new AbortController();
+    const timer = setTimeout(
+      () => late.abort(new ConnectionError(`not connected within ${GRACE} ms`)),
+      GRACE,
+    );
     this.#users++;
+    this.#service ??= this.#node.service({
+      dial: (signal) => this.#node.extra(signal),
+      wanted: () => this.#users > 0,
+    });
     try {
-      this.#own ??= this.#dial();
-      return await unblock(await this.#own.connection, clientId);
+      return await unblock(await this.#service.ready(late.signal), clientId);
     } finally {
+      clearTimeout(timer);
       this.#users--;
-      if (this.#users === 0) this.end();
+      if (this.#users === 0) this.close();
     }
-  }
-
-  #dial(): Own<C> {
-    const dial = new AbortController();
-    const late = setTimeout(() => dial.abort(new ConnectionError(`not connected within ${GRACE} ms`)), GRACE);
-    const connection = this.#node.extra(dial.signal).finally(() => clearTimeout(late));
-    return { connection, dial };
   }
 }
 

@@ -198,7 +198,7 @@ export class PoolEngine {
 
   #services(): number {
     let listeners = 0;
-    for (const node of this.topology.nodes()) listeners += node.listeners;
+    for (const node of this.topology.nodes()) listeners += node.services;
     return this.pubsub.connections + listeners;
   }
 

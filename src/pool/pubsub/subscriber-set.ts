@@ -58,7 +58,7 @@ export class SubscriberSet<C extends BaseConnection> {
     this.#unref = !on;
     if (on) this.#pause?.ref();
     else this.#pause?.unref();
-    for (const subscriber of this.#subscribers.values()) subscriber.setRef(on);
+    for (const subscriber of this.#subscribers.values()) subscriber.setRef();
   }
 
   /** Names may belong to other nodes now. */
