@@ -1,5 +1,20 @@
 import { channel } from 'node:diagnostics_channel';
-import type { CacheEvent, PoolLeakEvent, PoolStateEvent } from './events.ts';
+import type {
+  CacheEvent,
+  ConnectAttemptEvent,
+  ConnectionClosedEvent,
+  ConnectionReadyEvent,
+  FailoverEvent,
+  LayoutEvent,
+  LeaseReleasedEvent,
+  PoolCreatedEvent,
+  PoolLeakEvent,
+  PoolStateEvent,
+  PoolWaitEvent,
+  PubsubGapEvent,
+  RedirectEvent,
+  RetryEvent,
+} from './events.ts';
 
 /** A diagnostics channel that knows what it carries. */
 export interface EventChannel<E> {
@@ -9,11 +24,26 @@ export interface EventChannel<E> {
   publish(event: E): void;
 }
 
-/** Every diagnostics channel of the package. The references are held here: a dropped channel is forgotten. */
+function events<E>(name: string): EventChannel<E> {
+  return channel(`respool:${name}`) as EventChannel<E>;
+}
+
+/** Every point channel of the package. The references are held here: a dropped channel is forgotten. */
 export const channels = {
-  poolState: channel('respool:pool:state') as EventChannel<PoolStateEvent>,
-  poolLeak: channel('respool:pool:leak') as EventChannel<PoolLeakEvent>,
-  cache: channel('respool:cache:event') as EventChannel<CacheEvent>,
+  poolCreated: events<PoolCreatedEvent>('pool:created'),
+  poolState: events<PoolStateEvent>('pool:state'),
+  poolLeak: events<PoolLeakEvent>('pool:leak'),
+  poolWait: events<PoolWaitEvent>('pool:wait'),
+  leaseReleased: events<LeaseReleasedEvent>('lease:released'),
+  connectAttempt: events<ConnectAttemptEvent>('connect:attempt'),
+  connectionReady: events<ConnectionReadyEvent>('connection:ready'),
+  connectionClosed: events<ConnectionClosedEvent>('connection:closed'),
+  redirect: events<RedirectEvent>('redirect'),
+  retry: events<RetryEvent>('retry'),
+  failover: events<FailoverEvent>('failover'),
+  layout: events<LayoutEvent>('layout'),
+  pubsubGap: events<PubsubGapEvent>('pubsub:gap'),
+  cache: events<CacheEvent>('cache:event'),
 } as const;
 
 /** Whether an event is worth building. */

@@ -1,10 +1,16 @@
-/** Payloads of the diagnostics channels. None of them ever holds a password or an argument. */
+/** Payloads of the point channels. None of them ever holds a password or an argument. Times: epoch milliseconds; durations: milliseconds. */
+
+/** A pool was made. For tools that read gauges of pools they did not make. */
+export interface PoolCreatedEvent {
+  readonly poolName: string;
+  /** The pool itself; hold it weakly. */
+  readonly pool: object;
+}
 
 /** An address stopped, or started again, to accept connections. One event per change. */
 export interface PoolStateEvent {
   readonly address: string;
   readonly state: 'up' | 'down';
-  /** Epoch milliseconds. */
   readonly at: number;
   /** Why it went down. */
   readonly error?: unknown;
@@ -13,10 +19,114 @@ export interface PoolStateEvent {
 /** A lease that has been held longer than `leakDetection`; reported once. */
 export interface PoolLeakEvent {
   readonly address: string;
-  /** How long it has been held, in milliseconds. */
+  /** How long it has been held. */
   readonly age: number;
   /** The stack of the call that acquired it. */
   readonly stack: string;
+}
+
+/** A call has waited for a connection and got one. */
+export interface PoolWaitEvent {
+  readonly poolName: string;
+  readonly address: string;
+  /** How long it waited. */
+  readonly waitTime: number;
+}
+
+/** A leased connection was given back. */
+export interface LeaseReleasedEvent {
+  readonly poolName: string;
+  readonly address: string;
+  /** How long it was held. */
+  readonly useTime: number;
+}
+
+/** One physical attempt to connect; a name with several addresses may cost several. */
+export interface ConnectAttemptEvent {
+  /** Host or path as it was given. */
+  readonly serverAddress: string;
+  readonly serverPort: number | null;
+  /** IP address that was dialled; null for a Unix socket or a name that was not resolved. */
+  readonly address: string | null;
+  readonly family: 4 | 6 | null;
+  readonly tls: boolean;
+  readonly outcome: 'connected' | 'failed' | 'abandoned';
+  readonly duration: number;
+  readonly error?: unknown;
+}
+
+/** A connection has finished its handshake. */
+export interface ConnectionReadyEvent {
+  readonly serverAddress: string;
+  readonly serverPort: number | null;
+  readonly clientId: number | null;
+  readonly serverVersion: string | null;
+  readonly protocol: 2 | 3;
+  /** From the beginning of the dial. */
+  readonly duration: number;
+}
+
+/** A connection that was ready has ended. */
+export interface ConnectionClosedEvent {
+  readonly serverAddress: string;
+  readonly serverPort: number | null;
+  readonly clientId: number | null;
+  /** Why, as an error; a deliberate end has one too. */
+  readonly reason: Error;
+  readonly age: number;
+  /** Requests without a reply that fail with it. */
+  readonly lost: number;
+}
+
+/** A cluster sent a command elsewhere. */
+export interface RedirectEvent {
+  readonly poolName: string;
+  readonly command: string;
+  readonly kind: 'MOVED' | 'ASK';
+  readonly slot: number;
+  readonly from: string | null;
+  readonly to: string;
+}
+
+/** A failed attempt of a call is going to be repeated. */
+export interface RetryEvent {
+  readonly poolName: string;
+  readonly command: string;
+  /** Attempts so far. */
+  readonly attempt: number;
+  /** Pause before the next one. */
+  readonly delay: number;
+  readonly error: unknown;
+}
+
+/** Another server is primary now. */
+export interface FailoverEvent {
+  readonly poolName: string;
+  readonly from: string | null;
+  readonly to: string;
+  readonly at: number;
+}
+
+/** The layout of a cluster was read anew. */
+export interface LayoutEvent {
+  readonly poolName: string;
+  readonly primaries: number;
+  readonly replicas: number;
+  /** Slots that nobody serves. */
+  readonly uncovered: number;
+  /** Whether it differs from the one before. */
+  readonly changed: boolean;
+  readonly duration: number;
+}
+
+/** Messages of a subscription may be missing. */
+export interface PubsubGapEvent {
+  readonly poolName: string;
+  /** Name of the channel or pattern. */
+  readonly channel: string;
+  readonly from: number;
+  readonly to: number;
+  readonly reason: Error;
 }
 
 /** What happens to a cache from outside; how well it serves is in the `stats` of the cache. */
@@ -29,6 +139,5 @@ export interface CacheEvent {
   readonly kind: 'on' | 'off' | 'invalidation' | 'flush';
   /** How many keys were named. */
   readonly keys: number;
-  /** Epoch milliseconds. */
   readonly at: number;
 }
