@@ -76,7 +76,30 @@ export type {
   SentinelManager,
 } from './pool/options/pool-options.ts';
 export type { SubscriptionTarget } from './pubsub/pubsub-command.ts';
-export type { CacheEvent, PoolLeakEvent, PoolStateEvent } from './telemetry/events.ts';
+export type {
+  CacheEvent,
+  ConnectAttemptEvent,
+  ConnectionClosedEvent,
+  ConnectionReadyEvent,
+  FailoverEvent,
+  LayoutEvent,
+  LeaseReleasedEvent,
+  PoolCreatedEvent,
+  PoolLeakEvent,
+  PoolStateEvent,
+  PoolWaitEvent,
+  PubsubGapEvent,
+  RedirectEvent,
+  RetryEvent,
+} from './telemetry/events.ts';
+export type {
+  AcquireTrace,
+  BatchTrace,
+  CommandTrace,
+  ConnectTrace,
+  SubscribeTrace,
+} from './telemetry/traces.ts';
+export type { SanitizeArguments } from './pool/pool-traces.ts';
 export type { CacheTracking } from './pool/cache/cache-setup.ts';
 export type { ConnectionPoolStatistics } from './pool/pool-statistics.ts';
 export {

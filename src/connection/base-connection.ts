@@ -69,6 +69,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     this.#options = classOptions(new.target, options);
     this.#tellsDb = options?.db !== null;
     this.#core = new ConnectionCore({
+      db: this.#options.db,
       endpoint: location.toString(),
       ownMode: replyMode(textMode(this.#options.encoding), this.#options.decodeResponses),
       maxBufferedBytes: this.#options.maxBufferedBytes,

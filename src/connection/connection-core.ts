@@ -73,6 +73,9 @@ export class ConnectionCore implements EntryHost {
     this.#sweep = new DeadlineSweep(this.outbox, (entries) => this.#expireAll(entries));
   }
 
+  /** Of the pool that made the connection, for events. */
+  poolName: string | null = null;
+
   /** The only way from state to state: forwards, and never on from `closed`. */
   move(to: CoreState): void {
     if (STATES.indexOf(to) <= STATES.indexOf(this.state))

@@ -27,6 +27,8 @@ export interface CoreObserver {
 
 export interface CoreSettings {
   readonly endpoint: string;
+  /** The database that the handshake selects. */
+  readonly db: number;
   readonly ownMode: DecodeMode;
   readonly maxBufferedBytes: number;
 }

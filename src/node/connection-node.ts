@@ -29,6 +29,8 @@ export interface NodeSettings<C extends BaseConnection> {
   readonly owner: object;
   /** Key of the shared dial state, and the name in errors and events. */
   readonly address: string;
+  /** Of the pool, for events; default: the address. */
+  readonly poolName?: string | undefined;
   /** A connection not yet run; asked at every dial, so that the place may have moved. */
   readonly make: (signal: AbortSignal) => C | Promise<C>;
   /** `make` has run the connection itself, having tried several places perhaps. */
@@ -71,6 +73,7 @@ export type NodeSlot<C extends BaseConnection> = Slot<PooledConnection<C>>;
 export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> {
   readonly owner: object;
   readonly address: string;
+  readonly poolName: string;
   readonly pool: Pool<PooledConnection<C>>;
   readonly blocking: BlockingCalls<C>;
   readonly deadPeerTimeout: number | null;
@@ -92,6 +95,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
   constructor(settings: NodeSettings<C>) {
     this.owner = settings.owner;
     this.address = settings.address;
+    this.poolName = settings.poolName ?? settings.address;
     this.deadPeerTimeout = settings.deadPeerTimeout;
     this.#settings = settings;
     this.#backlog = new Backlog(settings.maxWaiting, () => this.pool.waiting);

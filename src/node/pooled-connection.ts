@@ -3,12 +3,15 @@ import { BULK, type ConnectionCore, type CoreObserver } from '../connection/conn
 import { type Entry, SETTLED } from '../connection/requests/entry.ts';
 import type { RedisError } from '../errors/errors.ts';
 import type { Resource, ResourceState, SlotHandle } from '../pooling/slots.ts';
+import { channels, observed } from '../telemetry/channels.ts';
 import { PeerWatch } from './peer-watch.ts';
 
 /** The node, as its connections see it. */
 export interface PooledOwner<C extends BaseConnection> {
   readonly owner: object;
   readonly address: string;
+  /** For events. */
+  readonly poolName: string;
   readonly deadPeerTimeout: number | null;
   /** Idle connections let the process end. */
   readonly unreferenced: boolean;
@@ -46,6 +49,8 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
   #unproved = false;
   /** Someone who got it by `getConnection` has released it: a second release by the same caller may come any time. */
   #wasPlain = false;
+  /** Monotonic ms. */
+  #takenAt = 0;
 
   constructor(connection: C, node: PooledOwner<C>) {
     this.connection = connection;
@@ -53,6 +58,7 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
     this.node = node;
     this.#watch = node.deadPeerTimeout === null ? null : new PeerWatch(this.core, node.deadPeerTimeout);
     this.core.observer = this;
+    this.core.poolName = node.poolName;
     known.set(connection, this as unknown as PooledConnection<BaseConnection>);
   }
 
@@ -92,6 +98,7 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
 
   /** A lease or an occupation begins. */
   taken(): this {
+    this.#takenAt = performance.now();
     this.core.tenure = ++tenures;
     this.refer();
     return this;
@@ -99,6 +106,7 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
 
   /** The lease or the occupation ends. */
   release(): void {
+    if (observed(channels.leaseReleased)) this.#reportUse();
     const { core } = this;
     core.tenure = 0;
     if (core.state === 'ready' && !core.session.clean) this.#unproved = true;
@@ -138,6 +146,11 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
   letGo(): void {
     const used = this.slot?.held === true || this.core.outstanding > 0;
     if (this.node.unreferenced && !used) setRef(this.connection, false);
+  }
+
+  #reportUse(): void {
+    const { address, poolName } = this.node;
+    channels.leaseReleased.publish({ poolName, address, useTime: performance.now() - this.#takenAt });
   }
 
   drained(): void {

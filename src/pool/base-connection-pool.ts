@@ -13,6 +13,8 @@ import type { WaitOptions } from '../interfaces/wait-options.ts';
 import { pooledOf } from '../node/pooled-connection.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import type { DecodeMode, RedisValue, Reply, ReplyOf, TextEncoding } from '../resp/types.ts';
+import { channels, observed } from '../telemetry/channels.ts';
+import { traces } from '../telemetry/traces.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { RetryLoop } from './calls/retry-loop.ts';
 import type { PoolRequest, PoolRequestOptions } from './calls/call-options.ts';
@@ -64,6 +66,8 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
     this.#streamTimeout = setup.settings.streamTimeout;
     this.#cache = engine.cache;
     this.statistics = engine.statistics;
+    if (observed(channels.poolCreated))
+      channels.poolCreated.publish({ poolName: engine.traces.poolName, pool: this });
   }
 
   get address(): string | null {
@@ -99,7 +103,9 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
     try {
       refuseUnknownWait(options);
       const deadline = this.engine.acquireDeadline(options);
-      return this.engine.lease(this.#topology.anyNode(), deadline) as Promise<Lease<C>>;
+      const take = (): Promise<Lease<BaseConnection>> =>
+        this.engine.lease(this.#topology.anyNode(), deadline);
+      return this.engine.acquire(take) as Promise<Lease<C>>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -128,7 +134,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   ): Promise<NoInfer<T>> {
     try {
       const info = resolveCommand(command, args, this.#textMode);
-      if ((info.flags & UNUSUAL) !== 0 || this.closed) {
+      if ((info.flags & UNUSUAL) !== 0 || this.closed || traces.command.active) {
         return this.#requests.request(command, args, {}) as unknown as Promise<NoInfer<T>>;
       }
       const cache = this.#cache;
@@ -189,7 +195,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
     commands: readonly CommandRequest[],
     options: TransactionOptions = {},
   ): Promise<(Reply | RedisError)[]> {
-    return this.engine.transactions.run(commands, options);
+    return this.engine.transact(commands, options);
   }
 
   /**
@@ -234,7 +240,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
     const requester = {
       request: this.#requests.request.bind(this.#requests),
       batch: this.#requests.batch.bind(this.#requests),
-      pubsub: this.engine.pubsub.execute.bind(this.engine.pubsub),
+      pubsub: this.engine.subscribe.bind(this.engine),
     };
     return new OptionedExecutor<D>(requester, options) as unknown as Executor<D>;
   }
@@ -244,7 +250,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
    * connection, a failover or a moved slot they are made again, and each channel learns of the hole by a gap.
    */
   executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<Reply[]> {
-    return this.engine.pubsub.execute(command, channels);
+    return this.engine.subscribe(command, channels);
   }
   get inPubsub(): number {
     return this.engine.pubsub.size;
@@ -294,7 +300,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   }
 
   telemetryAttributes(): Record<string, string | number> {
-    return { 'db.client.connection.pool.name': this.#topology.name };
+    return { 'db.client.connection.pool.name': this.engine.traces.poolName };
   }
   override toString(): string {
     return `${this.constructor.name}<${this.#topology.name}>`;

@@ -88,13 +88,15 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
     const wish = wishOf(options);
     const deadline = this.engine.acquireDeadline(options);
     this.engine.refuseIfOver(deadline);
-    const node = await this.#topology.resolveNode(wish, deadline);
     const maker = {
       nodes: () => candidates(this.#topology.members, this.#keeper, wish === true),
       lease: (one: ConnectionNode<BaseConnection>, within: Deadline) => this.engine.lease(one, within),
     };
-    const lease = typeof wish === 'boolean' ? leaseAny(maker, deadline) : this.engine.lease(node, deadline);
-    return lease as Promise<Lease<ClusterConnection>>;
+    const lease = await this.engine.acquire(async () => {
+      const node = await this.#topology.resolveNode(wish, deadline);
+      return typeof wish === 'boolean' ? leaseAny(maker, deadline) : this.engine.lease(node, deadline);
+    });
+    return lease as Lease<ClusterConnection>;
   }
   override use<R>(
     fn: (connection: ClusterConnection) => R | PromiseLike<R>,

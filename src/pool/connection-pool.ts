@@ -103,6 +103,7 @@ function standalone(options: ConnectionPoolOptions): PoolSetup {
     maxConnections: () => pool.maxConnections,
     timeout: pool.timeout,
     retryPolicy: pool.retryPolicy,
+    sanitizeArguments: pool.sanitizeArguments,
     tracking,
     dialsWhenOpened: true,
     checksLeases: false,

@@ -1,12 +1,24 @@
-import { checkDuration, Deadline, refuseUnknownWait } from '../base/deadline.ts';
+import { checkDuration, Deadline, refuseUnknownWait, type WaitLimits } from '../base/deadline.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import type { NormalizedConnectionOptions } from '../connection/connection-options.ts';
-import { PoolClosedError, TimeoutError } from '../errors/errors.ts';
+import type { CommandRequest } from '../connection/requests/request-options.ts';
+import { commandWordOf } from '../connection/requests/request-traces.ts';
+import { PoolClosedError, type RedisError, TimeoutError } from '../errors/errors.ts';
 import type { AcquireOptions, Lease } from '../interfaces/abstract-pool.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { TrackingSettings } from '../node/tracking.ts';
-import { type DecodeMode, replyMode, type TextEncoding, type TextMode, textMode } from '../resp/types.ts';
+import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
+import {
+  type DecodeMode,
+  type Reply,
+  replyMode,
+  type TextEncoding,
+  type TextMode,
+  textMode,
+} from '../resp/types.ts';
+import { channels, observed } from '../telemetry/channels.ts';
+import { traces } from '../telemetry/traces.ts';
 import type { Topology } from '../topology/topology.ts';
 import { RetryLoop } from './calls/retry-loop.ts';
 import { CredentialWatch } from './credential-watch.ts';
@@ -15,7 +27,8 @@ import { PoolCache } from './cache/pool-cache.ts';
 import { PoolPubsub } from './pubsub/pool-pubsub.ts';
 import { CallFactory } from './calls/call-factory.ts';
 import { PoolRequests } from './calls/pool-requests.ts';
-import { Transactions } from './transactions/transactions.ts';
+import { type TransactionOptions, Transactions } from './transactions/transactions.ts';
+import { PoolTraces, type SanitizeArguments } from './pool-traces.ts';
 import { PoolStatistics } from './pool-statistics.ts';
 import { ExponentialBackoffRetryPolicy, type RetryPolicy } from './calls/retry-policy.ts';
 
@@ -33,6 +46,7 @@ export interface PoolSetup {
   readonly dialsWhenOpened: boolean;
   /** PING a connection that has idled before it is leased. */
   readonly checksLeases: boolean;
+  readonly sanitizeArguments: SanitizeArguments | null;
 }
 
 /** The parts of a pool of any kind, and their common end. */
@@ -45,6 +59,7 @@ export class PoolEngine {
   readonly requests: PoolRequests;
   readonly transactions: Transactions;
   readonly leases: Leases;
+  readonly traces: PoolTraces;
   readonly pubsub: PoolPubsub<BaseConnection>;
   readonly cache: PoolCache | null;
   readonly statistics: PoolStatistics;
@@ -60,10 +75,17 @@ export class PoolEngine {
     this.textMode = textMode(settings.encoding);
     this.ownMode = replyMode(this.textMode, settings.decodeResponses);
     const retryPolicy = setup.retryPolicy ?? new ExponentialBackoffRetryPolicy();
-    this.loop = new RetryLoop(topology, { retryPolicy, acquireTimeout: setup.timeout, streamTimeout });
+    this.traces = new PoolTraces(topology.name, settings.db, setup.sanitizeArguments);
+    const { poolName } = this.traces;
+    this.loop = new RetryLoop(topology, {
+      poolName,
+      retryPolicy,
+      acquireTimeout: setup.timeout,
+      streamTimeout,
+    });
     const { textMode: text, ownMode } = this;
     const factory = new CallFactory(this.loop, topology, { textMode: text, ownMode, streamTimeout });
-    this.requests = new PoolRequests(this.loop, topology, factory);
+    this.requests = new PoolRequests(this.loop, topology, factory, this.traces);
     this.transactions = new Transactions(this.loop, topology, factory, settings.noreply);
     this.leases = new Leases(topology, setup.checksLeases);
     this.cache = this.#makeCache(setup);
@@ -114,6 +136,30 @@ export class PoolEngine {
   lease(node: ConnectionNode<BaseConnection> | null, deadline: Deadline): Promise<Lease<BaseConnection>> {
     this.refuseIfOver(deadline);
     return this.leases.take(node, deadline);
+  }
+
+  /** Every lease that is handed to a caller comes through here, however it is found. */
+  acquire(take: () => Promise<Lease<BaseConnection>>): Promise<Lease<BaseConnection>> {
+    const found = observed(channels.poolWait) ? this.traces.timeWait(take) : take;
+    return traces.acquire.active ? this.traces.acquire(found) : found();
+  }
+
+  transact(
+    commands: readonly CommandRequest[],
+    options: TransactionOptions,
+  ): Promise<(Reply | RedisError)[]> {
+    const run = (): Promise<(Reply | RedisError)[]> => this.transactions.run(commands, options);
+    if (!traces.transaction.active || !Array.isArray(commands)) return run();
+    return this.traces.batch('transaction', commands.map(commandWordOf), run);
+  }
+
+  subscribe(
+    command: string | Uint8Array,
+    targets: readonly SubscriptionTarget[],
+    limits?: WaitLimits,
+  ): Promise<Reply[]> {
+    const call = (): Promise<Reply[]> => this.pubsub.execute(command, targets, limits);
+    return traces.subscribe.active ? this.traces.subscribe(String(command), targets.length, call) : call();
   }
 
   refuseIfOver(deadline: Deadline | null): void {

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncResource } from 'node:async_hooks';
 import { tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
 
 /** Where a call goes: as configured, and as it turned out. */
@@ -67,6 +67,19 @@ export interface SubscribeTrace extends Place {
 /** Ends a trace: with an error, or without. Only the first call counts. */
 export type EndTrace = (error?: unknown) => void;
 
+/** Its end is known, so that the collector need not watch for it: that would cost more than the call. */
+const UNTRACKED = { requireManualDestroy: true };
+
+function publishEnd<T extends object>(
+  { error, asyncStart, asyncEnd }: TracingChannel<unknown, T>,
+  trace: T,
+  failed: boolean,
+): void {
+  if (failed) error.publish(trace);
+  asyncStart.publish(trace);
+  asyncEnd.publish(trace);
+}
+
 /** A tracing channel. Nothing is built while nobody listens: ask `active` first. */
 export class Tracing<T extends { error?: unknown }> {
   readonly #channel: TracingChannel<unknown, T>;
@@ -92,20 +105,14 @@ export class Tracing<T extends { error?: unknown }> {
    * `asyncEnd` are published in the asynchronous context of the caller.
    */
   begin<R>(trace: T, make: (end: EndTrace) => R): R {
-    const { start, end, error, asyncStart, asyncEnd } = this.#channel;
-    const inContext = AsyncLocalStorage.snapshot();
+    const { start, end } = this.#channel;
+    const context = new AsyncResource('RESPOOL_TRACE', UNTRACKED);
     let over = false;
     const finish = (...reasons: unknown[]): void => {
       if (over) return;
       over = true;
-      inContext(() => {
-        if (reasons.length > 0) {
-          trace.error = reasons[0];
-          error.publish(trace);
-        }
-        asyncStart.publish(trace);
-        asyncEnd.publish(trace);
-      });
+      if (reasons.length > 0) trace.error = reasons[0];
+      context.runInAsyncScope(publishEnd, undefined, this.#channel, trace, reasons.length > 0);
     };
     const made = start.runStores(trace, () => make(finish));
     end.publish(trace);

@@ -22,6 +22,9 @@ const KEEPS = 32;
 const IN_PARTS = 256;
 /** Two bits from here on. */
 const REPLY_MODE = 6;
+const TRACED = 1 << 8;
+/** Entries with one of these need a look when they are written. */
+export const NOTED = NOREPLY | TRACED;
 /** What an entry's subclasses say with their half is nothing to a connection. */
 const OWN = 0xffff;
 type ReplyMode = '' | 'ON' | 'OFF' | 'SKIP';
@@ -29,6 +32,9 @@ const REPLY_MODES: readonly ReplyMode[] = ['', 'ON', 'OFF', 'SKIP'];
 
 /** How a push fits an entry: not its own, one of several, or the last one, which frees its place in the queue. */
 export type PushMatch = 'other' | 'part' | 'done';
+
+/** Of traced entries: called when they are written. Apart, for a field would cost every entry. */
+export const writeNotes = new WeakMap<Entry, () => void>();
 
 /** Who can take an entry back. */
 export interface EntryHost {
@@ -83,6 +89,13 @@ export abstract class Entry {
   }
   set noreply(on: boolean) {
     this.mark(NOREPLY, on);
+  }
+  /** Somebody traces it: `writeNotes` holds what to call when it is written. */
+  get traced(): boolean {
+    return (this.traits & TRACED) !== 0;
+  }
+  set traced(on: boolean) {
+    this.mark(TRACED, on);
   }
   get dropOnCancel(): boolean {
     return (this.traits & DROP_ON_CANCEL) !== 0;

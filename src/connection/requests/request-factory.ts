@@ -24,6 +24,7 @@ import {
   type TextMode,
   textMode,
 } from '../../resp/types.ts';
+import { traces } from '../../telemetry/traces.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import type { NormalizedConnectionOptions } from '../connection-options.ts';
 import { type Entry, SETTLED } from './entry.ts';
@@ -41,6 +42,7 @@ import {
   type RequestOptions,
   signalOf,
 } from './request-options.ts';
+import { batchTrace, commandWordOf, connectionTrace, watchEntry } from './request-traces.ts';
 import { effectFor } from '../session/session-effect.ts';
 import { StreamedEntry, StreamedSubscription } from './streamed-entry.ts';
 
@@ -92,8 +94,20 @@ export class RequestFactory {
     }
     if (!core.hasRoom(request.size)) throw this.#overloaded(request.size, info.name);
     if (core.onRequest !== null) core.onRequest(request, args);
-    core.submit(request);
+    if (traces.command.active) this.#submitTraced(request, args);
+    else core.submit(request);
     return request.promise;
+  }
+
+  #submitTraced(request: RequestEntry, args: readonly RedisValue[]): void {
+    const core = this.#core;
+    const trace = connectionTrace(core, request.info, args);
+    traces.command.begin(trace, (end) => {
+      watchEntry(request, trace, end, () => {
+        trace.maybeExecuted = request.sent;
+      });
+      core.submit(request);
+    });
   }
 
   /** What most requests have nothing of; false: it was aborted before. */
@@ -109,6 +123,16 @@ export class RequestFactory {
   }
 
   batch(commands: readonly CommandRequest[], options: BatchOptions | undefined): PendingBatch {
+    if (!traces.batch.active || !Array.isArray(commands)) return this.#batch(commands, options);
+    const names = commands.map(commandWordOf);
+    return traces.batch.begin(batchTrace(this.#core, names), (end) => {
+      const batch = this.#batch(commands, options);
+      batch.then(() => end(), end);
+      return batch;
+    });
+  }
+
+  #batch(commands: readonly CommandRequest[], options: BatchOptions | undefined): PendingBatch {
     if (!Array.isArray(commands)) throw new TypeError('the commands of a batch must be an array');
     checkBatchOptions(options);
     const timeout = limitOf(options?.timeout, this.#options.streamTimeout);

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { wireLength, type Wire } from '../../resp/encoder.ts';
 import { giveMemory } from '../../resp/decoding/spare-memory.ts';
 import type { ConnectionCounters } from '../connection-statistics.ts';
-import { type Entry, QUEUED, SETTLED, WRITTEN } from '../requests/entry.ts';
+import { type Entry, QUEUED, SETTLED, WRITTEN, NOTED, writeNotes } from '../requests/entry.ts';
 
 const SKIP = '*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n';
 /** One string is handed to the transport at a time, never longer than about this. */
@@ -127,7 +127,7 @@ export class Outbox {
       entry.phase = WRITTEN;
       entry.heard = this.heard;
       this.queuedBytes -= entry.size;
-      const before = entry.noreply || this.#silence !== 0 ? this.#unanswered(entry) : null;
+      const before = (entry.traits & NOTED) !== 0 || this.#silence !== 0 ? this.#look(entry) : null;
       if (before !== null) {
         text += before;
         this.#slots[at] = undefined;
@@ -146,6 +146,11 @@ export class Outbox {
     if (from === length) this.strangers = 0;
     this.#write(text, transport);
     if (this.#corked !== -1) this.#uncork(transport);
+  }
+
+  #look(entry: Entry): string | null {
+    if (entry.traced) writeNotes.get(entry)?.();
+    return entry.noreply || this.#silence !== 0 ? this.#unanswered(entry) : null;
   }
 
   /** Whether something that is queued gets no reply. */

@@ -1,13 +1,20 @@
 import { checkDuration, checkSignal, type Deadline } from '../../base/deadline.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
-import { checkCommandRequest, type CommandRequest } from '../../connection/requests/request-options.ts';
+import {
+  checkCommandRequest,
+  type CommandRequest,
+  demandArray,
+} from '../../connection/requests/request-options.ts';
 import { type PoolClosedError, RedisError, RequestAbortedError } from '../../errors/errors.ts';
+import { commandWordOf } from '../../connection/requests/request-traces.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { encodeCommand } from '../../resp/encoder.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
+import { traces } from '../../telemetry/traces.ts';
 import type { CommandPart, Topology } from '../../topology/topology.ts';
 import type { PoolCache } from '../cache/pool-cache.ts';
+import type { PoolTraces } from '../pool-traces.ts';
 import type { CallFactory } from './call-factory.ts';
 import { Script, type ScriptCommand, scriptOf } from '../scripts/script.ts';
 import { checkCallOptions, type PoolRequest, type PoolRequestOptions } from './call-options.ts';
@@ -29,9 +36,16 @@ export class PoolRequests {
   readonly #loop: RetryLoop;
   readonly #topology: Topology<BaseConnection>;
   cache: PoolCache | null = null;
+  readonly #traces: PoolTraces;
   #closed: PoolClosedError | null = null;
 
-  constructor(loop: RetryLoop, topology: Topology<BaseConnection>, factory: CallFactory) {
+  constructor(
+    loop: RetryLoop,
+    topology: Topology<BaseConnection>,
+    factory: CallFactory,
+    poolTraces: PoolTraces,
+  ) {
+    this.#traces = poolTraces;
     this.#loop = loop;
     this.#topology = topology;
     this.factory = factory;
@@ -49,6 +63,28 @@ export class PoolRequests {
     pin: Pin | null = null,
     since: number | null = null,
     script: Script | undefined = undefined,
+  ): PoolRequest<Reply> {
+    if (!traces.command.active) return this.#request(command, args, options, pin, since, script, null);
+    let info: CommandInfo;
+    try {
+      demandArray(args);
+      info = this.factory.infoOf(command, args);
+    } catch {
+      return this.#request(command, args, options, pin, since, script, null);
+    }
+    return this.#traces.command(info, args, null, (watch) =>
+      this.#request(command, args, options, pin, since, script, watch),
+    );
+  }
+
+  #request(
+    command: string | Uint8Array,
+    args: readonly RedisValue[],
+    options: PoolRequestOptions,
+    pin: Pin | null,
+    since: number | null,
+    script: Script | undefined,
+    watch: ((call: PoolCall) => void) | null,
   ): PoolRequest<Reply> {
     try {
       if (this.#closed !== null) throw this.#closed;
@@ -72,6 +108,7 @@ export class PoolRequests {
         }
       }
       const call = this.factory.make(command, args, options, pin !== null, script);
+      watch?.(call);
       if (pin !== null) {
         call.pinned = pin.node;
         call.startedAt = pin.since;
@@ -121,7 +158,13 @@ export class PoolRequests {
     this.factory.make(command, args, options, true);
   }
 
-  async batch(
+  batch(commands: readonly CommandRequest[], options: PoolRequestOptions): Promise<(Reply | RedisError)[]> {
+    if (!traces.batch.active || !Array.isArray(commands)) return this.#batch(commands, options);
+    const names = commands.map(commandWordOf);
+    return this.#traces.batch('batch', names, () => this.#batch(commands, options));
+  }
+
+  async #batch(
     commands: readonly CommandRequest[],
     options: PoolRequestOptions,
   ): Promise<(Reply | RedisError)[]> {
@@ -138,6 +181,8 @@ export class PoolRequests {
       const { command, args = [], decode, encoding } = entry;
       const own = { decode, encoding, noreply, disconnectOnCancellation, idempotent };
       const call = this.factory.make(command, args, own, false, scriptOf(entry));
+      if (traces.command.active)
+        this.#traces.part(call, args, { batchMode: 'PIPELINE', batchSize: commands.length });
       answers.push((call.promise as Promise<Reply>).catch((error: unknown) => asEntry(call, error)));
       this.factory.limit(call, args, options.timeout === undefined ? undefined : timeout);
       call.callSignal = signal;
@@ -172,7 +217,7 @@ export class PoolRequests {
     const { textMode: text } = this.factory.defaults;
     const command = info.words[0]!;
     for (const part of parts) encodeCommand(this.factory.infoOf(command, part.args), part.args, text);
-    const requests = parts.map((part) => this.request(command, part.args, own));
+    const requests = parts.map((part) => this.#request(command, part.args, own, null, null, undefined, null));
     const joined = joinParts(info.name, parts, requests, options.raiseExceptions ?? true);
     const get = (): boolean => requests.some(({ maybeExecuted }) => maybeExecuted);
     return Object.defineProperty(joined, 'maybeExecuted', { get }) as PoolRequest<Reply>;

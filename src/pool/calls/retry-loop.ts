@@ -4,18 +4,21 @@ import { Deadline } from '../../base/deadline.ts';
 import { READONLY } from '../../commands/flags.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import {
+  AskError,
   asMaybeExecuted,
   AuthenticationRequiredError,
   BusyLoadingError,
   ClusterDownError,
   ConnectionError,
   isOfServer,
+  MovedError,
   PoolClosedError,
   RedisError,
   TryAgainError,
 } from '../../errors/errors.ts';
 import { isServerFull } from '../../errors/reply-errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
+import { channels, observed } from '../../telemetry/channels.ts';
 import type { Topology, Verdict } from '../../topology/topology.ts';
 import type { Entry } from '../../connection/requests/entry.ts';
 import { BlockingAttempt } from './blocking-attempt.ts';
@@ -44,6 +47,7 @@ function mends(error: Error): boolean {
 type Next = Verdict | null;
 
 export interface RunnerSettings {
+  readonly poolName: string;
   readonly retryPolicy: RetryPolicy;
   /** Waiting plus dialling, where a call has no limit of its own. */
   readonly acquireTimeout: number | null;
@@ -144,12 +148,14 @@ export class RetryLoop implements CallOwner {
     if (next === null) return this.#giveUp(call, error);
     if (next.kind === 'fail') return this.#giveUp(call, next.error);
     call.everWritten ||= unproven && call.sent;
+    if (observed(channels.redirect)) this.#reportRedirect(call, error);
     call.again();
     if (next.kind === 'wait') return this.#wait(call, error);
     if (next.kind === 'pause') return this.#pause(call, error, next.ms);
     // Keys that are on their way answer to single commands only.
     if (next.kind === 'node' && next.asking && call.leases) return this.#pause(call, error, ASK_PAUSE);
     if (next.kind === 'node') return this.#redirect(call, next.node, next.asking);
+    if (observed(channels.retry)) this.#reportRetry(call, error, 0);
     return this.start(call);
   }
 
@@ -263,6 +269,7 @@ export class RetryLoop implements CallOwner {
     // What the server said tells more than that an attempt of the last moment was cut off.
     if (deadline.remaining() <= ms + LAST_TRY / 2 && call.overall) return this.#giveUp(call, error);
     if (deadline.aborted) return this.#reject(call, deadline.reason);
+    if (observed(channels.retry)) this.#reportRetry(call, error, ms);
     const pause = new Pause(ms, call.callSignal, (reason, failed) => {
       this.#pauses.delete(pause);
       if (failed) this.#reject(call, reason);
@@ -270,6 +277,21 @@ export class RetryLoop implements CallOwner {
       else this.start(call);
     });
     this.#pauses.add(pause);
+  }
+
+  #reportRedirect(call: PoolCall, error: Error): void {
+    if (!(error instanceof AskError)) return;
+    const { poolName } = this.#settings;
+    const command = call.info.name;
+    const kind = error instanceof MovedError ? 'MOVED' : 'ASK';
+    const to = `${error.host}:${error.port}`;
+    const from = call.node?.address ?? null;
+    channels.redirect.publish({ poolName, command, kind, slot: error.slotId, from, to });
+  }
+
+  #reportRetry(call: PoolCall, error: unknown, delay: number): void {
+    const { poolName } = this.#settings;
+    channels.retry.publish({ poolName, command: call.info.name, attempt: call.attempts, delay, error });
   }
 
   /** No connection took it: nothing was sent. */

@@ -13,7 +13,7 @@ import { LayoutKeeper } from '../../topology/cluster/layout-keeper.ts';
 import { type MemberNodeSettings, Members } from '../../topology/cluster/members.ts';
 import { Questions } from '../../topology/cluster/questions.ts';
 import { systemTiming } from '../../topology/timing.ts';
-import { ClusterNodeLocation, type TCPLocation } from '../../transport/location.ts';
+import { ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { PoolSetup } from '../base-connection-pool.ts';
 import { trackingFor } from '../cache/cache-setup.ts';
 import { GC_INTERVAL, type PoolSettings, type SplitOptions } from './pool-rules.ts';
@@ -36,7 +36,6 @@ export function makeCluster(split: Split): ClusterParts {
   const { pool, settings } = split;
   checkCluster(pool, settings.db);
   const dial = dialling(split);
-  const timing = systemTiming;
   const resolve = addressResolver(pool.addressMap);
   const readFromReplicas = pool.readFromReplicas || pool.readonly;
   const owner = {};
@@ -52,7 +51,7 @@ export function makeCluster(split: Split): ClusterParts {
     resolve,
     reinitializeSteps: pool.reinitializeSteps,
     encoding: settings.encoding,
-    timing,
+    timing: systemTiming,
     onRefresh: (error) => topology.refreshed(error),
     onMoved: tracking === null ? undefined : (slots) => forget(tracking.guard, slots, settings.encoding),
   });
@@ -69,13 +68,13 @@ export function makeCluster(split: Split): ClusterParts {
     members,
     questions,
     keys: new CommandKeys(settings.encoding),
-    timing,
+    timing: systemTiming,
     startNodes: discovery.startNodes,
     readFromReplicas,
     maxWaiting: pool.maxWaiting,
     gcInterval: Math.min(pool.gcInterval ?? GC_INTERVAL, LONGEST_DELAY),
   });
-  const { timeout, retryPolicy } = pool;
+  const { timeout, retryPolicy, sanitizeArguments } = pool;
   const setup = {
     owner,
     topology,
@@ -83,6 +82,7 @@ export function makeCluster(split: Split): ClusterParts {
     maxConnections: () => members.maxConnections,
     timeout,
     retryPolicy,
+    sanitizeArguments,
     tracking,
     dialsWhenOpened: false,
     checksLeases: false,
@@ -106,7 +106,16 @@ function discoveryOf({ pool }: Split, { ask }: Questions, resolve: ResolveAddres
 function nodeSettings({ pool, settings }: Split, owner: object): MemberNodeSettings<BaseConnection> {
   const { maxWaiting, maxLifetime, deadPeerTimeout, leakDetection, bulkDetour } = pool;
   const { connectTimeout } = settings;
-  return { owner, maxWaiting, maxLifetime, deadPeerTimeout, leakDetection, bulkDetour, connectTimeout };
+  return {
+    owner,
+    poolName: pool.startupNodes.map(keyOf).join(','),
+    maxWaiting,
+    maxLifetime,
+    deadPeerTimeout,
+    leakDetection,
+    bulkDetour,
+    connectTimeout,
+  };
 }
 
 function warn(message: string): void {

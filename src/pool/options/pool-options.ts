@@ -8,6 +8,7 @@ import type { ClusterNodeLocation, Location, TCPLocation } from '../../transport
 import type { AddressMap } from '../../topology/cluster/address-map.ts';
 import type { CacheTracking } from '../cache/cache-setup.ts';
 import type { RetryPolicy } from '../calls/retry-policy.ts';
+import type { SanitizeArguments } from '../pool-traces.ts';
 
 /** Called with `(location, options)`. */
 export type ConnectionClass<C extends BaseConnection = BaseConnection> = new (
@@ -61,6 +62,13 @@ export interface BaseConnectionPoolOptions<
   leakDetection?: number | null | undefined;
   /** Whether a failed call is made again; default: an `ExponentialBackoffRetryPolicy`. */
   retryPolicy?: RetryPolicy | undefined;
+  /**
+   * Shows arguments to those who trace commands, one string for each; called only while somebody does. Default: every
+   * argument is `?`.
+   *
+   * @example sanitizeArguments: (command, args) => args.map((arg, index) => (index === 0 ? String(arg) : '?'))
+   */
+  sanitizeArguments?: SanitizeArguments | undefined;
   /** Commands behind a reply over 1 MiB may take another connection. Default true. */
   bulkDetour?: boolean | undefined;
 }

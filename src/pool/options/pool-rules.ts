@@ -19,6 +19,7 @@ import type { AddressMap } from '../../topology/cluster/address-map.ts';
 import { cacheTracking } from '../cache/cache-setup.ts';
 import type { ConnectionClass, SentinelManager } from './pool-options.ts';
 import type { RetryPolicy } from '../calls/retry-policy.ts';
+import type { SanitizeArguments } from '../pool-traces.ts';
 
 const connectionClass: OptionRule<ConnectionClass | null> = {
   fallback: null,
@@ -69,6 +70,14 @@ const addressMap: OptionRule<AddressMap | null> = {
 
 const serviceName: OptionRule<string | null> = { ...host, text: asWritten };
 
+const sanitizeArguments: OptionRule<SanitizeArguments | null> = {
+  fallback: null,
+  check(name, value) {
+    if (typeof value !== 'function') throw new TypeError(`${name} must be a function`);
+    return value as unknown as SanitizeArguments;
+  },
+};
+
 /** A collector without an interval would be none: null is the default too. */
 export const GC_INTERVAL = 30_000;
 
@@ -83,6 +92,7 @@ const everyPool = {
   deadPeerTimeout: duration(30_000),
   leakDetection: duration(null),
   retryPolicy: having<RetryPolicy>('next'),
+  sanitizeArguments,
   bulkDetour: flag(true),
 } as const;
 

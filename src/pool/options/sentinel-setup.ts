@@ -77,6 +77,7 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
     maxConnections: () => pool.maxConnections,
     timeout: pool.timeout,
     retryPolicy: pool.retryPolicy,
+    sanitizeArguments: pool.sanitizeArguments,
     tracking,
     dialsWhenOpened: true,
     checksLeases: checks,

@@ -25,6 +25,7 @@ const COMMON = {
   deadPeerTimeout: 30_000,
   leakDetection: null,
   retryPolicy: null,
+  sanitizeArguments: null,
   bulkDetour: true,
 };
 const DEFAULTS: Record<PoolKind, object> = {
