@@ -26,6 +26,9 @@ const APART = new Set(['cli', 'otel', 'testkit']);
 const LINES = { advised: 350, allowed: 450, short: 40 };
 const IMPORT = /(?:\b(import|export)\s+(type\s)?[^'";]*?\bfrom\s*|\bimport\s*\(?\s*)(['"])([^'"\n]+)\3/g;
 
+/** Node collects a signal of a timeout that only `any` holds: the limit is lost. `Deadline` combines the two. */
+const LOST_LIMIT = /\bAbortSignal\.(?:any|timeout)\b/;
+
 const folderOf = (path) => path.split('/')[1];
 
 export function importsOf(path) {
@@ -81,6 +84,8 @@ export function checkLayers() {
   const graph = new Map();
   for (const path of paths) {
     const imports = importsOf(path);
+    if (LOST_LIMIT.test(withoutComments(read(path))))
+      problems.push(`${path} uses AbortSignal.any or AbortSignal.timeout: use Deadline`);
     graph.set(
       path,
       imports

@@ -77,6 +77,11 @@ export class Deadline implements AbortSubscriber {
     return new Deadline(checkSignal('signal', options?.signal), timeout, settings.clock);
   }
 
+  /** Ended by a signal alone. */
+  static ofSignal(signal: AbortSignal | null | undefined): Deadline {
+    return new Deadline(signal ?? null, null);
+  }
+
   /** Without a time limit: a caller that is never told by the clock. */
   get unlimited(): boolean {
     return this.at === Infinity;
@@ -112,6 +117,67 @@ export class Deadline implements AbortSubscriber {
     this.#timer = null;
   }
 
+  /**
+   * The outcome of work that others may wait for too: it goes on when the deadline ends this wait. Rejects with the
+   * signal's reason, or with what `late` makes when time is up.
+   */
+  wait<T>(work: Promise<T>, late: () => unknown = unlimitedWait): Promise<T> {
+    if (this.unlimited && this.signal === null) return work;
+    return new Promise<T>((resolve, reject) => {
+      let over = this.aborted;
+      const end = (settle: () => void): void => {
+        if (over) return;
+        over = true;
+        settle();
+      };
+      if (over) reject(this.reason);
+      else {
+        this.watch({
+          onAbort: (reason) => end(() => reject(reason)),
+          // What can be read already wins over its own time limit.
+          onTimeout: () => setImmediate(() => end(() => reject(late()))),
+        });
+      }
+      const settled = (settle: () => void): void =>
+        end(() => {
+          this.unwatch();
+          settle();
+        });
+      work.then(
+        (value) => settled(() => resolve(value)),
+        (error: unknown) => settled(() => reject(error)),
+      );
+    });
+  }
+
+  /**
+   * Runs work that ends by itself when the signal it is given fires: with the reason of the deadline's signal, with what
+   * `late` makes when time is up, or with the reason of `stop`. It is waited for to the end, so that a connection that
+   * comes at the last moment is not lost. Work that may ignore its signal is bounded by `wait`.
+   */
+  async run<T>(
+    work: (signal: AbortSignal) => Promise<T>,
+    late: () => unknown = unlimitedWait,
+    stop: AbortSignal | null = null,
+  ): Promise<T> {
+    stop?.throwIfAborted();
+    if (this.aborted) throw this.reason;
+    if (this.expired) throw late();
+    const controller = new AbortController();
+    const subscriber: DeadlineSubscriber = {
+      onAbort: (reason) => controller.abort(reason),
+      onTimeout: () => controller.abort(late()),
+    };
+    this.watch(subscriber);
+    if (stop !== null) watchSignal(stop, subscriber);
+    try {
+      return await work(controller.signal);
+    } finally {
+      this.unwatch();
+      if (stop !== null) unwatchSignal(stop, subscriber);
+    }
+  }
+
   onAbort(reason: unknown): void {
     const subscriber = this.#subscriber;
     this.unwatch();
@@ -130,4 +196,8 @@ export class Deadline implements AbortSubscriber {
     this.unwatch();
     subscriber?.onTimeout();
   }
+}
+
+function unlimitedWait(): Error {
+  return new Error('a wait with a time limit must say what ends it');
 }

@@ -123,6 +123,11 @@ export class TimeoutError extends RedisError {
 }
 kind(TimeoutError, 'RESPOOL_TIMEOUT');
 
+/** For a wait that `limit` has ended. */
+export function tookTooLong(wait: string, limit: { readonly timeout: number | null }): TimeoutError {
+  return new TimeoutError(`${wait} took longer than ${limit.timeout} ms`, { phase: 'reply' });
+}
+
 /** One command of a batch that was aborted; `cause` is the signal's reason. */
 export class RequestAbortedError extends RedisError {
   readonly maybeExecuted: boolean;

@@ -158,20 +158,16 @@ async function attempt(
   node: Node,
   deadline: Deadline,
 ): Promise<Lease<BaseConnection> | null> {
-  const controller = new AbortController();
-  const patience = Math.min(DIAL_PATIENCE, deadline.remaining() / 2);
-  const timer = setTimeout(() => controller.abort(IMPATIENT), patience);
-  const stop = (reason: unknown): void => controller.abort(reason);
-  deadline.watch({ onAbort: stop, onTimeout: () => stop(IMPATIENT) });
+  const patience = new Deadline(deadline.signal, Math.min(DIAL_PATIENCE, deadline.remaining() / 2));
   try {
-    return await maker.lease(node, new Deadline(controller.signal, null));
+    return await patience.run(
+      (signal) => maker.lease(node, Deadline.ofSignal(signal)),
+      () => IMPATIENT,
+    );
   } catch (error) {
     const lost = error instanceof ConnectionError && !(error instanceof PoolClosedError);
     // The node may have left the cluster.
     if (error === IMPATIENT || lost || error instanceof RedisClusterError) return null;
     throw error;
-  } finally {
-    clearTimeout(timer);
-    deadline.unwatch();
   }
 }

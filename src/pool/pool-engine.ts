@@ -204,23 +204,12 @@ export class PoolEngine {
     refuseUnknownWait(options);
     const deadline = Deadline.of(options);
     if (deadline.aborted) throw deadline.reason;
-    let stop!: (error: unknown) => void;
-    const stopped = new Promise<never>((_, reject) => {
-      stop = reject;
-    });
-    stopped.catch(() => {});
-    const late = (): void => stop(new TimeoutError('the pool is still open', { phase: 'reply' }));
-    deadline.watch({ onAbort: stop, onTimeout: late });
-    try {
-      while (this.#closing === null) await Promise.race([this.#closedSoon(), stopped]);
-      await Promise.race([this.#closing, stopped]);
-    } finally {
-      deadline.unwatch();
-    }
+    await deadline.wait(this.#closed(), () => new TimeoutError('the pool is still open', { phase: 'reply' }));
   }
 
-  #closedSoon(): Promise<void> {
-    return new Promise((resolve) => this.#closeWaiters.push(resolve));
+  async #closed(): Promise<void> {
+    if (this.#closing === null) await new Promise<void>((resolve) => this.#closeWaiters.push(resolve));
+    await this.#closing;
   }
 
   async #socketsGone(): Promise<void> {

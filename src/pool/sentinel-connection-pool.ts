@@ -1,9 +1,8 @@
 import { Deadline, refuseUnknownWait } from '../base/deadline.ts';
 import type { SentinelManagedConnection } from '../connection/sentinel-managed-connection.ts';
-import { TimeoutError } from '../errors/errors.ts';
+import { tookTooLong } from '../errors/errors.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { SentinelGroup } from '../topology/sentinel/sentinel-group.ts';
-import { Waits } from '../topology/waits.ts';
 import type { TCPLocation } from '../transport/location.ts';
 import { ConnectionPool, type FromUrlOptions, type PoolOf } from './connection-pool.ts';
 import { closedError } from './pool-engine.ts';
@@ -36,7 +35,7 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
   D
 > {
   readonly #parts: SentinelPoolParts;
-  readonly #searches = new Waits();
+  readonly #closing = new AbortController();
   /** Made for this pool alone by `fromUrl`; it ends with the pool. */
   #manager: SentinelGroup | null = null;
   #closed: Promise<void> | null = null;
@@ -100,7 +99,7 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
     const closed = super.close(options);
     // Refused options close nothing.
     if (!this.closed) return closed;
-    this.#searches.close(closedError());
+    this.#closing.abort(closedError());
     this.#closed ??= closed.then(() => this.#manager?.close());
     return this.#closed;
   }
@@ -117,8 +116,12 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
   ): Promise<TCPLocation> {
     refuseUnknownWait(options);
     const deadline = Deadline.of(options);
-    const text = `${what} took longer than ${deadline.timeout} ms`;
-    return await this.#searches.within(deadline, find, () => new TimeoutError(text, { phase: 'reply' }));
+    // A manager of the user's may ignore the signal.
+    return await deadline.run(
+      (signal) => Deadline.ofSignal(signal).wait(find(signal)),
+      () => tookTooLong(what, deadline),
+      this.#closing.signal,
+    );
   }
 }
 

@@ -133,15 +133,16 @@ async function probe(
   refuseUnknownWait(options);
   const deadline = Deadline.of(options, { fallback: DEFAULT_CHECK_TIMEOUT });
   if (deadline.aborted) throw deadline.reason;
-  const stop = new AbortController();
-  deadline.watch({ onAbort: (reason) => stop.abort(reason), onTimeout: () => stop.abort() });
   try {
-    (await dial({ signal: stop.signal })).destroy();
+    (
+      await deadline.run(
+        (signal) => dial({ signal }),
+        () => new Error('nothing answered in time'),
+      )
+    ).destroy();
     return true;
   } catch {
     if (deadline.aborted) throw deadline.reason;
     return false;
-  } finally {
-    deadline.unwatch();
   }
 }

@@ -100,17 +100,8 @@ export class Opening<C> {
     checkWaitOptions(options);
     const deadline = Deadline.of(options);
     deadline.signal?.throwIfAborted();
-    if (deadline.unlimited && deadline.signal === null) return this.#closed;
-    const late = rejectable();
-    deadline.watch({
-      onAbort: late.reject,
-      onTimeout: () => late.reject(new TimeoutError('the connection is still open', { phase: 'reply' })),
-    });
-    try {
-      await Promise.race([this.#closed, late.promise]);
-    } finally {
-      deadline.unwatch();
-    }
+    const late = (): TimeoutError => new TimeoutError('the connection is still open', { phase: 'reply' });
+    await deadline.wait(this.#closed, late);
   }
 
   async #open(signal: AbortSignal, stopped: Promise<never>): Promise<void> {

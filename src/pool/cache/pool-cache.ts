@@ -214,7 +214,7 @@ export class PoolCache {
     const late = (): Error => (own ??= timeoutFor(carrier, limit as number));
     let reply: Reply;
     try {
-      reply = await untilOwnLimit(token.join(), deadline, late);
+      reply = await deadline.wait(token.join(), late);
     } catch (error) {
       if (deadline.aborted) throw deadline.reason;
       if (error !== own && givenUp(carrier, error)) {
@@ -243,23 +243,6 @@ export class PoolCache {
     asked.push(request);
     return request;
   }
-}
-
-/** A reply that others wait for too; it goes on when this caller's limits end the wait. */
-function untilOwnLimit(work: Promise<Reply>, deadline: Deadline, late: () => Error): Promise<Reply> {
-  if (deadline.unlimited && deadline.signal === null) return work;
-  return new Promise((resolve, reject) => {
-    let over = false;
-    deadline.watch({
-      onAbort: reject,
-      // A reply that is readable already wins.
-      onTimeout: () => setImmediate(() => (over ? undefined : reject(late()))),
-    });
-    void work.then(resolve, reject).then(() => {
-      over = true;
-      deadline.unwatch();
-    });
-  });
 }
 
 function timeoutFor(carrier: PoolCall, limit: number): Error {

@@ -1,9 +1,10 @@
-import type { Deadline } from '../../base/deadline.ts';
+import { jittered } from '../../base/backoff.ts';
+import { Deadline } from '../../base/deadline.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { NEEDS_EXECUTE_ON } from '../../commands/flags.ts';
 import { clusterRefusal } from '../../commands/refusals.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
-import { RedisClusterError, TryAgainError } from '../../errors/errors.ts';
+import { RedisClusterError, TimeoutError, TryAgainError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { SubscriptionKind } from '../../pubsub/subscriptions/subscription-kinds.ts';
 import { kept } from '../../resp/decoding/native-slices.ts';
@@ -248,10 +249,10 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     const location =
       (node === null ? undefined : this.members.of(node)?.location) ?? this.layout.randomNode();
     return this.#keys.learn(info, args, (words) =>
-      questions.ask(location, 'COMMAND', words, {
-        signal: AbortSignal.timeout(LEARN_TIME),
-        timeout: LEARN_TIME,
-      }),
+      new Deadline(null, LEARN_TIME).run(
+        (signal) => questions.ask(location, 'COMMAND', words, { signal, timeout: LEARN_TIME }),
+        () => new TimeoutError('the question for the keys of a command took too long', { phase: 'connect' }),
+      ),
     );
   }
 
@@ -272,11 +273,11 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
       case 'wait':
         if (replicaRead && ++call.redirects <= MAX_REDIRECTS) return AGAIN;
         if (!(error instanceof TryAgainError) || !call.bounded) return null;
-        return { kind: 'pause', ms: TRY_AGAIN_PAUSE * (0.5 + this.#keeper.random() / 2) };
+        return { kind: 'pause', ms: jittered(TRY_AGAIN_PAUSE, () => this.#keeper.random()) };
       case 'demoted':
         this.#redial(member);
         if (!call.bounded && ++call.redirects > MAX_REDIRECTS) return null;
-        return { kind: 'pause', ms: DEMOTED_PAUSE * (0.5 + this.#keeper.random() / 2) };
+        return { kind: 'pause', ms: jittered(DEMOTED_PAUSE, () => this.#keeper.random()) };
       case 'unreachable':
         if (replicaRead && ++call.redirects <= MAX_REDIRECTS) return AGAIN;
         return anotherPrimary(call, this.#keeper) ? AGAIN : null;

@@ -1,9 +1,8 @@
-import type { Deadline } from '../../base/deadline.ts';
+import { jittered } from '../../base/backoff.ts';
+import { Deadline } from '../../base/deadline.ts';
 import { SingleFlight } from '../../base/single-flight.ts';
-import { untilAborted } from '../../base/until-aborted.ts';
 import { OverloadedError, PoolClosedError, RedisClusterError, TimeoutError } from '../../errors/errors.ts';
 import { systemTiming } from '../timing.ts';
-import { Waits } from '../waits.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
 
 const FIRST_PAUSE = 50;
@@ -17,7 +16,7 @@ export class Finding {
   /** One more try for everybody who waits, after a pause that grows. */
   readonly #attempts = new SingleFlight<void>();
   #pause = 0;
-  readonly #waits = new Waits();
+  readonly #closing = new AbortController();
 
   constructor(keeper: LayoutKeeper, maxWaiting: number | null) {
     this.#keeper = keeper;
@@ -48,10 +47,7 @@ export class Finding {
     await this.#within(deadline, async (signal, failed) => {
       while (this.#keeper.map.covered === 0) {
         try {
-          await untilAborted(
-            this.#attempts.run(() => this.#attempt()),
-            signal,
-          );
+          await Deadline.ofSignal(signal).wait(this.#attempts.run(() => this.#attempt()));
         } catch (error) {
           if (!(error instanceof RedisClusterError) || signal.aborted) throw error;
           failed(error);
@@ -62,7 +58,7 @@ export class Finding {
 
   /** Whoever waits hears of it at once. */
   close(): void {
-    this.#waits.close(new PoolClosedError('the pool is closed'));
+    this.#closing.abort(new PoolClosedError('the pool is closed'));
   }
 
   /** The work's outcome, or the end of the deadline; `failed` tells what the time-out is to name as its cause. */
@@ -76,14 +72,14 @@ export class Finding {
     };
     const text = `The layout of the cluster was not found within ${deadline.timeout} ms`;
     const late = (): TimeoutError => new TimeoutError(text, { phase: 'acquire', cause });
-    return this.#waits.within(deadline, (signal) => work(signal, failed), late);
+    return deadline.run((signal) => work(signal, failed), late, this.#closing.signal);
   }
 
   /** For a call: work that others wait for too; it goes on when this wait ends. */
   together<R>(deadline: Deadline, work: Promise<R>): Promise<R> {
     // Whoever is refused hears nothing of it.
     work.catch(() => {});
-    return this.#counted(() => this.#within(deadline, () => work));
+    return this.#counted(() => this.#within(deadline, (signal) => Deadline.ofSignal(signal).wait(work)));
   }
 
   /** A call counts while it waits, and is refused where too many do. */
@@ -99,7 +95,7 @@ export class Finding {
   }
 
   async #attempt(): Promise<void> {
-    const pause = this.#pause * (0.5 + this.#keeper.random() / 2);
+    const pause = jittered(this.#pause, () => this.#keeper.random());
     if (pause > 0) await new Promise<void>((resolve) => systemTiming.after(pause, resolve));
     this.#pause = Math.min(LONGEST_PAUSE, Math.max(FIRST_PAUSE, 2 * this.#pause));
     await this.#keeper.refresh();

@@ -1,4 +1,5 @@
-import { untilAborted } from '../../base/until-aborted.ts';
+import { jittered } from '../../base/backoff.ts';
+import { Deadline } from '../../base/deadline.ts';
 import { RedisClusterError } from '../../errors/errors.ts';
 import type { Timing } from '../timing.ts';
 
@@ -52,7 +53,7 @@ export class RefreshSchedule {
   async now(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     if (this.#closed) throw new RedisClusterError('The cluster layout is closed');
-    await untilAborted(this.#flight ?? this.#start(), signal);
+    await Deadline.ofSignal(signal).wait(this.#flight ?? this.#start());
   }
 
   close(): void {
@@ -94,11 +95,10 @@ export class RefreshSchedule {
     this.#failedLast = error !== null;
     const longest = error === null ? LONGEST_PAUSE : LONGEST_FAILED_PAUSE;
     const grown = FIRST_PAUSE * 2 ** Math.min(this.#streak++, 20);
-    const jitter = 0.5 + timing.random() / 2;
-    this.#pause = Math.min(longest, grown) * jitter;
+    const random = (): number => timing.random();
+    this.#pause = jittered(Math.min(longest, grown), random);
     if (!this.#closed) {
-      const lonely =
-        error === null ? interval * (0.75 + timing.random() / 2) : Math.min(LONGEST_LONELY_PAUSE, grown);
+      const lonely = error === null ? jittered(interval, random) : Math.min(LONGEST_LONELY_PAUSE, grown);
       if (this.#requested) this.#arm(this.#ended + this.#pause);
       else if (this.succeeded > 0) this.#arm(this.#ended + lonely);
       done(error);

@@ -1,8 +1,9 @@
+import { jittered } from '../../base/backoff.ts';
 import { type ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { Timing } from '../timing.ts';
 
-const FIRST_PAUSE = 500;
-const LONGEST_PAUSE = 10_000;
+const FIRST_PAUSE = 400;
+const LONGEST_PAUSE = 8_000;
 /** A measurement counts for so long; then the node is tried again as if it had never been measured. */
 const MEASURE_AGE = 5_000;
 /** Nodes as quick as this, compared with the quickest, share the work. */
@@ -44,7 +45,7 @@ export class ReplicaHealth {
     }
     const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(condition.failures, 10));
     condition.failures++;
-    condition.badUntil = now + pause * (0.5 + this.#timing.random() / 2);
+    condition.badUntil = now + jittered(pause, () => this.#timing.random());
   }
 
   /** What a new layout says: who is failed or loading, and who is left at all. */

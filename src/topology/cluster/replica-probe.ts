@@ -1,3 +1,4 @@
+import { jittered } from '../../base/backoff.ts';
 import { type BaseConnection, coreOf } from '../../connection/base-connection.ts';
 import { call } from '../../connection/requests/call.ts';
 import { Deadline } from '../../base/deadline.ts';
@@ -50,7 +51,7 @@ export class ReplicaProbe<C extends BaseConnection> {
   }
 
   #arm(): void {
-    const delay = INTERVAL * (0.75 + this.#options.timing.random() / 2);
+    const delay = jittered(INTERVAL, () => this.#options.timing.random());
     this.#stopTimer = this.#options.timing.after(delay, () => {
       this.#stopTimer = null;
       // Nobody has read since: the next read starts the clock again.

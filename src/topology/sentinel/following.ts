@@ -1,3 +1,4 @@
+import { jittered } from '../../base/backoff.ts';
 import { reportCallbackError } from '../../base/callback-errors.ts';
 import type { TCPConnection } from '../../connection/tcp-connection.ts';
 import { RedisError } from '../../errors/errors.ts';
@@ -104,7 +105,7 @@ export class Following {
     if (this.#followers.size === 0 || this.#closed) return;
     const { timing } = this.#parts;
     const live = [...this.#watches.values()].some((watch) => watch.live);
-    const pause = (live ? POLL.listening : POLL.deaf) * (0.8 + 0.4 * timing.random());
+    const pause = jittered(live ? POLL.listening : POLL.deaf, () => timing.random());
     this.#cancelPoll = timing.after(pause, () => {
       for (const watch of this.#watches.values()) watch.check();
       void this.#poll();

@@ -1,7 +1,7 @@
 import type { Deadline } from '../../base/deadline.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
+import { type TimeoutError, tookTooLong } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
-import { within } from '../within.ts';
 
 /** So long a connection may have been silent and still counts as in use. */
 const IDLE = 100;
@@ -28,7 +28,8 @@ export class IdleCheck<C extends BaseConnection> {
       if (connection === null) return;
       this.#asking = this.#ask(connection, Math.min(LONGEST, Math.max(1, deadline.remaining() / 2)));
     }
-    await within(this.#asking, deadline, 'the check of a connection that has idled');
+    const late = (): TimeoutError => tookTooLong('the check of a connection that has idled', deadline);
+    await deadline.wait(this.#asking, late);
   }
 
   #idle(): C | null {

@@ -1,4 +1,5 @@
 import { reportCallbackError } from '../../base/callback-errors.ts';
+import { Deadline } from '../../base/deadline.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import { ReadOnlyError, RedisError, ResponseError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
@@ -112,10 +113,13 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
   async #dial(location: TCPLocation, signal: AbortSignal): Promise<C> {
     const dial: Dial = { address: keyOf(location), controller: new AbortController() };
     const moved = dial.controller.signal;
-    const either = AbortSignal.any([signal, moved]);
     this.#dials.add(dial);
     try {
-      const connection = await new Turn(location).dial(() => this.#run(location, either), either, true);
+      const connection = await Deadline.ofSignal(signal).run(
+        (either) => new Turn(location).dial(() => this.#run(location, either), either, true),
+        undefined,
+        moved,
+      );
       if (moved.aborted) {
         connection.invalidate(MOVED.message);
         throw MOVED;

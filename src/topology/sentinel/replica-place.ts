@@ -1,5 +1,6 @@
+import { Deadline } from '../../base/deadline.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
-import { ReplicaNotFoundError, ResponseError } from '../../errors/errors.ts';
+import { ReplicaNotFoundError, ResponseError, TimeoutError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import { failureCause, failureText } from '../first-answer.ts';
@@ -135,8 +136,14 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
   async #dial(location: TCPLocation, isPrimary: boolean, signal: AbortSignal): Promise<C> {
     const connection = this.#parts.make(location, isPrimary);
     // There are other replicas, but no other primary.
-    const limit = isPrimary ? signal : AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
-    await new Turn(location).dial(() => connection.run({ signal: limit }), signal, isPrimary);
+    const dial = (): Promise<void> => {
+      const limit = new Deadline(signal, isPrimary ? null : PATIENCE);
+      return limit.run(
+        (either) => connection.run({ signal: either }),
+        () => new TimeoutError(`it was not ready within ${PATIENCE} ms`, { phase: 'connect' }),
+      );
+    };
+    await new Turn(location).dial(dial, signal, isPrimary);
     this.#roster.add(connection, location);
     this.#schedule();
     return connection;

@@ -2,11 +2,10 @@ import { Deadline, refuseUnknownWait } from '../../base/deadline.ts';
 import { SingleFlight } from '../../base/single-flight.ts';
 import type { TCPConnectionOptions } from '../../connection/connection-options.ts';
 import { TCPConnection } from '../../connection/tcp-connection.ts';
-import { SentinelError } from '../../errors/errors.ts';
+import { SentinelError, tookTooLong } from '../../errors/errors.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import { type AddressMap, addressResolver, type ResolveAddress } from '../cluster/address-map.ts';
 import { systemTiming, type Timing } from '../timing.ts';
-import { within } from '../within.ts';
 import { type DiscoverOptions, findPrimary, findReplicas, learnSentinels } from './discover.ts';
 import { Following, type PrimaryListener } from './following.ts';
 import { type Directory, type FindOptions, FOLLOW } from './place.ts';
@@ -75,7 +74,7 @@ export class SentinelGroup implements Directory {
     const deadline = this.#begin(service, options);
     const { avoid = NONE } = options;
     const work = avoid.size === 0 ? this.#shared(service) : this.#lookUp(service, avoid);
-    return within(work, deadline, `the search for the primary of '${service}'`);
+    return deadline.wait(work, () => tookTooLong(`the search for the primary of '${service}'`, deadline));
   }
 
   /** Those that are up; none for a service that nobody knows. */
@@ -85,7 +84,9 @@ export class SentinelGroup implements Directory {
     const view = this.#view(service);
     const vet = avoid === undefined || avoid.size === 0 ? undefined : vetting(view, avoid);
     const work = findReplicas(service, { ...this.#common(), vet });
-    const replicas = await within(work, deadline, `the search for replicas of '${service}'`);
+    const replicas = await deadline.wait(work, () =>
+      tookTooLong(`the search for replicas of '${service}'`, deadline),
+    );
     this.#learn(service);
     return replicas;
   }
