@@ -1,5 +1,5 @@
 import { fullJitter } from '../base/backoff.ts';
-import { untilAborted } from '../base/until-aborted.ts';
+import { Deadline } from '../base/deadline.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import type { CoreObserver } from '../connection/connection-core.ts';
 import { ConnectionError } from '../errors/errors.ts';
@@ -103,7 +103,7 @@ export class ServiceConnection<C extends BaseConnection> implements DialCandidat
     }
     const { promise } = this.#next;
     this.start();
-    return untilAborted(promise, signal);
+    return Deadline.ofSignal(signal).wait(promise);
   }
 
   /** Nobody needs it any more. */
