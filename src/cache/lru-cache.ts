@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import { demandKnown } from '../base/known-options.ts';
 import { AbstractCache } from '../interfaces/abstract-cache.ts';
 import { RedisError } from '../errors/errors.ts';
@@ -73,6 +74,10 @@ class KeyNode extends RecencyNode {
  * call it holds no more than `maxBytes`, and a reply that is larger is not kept.
  */
 export class LRUCache extends AbstractCache {
+  static {
+    nameClass(this, 'LRUCache');
+  }
+
   readonly #maxKeys: number;
   readonly #maxBytes: number;
   readonly #maxAge: number;

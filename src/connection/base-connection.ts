@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import type { Duplex } from 'node:stream';
 import { inspect } from 'node:util';
 import { ConnectionError, ResponseError, UnknownCommandError } from '../errors/errors.ts';
@@ -46,6 +47,10 @@ const NO_ARGUMENTS: readonly RedisValue[] = [];
  * refused only where one of the package's classes is constructed as it is.
  */
 export abstract class BaseConnection extends AbstractConnection implements TelemetryAttributeProvider {
+  static {
+    nameClass(this, 'BaseConnection');
+  }
+
   /** Where it goes, as it was given. */
   readonly location: Location;
   readonly #core: ConnectionCore;

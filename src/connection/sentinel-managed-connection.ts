@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import type { Location } from '../transport/location.ts';
 import { addHandshakeStep } from './base-connection.ts';
 import type { TCPConnectionOptions } from './connection-options.ts';
@@ -7,6 +8,10 @@ import { TCPConnection } from './tcp-connection.ts';
 
 /** A connection to a server that sentinels watch; its ROLE is verified before it is usable (`StalePrimaryError`). */
 export class SentinelManagedConnection extends TCPConnection {
+  static {
+    nameClass(this, 'SentinelManagedConnection');
+  }
+
   /** The service that it was made for. */
   readonly primaryName: string;
   /** The role that `ROLE` has to confirm before the connection is usable. */

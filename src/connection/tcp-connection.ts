@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions as TLSOptions } from 'node:tls';
 import { ClusterNodeLocation, type Location, TCPLocation } from '../transport/location.ts';
@@ -17,6 +18,10 @@ type Settings = NormalizedConnectionOptions & ValuesOf<typeof tcpRules>;
 
 /** A connection over TCP, with TLS when `sslContext` is given. */
 export class TCPConnection extends BaseConnection {
+  static {
+    nameClass(this, 'TCPConnection');
+  }
+
   readonly #host: string;
   readonly #port: number;
   readonly #servername: string | undefined;

@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import type { Duplex } from 'node:stream';
 import { type Location, UnixDomainSocketLocation } from '../transport/location.ts';
 import { dialUnix } from '../transport/unix.ts';
@@ -7,6 +8,10 @@ import { addRules } from './own-rules.ts';
 
 /** A connection over a Unix domain socket. */
 export class UnixDomainSocketConnection extends BaseConnection {
+  static {
+    nameClass(this, 'UnixDomainSocketConnection');
+  }
+
   readonly #path: string;
 
   constructor(location: Location, options?: BaseConnectionOptions) {

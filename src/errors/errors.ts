@@ -1,3 +1,5 @@
+import { nameClass } from '../base/class-name.ts';
+
 /**
  * Every error of the package. `instanceof` is decided by name through a registered symbol, so it holds
  * across two copies of the package and for classes with two bases (`MovedError` is a `RedisClusterError`
@@ -20,16 +22,20 @@ export interface DeliveryErrorOptions extends RedisErrorOptions {
 
 type ErrorClass = { readonly name: string; readonly prototype: object };
 
-/** Names the class and its bases on the prototype; called once per class, right after its declaration. */
-export function kind(type: ErrorClass, code: string | null, ...more: ErrorClass[]): void {
+/**
+ * Names the class and its bases on the prototype; called once per class, right after its declaration. The name is a
+ * literal, for minifiers rename classes.
+ */
+export function kind(type: ErrorClass, name: string, code: string | null, ...more: ErrorClass[]): void {
   const base = Object.getPrototypeOf(type.prototype) as { [KINDS]?: readonly string[] };
-  const kinds = new Set<string>([type.name, ...(base[KINDS] ?? [])]);
+  const kinds = new Set<string>([name, ...(base[KINDS] ?? [])]);
   for (const other of more) {
-    for (const name of (other.prototype as { [KINDS]?: readonly string[] })[KINDS] ?? []) kinds.add(name);
+    for (const one of (other.prototype as { [KINDS]?: readonly string[] })[KINDS] ?? []) kinds.add(one);
   }
   const hidden = { writable: true, configurable: true, enumerable: false };
   Object.defineProperty(type.prototype, KINDS, { ...hidden, value: [...kinds] });
-  Object.defineProperty(type.prototype, 'name', { ...hidden, value: type.name });
+  Object.defineProperty(type.prototype, 'name', { ...hidden, value: name });
+  nameClass(type, name);
   if (code !== null) Object.defineProperty(type.prototype, 'defaultCode', { ...hidden, value: code });
 }
 
@@ -58,7 +64,7 @@ export class RedisError extends Error {
     return kinds !== undefined && kinds.includes((this.prototype as { name: string }).name);
   }
 }
-kind(RedisError, 'RESPOOL_ERROR');
+kind(RedisError, 'RedisError', 'RESPOOL_ERROR');
 
 /** The connection could not be made, or ended with something outstanding. */
 export class ConnectionError extends RedisError {
@@ -69,23 +75,23 @@ export class ConnectionError extends RedisError {
     this.maybeExecuted = options.maybeExecuted ?? false;
   }
 }
-kind(ConnectionError, 'RESPOOL_CONNECTION');
+kind(ConnectionError, 'ConnectionError', 'RESPOOL_CONNECTION');
 
 /** The peer broke the protocol; nothing of its connection is delivered afterwards. */
 export class ProtocolError extends ConnectionError {}
-kind(ProtocolError, 'RESPOOL_PROTOCOL');
+kind(ProtocolError, 'ProtocolError', 'RESPOOL_PROTOCOL');
 
 /** The bytes are no RESP, or break a limit. */
 export class InvalidResponse extends ProtocolError {}
-kind(InvalidResponse, 'RESPOOL_INVALID_RESPONSE');
+kind(InvalidResponse, 'InvalidResponse', 'RESPOOL_INVALID_RESPONSE');
 
 /** `LOADING`: the server is reading its data set. */
 export class BusyLoadingError extends ConnectionError {}
-kind(BusyLoadingError, 'LOADING');
+kind(BusyLoadingError, 'BusyLoadingError', 'LOADING');
 
 /** The pool is closed. */
 export class PoolClosedError extends ConnectionError {}
-kind(PoolClosedError, 'RESPOOL_POOL_CLOSED');
+kind(PoolClosedError, 'PoolClosedError', 'RESPOOL_POOL_CLOSED');
 
 /** What was waited for: a connection, its dial and handshake, or a reply. */
 export type TimeoutPhase = 'acquire' | 'connect' | 'reply';
@@ -121,7 +127,7 @@ export class TimeoutError extends RedisError {
     if (options.pool !== undefined) Object.assign(this, options.pool);
   }
 }
-kind(TimeoutError, 'RESPOOL_TIMEOUT');
+kind(TimeoutError, 'TimeoutError', 'RESPOOL_TIMEOUT');
 
 /** For a wait that `limit` has ended. */
 export function tookTooLong(wait: string, limit: { readonly timeout: number | null }): TimeoutError {
@@ -136,75 +142,75 @@ export class RequestAbortedError extends RedisError {
     this.maybeExecuted = options.maybeExecuted ?? false;
   }
 }
-kind(RequestAbortedError, 'RESPOOL_ABORTED');
+kind(RequestAbortedError, 'RequestAbortedError', 'RESPOOL_ABORTED');
 
 /**
  * A bound was reached: queued output, waiters, or unread messages. Of the first two nothing was sent. Unread messages
  * end their connection: what was outstanding gets a `ConnectionError` with this as its cause.
  */
 export class OverloadedError extends RedisError {}
-kind(OverloadedError, 'RESPOOL_OVERLOADED');
+kind(OverloadedError, 'OverloadedError', 'RESPOOL_OVERLOADED');
 
 /** The channel is closed and drained. */
 export class ChannelClosedError extends RedisError {}
-kind(ChannelClosedError, 'RESPOOL_CHANNEL_CLOSED');
+kind(ChannelClosedError, 'ChannelClosedError', 'RESPOOL_CHANNEL_CLOSED');
 
 /** An error reply of the server. */
 export class ResponseError extends RedisError {}
-kind(ResponseError, 'ERR');
+kind(ResponseError, 'ResponseError', 'ERR');
 
 /** The server does not know the command; `command` is the name it quoted, or the one that was sent. */
 export class UnknownCommandError extends ResponseError {}
-kind(UnknownCommandError, 'ERR');
+kind(UnknownCommandError, 'UnknownCommandError', 'ERR');
 /** The key holds another kind of value. */
 export class WrongTypeError extends ResponseError {}
-kind(WrongTypeError, 'WRONGTYPE');
+kind(WrongTypeError, 'WrongTypeError', 'WRONGTYPE');
 /** `EVALSHA` of a script that the server does not have. */
 export class NoScriptError extends ResponseError {}
-kind(NoScriptError, 'NOSCRIPT');
+kind(NoScriptError, 'NoScriptError', 'NOSCRIPT');
 /** The server is a replica, or may not write. */
 export class ReadOnlyError extends ResponseError {}
-kind(ReadOnlyError, 'READONLY');
+kind(ReadOnlyError, 'ReadOnlyError', 'READONLY');
 /** `EXEC` of a transaction in which a command was refused; nothing of it was executed. */
 export class ExecAbortError extends ResponseError {}
-kind(ExecAbortError, 'EXECABORT');
+kind(ExecAbortError, 'ExecAbortError', 'EXECABORT');
 /** Others changed the watched keys in each attempt of a `watch`: nothing of it was executed. */
 export class WatchError extends RedisError {}
-kind(WatchError, 'RESPOOL_WATCH');
+kind(WatchError, 'WatchError', 'RESPOOL_WATCH');
 /** The user may not do this. */
 export class AuthorizationError extends ResponseError {}
-kind(AuthorizationError, 'NOPERM');
+kind(AuthorizationError, 'AuthorizationError', 'NOPERM');
 /** The server does not know who this is. */
 export class AuthenticationError extends ResponseError {}
-kind(AuthenticationError, 'RESPOOL_AUTHENTICATION');
+kind(AuthenticationError, 'AuthenticationError', 'RESPOOL_AUTHENTICATION');
 /** User name and password do not match, or the user is disabled. */
 export class AuthenticationFailureError extends AuthenticationError {}
-kind(AuthenticationFailureError, 'WRONGPASS');
+kind(AuthenticationFailureError, 'AuthenticationFailureError', 'WRONGPASS');
 /** The server wants credentials, and none were given. */
 export class AuthenticationRequiredError extends AuthenticationError {}
-kind(AuthenticationRequiredError, 'NOAUTH');
+kind(AuthenticationRequiredError, 'AuthenticationRequiredError', 'NOAUTH');
 /** The key does not exist. */
 export class NoKeyError extends ResponseError {}
-kind(NoKeyError, 'NOKEY');
+kind(NoKeyError, 'NoKeyError', 'NOKEY');
 /** There is no script to kill. */
 export class NotBusyError extends ResponseError {}
-kind(NotBusyError, 'NOTBUSY');
+kind(NotBusyError, 'NotBusyError', 'NOTBUSY');
 /** A blocking command was ended by `CLIENT UNBLOCK … ERROR`. */
 export class UnblockedError extends ResponseError {}
-kind(UnblockedError, 'UNBLOCKED');
+kind(UnblockedError, 'UnblockedError', 'UNBLOCKED');
 /** Something is wrong with a consumer of a stream. */
 export class StreamConsumerError extends ResponseError {}
-kind(StreamConsumerError, 'RESPOOL_STREAM_CONSUMER');
+kind(StreamConsumerError, 'StreamConsumerError', 'RESPOOL_STREAM_CONSUMER');
 /** The stream has no such consumer group. */
 export class StreamConsumerGroupError extends StreamConsumerError {}
-kind(StreamConsumerGroupError, 'NOGROUP');
+kind(StreamConsumerGroupError, 'StreamConsumerGroupError', 'NOGROUP');
 /** The stream has that consumer group already. */
 export class StreamDuplicateConsumerGroupError extends StreamConsumerGroupError {}
-kind(StreamDuplicateConsumerGroupError, 'BUSYGROUP');
+kind(StreamDuplicateConsumerGroupError, 'StreamDuplicateConsumerGroupError', 'BUSYGROUP');
 
 /** Anything that is wrong with a cluster. */
 export class RedisClusterError extends RedisError {}
-kind(RedisClusterError, 'RESPOOL_CLUSTER');
+kind(RedisClusterError, 'RedisClusterError', 'RESPOOL_CLUSTER');
 
 export interface RedirectErrorOptions extends RedisErrorOptions {
   slotId: number;
@@ -229,32 +235,52 @@ export class AskError extends ResponseError {
     return [this.host, this.port];
   }
 }
-kind(AskError, 'ASK', RedisClusterError);
+kind(AskError, 'AskError', 'ASK', RedisClusterError);
 /** `MOVED`: the slot lives on another node. */
 export class MovedError extends AskError {}
-kind(MovedError, 'MOVED', RedisClusterError);
+kind(MovedError, 'MovedError', 'MOVED', RedisClusterError);
 /** `TRYAGAIN`: the keys of one command are divided while their slot moves. */
 export class TryAgainError extends ResponseError {}
-kind(TryAgainError, 'TRYAGAIN', RedisClusterError);
+kind(TryAgainError, 'TryAgainError', 'TRYAGAIN', RedisClusterError);
 /** `CLUSTERDOWN`: the cluster does not serve this slot now. */
 export class ClusterDownError extends ResponseError {}
-kind(ClusterDownError, 'CLUSTERDOWN', RedisClusterError);
+kind(ClusterDownError, 'ClusterDownError', 'CLUSTERDOWN', RedisClusterError);
 /** The keys of one command live in several slots. */
 export class ClusterCrossSlotError extends ResponseError {}
-kind(ClusterCrossSlotError, 'CROSSSLOT', RedisClusterError);
+kind(ClusterCrossSlotError, 'ClusterCrossSlotError', 'CROSSSLOT', RedisClusterError);
 
 /** Anything that is wrong with sentinels or with what they say. */
 export class SentinelError extends RedisError {}
-kind(SentinelError, 'RESPOOL_SENTINEL');
+kind(SentinelError, 'SentinelError', 'RESPOOL_SENTINEL');
 /** No sentinel knows a usable primary of that name; `cause` tells what each one said. */
 export class PrimaryNotFoundError extends SentinelError {}
-kind(PrimaryNotFoundError, 'RESPOOL_PRIMARY_NOT_FOUND');
+kind(PrimaryNotFoundError, 'PrimaryNotFoundError', 'RESPOOL_PRIMARY_NOT_FOUND');
 /** The server is no primary (or no replica) any more. */
 export class StalePrimaryError extends SentinelError {}
-kind(StalePrimaryError, 'RESPOOL_STALE_PRIMARY');
+kind(StalePrimaryError, 'StalePrimaryError', 'RESPOOL_STALE_PRIMARY');
 /** No replica can be reached, and no primary either. */
 export class ReplicaNotFoundError extends SentinelError {}
-kind(ReplicaNotFoundError, 'RESPOOL_REPLICA_NOT_FOUND');
+kind(ReplicaNotFoundError, 'ReplicaNotFoundError', 'RESPOOL_REPLICA_NOT_FOUND');
+
+/** Programs may have frozen `Error`. */
+const limitIsWritable = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable === true;
+
+/**
+ * Makes an error without stack frames: those of a socket's callback help nobody, and to capture them costs more than
+ * everything else about an error.
+ */
+export function withoutFrames<E extends RedisError, O extends RedisErrorOptions>(
+  type: new (message: string, options: O) => E,
+  message: string,
+  options: O,
+): E {
+  if (!limitIsWritable) return new type(message, options);
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  const error = new type(message, options);
+  Error.stackTraceLimit = limit;
+  return error;
+}
 
 /** Said by a server, and not made here: a value where errors are values, whatever became of the connection. */
 export function isOfServer(error: unknown): error is RedisError {

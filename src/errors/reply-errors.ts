@@ -1,9 +1,9 @@
 import * as errors from './errors.ts';
-import { type RedisError, type RedisErrorOptions, ResponseError } from './errors.ts';
+import { type RedisError, type RedisErrorOptions, ResponseError, withoutFrames } from './errors.ts';
 
 type Make = new (message: string, options: RedisErrorOptions) => RedisError;
 
-/** First word of an error line → class. The text loses that word only where the class says the same. */
+/** Class of an error line by its first word. */
 const BY_PREFIX: ReadonlyMap<string, Make> = new Map<string, Make>([
   ['BUSYGROUP', errors.StreamDuplicateConsumerGroupError],
   ['CLUSTERDOWN', errors.ClusterDownError],
@@ -23,9 +23,76 @@ const BY_PREFIX: ReadonlyMap<string, Make> = new Map<string, Make>([
   ['UNBLOCKED', errors.UnblockedError],
   ['WRONGTYPE', errors.WrongTypeError],
 ]);
-const UNKNOWN = /^(?:unknown (?:sub)?command|sub command not supported)/i;
+
+/** Lines that servers send word for word: they tell nothing of an argument, and most errors are one of them. */
+const FIXED_LINES: readonly string[] = [
+  'BUSYGROUP Consumer Group name already exists',
+  'CLUSTERDOWN Hash slot not served',
+  'CLUSTERDOWN The cluster is down',
+  'CLUSTERDOWN The cluster is down and only accepts read commands',
+  "CROSSSLOT Keys in request don't hash to the same slot",
+  'ERR DB index is out of range',
+  'ERR EXEC without MULTI',
+  'ERR MULTI calls can not be nested',
+  'ERR hash value is not an integer',
+  'ERR increment or decrement would overflow',
+  'ERR index out of range',
+  'ERR max number of clients reached',
+  'ERR no such key',
+  'ERR offset is out of range',
+  'ERR source and destination objects are the same',
+  'ERR syntax error',
+  'ERR timeout is negative',
+  'ERR timeout is not a float or out of range',
+  'ERR value is not a valid float',
+  'ERR value is not an integer or out of range',
+  'ERR value is out of range, must be positive',
+  'EXECABORT Transaction discarded because of previous errors.',
+  'LOADING Redis is loading the dataset in memory',
+  'LOADING Valkey is loading the dataset in memory',
+  "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+  'NOAUTH Authentication required.',
+  'NOREPLICAS Not enough good replicas to write.',
+  'NOSCRIPT No matching script. Please use EVAL.',
+  'NOSCRIPT No matching script.',
+  "OOM command not allowed when used memory > 'maxmemory'.",
+  "READONLY You can't write against a read only replica.",
+  'TRYAGAIN Multiple keys request during rehashing of slot',
+  'UNBLOCKED client unblocked via CLIENT UNBLOCK',
+  'WRONGPASS invalid username-password pair or user is disabled.',
+  'WRONGTYPE Operation against a key holding the wrong kind of value',
+];
+interface FixedLine {
+  readonly type: Make;
+  readonly options: { readonly code: string };
+}
+const fixedLines = new Map<string, FixedLine>();
+for (const line of FIXED_LINES) {
+  const code = line.slice(0, line.indexOf(' '));
+  const full = line === 'ERR max number of clients reached';
+  const type = full ? errors.ConnectionError : (BY_PREFIX.get(code) ?? ResponseError);
+  fixedLines.set(line, { type, options: { code } });
+}
+
+/** Whether a message is one of those that are the same for all arguments. */
+export function isFixedLine(message: string): boolean {
+  return fixedLines.has(message);
+}
+
+const UNKNOWN = /^ERR (?:unknown (?:sub)?command|sub command not supported)/i;
 const QUOTED = /^[^'"`]{0,64}['"`]([^'"`]{0,128})['"`]/;
-const CODE = /^[A-Z][A-Z0-9_]{0,63}$/;
+const LONGEST_CODE = 32;
+
+/** Capitals, as servers name their errors; anything else is the beginning of a text. */
+function looksLikeCode(word: string): boolean {
+  const { length } = word;
+  if (length < 3 || length > LONGEST_CODE) return false;
+  for (let at = 0; at < length; at++) {
+    const char = word.charCodeAt(at);
+    if ((char < 0x41 || char > 0x5a) && (char !== 0x5f || at === 0)) return false;
+  }
+  return true;
+}
 
 /** Cuts what repeats arguments: a message may never show a value. */
 function withoutArguments(text: string): string {
@@ -38,18 +105,27 @@ function withoutArguments(text: string): string {
 /** The address of a redirect, or null when the line is malformed (it is then an ordinary error). */
 function redirect(rest: string): { slotId: number; host: string; port: number } | null {
   const parts = rest.split(' ');
-  const slot = parts[0] ?? '';
+  const slotId = decimal(parts[0] ?? '');
   const address = parts[1] ?? '';
   const colon = address.lastIndexOf(':');
-  const port = address.slice(colon + 1);
-  if (parts.length < 2 || colon === -1 || !/^\d{1,5}$/.test(slot) || !/^\d{1,5}$/.test(port)) return null;
-  const slotId = Number(slot);
-  const portNumber = Number(port);
-  if (slotId > 16383 || portNumber === 0 || portNumber > 65535) return null;
+  const port = decimal(address.slice(colon + 1));
+  if (parts.length < 2 || colon === -1 || !(slotId <= 16383) || !(port > 0 && port <= 65535)) return null;
   let host = address.slice(0, colon);
   if (host.startsWith('[') && host.endsWith(']')) host = host.slice(1, -1);
   if (/[\s@/\\\x00-\x1f\x7f]/.test(host)) return null;
-  return { slotId, host: host === '?' ? '' : host, port: portNumber };
+  return { slotId, host: host === '?' ? '' : host, port };
+}
+
+/** One to five digits, else NaN. */
+function decimal(text: string): number {
+  if (text.length === 0 || text.length > 5) return Number.NaN;
+  let value = 0;
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (!(digit >= 0 && digit <= 9)) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 /** The server has no room for one more client: the one error of a connection that is an `ERR` of the server. */
@@ -57,31 +133,35 @@ export function isServerFull(error: unknown): boolean {
   return error instanceof errors.ConnectionError && error.code === 'ERR';
 }
 
-/** The error that an error line (without `-` or `!`) stands for. */
+/**
+ * The error that an error line (without `-` or `!`) stands for: `message` is the line, `code` its first word. It has
+ * no stack frames.
+ */
 export function replyError(line: string): RedisError {
+  const fixed = fixedLines.get(line);
+  return fixed === undefined ? otherError(line) : withoutFrames(fixed.type, line, fixed.options);
+}
+
+function otherError(line: string): RedisError {
   const space = line.indexOf(' ');
   const prefix = space === -1 ? line : line.slice(0, space);
-  const rest = space === -1 ? '' : line.slice(space + 1);
+  const message = withoutArguments(line);
   if (prefix === 'MOVED' || prefix === 'ASK') {
-    const target = redirect(rest);
-    if (target !== null) {
-      return new (prefix === 'MOVED' ? errors.MovedError : errors.AskError)(rest, {
-        ...target,
-        code: prefix,
-      });
-    }
-    return new ResponseError(withoutArguments(line), { code: prefix });
+    const target = redirect(line.slice(prefix.length + 1));
+    if (target === null) return withoutFrames(ResponseError, message, { code: prefix });
+    const type = prefix === 'MOVED' ? errors.MovedError : errors.AskError;
+    return withoutFrames(type, line, { ...target, code: prefix });
   }
   if (prefix === 'ERR') {
-    if (rest.startsWith('max number of clients reached'))
-      return new errors.ConnectionError(rest, { code: 'ERR' });
-    if (UNKNOWN.test(rest)) {
-      const command = QUOTED.exec(rest)?.[1];
-      return new errors.UnknownCommandError(withoutArguments(rest), { code: 'ERR', command });
+    if (line.startsWith('ERR max number of clients reached'))
+      return withoutFrames(errors.ConnectionError, message, { code: 'ERR' });
+    if (UNKNOWN.test(line)) {
+      const command = QUOTED.exec(line)?.[1];
+      return withoutFrames(errors.UnknownCommandError, message, { code: 'ERR', command });
     }
-    return new ResponseError(withoutArguments(rest), { code: 'ERR' });
+    return withoutFrames(ResponseError, message, { code: 'ERR' });
   }
   const type = BY_PREFIX.get(prefix);
-  if (type !== undefined) return new type(withoutArguments(rest), { code: prefix });
-  return new ResponseError(withoutArguments(line), CODE.test(prefix) ? { code: prefix } : {});
+  if (type !== undefined) return withoutFrames(type, message, { code: prefix });
+  return withoutFrames(ResponseError, message, looksLikeCode(prefix) ? { code: prefix } : {});
 }

@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
 import { refuseDirectConstruction } from './abstract.ts';
 
@@ -28,6 +29,10 @@ export interface CacheStatistics {
  * it calls `invalidate` and `reset` when the server says so. Text and bytes of one key are the same key.
  */
 export abstract class AbstractCache {
+  static {
+    nameClass(this, 'AbstractCache');
+  }
+
   constructor() {
     refuseDirectConstruction(new.target, AbstractCache);
   }

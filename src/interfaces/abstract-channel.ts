@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import { refuseDirectConstruction } from './abstract.ts';
 import type { WaitOptions } from './wait-options.ts';
 
@@ -16,6 +17,10 @@ export interface ChannelGap {
  * and `close`, and nothing else; `get` belongs to the reader.
  */
 export abstract class AbstractChannel {
+  static {
+    nameClass(this, 'AbstractChannel');
+  }
+
   constructor() {
     refuseDirectConstruction(new.target, AbstractChannel);
   }

@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import type { RedisValue, Reply, TextEncoding } from '../resp/types.ts';
 import { refuseDirectConstruction } from './abstract.ts';
 import type { AbstractChannel } from './abstract-channel.ts';
@@ -9,6 +10,10 @@ import type { WaitOptions } from './wait-options.ts';
  * this class runs on either.
  */
 export abstract class AbstractConnection {
+  static {
+    nameClass(this, 'AbstractConnection');
+  }
+
   constructor() {
     refuseDirectConstruction(new.target, AbstractConnection);
   }

@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import { refuseDirectConstruction } from './abstract.ts';
 import { AbstractConnection } from './abstract-connection.ts';
 import type { WaitOptions } from './wait-options.ts';
@@ -16,6 +17,10 @@ export interface Lease<C> extends Disposable, AsyncDisposable {
 export abstract class AbstractPool<
   C extends AbstractConnection = AbstractConnection,
 > extends AbstractConnection {
+  static {
+    nameClass(this, 'AbstractPool');
+  }
+
   constructor() {
     super();
     refuseDirectConstruction(new.target, AbstractPool);

@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import { inspect } from 'node:util';
 import { refuseDirectConstruction } from './abstract.ts';
 
@@ -9,6 +10,10 @@ export interface Credentials {
 
 /** Who to be at the server. Asked at every dial, so that what it answers may change. */
 export abstract class AbstractCredentialProvider {
+  static {
+    nameClass(this, 'AbstractCredentialProvider');
+  }
+
   constructor() {
     refuseDirectConstruction(new.target, AbstractCredentialProvider);
   }
@@ -23,6 +28,10 @@ export abstract class AbstractCredentialProvider {
 
 /** Fixed credentials: user `default` and an empty password where none are given. */
 export class UserPassCredentialProvider extends AbstractCredentialProvider {
+  static {
+    nameClass(this, 'UserPassCredentialProvider');
+  }
+
   readonly #username: string;
   readonly #password: string;
 

@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import { inspect } from 'node:util';
 import { refuseUnknownWait } from '../base/deadline.ts';
 import { resolveCommand } from '../commands/command-info.ts';
@@ -40,6 +41,10 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   extends AbstractPool<C>
   implements AsyncDisposable, TelemetryAttributeProvider
 {
+  static {
+    nameClass(this, 'BaseConnectionPool');
+  }
+
   /** The gauges, exact at every moment. */
   readonly statistics: ConnectionPoolStatistics;
   /** @internal */

@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import type { Deadline } from '../base/deadline.ts';
 import { demandKnown } from '../base/known-options.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
@@ -35,6 +36,10 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
   ClusterConnection,
   D
 > {
+  static {
+    nameClass(this, 'ClusterConnectionPool');
+  }
+
   readonly #topology: ClusterTopology<BaseConnection>;
   readonly #keeper: LayoutKeeper;
 

@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import { demandObject } from '../base/known-options.ts';
 import { BaseConnection } from '../connection/base-connection.ts';
 import { ClusterConnection } from '../connection/cluster-connection.ts';
@@ -31,6 +32,10 @@ export class ConnectionPool<
   C extends BaseConnection = BaseConnection,
   D extends boolean = false,
 > extends BaseConnectionPool<C, D> {
+  static {
+    nameClass(this, 'ConnectionPool');
+  }
+
   constructor(options: WithOwnOptions<ConnectionPoolOptions<C, D>>);
   constructor(options: ConnectionPoolOptions<C, D>);
   constructor(options: ConnectionPoolOptions<C, D>) {
@@ -60,6 +65,10 @@ export type PoolOf<P extends abstract new (options: never) => unknown, O> = type
 
 /** In the place of the options: the subclass has its own topology. */
 export class PreparedPool {
+  static {
+    nameClass(this, 'PreparedPool');
+  }
+
   readonly setup: PoolSetup;
 
   constructor(setup: PoolSetup) {

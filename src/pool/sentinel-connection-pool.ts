@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import { Deadline, refuseUnknownWait } from '../base/deadline.ts';
 import type { SentinelManagedConnection } from '../connection/sentinel-managed-connection.ts';
 import { tookTooLong } from '../errors/errors.ts';
@@ -34,6 +35,10 @@ export class SentinelConnectionPool<D extends boolean = false> extends Connectio
   SentinelManagedConnection,
   D
 > {
+  static {
+    nameClass(this, 'SentinelConnectionPool');
+  }
+
   readonly #parts: SentinelPoolParts;
   readonly #closing = new AbortController();
   /** Made for this pool alone by `fromUrl`; it ends with the pool. */

@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import { inspect } from 'node:util';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import { type Directory, type FindOptions, FOLLOW } from '../topology/sentinel/place.ts';
@@ -16,6 +17,10 @@ const DECIDED: ReadonlySet<string> = new Set(['serviceName', 'sentinelManager', 
 
 /** Asks sentinels who is primary and who are the replicas, and makes pools that follow the answer. */
 export class Sentinel<D extends boolean = false> implements Directory, AsyncDisposable {
+  static {
+    nameClass(this, 'Sentinel');
+  }
+
   readonly #group: SentinelGroup;
   readonly #data: Readonly<Record<string, unknown>>;
 

@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import { Deadline, refuseUnknownWait } from '../base/deadline.ts';
 import type { WaitLimits } from '../base/deadline.ts';
 import { TimeoutError } from '../errors/errors.ts';
@@ -5,6 +6,10 @@ import { WaitLine, Waiter } from './waiters.ts';
 
 /** A number of tokens. Waiters are served first in, first out; a cancelled one leaves no trace. */
 export class CapacityLimiter {
+  static {
+    nameClass(this, 'CapacityLimiter');
+  }
+
   /** How many tokens there are. */
   readonly total: number;
   #available: number;

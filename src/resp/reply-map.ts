@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import { isUint8Array } from 'node:util/types';
 import { contentOf, textOf } from './content.ts';
 import { latin1Text } from './decoding/native-slices.ts';
@@ -31,6 +32,10 @@ let setTextOfSet: (set: ReplySet, text: TextMode) => void;
 
 /** A map of the server. Keys are found by content: text finds the bytes it encodes to, and the reverse. */
 export class ReplyMap extends Map<Reply, Reply> {
+  static {
+    nameClass(this, 'ReplyMap');
+  }
+
   #index: ByteIndex | null = null;
   #text: TextMode = UTF8;
 
@@ -135,6 +140,10 @@ export class ReplyMap extends Map<Reply, Reply> {
 
 /** A set of the server. Members are found by content: text finds the bytes it encodes to, and the reverse. */
 export class ReplySet extends Set<Reply> {
+  static {
+    nameClass(this, 'ReplySet');
+  }
+
   #index: ByteIndex | null = null;
   #text: TextMode = UTF8;
 

@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import { Deadline, refuseUnknownWait } from '../base/deadline.ts';
 import { dialTcp } from './tcp.ts';
 import { dialUnix } from './unix.ts';
@@ -14,6 +15,10 @@ export interface CheckOptions {
 
 /** Where a server listens. Abstract at run time too. */
 export abstract class Location {
+  static {
+    nameClass(this, 'Location');
+  }
+
   constructor() {
     if (new.target === Location) throw new TypeError('Location is abstract: use one of its subclasses');
   }
@@ -33,6 +38,10 @@ export abstract class Location {
 
 /** A host and a port. The name is looked up at every dial. */
 export class TCPLocation extends Location {
+  static {
+    nameClass(this, 'TCPLocation');
+  }
+
   /** A name or an address, as it was given; IPv6 without brackets. */
   readonly host: string;
   readonly port: number;
@@ -56,6 +65,10 @@ export class TCPLocation extends Location {
 
 /** A Unix domain socket. */
 export class UnixDomainSocketLocation extends Location {
+  static {
+    nameClass(this, 'UnixDomainSocketLocation');
+  }
+
   readonly path: string;
 
   constructor(path: string) {
@@ -84,6 +97,10 @@ export interface ClusterNodeDescription {
 
 /** A node as one cluster layout describes it. A role may change from layout to layout: it is no part of equality. */
 export class ClusterNodeLocation extends TCPLocation {
+  static {
+    nameClass(this, 'ClusterNodeLocation');
+  }
+
   /** As `CLUSTER MYID` says. */
   readonly nodeId: string;
   /** What it was when the layout was read. */

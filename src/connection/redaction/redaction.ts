@@ -1,6 +1,7 @@
 import { findEntry } from '../../commands/catalogue.ts';
 import { SCRIPT_LIKE } from '../../commands/flags.ts';
 import { AskError, locateError, type RedisError, UnknownCommandError } from '../../errors/errors.ts';
+import { isFixedLine } from '../../errors/reply-errors.ts';
 import type { Wire } from '../../resp/encoder.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { Entry } from '../requests/entry.ts';
@@ -25,8 +26,7 @@ type Sent = Pick<Entry, 'info' | 'wire' | 'size'>;
 
 /** Servers repeat what they were given. What a message tells of the arguments of its command is cut. */
 export function redact(error: RedisError, entry: Sent): void {
-  // All of a redirect is the server's.
-  if (!(error instanceof AskError)) cutMessage(error, entry, knownOf(entry, error));
+  if (!isServersOwn(error)) cutMessage(error, entry, knownOf(entry, error));
 }
 
 /** Whether the replies of a command can hold errors. */
@@ -38,10 +38,16 @@ export function mayHoldErrors({ info }: Entry): boolean {
 export function redactInside(value: Reply, endpoint: string, entry: Entry): void {
   let known: Known | null | undefined;
   eachError(value, (error) => {
-    if (known === undefined) known = knownOf(entry, error);
     locateError(error, endpoint, entry.info.name);
-    if (!(error instanceof AskError)) cutMessage(error, entry, known);
+    if (isServersOwn(error)) return;
+    if (known === undefined) known = knownOf(entry, error);
+    cutMessage(error, entry, known);
   });
+}
+
+/** A text that is the same for all arguments, or a redirect: there is nothing to cut. */
+function isServersOwn(error: RedisError): boolean {
+  return isFixedLine(error.message) || error instanceof AskError;
 }
 
 /** As deep as the decoder goes. */

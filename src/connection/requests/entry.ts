@@ -187,7 +187,7 @@ export abstract class Entry {
     return { command: this.info.name, settled: this.phase === SETTLED };
   }
   [inspect.custom](): string {
-    return `${this.constructor.name}<${this.info.name}, ${['queued', 'written', 'settled'][this.phase]}>`;
+    return `Request<${this.info.name}, ${['queued', 'written', 'settled'][this.phase]}>`;
   }
 }
 

@@ -1,11 +1,18 @@
-import { ConnectionError, InvalidResponse, ProtocolError, TimeoutError } from '../../errors/errors.ts';
+import {
+  ConnectionError,
+  InvalidResponse,
+  ProtocolError,
+  TimeoutError,
+  withoutFrames,
+} from '../../errors/errors.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import { type Entry, QUEUED, SETTLED } from './entry.ts';
 
-/** What one command hears of the end of its connection. */
+/** The error of one command whose connection ended. */
 export function lossOf(core: ConnectionCore, entry: Entry, maybeExecuted: boolean): ConnectionError {
   const fate = maybeExecuted ? 'it may have been executed' : 'it was not sent';
-  return new ConnectionError(`${core.failure?.message ?? 'Connection lost'} (${entry.info.name}: ${fate})`, {
+  const text = `${core.failure?.message ?? 'Connection lost'} (${entry.info.name}: ${fate})`;
+  return withoutFrames(ConnectionError, text, {
     maybeExecuted,
     command: entry.info.name,
     endpoint: core.settings.endpoint,
@@ -18,9 +25,6 @@ export function lossOf(core: ConnectionCore, entry: Entry, maybeExecuted: boolea
  * it was, hears of it first hand.
  */
 export function failAll(core: ConnectionCore, entries: readonly Entry[], reason: Error): void {
-  const trace = Error.stackTraceLimit;
-  // One error each, so that each names its command; a hundred thousand stacks would stop the process.
-  if (entries.length > 100) Error.stackTraceLimit = 0;
   let first = reason instanceof ProtocolError;
   for (const entry of entries) {
     core.uncount(entry);
@@ -33,13 +37,12 @@ export function failAll(core: ConnectionCore, entries: readonly Entry[], reason:
     );
     if (maybeExecuted) first = false;
   }
-  Error.stackTraceLimit = trace;
 }
 
-/** What broke the protocol, as the command hears of it whose reply it was: the server has seen that command. */
+/** The protocol error for the command whose reply it was: the server has seen that command. */
 function brokenReply(core: ConnectionCore, entry: Entry, reason: Error): ProtocolError {
   const Broken = reason instanceof InvalidResponse ? InvalidResponse : ProtocolError;
-  return new Broken(reason.message, {
+  return withoutFrames(Broken, reason.message, {
     maybeExecuted: true,
     command: entry.info.name,
     endpoint: core.settings.endpoint,
@@ -47,12 +50,12 @@ function brokenReply(core: ConnectionCore, entry: Entry, reason: Error): Protoco
   });
 }
 
-/** What one command hears when its time is up. */
+/** The error of one command whose time is up. */
 export function timeoutOf(core: ConnectionCore, entry: Entry, written: boolean, limit: number): TimeoutError {
   const { name } = entry.info;
   const what = written ? 'waiting for its reply' : 'unsent';
-  return new TimeoutError(core.text(`${name} timed out after ${limit} ms ${what}`), {
-    phase: 'reply',
+  return withoutFrames(TimeoutError, core.text(`${name} timed out after ${limit} ms ${what}`), {
+    phase: 'reply' as const,
     maybeExecuted: written,
     command: name,
     endpoint: core.settings.endpoint,

@@ -1,3 +1,4 @@
+import { nameClass } from '../../base/class-name.ts';
 import { fullJitter, type Random } from '../../base/backoff.ts';
 import { demandKnown } from '../../base/known-options.ts';
 import { resolveCommand } from '../../commands/command-info.ts';
@@ -39,6 +40,10 @@ const KNOWN = new Set(['retries', 'base', 'cap', 'retryReadOnly']);
 
 /** Exponential back-off with full jitter; repeats only what was surely not executed. The default of every pool. */
 export class ExponentialBackoffRetryPolicy implements RetryPolicy {
+  static {
+    nameClass(this, 'ExponentialBackoffRetryPolicy');
+  }
+
   readonly retries: number;
   readonly base: number;
   readonly cap: number;

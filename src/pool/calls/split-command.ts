@@ -76,7 +76,7 @@ export class SplitCommandError extends RedisClusterError {
     this.failed = failed;
   }
 }
-kind(SplitCommandError, 'RESPOOL_SPLIT_COMMAND');
+kind(SplitCommandError, 'SplitCommandError', 'RESPOOL_SPLIT_COMMAND');
 
 /** The first positions, and that there are more. */
 function listed(positions: readonly number[]): string {

@@ -1,3 +1,4 @@
+import { nameClass } from '../../base/class-name.ts';
 import { isUint8Array } from 'node:util/types';
 import { demandKnown } from '../../base/known-options.ts';
 import { AbstractChannel } from '../../interfaces/abstract-channel.ts';
@@ -59,6 +60,10 @@ export function channelName(name: string | Uint8Array, text: TextMode = UTF8): B
  * for one of them, first come, first served.
  */
 export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterable<T | [Buffer, T]> {
+  static {
+    nameClass(this, 'Channel');
+  }
+
   readonly #name: Buffer;
   readonly #isPattern: boolean;
   readonly #encoding: TextEncoding | null;

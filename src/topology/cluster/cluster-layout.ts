@@ -1,3 +1,4 @@
+import { nameClass } from '../../base/class-name.ts';
 import { RedisClusterError } from '../../errors/errors.ts';
 import type { ClusterNodeLocation, TCPLocation } from '../../transport/location.ts';
 import { keySlot } from './key-slot.ts';
@@ -14,6 +15,10 @@ export interface LayoutSource {
 
 /** The nodes of a cluster and who owns which slot, as last heard. */
 export class ClusterLayout {
+  static {
+    nameClass(this, 'ClusterLayout');
+  }
+
   readonly #source: LayoutSource;
   readonly #encoding: string;
 

@@ -57,12 +57,28 @@ describe('an error reply', () => {
       assert.equal(error.name, type.name);
       assert.equal(error.constructor, type);
       assert.equal(error.code, code);
+      assert.equal(error.message, line.replace(/, with args.*/, ''));
       assert.equal(error.endpoint, server.location.toString());
       if (type !== UnknownCommandError) assert.equal(error.command, 'GET');
       assert.equal(await connection.execute('PING'), 'PONG');
       assert.equal(connection.reusable, true);
     });
   }
+
+  test('has a code only where its first word looks like one', async () => {
+    const { connection } = await pair({ EVAL: ([, line = '']) => reply.error(line) }, text);
+    for (const [line, code] of [
+      ['SEARCH_TIMEOUT it took too long', 'SEARCH_TIMEOUT'],
+      ['AKIA1OSFODNN7EXAMPLE was refused', 'ERR'],
+      ['NO good', 'ERR'],
+      ['_ABC no', 'ERR'],
+      ['Oops no', 'ERR'],
+      [`${'A'.repeat(40)} no`, 'ERR'],
+    ] as const) {
+      const error = await failure(connection.createRequest('EVAL', [line, 0]), ResponseError);
+      assert.deepEqual([error.code, error.message], [code, line]);
+    }
+  });
 
   test('inside an aggregate is a value, at any depth, and so is one with raiseExceptions: false', async () => {
     const nested = reply.array(

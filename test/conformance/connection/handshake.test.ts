@@ -128,7 +128,7 @@ describe('the order of the handshake', () => {
     ] as const) {
       const server = await scripted({ [name]: reply.error('ERR not here') });
       const error = await failure(new TCPConnection(server.location, options).run(), ResponseError);
-      assert.equal(error.message, 'not here');
+      assert.equal(error.message, 'ERR not here');
       assert.equal(error.command, name);
     }
   });

@@ -81,7 +81,7 @@ test('when nobody answers the error says what each one did', async () => {
     const { cause } = error;
     assert.ok(cause instanceof AggregateError);
     assert.equal(cause.errors.length, 3);
-    assert.match(cause.message, /:7001: Authentication required/);
+    assert.match(cause.message, /:7001: NOAUTH Authentication required/);
     return true;
   });
 });
