@@ -12,6 +12,7 @@ import { endOfMessages, failAll, lossOf, timeoutOf } from './requests/losses.ts'
 import { Outbox } from './writing/outbox.ts';
 import { Reception } from './reading/reception.ts';
 import { SessionState } from './session/session-state.ts';
+import { reportClosed } from './opening/connection-events.ts';
 import { Suspicion } from './session/suspicion.ts';
 import { THIS_TICK, THIS_TURN, Writing } from './writing/writing.ts';
 
@@ -75,6 +76,8 @@ export class ConnectionCore implements EntryHost {
 
   /** Of the pool that made the connection, for events. */
   poolName: string | null = null;
+  /** As the server said in HELLO. */
+  clientId: number | null = null;
 
   /** The only way from state to state: forwards, and never on from `closed`. */
   move(to: CoreState): void {
@@ -285,6 +288,7 @@ export class ConnectionCore implements EntryHost {
     if (this.writing.busy) return this.writing.end(reason);
     this.reception.finish();
     if ((this.state as CoreState) === 'closed') return;
+    const wasReady = this.state === 'ready';
     this.move('closed');
     this.failure = reason;
     this.#sweep.stop();
@@ -292,7 +296,9 @@ export class ConnectionCore implements EntryHost {
     this.suspicion.stop();
     this.transport?.destroy();
     this.onEnd?.();
-    failAll(this, this.outbox.takeAll(), reason);
+    const lost = this.outbox.takeAll();
+    if (wasReady) reportClosed(this, reason, lost.length);
+    failAll(this, lost, reason);
     this.inbox.end(endOfMessages(this, reason), reason instanceof ProtocolError);
     this.observer?.closed(reason);
   }

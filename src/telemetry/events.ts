@@ -43,13 +43,14 @@ export interface LeaseReleasedEvent {
 
 /** One physical attempt to connect; a name with several addresses may cost several. */
 export interface ConnectAttemptEvent {
-  /** Host or path as it was given. */
-  readonly serverAddress: string;
-  readonly serverPort: number | null;
-  /** IP address that was dialled; null for a Unix socket or a name that was not resolved. */
-  readonly address: string | null;
-  readonly family: 4 | 6 | null;
+  /** IP address that was dialled, or the path of a Unix socket. */
+  readonly address: string;
+  readonly port: number | undefined;
+  /** 4 or 6; 0: a Unix socket. */
+  readonly family: number;
+  /** Whether TLS is spoken on it; its handshake is not part of the attempt. */
   readonly tls: boolean;
+  /** `abandoned`: another address was quicker, or the caller gave up. */
   readonly outcome: 'connected' | 'failed' | 'abandoned';
   readonly duration: number;
   readonly error?: unknown;
@@ -58,7 +59,7 @@ export interface ConnectAttemptEvent {
 /** A connection has finished its handshake. */
 export interface ConnectionReadyEvent {
   readonly serverAddress: string;
-  readonly serverPort: number | null;
+  readonly serverPort: number | undefined;
   readonly clientId: number | null;
   readonly serverVersion: string | null;
   readonly protocol: 2 | 3;
@@ -69,7 +70,7 @@ export interface ConnectionReadyEvent {
 /** A connection that was ready has ended. */
 export interface ConnectionClosedEvent {
   readonly serverAddress: string;
-  readonly serverPort: number | null;
+  readonly serverPort: number | undefined;
   readonly clientId: number | null;
   /** Why, as an error; a deliberate end has one too. */
   readonly reason: Error;

@@ -1,4 +1,6 @@
 import * as net from 'node:net';
+import { channels, observed } from '../telemetry/channels.ts';
+import type { ConnectAttemptEvent } from '../telemetry/events.ts';
 
 /**
  * Takes the first `bytes` of `slab`, which the next read of any connection of this thread overwrites:
@@ -22,6 +24,8 @@ export interface DialOptions {
   /** Where the bytes go instead of 'data' events; ignored over TLS and where `slabReading` is false. */
   reader?: SlabReader | undefined;
   target?: ReadTarget | undefined;
+  /** For events: TLS follows. */
+  tls?: boolean | undefined;
 }
 
 /**
@@ -105,3 +109,34 @@ export function withCode(message: string, code: string): Error {
 }
 
 export function ignore(): void {}
+
+type Attempt = Pick<ConnectAttemptEvent, 'address' | 'port' | 'family' | 'tls'>;
+
+/** Publishes what becomes of one physical attempt, where anybody listens. */
+export function reportAttempt(
+  opened: Promise<net.Socket>,
+  attempt: Attempt,
+  signal: AbortSignal,
+): Promise<net.Socket> {
+  if (!observed(channels.connectAttempt)) return opened;
+  const begun = performance.now();
+  const report = (outcome: ConnectAttemptEvent['outcome'], error?: unknown): void => {
+    const duration = performance.now() - begun;
+    channels.connectAttempt.publish({
+      ...attempt,
+      outcome,
+      duration,
+      ...(error === undefined ? {} : { error }),
+    });
+  };
+  return opened.then(
+    (socket) => {
+      report('connected');
+      return socket;
+    },
+    (error: unknown) => {
+      report(signal.aborted ? 'abandoned' : 'failed', error);
+      throw error;
+    },
+  );
+}

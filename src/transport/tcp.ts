@@ -2,7 +2,7 @@ import { lookup as systemLookup } from 'node:dns';
 import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import type { Socket } from 'node:net';
-import { createSocket, settle, withCode } from './socket.ts';
+import { createSocket, reportAttempt, settle, withCode } from './socket.ts';
 import type { DialOptions, KeepAlive } from './socket.ts';
 
 /** How long one address may stay silent before the next one is tried beside it. */
@@ -97,7 +97,8 @@ function attempt(
   const socket = createSocket(options);
   const opened = settle(socket, 'connect', signal);
   socket.connect({ host: address, port, family });
-  return opened;
+  const { tls = false } = options;
+  return reportAttempt(opened, { address, port, family, tls }, signal);
 }
 
 /** The next attempt begins when the last one failed or has been silent for `ATTEMPT_DELAY`. */

@@ -17,7 +17,7 @@ export async function dialTls(
   options: DialOptions,
   lookup?: Lookup,
 ): Promise<tls.TLSSocket> {
-  const plain = await dialTcp(host, port, { ...options, reader: undefined }, lookup);
+  const plain = await dialTcp(host, port, { ...options, reader: undefined, tls: true }, lookup);
   let socket: tls.TLSSocket;
   try {
     socket = tls.connect({ ...prepare(tlsOptions, servername ?? host), socket: plain });

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { createSocket, settle, withCode } from './socket.ts';
+import { createSocket, reportAttempt, settle, withCode } from './socket.ts';
 import type { DialOptions } from './socket.ts';
 
 /** What fits into a socket address. The runtime would cut a longer path and connect to another socket. */
@@ -14,5 +14,5 @@ export async function dialUnix(path: string, options: DialOptions): Promise<Sock
   const socket = createSocket(options);
   const opened = settle(socket, 'connect', options.signal);
   socket.connect({ path });
-  return opened;
+  return reportAttempt(opened, { address: path, port: undefined, family: 0, tls: false }, options.signal);
 }

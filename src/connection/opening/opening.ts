@@ -10,6 +10,7 @@ import type { ConnectionCore } from '../connection-core.ts';
 import type { NormalizedConnectionOptions } from '../connection-options.ts';
 import { type Greeting, greet, type HandshakeStep, laterSteps, runSteps } from './handshake.ts';
 import { IdleWatch } from '../session/idle-watch.ts';
+import { reportReady, traceConnect } from './connection-events.ts';
 import { explainFailure } from './opening-failure.ts';
 import { checkWaitOptions } from '../requests/request-options.ts';
 
@@ -70,7 +71,10 @@ export class Opening<C> {
         onAbort: (reason) => this.#stop?.(reason),
         onTimeout: () => this.#stop?.(this.#timeout()),
       });
-      await this.#open(abort.signal, given.promise);
+      const begun = Date.now();
+      const tls = this.#options.sslContext !== null;
+      await traceConnect(this.#core, tls, () => this.#open(abort.signal, given.promise));
+      reportReady(this.#core, this.greeting.version, begun);
     } catch (error) {
       const fault = this.#fault as Fault | null;
       const failure = explainFailure(
@@ -141,6 +145,7 @@ export class Opening<C> {
     const { streamTimeout } = this.#options;
     try {
       this.greeting = await greet(core, credentials, streamTimeout);
+      core.clientId = this.greeting.clientId;
       await runSteps(core, [...laterSteps(this.#options), ...this.steps], streamTimeout);
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error;

@@ -6,6 +6,10 @@ import {
   type AcquireTrace,
   type BatchTrace,
   type CommandTrace,
+  type ConnectAttemptEvent,
+  type ConnectionClosedEvent,
+  type ConnectionReadyEvent,
+  type ConnectTrace,
   ConnectionPool,
   type LeaseReleasedEvent,
   type PoolCreatedEvent,
@@ -192,6 +196,33 @@ describe('point channels', () => {
     assert.ok((waits.all[1]?.waitTime ?? 0) >= 4);
     assert.equal(released.all.length, 2);
     assert.equal(released.all[0]?.poolName, `127.0.0.1:${server.port}`);
+  });
+
+  it('tell of connections from the attempt to the end', async () => {
+    await using server = await startServer();
+    using connects = new Recorder<ConnectTrace>('connect');
+    using attempts = new Events<ConnectAttemptEvent>('connect:attempt');
+    using ready = new Events<ConnectionReadyEvent>('connection:ready');
+    using closed = new Events<ConnectionClosedEvent>('connection:closed');
+    await using pool = ConnectionPool.fromUrl(server.url);
+    const id = Number(await pool.execute('CLIENT', 'ID'));
+    await server.kill();
+    await assert.rejects(pool.executeRequest('PING', [], { timeout: 200 }));
+    assert.deepEqual(
+      connects.started.slice(0, 1).map(({ serverPort, clientId, error }) => [serverPort, clientId, error]),
+      [[server.port, id, undefined]],
+    );
+    assert.ok(connects.started.slice(1).some(({ error }) => error instanceof Error));
+    assert.equal(attempts.all[0]?.outcome, 'connected');
+    assert.deepEqual([attempts.all[0]?.address, attempts.all[0]?.family], ['127.0.0.1', 4]);
+    assert.ok(attempts.all.some(({ outcome }) => outcome === 'failed'));
+    assert.deepEqual(
+      ready.all.map(({ clientId, protocol }) => [clientId, protocol]),
+      [[id, 3]],
+    );
+    assert.equal(closed.all.length, 1);
+    assert.equal(closed.all[0]?.clientId, id);
+    assert.ok(closed.all[0]?.reason instanceof Error);
   });
 
   it('tell of repetitions', async () => {

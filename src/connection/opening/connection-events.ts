@@ -1,0 +1,39 @@
+import { channels, observed } from '../../telemetry/channels.ts';
+import { type ConnectTrace, traces } from '../../telemetry/traces.ts';
+import type { ConnectionCore } from '../connection-core.ts';
+import { splitAddress } from '../requests/request-traces.ts';
+
+function placeOf(core: ConnectionCore): { serverAddress: string; serverPort: number | undefined } {
+  const { host, port } = splitAddress(core.settings.endpoint);
+  return { serverAddress: host, serverPort: port };
+}
+
+/** Traces a dial from its beginning to the end of the handshake, where anybody listens. */
+export function traceConnect(core: ConnectionCore, tls: boolean, dial: () => Promise<void>): Promise<void> {
+  if (!traces.connect.active) return dial();
+  const trace: ConnectTrace = { ...placeOf(core), tls };
+  return traces.connect.promise(trace, async () => {
+    await dial();
+    if (core.clientId !== null) trace.clientId = core.clientId;
+  });
+}
+
+/** The handshake is done. `since`: epoch ms of the beginning of the dial. */
+export function reportReady(core: ConnectionCore, serverVersion: string | null, since: number): void {
+  if (!observed(channels.connectionReady)) return;
+  channels.connectionReady.publish({
+    ...placeOf(core),
+    clientId: core.clientId,
+    serverVersion,
+    protocol: core.session.resp === 2 ? 2 : 3,
+    duration: Date.now() - since,
+  });
+}
+
+/** A connection that was ready has ended. `lost`: requests that fail with it. */
+export function reportClosed(core: ConnectionCore, reason: Error, lost: number): void {
+  if (!observed(channels.connectionClosed)) return;
+  const { connectedAt, createdAt } = core.counters;
+  const age = Date.now() - (connectedAt ?? createdAt);
+  channels.connectionClosed.publish({ ...placeOf(core), clientId: core.clientId, reason, age, lost });
+}
