@@ -27,6 +27,14 @@ import { PoolEngine, type PoolSetup } from './pool-engine.ts';
 import { UNUSUAL } from './calls/call-factory.ts';
 import type { PoolRequests } from './calls/pool-requests.ts';
 import type { ConnectionPoolStatistics } from './pool-statistics.ts';
+import {
+  type KeyOf,
+  type KeyScanOptions,
+  pairsOf,
+  type Scan,
+  type ScanOptions,
+  scoresOf,
+} from './scans/scan.ts';
 import type { Script } from './scripts/script.ts';
 import type { TransactionOptions, WatchCallOptions } from './transactions/transactions.ts';
 import type { WatchFunction } from './transactions/watch-call.ts';
@@ -238,6 +246,32 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
     options: PoolRequestOptions = {},
   ): PoolRequest<R> {
     return this.#requests.run(script, keys, args, options) as PoolRequest<R>;
+  }
+
+  /**
+   * The keys of the server, of a cluster those of every primary in turn. Every key that is there from the beginning to
+   * the end is given; after a failover, or when slots move, some are given twice.
+   *
+   * @throws TypeError for options that are none.
+   * @example
+   * ```ts
+   * for await (const key of pool.scan({ match: 'user:*', count: 1_000 })) console.log(key);
+   * ```
+   */
+  scan(options: KeyScanOptions = {}): Scan<KeyOf<D>> {
+    return this.engine.scans.keys(options) as Scan<KeyOf<D>>;
+  }
+  /** The fields of a hash with their values, as pairs. */
+  hscan(key: RedisValue, options: ScanOptions = {}): Scan<[field: KeyOf<D>, value: KeyOf<D>]> {
+    return this.engine.scans.elements('HSCAN', key, options, pairsOf) as Scan<[KeyOf<D>, KeyOf<D>]>;
+  }
+  /** The members of a set. */
+  sscan(key: RedisValue, options: ScanOptions = {}): Scan<KeyOf<D>> {
+    return this.engine.scans.elements('SSCAN', key, options, (page) => page) as Scan<KeyOf<D>>;
+  }
+  /** The members of a sorted set with their scores, as pairs. */
+  zscan(key: RedisValue, options: ScanOptions = {}): Scan<[member: KeyOf<D>, score: number]> {
+    return this.engine.scans.elements('ZSCAN', key, options, scoresOf) as Scan<[KeyOf<D>, number]>;
   }
 
   /** A light view with options that hold for all its calls; it owns nothing. */

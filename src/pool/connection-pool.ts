@@ -114,6 +114,7 @@ function standalone(options: ConnectionPoolOptions): PoolSetup {
     retryPolicy: pool.retryPolicy,
     sanitizeArguments: pool.sanitizeArguments,
     tracking,
+    keySpace: null,
     dialsWhenOpened: true,
     checksLeases: false,
   };

@@ -29,6 +29,8 @@ import { CallFactory } from './calls/call-factory.ts';
 import { PoolRequests } from './calls/pool-requests.ts';
 import { type TransactionOptions, Transactions } from './transactions/transactions.ts';
 import { PoolTraces, type SanitizeArguments } from './pool-traces.ts';
+import type { KeySpace } from './scans/cluster-scan.ts';
+import { Scans } from './scans/scans.ts';
 import { PoolStatistics } from './pool-statistics.ts';
 import { ExponentialBackoffRetryPolicy, type RetryPolicy } from './calls/retry-policy.ts';
 
@@ -42,6 +44,8 @@ export interface PoolSetup {
   readonly retryPolicy: RetryPolicy | null;
   /** Of the pool's cache; null: none. */
   readonly tracking: TrackingSettings<BaseConnection> | null;
+  /** Of a cluster: which primary has which keys. */
+  readonly keySpace: KeySpace | null;
   /** `open()` makes a connection; false: it only finds the nodes. */
   readonly dialsWhenOpened: boolean;
   /** PING a connection that has idled before it is leased. */
@@ -58,6 +62,7 @@ export class PoolEngine {
   readonly loop: RetryLoop;
   readonly requests: PoolRequests;
   readonly transactions: Transactions;
+  readonly scans: Scans;
   readonly leases: Leases;
   readonly traces: PoolTraces;
   readonly pubsub: PoolPubsub<BaseConnection>;
@@ -87,6 +92,15 @@ export class PoolEngine {
     const factory = new CallFactory(this.loop, topology, { textMode: text, ownMode, streamTimeout });
     this.requests = new PoolRequests(this.loop, topology, factory, this.traces);
     this.transactions = new Transactions(this.loop, topology, factory, settings.noreply);
+    this.scans = new Scans({
+      loop: this.loop,
+      topology,
+      factory,
+      keySpace: setup.keySpace,
+      encoding: settings.encoding,
+      muted: settings.noreply,
+      refuseIfClosed: () => this.refuseIfOver(null),
+    });
     this.leases = new Leases(topology, setup.checksLeases);
     this.cache = this.#makeCache(setup);
     this.requests.cache = this.cache;

@@ -3,6 +3,7 @@ import {
   AuthenticationFailureError,
   AuthenticationRequiredError,
   AuthorizationError,
+  type BaseConnection,
   ConnectionPool,
   ProtocolError,
   RedisError,
@@ -13,7 +14,7 @@ import { poolOptions, type Target } from '../target.ts';
 import { bytes, integer } from '../terminal.ts';
 import { Fatal, type Finding, good, note, wrong } from './finding.ts';
 
-type Pool = ConnectionPool;
+type Pool = ConnectionPool<BaseConnection, true>;
 
 /** Commands that the package itself sends, and what is lost without them. */
 const NEEDED: readonly (readonly [command: string, args: readonly string[], loss: string])[] = [

@@ -15,6 +15,7 @@ import { Questions } from '../../topology/cluster/questions.ts';
 import { systemTiming } from '../../topology/timing.ts';
 import { ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { PoolSetup } from '../base-connection-pool.ts';
+import type { KeySpace } from '../scans/cluster-scan.ts';
 import { trackingFor } from '../cache/cache-setup.ts';
 import { GC_INTERVAL, type PoolSettings, type SplitOptions } from './pool-rules.ts';
 
@@ -74,20 +75,31 @@ export function makeCluster(split: Split): ClusterParts {
     maxWaiting: pool.maxWaiting,
     gcInterval: Math.min(pool.gcInterval ?? GC_INTERVAL, LONGEST_DELAY),
   });
-  const { timeout, retryPolicy, sanitizeArguments } = pool;
   const setup = {
     owner,
     topology,
     settings,
     maxConnections: () => members.maxConnections,
-    timeout,
-    retryPolicy,
-    sanitizeArguments,
+    timeout: pool.timeout,
+    retryPolicy: pool.retryPolicy,
+    sanitizeArguments: pool.sanitizeArguments,
     tracking,
+    keySpace: keySpaceOf(keeper, topology),
     dialsWhenOpened: false,
     checksLeases: false,
   };
   return { setup, topology, keeper };
+}
+
+/** The keys of a cluster, as scans see them. */
+function keySpaceOf(keeper: LayoutKeeper, topology: ClusterTopology<BaseConnection>): KeySpace {
+  return {
+    get map() {
+      return keeper.map;
+    },
+    refresh: (deadline) => topology.refresh(deadline),
+    memberNode: (location) => topology.memberNode(location),
+  };
 }
 
 function discoveryOf({ pool }: Split, { ask }: Questions, resolve: ResolveAddress): Discovery {

@@ -79,6 +79,7 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
     retryPolicy: pool.retryPolicy,
     sanitizeArguments: pool.sanitizeArguments,
     tracking,
+    keySpace: null,
     dialsWhenOpened: true,
     checksLeases: checks,
   });

@@ -1,7 +1,7 @@
 // Nothing older than a second after the write, whatever happens to those who guard the cache.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type CacheTracking, ConnectionPool } from '../../../src/index.ts';
+import { type BaseConnection, type CacheTracking, ConnectionPool } from '../../../src/index.ts';
 import { startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { keysNamed, Monitor } from './monitor.ts';
 import { WireProxy } from './proxy.ts';
@@ -27,13 +27,13 @@ after(() => server.stop());
 
 interface Run {
   readonly monitor: Monitor;
-  readonly pool: ConnectionPool;
+  readonly pool: ConnectionPool<BaseConnection, true>;
   readonly writer: ConnectionPool;
 }
 
 /** Readers and writers at work while `faults` happens. */
 async function run(
-  pool: ConnectionPool,
+  pool: ConnectionPool<BaseConnection, true>,
   monitor: Monitor,
   writers: number,
   faults: (run: Run) => Promise<void>,

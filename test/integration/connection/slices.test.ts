@@ -267,7 +267,10 @@ describe('a long queue', () => {
 
 describe('replies that real servers send together', () => {
   /** So many callers at once, each of which goes on as soon as it is answered; lengths differ, so that reads cut anywhere. */
-  async function lanes(pool: ConnectionPool<BaseConnection, true>, longest: number): Promise<void> {
+  async function lanes(
+    pool: ConnectionPool<BaseConnection, true> | ConnectionPool<BaseConnection, boolean>,
+    longest: number,
+  ): Promise<void> {
     const lane = async (index: number): Promise<void> => {
       for (let round = 0; round < 60; round++) {
         const token = `${index}:${round}:`.padEnd(24 + ((index * 131 + round * 977) % longest), '.');

@@ -1,0 +1,127 @@
+import type { Deadline } from '../../base/deadline.ts';
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import { RedisClusterError } from '../../errors/errors.ts';
+import type { ConnectionNode } from '../../node/connection-node.ts';
+import type { Reply, TextEncoding } from '../../resp/types.ts';
+import { keySlot, SLOT_COUNT } from '../../topology/cluster/key-slot.ts';
+import type { SlotMap } from '../../topology/cluster/slot-map.ts';
+import { type ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
+import { passes, type ServerScan } from './server-scan.ts';
+
+/** What a scan needs to know of a cluster. */
+export interface KeySpace {
+  readonly map: SlotMap;
+  refresh(deadline: Deadline): Promise<void>;
+  memberNode(location: TCPLocation): ConnectionNode<BaseConnection>;
+}
+
+/** So many scans of single nodes are made at most, for each primary: a layout that never rests ends in an error. */
+const ROUNDS = 20;
+const PAUSE = 100;
+
+/** The primary of every slot, by address; null: nobody's. */
+type Owners = readonly (string | null)[];
+
+/**
+ * Every primary in turn. A slot counts as scanned when one primary owned it from the beginning to the end of its scan,
+ * and owns it still when all are done; other slots are scanned again where they are by then, and only their keys are
+ * given once more.
+ */
+export class ClusterScan {
+  readonly #space: KeySpace;
+  readonly #scan: ServerScan;
+  readonly #encoding: TextEncoding;
+  readonly #deadline: () => Deadline;
+  readonly #signal: AbortSignal | null;
+  /** The primary that each slot was scanned at, with the shard that it belonged to. */
+  readonly #scanned: (string | null)[] = new Array<string | null>(SLOT_COUNT).fill(null);
+
+  constructor(
+    space: KeySpace,
+    scan: ServerScan,
+    encoding: TextEncoding,
+    deadline: () => Deadline,
+    signal: AbortSignal | null,
+  ) {
+    this.#space = space;
+    this.#scan = scan;
+    this.#encoding = encoding;
+    this.#deadline = deadline;
+    this.#signal = signal;
+  }
+
+  async *pages(): AsyncGenerator<Reply[], void, undefined> {
+    const visited = new Set<string>();
+    await this.#space.refresh(this.#deadline());
+    let failure: unknown = null;
+    const most = ROUNDS * Math.max(1, this.#space.map.primaries.length);
+    for (let round = 0; round < most; round++) {
+      const before = this.#owners();
+      const next = this.#next(before);
+      if (next === null) return;
+      const { location, slots } = next;
+      const address = keyOf(location);
+      const again = visited.has(address);
+      visited.add(address);
+      try {
+        for await (const page of this.#scan.pages(this.#space.memberNode(location))) {
+          // A primary that was scanned before has given its other keys.
+          yield again ? page.filter((key) => slots.has(this.#slotOf(key))) : page;
+        }
+        await this.#space.refresh(this.#deadline());
+      } catch (error) {
+        if (!passes(error)) throw error;
+        failure = error;
+        await this.#settle();
+        continue;
+      }
+      const after = this.#owners();
+      for (const slot of slots) if (after[slot] === before[slot]) this.#scanned[slot] = address;
+    }
+    throw new RedisClusterError('the slots of the cluster moved faster than they could be scanned', {
+      cause: failure,
+    });
+  }
+
+  /** A primary with slots that are not scanned; null: there is none. */
+  #next(owners: Owners): { location: ClusterNodeLocation; slots: ReadonlySet<number> } | null {
+    const missing = new Map<string, Set<number>>();
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      const owner = owners[slot] ?? null;
+      if (owner === null || this.#isScanned(slot, owner)) continue;
+      const slots = missing.get(owner) ?? new Set();
+      missing.set(owner, slots.add(slot));
+    }
+    for (const location of this.#space.map.primaries) {
+      const slots = missing.get(keyOf(location));
+      if (slots !== undefined) return { location, slots };
+    }
+    return null;
+  }
+
+  #isScanned(slot: number, owner: string): boolean {
+    const scanned = this.#scanned[slot] ?? null;
+    if (scanned === null || scanned === owner) return scanned !== null;
+    // It was the primary and is a replica of the new one: the keys that stayed were given.
+    return this.#space.map.shardOf(slot)?.replicas.some((replica) => keyOf(replica) === scanned) === true;
+  }
+
+  #owners(): Owners {
+    const { map } = this.#space;
+    const names = map.shards.map(({ primary }) => keyOf(primary));
+    return Array.from({ length: SLOT_COUNT }, (_, slot) => names[map.shardIndexOf(slot)] ?? null);
+  }
+
+  #slotOf(key: Reply): number {
+    return keySlot(typeof key === 'string' ? key : (key as Buffer), this.#encoding);
+  }
+
+  /** After a failure: the layout of a moment later. */
+  async #settle(): Promise<void> {
+    this.#signal?.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    await this.#space.refresh(this.#deadline()).catch((error: unknown) => {
+      if (!passes(error)) throw error;
+    });
+  }
+}

@@ -1,0 +1,89 @@
+import { checkSignal } from '../../base/deadline.ts';
+import { demandKnown } from '../../base/known-options.ts';
+import type { RedisValue, Reply } from '../../resp/types.ts';
+
+/** Of `hscan`, `sscan` and `zscan`. */
+export interface ScanOptions {
+  /** A pattern: only what fits it is given. Default: everything. */
+  match?: string | Uint8Array | undefined;
+  /** About how many elements the server looks at in one step; default: the server's (10). */
+  count?: number | undefined;
+  /** Ends the scan with its reason. */
+  signal?: AbortSignal | undefined;
+}
+/** Of `scan`. */
+export interface KeyScanOptions extends ScanOptions {
+  /** Only keys of that type, as the command `TYPE` names it. Default: every key. */
+  type?: string | undefined;
+}
+
+/** Elements one by one, or by `pages()` as the server gives them. Each iteration is a scan of its own. */
+export interface Scan<T> extends AsyncIterable<T> {
+  /** What each step of the server has found; never an empty array. */
+  pages(): AsyncIterable<T[]>;
+}
+
+/** A key or an element, by the pool's `decodeResponses`. */
+export type KeyOf<D extends boolean> = true extends D ? (false extends D ? string | Buffer : string) : Buffer;
+
+const OF_SCAN: ReadonlySet<string> = new Set(['match', 'count', 'signal']);
+const OF_KEYS: ReadonlySet<string> = new Set([...OF_SCAN, 'type']);
+
+/** Throws `TypeError` for an option that is none. */
+export function checkScanOptions(options: KeyScanOptions, ofKeys: boolean): AbortSignal | null {
+  demandKnown(options, ofKeys ? OF_KEYS : OF_SCAN, 'a scan');
+  const { match, count, type } = options;
+  if (match !== undefined && typeof match !== 'string' && !(match instanceof Uint8Array))
+    throw new TypeError('match must be text or bytes');
+  if (count !== undefined && !(Number.isSafeInteger(count) && count > 0))
+    throw new TypeError('count must be a whole number, 1 or more');
+  if (type !== undefined && (typeof type !== 'string' || type === ''))
+    throw new TypeError('type must be the name of a type');
+  return checkSignal('signal', options.signal);
+}
+
+/** The arguments behind the cursor. */
+export function scanArguments({ match, count, type }: KeyScanOptions): RedisValue[] {
+  return [
+    ...(match === undefined ? [] : ['MATCH', match]),
+    ...(count === undefined ? [] : ['COUNT', count]),
+    ...(type === undefined ? [] : ['TYPE', type]),
+  ];
+}
+
+/** Pages of replies as a `Scan`; `read` makes its elements of each. */
+export class PagedScan<T> implements Scan<T> {
+  readonly #pages: () => AsyncIterable<Reply[]>;
+  readonly #read: (page: Reply[]) => T[];
+
+  constructor(pages: () => AsyncIterable<Reply[]>, read: (page: Reply[]) => T[]) {
+    this.#pages = pages;
+    this.#read = read;
+  }
+
+  async *pages(): AsyncGenerator<T[], void, undefined> {
+    for await (const page of this.#pages()) if (page.length > 0) yield this.#read(page);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    for await (const page of this.#pages()) yield* this.#read(page);
+  }
+}
+
+/** Of a flat list of names and values. */
+export function pairsOf(page: Reply[]): [Reply, Reply][] {
+  const pairs: [Reply, Reply][] = [];
+  for (let index = 0; index + 1 < page.length; index += 2) pairs.push([page[index]!, page[index + 1]!]);
+  return pairs;
+}
+
+/** Of a flat list of members and scores. */
+export function scoresOf(page: Reply[]): [Reply, number][] {
+  return pairsOf(page).map(([member, score]) => [member, scoreOf(score)]);
+}
+
+function scoreOf(score: Reply): number {
+  const text = String(score);
+  if (text === 'inf' || text === '+inf') return Number.POSITIVE_INFINITY;
+  return text === '-inf' ? Number.NEGATIVE_INFINITY : Number(text);
+}

@@ -1,0 +1,165 @@
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import type { ConnectionCore } from '../../connection/connection-core.ts';
+import { call } from '../../connection/requests/call.ts';
+import { ConnectionError, PoolClosedError, RedisError, ResponseError } from '../../errors/errors.ts';
+import type { ConnectionNode } from '../../node/connection-node.ts';
+import { LATIN1, type RedisValue, type Reply } from '../../resp/types.ts';
+import type { Topology } from '../../topology/topology.ts';
+import type { CallFactory } from '../calls/call-factory.ts';
+import type { RetryLoop } from '../calls/retry-loop.ts';
+
+/** One step of a scan: a cursor and the elements before it. */
+interface Step {
+  readonly cursor: string;
+  readonly page: Reply[];
+  /** The connection that the answer came over. */
+  readonly core: ConnectionCore;
+  readonly node: ConnectionNode<BaseConnection> | null;
+}
+
+/** `SCAN` and its like, without the cursor. */
+export interface ScanCommand {
+  readonly command: string;
+  /** Before the cursor: the key, where there is one. */
+  readonly before: readonly RedisValue[];
+  /** Behind it. */
+  readonly behind: readonly RedisValue[];
+  readonly signal: AbortSignal | null;
+}
+
+/** Once a step has succeeded the server may be away for so long, in ms, before a scan is given up. */
+const PATIENCE = 15_000;
+const PAUSE = 50;
+const IDENTITY_TIMEOUT = 5_000;
+
+const identities = new WeakMap<ConnectionCore, Promise<string>>();
+let unknown = 0;
+
+/** A name for the process behind a connection: a cursor means nothing to another one. */
+function identityOf(core: ConnectionCore): Promise<string> {
+  let identity = identities.get(core);
+  if (identity === undefined) {
+    // A user who may not ask gets a name for the connection instead: another one begins anew.
+    const otherwise = `connection ${++unknown}`;
+    identity = call(core, 'INFO', ['server'], { mode: LATIN1, timeout: IDENTITY_TIMEOUT }).then(
+      (info) => /run_id:(\w+)/.exec(String(info))?.[1] ?? otherwise,
+      (error: unknown) => {
+        if (error instanceof ResponseError) return otherwise;
+        throw error;
+      },
+    );
+    identity.catch(() => identities.delete(core));
+    identities.set(core, identity);
+  }
+  return identity;
+}
+
+/**
+ * The steps of a scan at one server. A cursor belongs to the process that gave it: after a failover, a restart or a
+ * move of the key the scan begins again, so that nothing is missed and some elements come twice.
+ */
+export class ServerScan {
+  readonly #loop: RetryLoop;
+  readonly #topology: Topology<BaseConnection>;
+  readonly #factory: CallFactory;
+  readonly #command: ScanCommand;
+
+  constructor(
+    loop: RetryLoop,
+    topology: Topology<BaseConnection>,
+    factory: CallFactory,
+    command: ScanCommand,
+  ) {
+    this.#loop = loop;
+    this.#topology = topology;
+    this.#factory = factory;
+    this.#command = command;
+  }
+
+  /** `node`: only there, and its loss ends the scan; null: wherever the pool finds the server. */
+  async *pages(node: ConnectionNode<BaseConnection> | null): AsyncGenerator<Reply[], void, undefined> {
+    let cursor = '0';
+    let identity: string | null = null;
+    let core: ConnectionCore | null = null;
+    // Steps stay at the node of the first one, for a replica may come after a replica.
+    let at = node;
+    let since: number | null = null;
+    for (;;) {
+      let step: Step;
+      try {
+        step = await this.#step(cursor, at);
+        if (step.core !== core) {
+          const now = await identityOf(step.core);
+          core = step.core;
+          at = step.node;
+          const changed = identity !== null && identity !== now;
+          identity = now;
+          if (changed && cursor !== '0') {
+            cursor = '0';
+            continue;
+          }
+        }
+        since = performance.now();
+      } catch (error) {
+        const lost = node === null && since !== null && performance.now() - since < PATIENCE;
+        if (!lost || !passes(error)) throw error;
+        at = null;
+        await this.#pause();
+        continue;
+      }
+      if (step.page.length > 0) yield step.page;
+      ({ cursor } = step);
+      if (cursor === '0') return;
+    }
+  }
+
+  async #step(cursor: string, node: ConnectionNode<BaseConnection> | null): Promise<Step> {
+    const { command, before, behind, signal } = this.#command;
+    signal?.throwIfAborted();
+    const args = [...before, cursor, ...behind];
+    const made = this.#factory.make(command, args, { idempotent: true }, node !== null);
+    made.pinned = node;
+    this.#factory.limit(made, args, undefined);
+    made.callSignal = signal;
+    made.signal = signal;
+    if (node === null) this.#topology.route(made, args);
+    this.#loop.start(made);
+    const reply = await (made.promise as Promise<Reply>);
+    if (!Array.isArray(reply) || reply.length !== 2 || !Array.isArray(reply[1]))
+      throw new RedisError(`${command} was answered without a cursor and a list`, { command });
+    return {
+      cursor: String(reply[0]),
+      page: reply[1],
+      core: made.host as ConnectionCore,
+      node: made.node,
+    };
+  }
+
+  #pause(): Promise<void> {
+    const { signal } = this.#command;
+    return new Promise((resolve) => {
+      const over = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', over);
+        resolve();
+      };
+      const timer = setTimeout(over, PAUSE);
+      signal?.addEventListener('abort', over, { once: true });
+    });
+  }
+}
+
+/** Time or another node mends it. */
+export function passes(error: unknown): boolean {
+  if (error instanceof PoolClosedError) return false;
+  return error instanceof ConnectionError || (error instanceof RedisError && MENDS.has(error.code));
+}
+const MENDS: ReadonlySet<string> = new Set([
+  'MOVED',
+  'ASK',
+  'TRYAGAIN',
+  'CLUSTERDOWN',
+  'LOADING',
+  'MASTERDOWN',
+  'RESPOOL_CLUSTER',
+]);

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { ClusterConnectionPool } from '../../../src/index.ts';
+import { startCluster, type TestCluster } from '../../../src/testkit/index.ts';
+import { keysOfSlot, poolOf } from './support.ts';
+
+const COUNT = 3_000;
+
+describe('scans of a cluster', () => {
+  let cluster: TestCluster;
+  let pool: ClusterConnectionPool<true>;
+  const names = new Set<string>();
+  before(async () => {
+    cluster = await startCluster({ primaries: 3, replicasPerPrimary: 1 });
+    pool = poolOf(cluster);
+    for (let index = 0; index < COUNT; index++) names.add(`key:${index}`);
+    await Promise.all([...names].map((name) => pool.execute('SET', name, 'v')));
+  });
+  after(async () => {
+    await pool.close();
+    await cluster.stop();
+  });
+
+  /** All keys; `midway` runs once, after about a third of them. */
+  async function scanned(midway?: () => Promise<unknown>): Promise<string[]> {
+    const keys: string[] = [];
+    let due = midway !== undefined;
+    for await (const key of pool.scan({ count: 100 })) {
+      keys.push(key);
+      if (!due || keys.length < COUNT / 3 + 100) continue;
+      due = false;
+      await midway?.();
+    }
+    assert.equal(due, false);
+    return keys;
+  }
+
+  it('every primary in turn, each key once while the cluster rests', async () => {
+    const keys = await scanned();
+    assert.deepEqual(new Set(keys), names);
+    assert.equal(keys.length, COUNT);
+    let pages = 0;
+    for await (const page of pool.scan({ match: 'key:1*', type: 'string' }).pages()) pages += page.length;
+    assert.equal(pages, 1_111);
+    for await (const key of pool.scan({ match: 'none' })) assert.fail(key);
+  });
+
+  it('slots that move in the midst of it lose no key', async () => {
+    const slots = [100, 8_000, 16_000];
+    for (const slot of slots) {
+      for (const key of keysOfSlot(slot, 20)) names.add(key);
+      await Promise.all(keysOfSlot(slot, 20).map((key) => pool.execute('SET', key, 'v')));
+    }
+    const move = async (): Promise<void> => {
+      const primaries = await cluster.primaries();
+      for (const slot of slots) {
+        const source = await cluster.nodeForSlot(slot);
+        const at = primaries.findIndex(({ id }) => id === source.id);
+        await cluster.migrateSlot(slot, primaries[(at + 1) % primaries.length]!);
+      }
+    };
+    for (let round = 0; round < 3; round++) assert.deepEqual(new Set(await scanned(move)), names);
+  });
+
+  it('a failover and the death of a primary in the midst of it lose no key', async () => {
+    assert.deepEqual(new Set(await scanned(() => cluster.failover(12_000))), names);
+    const kill = async (): Promise<void> => {
+      // Its replica has everything by now.
+      await pool.executeOn('primaries', 'WAIT', [1, 5_000]).catch(() => {});
+      const dead = await cluster.killPrimary(12_000);
+      await cluster.waitForNewPrimary(12_000, dead);
+    };
+    assert.deepEqual(new Set(await scanned(kill)), names);
+  });
+
+  it('hscan of a key whose slot moves in the midst of it begins again there', async () => {
+    const key = keysOfSlot(500, 1)[0]!;
+    await pool.execute(
+      'HSET',
+      key,
+      ...Array.from({ length: 2_000 }, (_, index) => [`f${index}`, 'v']).flat(),
+    );
+    const fields = new Set<string>();
+    let moved = false;
+    for await (const [field] of pool.hscan(key, { count: 50 })) {
+      fields.add(field);
+      if (moved || fields.size < 700) continue;
+      moved = true;
+      const source = await cluster.nodeForSlot(500);
+      const target = (await cluster.primaries()).find(({ id }) => id !== source.id)!;
+      await cluster.migrateSlot(500, target);
+    }
+    assert.ok(moved);
+    assert.equal(fields.size, 2_000);
+  });
+
+  it('hscan with reads from replicas stays at one of them', async () => {
+    await using near = poolOf(cluster, { readFromReplicas: true });
+    const key = keysOfSlot(500, 1)[0]!;
+    await pool.execute('SET', `${key}:sync`, 1);
+    const fields = new Set<string>();
+    for await (const [field] of near.hscan(key, { count: 50 })) fields.add(field);
+    assert.equal(fields.size, 2_000);
+  });
+});
