@@ -98,6 +98,10 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   get serverVersion(): string | null {
     return this.#opening.greeting.version;
   }
+  /** The RESP version spoken: 2 where the server knows no other, or as the option `protocol` says. */
+  get protocol(): 2 | 3 {
+    return this.#core.session.resp;
+  }
   /** As the server knows it, or is going to; null: none. */
   get clientName(): string | null {
     const { session } = this.#core;

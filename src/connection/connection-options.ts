@@ -37,6 +37,16 @@ export interface BaseConnectionOptions {
    * big numbers their exact text, booleans 1 and 0. Default false.
    */
   resp2Replies?: boolean | undefined;
+  /**
+   * The RESP version. Default `'auto'`: `HELLO 3`, and RESP2 where the server refuses it. `3` rejects there. `2` sends
+   * no HELLO, and no CLIENT command unless another option asks for one: for proxies that know neither.
+   */
+  protocol?: 2 | 3 | 'auto' | undefined;
+  /**
+   * A tag of a framework in `CLIENT SETINFO`: `'shop_v2'` gives `lib-name=respool(shop_v2)`. False: no `CLIENT SETINFO`
+   * is sent. Default: the library's name and version alone.
+   */
+  clientInfo?: string | false | undefined;
   /** Asked at every dial; wins over `username` and `password`. */
   credentialProvider?: AbstractCredentialProvider | null | undefined;
   /** For `AUTH`; absent: `default`. */
@@ -102,6 +112,29 @@ const clientName: OptionRule<string | null> = {
   },
 };
 
+const protocol: OptionRule<2 | 3 | 'auto'> = {
+  fallback: 'auto',
+  check(name, value) {
+    if (value === 2 || value === 3 || value === 'auto') return value;
+    throw new TypeError(`${name} must be 2, 3 or 'auto'`);
+  },
+  text: (_name, given) => (given === 'auto' ? given : Number(given)),
+};
+
+const clientInfo: OptionRule<string | false | null> = {
+  fallback: null,
+  check(name, value) {
+    if (value === false) return value;
+    if (typeof value !== 'string' || !/^[!-'*-~]{1,128}$/.test(value)) {
+      throw new TypeError(
+        `${name} must be false or 1 to 128 printable ASCII characters, no spaces or brackets`,
+      );
+    }
+    return value;
+  },
+  text: (_name, given) => (given === 'false' ? false : given),
+};
+
 const sslContext: OptionRule<SSLContext | null> = {
   fallback: null,
   check(name, value) {
@@ -158,6 +191,8 @@ export const baseConnectionRules = {
   encoding,
   decodeResponses: flag(false),
   resp2Replies: flag(false),
+  protocol,
+  clientInfo,
   credentialProvider: having<AbstractCredentialProvider>('getCredentials'),
   username: text(),
   password: text(),

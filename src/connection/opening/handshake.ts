@@ -1,6 +1,9 @@
 import {
+  AuthenticationError,
+  AuthorizationError,
   ConnectionError,
   ProtocolError,
+  ResponseError,
   StalePrimaryError,
   UnknownCommandError,
 } from '../../errors/errors.ts';
@@ -35,10 +38,16 @@ export function laterSteps(options: NormalizedConnectionOptions): readonly Hands
     args,
     rule: 'must pass',
   });
-  const steps: HandshakeStep[] = [
-    { command: 'CLIENT SETINFO', args: ['LIB-NAME', LIBRARY_NAME], rule: 'may fail' },
-    { command: 'CLIENT SETINFO', args: ['LIB-VER', LIBRARY_VERSION], rule: 'may fail' },
-  ];
+  const steps: HandshakeStep[] = [];
+  const { clientInfo } = options;
+  // Of `protocol: 2` no more is sent than was asked for.
+  if (clientInfo !== false && (options.protocol !== 2 || clientInfo !== null)) {
+    const name = clientInfo === null ? LIBRARY_NAME : `${LIBRARY_NAME}(${clientInfo})`;
+    steps.push(
+      { command: 'CLIENT SETINFO', args: ['LIB-NAME', name], rule: 'may fail' },
+      { command: 'CLIENT SETINFO', args: ['LIB-VER', LIBRARY_VERSION], rule: 'may fail' },
+    );
+  }
   if (options.db !== 0) steps.push(must('SELECT', options.db));
   if (options.clientName !== null) steps.push(must('CLIENT SETNAME', options.clientName));
   if (options.noevict) steps.push(must('CLIENT NO-EVICT', 'ON'));
@@ -60,32 +69,46 @@ export function roleStep(service: string, endpoint: string, isPrimary: boolean):
       const role = Array.isArray(reply) && typeof reply[0] === 'string' ? reply[0] : 'unknown';
       if (role === wanted) return;
       throw new StalePrimaryError(
-        `${endpoint} is no ${isPrimary ? 'primary' : 'replica'} of '${service}' (its role is ${role.slice(0, 32)})`,
+        `${endpoint} is not a ${isPrimary ? 'primary' : 'replica'} of '${service}' (its role is ${role.slice(0, 32)})`,
         { endpoint },
       );
     },
   };
 }
 
-/** HELLO 3 with AUTH, alone in its write; RESP2 only where HELLO itself is not known. */
+/** HELLO 3 with AUTH, alone in its write; RESP2 where `protocol` allows it and the server knows no HELLO or refuses it. */
 export async function greet(
   core: ConnectionCore,
   credentials: Credentials | null,
-  timeout: number | null,
+  { protocol, streamTimeout }: Pick<NormalizedConnectionOptions, 'protocol' | 'streamTimeout'>,
 ): Promise<Greeting> {
   const auth = credentials === null ? [] : ['AUTH', credentials.username, credentials.password];
-  let reply: Reply;
-  try {
-    reply = await call(core, 'HELLO', ['3', ...auth], { ledger: false, timeout });
-  } catch (error) {
-    const unknown = error instanceof UnknownCommandError;
-    const refused = error instanceof ProtocolError && error.code === 'NOPROTO';
-    if (!unknown && !refused) throw error;
-    core.session.resp = 2;
-    await authenticate(core, credentials, timeout);
-    return NOTHING;
+  if (protocol !== 2) {
+    try {
+      const args = ['3', ...auth];
+      return readGreeting(
+        core,
+        await call(core, 'HELLO', args, { ledger: false, timeout: streamTimeout }),
+        protocol,
+      );
+    } catch (error) {
+      if (protocol === 3 || !isRefusalOfHello(error, credentials !== null)) throw error;
+    }
   }
-  return readGreeting(core, reply);
+  core.session.resp = 2;
+  await authenticate(core, credentials, streamTimeout);
+  return NOTHING;
+}
+
+/** Servers and proxies without RESP3 say so in many words. A refusal of the credentials is none of them. */
+function isRefusalOfHello(error: unknown, authenticates: boolean): boolean {
+  if (error instanceof UnknownCommandError) return true;
+  if (error instanceof AuthorizationError) return true;
+  if (error instanceof ProtocolError) return error.code === 'NOPROTO';
+  if (!(error instanceof ResponseError) || error instanceof AuthenticationError || error.code !== 'ERR') {
+    return false;
+  }
+  return !authenticates || !/password|credential|authenticat|\bAUTH\b/i.test(error.message);
 }
 
 /** AUTH on a connection that is alone with it: some servers lose the error of one that has replies pending. */
@@ -101,15 +124,23 @@ export async function authenticate(
   await call(core, 'AUTH', args, { ledger: false, timeout });
 }
 
-function readGreeting(core: ConnectionCore, reply: Reply): Greeting {
-  const proto = reply instanceof Map ? reply.get('proto') : undefined;
-  if (!(reply instanceof Map) || proto !== 3) {
+/** Of RESP2 the same pairs come as a flat array. */
+function readGreeting(core: ConnectionCore, reply: Reply, protocol: 3 | 'auto'): Greeting {
+  const fields = reply instanceof Map ? reply : new Map<Reply, Reply>();
+  if (Array.isArray(reply)) {
+    for (let at = 0; at + 1 < reply.length; at += 2) fields.set(reply[at]!, reply[at + 1]!);
+  }
+  const spoken = fields.get('proto');
+  if (spoken === 2 && protocol === 'auto') {
+    core.session.resp = 2;
+  } else if (spoken !== 3 || !(reply instanceof Map)) {
     throw new ConnectionError(core.text('the answer to HELLO 3 was not RESP3'), {
       endpoint: core.settings.endpoint,
+      command: 'HELLO',
     });
   }
-  const version = reply.get('version');
-  const id = reply.get('id');
+  const version = fields.get('version');
+  const id = fields.get('id');
   return {
     version: typeof version === 'string' ? version : null,
     clientId: typeof id === 'number' ? id : null,

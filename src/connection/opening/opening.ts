@@ -2,7 +2,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { checkSignal, Deadline } from '../../base/deadline.ts';
 import { demandKnown } from '../../base/known-options.ts';
-import { ConnectionError, TimeoutError } from '../../errors/errors.ts';
+import { AuthenticationFailureError, ConnectionError, TimeoutError } from '../../errors/errors.ts';
 import type { Credentials } from '../../interfaces/credential-provider.ts';
 import type { WaitOptions } from '../../interfaces/wait-options.ts';
 import { silence } from '../requests/call.ts';
@@ -144,10 +144,12 @@ export class Opening<C> {
     const core = this.#core;
     const { streamTimeout } = this.#options;
     try {
-      this.greeting = await greet(core, credentials, streamTimeout);
+      this.greeting = await greet(core, credentials, this.#options);
       core.clientId = this.greeting.clientId;
       await runSteps(core, [...laterSteps(this.#options), ...this.steps], streamTimeout);
     } catch (error) {
+      if (error instanceof AuthenticationFailureError && this.#options.credentialProvider === null)
+        hintAtEscapes(error, credentials);
       if (!(error instanceof TimeoutError)) throw error;
       const { message, command, endpoint } = error;
       throw new TimeoutError(message, { phase: 'connect', command, endpoint, cause: error });
@@ -250,6 +252,16 @@ export class Opening<C> {
       endpoint: this.#core.settings.endpoint,
     });
   }
+}
+
+const ESCAPE = /%[0-9a-f]{2}/i;
+const ESCAPE_HINT =
+  ' (the user name or password holds %xx, which was taken as written: decodeComponents=true in a URL decodes it)';
+
+/** Other clients decode the userinfo of a URL: the likeliest reason why such credentials are wrong. */
+function hintAtEscapes(error: Error, credentials: Credentials | null): void {
+  if (credentials === null) return;
+  if (ESCAPE.test(credentials.username) || ESCAPE.test(credentials.password)) error.message += ESCAPE_HINT;
 }
 
 /** Nothing given: nobody in particular, as without a provider. */

@@ -18,7 +18,7 @@ export class SessionState {
   /** The handshake is over. */
   settled = false;
   /** The version spoken now; RESET goes back to 2. */
-  resp = 3;
+  resp: 2 | 3 = 3;
   #proved: View = { ...FRESH };
   #expected: View = { ...FRESH };
   #baseline: View = { ...FRESH };

@@ -10,6 +10,7 @@ import {
   ConnectionError,
   InvalidResponse,
   ProtocolError,
+  RedisError,
   ResponseError,
   StalePrimaryError,
   TimeoutError,
@@ -18,7 +19,7 @@ import {
 import { CapacityLimiter } from '../../../src/pooling/capacity-limiter.ts';
 import { reply, type ScriptedConnection } from '../../../src/testkit/index.ts';
 import { TCPLocation } from '../../../src/transport/location.ts';
-import { eventually, failure, open, outcome, pair, scripted, take, wait } from './support.ts';
+import { eventually, failure, open, outcome, pair, realServer, scripted, take, wait } from './support.ts';
 
 const lines = (server: { commands: readonly { args: readonly string[] }[] }): string[] =>
   server.commands.map(({ args }) => args.join(' '));
@@ -390,7 +391,7 @@ describe('refusals', () => {
   }
 
   test('HELLO that answers something else than a RESP3 greeting ends the dial', async () => {
-    for (const answer of [reply.array(), reply.ok, reply.map([reply.bulk('proto'), reply.integer(2)])]) {
+    for (const answer of [reply.array(), reply.ok, reply.map([reply.bulk('proto'), reply.integer(4)])]) {
       const server = await scripted({ HELLO: answer });
       await failure(new TCPConnection(server.location).run(), ConnectionError);
     }
@@ -414,8 +415,18 @@ describe('refusals', () => {
 });
 
 describe('RESP2', () => {
-  for (const answer of ["ERR unknown command 'HELLO'", 'NOPROTO unsupported protocol version']) {
-    test(`is spoken when HELLO answers ${answer.split(' ')[0]}, and AUTH is then alone in its write`, async () => {
+  for (const answer of [
+    "ERR unknown command 'HELLO'",
+    'ERR unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `u`, `p`, ',
+    'NOPROTO unsupported protocol version',
+    "ERR unsupported command 'HELLO'",
+    "unsupported command 'HELLO'",
+    'ERR unknown or unsupported command',
+    'unknown or unsupported command',
+    "ERR handle request, command 'HELLO' is not allowed",
+    "NOPERM User u has no permissions to run the 'hello' command",
+  ]) {
+    test(`is spoken when HELLO answers ${answer}, and AUTH is then alone in its write`, async () => {
       const { connection, server } = await pair(
         { HELLO: reply.error(answer) },
         { password: 'p', username: 'u', db: 1, decodeResponses: true },
@@ -431,6 +442,87 @@ describe('RESP2', () => {
       assert.equal(connection.reusable, true);
     });
   }
+
+  test('is spoken when HELLO is answered with proto 2, which has authenticated', async () => {
+    const flat = ['server', 'kvrocks', 'version', '2.9.0', 'proto', 2, 'id', 7, 'mode', 'standalone'];
+    const fields = flat.map((item) => (typeof item === 'number' ? reply.integer(item) : reply.bulk(item)));
+    const { connection, server } = await pair({ HELLO: reply.array(...fields) }, { password: 'p', db: 1 });
+    assert.deepEqual([connection.protocol, connection.clientId, connection.serverVersion], [2, 7, '2.9.0']);
+    assert.ok(!server.commands.some(({ name }) => name === 'AUTH'));
+    assert.equal(connection.reusable, true);
+  });
+
+  for (const answer of [
+    'WRONGPASS invalid username-password pair or user is disabled.',
+    'ERR invalid password',
+    'ERR Client sent AUTH, but no password is set',
+    'LOADING Redis is loading the dataset in memory',
+    'BUSY Redis is busy running a script.',
+  ]) {
+    test(`is not spoken when HELLO answers ${answer}: nothing more is sent`, async () => {
+      const server = await scripted({ HELLO: reply.error(answer) });
+      await failure(new TCPConnection(server.location, { password: 'p' }).run(), RedisError);
+      assert.equal(server.commands.length, 1);
+    });
+  }
+
+  test('option protocol: 2 sends no HELLO and no CLIENT command that was not asked for', async () => {
+    const bare = await pair({}, { protocol: 2 });
+    assert.equal(bare.connection.protocol, 2);
+    assert.equal(await bare.connection.execute('ECHO', 'x').then(String), 'x');
+    assert.deepEqual(lines(bare.server), ['ECHO x']);
+    const full = await pair({}, { protocol: 2, password: 'p', db: 3, clientName: 'me', clientInfo: 'tag' });
+    assert.deepEqual(
+      lines(full.server).map((line) => line.replace(/LIB-VER .*/, 'LIB-VER')),
+      [
+        'AUTH p',
+        'CLIENT SETINFO LIB-NAME respool(tag)',
+        'CLIENT SETINFO LIB-VER',
+        'SELECT 3',
+        'CLIENT SETNAME me',
+      ],
+    );
+  });
+
+  test('option protocol: 3 rejects where the server speaks RESP2 only', async () => {
+    const server = await scripted({ HELLO: reply.error("ERR unknown command 'HELLO'") });
+    await failure(new TCPConnection(server.location, { protocol: 3 }).run(), UnknownCommandError);
+    assert.equal((await pair({}, { protocol: 3 })).connection.protocol, 3);
+    for (const protocol of [1, 4, '3', null]) {
+      assert.throws(() => new TCPConnection(server.location, { protocol } as never), /protocol must be/);
+    }
+  });
+
+  test('option protocol, on real servers: RESP2 shapes', async () => {
+    const server = await realServer();
+    const two = await open(server, { protocol: 2, decodeResponses: true });
+    const three = await open(server, { decodeResponses: true });
+    await three.execute('ZADD', 'z', 1.5, 'm');
+    assert.equal(await two.execute('ZSCORE', 'z', 'm'), '1.5');
+    assert.equal(await three.execute('ZSCORE', 'z', 'm'), 1.5);
+    assert.deepEqual([two.protocol, three.protocol], [2, 3]);
+    const info = String(await three.execute('CLIENT', 'LIST'));
+    assert.equal([...info.matchAll(/lib-name=respool/g)].length, info.includes('lib-name') ? 1 : 0);
+  });
+
+  test('option clientInfo: a tag in CLIENT SETINFO, or none is sent', async () => {
+    const { server } = await pair({}, { clientInfo: 'bullmq_v6.7' });
+    assert.equal(lines(server)[1], 'CLIENT SETINFO LIB-NAME respool(bullmq_v6.7)');
+    assert.deepEqual(lines((await pair({}, { clientInfo: false })).server), ['HELLO 3']);
+    for (const clientInfo of ['', 'a b', 'a(b)', 'a\n', 'é', true, 7, 'x'.repeat(129)]) {
+      assert.throws(() => new TCPConnection(server.location, { clientInfo } as never), /clientInfo must be/);
+    }
+  });
+
+  test('a refused login names %xx in the credentials, and never shows them', async () => {
+    const server = await scripted({ HELLO: reply.error('WRONGPASS invalid username-password pair') });
+    const login = (password: string): Promise<AuthenticationFailureError> =>
+      failure(new TCPConnection(server.location, { password }).run(), AuthenticationFailureError);
+    const escaped = await login('p%40ss');
+    assert.match(escaped.message, /^WRONGPASS .*%xx.*decodeComponents/);
+    assert.doesNotMatch(escaped.message, /p%40ss/);
+    assert.doesNotMatch((await login('plain')).message, /decodeComponents/);
+  });
 
   test('a password without a user goes as servers before 6 know it', async () => {
     const { server } = await pair({ HELLO: reply.error("ERR unknown command 'HELLO'") }, { password: 'p' });
