@@ -4,7 +4,7 @@ import { demandKnown } from '../base/known-options.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import { ClusterConnection } from '../connection/cluster-connection.ts';
 import { tcpRules } from '../connection/connection-options.ts';
-import { RedisError } from '../errors/errors.ts';
+import { ReadOnlyError, RedisClusterError, RedisError } from '../errors/errors.ts';
 import type { Lease } from '../interfaces/abstract-pool.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
@@ -28,6 +28,11 @@ import type {
 import { splitPoolOptions } from './options/pool-rules.ts';
 import { type ConnectionPoolStatistics, PoolStatistics } from './pool-statistics.ts';
 import { resolveUrl } from './urls/resolve-url.ts';
+
+/** A layout that names a demoted node as a primary is read again, this often at most and with this pause in ms. */
+const ROUNDS = 20;
+const DEMOTED_PAUSE = 50;
+const DEMOTED = Symbol('demoted');
 
 const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['signal', 'timeout', 'node', 'primary']);
 
@@ -136,20 +141,35 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
     const words = typeof command === 'string' ? command : Buffer.from(command);
     const values = args.map(kept);
     const own: PoolRequestOptions = { ...options, raiseExceptions: true };
-    const locations = await this.#targets(target, acquire);
-    const answers = locations.map((location) => {
+    const ask = (location: ClusterNodeLocation, one = words, given: readonly RedisValue[] = values) => {
       const pin = { node: this.#topology.memberNode(location), since, acquire };
       return this.engine.requests
-        .request(words, values, own, pin)
+        .request(one, given, own, pin)
         .catch((error: unknown) => asAnswer(error, own.signal));
-    });
-    const settled = await Promise.allSettled(answers);
+    };
+    const silent = options.noreply === true || this.engine.setup.settings.noreply;
+    const isDemoted = async (location: ClusterNodeLocation): Promise<boolean> =>
+      target === 'primaries' && !silent && saysReplica(await ask(location, 'ROLE', []));
     const result = new Map<ClusterNodeLocation, Reply | RedisError>();
-    for (const [index, answer] of settled.entries()) {
-      if (answer.status === 'rejected') throw answer.reason;
-      result.set(locations[index] as ClusterNodeLocation, answer.value);
+    for (let round = 1; ; round++) {
+      const locations = (await this.#targets(target, acquire)).filter((one) => !result.has(one));
+      const settled = await Promise.allSettled(
+        locations.map(async (one) => ((await isDemoted(one)) ? DEMOTED : await ask(one))),
+      );
+      let demoted = 0;
+      for (const [index, answer] of settled.entries()) {
+        if (answer.status === 'rejected') throw answer.reason;
+        const isStale = answer.value === DEMOTED || (target === 'primaries' && isReadOnly(answer.value));
+        if (isStale) demoted++;
+        const location = locations[index] as ClusterNodeLocation;
+        if (isStale && round < ROUNDS && !acquire.expired) continue;
+        result.set(location, answer.value === DEMOTED ? demotedError(location) : answer.value);
+      }
+      if (demoted === 0 || round === ROUNDS || acquire.expired) return result;
+      // The layout is behind the servers: it is read again, and only the nodes that it names then are asked.
+      await new Promise((resolve) => setTimeout(resolve, DEMOTED_PAUSE));
+      await this.#topology.refresh(acquire);
     }
-    return result;
   }
 
   /** The gauges of each node. */
@@ -215,4 +235,18 @@ function asAnswer(error: unknown, signal: AbortSignal | undefined): RedisError {
   const aborted = signal?.aborted === true && error === signal.reason;
   if (error instanceof RedisError && !aborted) return error;
   throw error;
+}
+
+function isReadOnly(answer: Reply | symbol): boolean {
+  return answer instanceof ReadOnlyError;
+}
+
+/** The answer to ROLE; a server that does not tell counts as what the layout calls it. */
+function saysReplica(role: Reply): boolean {
+  return Array.isArray(role) && String(role[0]) === 'slave';
+}
+
+function demotedError(node: ClusterNodeLocation): RedisClusterError {
+  const text = `${node.toString()} is a replica now, and the layout names no successor yet`;
+  return new RedisClusterError(text, { code: 'RESPOOL_DEMOTED', endpoint: node.toString() });
 }

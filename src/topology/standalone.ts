@@ -1,7 +1,7 @@
 import type { BaseConnection } from '../connection/base-connection.ts';
 import { ReadOnlyError } from '../errors/errors.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
-import type { RoutedCall, Topology, Verdict } from './topology.ts';
+import type { RoutedCall, Topology, Next } from './topology.ts';
 
 /** One address. */
 export class Standalone<C extends BaseConnection> implements Topology<C> {
@@ -33,7 +33,7 @@ export class Standalone<C extends BaseConnection> implements Topology<C> {
   }
 
   /** The connections to a demoted primary are gone by now: the next dial looks the name up again, once. */
-  judge(call: RoutedCall, error: Error): Verdict | null {
+  next(call: RoutedCall, error: Error): Next | null {
     if (!(error instanceof ReadOnlyError) || call.redirects > 0) return null;
     call.redirects++;
     return { kind: 'again' };

@@ -29,11 +29,11 @@ export interface CommandPart {
   readonly positions: readonly number[];
 }
 
-/** What to do after a failed attempt that was surely not executed; `null`: nothing special is known. */
-export type Verdict =
+/** What to do after a failed attempt that was surely not executed. */
+export type Next =
   /** The topology knows better now: route again, at once. */
   | { readonly kind: 'again' }
-  /** Wait a little and route again. */
+  /** Time will mend it: within a time limit wait and route again, without one as the retry policy says. */
   | { readonly kind: 'wait' }
   /** Wait so many milliseconds and route again. */
   | { readonly kind: 'pause'; readonly ms: number }
@@ -43,7 +43,7 @@ export type Verdict =
   | { readonly kind: 'fail'; readonly error: Error };
 
 /**
- * Which servers there are: picks a node, judges a failure, and closes. Pools are thin names over one of these;
+ * Which servers there are: picks a node, says what comes after a failure, and closes. Pools are thin names over one of these;
  * they loop, a topology only answers.
  */
 export interface Topology<C extends BaseConnection> {
@@ -56,8 +56,11 @@ export interface Topology<C extends BaseConnection> {
   /** For leases without a wish, `tryLease` and the like. */
   anyNode(): ConnectionNode<C> | null;
   resolveAny(deadline: Deadline): Promise<ConnectionNode<C>>;
-  /** The server said no, or the connection was lost before the command was written. Not asked about anything else. */
-  judge(call: RoutedCall, error: Error): Verdict | null;
+  /**
+   * The server said no, no node was found, or the connection was lost before the command was written; null: nothing
+   * special is known. Not asked about anything else.
+   */
+  next(call: RoutedCall, error: Error): Next | null;
   /** Everything there is, for figures and for closing. */
   nodes(): Iterable<ConnectionNode<C>>;
   /** Calls that wait for no node in particular. */

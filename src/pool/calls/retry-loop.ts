@@ -19,7 +19,7 @@ import {
 import { isServerFull } from '../../errors/reply-errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { channels, observed } from '../../telemetry/channels.ts';
-import type { Topology, Verdict } from '../../topology/topology.ts';
+import type { Next, Topology } from '../../topology/topology.ts';
 import type { Entry } from '../../connection/requests/entry.ts';
 import { BlockingAttempt } from './blocking-attempt.ts';
 import type { CallOwner, PoolCall } from './pool-call.ts';
@@ -43,9 +43,6 @@ function mends(error: Error): boolean {
   );
 }
 
-/** What becomes of a call after a failed attempt; null: it is over. */
-type Next = Verdict | null;
-
 export interface RunnerSettings {
   readonly poolName: string;
   readonly retryPolicy: RetryPolicy;
@@ -60,7 +57,7 @@ export interface RunnerSettings {
  *
  *     start → route → queued on a connection → reply
  *       ↑                      │ failed
- *       └── pause ── judge ────┘
+ *       └── pause ── next ─────┘
  */
 export class RetryLoop implements CallOwner {
   readonly #topology: Topology<BaseConnection>;
@@ -129,16 +126,16 @@ export class RetryLoop implements CallOwner {
     return pinned ?? this.#topology.route(call, null);
   }
 
-  #judge(call: PoolCall, error: Error): Verdict | null {
+  #askTopology(call: PoolCall, error: Error): Next | null {
     // The connection has lost its login, and is out of use by now: the command was not looked at.
     if (error instanceof AuthenticationRequiredError && call.redirects++ === 0) return { kind: 'again' };
-    return call.pinned === null ? this.#topology.judge(call, error) : null;
+    return call.pinned === null ? this.#topology.next(call, error) : null;
   }
 
   failed(call: PoolCall, error: unknown, refused: boolean): void {
     if (!(error instanceof Error)) return this.#reject(call, error);
     const unproven = isUnproven(call, error, refused);
-    let next: Next;
+    let next: Next | null;
     try {
       next = this.#next(call, error, refused, unproven);
     } catch (thrown) {
@@ -171,17 +168,17 @@ export class RetryLoop implements CallOwner {
     for (const pause of [...this.#pauses]) pause.end(error);
   }
 
-  #next(call: PoolCall, error: Error, refused: boolean, unproven: boolean): Next {
+  #next(call: PoolCall, error: Error, refused: boolean, unproven: boolean): Next | null {
     if (this.#closed !== null || error === call.callSignal?.reason) return null;
     if (!refused && !(error instanceof ConnectionError)) return null;
     if (!unproven) {
-      const verdict = this.#judge(call, error);
-      if (verdict !== null) return verdict;
+      const told = this.#askTopology(call, error);
+      if (told !== null) return told;
       if (refused && mends(error)) return call.overall ? { kind: 'wait' } : this.#policy(call, error, false);
     }
     if (refused) {
       // Nothing proves that it was not run, but what the refusal tells of the servers holds.
-      if (unproven) this.#judge(call, error);
+      if (unproven) this.#askTopology(call, error);
       return null;
     }
     if (unproven && call.idempotent === false) return null;
@@ -191,7 +188,7 @@ export class RetryLoop implements CallOwner {
     return this.#policy(call, error, unproven);
   }
 
-  #policy(call: PoolCall, error: Error, maybeExecuted: boolean): Next {
+  #policy(call: PoolCall, error: Error, maybeExecuted: boolean): Next | null {
     const ms = this.#settings.retryPolicy.next(call.attempts, error, {
       command: call.info.name,
       maybeExecuted,
@@ -296,11 +293,13 @@ export class RetryLoop implements CallOwner {
 
   /** No connection took it: nothing was sent. */
   #unplaced(call: PoolCall, error: unknown): void {
-    const lost = error instanceof ConnectionError && !(error instanceof PoolClosedError);
-    if (!lost || this.#closed !== null) return this.#reject(call, error);
-    let next: Next;
+    const over = this.#closed !== null || error instanceof PoolClosedError || !(error instanceof RedisError);
+    if (over || isAbort(call, error)) return this.#reject(call, error);
+    let next: Next | null;
     try {
-      next = this.#judge(call, error) ?? this.#afterDial(call, error);
+      const lost = error instanceof ConnectionError;
+      next = this.#askTopology(call, error) ?? (lost ? this.#afterDial(call, error) : null);
+      if (next?.kind === 'wait' && !call.overall) next = this.#policy(call, error, false);
     } catch (thrown) {
       return this.#reject(call, thrown);
     }
@@ -312,7 +311,7 @@ export class RetryLoop implements CallOwner {
   }
 
   /** Without any limit a failed dial rejects those who waited for it. */
-  #afterDial(call: PoolCall, error: ConnectionError): Next {
+  #afterDial(call: PoolCall, error: ConnectionError): Next | null {
     if (call.overall) return { kind: 'wait' };
     return call.endless || this.#settings.acquireTimeout === null ? null : this.#policy(call, error, false);
   }

@@ -38,7 +38,6 @@ export function makeCluster(split: Split): ClusterParts {
   checkCluster(pool, settings.db);
   const dial = dialling(split);
   const resolve = addressResolver(pool.addressMap);
-  const readFromReplicas = pool.readFromReplicas || pool.readonly;
   const owner = {};
   const near = ({ location }: BaseConnection): Connection => dial.toNode(location as ClusterNodeLocation);
   const tracking = trackingFor(pool, settings, near);
@@ -61,6 +60,7 @@ export function makeCluster(split: Split): ClusterParts {
     maxConnections: pool.maxConnections,
     perNode: pool.maxConnectionsPerNode,
     dialFailed: (member, error) => topology.dialFailed(member, error),
+    refused: (member, error) => topology.refused(member, error),
     warn,
     node: { ...nodeSettings(split, owner), tracking },
   });
@@ -71,7 +71,7 @@ export function makeCluster(split: Split): ClusterParts {
     keys: new CommandKeys(settings.encoding),
     timing: systemTiming,
     startNodes: discovery.startNodes,
-    readFromReplicas,
+    readFromReplicas: pool.readFromReplicas || pool.readonly,
     maxWaiting: pool.maxWaiting,
     gcInterval: Math.min(pool.gcInterval ?? GC_INTERVAL, LONGEST_DELAY),
   });

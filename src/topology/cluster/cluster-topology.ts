@@ -4,20 +4,26 @@ import type { CommandInfo } from '../../commands/command-info.ts';
 import { NEEDS_EXECUTE_ON } from '../../commands/flags.ts';
 import { clusterRefusal } from '../../commands/refusals.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
-import { RedisClusterError, TimeoutError, TryAgainError } from '../../errors/errors.ts';
+import {
+  isOfServer,
+  RedisClusterError,
+  type RedisError,
+  TimeoutError,
+  TryAgainError,
+} from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { SubscriptionKind } from '../../pubsub/subscriptions/subscription-kinds.ts';
 import { kept } from '../../resp/decoding/native-slices.ts';
 import type { RedisValue } from '../../resp/types.ts';
 import { type ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { Timing } from '../timing.ts';
-import type { CommandPart, RoutedCall, Topology, Verdict } from '../topology.ts';
+import type { CommandPart, RoutedCall, Topology, Next } from '../topology.ts';
 import { anotherPrimary, anyPrimary } from './any-primary.ts';
 import { type CommandKeys, NO_SLOT, SLOT_UNKNOWN } from './command-keys.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
 import { Finding } from './finding.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
-import { type Member, type Members, noMember, RouteAgain } from './members.ts';
+import { type Member, type Members, noMember, RouteAgain, SlotUnservedError } from './members.ts';
 import { MAX_REDIRECTS, RedirectTrails } from './redirect.ts';
 import { ReplicaReads } from './replica-reads.ts';
 import type { Questions } from './questions.ts';
@@ -25,7 +31,8 @@ import type { Shard } from './slot-map.ts';
 import { splitBySlot } from './split.ts';
 import { SubscriberPlaces } from './subscriber-places.ts';
 
-const AGAIN: Verdict = { kind: 'again' };
+const AGAIN: Next = { kind: 'again' };
+const WAIT: Next = { kind: 'wait' };
 /** A node that keeps redirecting to itself gets new connections this often at most. */
 const REDIAL_PAUSE = 1_000;
 /** Pauses before what a migration or a failover has refused is tried again, about. */
@@ -108,7 +115,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     await this.#finding.again(deadline);
     const found = this.route(call, null);
     if (found !== null) return found;
-    throw new RedisClusterError(`Unable to map slot ${call.slot} to a primary node`, {
+    throw new SlotUnservedError(`Unable to map slot ${call.slot} to a primary node`, {
       command: call.info.name,
     });
   }
@@ -142,12 +149,13 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     throw noMember(location);
   }
 
-  judge(call: RoutedCall, error: Error): Verdict | null {
+  next(call: RoutedCall, error: Error): Next | null {
     if (error instanceof RouteAgain) return AGAIN;
+    if (error instanceof SlotUnservedError) return WAIT;
     const member = call.node === null ? undefined : this.members.of(call.node);
     if (member === undefined) return null;
     try {
-      return this.#judge(call, error, member);
+      return this.#next(call, error, member);
     } catch (thrown) {
       return { kind: 'fail', error: thrown as Error };
     }
@@ -218,9 +226,22 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     this.#collector.unref();
   }
 
+  /** One place hears every error reply: of calls, leases, transactions, batches, and of nodes that were chosen. */
+  refused(member: Member<C>, error: RedisError): void {
+    if (this.#closed) return;
+    try {
+      this.#keeper.learn(error, member.location);
+      const found = this.#keeper.classify(error, member.location);
+      const stale = found.kind === 'moved' ? found.redial : found.kind === 'demoted' && !member.replica;
+      if (stale) this.#redial(member);
+    } catch {
+      // A redirect to an address that must not be dialled: the call it answers says so.
+    }
+  }
+
   dialFailed(member: Member<C>, error: unknown): void {
     if (this.#closed) return;
-    this.#keeper.report(error, member.location);
+    this.#keeper.learn(error, member.location);
     if (member.replica) return this.#replicas?.passBy(member);
     // After those without a time limit have heard of it; calls without a key find another primary.
     setImmediate(() => this.#closed || this.members.sendAwayFrom(member));
@@ -256,26 +277,26 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     );
   }
 
-  #judge(call: RoutedCall, error: Error, member: Member<C>): Verdict | null {
+  #next(call: RoutedCall, error: Error, member: Member<C>): Next | null {
     const replicaRead = member.replica && this.#replicas !== null && this.#keys.reads(call.info);
-    const verdict = this.#keeper.report(error, member.location);
-    switch (verdict.kind) {
+    // Replies were heard when they came; of a connection that was lost nobody has told yet.
+    if (!isOfServer(error)) this.#keeper.learn(error, member.location);
+    const found = this.#keeper.classify(error, member.location);
+    switch (found.kind) {
       case 'moved':
       case 'ask':
         call.redirects++;
-        this.#trails.of(call).follow(verdict.kind, member.location, verdict.target, error);
-        if (verdict.kind === 'moved' && verdict.redial) this.#redial(member);
+        this.#trails.of(call).follow(found.kind, member.location, found.target, error);
         return {
           kind: 'node',
-          node: this.members.at(verdict.target).node as never,
-          asking: verdict.kind === 'ask',
+          node: this.members.at(found.target).node as never,
+          asking: found.kind === 'ask',
         };
       case 'wait':
         if (replicaRead && ++call.redirects <= MAX_REDIRECTS) return AGAIN;
         if (!(error instanceof TryAgainError) || !call.bounded) return null;
         return { kind: 'pause', ms: jittered(TRY_AGAIN_PAUSE, () => this.#keeper.random()) };
       case 'demoted':
-        this.#redial(member);
         if (!call.bounded && ++call.redirects > MAX_REDIRECTS) return null;
         return { kind: 'pause', ms: jittered(DEMOTED_PAUSE, () => this.#keeper.random()) };
       case 'unreachable':

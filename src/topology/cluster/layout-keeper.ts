@@ -4,7 +4,7 @@ import { systemTiming, type Timing } from '../timing.ts';
 import type { ResolveAddress } from './address-map.ts';
 import { ClusterLayout, type LayoutSource } from './cluster-layout.ts';
 import type { Discovered, Discovery } from './discovery.ts';
-import { judge, type Meaning } from './redirect.ts';
+import { classify, type Meaning } from './redirect.ts';
 import { RefreshSchedule } from './refresh-schedule.ts';
 import { ReplicaHealth } from './replica-health.ts';
 import { SlotMap } from './slot-map.ts';
@@ -118,33 +118,38 @@ export class LayoutKeeper implements LayoutSource {
     this.#health.report(node, error);
   }
 
-  /** A command failed at a node: what that means, after having learned from it. */
-  report(error: unknown, node: TCPLocation): Meaning {
-    const meaning = judge(error, node, this.#options.resolve);
-    switch (meaning.kind) {
+  /** What an error from a node means; nothing is learned from it. */
+  classify(error: unknown, node: TCPLocation): Meaning {
+    return classify(error, node, this.#options.resolve);
+  }
+
+  /** An error came from a node, or from a dial to it: what it tells of the cluster is kept, once for each error. */
+  learn(error: unknown, node: TCPLocation): void {
+    const found = this.classify(error, node);
+    switch (found.kind) {
       case 'moved':
         // What a refresh under way will say of it is looked at when it is there.
-        if (this.#learn(meaning.slot, meaning.target) && !this.#refreshing) this.#count(1);
-        break;
+        if (this.#learnOwner(found.slot, found.target) && !this.#refreshing) this.#count(1);
+        return;
       case 'demoted':
-        this.#count(this.#steps);
-        break;
+        // A replica that refuses writes is right.
+        if (!this.#isReplica(node)) this.#count(this.#steps);
+        return;
       case 'unreachable':
         this.#health.report(node, error as Error);
         this.#avoid.add(keyOf(node));
         this.#count(1);
-        break;
+        return;
       case 'wait':
         if (error instanceof ClusterDownError) this.#count(1);
         // The cluster is down for a primary's slots, wherever else they are looked for; a replica may stand alone.
         if (!(error instanceof ClusterDownError) || this.#isReplica(node))
           this.#health.report(node, error as RedisClusterError);
-        break;
+        return;
       // An ASK proves that the layout is right; a new one would say the same.
       case 'ask':
       case 'final':
     }
-    return meaning;
   }
 
   close(): void {
@@ -159,7 +164,7 @@ export class LayoutKeeper implements LayoutSource {
   }
 
   /** False for what a whole layout has said already: a late MOVED asks for nothing. */
-  #learn(slot: number, target: TCPLocation): boolean {
+  #learnOwner(slot: number, target: TCPLocation): boolean {
     const disputed = this.#isDisputed(slot, target);
     if (this.#map.owns(slot, target)) return !disputed && this.#facts.has(slot);
     const next = this.#map.withMoved(slot, target);

@@ -1,4 +1,4 @@
-import { ConnectionError, RedisClusterError } from '../../errors/errors.ts';
+import { ConnectionError, RedisClusterError, type RedisError } from '../../errors/errors.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import { ConnectionNode, type NodeSettings } from '../../node/connection-node.ts';
 import { ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
@@ -17,6 +17,8 @@ export interface MembersOptions<C extends BaseConnection> {
   readonly maxConnections: number;
   readonly perNode: boolean;
   readonly dialFailed: (member: Member<C>, error: unknown) => void;
+  /** Told of every error reply of every connection to the node, whoever asked. */
+  readonly refused: (member: Member<C>, error: RedisError) => void;
   readonly warn: (message: string) => void;
 }
 
@@ -45,6 +47,7 @@ export class Member<C extends BaseConnection> {
         settings.dialFailed(this, error);
       },
     });
+    this.node.onRefusal = (error) => settings.refused(this, error);
   }
 
   get replica(): boolean {
@@ -184,6 +187,10 @@ export function noMember(location: TCPLocation): RedisClusterError {
   const endpoint = keyOf(location);
   return new RedisClusterError(`${endpoint} is not a node of the cluster`, { endpoint });
 }
+
+/** No node serves the slot of a call, as far as the layout tells. */
+export class SlotUnservedError extends RedisClusterError {}
+SlotUnservedError.prototype.name = 'RedisClusterError';
 
 /** Nothing is wrong with the call: its node may be another one by now. */
 export class RouteAgain extends ConnectionError {}

@@ -52,7 +52,8 @@ export function redirectTarget(error: AskError, asked: TCPLocation, resolve: Res
   return resolve(host, port, announcedHost(announced, '') === '' ? asked : undefined);
 }
 
-export function judge(error: unknown, asked: TCPLocation, resolve: ResolveAddress): Meaning {
+/** Pure: whoever asks decides what follows. Throws for a redirect to no address that may be dialled. */
+export function classify(error: unknown, asked: TCPLocation, resolve: ResolveAddress): Meaning {
   if (!(error instanceof RedisError)) return FINAL;
   if (error instanceof AskError) {
     const target = redirectTarget(error, asked, resolve);

@@ -53,7 +53,7 @@ export class SubscriberPlaces<C extends BaseConnection> {
   /** A connection that was lost proves nothing by itself; whether its node can be reached the next dial tells. */
   failed(node: ConnectionNode<C>, error: Error): void {
     const member = this.#nodes.members.of(node);
-    if (member !== undefined && error instanceof ResponseError) this.#keeper.report(error, member.location);
+    if (member !== undefined && error instanceof ResponseError) this.#keeper.learn(error, member.location);
     this.#want();
   }
 

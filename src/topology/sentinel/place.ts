@@ -2,7 +2,7 @@ import type { BaseConnection } from '../../connection/base-connection.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { WaitOptions } from '../../interfaces/wait-options.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
-import type { RoutedCall, Verdict } from '../topology.ts';
+import type { RoutedCall, Next } from '../topology.ts';
 import type { PrimaryListener } from './following.ts';
 
 export interface FindOptions extends WaitOptions {
@@ -34,7 +34,7 @@ export interface PlaceParts<C extends BaseConnection> {
 export interface Place<C extends BaseConnection> {
   /** A usable connection: every candidate that the sentinels name is tried. */
   connect(signal: AbortSignal): Promise<C>;
-  judge(call: RoutedCall, error: Error, node: ConnectionNode<C>): Verdict | null;
+  next(call: RoutedCall, error: Error, node: ConnectionNode<C>): Next | null;
   close(): void;
 }
 

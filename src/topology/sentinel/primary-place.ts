@@ -4,7 +4,7 @@ import type { BaseConnection } from '../../connection/base-connection.ts';
 import { ReadOnlyError, RedisError, ResponseError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
-import type { RoutedCall, Verdict } from '../topology.ts';
+import type { RoutedCall, Next } from '../topology.ts';
 import { FOLLOW, type Place, type PlaceParts, Roster } from './place.ts';
 import { hurryDials, Turn } from './turn.ts';
 
@@ -70,7 +70,7 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
   }
 
   /** A demoted primary: its connections go, its place is looked up again, and the command is sent once more. */
-  judge(call: RoutedCall, error: Error, node: ConnectionNode<C>): Verdict | null {
+  next(call: RoutedCall, error: Error, node: ConnectionNode<C>): Next | null {
     if (!(error instanceof ReadOnlyError) || call.redirects > 0) return null;
     call.redirects++;
     const refused = this.#roster.select((_, connection) => connection.location.toString() === error.endpoint);

@@ -5,7 +5,7 @@ import type { ConnectionNode } from '../../node/connection-node.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import { failureCause, failureText } from '../first-answer.ts';
 import { systemTiming } from '../timing.ts';
-import type { Verdict } from '../topology.ts';
+import type { Next } from '../topology.ts';
 import { type FindOptions, FOLLOW, type Place, type PlaceParts, Roster } from './place.ts';
 import { Turn } from './turn.ts';
 
@@ -85,7 +85,7 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
   }
 
   /** A replica that refuses a write is right. */
-  judge(): Verdict | null {
+  next(): Next | null {
     return null;
   }
 

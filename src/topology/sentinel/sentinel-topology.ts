@@ -1,7 +1,7 @@
 import type { Deadline } from '../../base/deadline.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
-import type { RoutedCall, Topology, Verdict } from '../topology.ts';
+import type { RoutedCall, Topology, Next } from '../topology.ts';
 import type { IdleCheck } from './idle-check.ts';
 import type { Place } from './place.ts';
 
@@ -34,8 +34,8 @@ export class SentinelTopology<C extends BaseConnection> implements Topology<C> {
   resolveAny(): Promise<ConnectionNode<C>> {
     return Promise.resolve(this.#node);
   }
-  judge(call: RoutedCall, error: Error): Verdict | null {
-    return this.#place.judge(call, error, this.#node);
+  next(call: RoutedCall, error: Error): Next | null {
+    return this.#place.next(call, error, this.#node);
   }
   *nodes(): Iterable<ConnectionNode<C>> {
     yield this.#node;

@@ -69,8 +69,7 @@ test('callers at the same time share one asking, each with its own signal', asyn
 test('MOVED changes its slot at once; below the threshold nobody is asked', async () => {
   const { keeper, voice } = stage();
   await keeper.refresh();
-  const verdict = keeper.report(moved(100, 7001), at(7000));
-  assert.equal(verdict.kind, 'moved');
+  keeper.learn(moved(100, 7001), at(7000));
   assert.equal(keeper.layout.nodeForSlot(100).port, 7001);
   assert.equal(keeper.layout.nodeForSlot(101).port, 7000);
   await settle();
@@ -84,9 +83,9 @@ test('10,000 MOVED in a burst cause one refresh', async () => {
     [0, 10_922, node(7001)],
     [10_923, 16_383, node(7002)],
   ];
-  for (let count = 0; count < 5_000; count++) keeper.report(moved(count % 5461, 7001), at(7000));
+  for (let count = 0; count < 5_000; count++) keeper.learn(moved(count % 5461, 7001), at(7000));
   await timing.pass(1);
-  for (let count = 5_000; count < 10_000; count++) keeper.report(moved(count % 5461, 7001), at(7000));
+  for (let count = 5_000; count < 10_000; count++) keeper.learn(moved(count % 5461, 7001), at(7000));
   await timing.pass(5_000);
   assert.equal(voice.asked.length, 2);
   assert.equal(keeper.layout.nodeForSlot(0).port, 7001);
@@ -100,7 +99,7 @@ test('a burst in single file, with answers in between, causes one refresh too', 
     [10_923, 16_383, node(7002)],
   ];
   for (let count = 0; count < 1_000; count++) {
-    keeper.report(moved(count % 5461, 7001), at(7000));
+    keeper.learn(moved(count % 5461, 7001), at(7000));
     await settle();
   }
   await timing.pass(5_000);
@@ -110,8 +109,8 @@ test('a burst in single file, with answers in between, causes one refresh too', 
 test('who a MOVED named is asked first', async () => {
   const { keeper, voice, timing } = stage();
   await keeper.refresh();
-  keeper.report(moved(100, 7004), at(7000));
-  keeper.report(moved(101, 7004), at(7000));
+  keeper.learn(moved(100, 7004), at(7000));
+  keeper.learn(moved(101, 7004), at(7000));
   await timing.pass(100);
   assert.equal(String(voice.asked[1]), '10.0.0.1:7004');
 });
@@ -122,7 +121,7 @@ test('an answer asked for before a MOVED does not undo it; one asked for after i
   voice.held = [];
   const refresh = keeper.refresh();
   await settle();
-  keeper.report(moved(100, 7001), at(7000));
+  keeper.learn(moved(100, 7001), at(7000));
   voice.held[0]!();
   await refresh;
   assert.equal(keeper.layout.nodeForSlot(100).port, 7001);
@@ -145,7 +144,7 @@ test('which errors count, and how they are forgotten', async () => {
     for (let count = 0; count < needed; count++) {
       await timing.pass(1_000);
       assert.equal(voice.asked.length, 1);
-      keeper.report(error, at(7000));
+      keeper.learn(error, at(7000));
     }
     await settle();
     assert.equal(voice.asked.length, 2);
@@ -153,11 +152,11 @@ test('which errors count, and how they are forgotten', async () => {
   const { keeper, voice, timing } = stage();
   await keeper.refresh();
   for (const line of ['ASK 1 10.0.0.1:7001', 'TRYAGAIN x', 'CROSSSLOT x', 'ERR x', 'WRONGTYPE x']) {
-    for (let count = 0; count < 10; count++) keeper.report(replyError(line), at(7000));
+    for (let count = 0; count < 10; count++) keeper.learn(replyError(line), at(7000));
   }
-  keeper.report(down, at(7000));
+  keeper.learn(down, at(7000));
   await timing.pass(10_001);
-  keeper.report(down, at(7000));
+  keeper.learn(down, at(7000));
   await timing.pass(1_000);
   assert.equal(voice.asked.length, 1);
 });
@@ -166,10 +165,10 @@ test('reinitializeSteps is the number of errors', async () => {
   const { keeper, voice, timing } = stage({ reinitializeSteps: 10 });
   await keeper.refresh();
   await timing.pass(100);
-  for (let count = 0; count < 9; count++) keeper.report(down, at(7000));
+  for (let count = 0; count < 9; count++) keeper.learn(down, at(7000));
   await settle();
   assert.equal(voice.asked.length, 1);
-  keeper.report(down, at(7000));
+  keeper.learn(down, at(7000));
   await settle();
   assert.equal(voice.asked.length, 2);
 });
@@ -178,7 +177,7 @@ test('errors that go on cause refreshes in growing pauses: single digits for an 
   const { keeper, voice, timing } = stage();
   await keeper.refresh();
   for (let elapsed = 0; elapsed < 5_000; elapsed += 10) {
-    keeper.report(new ConnectionError('lost'), at(7000));
+    keeper.learn(new ConnectionError('lost'), at(7000));
     await timing.pass(10);
   }
   assert.ok(voice.asked.length > 5, `${voice.asked.length}`);
@@ -254,7 +253,7 @@ test('close ends everything', async () => {
   const refresh = keeper.refresh();
   keeper.close();
   await assert.rejects(refresh, /closed/);
-  keeper.report(down, at(7000));
+  keeper.learn(down, at(7000));
   await assert.rejects(keeper.refresh(), /closed/);
   assert.equal(timing.pending, 0);
   assert.deepEqual(refreshed, [null]);
@@ -264,7 +263,7 @@ test('an unknown node of a MOVED is in the layout until the cluster denies it', 
   const { keeper } = stage();
   const ports = () => keeper.layout.nodes.map(({ port }) => port);
   await keeper.refresh();
-  keeper.report(moved(1, 7100), at(7000));
+  keeper.learn(moved(1, 7100), at(7000));
   assert.deepEqual([keeper.layout.nodes.length, ports().includes(7100)], [7, true]);
   await keeper.refresh();
   assert.deepEqual([keeper.layout.nodes.length, ports().includes(7100)], [6, false]);

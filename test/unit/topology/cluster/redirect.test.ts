@@ -3,38 +3,38 @@ import { test } from 'node:test';
 import * as errors from '../../../../src/errors/errors.ts';
 import { replyError } from '../../../../src/errors/reply-errors.ts';
 import { addressResolver } from '../../../../src/topology/cluster/address-map.ts';
-import { judge, RedirectTrail } from '../../../../src/topology/cluster/redirect.ts';
+import { classify, RedirectTrail } from '../../../../src/topology/cluster/redirect.ts';
 import { TCPLocation } from '../../../../src/transport/location.ts';
 import { asked, at, same } from './fixtures.ts';
 
 test('MOVED and ASK name slot and target', () => {
-  const moved = judge(replyError('MOVED 3999 10.0.0.2:7001'), asked, same);
+  const moved = classify(replyError('MOVED 3999 10.0.0.2:7001'), asked, same);
   assert.ok(moved.kind === 'moved' && moved.slot === 3999 && !moved.redial);
   assert.equal(String(moved.target), '10.0.0.2:7001');
-  const ask = judge(replyError('ASK 3999 ::1:7001'), asked, same);
+  const ask = classify(replyError('ASK 3999 ::1:7001'), asked, same);
   assert.ok(ask.kind === 'ask' && ask.slot === 3999);
   assert.equal(ask.target.host, '::1');
 });
 
 test('no host means the host that was asked', () => {
   for (const line of ['MOVED 1 :7001', 'MOVED 1 ?:7001', 'ASK 1 :7001']) {
-    const verdict = judge(replyError(line), asked, same);
-    assert.ok('target' in verdict);
-    assert.equal(String(verdict.target), '10.0.0.9:7001');
+    const found = classify(replyError(line), asked, same);
+    assert.ok('target' in found);
+    assert.equal(String(found.target), '10.0.0.9:7001');
   }
 });
 
 test('the address map is applied to both', () => {
   const resolve = addressResolver({ '10.0.0.2:7001': new TCPLocation('proxy', 9) });
   for (const line of ['MOVED 1 10.0.0.2:7001', 'ASK 1 10.0.0.2:7001']) {
-    const verdict = judge(replyError(line), asked, resolve);
-    assert.ok('target' in verdict && String(verdict.target) === 'proxy:9');
+    const found = classify(replyError(line), asked, resolve);
+    assert.ok('target' in found && String(found.target) === 'proxy:9');
   }
 });
 
 test('MOVED to the node that said it asks for a new connection', () => {
-  const verdict = judge(replyError('MOVED 1 10.0.0.9:7000'), asked, same);
-  assert.ok(verdict.kind === 'moved' && verdict.redial);
+  const found = classify(replyError('MOVED 1 10.0.0.9:7000'), asked, same);
+  assert.ok(found.kind === 'moved' && found.redial);
 });
 
 test('hostile redirects never give an address', () => {
@@ -56,14 +56,14 @@ test('hostile redirects never give an address', () => {
   ];
   for (const line of tokens) {
     const error = replyError(line);
-    assert.equal(judge(error, asked, same).kind, 'final', line);
+    assert.equal(classify(error, asked, same).kind, 'final', line);
   }
   for (const host of ['a b', 'a/b', '-x', 'a\nb', 'x'.repeat(300)]) {
     const error = new errors.MovedError('', { slotId: 1, host, port: 1 });
-    assert.throws(() => judge(error, asked, same), errors.RedisClusterError);
+    assert.throws(() => classify(error, asked, same), errors.RedisClusterError);
   }
   const port = new errors.AskError('', { slotId: 1, host: 'h', port: 0 });
-  assert.throws(() => judge(port, asked, same), errors.RedisClusterError);
+  assert.throws(() => classify(port, asked, same), errors.RedisClusterError);
 });
 
 test('what other errors mean', () => {
@@ -86,7 +86,7 @@ test('what other errors mean', () => {
     ['x', 'final'],
     [null, 'final'],
   ];
-  for (const [error, kind] of table) assert.equal(judge(error, asked, same).kind, kind, String(error));
+  for (const [error, kind] of table) assert.equal(classify(error, asked, same).kind, kind, String(error));
 });
 
 test('five redirects are followed, the sixth is an error that names the way', () => {

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { ClusterDownError, RedisClusterError, type ClusterConnectionPool } from '../../../src/index.ts';
+import { serverBinaries, startCluster, type TestCluster } from '../../../src/testkit/index.ts';
+import { eventually, keysOfSlot, poolOf, sleep } from './support.ts';
+
+/** Any slot: all keys of these tests live in it. */
+const SLOT = 42;
+const [KEY = '', OTHER = ''] = keysOfSlot(SLOT, 2);
+
+for (const { path, kind, version } of await serverBinaries()) {
+  describe(`the layout hears every reply, ${kind} ${version}`, () => {
+    let cluster: TestCluster;
+    let pool: ClusterConnectionPool<true>;
+
+    before(async () => {
+      cluster = await startCluster({ binary: path, nodeTimeout: 1_500 });
+      pool = await poolOf(cluster, { reinitializeSteps: 1 }).open();
+    });
+    after(async () => {
+      await pool.close();
+      await cluster.stop();
+    });
+
+    /** Moves the slot while nobody calls `execute`, and gives the node that had it before. */
+    async function move(): Promise<ReturnType<typeof pool.clusterLayout.nodeForSlot>> {
+      const from = pool.clusterLayout.nodeForSlot(SLOT);
+      const targets = await cluster.primaries();
+      const target = targets.find(({ port }) => port !== from.port);
+      assert.ok(target !== undefined);
+      await cluster.migrateSlot(SLOT, target);
+      return from;
+    }
+    const knows = async (from: { readonly port: number }): Promise<void> => {
+      await eventually(
+        'the slot is known to be elsewhere',
+        () => {
+          return pool.clusterLayout.nodeForSlot(SLOT).port !== from.port;
+        },
+        2_000,
+      );
+    };
+
+    it('MOVED to a transaction on a lease moves the slot', async () => {
+      const from = await move();
+      await pool.use(
+        async (connection) => {
+          const answers = await connection.createRequestBatch([
+            { command: 'MULTI' },
+            { command: 'INCR', args: [KEY] },
+            { command: 'EXEC' },
+          ]);
+          assert.match(String(answers[1]), /MOVED/);
+        },
+        { node: from },
+      );
+      await knows(from);
+    });
+
+    it('MOVED on getConnection and in its batches does', async () => {
+      const from = await move();
+      const connection = await pool.getConnection({ node: from });
+      await connection.createRequestBatch([{ command: 'GET', args: [KEY] }]);
+      pool.release(connection);
+      await knows(from);
+    });
+
+    it('MOVED to executeOn does', async () => {
+      const from = await move();
+      const answers = await pool.executeOn(from, 'GET', [KEY]);
+      assert.match(String(answers.get(from)), /MOVED/);
+      await knows(from);
+    });
+
+    it('executeOn never lists a demoted node as a primary', async () => {
+      const demoted = await cluster.nodeForSlot(SLOT);
+      const before = pool.clusterLayout.primaries.length;
+      await cluster.failover(demoted);
+      const [reads, writes] = await Promise.all([
+        pool.executeOn('primaries', 'DBSIZE', [], { timeout: 8_000 }),
+        pool.executeOn('primaries', 'FLUSHALL', [], { timeout: 8_000 }),
+      ]);
+      for (const answers of [reads, writes]) {
+        assert.equal(answers.size, before);
+        for (const [node, answer] of answers) {
+          assert.notEqual(node.port, demoted.port);
+          assert.ok(!(answer instanceof Error), String(answer));
+        }
+      }
+    });
+
+    it('an unmapped slot is waited out inside the deadline', async () => {
+      await cluster.configSet('cluster-require-full-coverage', 'no');
+      const owner = await cluster.nodeForSlot(SLOT);
+      const nodes = cluster.reachable;
+      const loose = poolOf(cluster, { skipFullCoverageCheck: true });
+      await loose.execute('RPUSH', KEY, 'one');
+      await Promise.all(nodes.map((node) => node.command('CLUSTER', 'DELSLOTS', SLOT).catch(() => {})));
+      await eventually('the pool knows of no owner', async () => {
+        await loose.refreshLayout();
+        try {
+          loose.clusterLayout.nodeForSlot(SLOT);
+          return false;
+        } catch {
+          return true;
+        }
+      });
+      await assert.rejects(loose.execute('GET', OTHER), (error: unknown) => {
+        return error instanceof ClusterDownError || error instanceof RedisClusterError;
+      });
+      const timeout = 8_000;
+      const all = Promise.all([
+        loose.executeRequest('EXISTS', [OTHER], { timeout }),
+        loose.with({ timeout }).executeBatch([{ command: 'EXISTS', args: [OTHER] }]),
+        loose.executeRequest('BLPOP', [KEY, 5], { timeout }),
+        loose.executeRequest('MGET', [OTHER, 'elsewhere'], { timeout, splitMultiKey: true }),
+      ]);
+      all.catch(() => {});
+      await sleep(300);
+      await owner.command('CLUSTER', 'ADDSLOTS', SLOT);
+      assert.deepEqual(await all, [0, [0], [KEY, 'one'], [null, null]]);
+      await loose.close();
+    });
+  });
+}
