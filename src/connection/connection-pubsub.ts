@@ -1,4 +1,5 @@
 import { Deadline } from '../base/deadline.ts';
+import { keySlot } from '../commands/key-slot.ts';
 import { ConnectionError } from '../errors/errors.ts';
 import { Channel } from '../pubsub/channels/channel.ts';
 import { ChannelView } from '../pubsub/channels/channel-view.ts';
@@ -29,6 +30,8 @@ export class ConnectionPubsub {
       onPause: (paused) => core.inbox.setFull(paused, false),
     });
     this.#pump = new SubscriptionPump(core, this.registry, {
+      // Its server may be a node of a cluster, which takes shard channels of one slot in one command.
+      placement: { here: () => true, group: (kind, name) => (kind === 'shard' ? keySlot(name) : 0) },
       again: () => false,
       ended: (error) => this.registry.close(error, error),
     });

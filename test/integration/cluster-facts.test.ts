@@ -4,7 +4,7 @@ import type { Reply } from '../../src/resp/types.ts';
 import { serverBinaries, startCluster, startServer } from '../../src/testkit/index.ts';
 import { addressResolver } from '../../src/topology/cluster/address-map.ts';
 import { Discovery } from '../../src/topology/cluster/discovery.ts';
-import { keySlot } from '../../src/topology/cluster/key-slot.ts';
+import { keySlot } from '../../src/commands/key-slot.ts';
 import { LayoutKeeper } from '../../src/topology/cluster/layout-keeper.ts';
 import { TCPLocation } from '../../src/transport/location.ts';
 

@@ -5,6 +5,7 @@ import type { DecodeMode, Reply } from '../../resp/types.ts';
 import { ATTRIBUTE, BLOB_ERROR, ERROR as ERROR_TYPE, PUSH as PUSH_TYPE } from '../../resp/wire-types.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import { type Entry, SETTLED } from '../requests/entry.ts';
+import type { SubscriptionEntry } from '../requests/subscription-entry.ts';
 import { mayHoldErrors, redact, redactInside } from '../redaction/redaction.ts';
 
 /** A reply that big holds up whoever is behind it. */
@@ -186,6 +187,15 @@ export class Reception {
         if (refused) core.observer?.refused(value as RedisError);
         return;
       }
+      if (
+        entry.byPush &&
+        (entry as SubscriptionEntry).fence !== null &&
+        !this.#refuses(entry, value, refused)
+      ) {
+        core.acknowledged(entry, []);
+        if (core.state !== 'closed') this.#answer(core.outbox.head() as Entry, value, refused);
+        return;
+      }
       core.outbox.shift();
       this.#settle(entry, value, refused);
       return;
@@ -194,6 +204,13 @@ export class Reception {
     core.counters.requestsResolved++;
     entry.phase = SETTLED;
     entry.succeed(value);
+  }
+
+  /** A reply at the place of a fenced command: true when it refuses that one, false when it answers the fence. */
+  #refuses(entry: Entry, value: Reply, refused: boolean): boolean {
+    const owner = (entry as SubscriptionEntry).ownerOf(value, refused);
+    if (owner !== 'unclear') return owner === 'own refusal';
+    throw new ProtocolError(this.#core.text(`the replies to ${entry.info.name} cannot be told apart`));
   }
 
   /** A reply or an entry with more to it than its value. */

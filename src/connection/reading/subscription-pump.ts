@@ -102,6 +102,10 @@ export class SubscriptionPump implements PubsubTaker {
     this.#pause = null;
   }
 
+  /** The server has carried out a command whose pushes do not tell that. */
+  finished(command: SubscriptionCommand): void {
+    this.#link.finished(command);
+  }
   refused(command: SubscriptionCommand, error: Error): void {
     const again = this.#settings.again(error);
     if (again) this.#wait();
@@ -116,7 +120,7 @@ export class SubscriptionPump implements PubsubTaker {
   #write(command: SubscriptionCommand): void {
     const info = resolveCommand(command.command, command.names);
     this.#link.sent(command);
-    this.#core.submit(new PumpEntry(this, info, command, this.#core));
+    new PumpEntry(this, info, command, this.#core).submitTo(this.#core);
   }
 
   #wait(): void {
@@ -135,14 +139,14 @@ export class SubscriptionPump implements PubsubTaker {
   }
 }
 
-/** A command of the registry's. Its acknowledgements reach the link as pushes; only refusals end here. */
+/** A command of the registry's. Its acknowledgements reach the link as pushes; refusals and fences end here. */
 class PumpEntry extends SubscriptionEntry {
   readonly #pump: SubscriptionPump;
   readonly #command: SubscriptionCommand;
   readonly #core: ConnectionCore;
 
   constructor(pump: SubscriptionPump, info: CommandInfo, command: SubscriptionCommand, core: ConnectionCore) {
-    super(info, encodeCommand(info, command.names, UTF8), BYTES, command.names.map(nameKey));
+    super(core, info, encodeCommand(info, command.names, UTF8), BYTES, command.names.map(nameKey));
     this.#pump = pump;
     this.#command = command;
     this.#core = core;
@@ -150,7 +154,9 @@ class PumpEntry extends SubscriptionEntry {
     this.tenure = core.tenure;
   }
 
-  succeed(): void {}
+  succeed(): void {
+    if (this.fence !== null) this.#pump.finished(this.#command);
+  }
   refuse(error: Error): void {
     this.#pump.refused(this.#command, error);
   }

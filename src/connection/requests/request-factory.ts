@@ -185,7 +185,7 @@ export class RequestFactory {
     }
     const wire = encodeCommand(info, args, this.#textMode);
     const entry = subscribes
-      ? new StreamedSubscription(core.inbox, info, wire, this.#ownMode, this.#names(info, args))
+      ? new StreamedSubscription(core, info, wire, this.#ownMode, this.#names(info, args))
       : new StreamedEntry(core.inbox, info, wire, this.#ownMode);
     this.#prepare(entry, args, null);
     if (!core.hasRoom(entry.size)) throw this.#overloaded(entry.size, info.name);
@@ -193,6 +193,7 @@ export class RequestFactory {
     // With anything else than one word it is refused by the server, and changes nothing.
     const words = info.count + args.length - info.nameLength;
     if (setsReplies && words === 1) core.replyMode(effectValue(info, args), entry);
+    else if (entry instanceof StreamedSubscription) entry.submitTo(core);
     else core.submit(entry);
   }
 

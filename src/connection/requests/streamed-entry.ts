@@ -2,6 +2,7 @@ import type { CommandInfo } from '../../commands/command-info.ts';
 import type { RedisError } from '../../errors/errors.ts';
 import type { Wire } from '../../resp/encoder.ts';
 import type { DecodeMode, Reply } from '../../resp/types.ts';
+import type { ConnectionCore } from '../connection-core.ts';
 import { Entry } from './entry.ts';
 import type { Inbox } from '../reading/inbox.ts';
 import { sizeOf } from '../writing/outbox.ts';
@@ -29,9 +30,15 @@ export class StreamedEntry extends Entry {
 export class StreamedSubscription extends SubscriptionEntry {
   readonly #inbox: Inbox;
 
-  constructor(inbox: Inbox, info: CommandInfo, wire: Wire, mode: DecodeMode, names: readonly string[]) {
-    super(info, wire, mode, names);
-    this.#inbox = inbox;
+  constructor(
+    core: ConnectionCore,
+    info: CommandInfo,
+    wire: Wire,
+    mode: DecodeMode,
+    names: readonly string[],
+  ) {
+    super(core, info, wire, mode, names);
+    this.#inbox = core.inbox;
     this.streamed = true;
   }
   succeed(): void {}

@@ -1,33 +1,121 @@
-import type { CommandInfo } from '../../commands/command-info.ts';
+import { randomBytes } from 'node:crypto';
+import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
+import { AskError, ClusterDownError, ProtocolError } from '../../errors/errors.ts';
 import { type Acknowledgement, pubsubAction } from '../../pubsub/subscriptions/subscription-kinds.ts';
 import type { PubsubAction } from '../../pubsub/subscriptions/subscription-kinds.ts';
-import type { Wire } from '../../resp/encoder.ts';
-import type { DecodeMode } from '../../resp/types.ts';
+import { encodeCommand, type Wire } from '../../resp/encoder.ts';
+import { BYTES, type DecodeMode, type Reply, UTF8 } from '../../resp/types.ts';
+import type { ConnectionCore } from '../connection-core.ts';
 import { sizeOf } from '../writing/outbox.ts';
 import { Entry, type PushMatch } from './entry.ts';
+
+/** Whose a reply is that arrived at the place of a fenced command. */
+export type FencedReply = 'own refusal' | 'of the fence' | 'unclear';
+
+const NONCE = `respool:fence:${randomBytes(6).toString('hex')}:`;
+let fences = 0;
 
 /**
  * A command of the SUBSCRIBE family: its place is freed by one push per name, in the order of the names. One
  * without names unsubscribes from everything and is done when nothing of its kind is left.
+ *
+ * SUNSUBSCRIBE is fenced. A server that gives a slot away sends `sunsubscribe` unasked, and then refuses the command
+ * that is under way (`MOVED`): the push looks like its acknowledgement, and the error like the reply to the request
+ * behind it. So an ECHO of a nonce goes right behind the command, and only a reply frees its place.
  */
 export abstract class SubscriptionEntry extends Entry {
+  readonly fence: Fence | null;
   readonly #action: PubsubAction;
   readonly #names: readonly string[];
   #acknowledged = 0;
 
   /** `names` as latin1 text, one character per byte. */
-  constructor(info: CommandInfo, wire: Wire, mode: DecodeMode, names: readonly string[]) {
+  constructor(
+    core: ConnectionCore,
+    info: CommandInfo,
+    wire: Wire,
+    mode: DecodeMode,
+    names: readonly string[],
+  ) {
     super(info, wire, sizeOf(wire), mode);
     this.byPush = true;
     this.#action = pubsubAction(info.name) as PubsubAction;
     this.#names = names;
+    const { kind, subscribe } = this.#action;
+    this.fence = kind === 'shard' && !subscribe ? new Fence(core) : null;
   }
 
   override acknowledge({ kind, subscribe, key }: Acknowledgement, left: number): PushMatch {
     if (kind !== this.#action.kind || subscribe !== this.#action.subscribe) return 'other';
+    if (this.fence !== null) return this.#acknowledgeFenced(key);
     if (this.#names.length === 0) return key === null || left === 0 ? 'done' : 'part';
     if (key !== this.#names[this.#acknowledged]) return 'other';
     this.#acknowledged++;
     return this.#acknowledged === this.#names.length ? 'done' : 'part';
   }
+
+  /** Queues it, and its fence right behind it. */
+  submitTo(core: ConnectionCore): void {
+    core.submit(this);
+    if (this.fence !== null) core.submit(this.fence);
+  }
+
+  /** Whose the reply is; asked only of fenced commands. */
+  ownerOf(value: Reply, refused: boolean): FencedReply {
+    const fence = this.fence as Fence;
+    if (!refused) return fence.isAnswer(value) ? 'of the fence' : 'unclear';
+    const error = value as unknown as Error & { code?: string };
+    if (fence.isRefusal(error)) return 'of the fence';
+    // A server that had carried it out would have acknowledged every name.
+    if (this.#acknowledged < this.#names.length) return 'own refusal';
+    // Only a command with a slot, or one that unsubscribes, is refused so.
+    const own = error instanceof AskError || error instanceof ClusterDownError || error.code === 'NOSUB';
+    return own ? 'own refusal' : 'unclear';
+  }
+
+  #acknowledgeFenced(key: string | null): PushMatch {
+    if (this.#names.length === 0) return 'part';
+    if (key === null || !this.#names.includes(key)) return 'other';
+    if (key === this.#names[this.#acknowledged]) this.#acknowledged++;
+    return 'part';
+  }
+}
+
+/** `ECHO nonce`: whatever comes before the nonce belongs to the command before it. */
+export class Fence extends Entry {
+  readonly #core: ConnectionCore;
+  readonly #nonce: string;
+
+  constructor(core: ConnectionCore) {
+    // A subscribed RESP2 connection takes PING, and no ECHO.
+    const command = core.session.resp === 2 ? 'PING' : 'ECHO';
+    const nonce = `${NONCE}${fences++}`;
+    const info = resolveCommand(command, [nonce]);
+    const wire = encodeCommand(info, [nonce], UTF8);
+    super(info, wire, sizeOf(wire), BYTES);
+    this.#core = core;
+    this.#nonce = nonce;
+    // It is nobody's request, and counted as none.
+    this.streamed = true;
+    this.tenure = core.tenure;
+  }
+
+  isAnswer(value: Reply): boolean {
+    // PING on a subscribed RESP2 connection: `['pong', nonce]`.
+    const text = Array.isArray(value) && value.length === 2 ? value[1] : value;
+    return (typeof text === 'string' || Buffer.isBuffer(text)) && String(text) === this.#nonce;
+  }
+  /** The server names the command: the user may not run it, or the connection does not take it now. */
+  isRefusal({ message }: Error): boolean {
+    return message.toLowerCase().includes(`'${this.info.name.toLowerCase()}'`);
+  }
+
+  succeed(value: Reply): void {
+    if (this.isAnswer(value)) return;
+    const { settings } = this.#core;
+    const text = this.#core.text('a reply came at the place of another one: replies cannot be told apart');
+    this.#core.close(new ProtocolError(text, { endpoint: settings.endpoint }));
+  }
+  refuse(): void {}
+  fail(): void {}
 }

@@ -191,14 +191,27 @@ export class SubscriptionLink implements Holder, MessageListeners {
     const remote = subscription === undefined ? undefined : this.#known.get(subscription);
     if (subscription === undefined || remote === undefined) return false;
     this.#useful = true;
-    // A `sunsubscribe` of a moved slot comes unasked and answers no command.
-    const answered = remote.flights[0]?.subscribe === subscribe ? remote.flights.shift() : undefined;
+    // A `sunsubscribe` may come unasked, from a slot that moved: `finished` tells when a command was carried out.
+    const answers = remote.flights[0]?.subscribe === subscribe && !(kind === 'shard' && !subscribe);
+    const answered = answers ? remote.flights.shift() : undefined;
     remote.stuck = false;
     if (!subscribe) this.#listeners.clear();
     this.touch(subscription);
     for (const place of answered?.waiting ?? []) this.#settle(place, subscription, count);
     this.#learned(subscription, subscribe, count);
     return true;
+  }
+
+  /** A SUNSUBSCRIBE was carried out. */
+  finished({ subscriptions }: SubscriptionCommand): void {
+    for (const subscription of subscriptions) {
+      const remote = this.#known.get(subscription);
+      if (remote?.flights[0]?.subscribe !== false) continue;
+      remote.flights.shift();
+      this.touch(subscription);
+      this.#tidy(subscription);
+    }
+    this.#owner.work();
   }
 
   /**
@@ -214,7 +227,9 @@ export class SubscriptionLink implements Holder, MessageListeners {
       const [refused] = at < 0 ? [] : remote.flights.splice(at, 1);
       for (const { call } of refused?.waiting ?? []) call.fail(error);
       this.touch(subscription);
-      if (!retry) this.#refuse(subscription, remote, subscribe, subscriptions.length > 1, error);
+      // The server has given its slot away, and the name with it: that is what was asked.
+      if (!subscribe && !this.#subscribed(subscription)) this.#owner.released(this, subscription);
+      else if (!retry) this.#refuse(subscription, remote, subscribe, subscriptions.length > 1, error);
       if (this.has(subscription)) this.#owner.held(this, subscription);
       this.#tidy(subscription);
     }

@@ -160,10 +160,12 @@ export class Subscriptions {
     }
   }
 
-  /** Everything ends. `callError`: the error of calls that wait for a subscription. */
+  /**
+   * Everything ends. `callError`: the error of calls that wait for a subscription; what was to be left is left.
+   */
   close(channelError: Error | undefined, callError: Error): void {
     for (const subscription of this.wanted) this.#leave(subscription, channelError, callError);
-    for (const subscription of this.#all()) subscription.failLeaving(callError);
+    for (const subscription of this.#all()) this.#acknowledgeLeaving(subscription);
     for (const link of this.#links) link.giveUp(callError);
   }
 

@@ -1,7 +1,7 @@
 import { nameClass } from '../../base/class-name.ts';
 import { RedisClusterError } from '../../errors/errors.ts';
 import type { ClusterNodeLocation, TCPLocation } from '../../transport/location.ts';
-import { keySlot } from './key-slot.ts';
+import { keySlot } from '../../commands/key-slot.ts';
 import type { SlotMap } from './slot-map.ts';
 
 /** What the layout is read from; it changes under the layout. */

@@ -4,7 +4,7 @@ import type { Reply } from '../../resp/types.ts';
 import { addressKey, ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import { fieldsOf, hostOf, integerOf, portOf, textOf } from '../reply-fields.ts';
 import type { ResolveAddress } from './address-map.ts';
-import { SLOT_COUNT } from './key-slot.ts';
+import { SLOT_COUNT } from '../../commands/key-slot.ts';
 import { MAX_NODES, type Shard, SlotMap, type SlotRange } from './slot-map.ts';
 
 interface Node {

@@ -5,7 +5,7 @@ import type { CommandInfo } from '../../commands/command-info.ts';
 import { READONLY } from '../../commands/flags.ts';
 import { ClusterCrossSlotError, ResponseError } from '../../errors/errors.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
-import { keySlot } from './key-slot.ts';
+import { keySlot } from '../../commands/key-slot.ts';
 
 /** The command has no key. */
 export const NO_SLOT = -1;

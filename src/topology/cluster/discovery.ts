@@ -13,7 +13,7 @@ import { fieldsOf, textOf } from '../reply-fields.ts';
 import { systemTiming, type Timing } from '../timing.ts';
 import type { ResolveAddress } from './address-map.ts';
 import { parseClusterSlots, parseUnready } from './cluster-slots.ts';
-import { SLOT_COUNT } from './key-slot.ts';
+import { SLOT_COUNT } from '../../commands/key-slot.ts';
 import type { SlotMap } from './slot-map.ts';
 
 /** Nodes of the last layout that one attempt asks, besides the start nodes. */

@@ -1,5 +1,5 @@
 import { addressKey, ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
-import { SLOT_COUNT } from './key-slot.ts';
+import { SLOT_COUNT } from '../../commands/key-slot.ts';
 
 /** More nodes than a cluster can sensibly have: what an answer may make this process remember. */
 export const MAX_NODES = 1_000;

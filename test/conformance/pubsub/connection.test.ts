@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {
+  AuthorizationError,
   type BaseConnectionOptions,
   Channel,
   ChannelClosedError,
@@ -9,6 +10,7 @@ import {
   type ReplySet,
   TCPConnection,
   TimeoutError,
+  UserPassCredentialProvider,
 } from '../../../src/index.ts';
 import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { names, Recorder, until } from '../../integration/pubsub/support.ts';
@@ -380,4 +382,39 @@ test('third-party channels that throw disturb nobody', async () => {
   await connection.executePubsub('UNSUBSCRIBE', 'a');
   assert.equal(connection.inPubsub, 0);
   await connection.close();
+});
+
+test('a refused unsubscription settles every caller, and can be asked for again', async () => {
+  const admin = await open();
+  await admin.execute(
+    'ACL',
+    'SETUSER',
+    'listener',
+    'on',
+    '>pw',
+    '&*',
+    '+@all',
+    '-unsubscribe',
+    '-punsubscribe',
+  );
+  await admin.execute('ACL', 'SETUSER', 'listener', '-sunsubscribe');
+  const connection = await open({ credentialProvider: new UserPassCredentialProvider('listener', 'pw') });
+  for (const prefix of ['', 'P', 'S']) {
+    await connection.executePubsub(`${prefix}SUBSCRIBE`, 'one', 'two');
+    const leave = (...names: string[]): Promise<unknown> =>
+      connection.executePubsub(`${prefix}UNSUBSCRIBE`, ...names).catch((error: unknown) => error);
+    const refused = [leave('one'), leave('one', 'two'), leave()];
+    for (const outcome of await Promise.all(refused.slice(0, 2)))
+      assert.ok(outcome instanceof AuthorizationError);
+    await refused[2];
+    assert.ok((await leave('two')) instanceof AuthorizationError);
+    assert.ok((await leave('one')) instanceof AuthorizationError);
+    assert.equal(String(await connection.execute('ECHO', prefix)), prefix);
+  }
+  await admin.execute('ACL', 'SETUSER', 'listener', '+@all');
+  for (const prefix of ['', 'P', 'S']) {
+    assert.equal((await connection.executePubsub(`${prefix}UNSUBSCRIBE`, 'one', 'two')).length, 2);
+  }
+  assert.equal(connection.inPubsub, 0);
+  await Promise.all([connection.close(), admin.close()]);
 });

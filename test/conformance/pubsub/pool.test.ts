@@ -5,6 +5,7 @@ import {
   ChannelClosedError,
   ConnectionError,
   ConnectionPool,
+  PoolClosedError,
   TimeoutError,
 } from '../../../src/index.ts';
 import { ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
@@ -204,4 +205,17 @@ test('unref(): a subscriber that is idle does not keep the process alive', async
     timeout: 10_000,
   });
   assert.deepEqual([child.status, child.stdout.trim()], [0, 'subscribed'], child.stderr);
+});
+
+test('close() while an unsubscription is under way: it resolves, for nothing is subscribed any more', async () => {
+  const pool = new ConnectionPool({ location: server.location });
+  await pool.executePubsub('SUBSCRIBE', 'a', 'b');
+  await pool.executePubsub('PSUBSCRIBE', 'c*');
+  const left = [pool.executePubsub('UNSUBSCRIBE', 'a'), pool.executePubsub('PUNSUBSCRIBE')];
+  await pool.close();
+  assert.deepEqual(
+    (await Promise.all(left)).map((acks) => acks.length),
+    [1, 1],
+  );
+  await assert.rejects(pool.executePubsub('UNSUBSCRIBE', 'b'), PoolClosedError);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ClusterConnectionPool } from '../../../src/index.ts';
 import { reply } from '../../../src/testkit/index.ts';
-import { keySlot } from '../../../src/topology/cluster/key-slot.ts';
+import { keySlot } from '../../../src/commands/key-slot.ts';
 import { closeAll, eventually, keyWhere, scriptedCluster, startNodesOf } from './support.ts';
 
 const LOW = keyWhere((slot) => slot < 8_192);

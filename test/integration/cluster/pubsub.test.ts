@@ -7,7 +7,7 @@ import {
   startCluster,
   type TestCluster,
 } from '../../../src/testkit/index.ts';
-import { keySlot } from '../../../src/topology/cluster/key-slot.ts';
+import { keySlot } from '../../../src/commands/key-slot.ts';
 import { eventually, poolOf } from './support.ts';
 
 for (const { path, kind, version } of await serverBinaries()) {

@@ -11,7 +11,7 @@ import {
   TimeoutError,
 } from '../../../src/index.ts';
 import { reply, ScriptedServer } from '../../../src/testkit/index.ts';
-import { keySlot } from '../../../src/topology/cluster/key-slot.ts';
+import { keySlot } from '../../../src/commands/key-slot.ts';
 import {
   closeAll,
   eventually,

@@ -13,7 +13,7 @@ import {
   TimeoutError,
 } from '../../../src/index.ts';
 import { serverBinaries, startCluster, type TestCluster } from '../../../src/testkit/index.ts';
-import { keySlot } from '../../../src/topology/cluster/key-slot.ts';
+import { keySlot } from '../../../src/commands/key-slot.ts';
 import { eventually, keyWhere, poolOf, sleep } from './support.ts';
 
 for (const { path, kind, version } of await serverBinaries()) {

@@ -1,7 +1,7 @@
 import { ClusterConnectionPool } from '../../../src/index.ts';
 import type { ClusterConnectionPoolOptions } from '../../../src/index.ts';
 import { reply, type ScriptedHandler, ScriptedServer, type TestCluster } from '../../../src/testkit/index.ts';
-import { keySlot } from '../../../src/topology/cluster/key-slot.ts';
+import { keySlot } from '../../../src/commands/key-slot.ts';
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 

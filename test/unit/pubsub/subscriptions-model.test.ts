@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { AuthorizationError } from '../../../src/errors/errors.ts';
+import { AuthorizationError, MovedError } from '../../../src/errors/errors.ts';
 import { Channel } from '../../../src/pubsub/channels/channel.ts';
 import { KINDS, readAcknowledgement } from '../../../src/pubsub/subscriptions/subscription-kinds.ts';
 import type { SubscriptionKind } from '../../../src/pubsub/subscriptions/subscription-kinds.ts';
@@ -21,6 +21,11 @@ interface Listener {
   readonly log: (number | 'gap')[];
 }
 
+type Frame =
+  | readonly (Buffer | number)[]
+  | { readonly refused: SubscriptionCommand; readonly error: Error }
+  | { readonly finished: SubscriptionCommand };
+
 /** A registry against a server that answers late, loses connections and takes shard channels away. */
 class World {
   link: SubscriptionLink | null = null;
@@ -29,7 +34,9 @@ class World {
   readonly calls: Promise<unknown>[] = [];
   #sets = new Map<SubscriptionKind, Set<string>>(KINDS.map((kind) => [kind, new Set()]));
   #toServer: SubscriptionCommand[] = [];
-  #toClient: (readonly (Buffer | number)[] | { readonly refused: SubscriptionCommand })[] = [];
+  #toClient: Frame[] = [];
+  /** Shard channels whose slot has gone and not come back. */
+  readonly #moved = new Set<string>();
   /** What the user may not do now: `subscribe a`, `unsubscribe b`. */
   readonly #forbidden = new Set<string>();
   #published = 0;
@@ -102,17 +109,30 @@ class World {
     if (command === undefined) return;
     const set = this.#sets.get(command.kind) as Set<string>;
     if (command.names.some((name) => this.#forbidden.has(`${command.subscribe} ${name}`))) {
-      this.#toClient.push({ refused: command });
+      this.#toClient.push({ refused: command, error: new AuthorizationError('NOPERM no') });
       return;
+    }
+    if (command.kind === 'shard') {
+      const moved = command.names.some((name) => this.#moved.has(name.toString()));
+      if (moved && !command.subscribe) {
+        this.#toClient.push({
+          refused: command,
+          error: new MovedError('MOVED 1 127.0.0.1:1', { slotId: 1, host: '127.0.0.1', port: 1 }),
+        });
+        return;
+      }
+      for (const name of command.names) this.#moved.delete(name.toString());
     }
     for (const name of command.names) {
       if (command.subscribe) set.add(name.toString());
       else set.delete(name.toString());
       this.#toClient.push([Buffer.from(command.command.toLowerCase()), name, set.size]);
     }
+    if (command.command === 'SUNSUBSCRIBE') this.#toClient.push({ finished: command });
   }
   takeAway(name: string): void {
     const set = this.#sets.get('shard') as Set<string>;
+    this.#moved.add(name);
     if (set.delete(name)) this.#toClient.push([Buffer.from('sunsubscribe'), Buffer.from(name), set.size]);
   }
   publish(kind: SubscriptionKind, name: string): void {
@@ -125,7 +145,8 @@ class World {
   read(): void {
     const push = this.#toClient.shift();
     if (push === undefined) return;
-    if ('refused' in push) return this.link?.refused(push.refused, new AuthorizationError('NOPERM no'));
+    if ('refused' in push) return this.link?.refused(push.refused, push.error);
+    if ('finished' in push) return this.link?.finished(push.finished);
     if (this.link === null || this.link.message([...push])) return;
     const ack = readAcknowledgement(push);
     if (ack === null) return;

@@ -4,7 +4,7 @@ import { resolveCommand } from '../../../../src/commands/command-info.ts';
 import { ClusterCrossSlotError, ConnectionError, ResponseError } from '../../../../src/errors/errors.ts';
 import type { RedisValue, Reply } from '../../../../src/resp/types.ts';
 import { CommandKeys, NO_SLOT, SLOT_UNKNOWN } from '../../../../src/topology/cluster/command-keys.ts';
-import { keySlot } from '../../../../src/topology/cluster/key-slot.ts';
+import { keySlot } from '../../../../src/commands/key-slot.ts';
 import { splitBySlot } from '../../../../src/topology/cluster/split.ts';
 
 const slotOf = (keys: CommandKeys, command: string, ...args: RedisValue[]): number =>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { keySlot, SLOT_COUNT } from '../../../../src/topology/cluster/key-slot.ts';
+import { keySlot, SLOT_COUNT } from '../../../../src/commands/key-slot.ts';
 import { seeded } from '../manual-timing.ts';
 
 /** Bit by bit, as the polynomial is defined. */
