@@ -3,7 +3,7 @@ import type { BaseConnection } from '../../connection/base-connection.ts';
 import { RedisClusterError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { Reply, TextEncoding } from '../../resp/types.ts';
-import { keySlot, SLOT_COUNT } from '../../topology/cluster/key-slot.ts';
+import { keySlot, SLOT_COUNT } from '../../commands/key-slot.ts';
 import type { SlotMap } from '../../topology/cluster/slot-map.ts';
 import { type ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import { passes, type ServerScan } from './server-scan.ts';

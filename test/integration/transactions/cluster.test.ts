@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ClusterCrossSlotError, type ClusterConnectionPool, defineScript } from '../../../src/index.ts';
 import { startCluster, type TestCluster } from '../../../src/testkit/index.ts';
-import { keySlot } from '../../../src/topology/cluster/key-slot.ts';
+import { keySlot } from '../../../src/commands/key-slot.ts';
 import { keysOfSlot, keyWhere, poolOf, sleep } from '../cluster/support.ts';
 import { Money } from './money.ts';
 
