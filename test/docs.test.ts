@@ -69,7 +69,7 @@ function write(blocks: readonly Block[], address: string): void {
     const code = block.code
       .replaceAll(ADDRESS, address)
       .replaceAll("'127.0.0.1', 6379", `'127.0.0.1', ${new URL(address).port}`)
-      .replace(/(['"])respool\/testkit\1/g, `'${source}/testkit/index.ts'`)
+      .replace(/(['"])respool\/(\w+)\1/g, `'${source}/$2/index.ts'`)
       .replace(/(['"])respool\1/g, `'${source}/index.ts'`);
     writeFileSync(join(ROOT, WRITTEN, `${block.name}.ts`), `${code}\nexport {};\n`);
   }

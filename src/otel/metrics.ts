@@ -144,6 +144,8 @@ function watchGauges(subscriptions: Subscriptions, meter: Meter, pools: Observed
   gauge('idle.max', '{connection}', idleMax, (result, { statistics }, attributes) =>
     result.observe(statistics.maxConnections, attributes),
   );
+  const idleMin = 'The minimum number of idle open connections allowed.';
+  gauge('idle.min', '{connection}', idleMin, (result, _pool, attributes) => result.observe(0, attributes));
   const pending = 'The number of current pending requests for an open connection.';
   gauge('pending_requests', '{request}', pending, (result, { statistics }, attributes) =>
     result.observe(statistics.waiting, attributes),

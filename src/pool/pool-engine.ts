@@ -18,6 +18,7 @@ import {
   textMode,
 } from '../resp/types.ts';
 import { channels, observed } from '../telemetry/channels.ts';
+import { startDebugLog } from '../telemetry/debug.ts';
 import { traces } from '../telemetry/traces.ts';
 import type { Topology } from '../topology/topology.ts';
 import { RetryLoop } from './calls/retry-loop.ts';
@@ -73,6 +74,7 @@ export class PoolEngine {
   #closing: Promise<void> | null = null;
 
   constructor(setup: PoolSetup) {
+    startDebugLog();
     const { settings, topology } = setup;
     const { streamTimeout } = settings;
     this.setup = setup;

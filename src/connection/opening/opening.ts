@@ -10,6 +10,7 @@ import type { ConnectionCore } from '../connection-core.ts';
 import type { NormalizedConnectionOptions } from '../connection-options.ts';
 import { type Greeting, greet, type HandshakeStep, laterSteps, runSteps } from './handshake.ts';
 import { IdleWatch } from '../session/idle-watch.ts';
+import { startDebugLog } from '../../telemetry/debug.ts';
 import { reportReady, traceConnect } from './connection-events.ts';
 import { explainFailure } from './opening-failure.ts';
 import { checkWaitOptions } from '../requests/request-options.ts';
@@ -55,6 +56,7 @@ export class Opening<C> {
     if (this.#started) throw new TypeError('a connection cannot be reused: make another one');
     const signal = runSignal(options);
     this.#started = true;
+    startDebugLog();
     const deadline = new Deadline(signal, this.#options.connectTimeout);
     const abort = new AbortController();
     const given = rejectable();

@@ -1,4 +1,6 @@
+import { isUint8Array } from 'node:util/types';
 import type { CommandInfo } from '../../commands/command-info.ts';
+import { latin1Text } from '../../resp/decoding/native-slices.ts';
 import type { RedisValue } from '../../resp/types.ts';
 import type { BatchTrace, CommandTrace, EndTrace } from '../../telemetry/traces.ts';
 import type { ConnectionCore } from '../connection-core.ts';
@@ -59,7 +61,7 @@ export function batchTrace(core: ConnectionCore, commands: readonly string[]): B
 export function commandWordOf(entry: Partial<CommandRequest> | null | undefined): string {
   const command = entry?.command;
   if (typeof command === 'string') return command.toUpperCase();
-  return command instanceof Uint8Array ? Buffer.from(command).toString('latin1').toUpperCase() : '';
+  return isUint8Array(command) ? latin1Text(command).toUpperCase() : '';
 }
 
 /** Notes when the entry is written, and ends the trace when it settles; `complete` adds what is known then. */

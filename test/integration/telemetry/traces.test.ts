@@ -255,3 +255,31 @@ class LightRecorder implements Disposable {
     this.#recorder[Symbol.dispose]();
   }
 }
+
+describe('NODE_DEBUG=respool', () => {
+  it('writes a readable line for each event, and never an argument', async () => {
+    await using server = await startServer();
+    const entry = new URL('../../../src/index.js', import.meta.url).href;
+    const program = `
+      import { ConnectionPool } from ${JSON.stringify(entry)};
+      const pool = ConnectionPool.fromUrl(${JSON.stringify(server.url)});
+      await pool.execute('SET', 'canary-key', 'canary-value');
+      await pool.execute('INCR', 'canary-key').catch(() => {});
+      await pool.close();`;
+    const { NODE_OPTIONS: _without, ...inherited } = process.env;
+    const env = { ...inherited, NODE_DEBUG: 'respool' };
+    const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      env,
+      encoding: 'utf8',
+    });
+    for (const pattern of [
+      /RESPOOL \d+: connect:attempt address=127\.0\.0\.1 .*outcome=connected/,
+      /connection:ready .*serverVersion=/,
+      /command took=[\d.]+ .*command=SET/,
+      /command took=.*command=INCR.*error=".*not an integer/,
+      /connection:closed .*reason=/,
+    ])
+      assert.match(stderr, pattern);
+    assert.doesNotMatch(stderr, /canary/);
+  });
+});
