@@ -128,6 +128,13 @@ function decimal(text: string): number {
   return value;
 }
 
+/** The server was a primary when the command came, and is a replica now. Nothing was executed. */
+export function isDemotion(error: unknown): boolean {
+  if (error instanceof errors.ReadOnlyError) return true;
+  // A blocked command whose server was demoted; CLIENT UNBLOCK has another text.
+  return error instanceof errors.UnblockedError && error.message.includes('instance state changed');
+}
+
 /** The server has no room for one more client: the one error of a connection that is an `ERR` of the server. */
 export function isServerFull(error: unknown): boolean {
   return error instanceof errors.ConnectionError && error.code === 'ERR';

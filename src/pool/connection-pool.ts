@@ -7,7 +7,7 @@ import { SentinelManagedConnection } from '../connection/sentinel-managed-connec
 import { TCPConnection } from '../connection/tcp-connection.ts';
 import { UnixDomainSocketConnection } from '../connection/unix-domain-socket-connection.ts';
 import { ConnectionNode } from '../node/connection-node.ts';
-import { Standalone } from '../topology/standalone.ts';
+import { SingleNode } from '../topology/single-node.ts';
 import { type Location, TCPLocation, UnixDomainSocketLocation } from '../transport/location.ts';
 import { BaseConnectionPool, type PoolSetup } from './base-connection-pool.ts';
 import { trackingFor } from './cache/cache-setup.ts';
@@ -107,7 +107,7 @@ function standalone(options: ConnectionPoolOptions): PoolSetup {
   });
   return {
     owner,
-    topology: new Standalone(node),
+    topology: new SingleNode(node),
     settings,
     maxConnections: () => pool.maxConnections,
     timeout: pool.timeout,

@@ -7,7 +7,7 @@ import { IdleCheck } from '../../topology/sentinel/idle-check.ts';
 import type { Directory } from '../../topology/sentinel/place.ts';
 import { PrimaryPlace } from '../../topology/sentinel/primary-place.ts';
 import { ReplicaPlace } from '../../topology/sentinel/replica-place.ts';
-import { SentinelTopology } from '../../topology/sentinel/sentinel-topology.ts';
+import { SingleNode } from '../../topology/single-node.ts';
 import type { TCPLocation } from '../../transport/location.ts';
 import { trackingFor } from '../cache/cache-setup.ts';
 import { PreparedPool } from '../connection-pool.ts';
@@ -72,7 +72,7 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
   const checks = pool.checkConnection && !settings.noreply;
   const prepared = new PreparedPool({
     owner,
-    topology: new SentinelTopology(node, serving, checks ? new IdleCheck(node) : null),
+    topology: new SingleNode(node, serving, checks ? new IdleCheck(node) : null),
     settings,
     maxConnections: () => pool.maxConnections,
     timeout: pool.timeout,

@@ -6,7 +6,7 @@ import { ClusterLayout, type LayoutSource } from './cluster-layout.ts';
 import type { Discovered, Discovery } from './discovery.ts';
 import { classify, type Meaning } from './redirect.ts';
 import { RefreshSchedule } from './refresh-schedule.ts';
-import { ReplicaHealth } from './replica-health.ts';
+import { ReplicaHealth } from '../replica-health.ts';
 import { SlotMap } from './slot-map.ts';
 
 /** Errors that are further apart than this do not add up. */

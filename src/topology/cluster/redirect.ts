@@ -5,13 +5,12 @@ import {
   ConnectionError,
   MovedError,
   PoolClosedError,
-  ReadOnlyError,
   RedisClusterError,
   RedisError,
   TimeoutError,
   TryAgainError,
 } from '../../errors/errors.ts';
-import { isServerFull } from '../../errors/reply-errors.ts';
+import { isDemotion, isServerFull } from '../../errors/reply-errors.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { ResolveAddress } from './address-map.ts';
 import { announcedHost } from './cluster-slots.ts';
@@ -61,7 +60,7 @@ export function classify(error: unknown, asked: TCPLocation, resolve: ResolveAdd
     return { kind: 'moved', slot: error.slotId, target, redial: keyOf(target) === keyOf(asked) };
   }
   if (error instanceof TryAgainError || error instanceof ClusterDownError) return WAIT;
-  if (error instanceof ReadOnlyError) return DEMOTED;
+  if (isDemotion(error)) return DEMOTED;
   if (error instanceof BusyLoadingError || error.code === 'MASTERDOWN') return WAIT;
   if (error instanceof PoolClosedError) return FINAL;
   if (error instanceof ConnectionError) return isServerFull(error) ? WAIT : UNREACHABLE;

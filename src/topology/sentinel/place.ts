@@ -1,8 +1,7 @@
 import type { BaseConnection } from '../../connection/base-connection.ts';
-import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { WaitOptions } from '../../interfaces/wait-options.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
-import type { RoutedCall, Next } from '../topology.ts';
+import type { ServerRole } from '../single-node.ts';
 import type { PrimaryListener } from './following.ts';
 
 export interface FindOptions extends WaitOptions {
@@ -13,11 +12,15 @@ export interface FindOptions extends WaitOptions {
 /** Key of the method by which a directory tells of changes. */
 export const FOLLOW: unique symbol = Symbol('respool.follow');
 
+/** Key of the method that takes the proof of a dial: the server there says that it is the primary. */
+export const PROVED: unique symbol = Symbol('respool.proved');
+
 /** Who knows the primaries and replicas. */
 export interface Directory {
   discoverPrimary(service: string, options?: FindOptions): Promise<TCPLocation>;
   discoverReplicas(service: string, options?: FindOptions): Promise<TCPLocation[]>;
   [FOLLOW]?(service: string, listener: PrimaryListener): () => void;
+  [PROVED]?(service: string, location: TCPLocation): void;
 }
 
 /** What a place needs to know of the pool it serves. */
@@ -31,11 +34,9 @@ export interface PlaceParts<C extends BaseConnection> {
 }
 
 /** Where connections of one role go. */
-export interface Place<C extends BaseConnection> {
+export interface Place<C extends BaseConnection> extends ServerRole<C> {
   /** A usable connection: every candidate that the sentinels name is tried. */
   connect(signal: AbortSignal): Promise<C>;
-  next(call: RoutedCall, error: Error, node: ConnectionNode<C>): Next | null;
-  close(): void;
 }
 
 /** The open connections of a pool and where they go, those outside its bound included. */

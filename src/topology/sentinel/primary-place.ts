@@ -1,11 +1,12 @@
 import { reportCallbackError } from '../../base/callback-errors.ts';
 import { Deadline } from '../../base/deadline.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
-import { ReadOnlyError, RedisError, ResponseError } from '../../errors/errors.ts';
+import { RedisError, ResponseError } from '../../errors/errors.ts';
+import { isDemotion } from '../../errors/reply-errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { RoutedCall, Next } from '../topology.ts';
-import { FOLLOW, type Place, type PlaceParts, Roster } from './place.ts';
+import { FOLLOW, PROVED, type Place, type PlaceParts, Roster } from './place.ts';
 import { hurryDials, Turn } from './turn.ts';
 
 interface Dial {
@@ -69,12 +70,17 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
     return location;
   }
 
-  /** A demoted primary: its connections go, its place is looked up again, and the command is sent once more. */
-  next(call: RoutedCall, error: Error, node: ConnectionNode<C>): Next | null {
-    if (!(error instanceof ReadOnlyError) || call.redirects > 0) return null;
+  /** A demoted primary: every connection to it goes, also those of leases, and the next dial asks the sentinels. */
+  refused(error: RedisError, { location }: C, node: ConnectionNode<C>): void {
+    if (!isDemotion(error)) return;
+    const stale = this.#roster.select((_, one) => one.location.toString() === location.toString());
+    for (const connection of stale) node.retire(connection);
+  }
+
+  /** The command is sent once more, to whichever primary there is then. */
+  next(call: RoutedCall, error: Error): Next | null {
+    if (!isDemotion(error) || call.redirects > 0) return null;
     call.redirects++;
-    const refused = this.#roster.select((_, connection) => connection.location.toString() === error.endpoint);
-    for (const connection of refused) node.retire(connection);
     return { kind: 'again' };
   }
 
@@ -127,6 +133,7 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
       // First: a move that this connection proves must not end it.
       this.#moveTo(location);
       this.#roster.add(connection, location);
+      this.#parts.directory[PROVED]?.(this.#parts.service, location);
       return connection;
     } catch (error) {
       throw moved.aborted && !signal.aborted ? MOVED : error;

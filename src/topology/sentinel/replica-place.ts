@@ -1,11 +1,18 @@
 import { Deadline } from '../../base/deadline.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
-import { ReplicaNotFoundError, ResponseError, TimeoutError } from '../../errors/errors.ts';
+import {
+  BusyLoadingError,
+  RedisError,
+  ReplicaNotFoundError,
+  ResponseError,
+  TimeoutError,
+} from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import { failureCause, failureText } from '../first-answer.ts';
 import { systemTiming } from '../timing.ts';
-import type { Next } from '../topology.ts';
+import { ReplicaHealth } from '../replica-health.ts';
+import type { Next, RoutedCall } from '../topology.ts';
 import { type FindOptions, FOLLOW, type Place, type PlaceParts, Roster } from './place.ts';
 import { Turn } from './turn.ts';
 
@@ -14,6 +21,8 @@ const REFRESH = 5_000;
 /** Longest time for one replica, while there are others. */
 const PATIENCE = 2_000;
 const PROBE = 1_000;
+/** Replicas that one call asks before it waits. */
+const MOST_REPLICAS = 8;
 
 interface List {
   readonly replicas: readonly TCPLocation[];
@@ -35,6 +44,8 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
   #unfollow: (() => void) | null = null;
   #cancelRefresh: (() => void) | null = null;
   readonly #over = new AbortController();
+  /** Replicas that answered that they cannot serve rest for a while. */
+  readonly #health = new ReplicaHealth(systemTiming);
 
   constructor(parts: PlaceParts<C>) {
     this.#parts = parts;
@@ -53,17 +64,42 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
     for (let round = 0; round < 2; round++) {
       const before = this.#list;
       const replicas = await this.#replicas({ signal, avoid: new Set(wrong) }, round > 0, failures);
-      for (let left = replicas.length; left > 0; left--) {
-        const location = replicas[this.#index++ % replicas.length] as TCPLocation;
-        if (wrong.has(keyOf(location))) continue;
-        const connection = await this.#try(location, signal, failures);
-        if (connection !== null) return connection;
-        wrong.add(keyOf(location));
-      }
+      const connection = await this.#first(this.#healthy(replicas), wrong, signal, failures);
+      if (connection !== null) return connection;
       if (round === 0 && before !== this.#list && wrong.size === 0) break;
     }
+    const resting = (this.#list?.replicas ?? []).filter((one) => !this.#health.healthy(one));
     this.#list = null;
-    return this.#primary(signal, failures);
+    try {
+      return await this.#primary(signal, failures);
+    } catch (error) {
+      signal.throwIfAborted();
+      // One that rests is better than none.
+      const connection = await this.#first(resting, wrong, signal, failures);
+      if (connection === null) throw error;
+      return connection;
+    }
+  }
+
+  #healthy(replicas: readonly TCPLocation[]): TCPLocation[] {
+    return replicas.filter((replica) => this.#health.healthy(replica));
+  }
+
+  /** A connection to the next of them that can be had. */
+  async #first(
+    replicas: readonly TCPLocation[],
+    wrong: Set<string>,
+    signal: AbortSignal,
+    failures: Error[],
+  ): Promise<C | null> {
+    for (let left = replicas.length; left > 0; left--) {
+      const location = replicas[this.#index++ % replicas.length] as TCPLocation;
+      if (wrong.has(keyOf(location))) continue;
+      const connection = await this.#try(location, signal, failures);
+      if (connection !== null) return connection;
+      wrong.add(keyOf(location));
+    }
+    return null;
   }
 
   /** The next replica that accepts connections, else the primary. */
@@ -84,9 +120,20 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
     }
   }
 
-  /** A replica that refuses a write is right. */
-  next(): Next | null {
-    return null;
+  /** A replica that has lost its primary or loads rests; one that refuses a write is right. */
+  refused(error: RedisError, { location }: C, node: ConnectionNode<C>): void {
+    if (!isUnready(error)) return;
+    this.#health.report(location as TCPLocation, error);
+    for (const connection of this.#roster.at(location as TCPLocation)) {
+      if (!this.#makeshift.has(connection)) node.retire(connection);
+    }
+  }
+
+  /** The next healthy replica is asked at once. */
+  next(call: RoutedCall, error: Error): Next | null {
+    if (!isUnready(error)) return null;
+    const others = this.#list?.replicas.some((replica) => this.#health.healthy(replica)) ?? true;
+    return others && ++call.redirects <= MOST_REPLICAS ? { kind: 'again' } : null;
   }
 
   close(): void {
@@ -191,7 +238,7 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
     const gone = this.#roster.select((address, one) => !listed.has(address) && !this.#makeshift.has(one));
     for (const connection of gone) this.#node?.retire(connection);
     const makeshift = this.#roster.select((_, one) => this.#makeshift.has(one));
-    if (makeshift.length === 0 || !(await anyReachable(replicas, this.#over.signal))) return;
+    if (makeshift.length === 0 || !(await anyReachable(this.#healthy(replicas), this.#over.signal))) return;
     for (const connection of makeshift) this.#node?.retire(connection);
   }
 }
@@ -200,4 +247,8 @@ async function anyReachable(replicas: readonly TCPLocation[], signal: AbortSigna
   const asked = replicas.map((replica) => replica.check({ timeout: PROBE, signal }));
   const found = await Promise.allSettled(asked);
   return found.some((one) => one.status === 'fulfilled' && one.value);
+}
+
+function isUnready(error: Error): boolean {
+  return error instanceof BusyLoadingError || (error instanceof RedisError && error.code === 'MASTERDOWN');
 }

@@ -8,7 +8,7 @@ import { type AddressMap, addressResolver, type ResolveAddress } from '../cluste
 import { systemTiming, type Timing } from '../timing.ts';
 import { type DiscoverOptions, findPrimary, findReplicas, learnSentinels } from './discover.ts';
 import { Following, type PrimaryListener } from './following.ts';
-import { type Directory, type FindOptions, FOLLOW } from './place.ts';
+import { type Directory, type FindOptions, FOLLOW, PROVED } from './place.ts';
 import type { PrimarySwitch } from './replies.ts';
 import { SentinelLink } from './sentinel-link.ts';
 import { SentinelList } from './sentinel-list.ts';
@@ -96,6 +96,11 @@ export class SentinelGroup implements Directory {
     return this.#closed ? () => {} : this.#following.add(service, listener);
   }
 
+  /** One pool has reached the primary that sentinels name: pools that are elsewhere follow at once. */
+  [PROVED](service: string, location: TCPLocation): void {
+    if (!this.#closed && this.#view(service).proved(location)) this.#following.tell(service, location, true);
+  }
+
   close(): void {
     this.#closed = true;
     this.#forgetProvider?.();
@@ -129,7 +134,9 @@ export class SentinelGroup implements Directory {
     };
     try {
       const location = await findPrimary(service, { ...this.#common(), vet });
-      view.learned(location, epochs.get(location) ?? null);
+      // Whoever asked, the pools that follow hear of another primary; they verify it themselves.
+      if (view.learned(location, epochs.get(location) ?? null))
+        this.#following.tell(service, location, false);
       this.#learn(service);
       return location;
     } catch (error) {
@@ -153,9 +160,10 @@ export class SentinelGroup implements Directory {
       return;
     }
     const kind = view.announced(from, to);
+    // What is known here, from a look-up perhaps, need not be known to every pool that follows.
+    if (kind !== 'doubtful') this.#following.tell(news.service, to, true);
     if (kind === 'known') return;
     this.#list.prefer(sentinel);
-    if (kind === 'news') this.#following.tell(news.service, to, true);
     this.#following.hurry();
   }
 

@@ -25,6 +25,8 @@ export class ServiceView {
   /** Primaries of before a switch, and until when nobody is believed who still names them. */
   readonly #deposed = new Map<string, number>();
   #announcement: Announcement | null = null;
+  /** Key of the primary that was dialled last. */
+  #proved = '';
 
   constructor(timing: Timing) {
     this.#timing = timing;
@@ -45,13 +47,24 @@ export class ServiceView {
     }
   }
 
-  /** An answer that was believed. */
-  learned(location: TCPLocation, epoch: number | null): void {
+  /** An answer that was believed. True when it is news: another primary was known before. */
+  learned(location: TCPLocation, epoch: number | null): boolean {
+    const before = this.current;
     this.current = location;
     this.#deposed.delete(keyOf(location));
-    if (epoch === null) return;
-    this.#epoch = epoch;
-    this.#epochSeen = this.#timing.now();
+    if (epoch !== null) {
+      this.#epoch = epoch;
+      this.#epochSeen = this.#timing.now();
+    }
+    return before !== null && keyOf(before) !== keyOf(location);
+  }
+
+  /** A server says itself that it is the primary. True when it is the one that sentinels name and no dial proved before. */
+  proved(location: TCPLocation): boolean {
+    const key = keyOf(location);
+    if (key === this.#proved || this.current === null || key !== keyOf(this.current)) return false;
+    this.#proved = key;
+    return true;
   }
 
   /**

@@ -343,3 +343,103 @@ test('closing leaves no connection: a URL pool takes its manager along, a Sentin
   const open = (): number => sentinel.server.openConnections.length + data.server.openConnections.length;
   await eventually('nothing is open', () => open() === 0);
 });
+
+test('an announcement moves every pool, also when a look-up has learned of it before', async () => {
+  await using one = await FakeData.start();
+  await using two = await FakeData.start();
+  await using sentinel = await FakeSentinel.start({ primary: one });
+  await using manager = new Sentinel({ sentinels: [sentinel.location] });
+  await using pool = manager.primaryFor('m');
+  await pool.execute('SET', 'a', 1);
+  await sentinel.listened();
+  // The new primary answers nothing yet: nobody can verify what the look-up tells.
+  two.server.script({ HELLO: null });
+  sentinel.script.primary = two;
+  assert.equal((await manager.discoverPrimary('m')).port, two.port);
+  assert.equal(pool.location?.port, one.port);
+  sentinel.announce('m', one, two);
+  await eventually('the pool has left the old primary', () => pool.location?.port === two.port, 1_000);
+});
+
+test('a look-up of anybody lets the pools verify the new primary at once', async () => {
+  await using one = await FakeData.start();
+  await using two = await FakeData.start();
+  await using sentinel = await FakeSentinel.start({ primary: one });
+  await using manager = new Sentinel({ sentinels: [sentinel.location] });
+  await using first = manager.primaryFor('m');
+  await using second = manager.primaryFor('m');
+  await Promise.all([first, second].map((pool) => pool.execute('SET', 'a', 1)));
+  await sentinel.listened();
+  sentinel.script.primary = two;
+  await manager.discoverPrimary('m');
+  const moved = (): boolean => [first, second].every((pool) => pool.location?.port === two.port);
+  await eventually('both pools have moved', moved, 1_000);
+});
+
+test('a dial that proves a move tells the other pools', async () => {
+  await using one = await FakeData.start();
+  await using two = await FakeData.start();
+  await using sentinel = await FakeSentinel.start({ primary: one });
+  await using manager = new Sentinel({ sentinels: [sentinel.location] });
+  await using idle = manager.primaryFor('m');
+  await using busy = manager.primaryFor('m');
+  await Promise.all([idle, busy].map((pool) => pool.execute('SET', 'a', 1)));
+  sentinel.script.primary = two;
+  busy.disconnect();
+  await busy.execute('SET', 'a', 2);
+  await eventually('the other pool has moved', () => idle.location?.port === two.port, 1_000);
+});
+
+test('READONLY on a lease ends the connections to a demoted primary', async () => {
+  await using one = await FakeData.start();
+  await using two = await FakeData.start();
+  await using sentinel = await FakeSentinel.start({ primary: one });
+  await using manager = new Sentinel({ sentinels: [sentinel.location] });
+  await using pool = manager.primaryFor('m');
+  await pool.use((connection) => connection.execute('SET', 'a', 1));
+  one.role = 'slave';
+  sentinel.script.primary = two;
+  const write = (): Promise<unknown> => pool.use((connection) => connection.execute('SET', 'a', 2));
+  await assert.rejects(write(), ReadOnlyError);
+  assert.equal(String(await write()), 'OK');
+  assert.equal(two.count('SET'), 1);
+});
+
+test('UNBLOCKED at a demotion proves that nothing was popped: the call is repeated', async () => {
+  await using one = await FakeData.start();
+  await using two = await FakeData.start();
+  await using sentinel = await FakeSentinel.start({ primary: one });
+  await using manager = new Sentinel({ sentinels: [sentinel.location], decodeResponses: true });
+  await using pool = manager.primaryFor('m');
+  await pool.execute('SET', 'a', 1);
+  const demoted =
+    'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)';
+  one.server.script({
+    BLPOP: () => {
+      one.role = 'slave';
+      sentinel.script.primary = two;
+      return reply.error(demoted);
+    },
+  });
+  two.server.script({
+    ROLE: reply.array(reply.bulk('master'), reply.integer(0), reply.array()),
+    BLPOP: reply.array(reply.bulk('q'), reply.bulk('v')),
+  });
+  assert.deepEqual(await pool.execute('BLPOP', 'q', 5), ['q', 'v']);
+});
+
+test('a replica that answers MASTERDOWN rests, and the next healthy one is asked at once', async () => {
+  await using primary = await FakeData.start();
+  await using one = await FakeData.start('slave');
+  await using two = await FakeData.start('slave');
+  await using sentinel = await FakeSentinel.start({ primary, replicas: [one, two] });
+  await using manager = new Sentinel({ sentinels: [sentinel.location], decodeResponses: true });
+  await using pool = manager.replicaFor('m');
+  const first = Number(await pool.execute('GET', 'x'));
+  const [lost, other] = first === one.port ? [one, two] : [two, one];
+  const down = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+  lost.server.script({ GET: reply.error(down) });
+  // No time for a pause: what stands by answers.
+  assert.equal(await pool.execute('GET', 'x'), String(other.port));
+  assert.equal(await pool.use((connection) => connection.execute('GET', 'x')), String(other.port));
+});

@@ -1,6 +1,6 @@
-import { jittered } from '../../base/backoff.ts';
-import { type ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
-import type { Timing } from '../timing.ts';
+import { jittered } from '../base/backoff.ts';
+import { ClusterNodeLocation, keyOf, type TCPLocation } from '../transport/location.ts';
+import type { Timing } from './timing.ts';
 
 const FIRST_PAUSE = 400;
 const LONGEST_PAUSE = 8_000;
@@ -49,7 +49,7 @@ export class ReplicaHealth {
   }
 
   /** What a new layout says: who is failed or loading, and who is left at all. */
-  update(nodes: readonly ClusterNodeLocation[], unready: ReadonlySet<string>): void {
+  update(nodes: readonly TCPLocation[], unready: ReadonlySet<string>): void {
     this.#unready = unready;
     const left = new Set(nodes.map(keyOf));
     for (const key of this.#byKey.keys()) {
@@ -59,16 +59,16 @@ export class ReplicaHealth {
   }
 
   /** The layout says that it is failed or loading. */
-  unready(node: ClusterNodeLocation): boolean {
-    return node.nodeId !== '' && this.#unready.has(node.nodeId);
+  unready(node: TCPLocation): boolean {
+    return node instanceof ClusterNodeLocation && node.nodeId !== '' && this.#unready.has(node.nodeId);
   }
 
-  healthy(node: ClusterNodeLocation): boolean {
+  healthy(node: TCPLocation): boolean {
     return this.#healthyAt(node, this.#timing.now());
   }
 
   /** A healthy one among the quickest, by lot; null when none is healthy. */
-  pick(replicas: readonly ClusterNodeLocation[]): ClusterNodeLocation | null {
+  pick<L extends TCPLocation>(replicas: readonly L[]): L | null {
     if (replicas.length === 0) return null;
     const now = this.#timing.now();
     let quickest = Infinity;
@@ -78,7 +78,7 @@ export class ReplicaHealth {
     if (quickest === Infinity) return null;
     const limit = this.#limit(replicas, quickest, now);
     let near = 0;
-    let chosen: ClusterNodeLocation | null = null;
+    let chosen: L | null = null;
     for (const node of replicas) {
       if (!this.#healthyAt(node, now) || this.#rttAt(node, now) > limit) continue;
       // The n-th candidate replaces its forerunners with a chance of 1 in n: all are equally likely.
@@ -89,7 +89,7 @@ export class ReplicaHealth {
   }
 
   /** An unmeasured node (0) is let in with the quickest of the measured ones, not instead of them. */
-  #limit(replicas: readonly ClusterNodeLocation[], quickest: number, now: number): number {
+  #limit(replicas: readonly TCPLocation[], quickest: number, now: number): number {
     let best = quickest;
     if (quickest === 0) {
       best = Infinity;
@@ -102,12 +102,12 @@ export class ReplicaHealth {
     return Math.max(best * NEAR_FACTOR, best + NEAR_MARGIN);
   }
 
-  #rttAt(node: ClusterNodeLocation, now: number): number {
+  #rttAt(node: TCPLocation, now: number): number {
     const { rtt, measuredAt } = this.#of(node);
     return Number.isNaN(rtt) || now - measuredAt > MEASURE_AGE ? 0 : rtt;
   }
 
-  #healthyAt(node: ClusterNodeLocation, now: number): boolean {
+  #healthyAt(node: TCPLocation, now: number): boolean {
     return now >= this.#of(node).badUntil && !this.unready(node);
   }
 

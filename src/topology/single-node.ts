@@ -1,0 +1,93 @@
+import type { Deadline } from '../base/deadline.ts';
+import type { BaseConnection } from '../connection/base-connection.ts';
+import type { RedisError } from '../errors/errors.ts';
+import { isDemotion } from '../errors/reply-errors.ts';
+import type { ConnectionNode } from '../node/connection-node.ts';
+import type { Next, RoutedCall, Topology } from './topology.ts';
+
+/** How the one node of a topology finds its server, and what refusals tell of that server. */
+export interface ServerRole<C extends BaseConnection> {
+  /** Told of every error reply of every connection, whoever asked; before `next` is asked. */
+  refused(error: RedisError, connection: C, node: ConnectionNode<C>): void;
+  next(call: RoutedCall, error: Error, node: ConnectionNode<C>): Next | null;
+  close(): void;
+}
+
+/** Verifies a connection before calls go over it. */
+export interface ConnectionCheck {
+  /** Whether calls are to wait for `passed`. */
+  readonly due: boolean;
+  passed(deadline: Deadline): Promise<void>;
+}
+
+/** One node at a time: an address, or the primary or the replicas of a service, wherever these are now. */
+export class SingleNode<C extends BaseConnection> implements Topology<C> {
+  readonly name: string;
+  /** Subscribers are lost with the server they are on, and look for the next one then. */
+  onChange: (() => void) | null = null;
+  readonly #node: ConnectionNode<C>;
+  readonly #role: ServerRole<C>;
+  readonly #check: ConnectionCheck | null;
+
+  constructor(
+    node: ConnectionNode<C>,
+    role: ServerRole<C> = new FixedAddress(),
+    check: ConnectionCheck | null = null,
+  ) {
+    this.name = node.address;
+    this.#node = node;
+    this.#role = role;
+    this.#check = check;
+    node.onRefusal = (error, connection) => role.refused(error, connection, node);
+  }
+
+  route(): ConnectionNode<C> | null {
+    return this.#check?.due === true ? null : this.#node;
+  }
+  async resolve(_: RoutedCall, deadline: Deadline): Promise<ConnectionNode<C>> {
+    await this.#check?.passed(deadline);
+    return this.#node;
+  }
+  anyNode(): ConnectionNode<C> {
+    return this.#node;
+  }
+  resolveAny(): Promise<ConnectionNode<C>> {
+    return Promise.resolve(this.#node);
+  }
+  next(call: RoutedCall, error: Error): Next | null {
+    return this.#role.next(call, error, this.#node);
+  }
+  *nodes(): Iterable<ConnectionNode<C>> {
+    yield this.#node;
+  }
+  refuse(): null {
+    return null;
+  }
+  subscriberNode(): ConnectionNode<C> {
+    return this.#node;
+  }
+  subscriberGroup(): number {
+    return 0;
+  }
+  subscriberFailed(): void {}
+  open(): Promise<void> {
+    return Promise.resolve();
+  }
+  close(): void {
+    this.#role.close();
+  }
+}
+
+/** A server that is always at one address; the name in it may lead to another server by now. */
+class FixedAddress<C extends BaseConnection> implements ServerRole<C> {
+  /** A demoted primary: its connections go, and the next dial looks the name up again. */
+  refused(error: RedisError, _: C, node: ConnectionNode<C>): void {
+    if (isDemotion(error)) node.renew();
+  }
+  next(call: RoutedCall, error: Error): Next | null {
+    if (!isDemotion(error) || call.redirects > 0) return null;
+    call.redirects++;
+    return { kind: 'again' };
+  }
+  close(): void {}
+}
