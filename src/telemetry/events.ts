@@ -102,7 +102,8 @@ export interface RetryEvent {
 
 /** Another server is primary now. */
 export interface FailoverEvent {
-  readonly poolName: string;
+  /** The service of the sentinels, or the start nodes of the cluster. */
+  readonly name: string;
   readonly from: string | null;
   readonly to: string;
   readonly at: number;
@@ -110,19 +111,20 @@ export interface FailoverEvent {
 
 /** The layout of a cluster was read anew. */
 export interface LayoutEvent {
-  readonly poolName: string;
+  /** The start nodes of the cluster. */
+  readonly name: string;
   readonly primaries: number;
   readonly replicas: number;
   /** Slots that nobody serves. */
   readonly uncovered: number;
-  /** Whether it differs from the one before. */
+  /** Whether any slot or node differs from before. */
   readonly changed: boolean;
   readonly duration: number;
 }
 
 /** Messages of a subscription may be missing. */
 export interface PubsubGapEvent {
-  readonly poolName: string;
+  readonly kind: 'channel' | 'pattern' | 'shard';
   /** Name of the channel or pattern. */
   readonly channel: string;
   readonly from: number;

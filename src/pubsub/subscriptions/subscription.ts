@@ -1,3 +1,4 @@
+import { channels, observed } from '../../telemetry/channels.ts';
 import { reportCallbackError, reportLater, runCallback } from '../../base/callback-errors.ts';
 import { RedisClusterError } from '../../errors/errors.ts';
 import type { AbstractChannel, ChannelGap } from '../../interfaces/abstract-channel.ts';
@@ -206,6 +207,8 @@ export class Subscription implements MessageListener {
     if (open === null) return;
     this.#gap = null;
     const gap: ChannelGap = { reason: open.reason, from: open.from, to: now };
+    if (observed(channels.pubsubGap))
+      channels.pubsubGap.publish({ ...gap, kind: this.kind, channel: this.name.toString() });
     for (const channel of open.owed) {
       if (this.#channels.includes(channel))
         runCallback(channel, 'gap() of a channel', () => channel.gap?.(gap));

@@ -1,3 +1,5 @@
+import { SLOT_COUNT } from '../../commands/key-slot.ts';
+import { channels, observed } from '../../telemetry/channels.ts';
 import { ClusterDownError, type RedisClusterError } from '../../errors/errors.ts';
 import { type ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import { systemTiming, type Timing } from '../timing.ts';
@@ -207,6 +209,7 @@ export class LayoutKeeper implements LayoutSource {
     this.#hints.clear();
     this.#avoid.clear();
     this.#errors = 0;
+    const [before, begun] = [this.#map, performance.now()];
     const found = await this.#options.discovery.discover({
       before: this.#map,
       prefer: hints,
@@ -216,6 +219,34 @@ export class LayoutKeeper implements LayoutSource {
     });
     signal.throwIfAborted();
     this.#accept(found);
+    if (observed(channels.layout)) this.#reportLayout(before, performance.now() - begun);
+  }
+
+  get #name(): string {
+    return this.#options.discovery.startNodes.map(keyOf).join(',');
+  }
+
+  #reportLayout(before: SlotMap, duration: number): void {
+    const { primaries, replicas, covered } = this.#map;
+    channels.layout.publish({
+      name: this.#name,
+      primaries: primaries.length,
+      replicas: replicas.length,
+      uncovered: SLOT_COUNT - covered,
+      changed: before !== this.#map && !sameLayout(before, this.#map),
+      duration,
+    });
+  }
+
+  /** Tells of every replica that has become a primary. */
+  #reportFailovers(before: SlotMap, now: SlotMap): void {
+    for (const primary of now.primaries) {
+      if (before.nodeAt(primary.host, primary.port)?.serverType !== 'replica') continue;
+      const to = keyOf(primary);
+      const shard = before.shards.find(({ replicas }) => replicas.some((one) => keyOf(one) === to));
+      const from = shard === undefined ? null : keyOf(shard.primary);
+      channels.failover.publish({ name: this.#name, from, to, at: Date.now() });
+    }
   }
 
   #accept({ map, unready, stamp }: Discovered): void {
@@ -242,9 +273,21 @@ export class LayoutKeeper implements LayoutSource {
     const before = this.#map;
     if (before === next) return;
     this.#map = next;
+    if (observed(channels.failover)) this.#reportFailovers(before, next);
     const { onMoved } = this.#options;
     if (onMoved === undefined) return;
     const moved = before.movedTo(next);
     if (moved.size > 0) onMoved(moved);
   }
+}
+
+function sameLayout(one: SlotMap, other: SlotMap): boolean {
+  const addresses = ({ nodes }: SlotMap): string =>
+    nodes
+      .map((node) => `${keyOf(node)} ${node.serverType}`)
+      .sort()
+      .join();
+  return (
+    one.covered === other.covered && addresses(one) === addresses(other) && one.movedTo(other).size === 0
+  );
 }

@@ -4,6 +4,7 @@ import type { BaseConnection } from '../../connection/base-connection.ts';
 import { RedisError, ResponseError } from '../../errors/errors.ts';
 import { isDemotion } from '../../errors/reply-errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
+import { channels, observed } from '../../telemetry/channels.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { RoutedCall, Next } from '../topology.ts';
 import { FOLLOW, PROVED, type Place, type PlaceParts, Roster } from './place.ts';
@@ -158,6 +159,10 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
       if (address !== keyOf(location)) controller.abort(MOVED);
     }
     if (before === null) return;
+    if (observed(channels.failover)) {
+      const { service: name } = this.#parts;
+      channels.failover.publish({ name, from: keyOf(before), to: keyOf(location), at: Date.now() });
+    }
     hurryDials(location);
     const reason = `'${this.#parts.service}' has another primary, ${keyOf(location)}`;
     for (const connection of this.#roster.elsewhere(location)) connection.invalidate(reason);
