@@ -18,6 +18,8 @@ export interface DeadlineSettings {
   clock?: Clock | undefined;
   /** Holds when the call names no `timeout`; an explicit `null` means no limit. */
   fallback?: number | null | undefined;
+  /** Whether a wait under `fallback` goes on after a failed dial; default: it does. */
+  patient?: boolean | undefined;
   /** 0 means at once or not at all; otherwise 0 is refused. */
   allowZero?: boolean | undefined;
 }
@@ -59,6 +61,8 @@ export class Deadline implements AbortSubscriber {
   readonly at: number;
   /** The time limit it was made with. */
   readonly timeout: number | null;
+  /** A failed dial does not end the wait: the next one may succeed. Default: with a time limit. */
+  patient: boolean;
   #clock: Clock;
   #subscriber: DeadlineSubscriber | null = null;
   #timer: TimerHandle | null = null;
@@ -66,6 +70,7 @@ export class Deadline implements AbortSubscriber {
   constructor(signal: AbortSignal | null, timeout: number | null, clock: Clock = systemClock) {
     this.signal = signal;
     this.timeout = timeout;
+    this.patient = timeout !== null;
     this.at = timeout === null ? Infinity : clock.now() + timeout;
     this.#clock = clock;
   }
@@ -74,7 +79,9 @@ export class Deadline implements AbortSubscriber {
     const fallback = settings.fallback ?? null;
     const given = options?.timeout === undefined ? fallback : options.timeout;
     const timeout = checkDuration('timeout', given, settings.allowZero ?? false);
-    return new Deadline(checkSignal('signal', options?.signal), timeout, settings.clock);
+    const deadline = new Deadline(checkSignal('signal', options?.signal), timeout, settings.clock);
+    if (options?.timeout === undefined) deadline.patient = settings.patient ?? deadline.patient;
+    return deadline;
   }
 
   /** Ended by a signal alone. */

@@ -110,7 +110,7 @@ function standalone(options: ConnectionPoolOptions): PoolSetup {
     topology: new SingleNode(node),
     settings,
     maxConnections: () => pool.maxConnections,
-    timeout: pool.timeout,
+    acquire: split.acquire,
     retryPolicy: pool.retryPolicy,
     sanitizeArguments: pool.sanitizeArguments,
     tracking,

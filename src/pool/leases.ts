@@ -143,7 +143,7 @@ export async function leaseAny(maker: LeaseMaker, deadline: Deadline): Promise<L
     const [only = nodes[0] as Node] = free;
     if (free.length < 2) return maker.lease(only, deadline);
     for (const [index, node] of free.entries()) {
-      const last = deadline.unlimited ? index === free.length - 1 : deadline.remaining() < LAST;
+      const last = !deadline.patient ? index === free.length - 1 : deadline.remaining() < LAST;
       if (last) return maker.lease(free.find(({ figures }) => figures.idle > 0) ?? node, deadline);
       if (node.figures.idle > 0) return maker.lease(node, deadline);
       const lease = await attempt(maker, node, deadline);

@@ -32,6 +32,7 @@ import { type TransactionOptions, Transactions } from './transactions/transactio
 import { PoolTraces, type SanitizeArguments } from './pool-traces.ts';
 import type { KeySpace } from './scans/cluster-scan.ts';
 import { Scans } from './scans/scans.ts';
+import type { AcquireSettings } from './options/pool-rules.ts';
 import { PoolStatistics } from './pool-statistics.ts';
 import { ExponentialBackoffRetryPolicy, type RetryPolicy } from './calls/retry-policy.ts';
 
@@ -41,7 +42,7 @@ export interface PoolSetup {
   readonly owner: object;
   readonly settings: NormalizedConnectionOptions;
   readonly maxConnections: () => number;
-  readonly timeout: number | null;
+  readonly acquire: AcquireSettings;
   readonly retryPolicy: RetryPolicy | null;
   /** Of the pool's cache; null: none. */
   readonly tracking: TrackingSettings<BaseConnection> | null;
@@ -87,7 +88,8 @@ export class PoolEngine {
     this.loop = new RetryLoop(topology, {
       poolName,
       retryPolicy,
-      acquireTimeout: setup.timeout,
+      acquire: setup.acquire,
+      ownPolicy: setup.retryPolicy !== null,
       streamTimeout,
     });
     const { textMode: text, ownMode } = this;
@@ -110,7 +112,8 @@ export class PoolEngine {
     this.pubsub = new PoolPubsub(topology, {
       encoding: this.encoding,
       textMode: text,
-      timeout: setup.timeout,
+      timeout: setup.acquire.timeout,
+      patient: setup.acquire.given || setup.acquire.waitForServer,
     });
     this.#credentials = new CredentialWatch(settings.credentialProvider, topology, (ask) =>
       this.pubsub.authenticate(ask),
@@ -133,9 +136,12 @@ export class PoolEngine {
 
   async open(options: WaitOptions | undefined): Promise<void> {
     // A pool whose callers do not wait is opened all the same.
-    const fallback = this.setup.timeout === 0 ? null : this.setup.timeout;
+    const { timeout, given, waitForServer } = this.setup.acquire;
     refuseUnknownWait(options);
-    const deadline = Deadline.of(options, { fallback });
+    const deadline = Deadline.of(options, {
+      fallback: timeout === 0 ? null : timeout,
+      patient: given || waitForServer,
+    });
     this.refuseIfOver(deadline);
     await this.topology.open(deadline);
     if (!this.setup.dialsWhenOpened) return;
@@ -145,7 +151,8 @@ export class PoolEngine {
 
   /** Bounds waiting plus dialling: the call's own limit, else the pool's. */
   acquireDeadline(options: AcquireOptions | undefined): Deadline {
-    return Deadline.of(options, { fallback: this.setup.timeout, allowZero: true });
+    const { timeout, given, waitForServer } = this.setup.acquire;
+    return Deadline.of(options, { fallback: timeout, patient: given || waitForServer, allowZero: true });
   }
 
   /** No node: any that the topology finds. */

@@ -31,7 +31,7 @@ import type { PoolWaiter, Terms } from './waiters.ts';
  *   shared one last), else a new one, else one that is drained for it: while somebody can only be served by draining,
  *   `tryShare` gives nothing and later sharers wait in line.
  * - A caller that gives up loses nothing for others; a dial under way completes into idle.
- * - A failed dial rejects those who waited for it and have no time limit; the others wait for the next one, then get
+ * - A failed dial rejects those who waited for it and are not patient; the others wait for the next one, then get
  *   `exhausted` with the figures and the last failure.
  * - Shared work changes over from an ageing resource to its replacement once the old one has run empty: order is kept.
  */
@@ -370,8 +370,8 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
   }
 
   /**
-   * A dial has failed. Its error rejects those who waited for it and have no time limit; the others wait for the next
-   * dial, unless waiting does not mend the failure.
+   * A dial has failed. Its error rejects those who waited for it and are not patient; the others wait for the next dial,
+   * unless waiting does not mend the failure.
    */
   #dialFailed(error: unknown, replaces: Slot<T> | null): void {
     if (replaces?.fate === 'replacing') {
@@ -380,7 +380,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     }
     const lasting = this.#settings.transient?.(error) === false;
     for (const waiter of this.#waiters.leftByDial(this.#dialler.connecting)) {
-      if (!lasting && !waiter.deadline.unlimited) continue;
+      if (!lasting && waiter.deadline.patient) continue;
       this.#waiters.leave(waiter);
       waiter.reject(error);
     }

@@ -14,6 +14,7 @@ import {
   MovedError,
   PoolClosedError,
   RedisError,
+  SentinelError,
   TryAgainError,
 } from '../../errors/errors.ts';
 import { isServerFull } from '../../errors/reply-errors.ts';
@@ -24,6 +25,7 @@ import type { Entry } from '../../connection/requests/entry.ts';
 import { BlockingAttempt } from './blocking-attempt.ts';
 import type { CallOwner, PoolCall } from './pool-call.ts';
 import { AskingEntry } from './preludes.ts';
+import type { AcquireSettings } from '../options/pool-rules.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 
 /** Refusals that time mends: with a deadline they are waited out. */
@@ -47,7 +49,9 @@ export interface RunnerSettings {
   readonly poolName: string;
   readonly retryPolicy: RetryPolicy;
   /** Waiting plus dialling, where a call has no limit of its own. */
-  readonly acquireTimeout: number | null;
+  readonly acquire: AcquireSettings;
+  /** The policy is the user's: it is asked about failed dials. */
+  readonly ownPolicy: boolean;
   readonly streamTimeout: number | null;
 }
 
@@ -104,15 +108,21 @@ export class RetryLoop implements CallOwner {
 
   /** For the part of a call that runs before its first attempt. */
   acquireDeadline(): Deadline {
-    return new Deadline(null, this.#settings.acquireTimeout);
+    const { timeout, given, waitForServer } = this.#settings.acquire;
+    return Deadline.of(undefined, { fallback: timeout, patient: given || waitForServer, allowZero: true });
   }
 
   deadlineOf(call: PoolCall): Deadline {
-    return new Deadline(call.callSignal, this.#timeLeft(call));
+    const deadline = new Deadline(call.callSignal, this.#timeLeft(call));
+    const { acquire, ownPolicy } = this.#settings;
+    // Under the call's own limit a failed dial is waited out; under that of the pool unless there is a policy to ask.
+    const limited = acquire.given && !call.endless && !ownPolicy;
+    deadline.patient = acquire.waitForServer || call.overall || limited;
+    return deadline;
   }
 
   #timeLeft(call: PoolCall): number | null {
-    const { acquireTimeout } = this.#settings;
+    const { timeout: acquireTimeout } = this.#settings.acquire;
     const now = performance.now();
     if (call.overall) return Math.max(0, Math.ceil(call.startedAt + call.limit - now));
     if (call.endless || acquireTimeout === null) return null;
@@ -297,9 +307,10 @@ export class RetryLoop implements CallOwner {
     if (over || isAbort(call, error)) return this.#reject(call, error);
     let next: Next | null;
     try {
-      const lost = error instanceof ConnectionError;
-      next = this.#askTopology(call, error) ?? (lost ? this.#afterDial(call, error) : null);
-      if (next?.kind === 'wait' && !call.overall) next = this.#policy(call, error, false);
+      next = this.#askTopology(call, error);
+      if (next === null) next = isLoss(error) ? this.#afterDial(call, error) : null;
+      else if (next.kind === 'wait' && !call.overall && !this.#settings.acquire.waitForServer)
+        next = this.#policy(call, error, false);
     } catch (thrown) {
       return this.#reject(call, thrown);
     }
@@ -310,10 +321,11 @@ export class RetryLoop implements CallOwner {
     else this.#wait(call, error);
   }
 
-  /** Without any limit a failed dial rejects those who waited for it. */
-  #afterDial(call: PoolCall, error: ConnectionError): Next | null {
-    if (call.overall) return { kind: 'wait' };
-    return call.endless || this.#settings.acquireTimeout === null ? null : this.#policy(call, error, false);
+  /** A failed dial is waited out, or the policy decides: nothing was sent. */
+  #afterDial(call: PoolCall, error: Error): Next | null {
+    const { acquire, ownPolicy } = this.#settings;
+    if (acquire.waitForServer || call.overall) return { kind: 'wait' };
+    return ownPolicy || acquire.given ? this.#policy(call, error, false) : null;
   }
 
   #giveUp(call: PoolCall, error: Error): void {
@@ -329,6 +341,12 @@ export class RetryLoop implements CallOwner {
 
 function isAbort(call: PoolCall, error: unknown): boolean {
   return call.callSignal?.aborted === true && error === call.callSignal.reason;
+}
+
+/** No connection: it was lost, or no server could be found for it. */
+function isLoss(error: unknown): error is RedisError {
+  if (error instanceof SentinelError) return true;
+  return error instanceof ConnectionError && !(error instanceof PoolClosedError);
 }
 
 /** What the last attempt came to says nothing of those before it. */

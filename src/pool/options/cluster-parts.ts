@@ -80,7 +80,7 @@ export function makeCluster(split: Split): ClusterParts {
     topology,
     settings,
     maxConnections: () => members.maxConnections,
-    timeout: pool.timeout,
+    acquire: split.acquire,
     retryPolicy: pool.retryPolicy,
     sanitizeArguments: pool.sanitizeArguments,
     tracking,

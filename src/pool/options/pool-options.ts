@@ -46,8 +46,15 @@ export interface BaseConnectionPoolOptions<
   decodeResponses?: D | undefined;
   /** Open data connections plus those being made; default 64. */
   maxConnections?: number | null | undefined;
-  /** Longest wait for a connection in ms, dialling included; 0: at once or not at all. Default: none. */
+  /**
+   * Longest wait for a connection in ms, dialling included; 0: at once or not at all. Default 10,000. Given, it waits out
+   * failed dials; otherwise a failed dial ends the wait, and the retry policy is asked.
+   */
+  acquireTimeout?: number | null | undefined;
+  /** The older name of `acquireTimeout`; both is a `TypeError`. */
   timeout?: number | null | undefined;
+  /** Failed dials are repeated, with back-off, until the limit of the call. Default false. */
+  waitForServer?: boolean | undefined;
   /** Answers reads from memory, kept true by the server's invalidations. */
   cache?: AbstractCache | null | undefined;
   /** How the pool hears of changes for its `cache`. */

@@ -81,10 +81,14 @@ const sanitizeArguments: OptionRule<SanitizeArguments | null> = {
 /** A collector without an interval would be none: null is the default too. */
 export const GC_INTERVAL = 30_000;
 
+const ACQUIRE_TIMEOUT = 10_000;
+
 const everyPool = {
   connectionClass,
   maxConnections: count(64),
+  acquireTimeout: duration(ACQUIRE_TIMEOUT, true),
   timeout: duration(null, true),
+  waitForServer: flag(false),
   cache: having<AbstractCache>('get', 'put', 'invalidate', 'reset'),
   cacheTracking,
   maxWaiting: count(null, 0),
@@ -136,6 +140,32 @@ export const sentinelRules = {
   addressMap,
 } as const satisfies RuleTable;
 
+/** `acquireTimeout`, or `timeout`, its older name. */
+function acquireSettings(
+  { acquireTimeout, timeout, waitForServer }: PoolSettings<PoolKind>,
+  given: object,
+): AcquireSettings {
+  const { acquireTimeout: one, timeout: other } = given as {
+    readonly acquireTimeout?: unknown;
+    readonly timeout?: unknown;
+  };
+  if (one !== undefined && other !== undefined)
+    throw new TypeError('timeout is the older name of acquireTimeout: give one of the two');
+  const limit = other === undefined ? acquireTimeout : timeout;
+  const chosen = limit !== null && (one !== undefined || other !== undefined);
+  return { timeout: limit, given: chosen, waitForServer };
+}
+
+/** How long calls of a pool wait for a connection, dialling included. */
+export interface AcquireSettings {
+  /** `acquireTimeout`. */
+  readonly timeout: number | null;
+  /** It was given: failed dials are waited out within it. */
+  readonly given: boolean;
+  /** Failed dials are waited out within every limit, and without one. */
+  readonly waitForServer: boolean;
+}
+
 export type PoolKind = keyof typeof poolRules;
 export type PoolSettings<K extends PoolKind> = ValuesOf<(typeof poolRules)[K]>;
 
@@ -146,6 +176,7 @@ export interface SplitOptions<K extends PoolKind> {
   readonly connection: Readonly<Record<string, unknown>>;
   /** The connections' common options with their defaults, for the pool to look at. */
   readonly settings: NormalizedConnectionOptions;
+  readonly acquire: AcquireSettings;
 }
 
 export interface SplitRules {
@@ -164,10 +195,12 @@ export function splitPoolOptions<K extends PoolKind>(
   const pool = sortOptions(poolRules[kind], input);
   const connection = sortOptions({ ...baseConnectionRules, ...connectionRules }, pool.others);
   if (!custom) refuseUnknown(connection.others);
+  const values = complete(poolRules[kind] as RuleTable, pool.given) as PoolSettings<K>;
   return {
-    pool: complete(poolRules[kind] as RuleTable, pool.given) as PoolSettings<K>,
+    pool: values,
     connection: Object.freeze(concealed({ ...connection.given, ...connection.others })),
     settings: complete(baseConnectionRules, connection.given),
+    acquire: acquireSettings(values, pool.given),
   };
 }
 

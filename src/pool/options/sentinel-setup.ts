@@ -37,7 +37,7 @@ export function roleName(service: string, isPrimary: boolean): string {
 }
 
 export function prepareSentinelPool(options: SentinelConnectionPoolOptions): SentinelPoolParts {
-  const { pool, connection, settings, service, directory } = split(options);
+  const { pool, connection, settings, acquire, service, directory } = split(options);
   const { isPrimary } = pool;
   const type = classOf(pool.connectionClass);
   const name = `service=${roleName(service, isPrimary)}`;
@@ -75,7 +75,7 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
     topology: new SingleNode(node, serving, checks ? new IdleCheck(node) : null),
     settings,
     maxConnections: () => pool.maxConnections,
-    timeout: pool.timeout,
+    acquire,
     retryPolicy: pool.retryPolicy,
     sanitizeArguments: pool.sanitizeArguments,
     tracking,

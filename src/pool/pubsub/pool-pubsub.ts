@@ -22,6 +22,8 @@ export interface PoolPubsubSettings {
   readonly textMode: TextMode;
   /** The pool's own limit for a call. */
   readonly timeout: number | null;
+  /** Failed dials are waited out within it. */
+  readonly patient: boolean;
 }
 
 /** The targets of one call that go to one registry, and their places in the call. */
@@ -85,7 +87,7 @@ export class PoolPubsub<C extends BaseConnection> {
     const { textMode } = this.#settings;
     const names = targets.map((target) => targetName(kind, target, subscribe, textMode));
     const fallback = this.#settings.timeout === 0 ? null : this.#settings.timeout;
-    const deadline = Deadline.of(limits, { fallback });
+    const deadline = Deadline.of(limits, { fallback, patient: this.#settings.patient });
     if (this.#closed !== null) throw this.#closed;
     if (deadline.aborted) throw deadline.reason;
     const shares = new Map<SubscriberSet<C>, Share>();
@@ -99,7 +101,7 @@ export class PoolPubsub<C extends BaseConnection> {
           give(shares, set, name, shares.get(set)?.places.length ?? 0);
       }
     }
-    const patient = !deadline.unlimited;
+    const { patient } = deadline;
     const calls = Array.from(shares, ([{ registry }, share]) =>
       subscribe ? registry.want(kind, share.targets, patient) : registry.unwant(kind, share.targets),
     );

@@ -40,7 +40,7 @@ export class Finding {
 
   /** As `again`; within a time limit it is tried again and again. */
   find(deadline: Deadline): Promise<void> {
-    return deadline.unlimited ? this.again(deadline) : this.#counted(() => this.#find(deadline));
+    return !deadline.patient ? this.again(deadline) : this.#counted(() => this.#find(deadline));
   }
 
   async #find(deadline: Deadline): Promise<void> {

@@ -17,7 +17,9 @@ const mapper = (): TCPLocation => location;
 const COMMON = {
   connectionClass: null,
   maxConnections: 64,
+  acquireTimeout: 10_000,
   timeout: null,
+  waitForServer: false,
   cache: null,
   cacheTracking: null,
   maxWaiting: null,
