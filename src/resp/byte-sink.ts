@@ -1,5 +1,5 @@
-import { Buffer } from 'node:buffer';
-import { privateCopy } from './decoding/native-slices.ts';
+import type { Buffer } from 'node:buffer';
+import { privateCopy, takeBytes } from './decoding/native-slices.ts';
 import { giveMemory, takeMemory } from './decoding/spare-memory.ts';
 
 const FIRST = 4096;
@@ -62,7 +62,7 @@ export class ByteSink {
 
   private memory(arrived: number): Buffer {
     const size = capacity(arrived, this.limit);
-    return this.passing || size < this.limit ? takeMemory(size) : Buffer.allocUnsafe(size);
+    return this.passing || size < this.limit ? takeMemory(size) : takeBytes(size);
   }
 
   /** What passed was read: its memory serves others. The sink and its bytes are used no more. */

@@ -4,16 +4,26 @@ import type { Reply } from '../../resp/types.ts';
 type Reader = { finished: boolean };
 type Waiter<T> = { resolve(result: IteratorResult<T>): void; reject(error: unknown): void; reader: Reader };
 
-/** Rough size in memory of one message: enough to bound what nobody reads. */
+/** Its place in the buffer, too. */
+const ITEM = 64;
+
+/** What one message takes of memory, headers and all: a bound on bytes of the wire would hold several times as many. */
 export function weigh(value: Reply): number {
-  if (typeof value === 'string') return 16 + value.length;
-  if (isUint8Array(value)) return 64 + value.length;
-  let sum = 32;
-  if (Array.isArray(value)) for (const item of value) sum += weigh(item);
-  else if (value instanceof Map) for (const [key, item] of value) sum += weigh(key) + weigh(item);
-  else if (value instanceof Set) for (const item of value) sum += weigh(item);
-  else if (value instanceof Error) sum += value.message.length;
+  if (typeof value === 'string') return 24 + textBytes(value);
+  if (isUint8Array(value)) return 208 + value.length;
+  if (typeof value !== 'object' || value === null) return 16;
+  // An array that grew by pushing has room for seventeen.
+  let sum = 208;
+  if (Array.isArray(value)) for (const item of value) sum += 8 + weigh(item);
+  else if (value instanceof Map) for (const [key, item] of value) sum += 56 + weigh(key) + weigh(item);
+  else if (value instanceof Set) for (const item of value) sum += 40 + weigh(item);
+  else if (value instanceof Error) sum += 400 + textBytes(value.message);
   return sum;
+}
+
+/** The engine keeps a character in one byte or, where one of them needs it, all of them in two. */
+function textBytes(text: string): number {
+  return Buffer.byteLength(text) === text.length ? text.length : text.length * 2;
 }
 
 /**
@@ -37,7 +47,7 @@ export class MessageBuffer<T extends Reply> {
       waiter.resolve({ done: false, value });
       return;
     }
-    const bytes = weigh(value);
+    const bytes = ITEM + weigh(value);
     this.length++;
     this.bytes += bytes;
     this.#items.push({ value, bytes });

@@ -13,6 +13,8 @@ export const BULK = 1024 * 1024;
 /** A slice is worth a write of its own when its bytes, and so many for each reply, come to more than this. */
 const WORTHWHILE = 1400;
 const REPLY = 64;
+/** So many bytes of an unfinished message are a sign of life; fewer may be a peer that only drips. */
+const TRICKLE = 16 * 1024;
 const ALL = Number.POSITIVE_INFINITY;
 /** How many turns of the microtasks callers get to ask for more. */
 const WAITS = 8;
@@ -33,6 +35,8 @@ export class Reception {
   /** Replies have arrived that are not handed out yet. */
   #sliced = false;
   #waits = 0;
+  /** Bytes since the last sign of life. */
+  #trickle = 0;
   /** How many commands were written when the bytes in hand came. */
   #answerable = 0;
 
@@ -57,10 +61,11 @@ export class Reception {
   }
 
   receive(chunk: Buffer, length: number): void {
-    const { counters, outbox, suspicion } = this.#core;
-    outbox.heard++;
+    const { counters, outbox, session } = this.#core;
     counters.received(length);
-    if (suspicion.active) suspicion.clear();
+    this.#trickle += length;
+    if (this.#trickle >= TRICKLE) this.#heard();
+    if (session.monitoring) this.#decoder.takeLongLines();
     // More than one read in a tick: what came first is handed out first, to those who had asked by then.
     if (this.#sliced) this.#handOut(ALL);
     if (this.#core.state === 'closed') return;
@@ -73,6 +78,14 @@ export class Reception {
       return;
     }
     this.#handOut(Math.ceil(outbox.written / 2));
+  }
+
+  /** The peer is alive: a message is complete, or much of one has come. */
+  #heard(): void {
+    const { outbox, suspicion } = this.#core;
+    this.#trickle = 0;
+    outbox.heard++;
+    if (suspicion.active) suspicion.clear();
   }
 
   /** Hands out what has arrived: the connection is about to end. */
@@ -138,12 +151,14 @@ export class Reception {
       const shortcut = inbox.pubsub === null ? null : inbox.shortcut;
       if (shortcut !== null && decoder.message(shortcut)) {
         this.#orphan = false;
+        if (this.#trickle !== 0) this.#heard();
         if (core.state === 'closed') return false;
         continue;
       }
       // What was written after these bytes had come is not answered by them.
       const head = outbox.answered < this.#answerable ? outbox.head() : undefined;
       const { pushMode } = inbox;
+      decoder.unwanted = head !== undefined && head.phase === SETTLED && isDropped(head);
       const value = decoder.read(head === undefined ? this.#idleMode : head.mode, pushMode) as Reply;
       const { kind } = decoder;
       // Not the value is compared with `INCOMPLETE`: where a value may be anything, that costs the engine a call.
@@ -151,6 +166,7 @@ export class Reception {
         if (head === undefined && !decoder.idle) this.#orphaned(decoder.begun);
         return false;
       }
+      if (this.#trickle !== 0) this.#heard();
       if (kind === PUSH) {
         // It may be the push that had begun; one inside an aggregate says nothing about the aggregate.
         if (this.#orphan && decoder.top === null) this.#orphan = false;
@@ -284,4 +300,9 @@ export class Reception {
     }
     return new InvalidResponse(core.text('a reply could not be read'), { endpoint, cause: error });
   }
+}
+
+/** What the ledger or the queue does not look into either. */
+function isDropped(entry: Entry): boolean {
+  return !entry.inParts && !entry.byPush;
 }

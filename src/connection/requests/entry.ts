@@ -62,7 +62,7 @@ export abstract class Entry {
   deadline = 0;
   /** Length of its time limit in ms; 0: none. */
   limit = 0;
-  /** Chunks heard when it was written: no more of them at its time-out means that nothing arrived since. */
+  /** Signs of life when it was written: no more of them at its time-out means that nothing arrived since; 0: unsent. */
   heard = 0;
   /** What is seldom true, as bits: every field of an entry costs each call. The upper half is the subclass's. */
   traits = 0;

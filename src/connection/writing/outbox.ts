@@ -30,8 +30,8 @@ export class Outbox {
   queuedBytes = 0;
   /** The transport has more than it can pass on: nothing is handed over until it drains. */
   blocked = false;
-  /** Chunks received so far: what is written now is compared with it when it times out. */
-  heard = 0;
+  /** Counts signs of life, from 1: what is written now is compared with it when it times out. */
+  heard = 1;
   /** Written entries that no reply will come for: they are done. */
   complete: Entry[] | null = null;
   /** What the server was told with `CLIENT REPLY`: nothing, to be silent once, or always. */

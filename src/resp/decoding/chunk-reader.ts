@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { privateCopy } from './native-slices.ts';
+import { POOL, privateCopy, takeBytes } from './native-slices.ts';
 import { giveMemory, SMALLEST, takeMemory } from './spare-memory.ts';
 import { CR, LF } from '../wire-types.ts';
 
@@ -8,8 +8,6 @@ const EMPTY = Buffer.alloc(0);
 export const UNREAD = -3;
 /** Up to this size a byte string is cut from a window, a private copy of the next bytes of the chunk. */
 const SMALL = 512;
-/** As large as Node's own pool: a kept byte string pins no more than this. */
-const WINDOW = 8192;
 /** An unfinished line up to this size is read again with each chunk; a longer one when it has doubled. */
 const RETRY = 32;
 /** A carry larger than this is let go once it is read: an idle connection holds no more. */
@@ -27,6 +25,8 @@ export abstract class ChunkReader {
   protected end = 0;
   /** Unread bytes at the last `INCOMPLETE`. */
   protected tried = 0;
+  /** No line is longer, its type included: a longer one is looked at, and refused. */
+  protected longestLine = Number.POSITIVE_INFINITY;
   /** True while reading again would find the same unfinished line. */
   protected hopeless = false;
   private dead = false;
@@ -60,7 +60,8 @@ export abstract class ChunkReader {
     const mayEnd = line !== -1 || this.chunk[this.end - 1] === CR || arrived.includes(CR);
     this.keep(chunk, start, cut);
     const unread = this.end - this.pos;
-    this.hopeless = !mayEnd && this.tried > 0 && unread > RETRY && unread < this.tried * 2;
+    const next = Math.min(this.tried * 2, this.longestLine);
+    this.hopeless = !mayEnd && this.tried > 0 && unread > RETRY && unread < next;
     if (cut === end) return;
     this.queued = chunk;
     this.queuedPos = cut;
@@ -154,13 +155,13 @@ export abstract class ChunkReader {
     if (this.window === null || start < this.windowStart || end > this.windowEnd) {
       // A lone reply, or the last one of a chunk, needs no window.
       if (this.end - end <= 64 && count <= 64) {
-        const alone = Buffer.allocUnsafe(count);
+        const alone = takeBytes(count);
         for (let at = 0; at < count; at++) alone[at] = this.chunk[start + at]!;
         return alone;
       }
       this.windowStart = start;
-      this.windowEnd = Math.min(this.end, start + WINDOW);
-      this.window = Buffer.allocUnsafe(this.windowEnd - start);
+      this.windowEnd = Math.min(this.end, start + POOL);
+      this.window = takeBytes(this.windowEnd - start);
       this.chunk.copy(this.window, 0, start, this.windowEnd);
     }
     return this.window.subarray(start - this.windowStart, end - this.windowStart);

@@ -4,9 +4,9 @@ export interface DecoderLimits {
   maxDepth: number;
   /** Bytes of one string, streamed ones included. */
   maxBulkLength: number;
-  /** Elements (pairs of a map) of one aggregate. */
+  /** Elements of one aggregate; a pair of a map counts twice. */
   maxElements: number;
-  /** Bytes of a simple string or error. `MONITOR` puts whole commands into one. */
+  /** Bytes of a simple string, of an error, of a number. */
   maxLineLength: number;
   /** Digits of a length. */
   maxDigits: number;
@@ -16,6 +16,6 @@ export const DEFAULT_LIMITS: DecoderLimits = {
   maxDepth: 128,
   maxBulkLength: 536_870_912,
   maxElements: 4_294_967_295,
-  maxLineLength: 536_870_912,
+  maxLineLength: 65_536,
   maxDigits: 20,
 };

@@ -38,6 +38,10 @@ export class Decoder extends MessageReader {
   private bodyType = 0;
   private bodyLength = 0;
   private body: ByteSink | null = null;
+  /** Bytes of its body that were dropped. */
+  private passed = 0;
+  /** Nobody waits for the next reply: it is read, and nothing of it is kept. An error at top level is. */
+  unwanted = false;
 
   constructor(limits?: Partial<DecoderLimits>) {
     super({ ...DEFAULT_LIMITS, ...limits });
@@ -98,6 +102,7 @@ export class Decoder extends MessageReader {
       // Whether something was read shows in the position more cheaply than in the value.
       if (this.pos !== pos) return value as Reply;
     }
+    if (this.unwanted) this.drop();
     for (;;) {
       const frame = this.top;
       if (frame !== null && frame.left > 2) {
@@ -120,10 +125,25 @@ export class Decoder extends MessageReader {
     }
   }
 
+  /** Lets go of what was kept of a reply that nobody waits for any more; a push inside it is kept. */
+  private drop(): void {
+    let outermost: Frame | null = null;
+    for (let frame = this.top; frame !== null; frame = frame.parent)
+      if (frame.type === PUSH) outermost = frame;
+    for (let frame = outermost === null ? this.top : outermost.parent; frame !== null; frame = frame.parent) {
+      frame.value = null;
+    }
+  }
+
+  /** What comes next is dropped. */
+  private get dropping(): boolean {
+    return this.top === null ? this.unwanted && this.bodyType !== BLOB_ERROR : this.top.value === null;
+  }
+
   /** The plain strings and numbers that come next, all but the last: that one goes the general way. */
   private fill(frame: Frame): void {
     const { mode, type, value: target } = frame;
-    if (type === ATTRIBUTE || this.bodyType !== 0 || this.annotated) return;
+    if (target === null || this.bodyType !== 0 || this.annotated) return;
     if (
       this.spelling &&
       type === ARRAY &&
@@ -156,7 +176,7 @@ export class Decoder extends MessageReader {
   /** Puts a value into the aggregate it belongs to; returns what is finished at top level by it. */
   private deliver(value: Reply): Reply | typeof OPENED {
     for (let frame = this.top; frame !== null; frame = this.top) {
-      switch (frame.type) {
+      switch (frame.value === null ? ATTRIBUTE : frame.type) {
         case MAP:
           if (frame.key === undefined) {
             frame.key = value;
@@ -246,6 +266,7 @@ export class Decoder extends MessageReader {
 
   private error(bytes: Buffer, start: number, end: number): Reply {
     if (this.top === null) this.kind = 1;
+    else if (this.top.value === null) return null;
     return replyError(errorText(bytes, start, end));
   }
 
@@ -294,19 +315,22 @@ export class Decoder extends MessageReader {
     const part = type === PART;
     const frame = this.top;
     if (part && (frame === null || frame.type !== BULK)) return this.fail("Unknown RESP data type: ';'");
-    const length = this.length(this.limits.maxBulkLength, 'a string');
+    const { maxBulkLength, maxLineLength } = this.limits;
+    const length = this.length(type === BLOB_ERROR ? maxLineLength : maxBulkLength, 'a string');
     if (length === UNREAD) return INCOMPLETE;
     if (length === NONE && !part) return null;
     if (length === STREAMED && type === BULK) {
-      this.top = new Frame(BULK, mode, frame, new ByteSink(this.limits.maxBulkLength, 0, false), -1);
+      const sink = this.dropping ? null : new ByteSink(maxBulkLength, 0, false);
+      this.top = new Frame(BULK, mode, frame, sink, -1);
       return OPENED;
     }
     if (length < 0) return this.fail('a string has a malformed length');
     if (part && frame !== null) {
-      const sink = frame.value as ByteSink;
-      if (length > this.limits.maxBulkLength - sink.length) return this.fail('a streamed string is too long');
+      const sink = frame.value as ByteSink | null;
+      if (length > maxBulkLength - (sink?.length ?? 0)) return this.fail('a streamed string is too long');
       if (length === 0) {
         this.close(frame);
+        if (sink === null) return null;
         const bytes = sink.bytes();
         return mode <= BYTES ? bytes : decodeText(bytes, 0, bytes.length, mode);
       }
@@ -319,10 +343,11 @@ export class Decoder extends MessageReader {
   /** Goes on with the body of a string, and the CR LF behind it. */
   private resume(mode: DecodeMode): Reply | typeof OPENED | typeof INCOMPLETE {
     const { chunk, pos, end, bodyLength: length } = this;
-    const stop = pos + length - (this.body === null ? 0 : this.body.length);
+    const stop = pos + length - (this.body === null ? this.passed : this.body.length);
     if ((stop < end && chunk[stop] !== CR) || (stop + 1 < end && chunk[stop + 1] !== LF)) {
       return this.fail('a string is not followed by CR LF');
     }
+    if (this.dropping) return this.pass(stop);
     if (stop + 1 >= end || this.body !== null) {
       const have = Math.min(stop, end);
       this.body ??= new ByteSink(length, have - pos, mode > BYTES);
@@ -338,6 +363,22 @@ export class Decoder extends MessageReader {
     const value = this.finish(bodyType, body.bytes(), 0, length, mode, true);
     body.done();
     return value;
+  }
+
+  /** The same without keeping anything. */
+  private pass(stop: number): Reply | typeof OPENED | typeof INCOMPLETE {
+    if (this.body !== null) this.passed = this.body.length;
+    this.body = null;
+    if (stop + 1 >= this.end) {
+      const have = Math.min(stop, this.end);
+      this.passed += have - this.pos;
+      this.pos = have;
+      return INCOMPLETE;
+    }
+    const part = this.bodyType === PART;
+    this.bodyType = this.bodyLength = this.passed = 0;
+    this.pos = stop + 2;
+    return part ? OPENED : null;
   }
 
   /** A string's bytes as what its type says. */
@@ -364,15 +405,17 @@ export class Decoder extends MessageReader {
 
   /** The head of an array, map, set, push message or attribute. */
   private aggregate(type: number, mode: DecodeMode): Reply | typeof OPENED | typeof INCOMPLETE {
-    const count = this.length(this.limits.maxElements, 'an aggregate');
+    const { maxElements } = this.limits;
+    const pairs = type === MAP || type === ATTRIBUTE;
+    const count = this.length(pairs ? Math.floor(maxElements / 2) : maxElements, 'an aggregate');
     if (count === UNREAD) return INCOMPLETE;
     const container = type === ARRAY || type === MAP || type === SET;
     if (count < 0 && !container) return this.fail('an aggregate has a malformed length');
     if (count === NONE) return null;
     if (this.depth >= this.limits.maxDepth) return this.fail('aggregates are nested too deeply');
-    const left = count === STREAMED ? -1 : type === MAP || type === ATTRIBUTE ? count * 2 : count;
+    const left = count === STREAMED ? -1 : pairs ? count * 2 : count;
     if (this.resp2Shapes && (type === MAP || type === SET)) type = ARRAY;
-    const value = emptyAggregate(type, mode);
+    const value = type !== PUSH && this.dropping ? null : emptyAggregate(type, mode);
     if (count === 0) {
       if (type === PUSH) this.kind = 2;
       if (type !== ATTRIBUTE) return value;

@@ -8,7 +8,8 @@ export class Frame {
   readonly type: number;
   readonly mode: DecodeMode;
   readonly parent: Frame | null;
-  readonly value: Reply[] | ReplyMap | ReplySet | ByteSink | null;
+  /** Null: what is in it is dropped. */
+  value: Reply[] | ReplyMap | ReplySet | ByteSink | null;
   left: number;
   key: Reply | undefined = undefined;
 

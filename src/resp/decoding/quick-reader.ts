@@ -25,7 +25,7 @@ const MAX_INTEGER_LENGTH = 22;
 
 /** The values that replies are mostly made of, read in one go where they have arrived whole. */
 export abstract class QuickReader extends ChunkReader {
-  protected readonly limits: DecoderLimits;
+  protected limits: DecoderLimits;
   protected depth = 0;
   /** More strings are likely to follow. */
   protected spelling = false;
@@ -36,6 +36,15 @@ export abstract class QuickReader extends ChunkReader {
   constructor(limits: DecoderLimits) {
     super();
     this.limits = limits;
+    this.longestLine = limits.maxLineLength + 2;
+  }
+
+  /** Simple strings as long as others from now on: MONITOR puts whole commands into one. */
+  takeLongLines(): void {
+    const { maxBulkLength, maxLineLength } = this.limits;
+    if (maxLineLength >= maxBulkLength) return;
+    this.limits = { ...this.limits, maxLineLength: maxBulkLength };
+    this.longestLine = maxBulkLength + 2;
   }
 
   /** What most replies are, where it has arrived whole; else nothing is read. */

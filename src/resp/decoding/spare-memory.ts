@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { takeBytes } from './native-slices.ts';
 
 /** Below this a block is cheaper to make than to keep. */
 export const SMALLEST = 16 * 1024;
@@ -27,7 +28,7 @@ function sizeClass(size: number): number {
  * of it, and the engine runs a full collection for every few megabytes.
  */
 export function takeMemory(size: number): Buffer {
-  if (size < SMALLEST || size > LARGEST) return Buffer.allocUnsafe(size);
+  if (size < SMALLEST || size > LARGEST) return takeBytes(size);
   const capacity = sizeClass(size);
   const blocks = waiting.deref();
   const known = blocks?.bySize.get(capacity)?.pop();

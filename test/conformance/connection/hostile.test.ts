@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { ConnectionError, ProtocolError, RedisError } from '../../../src/errors/errors.ts';
+import { coreOf } from '../../../src/connection/base-connection.ts';
+import { reply } from '../../../src/testkit/index.ts';
 import { vectors } from '../../unit/resp/vectors.ts';
-import { open, outcome, pair, scripted, wait } from './support.ts';
+import { eventually, failure, open, outcome, pair, scripted, wait } from './support.ts';
 
 const hostile = vectors.filter(({ kind }) => kind === 'hostile');
 const fatal = hostile.filter(({ expect }) => expect.error === true);
@@ -101,3 +105,134 @@ describe('noise', () => {
     }
   });
 });
+
+describe('a peer that sends what nobody can use', () => {
+  const text = { decodeResponses: true };
+
+  test('a line ends at 64 KiB: errors, simple strings, numbers', async () => {
+    for (const type of ['-', '+', ':', ',', '(', '!99999999\r\n']) {
+      const { connection, peer } = await pair({ GET: null }, text);
+      const request = connection.createRequest('GET', ['k']);
+      await wait(2);
+      peer.send(type + '1'.repeat(70_000));
+      await failure(request, ProtocolError);
+      assert.equal(connection.closed, true);
+    }
+    const { connection } = await pair({ GET: `-ERR ${'x'.repeat(60_000)}\r\n` }, text);
+    const error = await failure(connection.createRequest('GET', ['k']), RedisError);
+    assert.ok(error.message.length < 5_000);
+    assert.equal(connection.usable, true);
+  });
+
+  test('a line of MONITOR may be longer', async () => {
+    const { connection, peer } = await pair({ MONITOR: reply.ok }, text);
+    const lines = connection.streamedMessages;
+    connection.sendCommand('MONITOR');
+    assert.equal((await lines.next()).value, 'OK');
+    peer.send(`+${'m'.repeat(1_000_000)}\r\n`);
+    assert.equal(String((await lines.next()).value).length, 1_000_000);
+  });
+
+  test('a map whose count doubles to 2^32 is refused', async () => {
+    for (const type of ['%', '|']) {
+      const { connection } = await pair({ GET: `${type}2147483648\r\n` }, text);
+      await failure(connection.createRequest('GET', ['k']), ProtocolError);
+    }
+  });
+
+  test('an aggregate that nobody waits for any more is read and not built', async () => {
+    for (const element of [':1\r\n', '$5\r\nhello\r\n', '*2\r\n:1\r\n%1\r\n+a\r\n+b\r\n']) {
+      const { connection, peer } = await pair({ GET: null, ECHO: null }, text);
+      const pushes = connection.pushMessages;
+      const request = connection.createRequest('GET', ['k'], { timeout: 60 });
+      await wait(2);
+      peer.send(`*200001\r\n${element}`);
+      await failure(request, RedisError);
+      const before = usedMemory();
+      const block = element.repeat(1_000);
+      for (let sent = 0; sent < 100; sent++) peer.send(block);
+      peer.send('>1\r\n+inside\r\n');
+      assert.deepEqual((await pushes.next()).value, ['inside']);
+      const grown = usedMemory() - before;
+      assert.ok(grown < 6_000_000, `${grown} bytes for ${JSON.stringify(element)}`);
+      for (let sent = 0; sent < 100; sent++) peer.send(block);
+      const echo = connection.createRequest('ECHO', ['x']);
+      await wait(2);
+      peer.send(reply.bulk('x'));
+      assert.equal(await echo, 'x');
+      connection.invalidate('end');
+    }
+  });
+
+  test('a huge string that nobody waits for any more is not kept, streamed or not', async () => {
+    for (const [head, block, tail] of [
+      ['$200000000\r\n', 'y'.repeat(1_000_000), '\r\n'],
+      ['*2\r\n$200000000\r\n', 'y'.repeat(1_000_000), '\r\n:1\r\n'],
+      ['$?\r\n', `;1000000\r\n${'y'.repeat(1_000_000)}\r\n`, ';0\r\n'],
+    ] as const) {
+      const { connection, peer } = await pair({ GET: null, ECHO: null }, text);
+      const request = connection.createRequest('GET', ['k'], { timeout: 60 });
+      await wait(2);
+      peer.send(head + block);
+      await failure(request, RedisError);
+      for (let sent = 1; sent < 200; sent++) peer.send(block);
+      await eventually(() => connection.statistics.bytesRead > 199_000_000, 'read');
+      const used = usedMemory();
+      assert.ok(used < 300_000_000, `${used} bytes`);
+      peer.send(tail);
+      const echo = connection.createRequest('ECHO', ['x']);
+      await wait(2);
+      peer.send(reply.bulk('x'));
+      assert.equal(await echo, 'x');
+      connection.invalidate('end');
+    }
+  });
+
+  test('maxBufferedBytes bounds what unread pushes hold in memory', async () => {
+    const limit = 16 * 1024 * 1024;
+    for (const decodeResponses of [true, false]) {
+      const { connection, peer } = await pair({}, { decodeResponses, maxBufferedBytes: limit });
+      const before = usedMemory();
+      const push = reply.push(reply.bulk('a'), reply.bulk('bc'), reply.integer(7), reply.bulk('d'));
+      const many = push.repeat(10_000);
+      for (let sent = 0; sent < 40; sent++) peer.send(many);
+      await eventually(() => connection.statistics.bytesRead >= many.length * 40, 'read');
+      assert.ok(connection.statistics.messagesDropped > 0);
+      const held = usedMemory() - before;
+      assert.ok(held < limit * 1.5, `${held} bytes, decodeResponses ${decodeResponses}`);
+      connection.invalidate('end');
+    }
+  });
+
+  test('a slow drip is no sign of life: the connection gets no new work and is closed', async () => {
+    const { connection, peer } = await pair({ GET: null }, text);
+    const observed: Error[] = [];
+    coreOf(connection).observer = {
+      drained() {},
+      changed() {},
+      refused() {},
+      closed: (error) => void observed.push(error),
+      sparesOthers: () => false,
+    };
+    const requests = ['a', 'b'].map((key) => connection.createRequest('GET', [key], { timeout: 100 }));
+    await wait(2);
+    peer.send('$1000000\r\n');
+    const drip = setInterval(() => peer.send('x'), 10);
+    try {
+      for (const request of requests) await failure(request, RedisError);
+      assert.equal(coreOf(connection).suspect, true);
+      await connection.waitClosed({ timeout: 5_000 });
+    } finally {
+      clearInterval(drip);
+    }
+    assert.match(observed[0]?.message ?? '', /nothing arrived/);
+  });
+});
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+function usedMemory(): number {
+  collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
