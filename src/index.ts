@@ -7,6 +7,7 @@ export {
   TCPLocation,
   UnixDomainSocketLocation,
 } from './transport/location.ts';
+export type { HostAndPort } from './transport/location.ts';
 export type { WaitOptions } from './interfaces/wait-options.ts';
 export { ClusterLayout } from './topology/cluster/cluster-layout.ts';
 export type { AddressMap } from './topology/cluster/address-map.ts';
@@ -71,7 +72,6 @@ export type {
   ConnectionClass,
   ConnectionPoolOptions,
   ConnectionPoolParams,
-  HostAndPort,
   SentinelConnectionClass,
   SentinelConnectionPoolOptions,
   SentinelManager,

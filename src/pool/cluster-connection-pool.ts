@@ -13,7 +13,12 @@ import type { RedisValue, Reply } from '../resp/types.ts';
 import type { ClusterLayout } from '../topology/cluster/cluster-layout.ts';
 import type { ClusterTopology } from '../topology/cluster/cluster-topology.ts';
 import type { LayoutKeeper } from '../topology/cluster/layout-keeper.ts';
-import { ClusterNodeLocation } from '../transport/location.ts';
+import {
+  ClusterNodeLocation,
+  type HostAndPort,
+  locationFrom,
+  type TCPLocation,
+} from '../transport/location.ts';
 import { BaseConnectionPool } from './base-connection-pool.ts';
 import { candidates, leaseAny } from './leases.ts';
 import { makeCluster } from './options/cluster-parts.ts';
@@ -128,7 +133,7 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
 
   /** One command at several nodes, each with an answer of its own: a value or an error. */
   async executeOn(
-    target: 'primaries' | 'replicas' | 'all' | ClusterNodeLocation,
+    target: 'primaries' | 'replicas' | 'all' | ClusterNodeLocation | HostAndPort,
     command: string | Uint8Array,
     args: readonly RedisValue[] = [],
     options: PoolRequestOptions = {},
@@ -197,20 +202,22 @@ export class ClusterConnectionPool<D extends boolean = false> extends BaseConnec
   }
 
   async #targets(
-    target: 'primaries' | 'replicas' | 'all' | ClusterNodeLocation,
+    target: 'primaries' | 'replicas' | 'all' | ClusterNodeLocation | HostAndPort,
     deadline: Deadline,
   ): Promise<readonly ClusterNodeLocation[]> {
     const all = ['primaries', 'replicas', 'all'].includes(target as string);
-    if (!all && !(target instanceof ClusterNodeLocation)) {
+    const location = all ? null : locationFrom(target);
+    if (!all && location === null) {
       throw new TypeError("executeOn needs 'primaries', 'replicas', 'all' or a node of clusterLayout");
     }
-    await this.#topology.resolveNode(all ? true : (target as ClusterNodeLocation), deadline);
+    await this.#topology.resolveNode(location ?? true, deadline);
     const { layout } = this.#topology;
     if (target === 'primaries') return layout.primaries;
     if (target === 'replicas') return layout.replicas;
     if (target === 'all') return layout.nodes;
     // The caller's own object, so that the answer is found by it.
-    return [target as ClusterNodeLocation];
+    if (target instanceof ClusterNodeLocation) return [target];
+    return [layout.nodeForLocation(location as TCPLocation) as ClusterNodeLocation];
   }
 }
 
@@ -222,13 +229,14 @@ type ClusterPoolOf<
 > = typeof ClusterConnectionPool extends P ? ClusterConnectionPool<DecodeOf<O>> : InstanceType<P>;
 
 /** A node; or whether it is to be a primary. */
-function wishOf(options: ClusterAcquireOptions = {}): ClusterNodeLocation | boolean {
+function wishOf(options: ClusterAcquireOptions = {}): TCPLocation | boolean {
   demandKnown(options, ACQUIRE_OPTIONS);
   const { node, primary = true } = options;
   if (typeof primary !== 'boolean') throw new TypeError('primary must be true or false');
   if (node === undefined) return primary;
-  if (!(node instanceof ClusterNodeLocation)) throw new TypeError('node must be a node of clusterLayout');
-  return node;
+  const location = locationFrom(node);
+  if (location === null) throw new TypeError('node must be a node of clusterLayout or { host, port }');
+  return location;
 }
 
 function asAnswer(error: unknown, signal: AbortSignal | undefined): RedisError {

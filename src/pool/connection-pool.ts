@@ -131,7 +131,7 @@ function isOwn(type: ConnectionClass): boolean {
   return (type as unknown) === TCPConnection || (type as unknown) === UnixDomainSocketConnection;
 }
 
-function isUnix(options: { location?: Location | undefined } | undefined): boolean {
+function isUnix(options: { location?: unknown } | undefined): boolean {
   return options?.location instanceof UnixDomainSocketLocation;
 }
 

@@ -63,6 +63,20 @@ export class TCPLocation extends Location {
   }
 }
 
+/** An address as a plain object, wherever a `TCPLocation` is taken. */
+export interface HostAndPort {
+  host: string;
+  port: number;
+}
+
+/** A location as it is, or one made of a plain `{ host, port }`; null for anything else. */
+export function locationFrom(value: unknown): TCPLocation | null {
+  if (value instanceof TCPLocation) return value;
+  if (typeof value !== 'object' || value === null) return null;
+  const { host, port } = value as Partial<HostAndPort>;
+  return typeof host === 'string' && host !== '' && isPort(port) ? new TCPLocation(host, port) : null;
+}
+
 /** A Unix domain socket. */
 export class UnixDomainSocketLocation extends Location {
   static {

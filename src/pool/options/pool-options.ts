@@ -4,7 +4,7 @@ import type { BaseConnectionOptions, TCPOptions } from '../../connection/connect
 import type { SentinelManagedConnection } from '../../connection/sentinel-managed-connection.ts';
 import type { AbstractCache } from '../../interfaces/abstract-cache.ts';
 import type { AcquireOptions } from '../../interfaces/abstract-pool.ts';
-import type { ClusterNodeLocation, Location, TCPLocation } from '../../transport/location.ts';
+import type { ClusterNodeLocation, HostAndPort, Location, TCPLocation } from '../../transport/location.ts';
 import type { AddressMap } from '../../topology/cluster/address-map.ts';
 import type { CacheTracking } from '../cache/cache-setup.ts';
 import type { RetryPolicy } from '../calls/retry-policy.ts';
@@ -89,7 +89,7 @@ export interface ConnectionPoolOptions<C extends BaseConnection = BaseConnection
   extends BaseConnectionPoolOptions<C, D>,
     TCPOptions {
   /** Where the server is; instead of `host` and `port`. */
-  location?: Location | undefined;
+  location?: Location | HostAndPort | undefined;
   /** A name or an address. */
   host?: string | undefined;
   /** Default 6379. */
@@ -100,10 +100,6 @@ export type ConnectionPoolParams<
   D extends boolean = boolean,
 > = ConnectionPoolOptions<C, D>;
 
-export interface HostAndPort {
-  host: string;
-  port: number;
-}
 export interface ClusterConnectionPoolOptions<D extends boolean = boolean>
   extends BaseConnectionPoolOptions<ClusterConnection, D>,
     TCPOptions {
@@ -123,13 +119,13 @@ export interface ClusterConnectionPoolOptions<D extends boolean = boolean>
   readonly?: boolean | undefined;
   /** How often connections of vanished nodes are dropped, in ms. Default 30,000. */
   gcInterval?: number | undefined;
-  /** Announced address to reachable address, for NAT and containers. */
+  /** Announced address to reachable address, for NAT and containers; null refuses an address. */
   addressMap?: AddressMap | undefined;
 }
 /** Which node a connection is to lead to; neither: a random primary. */
 export interface ClusterAcquireOptions extends AcquireOptions {
-  /** This one, of the pool's `clusterLayout`. */
-  node?: ClusterNodeLocation | undefined;
+  /** This one, of the pool's `clusterLayout`, or the one at that address. */
+  node?: ClusterNodeLocation | HostAndPort | undefined;
   /** False: a replica, where there is one. Default true. */
   primary?: boolean | undefined;
 }

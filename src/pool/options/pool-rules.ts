@@ -1,6 +1,6 @@
 import { demandObject } from '../../base/known-options.ts';
 import type { AbstractCache } from '../../interfaces/abstract-cache.ts';
-import { isPort, Location, TCPLocation } from '../../transport/location.ts';
+import { isPort, Location, locationFrom, TCPLocation } from '../../transport/location.ts';
 import { baseConnectionRules, tcpRules } from '../../connection/connection-options.ts';
 import type { NormalizedConnectionOptions } from '../../connection/connection-options.ts';
 import {
@@ -32,8 +32,9 @@ const connectionClass: OptionRule<ConnectionClass | null> = {
 const location: OptionRule<Location | null> = {
   fallback: null,
   check(name, value) {
-    if (!(value instanceof Location)) throw new TypeError(`${name} must be a Location`);
-    return value;
+    const found = value instanceof Location ? value : locationFrom(value);
+    if (found === null) throw new TypeError(`${name} must be a Location or { host, port }`);
+    return found;
   },
 };
 

@@ -7,8 +7,8 @@ import type {
 import { complete, concealed, refuseUnknown, sortOptions } from '../../connection/option-rules.ts';
 import type { AddressMap } from '../../topology/cluster/address-map.ts';
 import { SentinelGroup } from '../../topology/sentinel/sentinel-group.ts';
-import type { TCPLocation } from '../../transport/location.ts';
-import type { HostAndPort, SentinelConnectionPoolOptions } from './pool-options.ts';
+import type { HostAndPort, TCPLocation } from '../../transport/location.ts';
+import type { SentinelConnectionPoolOptions } from './pool-options.ts';
 import { sentinelRules, splitPoolOptions } from './pool-rules.ts';
 
 /** What a pool made by a `Sentinel` can be told. */
@@ -24,7 +24,7 @@ export interface SentinelOptions<D extends boolean = boolean> extends SentinelSe
   minOtherSentinels?: number | undefined;
   /** Of the connections to the sentinels: credentials of their own, TLS of their own (null: none). */
   sentinelOptions?: (BaseConnectionOptions & TCPOptions) | undefined;
-  /** Announced address to reachable address, for NAT and containers. */
+  /** Announced address to reachable address, for NAT and containers; null refuses an address. */
   addressMap?: AddressMap | undefined;
 }
 

@@ -1,12 +1,29 @@
 import { RedisClusterError } from '../../errors/errors.ts';
-import { addressKey, TCPLocation } from '../../transport/location.ts';
+import { addressKey, type HostAndPort, keyOf, locationFrom, TCPLocation } from '../../transport/location.ts';
 
-/** Announced address → reachable address, for NAT and containers. */
-export type AddressMap = Record<string, TCPLocation> | ((host: string, port: number) => TCPLocation);
+/**
+ * Announced address → reachable address, for NAT and containers. `null` refuses the address: nothing is ever dialled
+ * there, whatever a server announces.
+ */
+export type AddressMap =
+  | Record<string, TCPLocation | HostAndPort | null>
+  | ((host: string, port: number) => TCPLocation | HostAndPort | null);
+
+/** The `addressMap` refuses what a server announced. */
+export class AddressRefusedError extends RedisClusterError {}
+AddressRefusedError.prototype.name = 'RedisClusterError';
+
+function refused(host: string, port: number): AddressRefusedError {
+  const endpoint = addressKey(host, port);
+  return new AddressRefusedError(`addressMap refuses ${endpoint}`, {
+    code: 'RESPOOL_ADDRESS_REFUSED',
+    endpoint,
+  });
+}
 
 /**
  * What an announced address means to this process. `asked`: no host was announced, which means that of the node
- * that was asked; `host` is then the one it was reached by.
+ * that was asked; `host` is then the one it was reached by. Throws `AddressRefusedError`.
  */
 export type ResolveAddress = (host: string, port: number, asked?: TCPLocation) => TCPLocation;
 
@@ -14,7 +31,7 @@ function normal(key: string): string {
   const colon = key.lastIndexOf(':');
   const port = key.slice(colon + 1);
   if (colon < 1 || !/^\d{1,5}$/.test(port)) {
-    throw new TypeError(`addressMap: ${JSON.stringify(key)} is no 'host:port'`);
+    throw new TypeError(`addressMap: ${JSON.stringify(key)} is not a host:port`);
   }
   return addressKey(key.slice(0, colon), Number(port));
 }
@@ -24,42 +41,60 @@ export function addressResolver(map?: AddressMap | null): ResolveAddress {
   if (map === undefined || map === null) return (host, port) => new TCPLocation(host, port);
   if (typeof map === 'function') {
     return (host, port) => {
-      let location: TCPLocation;
+      let given: TCPLocation | HostAndPort | null;
       try {
-        location = map(host, port);
+        given = map(host, port);
       } catch (cause) {
         throw new RedisClusterError(`addressMap failed for ${addressKey(host, port)}`, { cause });
       }
-      if (location instanceof TCPLocation) return location;
-      throw new RedisClusterError(`addressMap gave no TCPLocation for ${addressKey(host, port)}`);
+      if (given === null) throw refused(host, port);
+      const location = locationFrom(given);
+      if (location !== null) return location;
+      throw new RedisClusterError(`addressMap gave no location for ${addressKey(host, port)}`);
     };
   }
   if (typeof map !== 'object') throw new TypeError('addressMap must be a record or a function');
   // A Map, not the record: a server may announce `__proto__`.
-  const known = new Map<string, TCPLocation>();
-  for (const [key, location] of Object.entries(map)) {
-    if (!(location instanceof TCPLocation)) {
-      throw new TypeError(`addressMap: the value of ${JSON.stringify(key)} is no TCPLocation`);
+  const known = new Map<string, TCPLocation | null>();
+  for (const [key, given] of Object.entries(map)) {
+    const location = locationFrom(given);
+    if (location === null && given !== null) {
+      throw new TypeError(`addressMap: the value of ${JSON.stringify(key)} is not a location, nor null`);
     }
     known.set(normal(key), location);
   }
-  return (host, port, asked) =>
-    known.get(addressKey(host, port)) ??
-    (asked === undefined ? undefined : beside(known, asked, port)) ??
-    new TCPLocation(host, port);
+  return (host, port, asked) => {
+    const own = known.get(addressKey(host, port));
+    const found = own === undefined && asked !== undefined ? beside(known, asked, port) : own;
+    if (found === null) throw refused(host, port);
+    return found ?? new TCPLocation(host, port);
+  };
 }
 
 /** The mapping of a port at the host by which the asked node is announced. */
 function beside(
-  known: ReadonlyMap<string, TCPLocation>,
+  known: ReadonlyMap<string, TCPLocation | null>,
   asked: TCPLocation,
   port: number,
-): TCPLocation | undefined {
+): TCPLocation | null | undefined {
   const reached = addressKey(asked.host, asked.port);
-  for (const [key, { host, port: own }] of known) {
-    if (addressKey(host, own) !== reached) continue;
+  for (const [key, location] of known) {
+    if (location === null || keyOf(location) !== reached) continue;
     const found = known.get(`${key.slice(0, key.lastIndexOf(':'))}:${port}`);
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** The addresses that may be dialled, resolved; refused ones are left out. */
+export function resolveAll(addresses: Iterable<HostAndPort>, resolve: ResolveAddress): TCPLocation[] {
+  const found: TCPLocation[] = [];
+  for (const { host, port } of addresses) {
+    try {
+      found.push(resolve(host, port));
+    } catch (error) {
+      if (!(error instanceof AddressRefusedError)) throw error;
+    }
+  }
+  return found;
 }

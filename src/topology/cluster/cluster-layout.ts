@@ -1,6 +1,6 @@
 import { nameClass } from '../../base/class-name.ts';
 import { RedisClusterError } from '../../errors/errors.ts';
-import type { ClusterNodeLocation, TCPLocation } from '../../transport/location.ts';
+import type { ClusterNodeLocation, HostAndPort, TCPLocation } from '../../transport/location.ts';
 import { keySlot } from '../../commands/key-slot.ts';
 import type { SlotMap } from './slot-map.ts';
 
@@ -60,7 +60,7 @@ export class ClusterLayout {
   }
 
   /** The node that lives at an address, if the layout has one there. */
-  nodeForLocation(location: TCPLocation): ClusterNodeLocation | undefined {
+  nodeForLocation(location: TCPLocation | HostAndPort): ClusterNodeLocation | undefined {
     return this.#source.map.nodeAt(location.host, location.port);
   }
 

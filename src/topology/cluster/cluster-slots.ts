@@ -3,7 +3,7 @@ import { RedisClusterError } from '../../errors/errors.ts';
 import type { Reply } from '../../resp/types.ts';
 import { addressKey, ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import { fieldsOf, hostOf, integerOf, portOf, textOf } from '../reply-fields.ts';
-import type { ResolveAddress } from './address-map.ts';
+import { AddressRefusedError, type ResolveAddress } from './address-map.ts';
 import { SLOT_COUNT } from '../../commands/key-slot.ts';
 import { MAX_NODES, type Shard, SlotMap, type SlotRange } from './slot-map.ts';
 
@@ -52,9 +52,14 @@ class AnnouncedNodes {
     if (host === null || port === null) return null;
     const key = addressKey(host, port);
     const named = host === hostOf(announced);
-    const node = this.#announced.get(key) ?? this.#add(host, port, entry, named);
-    if (primary) node.primary = true;
-    return node;
+    try {
+      const node = this.#announced.get(key) ?? this.#add(host, port, entry, named);
+      if (primary) node.primary = true;
+      return node;
+    } catch (error) {
+      if (error instanceof AddressRefusedError) return null;
+      throw error;
+    }
   }
 
   #add(host: string, port: number, entry: readonly Reply[], named: boolean): Node {

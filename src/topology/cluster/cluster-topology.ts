@@ -15,7 +15,7 @@ import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { SubscriptionKind } from '../../pubsub/subscriptions/subscription-kinds.ts';
 import { kept } from '../../resp/decoding/native-slices.ts';
 import type { RedisValue } from '../../resp/types.ts';
-import { type ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
+import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { Timing } from '../timing.ts';
 import type { CommandPart, RoutedCall, Topology, Next } from '../topology.ts';
 import { anotherPrimary, anyPrimary } from './any-primary.ts';
@@ -135,7 +135,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   }
 
   /** For a lease: that node, or any of a kind. */
-  async resolveNode(wish: ClusterNodeLocation | boolean, deadline: Deadline): Promise<ConnectionNode<C>> {
+  async resolveNode(wish: TCPLocation | boolean, deadline: Deadline): Promise<ConnectionNode<C>> {
     await this.#known(deadline);
     if (wish === true) return this.resolveAny(deadline);
     if (wish === false) return this.members.at(this.layout.randomNode(false)).node;

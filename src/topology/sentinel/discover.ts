@@ -5,7 +5,7 @@ import {
   SentinelError,
 } from '../../errors/errors.ts';
 import { addressKey, type TCPLocation } from '../../transport/location.ts';
-import type { ResolveAddress } from '../cluster/address-map.ts';
+import { type ResolveAddress, resolveAll } from '../cluster/address-map.ts';
 import { failureCause, failureText } from '../first-answer.ts';
 import {
   type Endpoint,
@@ -84,10 +84,7 @@ export async function findReplicas(service: string, options: DiscoverOptions): P
       const up = replicas.filter(isUp);
       // While the primary is dead every link is down, and reading is still possible.
       const linked = up.filter(isLinked);
-      return believed(
-        (linked.length > 0 ? linked : up).map(({ host, port }) => resolve(host, port)),
-        vet,
-      );
+      return believed(resolveAll(linked.length > 0 ? linked : up, resolve), vet);
     } catch (error) {
       unknown ||= error instanceof ResponseError && error.message.includes('No such master');
       throw error;
@@ -122,7 +119,7 @@ export async function learnSentinels(service: string, options: DiscoverOptions):
   const { list, resolve, signal } = options;
   const result = await list.first(async (ask) => {
     const others = parseSentinels(await ask('SENTINEL', 'SENTINELS', service));
-    return others.map(({ host, port }) => resolve(host, port));
+    return resolveAll(others, resolve);
   }, signal);
   if (result.node !== null) list.learn(result.value);
 }

@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { ClusterDownError, RedisClusterError, type ClusterConnectionPool } from '../../../src/index.ts';
-import { serverBinaries, startCluster, type TestCluster } from '../../../src/testkit/index.ts';
-import { eventually, keysOfSlot, poolOf, sleep } from './support.ts';
+import { ClusterConnectionPool, ClusterDownError, RedisClusterError } from '../../../src/index.ts';
+import {
+  reply,
+  ScriptedServer,
+  serverBinaries,
+  startCluster,
+  type TestCluster,
+} from '../../../src/testkit/index.ts';
+import { closeAll, eventually, keysOfSlot, poolOf, scriptedCluster, sleep, startNodesOf } from './support.ts';
 
 /** Any slot: all keys of these tests live in it. */
 const SLOT = 42;
@@ -123,3 +129,32 @@ for (const { path, kind, version } of await serverBinaries()) {
     });
   });
 }
+
+describe('addresses that are refused', () => {
+  it('addressMap null: nothing is ever dialled there, in a layout or a redirect', async () => {
+    const stranger = await ScriptedServer.start({}, { mode: 'cluster' });
+    const nodes = await scriptedCluster(
+      1,
+      () => (args) =>
+        args[0] === 'GET' ? reply.error(`MOVED 42 ${stranger.host}:${stranger.port}`) : undefined,
+      ([node]) => [
+        { from: 0, to: 9_999, nodes: [[node?.host ?? '', node?.port ?? 0, 'a']] },
+        { from: 10_000, to: 16_383, nodes: [[stranger.host, stranger.port, 'b']] },
+      ],
+    );
+    const pool = new ClusterConnectionPool({
+      ...startNodesOf(nodes),
+      skipFullCoverageCheck: true,
+      addressMap: (host, port) => (port === stranger.port ? null : { host, port }),
+    });
+    await assert.rejects(pool.execute('GET', KEY), { code: 'RESPOOL_ADDRESS_REFUSED' });
+    assert.equal(pool.clusterLayout.nodes.length, 1);
+    const [node] = nodes;
+    const plain = { host: node?.host ?? '', port: node?.port ?? 0 };
+    assert.equal((await pool.executeOn(plain, 'PING')).size, 1);
+    await pool.use((connection) => connection.execute('PING'), { node: plain });
+    assert.equal(stranger.connections.length, 0);
+    await pool.close();
+    await closeAll([...nodes, stranger]);
+  });
+});

@@ -128,7 +128,7 @@ describe('pool options', () => {
     ['single', 'retryPolicy', {}],
     ['single', 'bulkDetour', 1],
     ['single', 'location', 'h:7'],
-    ['single', 'location', { host: 'h', port: 7 }],
+    ['single', 'location', { host: 'h', port: 0 }],
     ['single', 'host', ''],
     ['single', 'host', 1],
     ['single', 'port', 0],

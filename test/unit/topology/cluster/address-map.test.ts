@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RedisClusterError } from '../../../../src/errors/errors.ts';
-import { addressResolver } from '../../../../src/topology/cluster/address-map.ts';
+import { addressResolver, resolveAll } from '../../../../src/topology/cluster/address-map.ts';
 import { TCPLocation } from '../../../../src/transport/location.ts';
 
 const outside = new TCPLocation('proxy', 9000);
@@ -51,11 +51,34 @@ test('a function decides; what it does wrong is a typed error', () => {
     () => broken('h', 1),
     (error: Error) => error instanceof RedisClusterError && error.cause instanceof Error,
   );
-  assert.throws(() => addressResolver((() => null) as never)('h', 1), RedisClusterError);
+  assert.throws(() => addressResolver((() => 7) as never)('h', 1), RedisClusterError);
 });
 
 test('a wrong option is a TypeError that names it', () => {
   for (const wrong of [{ a: outside }, { ':1': outside }, { 'a:x': outside }, { 'a:1': 'b:2' }, 7, 'x']) {
     assert.throws(() => addressResolver(wrong as never), { name: 'TypeError', message: /addressMap/ });
+  }
+});
+
+test('null refuses an address; plain objects are locations', () => {
+  for (const map of [
+    { 'evil:1': null, 'a:1': { host: 'b', port: 2 } },
+    (host: string, port: number) =>
+      host === 'evil' ? null : { host: host === 'a' ? 'b' : host, port: host === 'a' ? 2 : port },
+  ] as const) {
+    const resolve = addressResolver(map);
+    assert.throws(() => resolve('evil', 1), { code: 'RESPOOL_ADDRESS_REFUSED', endpoint: 'evil:1' });
+    assert.equal(String(resolve('a', 1)), 'b:2');
+    assert.equal(String(resolve('c', 3)), 'c:3');
+    assert.deepEqual(
+      resolveAll(
+        [
+          { host: 'evil', port: 1 },
+          { host: 'a', port: 1 },
+        ],
+        resolve,
+      ).map(String),
+      ['b:2'],
+    );
   }
 });
