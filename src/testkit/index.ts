@@ -9,6 +9,22 @@ export { connectionConformance } from './conformance/connection-conformance.ts';
 export type { MakeConnection } from './conformance/connection-conformance.ts';
 export { poolConformance } from './conformance/pool-conformance.ts';
 export type { ConformanceCase } from './conformance/suite.ts';
+export { FaultProxies } from './proxy/fault-proxies.ts';
+export { FaultProxy } from './proxy/fault-proxy.ts';
+export type { ProxyFrameHandler, ProxyStrike } from './proxy/fault-proxy.ts';
+export type {
+  FaultProxyOptions,
+  FaultProxyTarget,
+  ProxyDirection,
+  ProxyFault,
+  ProxyFaultChoice,
+  ProxyFaultKind,
+  ProxyFrame,
+  ProxyLine,
+  ProxyRates,
+  ProxyTarget,
+} from './proxy/faults.ts';
+export type { ProxyConnection } from './proxy/proxy-connection.ts';
 export { reply } from './servers/reply-text.ts';
 export type { ScriptedCommand, ScriptedConnection, ScriptedReply } from './scripted/scripted-connection.ts';
 export { ScriptedServer } from './scripted/scripted-server.ts';

@@ -8,13 +8,14 @@ import {
   type ConnectionPoolOptions,
   LRUCache,
 } from '../../src/index.ts';
-import { startServer } from '../../src/testkit/index.ts';
+import { FaultProxy, startServer } from '../../src/testkit/index.ts';
 import { atRest, sleep } from '../conformance/pool/support.ts';
-import { FaultProxy, randomOf } from './fault-proxy.ts';
+import { randomOf } from '../support/random.ts';
 
 const seed = Number(process.env['RESPOOL_SEED'] ?? 20_261_122);
 const duration = process.env['RESPOOL_FULL'] === '1' ? 60_000 : 5_000;
 const LANES = 12;
+const BAD_LINE = { truncate: 0.007, 'black-hole': 0.003, delay: 0.02, slice: 0.07 };
 
 type Pool = ConnectionPool<BaseConnection, true>;
 type Call = Promise<unknown> & { readonly maybeExecuted: boolean };
@@ -232,7 +233,7 @@ function watchGauges(pools: readonly Pool[], complaints: Complaints): NodeJS.Tim
 test(`calls, leases and blocking calls over a bad line (seed ${seed})`, async () => {
   const random = randomOf(seed);
   await using server = await startServer();
-  await using proxy = await FaultProxy.start(server.location, random);
+  await using proxy = await FaultProxy.start(server, { seed, rates: BAD_LINE });
   for (let key = 0; key < 8; key++) await server.command('SET', `key:${key}`, `key:${key}`);
   const common = { connectTimeout: 500, timeout: 1_000, streamTimeout: 500, deadPeerTimeout: 400 };
   const kinds: Partial<ConnectionPoolOptions<BaseConnection, true>>[] = [
@@ -263,12 +264,13 @@ test(`calls, leases and blocking calls over a bad line (seed ${seed})`, async ()
     ) {
       const dice = random();
       if (dice < 0.3) await server.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-      else if (dice < 0.5) proxy.resetAll();
+      else if (dice < 0.5) proxy.reset();
       else if (dice < 0.7) await server.command('DEBUG', 'SLEEP', String(random() * 0.3));
-      proxy.refuses = dice > 0.85;
+      if (dice > 0.85) proxy.resetDials();
+      else await proxy.accept();
     }
   } finally {
-    proxy.heal();
+    await proxy.heal();
     for (const load of loads) load.running = false;
   }
   await Promise.all(lanes);

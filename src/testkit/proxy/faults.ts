@@ -1,0 +1,146 @@
+import type { ServerTls, TlsOptions } from '../servers/server-tls.ts';
+import type { UnixDomainSocketLocation, TCPLocation } from '../../transport/location.ts';
+
+/** The way bytes go. */
+export type ProxyDirection = 'to-server' | 'to-client';
+
+/** One fault and its measures. Where bytes are lost or made up, `heal` ends the connection. */
+export type ProxyFault =
+  /** Passes later; what follows waits behind it. */
+  | { readonly kind: 'delay'; readonly ms: number }
+  /** Passes in slices of so many bytes (1), each in its own write. */
+  | { readonly kind: 'slice'; readonly bytes?: number | undefined }
+  | { readonly kind: 'drop' }
+  | { readonly kind: 'duplicate' }
+  /** Passes after the frame that follows it, or after 50 ms when none does. */
+  | { readonly kind: 'swap' }
+  /** Other bytes pass too, after the frame or before it. Text is latin1. */
+  | {
+      readonly kind: 'inject';
+      readonly bytes: string | Uint8Array;
+      readonly before?: boolean | undefined;
+    }
+  /** Other bytes pass instead. */
+  | { readonly kind: 'replace'; readonly bytes: string | Uint8Array }
+  /** So many random bytes (32) pass instead. */
+  | { readonly kind: 'garbage'; readonly bytes?: number | undefined }
+  /** The first bytes pass (a random part), then the connection is reset, ends, or nothing ever follows. */
+  | {
+      readonly kind: 'truncate';
+      readonly bytes?: number | undefined;
+      readonly afterwards?: 'reset' | 'end' | 'silence' | undefined;
+    }
+  /** RST to both sides; the frame is lost. */
+  | { readonly kind: 'reset' }
+  /** FIN after the frame, in its direction only; the other one stays open. */
+  | { readonly kind: 'half-close' }
+  /** From this frame on nothing passes in its direction, and nobody is told. */
+  | { readonly kind: 'black-hole' };
+
+export type ProxyFaultKind = ProxyFault['kind'];
+
+/** A fault, or the name of one that needs no more than its name. */
+export type ProxyFaultChoice = ProxyFault | Exclude<ProxyFaultKind, 'delay' | 'inject' | 'replace'>;
+
+/** One RESP frame on its way. */
+export interface ProxyFrame {
+  readonly kind: 'command' | 'reply' | 'push';
+  /** Counts the frames of that kind on the connection, from 0. */
+  readonly index: number;
+  /** The command, or the one that a reply answers as far as the proxy can count: `'GET'`, `'CLIENT SETINFO'`. */
+  readonly command: string;
+  readonly bytes: Buffer;
+}
+
+/** Probabilities per frame, from 0 to 1. They apply in both directions unless `ratesFor` says one. */
+export type ProxyRates = { readonly [K in ProxyFaultKind]?: number | undefined };
+
+/** The quality of the line, all the time. */
+export interface ProxyLine {
+  /** Milliseconds that everything takes longer. */
+  readonly delay?: number | undefined;
+  /** Up to so many milliseconds more, at random. */
+  readonly jitter?: number | undefined;
+  /** Bytes per second. */
+  readonly bandwidth?: number | undefined;
+  /** Bytes per write. */
+  readonly slice?: number | undefined;
+}
+
+/** A place to pass bytes to; servers of the testkit are such targets. */
+export interface ProxyTarget {
+  readonly location: TCPLocation;
+  readonly tls?: ServerTls | null | undefined;
+}
+
+export interface FaultProxyOptions {
+  /** Makes a run repeatable; default: a random one, to be read from `seed`. */
+  readonly seed?: number | undefined;
+  /** Default: a free loopback port. */
+  readonly port?: number | undefined;
+  /** Listens on a Unix socket instead; `true`: a temporary one. */
+  readonly path?: string | boolean | undefined;
+  /**
+   * Speaks TLS with both sides and sees the frames between. Without it the proxy works below TLS: bytes pass as they
+   * are, and only faults that need no frames apply.
+   */
+  readonly tls?: boolean | TlsOptions | undefined;
+  readonly rates?: ProxyRates | undefined;
+  /** Where `rates` apply; default: `'both'`. */
+  readonly ratesFor?: ProxyDirection | 'both' | undefined;
+  readonly line?: ProxyLine | undefined;
+}
+
+export type FaultProxyTarget = ProxyTarget | TCPLocation | UnixDomainSocketLocation;
+
+/** Faults that change no byte. */
+const HARMLESS = new Set<ProxyFaultKind>(['delay', 'slice']);
+/** Faults that make sense for bytes that are no frames. */
+const OF_BYTES = new Set<ProxyFaultKind>([
+  'delay',
+  'slice',
+  'garbage',
+  'truncate',
+  'reset',
+  'half-close',
+  'black-hole',
+]);
+
+export function losesBytes(kind: ProxyFaultKind): boolean {
+  return !HARMLESS.has(kind);
+}
+
+export function isOfBytes(kind: ProxyFaultKind): boolean {
+  return OF_BYTES.has(kind);
+}
+
+export function faultOf(choice: ProxyFaultChoice): ProxyFault {
+  return typeof choice === 'string' ? { kind: choice } : choice;
+}
+
+/** A fault drawn by rates, with what it needs. */
+export function faultOfKind(kind: ProxyFaultKind, random: () => number): ProxyFault {
+  switch (kind) {
+    case 'delay':
+      return { kind, ms: random() * 50 };
+    case 'inject':
+      return { kind, bytes: '+OK\r\n', before: random() < 0.5 };
+    case 'replace':
+      return { kind, bytes: '+OK\r\n' };
+    case 'truncate':
+      return { kind, afterwards: (['reset', 'end', 'silence'] as const)[Math.floor(random() * 3)] };
+    default:
+      return { kind };
+  }
+}
+
+/** The same numbers for the same seed, from 0 to 1. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
