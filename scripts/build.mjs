@@ -4,7 +4,7 @@ import { build as esbuild } from 'esbuild';
 import { files, isMain, ROOT, read, run, TSC } from './lib.mjs';
 
 /** What the package's users can import or start. */
-const ENTRIES = ['index.js', 'otel/index.js', 'testkit/index.js', 'cli/main.js'];
+const ENTRIES = ['index.js', 'otel/index.js', 'testkit/index.js', 'ioredis/index.js', 'cli/main.js'];
 
 /**
  * A class that refers to itself comes out as `var Name = class _Name`, and would be called so. A blank instead of the

@@ -7,6 +7,7 @@ import { files, isMain, read, ROOT } from './lib.mjs';
 const SNAPSHOT = 'etc/public-api.txt';
 const ENTRIES = {
   '.': 'dist/index.d.ts',
+  './ioredis': 'dist/ioredis/index.d.ts',
   './testkit': 'dist/testkit/index.d.ts',
   './otel': 'dist/otel/index.d.ts',
 };

@@ -1,0 +1,194 @@
+import { keyPositions, keysOf } from '../commands/keys.ts';
+import { resolveCommand } from '../commands/command-info.ts';
+import type { RedisValue, Reply } from '../resp/types.ts';
+import { type FailedCommand, withCommand } from './errors.ts';
+import type { Script } from './script.ts';
+import { type Shape, shaped, shapeOf } from './shapes.ts';
+import {
+  type ArgumentTransformer,
+  argumentTransformers,
+  type ReplyTransformer,
+  type ReplyTransformerContext,
+  replyTransformers,
+} from './transformers.ts';
+
+export type Callback<T = unknown> = (error: Error | null, result?: T) => void;
+
+/** Options of one command, by the names that ioredis gives them. */
+export interface CommandOptions {
+  /** `'utf8'`: strings of the reply as text; else as bytes. */
+  replyEncoding?: BufferEncoding | null | undefined;
+  keyPrefix?: string | Buffer | undefined;
+  readOnly?: boolean | undefined;
+  /** Numbers of the reply as text. */
+  stringNumbers?: boolean | undefined;
+}
+
+/** What ioredis says of commands by name. */
+const FLAGS = {
+  VALID_IN_SUBSCRIBER_MODE: 'subscribe psubscribe unsubscribe punsubscribe ssubscribe sunsubscribe ping quit',
+  VALID_IN_MONITOR_MODE: 'monitor auth',
+  ENTER_SUBSCRIBER_MODE: 'subscribe psubscribe ssubscribe',
+  EXIT_SUBSCRIBER_MODE: 'unsubscribe punsubscribe sunsubscribe',
+  WILL_DISCONNECT: 'quit',
+  HANDSHAKE_COMMANDS: 'auth hello select client readonly info',
+  IGNORE_RECONNECT_ON_ERROR: 'client',
+  BLOCKING_COMMANDS: 'blpop brpop brpoplpush blmove blmovem bzpopmin bzpopmax bzmpop blmpop xread xreadgroup',
+} as const;
+export type CommandFlag = keyof typeof FLAGS;
+const flagged = new Map(
+  Object.entries(FLAGS).map(([flag, names]) => [flag as CommandFlag, new Set(names.split(' '))]),
+);
+
+const DEFAULT_CONTEXT = { protocol: 3, replyMapping: 'legacy' } as const;
+
+/** One command as it was asked for: its words, and how its reply is handed out. */
+export class Command implements FailedCommand {
+  name: string;
+  args: RedisValue[];
+  readonly callback: Callback | undefined;
+  readonly shape: Shape;
+  /** Set by `defineCommand`: which script it runs. */
+  script: Script | null = null;
+  isReadOnly = false;
+  /** Part of MULTI … EXEC. */
+  inTransaction = false;
+  /** Its place in a pipeline. */
+  pipelineIndex: number | undefined = undefined;
+  /** Answered, but not part of what a pipeline hands out. */
+  ignore = false;
+  context: Omit<ReplyTransformerContext, 'commandName'> = DEFAULT_CONTEXT;
+  /** Of `commandTimeout` and `blockingTimeout`, as long as it waits to be sent. */
+  timer: NodeJS.Timeout | undefined = undefined;
+  isSettled = false;
+  /** The database that was chosen when it was asked for. */
+  select = 0;
+  #promise: Promise<unknown> | null = null;
+  #resolve: ((value: unknown) => void) | null = null;
+  #reject: ((error: unknown) => void) | null = null;
+
+  static checkFlag(flag: CommandFlag, name: string): boolean {
+    return flagged.get(flag)?.has(name.toLowerCase()) ?? false;
+  }
+  static setArgumentTransformer(name: string, transform: ArgumentTransformer): void {
+    argumentTransformers.set(name, transform);
+  }
+  static setReplyTransformer(name: string, transform: ReplyTransformer): void {
+    replyTransformers.set(name, transform);
+  }
+
+  constructor(
+    name: string,
+    args: readonly unknown[] = [],
+    options: CommandOptions = {},
+    callback?: Callback | undefined,
+  ) {
+    this.name = name;
+    this.callback = callback;
+    this.shape = shapeOf(Boolean(options.replyEncoding), options.stringNumbers ?? false);
+    this.args = argumentsOf(name, args);
+    if (options.readOnly === true) this.isReadOnly = true;
+    const { keyPrefix } = options;
+    if (keyPrefix !== undefined && keyPrefix.length > 0) this.#prefix(keyPrefix);
+  }
+
+  #prefix(prefix: string | Buffer): void {
+    const info = resolveCommand(this.name, this.args);
+    for (const position of keyPositions(info, this.args)) {
+      const at = position - info.count;
+      const key = this.args[at];
+      if (key === undefined) continue;
+      if (typeof prefix === 'string' && typeof key === 'string') this.args[at] = prefix + key;
+      else this.args[at] = Buffer.concat([Buffer.from(prefix), Buffer.from(key as string)]);
+    }
+  }
+
+  getKeys(): (string | Uint8Array)[] {
+    return keysOf(resolveCommand(this.name, this.args), this.args);
+  }
+
+  /** Settles by itself where nobody settles it otherwise: for commands that wait, and for those who made one. */
+  get promise(): Promise<unknown> {
+    this.#promise ??= new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    return this.#promise;
+  }
+  /** A reply as it came; settles the promise with what it becomes. */
+  resolve(reply: unknown): void {
+    this.#settled();
+    void this.promise;
+    try {
+      this.#resolve!(this.transformReply(reply as Reply));
+    } catch (error) {
+      this.#reject!(error);
+    }
+  }
+  /** What it came to already, as it is. */
+  settle(result: unknown): void {
+    this.#settled();
+    void this.promise;
+    this.#resolve!(result);
+  }
+  reject(error: unknown): void {
+    this.#settled();
+    void this.promise;
+    this.#reject!(error);
+  }
+  #settled(): void {
+    this.isSettled = true;
+    clearTimeout(this.timer);
+  }
+
+  /** Its reply as the caller gets it. */
+  transformReply(reply: Reply): unknown {
+    const value = shaped(reply, this.shape);
+    const transform = replyTransformers.get(this.name);
+    return transform === undefined ? value : transform(value, { commandName: this.name, ...this.context });
+  }
+
+  /** The same error, told which command it belongs to. */
+  blame<E extends Error>(error: E): E {
+    return withCommand(error, this);
+  }
+}
+
+const NEEDS_CARE = 1;
+
+function argumentsOf(name: string, args: readonly unknown[]): RedisValue[] {
+  let care = 0;
+  for (const arg of args) if (typeof arg !== 'string') care = NEEDS_CARE;
+  const transform = argumentTransformers.get(name);
+  if (care === 0 && transform === undefined) return args as RedisValue[];
+  const flat = args.flat();
+  const list = transform === undefined ? flat : transform(flat);
+  return list.map(wordOf);
+}
+
+/** One argument as ioredis sends it: nothing is refused. */
+function wordOf(arg: unknown): RedisValue {
+  if (typeof arg === 'string') return arg;
+  if (Buffer.isBuffer(arg)) return arg;
+  if (arg === null || arg === undefined) return '';
+  if (typeof arg === 'number' && Number.isInteger(arg) && !Number.isSafeInteger(arg))
+    return String(BigInt(arg));
+  return String(arg);
+}
+
+/** Calls back like Node does: what the callback throws is nobody's rejection. */
+export function nodeify<T>(promise: Promise<T>, callback: Callback<T> | undefined): Promise<T> {
+  if (callback === undefined || typeof callback !== 'function') return promise;
+  const call = (error: Error | null, value?: T): void => {
+    try {
+      if (error === null) callback(null, value);
+      else callback(error);
+    } catch (thrown) {
+      setImmediate(() => {
+        throw thrown;
+      });
+    }
+  };
+  promise.then((value) => call(null, value), call);
+  return promise;
+}

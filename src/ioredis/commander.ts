@@ -1,0 +1,101 @@
+import { allEntries } from '../commands/catalogue.ts';
+import { type Callback, Command, nodeify } from './command.ts';
+import { Script, type ScriptDefinition } from './script.ts';
+
+/** What the generated methods need of the class they belong to. */
+export interface Commander {
+  readonly options: { keyPrefix?: string | undefined; stringNumbers?: boolean | undefined };
+  readonly scriptsSet: Record<string, Script>;
+  readonly addedBuiltinSet: Set<string>;
+  sendCommand(command: Command): unknown;
+}
+
+type Method = (this: Commander, ...args: unknown[]) => unknown;
+
+/** MONITOR makes another connection, and SENTINEL is known to sentinels only. */
+const NAMES: readonly string[] = [
+  ...new Set([...allEntries()].map(({ name }) => name.split(' ', 1)[0]!.toLowerCase())).add('sentinel'),
+].filter((name) => name !== 'monitor');
+
+const TEXT = 'utf8';
+
+/** Gives a class a method for each command, and its variant whose strings are bytes. */
+export function addCommands(prototype: object): void {
+  const define = (name: string, value: unknown): void => {
+    // What the class does itself is more than a command.
+    if (Object.hasOwn(prototype, name)) return;
+    Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false });
+  };
+  for (const name of NAMES) {
+    define(name, commandMethod(name, TEXT));
+    define(`${name}Buffer`, commandMethod(name, null));
+  }
+  define('call', callMethod(TEXT));
+  define('callBuffer', callMethod(null));
+  define('send_command', callMethod(TEXT));
+  define('getBuiltinCommands', () => [...NAMES]);
+  define('createBuiltinCommand', (name: string) => ({
+    string: commandMethod(name, TEXT),
+    buffer: commandMethod(name, null),
+  }));
+  define('addBuiltinCommand', function addBuiltinCommand(this: Commander, name: string): void {
+    this.addedBuiltinSet.add(name);
+    const methods = this as unknown as Record<string, Method>;
+    methods[name] = commandMethod(name, TEXT);
+    methods[`${name}Buffer`] = commandMethod(name, null);
+  });
+  define('defineCommand', defineCommand);
+}
+
+function commandMethod(name: string, replyEncoding: BufferEncoding | null): Method {
+  return function (...args) {
+    const callback = callbackOf(args);
+    const { keyPrefix, stringNumbers } = this.options;
+    return sent(
+      this,
+      new Command(name, args, { replyEncoding, keyPrefix, stringNumbers }, callback),
+      callback,
+    );
+  };
+}
+
+function callMethod(replyEncoding: BufferEncoding | null): Method {
+  return function (...args) {
+    const callback = callbackOf(args);
+    const [name, ...rest] = args.flat();
+    const { keyPrefix, stringNumbers } = this.options;
+    const options = { replyEncoding, keyPrefix, stringNumbers };
+    return sent(this, new Command(String(name), rest, options, callback), callback);
+  };
+}
+
+function defineCommand(this: Commander, name: string, definition: ScriptDefinition): void {
+  const script = new Script(definition.lua, definition.numberOfKeys, definition.readOnly);
+  this.scriptsSet[name] = script;
+  const methods = this as unknown as Record<string, Method>;
+  methods[name] = scriptMethod(script, TEXT);
+  methods[`${name}Buffer`] = scriptMethod(script, null);
+}
+
+function scriptMethod(script: Script, replyEncoding: BufferEncoding | null): Method {
+  return function (...args) {
+    const callback = callbackOf(args);
+    const { keyPrefix, stringNumbers } = this.options;
+    const words = script.numberOfKeys === null ? args : [script.numberOfKeys, ...args];
+    const options = { replyEncoding, keyPrefix, stringNumbers, readOnly: script.readOnly };
+    const command = new Command('evalsha', [script.sha, ...words], options, callback);
+    command.script = script;
+    return sent(this, command, callback);
+  };
+}
+
+function callbackOf(args: unknown[]): Callback | undefined {
+  return typeof args.at(-1) === 'function' ? (args.pop() as Callback) : undefined;
+}
+
+/** A pipeline takes care of callbacks itself. */
+function sent(owner: Commander, command: Command, callback: Callback | undefined): unknown {
+  const result = owner.sendCommand(command);
+  if (callback === undefined || !(result instanceof Promise)) return result;
+  return nodeify(result, callback);
+}

@@ -1,0 +1,93 @@
+import { RedisError } from '../errors/errors.ts';
+
+/** The message of everything that waits when the connection ends for good. */
+export const CONNECTION_CLOSED = 'Connection is closed.';
+
+function nameOf(type: { readonly prototype: object }, name: string): void {
+  Object.defineProperty(type.prototype, 'name', {
+    value: name,
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  });
+}
+
+/** The command that an error belongs to, as ioredis shows it. */
+export interface FailedCommand {
+  readonly name: string;
+  readonly args: readonly unknown[];
+}
+
+/** An error that the server answered with; the message is its whole line. */
+export class ReplyError extends Error {
+  /** The first word of the line. */
+  readonly code: string;
+  /** Not enumerable, for it holds the arguments: no log line shows them by accident. */
+  declare readonly command?: FailedCommand;
+
+  constructor(message: string, options: { code?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = options.code ?? message.split(' ', 1)[0]!;
+  }
+}
+nameOf(ReplyError, 'ReplyError');
+
+/** A command that was given up, for its connection closed under it. */
+export class AbortError extends Error {
+  declare readonly command?: FailedCommand;
+}
+nameOf(AbortError, 'AbortError');
+
+/** A command waited through `maxRetriesPerRequest` failed attempts to connect. */
+export class MaxRetriesPerRequestError extends AbortError {
+  constructor(retries: number) {
+    super(
+      `Reached the max retries per request limit (which is ${retries}). Refer to "maxRetriesPerRequest" option for details.`,
+    );
+  }
+}
+nameOf(MaxRetriesPerRequestError, 'MaxRetriesPerRequestError');
+
+/** No node of a cluster could be asked. */
+export class ClusterAllFailedError extends Error {
+  readonly lastNodeError: Error | undefined;
+
+  static readonly defaultMessage = 'Failed to refresh slots cache.';
+
+  constructor(message: string, lastNodeError?: Error) {
+    super(message, lastNodeError === undefined ? undefined : { cause: lastNodeError });
+    this.lastNodeError = lastNodeError;
+  }
+}
+nameOf(ClusterAllFailedError, 'ClusterAllFailedError');
+
+/** Said by a server, and not made on this side. */
+export function isOfServer(error: unknown): error is RedisError {
+  return error instanceof RedisError && !error.code.startsWith('RESPOOL_');
+}
+
+/** The server's line, whether or not its first word is part of the message. */
+export function lineOf(error: RedisError): string {
+  const { code, message } = error;
+  return message.startsWith(`${code} `) || message === code ? message : `${code} ${message}`;
+}
+
+/** An error of the server as callers of ioredis know it. */
+export function replyErrorOf(error: RedisError, command?: FailedCommand): ReplyError {
+  const made = new ReplyError(lineOf(error), { code: error.code, cause: error });
+  return command === undefined ? made : withCommand(made, command);
+}
+
+export function withCommand<E extends Error>(error: E, { name, args }: FailedCommand): E {
+  return Object.defineProperty(error, 'command', {
+    value: { name, args },
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  });
+}
+
+/** The command was on its way when the connection closed. */
+export function abortedBy(command: FailedCommand): AbortError {
+  return withCommand(new AbortError('Command aborted due to connection close'), command);
+}

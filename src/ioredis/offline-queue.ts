@@ -1,0 +1,76 @@
+import { OverloadedError } from '../errors/errors.ts';
+import type { Command } from './command.ts';
+import { abortedBy } from './errors.ts';
+import { Pipeline, sizeOf } from './pipeline.ts';
+
+/** What waits for a connection: a command, or a pipeline as a whole. */
+export type Waiting = Command | Pipeline;
+
+/** Commands in the order in which they were asked for, bounded in bytes. */
+export class OfflineQueue {
+  readonly #limit: number;
+  #items: Waiting[] = [];
+  #bytes = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get length(): number {
+    return this.#items.length;
+  }
+
+  /** Throws `OverloadedError` where there is no room; one that is larger than the bound may wait alone. */
+  push(item: Waiting): void {
+    const bytes = bytesOf(item);
+    if (this.#items.length > 0 && this.#bytes + bytes > this.#limit) {
+      throw new OverloadedError(
+        `the offline queue holds ${this.#bytes} bytes, and offlineQueueBytes is ${this.#limit}`,
+      );
+    }
+    this.#bytes += bytes;
+    this.#items.push(item);
+  }
+
+  /** What was under way before goes before what waits, and is never refused. */
+  unshift(items: readonly Waiting[]): void {
+    for (const item of items) this.#bytes += bytesOf(item);
+    this.#items = [...items, ...this.#items];
+  }
+
+  take(): Waiting[] {
+    const items = this.#items;
+    this.#items = [];
+    this.#bytes = 0;
+    return items.filter((item) => !item.isSettled);
+  }
+
+  /** The rest of a transaction whose MULTI is gone with its connection must not run without it. */
+  dropFragments(): void {
+    const kept: Waiting[] = [];
+    let whole = false;
+    for (const item of this.take()) {
+      if (!(item instanceof Pipeline)) {
+        if (item.name === 'multi') whole = true;
+        else if (item.inTransaction && !whole) {
+          item.reject(abortedBy(item));
+          continue;
+        }
+        if (item.name === 'exec') whole = false;
+      }
+      kept.push(item);
+    }
+    this.unshift(kept);
+  }
+
+  fail(error: Error): void {
+    for (const item of this.take()) {
+      if (item instanceof Pipeline) item.abort(error);
+      else item.reject(item.blame(error));
+    }
+  }
+}
+
+function bytesOf(item: Waiting): number {
+  return item instanceof Pipeline ? item.size : sizeOf(item);
+}

@@ -1,0 +1,225 @@
+import { RedisError } from '../errors/errors.ts';
+import type { CommandRequest } from '../connection/requests/request-options.ts';
+import type { Reply } from '../resp/types.ts';
+import { type Callback, Command, nodeify } from './command.ts';
+import { addCommands } from './commander.ts';
+import { abortedBy, isOfServer, replyErrorOf } from './errors.ts';
+import type { Script } from './script.ts';
+import { Subscriber } from './subscriber.ts';
+
+/** One command's outcome. */
+export type PipelineEntry = [error: Error | null, result?: unknown];
+
+/** Who carries out a pipeline. */
+export interface PipelineOwner {
+  readonly options: { keyPrefix?: string | undefined; stringNumbers?: boolean | undefined };
+  readonly scriptsSet: Record<string, Script>;
+  readonly addedBuiltinSet: Set<string>;
+  readonly isCluster: boolean;
+  sendPipeline(pipeline: Pipeline): void;
+}
+
+/** Commands that are sent together; `exec()` sends them. */
+export class Pipeline {
+  readonly isPipeline = true;
+  readonly redis: PipelineOwner;
+  readonly isCluster: boolean;
+  readonly options: PipelineOwner['options'];
+  readonly scriptsSet: Record<string, Script>;
+  readonly addedBuiltinSet: Set<string>;
+  readonly promise: Promise<PipelineEntry[]>;
+  /** How often its commands were redirected. */
+  redirections = 0;
+  /** The database that was chosen when it was sent. */
+  select = 0;
+  readonly #queue: Command[] = [];
+  #transactions = 0;
+  #resolve!: (entries: PipelineEntry[]) => void;
+  #reject!: (error: unknown) => void;
+  #done = false;
+
+  constructor(redis: PipelineOwner) {
+    this.redis = redis;
+    this.isCluster = redis.isCluster;
+    this.options = redis.options;
+    this.scriptsSet = redis.scriptsSet;
+    this.addedBuiltinSet = redis.addedBuiltinSet;
+    const own = this as unknown as Record<string, unknown>;
+    const methods = redis as unknown as Record<string, unknown>;
+    for (const name of [...Object.keys(redis.scriptsSet), ...redis.addedBuiltinSet]) {
+      own[name] = methods[name];
+      own[`${name}Buffer`] = methods[`${name}Buffer`];
+    }
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  get length(): number {
+    return this.#queue.length;
+  }
+  get commands(): readonly Command[] {
+    return this.#queue;
+  }
+  get isSettled(): boolean {
+    return this.#done;
+  }
+  /** Bytes of arguments, about. */
+  get size(): number {
+    return this.#queue.reduce((sum, command) => sum + sizeOf(command), 0);
+  }
+
+  sendCommand(command: Command): this {
+    if (command.name === 'multi') this.#transactions++;
+    else if (this.#transactions > 0) command.inTransaction = true;
+    command.pipelineIndex = this.#queue.length;
+    this.#queue.push(command);
+    return this;
+  }
+
+  /** `[['set', 'key', 'value'], ['get', 'key']]`. */
+  addBatch(commands: readonly (readonly unknown[])[]): this {
+    for (const [name, ...args] of commands) {
+      const method = (this as unknown as Record<string, (...args: unknown[]) => unknown>)[String(name)];
+      if (typeof method !== 'function') throw new TypeError(`${String(name)} is no command`);
+      method.apply(this, args);
+    }
+    return this;
+  }
+
+  /** Sends what was collected; inside `multi()` it adds EXEC first and goes on collecting. */
+  exec(callback?: Callback<PipelineEntry[]>): Promise<PipelineEntry[]> | this {
+    if (this.#transactions > 0) {
+      this.#transactions--;
+      const command = new Command(
+        'exec',
+        [],
+        { replyEncoding: 'utf8', stringNumbers: this.options.stringNumbers },
+        callback as Callback,
+      );
+      return this.sendCommand(command);
+    }
+    nodeify(this.promise, callback);
+    if (this.#queue.length === 0) this.resolve([]);
+    else this.redis.sendPipeline(this);
+    return this.promise;
+  }
+  execBuffer(callback?: Callback<PipelineEntry[]>): Promise<PipelineEntry[]> | this {
+    return this.exec(callback);
+  }
+
+  /** It holds what no batch carries: its commands go one by one. */
+  get singly(): boolean {
+    return this.#queue.some(({ name }) => Subscriber.handles(name) || name === 'monitor');
+  }
+
+  /** As the core takes it; scripts are sent as text where the connection has not seen them. */
+  requests(scripts: Set<string>): CommandRequest[] {
+    return this.#queue.map((command, index) => {
+      command.script?.address(command, scripts);
+      return { command: command.name, args: command.args, decode: this.#decodes(command, index) };
+    });
+  }
+
+  /** One EXEC answers for commands of both kinds: bytes serve both. */
+  #decodes(command: Command, index: number): boolean {
+    if (command.name !== 'exec') return command.shape.text;
+    for (let at = index - 1; at >= 0 && this.#queue[at]!.name !== 'multi'; at--) {
+      if (!this.#queue[at]!.shape.text) return false;
+    }
+    return command.shape.text;
+  }
+
+  /** What one command came to. */
+  entry(index: number, reply: Reply): PipelineEntry {
+    const command = this.#queue[index]!;
+    command.isSettled = true;
+    if (reply instanceof RedisError) {
+      if (isOfServer(reply)) return [command.blame(replyErrorOf(reply))];
+      return [abortedBy(command)];
+    }
+    if (command.name === 'exec' && Array.isArray(reply)) return [null, this.#transaction(index, reply)];
+    try {
+      return [null, command.transformReply(reply)];
+    } catch (error) {
+      return [error as Error];
+    }
+  }
+
+  /** Each value as the command of the transaction wants it. */
+  #transaction(index: number, replies: Reply[]): unknown[] {
+    return replies.map((reply, at) => {
+      const command = this.#queue[index - replies.length + at];
+      if (reply instanceof RedisError) {
+        const error = replyErrorOf(reply);
+        return command === undefined ? error : command.blame(error);
+      }
+      try {
+        return command === undefined ? reply : command.transformReply(reply);
+      } catch (error) {
+        return error;
+      }
+    });
+  }
+
+  resolve(entries: PipelineEntry[]): void {
+    if (this.#done) return;
+    this.#done = true;
+    const shown = entries.filter((_, index) => !this.#queue[index]?.ignore);
+    for (const [index, entry] of entries.entries()) this.#queue[index]?.callback?.(entry[0], entry[1]);
+    this.#resolve(shown);
+  }
+  reject(error: unknown): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#reject(error);
+  }
+  /** Every command with the same error. */
+  abort(error: Error): void {
+    this.resolve(this.#queue.map((command): PipelineEntry => [command.blame(copyOf(error))]));
+  }
+}
+addCommands(Pipeline.prototype);
+
+/** Each command blames an error of its own. */
+function copyOf(error: Error): Error {
+  const copy = Object.create(
+    Object.getPrototypeOf(error) as object,
+    Object.getOwnPropertyDescriptors(error),
+  ) as Error;
+  return copy;
+}
+
+export function sizeOf({ args }: Command): number {
+  let size = 32;
+  for (const arg of args) size += (typeof arg === 'string' || Buffer.isBuffer(arg) ? arg.length : 20) + 8;
+  return size;
+}
+
+/** `[error]` or `[null, value]` for each value of EXEC; null where a watched key was changed. */
+export function unwrapped(values: readonly unknown[] | null): PipelineEntry[] | null {
+  return values?.map((value): PipelineEntry => (value instanceof Error ? [value] : [null, value])) ?? null;
+}
+
+/** A pipeline that is one transaction: its EXEC is the result. */
+export class Transaction extends Pipeline {
+  constructor(redis: PipelineOwner) {
+    super(redis);
+    this.sendCommand(new Command('multi', [], { replyEncoding: 'utf8' }));
+  }
+
+  override exec(callback?: Callback<never>): Promise<never> {
+    if (this.commands.at(-1)?.name !== 'exec') super.exec();
+    const promise = (super.exec() as Promise<PipelineEntry[]>).then((entries) => {
+      const [error, values] = entries.at(-1) ?? [new Error('the transaction was executed before')];
+      if (!error) return unwrapped(values as unknown[] | null);
+      const previousErrors = entries.slice(0, -1).flatMap(([one]) => (one ? [one] : []));
+      throw Object.assign(error, { previousErrors });
+    });
+    return nodeify(promise, callback as Callback<PipelineEntry[] | null>) as Promise<never>;
+  }
+  override execBuffer(callback?: Callback<never>): Promise<never> {
+    return this.exec(callback);
+  }
+}

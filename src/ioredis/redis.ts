@@ -1,0 +1,559 @@
+import { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
+import { channel } from 'node:diagnostics_channel';
+import { type Callback, Command, nodeify } from './command.ts';
+import { addCommands } from './commander.ts';
+import {
+  CONNECTION_CLOSED,
+  isOfServer,
+  MaxRetriesPerRequestError,
+  type ReplyError,
+  replyErrorOf,
+} from './errors.ts';
+import { type Link, linkOver, linkTo } from './link.ts';
+import { Monitoring } from './monitoring.ts';
+import { OfflineQueue, type Waiting } from './offline-queue.ts';
+import { Pipeline, Transaction } from './pipeline.ts';
+import { serverReady } from './ready-check.ts';
+import { type Connector, parseOptions, type RedisOptions } from './redis-options.ts';
+import { ScanStream, type ScanStreamOptions } from './scan-stream.ts';
+import type { Script } from './script.ts';
+import { SentinelConnector } from './sentinel-connector.ts';
+import { Session, type SessionOwner } from './session.ts';
+import { Subscriber } from './subscriber.ts';
+
+export type RedisStatus =
+  | 'wait'
+  | 'reconnecting'
+  | 'connecting'
+  | 'connect'
+  | 'ready'
+  | 'close'
+  | 'end'
+  | 'monitoring';
+
+/** Commands that go a second time, for their connection ended before they were answered. */
+const resent = channel('respool:ioredis:resend');
+const noop = (): void => {};
+
+/** One connection that is dialled again when it is lost, with the interface of ioredis. */
+export class Redis extends EventEmitter implements SessionOwner {
+  readonly isCluster: boolean = false;
+  options: RedisOptions;
+  status: RedisStatus = 'wait';
+  /** The socket of the present connection. */
+  stream: Duplex | null = null;
+  readonly scriptsSet: Record<string, Script> = {};
+  readonly addedBuiltinSet = new Set<string>();
+  readonly #connector: Connector | SentinelConnector | null;
+  readonly #subscriber: Subscriber;
+  readonly #waiting: OfflineQueue;
+  /** Under way when the connection ended, in order. */
+  #unanswered: Waiting[] = [];
+  #session: Session | null = null;
+  #link: Link | null = null;
+  #db: number;
+  #retries = 0;
+  #redial: NodeJS.Timeout | undefined = undefined;
+  /** It was closed on purpose: no new attempt follows. */
+  #leaving = false;
+  /** What is asked now goes to the next connection. */
+  #ending = false;
+  #epoch = 0;
+  #silence: NodeJS.Timeout | undefined = undefined;
+
+  constructor(...given: unknown[]) {
+    super();
+    this.options = parseOptions(given);
+    this.#db = this.options.db ?? 0;
+    this.#subscriber = new Subscriber(this);
+    this.#waiting = new OfflineQueue(this.options.offlineQueueBytes ?? Number.POSITIVE_INFINITY);
+    this.#connector = this.#makeConnector();
+    for (const [name, script] of Object.entries(this.options.scripts ?? {})) this.#define(name, script);
+    if (this.options.lazyConnect) this.#become('wait');
+    else this.connect().catch(noop);
+  }
+
+  static createClient(...given: unknown[]): Redis {
+    return new Redis(...given);
+  }
+
+  #define(name: string, script: { lua: string }): void {
+    (this as unknown as { defineCommand(name: string, script: object): void }).defineCommand(name, script);
+  }
+
+  #makeConnector(): Connector | SentinelConnector | null {
+    const { Connector: Custom, sentinels } = this.options;
+    if (Custom) return new Custom(this.options);
+    if (!sentinels) return null;
+    return new SentinelConnector(this.options, this, (options) => new Redis(options));
+  }
+
+  /** What it is connected to is waited on, and nothing is grouped beyond a turn. */
+  get autoPipelineQueueSize(): number {
+    return 0;
+  }
+  get commandQueue(): { readonly length: number } {
+    return { length: this.#link?.statistics.requestsPending ?? 0 };
+  }
+  get offlineQueue(): { readonly length: number } {
+    return { length: this.#waiting.length };
+  }
+  get mode(): 'normal' | 'subscriber' | 'monitor' {
+    if (this.options.monitor) return 'monitor';
+    return this.#listensOnly ? 'subscriber' : 'normal';
+  }
+  /** With RESP2 a subscribed connection takes no other commands. */
+  get #listensOnly(): boolean {
+    return this.options.protocol === 2 && this.#subscriber.size > 0;
+  }
+
+  /** Dials; resolves when ready. */
+  connect(callback?: Callback<void>): Promise<void> {
+    return nodeify(this.#connect(), callback);
+  }
+
+  #connect(): Promise<void> {
+    if (this.status === 'connecting' || this.status === 'connect' || this.status === 'ready') {
+      return Promise.reject(new Error('Redis is already connecting/connected'));
+    }
+    this.#become('connecting');
+    this.#leaving = this.#ending = false;
+    const epoch = ++this.#epoch;
+    return new Promise((resolve, reject) => {
+      const ready = (): void => {
+        this.off('close', closed);
+        resolve();
+      };
+      const closed = (): void => {
+        this.off('ready', ready);
+        reject(new Error(CONNECTION_CLOSED));
+      };
+      this.once('ready', ready);
+      this.once('close', closed);
+      void this.#dial(epoch, (error) => {
+        this.off('ready', ready);
+        this.off('close', closed);
+        reject(error);
+      });
+    });
+  }
+
+  async #dial(epoch: number, giveUp: (error: unknown) => void, auth = true): Promise<void> {
+    let link: Link;
+    try {
+      link = await this.#makeLink(auth);
+    } catch (error) {
+      if (epoch !== this.#epoch) return;
+      if ((error as NodeJS.ErrnoException).syscall !== undefined) {
+        this.silentEmit('error', error);
+        this.#closed(epoch);
+        return;
+      }
+      this.#flush(error as Error);
+      this.silentEmit('error', error);
+      giveUp(error);
+      this.#become('end');
+      return;
+    }
+    if (epoch !== this.#epoch || this.#leaving) return this.#closed(epoch);
+    this.#link = link;
+    link.onTransport = (stream) => this.#opened(stream, epoch);
+    try {
+      await link.run();
+    } catch (error) {
+      if (epoch !== this.#epoch) return;
+      if (auth && needsNoPassword(error)) {
+        console.warn('[WARN] Redis server does not require a password, but a password was supplied.');
+        return this.#dial(epoch, giveUp, false);
+      }
+      this.#dialFailed(error as Error);
+      return this.#closed(epoch);
+    }
+    void link.waitClosed().then(() => this.#closed(epoch));
+    await this.#getReady(link, epoch);
+  }
+
+  async #makeLink(auth: boolean): Promise<Link> {
+    const connector = this.#connector;
+    const notice = (event: string, error: Error): void => void this.silentEmit(event, error);
+    if (connector === null) return linkTo(this.options, auth);
+    if (connector instanceof SentinelConnector) {
+      return linkTo(this.options, auth, await connector.find(notice));
+    }
+    return linkOver(this.options, auth, () => connector.connect(notice));
+  }
+
+  #opened(stream: Duplex, epoch: number): void {
+    if (epoch !== this.#epoch) return;
+    this.stream = stream;
+    stream.on('error', (error) => this.silentEmit('error', error));
+    this.#become('connect');
+    if (this.#connector instanceof SentinelConnector) this.#connector.watch();
+  }
+
+  /** Tells of a failed dial as ioredis does: the socket's error, or the server's line. */
+  #dialFailed(error: Error): void {
+    if (isOfServer(error)) {
+      const told = replyErrorOf(error);
+      this.#flush(told);
+      this.silentEmit('error', told);
+      return;
+    }
+    const { cause } = error as { cause?: unknown };
+    if (this.stream?.errored) return;
+    if ((error as { phase?: unknown }).phase === 'connect') {
+      const late = Object.assign(new Error('connect ETIMEDOUT', { cause: error }), {
+        errorno: 'ETIMEDOUT',
+        code: 'ETIMEDOUT',
+        syscall: 'connect',
+      });
+      this.silentEmit('error', late);
+    } else if (!this.#leaving && (this.stream === null || cause instanceof Error)) {
+      this.silentEmit('error', cause instanceof Error ? cause : error);
+    }
+  }
+
+  async #getReady(link: Link, epoch: number): Promise<void> {
+    const { enableReadyCheck, maxLoadingRetryTime, readOnly } = this.options;
+    try {
+      if (readOnly) await link.createRequest('READONLY', [], { raiseExceptions: false });
+      if (enableReadyCheck) {
+        const info = await serverReady(link, maxLoadingRetryTime ?? 0);
+        if (epoch !== this.#epoch || !link.usable) return;
+        if (this.#connector?.check?.(info) === false) {
+          this.disconnect(true);
+          return;
+        }
+      }
+    } catch (error) {
+      if (epoch !== this.#epoch || !link.usable) return;
+      const told = isOfServer(error) ? replyErrorOf(error) : (error as Error);
+      this.#flush(told);
+      this.silentEmit('error', told);
+      this.disconnect(true);
+      return;
+    }
+    if (epoch === this.#epoch && link.usable && !this.#ending) this.#ready(link);
+  }
+
+  #ready(link: Link): void {
+    this.#become('ready');
+    this.#retries = 0;
+    const session = new Session(link, this, this.#subscriber);
+    this.#session = session;
+    if (this.options.monitor) {
+      new Monitoring(link, this).begin(() => this.#become('monitoring'));
+      return;
+    }
+    const wanted = this.#db;
+    let present = this.options.db ?? 0;
+    const select = (db: number): void => {
+      if (db === present) return;
+      present = db;
+      session.send(new Command('select', [db], { replyEncoding: 'utf8' })).catch(noop);
+    };
+    if (this.options.autoResubscribe && this.#subscriber.size > 0) {
+      select(wanted);
+      this.#subscriber.again(link).catch((error: Error) => {
+        if (link.usable) this.silentEmit('error', error);
+      });
+    } else this.#subscriber.clear();
+    const again = this.#unanswered;
+    this.#unanswered = [];
+    if (resent.hasSubscribers) for (const item of again) this.#tellResent(item);
+    for (const item of [...again, ...this.#waiting.take()]) {
+      if (!(item instanceof Command) || item.name !== 'select') select(item.select);
+      else present = Number(item.args[0]);
+      this.#go(session, item);
+    }
+    select(wanted);
+  }
+
+  #tellResent(item: Waiting): void {
+    const commands = item instanceof Pipeline ? item.commands.map(({ name }) => name) : [item.name];
+    resent.publish({ commands, endpoint: this.#link?.location.toString() });
+  }
+
+  /** Sends what waited; its promise was handed out long ago. */
+  #go(session: Session, item: Waiting): void {
+    if (item instanceof Pipeline) session.sendPipeline(item);
+    else {
+      session.send(item).then(
+        (value) => item.settle(value),
+        (error: unknown) => item.reject(error),
+      );
+    }
+  }
+
+  /** The connection is gone, or was never there. */
+  #closed(epoch: number): void {
+    if (epoch !== this.#epoch) return;
+    this.#epoch++;
+    const wasReady = this.#session !== null;
+    this.#session = null;
+    this.#link = null;
+    clearTimeout(this.#silence);
+    this.#silence = undefined;
+    this.#become('close');
+    if (wasReady && this.options.autoResendUnfulfilledCommands === false) this.#dropUnanswered();
+    this.#waiting.unshift(this.#unanswered);
+    this.#unanswered = [];
+    this.#waiting.dropFragments();
+    const delay = this.#leaving ? null : this.options.retryStrategy?.(++this.#retries);
+    if (typeof delay !== 'number') return this.#end();
+    this.#become('reconnecting', delay);
+    this.#redial = setTimeout(() => {
+      this.#redial = undefined;
+      this.connect().catch(noop);
+    }, delay);
+    const { maxRetriesPerRequest: limit } = this.options;
+    if (typeof limit === 'number' && limit >= 0 && this.#retries % (limit + 1) === 0) {
+      this.#flush(new MaxRetriesPerRequestError(limit));
+    }
+  }
+
+  #dropUnanswered(): void {
+    const dropped = new OfflineQueue(Number.POSITIVE_INFINITY);
+    dropped.unshift(this.#unanswered);
+    this.#unanswered = [];
+    dropped.fail(new Error(CONNECTION_CLOSED));
+  }
+
+  #end(): void {
+    this.#leaving = false;
+    this.#subscriber.clear();
+    this.#become('end');
+    this.#flush(new Error(CONNECTION_CLOSED));
+  }
+
+  #flush(error: Error): void {
+    this.#waiting.fail(error);
+  }
+
+  #become(status: RedisStatus, argument?: unknown): void {
+    this.status = status;
+    process.nextTick(() => this.emit(status, argument));
+  }
+
+  /** Emits where somebody listens; an error that nobody hears goes to the console. */
+  silentEmit(event: string, argument?: unknown): boolean {
+    if (event === 'error') {
+      if (this.status === 'end') return false;
+      const { syscall, message } = argument as NodeJS.ErrnoException;
+      if (this.#leaving && (message === CONNECTION_CLOSED || syscall === 'connect' || syscall === 'read'))
+        return false;
+    }
+    if (this.listenerCount(event) > 0) return this.emit(event, argument);
+    if (event === 'error') console.error('[ioredis] Unhandled error event:', (argument as Error).stack);
+    return false;
+  }
+
+  /** Closes the connection; with `true` a new one is dialled. */
+  disconnect(reconnect = false): void {
+    if (!reconnect) {
+      this.#leaving = true;
+      clearTimeout(this.#redial);
+      this.#redial = undefined;
+    }
+    if (this.#connector instanceof SentinelConnector || this.#connector !== null)
+      this.#connector.disconnect();
+    if (this.status === 'wait' || (this.status === 'reconnecting' && !reconnect)) {
+      this.#closed(this.#epoch);
+      return;
+    }
+    const link = this.#link;
+    if (link === null) return;
+    this.#ending = true;
+    if (!link.usable || this.stream === null) {
+      link.invalidate('disconnected');
+      return;
+    }
+    // What was asked in this turn is written first.
+    const { stream } = this;
+    process.nextTick(() => stream.end());
+    const limit = setTimeout(() => link.invalidate('disconnected'), this.options.disconnectTimeout ?? 2_000);
+    void link.waitClosed().then(() => clearTimeout(limit));
+  }
+  end(): void {
+    this.disconnect();
+  }
+
+  duplicate(override?: RedisOptions): Redis {
+    return new Redis({ ...this.options, ...override });
+  }
+
+  /** Another connection, on which every command that the server handles becomes an event `monitor`. */
+  monitor(callback?: Callback<Redis>): Promise<Redis> {
+    const monitor = this.duplicate({ monitor: true, lazyConnect: false });
+    const promise = new Promise<Redis>((resolve, reject) => {
+      monitor.once('error', reject);
+      monitor.once('monitoring', () => resolve(monitor));
+    });
+    return nodeify(promise, callback);
+  }
+
+  sendCommand(command: Command): unknown {
+    if (this.status === 'wait') this.connect().catch(noop);
+    const session = this.#session;
+    if (session !== null && session.usable && !this.#ending && !this.options.monitor && !this.#listensOnly) {
+      command.select = this.#db;
+      if (this.options.socketTimeout !== undefined) this.#watchSilence();
+      return session.send(command);
+    }
+    return this.#later(command, session);
+  }
+
+  /** Everything but the usual. */
+  #later(command: Command, session: Session | null): unknown {
+    const refusal = this.#refusal(command);
+    if (refusal !== null) command.reject(refusal);
+    else if (session?.usable && !this.#ending) return session.send(command);
+    else if (command.name === 'quit' && this.#waiting.length === 0) {
+      this.disconnect();
+      command.resolve(Buffer.from('OK'));
+    } else this.#wait(command);
+    return command.promise;
+  }
+
+  #refusal({ name }: Command): Error | null {
+    if (this.status === 'end') return new Error(CONNECTION_CLOSED);
+    if (this.options.monitor && this.#session !== null && !Command.checkFlag('VALID_IN_MONITOR_MODE', name)) {
+      return new Error("Connection is in monitoring mode, can't process commands.");
+    }
+    if (this.#listensOnly && !Command.checkFlag('VALID_IN_SUBSCRIBER_MODE', name)) {
+      return new Error('Connection in subscriber mode, only subscriber commands may be used');
+    }
+    if (this.options.enableOfflineQueue === false && this.#session === null) {
+      return new Error("Stream isn't writeable and enableOfflineQueue options is false");
+    }
+    return null;
+  }
+
+  #wait(item: Waiting): void {
+    item.select = this.#db;
+    if (item instanceof Command) {
+      if (item.name === 'select' && Number.isInteger(Number(item.args[0])))
+        this.selected(Number(item.args[0]));
+      this.#limitWait(item);
+    }
+    try {
+      this.#waiting.push(item);
+    } catch (error) {
+      if (item instanceof Pipeline) item.abort(error as Error);
+      else item.reject(error);
+    }
+  }
+
+  #limitWait(command: Command): void {
+    const { commandTimeout, blockingTimeout } = this.options;
+    clearTimeout(command.timer);
+    if (blockingTimeout && blockingTimeout > 0 && Command.checkFlag('BLOCKING_COMMANDS', command.name)) {
+      command.timer = setTimeout(() => command.settle(null), blockingTimeout);
+    } else if (typeof commandTimeout === 'number') {
+      command.timer = setTimeout(() => command.reject(new Error('Command timed out')), commandTimeout);
+    }
+  }
+
+  sendPipeline(pipeline: Pipeline): void {
+    if (this.status === 'wait') this.connect().catch(noop);
+    const session = this.#session;
+    const [first] = pipeline.commands;
+    const refusal = first === undefined ? null : this.#refusal(first);
+    if (refusal !== null) pipeline.abort(refusal);
+    else if (session?.usable && !this.#ending) {
+      pipeline.select = this.#db;
+      session.sendPipeline(pipeline);
+    } else this.#wait(pipeline);
+  }
+
+  pipeline(commands?: readonly (readonly unknown[])[]): Pipeline {
+    const pipeline = new Pipeline(this);
+    return Array.isArray(commands) ? pipeline.addBatch(commands) : pipeline;
+  }
+
+  /** A transaction as a pipeline; with `{ pipeline: false }` MULTI goes out at once. */
+  multi(
+    commands?: readonly (readonly unknown[])[] | { pipeline?: boolean },
+    options?: { pipeline?: boolean },
+  ): unknown {
+    const settings =
+      options ?? (Array.isArray(commands) ? undefined : (commands as { pipeline?: boolean } | undefined));
+    if (settings?.pipeline === false)
+      return this.sendCommand(new Command('multi', [], { replyEncoding: 'utf8' }));
+    const transaction = new Transaction(this);
+    return Array.isArray(commands) ? transaction.addBatch(commands) : transaction;
+  }
+
+  // What a session asks.
+  lost(item: Waiting): void {
+    if (this.#session === null) this.#wait(item);
+    else this.#unanswered.push(item);
+  }
+  judge(error: ReplyError, { name }: Command): boolean | 1 | 2 {
+    const { reconnectOnError } = this.options;
+    if (!reconnectOnError || Command.checkFlag('IGNORE_RECONNECT_ON_ERROR', name)) return false;
+    const verdict = reconnectOnError(error);
+    if ((verdict === 1 || verdict === 2 || verdict === true) && this.status !== 'reconnecting')
+      this.disconnect(true);
+    return verdict;
+  }
+  selected(db: number): void {
+    if (this.#db === db) return;
+    this.#db = db;
+    this.emit('select', db);
+  }
+  leaving(): void {
+    this.#leaving = true;
+  }
+
+  #watchSilence(): void {
+    if (this.#silence !== undefined) return;
+    const { socketTimeout } = this.options;
+    const link = this.#link!;
+    const since = Date.now();
+    this.#silence = setTimeout(() => {
+      this.#silence = undefined;
+      const { requestsPending, lastByteReceivedAt } = link.statistics;
+      if (requestsPending === 0) return;
+      if ((lastByteReceivedAt ?? 0) > since) return this.#watchSilence();
+      const text = `Socket timeout. Expecting data, but didn't receive any in ${socketTimeout}ms.`;
+      this.stream?.destroy(new Error(text));
+    }, socketTimeout);
+  }
+
+  #scan(name: string, key: string | Buffer | undefined, options?: ScanStreamOptions): ScanStream {
+    const methods = this as unknown as Record<string, (args: unknown[]) => Promise<[string, unknown[]]>>;
+    return new ScanStream((args) => methods[name]!(args), key, options);
+  }
+  scanStream(options?: ScanStreamOptions): ScanStream {
+    return this.#scan('scan', undefined, options);
+  }
+  scanBufferStream(options?: ScanStreamOptions): ScanStream {
+    return this.#scan('scanBuffer', undefined, options);
+  }
+  sscanStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
+    return this.#scan('sscan', key, options);
+  }
+  sscanBufferStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
+    return this.#scan('sscanBuffer', key, options);
+  }
+  hscanStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
+    return this.#scan('hscan', key, options);
+  }
+  hscanBufferStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
+    return this.#scan('hscanBuffer', key, options);
+  }
+  zscanStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
+    return this.#scan('zscan', key, options);
+  }
+  zscanBufferStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
+    return this.#scan('zscanBuffer', key, options);
+  }
+}
+addCommands(Redis.prototype);
+
+function needsNoPassword(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return /no password is set|without any password configured for the default user/i.test(error.message);
+}

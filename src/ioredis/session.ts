@@ -1,0 +1,248 @@
+import { RedisError, TimeoutError } from '../errors/errors.ts';
+import type { RequestOptions } from '../connection/requests/request-options.ts';
+import { blockingTime } from '../commands/blocking.ts';
+import { resolveCommand } from '../commands/command-info.ts';
+import type { Reply } from '../resp/types.ts';
+import { Command } from './command.ts';
+import { abortedBy, isOfServer, type ReplyError, replyErrorOf } from './errors.ts';
+import type { Link } from './link.ts';
+import type { Waiting } from './offline-queue.ts';
+import { type Pipeline, type PipelineEntry, unwrapped } from './pipeline.ts';
+import type { RedisOptions } from './redis-options.ts';
+import { Subscriber } from './subscriber.ts';
+
+/** Whom a session tells of what it does not decide. */
+export interface SessionOwner {
+  readonly options: RedisOptions;
+  /** The connection ended under it; it goes again where that is wanted. */
+  lost(item: Waiting): void;
+  /** An error reply: 2 says that the command goes again, on a new connection. */
+  judge(error: ReplyError, command: Command): boolean | 1 | 2;
+  sendCommand(command: Command): unknown;
+  selected(db: number): void;
+  /** After QUIT the server closes the connection. */
+  leaving(): void;
+}
+
+const BYTES: RequestOptions = { decode: false };
+const NOSCRIPT = 'NOSCRIPT';
+
+/** One connection that is ready, and the commands on it. */
+export class Session {
+  readonly link: Link;
+  readonly #owner: SessionOwner;
+  readonly #subscriber: Subscriber;
+  readonly #scripts = new Set<string>();
+  readonly #text: RequestOptions | undefined;
+  readonly #bytes: RequestOptions;
+  #inMulti = false;
+
+  constructor(link: Link, owner: SessionOwner, subscriber: Subscriber) {
+    this.link = link;
+    this.#owner = owner;
+    this.#subscriber = subscriber;
+    const { commandTimeout } = owner.options;
+    const limited = typeof commandTimeout === 'number' && commandTimeout > 0;
+    this.#text = limited ? { timeout: commandTimeout } : undefined;
+    this.#bytes = limited ? { decode: false, timeout: commandTimeout } : BYTES;
+  }
+
+  get usable(): boolean {
+    return this.link.usable;
+  }
+
+  /** Sends one command; the promise is of what the caller gets. */
+  send(command: Command): Promise<unknown> {
+    const { name } = command;
+    if (SPECIAL.has(name)) return this.#special(command);
+    if (this.#inMulti) command.inTransaction = true;
+    if (command.script !== null) command.script.address(command, this.#scripts);
+    return this.#request(command);
+  }
+
+  #request(command: Command): Promise<unknown> {
+    const options = this.#optionsOf(command);
+    try {
+      const request = this.link.createRequest(command.name, command.args, options);
+      return request.then(
+        (reply) => {
+          command.isSettled = true;
+          return command.transformReply(reply);
+        },
+        (error: unknown) => this.#failed(command, error),
+      ) as Promise<unknown>;
+    } catch (error) {
+      return this.#refused(command, error);
+    }
+  }
+
+  #optionsOf(command: Command): RequestOptions | undefined {
+    const { blockingTimeout, blockingTimeoutGrace = 100 } = this.#owner.options;
+    const usual = command.shape.text ? this.#text : this.#bytes;
+    if (!blockingTimeout || blockingTimeout <= 0 || !Command.checkFlag('BLOCKING_COMMANDS', command.name))
+      return usual;
+    const time = blockingTime(resolveCommand(command.name, command.args), command.args);
+    const timeout =
+      time === null || time === Number.POSITIVE_INFINITY ? blockingTimeout : time + blockingTimeoutGrace;
+    return { ...usual, timeout };
+  }
+
+  /** Thrown before anything was sent. */
+  #refused(command: Command, error: unknown): Promise<unknown> {
+    if (this.link.usable) command.reject(command.blame(error as Error));
+    else this.#owner.lost(command);
+    return command.promise;
+  }
+
+  #failed(command: Command, error: unknown): unknown {
+    if (isOfServer(error)) return this.#replied(command, command.blame(replyErrorOf(error)));
+    if (error instanceof TimeoutError) {
+      const { blockingTimeout } = this.#owner.options;
+      if (blockingTimeout && Command.checkFlag('BLOCKING_COMMANDS', command.name)) return null;
+      throw command.blame(new Error('Command timed out', { cause: error }));
+    }
+    this.#owner.lost(command);
+    return command.promise;
+  }
+
+  #replied(command: Command, error: ReplyError): unknown {
+    const { script } = command;
+    if (script !== null && error.code === NOSCRIPT) {
+      this.#scripts.delete(script.sha);
+      return this.#owner.sendCommand(command);
+    }
+    if (this.#owner.judge(error, command) === 2) {
+      this.#owner.lost(command);
+      return command.promise;
+    }
+    throw error;
+  }
+
+  /** What is more than a request. */
+  async #special(command: Command): Promise<unknown> {
+    const { name, args } = command;
+    if (Subscriber.handles(name)) return this.#subscription(command);
+    switch (name) {
+      case 'select': {
+        const db = Number(args[0]);
+        if (Number.isInteger(db)) this.#owner.selected(db);
+        break;
+      }
+      case 'quit':
+        this.#owner.leaving();
+        break;
+      case 'multi':
+        this.#inMulti = true;
+        break;
+      case 'exec':
+      case 'discard':
+        this.#inMulti = false;
+        command.inTransaction = true;
+        break;
+      case 'client':
+        if (String(args[0]).toLowerCase() === 'reply') {
+          this.link.sendCommand(name, args);
+          return 'OK';
+        }
+        break;
+      default:
+    }
+    const value = await this.#request(command);
+    return name === 'exec' ? unwrapped(value as unknown[] | null) : value;
+  }
+
+  async #subscription(command: Command): Promise<unknown> {
+    try {
+      return await this.#subscriber.run(this.link, command.name, command.args);
+    } catch (error) {
+      if (isOfServer(error)) throw command.blame(replyErrorOf(error));
+      if (this.link.usable) throw error;
+      this.#owner.lost(command);
+      return command.promise;
+    }
+  }
+
+  /** Everything of a pipeline in one write. */
+  sendPipeline(pipeline: Pipeline): void {
+    if (pipeline.singly) {
+      void this.#singly(pipeline);
+      return;
+    }
+    for (const { name, args } of pipeline.commands) {
+      if (name === 'quit') this.#owner.leaving();
+      if (name === 'select' && Number.isInteger(Number(args[0]))) this.#owner.selected(Number(args[0]));
+    }
+    try {
+      const requests = pipeline.requests(this.#scripts);
+      const batch = this.link.createRequestBatch(requests, this.#text);
+      void batch.then((replies) => this.#finish(pipeline, replies as Reply[]));
+    } catch (error) {
+      if (this.link.usable) pipeline.abort(error as Error);
+      else this.#owner.lost(pipeline);
+    }
+  }
+
+  async #singly(pipeline: Pipeline): Promise<void> {
+    const outcomes = await Promise.allSettled(pipeline.commands.map((command) => this.send(command)));
+    pipeline.resolve(
+      outcomes.map(
+        (outcome): PipelineEntry =>
+          outcome.status === 'fulfilled' ? [null, outcome.value] : [outcome.reason as Error],
+      ),
+    );
+  }
+
+  async #finish(pipeline: Pipeline, replies: Reply[]): Promise<void> {
+    // None was answered: all of it may go again. With a part of it answered the rest must not.
+    if (replies.length > 0 && !this.link.usable && replies.every((reply) => isLoss(reply))) {
+      this.#owner.lost(pipeline);
+      return;
+    }
+    const entries: PipelineEntry[] = [];
+    for (const [index, reply] of replies.entries()) entries.push(await this.#entry(pipeline, index, reply));
+    pipeline.resolve(entries);
+  }
+
+  async #entry(pipeline: Pipeline, index: number, reply: Reply): Promise<PipelineEntry> {
+    const command = pipeline.commands[index]!;
+    if (reply instanceof TimeoutError)
+      return [command.blame(new Error('Command timed out', { cause: reply }))];
+    if (isLoss(reply)) return [abortedBy(command)];
+    const entry = pipeline.entry(index, reply);
+    const error = entry[0] as ReplyError | null;
+    if (error === null || !isOfServer(reply)) return entry;
+    const goesAgain =
+      command.script !== null && error.code === NOSCRIPT && !command.inTransaction
+        ? this.#scripts.delete(command.script.sha) || true
+        : this.#owner.judge(error, command) === 2;
+    if (!goesAgain) return entry;
+    try {
+      return [null, await this.#owner.sendCommand(command)];
+    } catch (again) {
+      return [again as Error];
+    }
+  }
+}
+
+function isTimeout(reply: unknown): reply is TimeoutError {
+  return reply instanceof TimeoutError;
+}
+
+function isLoss(reply: unknown): boolean {
+  return reply instanceof RedisError && !isOfServer(reply) && !isTimeout(reply);
+}
+
+const SPECIAL: ReadonlySet<string> = new Set([
+  'select',
+  'quit',
+  'multi',
+  'exec',
+  'discard',
+  'client',
+  'subscribe',
+  'psubscribe',
+  'ssubscribe',
+  'unsubscribe',
+  'punsubscribe',
+  'sunsubscribe',
+]);

@@ -1,0 +1,70 @@
+import { put } from './shapes.ts';
+
+/** What a reply transformer is told beside the reply. */
+export interface ReplyTransformerContext {
+  commandName: string;
+  protocol: 2 | 3;
+  replyMapping: 'legacy' | 'resp3';
+}
+export type ArgumentTransformer = (args: unknown[]) => unknown[];
+export type ReplyTransformer = (reply: unknown, context: ReplyTransformerContext) => unknown;
+
+/** By lower-case name of the command; callers may set more. */
+export const argumentTransformers = new Map<string, ArgumentTransformer>();
+export const replyTransformers = new Map<string, ReplyTransformer>();
+
+/** The fields and values of one object or map in turn; null: it is neither. */
+function fieldsOf(value: unknown): unknown[] | null {
+  if (value instanceof Map) return [...value].flat();
+  if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return null;
+  return Object.entries(value).flat();
+}
+
+const spreadFirst: ArgumentTransformer = (args) => (args.length === 1 ? (fieldsOf(args[0]) ?? args) : args);
+const spreadSecond: ArgumentTransformer = (args) => {
+  const fields = args.length === 2 ? fieldsOf(args[1]) : null;
+  return fields === null ? args : [args[0], ...fields];
+};
+for (const name of ['mset', 'msetnx']) argumentTransformers.set(name, spreadFirst);
+for (const name of ['hset', 'hmset']) argumentTransformers.set(name, spreadSecond);
+
+/** `[field, value, …]` to an object. */
+const toObject: ReplyTransformer = (reply) => {
+  if (!Array.isArray(reply)) return reply;
+  const object: Record<string, unknown> = {};
+  for (let at = 0; at < reply.length; at += 2) put(object, String(reply[at]), reply[at + 1]);
+  return object;
+};
+
+/** RESP3 answers with pairs where RESP2 has members and scores in turn. */
+const withoutPairs: ReplyTransformer = (reply, { replyMapping }) => {
+  if (replyMapping === 'resp3' || !Array.isArray(reply)) return reply;
+  return reply.some((element) => Array.isArray(element)) ? reply.flat() : reply;
+};
+
+/** RESP3 answers with a map where RESP2 has pairs; a server that speaks RESP2 has sent the pairs. */
+const inPairs: ReplyTransformer = (reply, { replyMapping }) => {
+  if (replyMapping === 'resp3' || !Array.isArray(reply) || Array.isArray(reply[0])) return reply;
+  const pairs: unknown[] = [];
+  for (let at = 0; at < reply.length; at += 2) pairs.push([reply[at], reply[at + 1]]);
+  return pairs;
+};
+
+replyTransformers.set('hgetall', toObject);
+for (const name of ['xread', 'xreadgroup']) replyTransformers.set(name, inPairs);
+for (const name of [
+  'hrandfield',
+  'vsim',
+  'zdiff',
+  'zinter',
+  'zpopmax',
+  'zpopmin',
+  'zrandmember',
+  'zrange',
+  'zrangebyscore',
+  'zrevrange',
+  'zrevrangebyscore',
+  'zunion',
+]) {
+  replyTransformers.set(name, withoutPairs);
+}
