@@ -16,7 +16,13 @@ const standIns = new Map([
   ['cluster/index', () => ({ default: Redis.Cluster })],
   ['Command', () => ({ default: Redis.Command })],
   ['Pipeline', () => ({ default: Redis.Pipeline })],
-  ['errors', () => ({ MaxRetriesPerRequestError: Redis.MaxRetriesPerRequestError, ClusterAllFailedError: Redis.ClusterAllFailedError })],
+  [
+    'errors',
+    () => ({
+      MaxRetriesPerRequestError: Redis.MaxRetriesPerRequestError,
+      ClusterAllFailedError: Redis.ClusterAllFailedError,
+    }),
+  ],
 ]);
 if (Redis.Cluster === undefined) standIns.delete('cluster');
 
@@ -25,7 +31,13 @@ Module._load = function (request, parent, isMain) {
   if (parent?.filename && request.startsWith('.') && !parent.filename.startsWith(lib + sep)) {
     const path = join(parent.filename, '..', request);
     if (path === lib || path.startsWith(lib + sep)) {
-      const name = path === lib ? 'index' : path.slice(lib.length + 1).replace(/\.ts$/, '').replaceAll(sep, '/');
+      const name =
+        path === lib
+          ? 'index'
+          : path
+              .slice(lib.length + 1)
+              .replace(/\.ts$/, '')
+              .replaceAll(sep, '/');
       const standIn = standIns.get(name);
       if (standIn !== undefined) {
         const exported = standIn();

@@ -40,6 +40,11 @@ const flagged = new Map(
   Object.entries(FLAGS).map(([flag, names]) => [flag as CommandFlag, new Set(names.split(' '))]),
 );
 
+interface WaitLimits {
+  commandTimeout?: number | undefined;
+  blockingTimeout?: number | undefined;
+}
+
 const DEFAULT_CONTEXT = { protocol: 3, replyMapping: 'legacy' } as const;
 
 /** One command as it was asked for: its words, and how its reply is handed out. */
@@ -139,6 +144,16 @@ export class Command implements FailedCommand {
   #settled(): void {
     this.isSettled = true;
     clearTimeout(this.timer);
+  }
+
+  /** It waits to be sent: its time runs from now on. */
+  limitWait({ commandTimeout, blockingTimeout }: WaitLimits): void {
+    clearTimeout(this.timer);
+    if (blockingTimeout && blockingTimeout > 0 && Command.checkFlag('BLOCKING_COMMANDS', this.name)) {
+      this.timer = setTimeout(() => this.settle(null), blockingTimeout);
+    } else if (typeof commandTimeout === 'number') {
+      this.timer = setTimeout(() => this.reject(new Error('Command timed out')), commandTimeout);
+    }
   }
 
   /** Its reply as the caller gets it. */

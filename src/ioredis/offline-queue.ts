@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { OverloadedError } from '../errors/errors.ts';
 import type { Command } from './command.ts';
 import { abortedBy } from './errors.ts';
@@ -73,4 +74,15 @@ export class OfflineQueue {
 
 function bytesOf(item: Waiting): number {
   return item instanceof Pipeline ? item.size : sizeOf(item);
+}
+
+/** Commands that go a second time, for their connection ended before they were answered. */
+const resends = channel('respool:ioredis:resend');
+
+export function tellResent(items: readonly Waiting[], endpoint: string): void {
+  if (!resends.hasSubscribers) return;
+  for (const item of items) {
+    const commands = item instanceof Pipeline ? item.commands.map(({ name }) => name) : [item.name];
+    resends.publish({ commands, endpoint });
+  }
 }

@@ -100,7 +100,7 @@ export class Pipeline {
       );
       return this.sendCommand(command);
     }
-    nodeify(this.promise, callback);
+    void nodeify(this.promise, callback);
     if (this.#queue.length === 0) this.resolve([]);
     else this.redis.sendPipeline(this);
     return this.promise;
@@ -210,7 +210,7 @@ export class Transaction extends Pipeline {
   }
 
   override exec(callback?: Callback<never>): Promise<never> {
-    if (this.commands.at(-1)?.name !== 'exec') super.exec();
+    if (this.commands.at(-1)?.name !== 'exec') void super.exec();
     const promise = (super.exec() as Promise<PipelineEntry[]>).then((entries) => {
       const [error, values] = entries.at(-1) ?? [new Error('the transaction was executed before')];
       if (!error) return unwrapped(values as unknown[] | null);

@@ -81,7 +81,7 @@ export interface RedisOptions {
   monitor?: boolean | undefined;
   scripts?: Record<string, ScriptDefinition> | undefined;
   Connector?: (new (options: RedisOptions) => Connector) | undefined;
-  /** Most bytes that wait in the offline queue; one more command is refused. Default 64 MiB. */
+  /** Most bytes that wait in the offline queue; one more command is refused. Default 256 MiB. */
   offlineQueueBytes?: number | undefined;
   // Sentinels
   sentinels?: Partial<SentinelAddress>[] | null | undefined;
@@ -141,7 +141,7 @@ export const DEFAULT_OPTIONS: Readonly<RedisOptions> = {
   autoPipeliningIgnoredCommands: [],
   sentinelMaxConnections: 10,
   blockingTimeoutGrace: 100,
-  offlineQueueBytes: 64 * 1024 * 1024,
+  offlineQueueBytes: 256 * 1024 * 1024,
 };
 
 /** What the constructor takes: a port, a host, a URL or path, options; what comes first wins. */

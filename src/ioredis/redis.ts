@@ -1,8 +1,7 @@
-import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
-import { channel } from 'node:diagnostics_channel';
+import { Client } from './client.ts';
 import { type Callback, Command, nodeify } from './command.ts';
-import { addCommands } from './commander.ts';
+import { dialError, isOfNetwork, needsNoPassword } from './dial-error.ts';
 import {
   CONNECTION_CLOSED,
   isOfServer,
@@ -12,13 +11,12 @@ import {
 } from './errors.ts';
 import { type Link, linkOver, linkTo } from './link.ts';
 import { Monitoring } from './monitoring.ts';
-import { OfflineQueue, type Waiting } from './offline-queue.ts';
-import { Pipeline, Transaction } from './pipeline.ts';
+import { OfflineQueue, tellResent, type Waiting } from './offline-queue.ts';
+import { Pipeline } from './pipeline.ts';
 import { serverReady } from './ready-check.ts';
 import { type Connector, parseOptions, type RedisOptions } from './redis-options.ts';
-import { ScanStream, type ScanStreamOptions } from './scan-stream.ts';
-import type { Script } from './script.ts';
 import { SentinelConnector } from './sentinel-connector.ts';
+import { SilenceWatch } from './silence-watch.ts';
 import { Session, type SessionOwner } from './session.ts';
 import { Subscriber } from './subscriber.ts';
 
@@ -32,19 +30,15 @@ export type RedisStatus =
   | 'end'
   | 'monitoring';
 
-/** Commands that go a second time, for their connection ended before they were answered. */
-const resent = channel('respool:ioredis:resend');
 const noop = (): void => {};
 
 /** One connection that is dialled again when it is lost, with the interface of ioredis. */
-export class Redis extends EventEmitter implements SessionOwner {
+export class Redis extends Client<RedisStatus> implements SessionOwner {
   readonly isCluster: boolean = false;
   options: RedisOptions;
   status: RedisStatus = 'wait';
   /** The socket of the present connection. */
   stream: Duplex | null = null;
-  readonly scriptsSet: Record<string, Script> = {};
-  readonly addedBuiltinSet = new Set<string>();
   readonly #connector: Connector | SentinelConnector | null;
   readonly #subscriber: Subscriber;
   readonly #waiting: OfflineQueue;
@@ -60,7 +54,7 @@ export class Redis extends EventEmitter implements SessionOwner {
   /** What is asked now goes to the next connection. */
   #ending = false;
   #epoch = 0;
-  #silence: NodeJS.Timeout | undefined = undefined;
+  #silence: SilenceWatch | null = null;
 
   constructor(...given: unknown[]) {
     super();
@@ -69,17 +63,13 @@ export class Redis extends EventEmitter implements SessionOwner {
     this.#subscriber = new Subscriber(this);
     this.#waiting = new OfflineQueue(this.options.offlineQueueBytes ?? Number.POSITIVE_INFINITY);
     this.#connector = this.#makeConnector();
-    for (const [name, script] of Object.entries(this.options.scripts ?? {})) this.#define(name, script);
-    if (this.options.lazyConnect) this.#become('wait');
+    this.defineScripts();
+    if (this.options.lazyConnect) this.become('wait');
     else this.connect().catch(noop);
   }
 
   static createClient(...given: unknown[]): Redis {
     return new Redis(...given);
-  }
-
-  #define(name: string, script: { lua: string }): void {
-    (this as unknown as { defineCommand(name: string, script: object): void }).defineCommand(name, script);
   }
 
   #makeConnector(): Connector | SentinelConnector | null {
@@ -89,10 +79,6 @@ export class Redis extends EventEmitter implements SessionOwner {
     return new SentinelConnector(this.options, this, (options) => new Redis(options));
   }
 
-  /** What it is connected to is waited on, and nothing is grouped beyond a turn. */
-  get autoPipelineQueueSize(): number {
-    return 0;
-  }
   get commandQueue(): { readonly length: number } {
     return { length: this.#link?.statistics.requestsPending ?? 0 };
   }
@@ -117,7 +103,7 @@ export class Redis extends EventEmitter implements SessionOwner {
     if (this.status === 'connecting' || this.status === 'connect' || this.status === 'ready') {
       return Promise.reject(new Error('Redis is already connecting/connected'));
     }
-    this.#become('connecting');
+    this.become('connecting');
     this.#leaving = this.#ending = false;
     const epoch = ++this.#epoch;
     return new Promise((resolve, reject) => {
@@ -145,7 +131,7 @@ export class Redis extends EventEmitter implements SessionOwner {
       link = await this.#makeLink(auth);
     } catch (error) {
       if (epoch !== this.#epoch) return;
-      if ((error as NodeJS.ErrnoException).syscall !== undefined) {
+      if (isOfNetwork(error)) {
         this.silentEmit('error', error);
         this.#closed(epoch);
         return;
@@ -153,11 +139,12 @@ export class Redis extends EventEmitter implements SessionOwner {
       this.#flush(error as Error);
       this.silentEmit('error', error);
       giveUp(error);
-      this.#become('end');
+      this.become('end');
       return;
     }
     if (epoch !== this.#epoch || this.#leaving) return this.#closed(epoch);
     this.#link = link;
+    this.stream = null;
     link.onTransport = (stream) => this.#opened(stream, epoch);
     try {
       await link.run();
@@ -188,30 +175,18 @@ export class Redis extends EventEmitter implements SessionOwner {
     if (epoch !== this.#epoch) return;
     this.stream = stream;
     stream.on('error', (error) => this.silentEmit('error', error));
-    this.#become('connect');
+    this.become('connect');
     if (this.#connector instanceof SentinelConnector) this.#connector.watch();
   }
 
-  /** Tells of a failed dial as ioredis does: the socket's error, or the server's line. */
+  /** An error reply ends what waits; the socket's own error was told of when it came. */
   #dialFailed(error: Error): void {
-    if (isOfServer(error)) {
-      const told = replyErrorOf(error);
-      this.#flush(told);
-      this.silentEmit('error', told);
-      return;
-    }
-    const { cause } = error as { cause?: unknown };
-    if (this.stream?.errored) return;
-    if ((error as { phase?: unknown }).phase === 'connect') {
-      const late = Object.assign(new Error('connect ETIMEDOUT', { cause: error }), {
-        errorno: 'ETIMEDOUT',
-        code: 'ETIMEDOUT',
-        syscall: 'connect',
-      });
-      this.silentEmit('error', late);
-    } else if (!this.#leaving && (this.stream === null || cause instanceof Error)) {
-      this.silentEmit('error', cause instanceof Error ? cause : error);
-    }
+    const told = dialError(error);
+    if (isOfServer(error)) this.#flush(told);
+    else if (this.stream?.errored || (this.#leaving && this.stream !== null)) return;
+    // The server that was reached closed the connection: that is an end, not an error.
+    if (told === error && this.stream !== null && !isOfServer(error)) return;
+    this.silentEmit('error', told);
   }
 
   async #getReady(link: Link, epoch: number): Promise<void> {
@@ -238,12 +213,14 @@ export class Redis extends EventEmitter implements SessionOwner {
   }
 
   #ready(link: Link): void {
-    this.#become('ready');
+    this.become('ready');
     this.#retries = 0;
     const session = new Session(link, this, this.#subscriber);
     this.#session = session;
+    const { socketTimeout } = this.options;
+    if (socketTimeout !== undefined) this.#silence = new SilenceWatch(socketTimeout, link, this.stream);
     if (this.options.monitor) {
-      new Monitoring(link, this).begin(() => this.#become('monitoring'));
+      new Monitoring(link, this).begin(() => this.become('monitoring'));
       return;
     }
     const wanted = this.#db;
@@ -261,18 +238,13 @@ export class Redis extends EventEmitter implements SessionOwner {
     } else this.#subscriber.clear();
     const again = this.#unanswered;
     this.#unanswered = [];
-    if (resent.hasSubscribers) for (const item of again) this.#tellResent(item);
+    tellResent(again, link.location.toString());
     for (const item of [...again, ...this.#waiting.take()]) {
       if (!(item instanceof Command) || item.name !== 'select') select(item.select);
       else present = Number(item.args[0]);
       this.#go(session, item);
     }
     select(wanted);
-  }
-
-  #tellResent(item: Waiting): void {
-    const commands = item instanceof Pipeline ? item.commands.map(({ name }) => name) : [item.name];
-    resent.publish({ commands, endpoint: this.#link?.location.toString() });
   }
 
   /** Sends what waited; its promise was handed out long ago. */
@@ -293,16 +265,16 @@ export class Redis extends EventEmitter implements SessionOwner {
     const wasReady = this.#session !== null;
     this.#session = null;
     this.#link = null;
-    clearTimeout(this.#silence);
-    this.#silence = undefined;
-    this.#become('close');
+    this.#silence?.stop();
+    this.#silence = null;
+    this.become('close');
     if (wasReady && this.options.autoResendUnfulfilledCommands === false) this.#dropUnanswered();
     this.#waiting.unshift(this.#unanswered);
     this.#unanswered = [];
     this.#waiting.dropFragments();
     const delay = this.#leaving ? null : this.options.retryStrategy?.(++this.#retries);
     if (typeof delay !== 'number') return this.#end();
-    this.#become('reconnecting', delay);
+    this.become('reconnecting', delay);
     this.#redial = setTimeout(() => {
       this.#redial = undefined;
       this.connect().catch(noop);
@@ -323,17 +295,12 @@ export class Redis extends EventEmitter implements SessionOwner {
   #end(): void {
     this.#leaving = false;
     this.#subscriber.clear();
-    this.#become('end');
+    this.become('end');
     this.#flush(new Error(CONNECTION_CLOSED));
   }
 
   #flush(error: Error): void {
     this.#waiting.fail(error);
-  }
-
-  #become(status: RedisStatus, argument?: unknown): void {
-    this.status = status;
-    process.nextTick(() => this.emit(status, argument));
   }
 
   /** Emits where somebody listens; an error that nobody hears goes to the console. */
@@ -398,7 +365,7 @@ export class Redis extends EventEmitter implements SessionOwner {
     const session = this.#session;
     if (session !== null && session.usable && !this.#ending && !this.options.monitor && !this.#listensOnly) {
       command.select = this.#db;
-      if (this.options.socketTimeout !== undefined) this.#watchSilence();
+      this.#silence?.arm();
       return session.send(command);
     }
     return this.#later(command, session);
@@ -435,23 +402,13 @@ export class Redis extends EventEmitter implements SessionOwner {
     if (item instanceof Command) {
       if (item.name === 'select' && Number.isInteger(Number(item.args[0])))
         this.selected(Number(item.args[0]));
-      this.#limitWait(item);
+      item.limitWait(this.options);
     }
     try {
       this.#waiting.push(item);
     } catch (error) {
       if (item instanceof Pipeline) item.abort(error as Error);
       else item.reject(error);
-    }
-  }
-
-  #limitWait(command: Command): void {
-    const { commandTimeout, blockingTimeout } = this.options;
-    clearTimeout(command.timer);
-    if (blockingTimeout && blockingTimeout > 0 && Command.checkFlag('BLOCKING_COMMANDS', command.name)) {
-      command.timer = setTimeout(() => command.settle(null), blockingTimeout);
-    } else if (typeof commandTimeout === 'number') {
-      command.timer = setTimeout(() => command.reject(new Error('Command timed out')), commandTimeout);
     }
   }
 
@@ -465,24 +422,6 @@ export class Redis extends EventEmitter implements SessionOwner {
       pipeline.select = this.#db;
       session.sendPipeline(pipeline);
     } else this.#wait(pipeline);
-  }
-
-  pipeline(commands?: readonly (readonly unknown[])[]): Pipeline {
-    const pipeline = new Pipeline(this);
-    return Array.isArray(commands) ? pipeline.addBatch(commands) : pipeline;
-  }
-
-  /** A transaction as a pipeline; with `{ pipeline: false }` MULTI goes out at once. */
-  multi(
-    commands?: readonly (readonly unknown[])[] | { pipeline?: boolean },
-    options?: { pipeline?: boolean },
-  ): unknown {
-    const settings =
-      options ?? (Array.isArray(commands) ? undefined : (commands as { pipeline?: boolean } | undefined));
-    if (settings?.pipeline === false)
-      return this.sendCommand(new Command('multi', [], { replyEncoding: 'utf8' }));
-    const transaction = new Transaction(this);
-    return Array.isArray(commands) ? transaction.addBatch(commands) : transaction;
   }
 
   // What a session asks.
@@ -506,54 +445,4 @@ export class Redis extends EventEmitter implements SessionOwner {
   leaving(): void {
     this.#leaving = true;
   }
-
-  #watchSilence(): void {
-    if (this.#silence !== undefined) return;
-    const { socketTimeout } = this.options;
-    const link = this.#link!;
-    const since = Date.now();
-    this.#silence = setTimeout(() => {
-      this.#silence = undefined;
-      const { requestsPending, lastByteReceivedAt } = link.statistics;
-      if (requestsPending === 0) return;
-      if ((lastByteReceivedAt ?? 0) > since) return this.#watchSilence();
-      const text = `Socket timeout. Expecting data, but didn't receive any in ${socketTimeout}ms.`;
-      this.stream?.destroy(new Error(text));
-    }, socketTimeout);
-  }
-
-  #scan(name: string, key: string | Buffer | undefined, options?: ScanStreamOptions): ScanStream {
-    const methods = this as unknown as Record<string, (args: unknown[]) => Promise<[string, unknown[]]>>;
-    return new ScanStream((args) => methods[name]!(args), key, options);
-  }
-  scanStream(options?: ScanStreamOptions): ScanStream {
-    return this.#scan('scan', undefined, options);
-  }
-  scanBufferStream(options?: ScanStreamOptions): ScanStream {
-    return this.#scan('scanBuffer', undefined, options);
-  }
-  sscanStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
-    return this.#scan('sscan', key, options);
-  }
-  sscanBufferStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
-    return this.#scan('sscanBuffer', key, options);
-  }
-  hscanStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
-    return this.#scan('hscan', key, options);
-  }
-  hscanBufferStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
-    return this.#scan('hscanBuffer', key, options);
-  }
-  zscanStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
-    return this.#scan('zscan', key, options);
-  }
-  zscanBufferStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
-    return this.#scan('zscanBuffer', key, options);
-  }
-}
-addCommands(Redis.prototype);
-
-function needsNoPassword(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return /no password is set|without any password configured for the default user/i.test(error.message);
 }

@@ -1,0 +1,89 @@
+import { EventEmitter } from 'node:events';
+import { Command } from './command.ts';
+import { addCommands } from './commander.ts';
+import { Pipeline, Transaction } from './pipeline.ts';
+import { ScanStream, type ScanStreamOptions } from './scan-stream.ts';
+import type { Script, ScriptDefinition } from './script.ts';
+
+type Batch = readonly (readonly unknown[])[];
+interface MultiOptions {
+  pipeline?: boolean | undefined;
+}
+
+/** What one server and a cluster have in common: commands, pipelines, scans, and a status that is an event. */
+export abstract class Client<Status extends string> extends EventEmitter {
+  abstract readonly isCluster: boolean;
+  abstract readonly options: {
+    keyPrefix?: string | undefined;
+    stringNumbers?: boolean | undefined;
+    scripts?: Record<string, ScriptDefinition> | undefined;
+  };
+  abstract status: Status;
+  readonly scriptsSet: Record<string, Script> = {};
+  readonly addedBuiltinSet = new Set<string>();
+
+  abstract sendCommand(command: Command): unknown;
+  abstract sendPipeline(pipeline: Pipeline): void;
+
+  /** Always 0: the commands of one turn are written together without being grouped. */
+  get autoPipelineQueueSize(): number {
+    return 0;
+  }
+
+  protected defineScripts(): void {
+    const owner = this as unknown as { defineCommand(name: string, script: ScriptDefinition): void };
+    for (const [name, script] of Object.entries(this.options.scripts ?? {}))
+      owner.defineCommand(name, script);
+  }
+
+  protected become(status: Status, argument?: unknown): void {
+    this.status = status;
+    process.nextTick(() => this.emit(status, argument));
+  }
+
+  pipeline(commands?: Batch): Pipeline {
+    const pipeline = new Pipeline(this);
+    return Array.isArray(commands) ? pipeline.addBatch(commands) : pipeline;
+  }
+
+  /** A transaction as a pipeline; with `{ pipeline: false }` MULTI goes out at once. */
+  multi(commands?: Batch | MultiOptions, options?: MultiOptions): unknown {
+    const batch = Array.isArray(commands) ? (commands as Batch) : null;
+    const settings = options ?? (batch === null ? (commands as MultiOptions | undefined) : undefined);
+    if (settings?.pipeline === false) {
+      return this.sendCommand(new Command('multi', [], { replyEncoding: 'utf8' }));
+    }
+    const transaction = new Transaction(this);
+    return batch === null ? transaction : transaction.addBatch(batch);
+  }
+
+  #scan(name: string, key: string | Buffer | undefined, options?: ScanStreamOptions): ScanStream {
+    const methods = this as unknown as Record<string, (args: unknown[]) => Promise<[string, unknown[]]>>;
+    return new ScanStream((args) => methods[name]!(args), key, options);
+  }
+  scanStream(options?: ScanStreamOptions): ScanStream {
+    return this.#scan('scan', undefined, options);
+  }
+  scanBufferStream(options?: ScanStreamOptions): ScanStream {
+    return this.#scan('scanBuffer', undefined, options);
+  }
+  sscanStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
+    return this.#scan('sscan', key, options);
+  }
+  sscanBufferStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
+    return this.#scan('sscanBuffer', key, options);
+  }
+  hscanStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
+    return this.#scan('hscan', key, options);
+  }
+  hscanBufferStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
+    return this.#scan('hscanBuffer', key, options);
+  }
+  zscanStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
+    return this.#scan('zscan', key, options);
+  }
+  zscanBufferStream(key: string | Buffer, options?: ScanStreamOptions): ScanStream {
+    return this.#scan('zscanBuffer', key, options);
+  }
+}
+addCommands(Client.prototype);

@@ -1,0 +1,40 @@
+import type { Duplex } from 'node:stream';
+import type { Link } from './link.ts';
+
+/** `socketTimeout`: ends a connection that has requests outstanding and hears nothing for so long. */
+export class SilenceWatch {
+  readonly #limit: number;
+  readonly #link: Link;
+  readonly #stream: Duplex | null;
+  #timer: NodeJS.Timeout | undefined = undefined;
+
+  constructor(limit: number, link: Link, stream: Duplex | null) {
+    this.#limit = limit;
+    this.#link = link;
+    this.#stream = stream;
+  }
+
+  /** Something was asked. */
+  arm(): void {
+    if (this.#timer === undefined) this.#wait(this.#limit);
+  }
+
+  #wait(pause: number): void {
+    const armed = Date.now();
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      const { requestsPending, lastByteReceivedAt } = this.#link.statistics;
+      if (requestsPending === 0) return;
+      const heard = Math.max(armed - (this.#limit - pause), lastByteReceivedAt ?? 0);
+      const left = heard + this.#limit - Date.now();
+      if (left > 0) return this.#wait(left);
+      const text = `Socket timeout. Expecting data, but didn't receive any in ${this.#limit}ms.`;
+      this.#stream?.destroy(new Error(text));
+    }, pause);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { after, describe, it } from 'node:test';
+import { MaxRetriesPerRequestError, Redis, ReplyError } from '../../../src/ioredis/index.ts';
+import { startServer } from '../../../src/testkit/index.ts';
+
+type Methods = Record<string, (...args: unknown[]) => Promise<unknown>>;
+
+const server = await startServer();
+const clients: Redis[] = [];
+after(async () => {
+  for (const client of clients) client.disconnect();
+  await server.stop();
+});
+
+function client(options: object = {}): Redis & Methods {
+  const redis = new Redis({ host: '127.0.0.1', port: server.location.port, ...options });
+  redis.on('error', () => {});
+  clients.push(redis);
+  return redis as Redis & Methods;
+}
+
+describe('commands', () => {
+  it('have a method in lower case, a variant for bytes and callbacks', async () => {
+    const redis = client();
+    assert.equal(await redis.set!('a', 1), 'OK');
+    assert.equal(await redis.get!('a'), '1');
+    assert.deepEqual(await redis.getBuffer!('a'), Buffer.from('1'));
+    const heard = await new Promise((resolve) => {
+      void redis.incr!('a', (error: Error | null, value: unknown) => resolve([error, value]));
+    });
+    assert.deepEqual(heard, [null, 2]);
+    assert.equal(await redis.call!('echo', 'x'), 'x');
+  });
+
+  it('flatten arrays and objects, and take null for the empty string', async () => {
+    const redis = client();
+    await redis.mset!({ m1: 'a', m2: null });
+    assert.deepEqual(await redis.mget!(['m1', 'm2']), ['a', '']);
+    await redis.hset!('hash', new Map<string, unknown>([['f', 1]]));
+    assert.deepEqual(await redis.hgetall!('hash'), { f: '1' });
+  });
+
+  it('answer in the shapes of RESP2, or of RESP3 when asked for', async () => {
+    const redis = client();
+    await redis.del!('z', 's');
+    await redis.zadd!('z', 1.5, 'm', 'inf', 'n');
+    assert.equal(await redis.zscore!('z', 'm'), '1.5');
+    assert.deepEqual(await redis.zrange!('z', 0, -1, 'WITHSCORES'), ['m', '1.5', 'n', 'inf']);
+    await redis.xadd!('s', '1-1', 'f', 'v');
+    assert.deepEqual(await redis.xread!('STREAMS', 's', 0), [['s', [['1-1', ['f', 'v']]]]]);
+    const modern = client({ replyMapping: 'resp3' });
+    assert.equal(await modern.zscore!('z', 'm'), 1.5);
+    assert.deepEqual(await modern.xread!('STREAMS', 's', 0), { s: [['1-1', ['f', 'v']]] });
+    assert.equal(await client({ stringNumbers: true }).zcard!('z'), '2');
+  });
+
+  it('reject with ReplyError, which shows its arguments to who asks only', async () => {
+    const redis = client();
+    const error = await redis.call!('nonsense', 'secret').then(
+      () => assert.fail('it was accepted'),
+      (reason: ReplyError) => reason,
+    );
+    assert.ok(error instanceof ReplyError);
+    assert.equal(error.name, 'ReplyError');
+    assert.match(error.message, /^ERR unknown command/);
+    assert.deepEqual(error.command, { name: 'nonsense', args: ['secret'] });
+    assert.doesNotMatch(JSON.stringify(error), /secret/);
+  });
+
+  it('prefix every key', async () => {
+    const redis = client({ keyPrefix: 'app:' });
+    await redis.mset!('one', 1, 'two', 2);
+    assert.deepEqual(await client().mget!('app:one', 'app:two'), ['1', '2']);
+  });
+});
+
+describe('pipelines and transactions', () => {
+  it('give an entry for each command', async () => {
+    const entries = await client()
+      .pipeline([
+        ['set', 'p', 1],
+        ['lpush', 'p', 2],
+        ['getBuffer', 'p'],
+      ])
+      .exec();
+    const [first, second, third] = entries as unknown[][];
+    assert.deepEqual(first, [null, 'OK']);
+    assert.match(String(second![0]), /WRONGTYPE/);
+    assert.deepEqual(third, [null, Buffer.from('1')]);
+  });
+
+  it('run MULTI with and without a pipeline', async () => {
+    const redis = client();
+    const transaction = redis.multi() as unknown as {
+      set(...args: unknown[]): { getBuffer(key: string): { exec(): Promise<unknown> } };
+    };
+    assert.deepEqual(await transaction.set('t', 'v').getBuffer('t').exec(), [
+      [null, 'OK'],
+      [null, Buffer.from('v')],
+    ]);
+    await redis.multi({ pipeline: false });
+    assert.equal(await redis.get!('t'), 'QUEUED');
+    assert.deepEqual(await redis.exec!(), [[null, 'v']]);
+  });
+
+  it('reject where EXEC refuses, with the errors before it', async () => {
+    const transaction = client().multi() as unknown as {
+      set(...args: unknown[]): { exec(): Promise<unknown> };
+    };
+    await assert.rejects(
+      transaction.set('only-a-key').exec(),
+      (error: Error & { previousErrors: Error[] }) => {
+        assert.match(error.message, /^EXECABORT/);
+        assert.equal(error.previousErrors.length, 1);
+        return true;
+      },
+    );
+  });
+
+  it('load scripts where the connection has not sent them', async () => {
+    const redis = client({ scripts: { both: { lua: 'return {KEYS[1], ARGV[1]}', numberOfKeys: 1 } } });
+    assert.deepEqual(await redis.both!('k', 'v'), ['k', 'v']);
+    await redis.script!('FLUSH');
+    assert.deepEqual(await redis.both!('k', 'v'), ['k', 'v']);
+    assert.deepEqual(await redis.bothBuffer!('k', 'v'), [Buffer.from('k'), Buffer.from('v')]);
+  });
+});
+
+describe('the connection', () => {
+  it('is dialled again, in its database, and sends what was not answered', async () => {
+    const redis = client({ retryStrategy: () => 10 });
+    await redis.select!(3);
+    const popped = redis.blpop!('queue', 0);
+    const other = client({ db: 3 });
+    const killed = once(redis, 'close');
+    await other.client!('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await killed;
+    await once(redis, 'ready');
+    await other.rpush!('queue', 'job');
+    assert.deepEqual(await popped, ['queue', 'job']);
+    assert.match(String(await redis.client!('INFO')), / db=3 /);
+  });
+
+  it('gives up after maxRetriesPerRequest, and ends for good when told', async () => {
+    const redis = client({ port: 1, retryStrategy: () => 1, maxRetriesPerRequest: 2 });
+    await assert.rejects(redis.get!('a'), MaxRetriesPerRequestError);
+    redis.disconnect();
+    await assert.rejects(redis.get!('a'), /Connection is closed/);
+  });
+
+  it('hears messages as events, also after it was lost', async () => {
+    const redis = client({ retryStrategy: () => 5 });
+    const publisher = client();
+    assert.equal(await redis.subscribe!('news', 'more'), 2);
+    assert.equal(await redis.psubscribe!('n*'), 3);
+    const message = once(redis, 'message');
+    const pattern = once(redis, 'pmessage');
+    assert.equal(await publisher.publish!('news', 'hello'), 2);
+    assert.deepEqual(await message, ['news', 'hello']);
+    assert.deepEqual(await pattern, ['n*', 'news', 'hello']);
+    await publisher.client!('KILL', 'TYPE', 'pubsub');
+    await once(redis, 'ready');
+    const again = once(redis, 'messageBuffer');
+    while ((await publisher.publish!('more', 'again')) === 0);
+    assert.deepEqual(await again, [Buffer.from('more'), Buffer.from('again')]);
+    assert.equal(await redis.unsubscribe!(), 1);
+  });
+
+  it('shows every command to a monitor', async () => {
+    const monitor = (await client().monitor()) as Redis & Methods;
+    clients.push(monitor);
+    const seen = once(monitor, 'monitor');
+    await client({ enableReadyCheck: false }).set!('seen', 1);
+    assert.equal((await seen).length, 4);
+    await assert.rejects(monitor.get!('a'), /monitoring mode/);
+  });
+});
