@@ -1,5 +1,5 @@
 /// <reference types="node" preserve="true" />
-export type { RedisValue, Reply, ReplyOf, TextEncoding } from './resp/types.ts';
+export type { Decoding, RedisValue, Reply, ReplyOf, TextEncoding, TextOf, Word } from './resp/types.ts';
 export { ReplyMap, ReplySet } from './resp/reply-map.ts';
 export {
   ClusterNodeLocation,
@@ -8,6 +8,27 @@ export {
   UnixDomainSocketLocation,
 } from './transport/location.ts';
 export type { HostAndPort } from './transport/location.ts';
+export type {
+  AnyCommand,
+  ArgumentsOf,
+  ByCommand,
+  CallArguments,
+  CallReply,
+  CommandName,
+  Commands,
+  ListedArguments,
+  ReplyTo,
+} from './commands/commands.ts';
+export { command, unwrap } from './commands/typed-command.ts';
+export type {
+  AnsweredCommand,
+  BatchReplies,
+  DecodingOf,
+  ReplyByOptions,
+  ReplyOfCommand,
+  TypedCommand,
+  Unspecified,
+} from './commands/typed-command.ts';
 export type { WaitOptions } from './interfaces/wait-options.ts';
 export { ClusterLayout } from './topology/cluster/cluster-layout.ts';
 export type { AddressMap } from './topology/cluster/address-map.ts';
@@ -59,7 +80,7 @@ export type { SentinelUrlOptions } from './pool/sentinel-connection-pool.ts';
 export type { SentinelOptions, SentinelServiceOptions } from './pool/options/sentinel-options.ts';
 export type { Executor } from './pool/executor.ts';
 export { defineScript, Script, type ScriptCommand, type ScriptOptions } from './pool/scripts/script.ts';
-export type { KeyOf, KeyScanOptions, Scan, ScanOptions } from './pool/scans/scan.ts';
+export type { KeyScanOptions, Scan, ScanOptions } from './pool/scans/scan.ts';
 export type { TransactionOptions, WatchCallOptions } from './pool/transactions/transactions.ts';
 export type { PoolRequest, PoolRequestOptions } from './pool/calls/call-options.ts';
 export { SplitCommandError } from './pool/calls/split-command.ts';

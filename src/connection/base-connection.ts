@@ -1,6 +1,14 @@
 import { nameClass } from '../base/class-name.ts';
 import type { Duplex } from 'node:stream';
 import { inspect } from 'node:util';
+import type {
+  AnyCommand,
+  ByCommand,
+  CallArguments,
+  CallReply,
+  ListedArguments,
+} from '../commands/commands.ts';
+import type { DecodingOf, ReplyByOptions, Unspecified } from '../commands/typed-command.ts';
 import { ConnectionError, ResponseError, UnknownCommandError } from '../errors/errors.ts';
 import { AbstractConnection } from '../interfaces/abstract-connection.ts';
 import { refuseDirectConstruction } from '../interfaces/abstract.ts';
@@ -164,13 +172,23 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
    * Queues one command. Throws `ConnectionError` when the connection is not usable, `TypeError` for bad input and
    * `OverloadedError` beyond `maxBufferedBytes`; nothing is sent then.
    */
-  createRequest<T extends Reply = Reply>(
+  createRequest<
+    T extends Reply | ByCommand = ByCommand,
+    const K extends AnyCommand = string | Uint8Array,
+    const A extends readonly RedisValue[] = RedisValue[],
+    const O extends RequestOptions = RequestOptions & Unspecified,
+  >(
+    command: K,
+    args?: A & ListedArguments<K, A>,
+    options?: O,
+  ): Request<CallReply<T, K, A, DecodingOf<O, 'lenient'>> | ReplyByOptions<O>>;
+  createRequest(
     command: string | Uint8Array,
     args: readonly RedisValue[] = NO_ARGUMENTS,
     options?: RequestOptions,
-  ): Request<T> {
+  ): Request<unknown> {
     this.#demandUsable();
-    return this.#factory.request<T>(command, args, options);
+    return this.#factory.request(command, args, options);
   }
 
   /** Queues commands back to back. The batch never rejects: each entry is a value or an error. */
@@ -186,8 +204,13 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   }
 
   /** As `createRequest`, with a plain promise: what is refused rejects. */
-  async execute(command: string | Uint8Array, ...args: RedisValue[]): Promise<Reply> {
-    return this.createRequest(command, args);
+  execute<
+    T extends Reply | ByCommand = ByCommand,
+    const K extends AnyCommand = string | Uint8Array,
+    const A extends readonly RedisValue[] = RedisValue[],
+  >(command: K, ...args: CallArguments<K, A>): Promise<CallReply<T, K, A, 'lenient'>>;
+  async execute(command: string | Uint8Array, ...args: RedisValue[]): Promise<unknown> {
+    return this.createRequest<Reply>(command, args);
   }
 
   /**

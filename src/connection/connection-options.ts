@@ -31,7 +31,7 @@ export interface BaseConnectionOptions {
   /** Of text arguments and, with `decodeResponses`, of replies; default `utf-8`. */
   encoding?: TextEncoding | undefined;
   /** Strings instead of Buffers; default false. */
-  decodeResponses?: boolean | undefined;
+  decodeResponses?: boolean | 'lenient' | undefined;
   /**
    * Replies in the shapes of RESP2, whatever is spoken: maps (key and value in turn) and sets are arrays, doubles and
    * big numbers their exact text, booleans 1 and 0. Default false.

@@ -2,10 +2,17 @@ import { nameClass } from '../base/class-name.ts';
 import { inspect } from 'node:util';
 import { refuseUnknownWait } from '../base/deadline.ts';
 import { resolveCommand } from '../commands/command-info.ts';
+import type {
+  AnyCommand,
+  ByCommand,
+  CallArguments,
+  CallReply,
+  ListedArguments,
+} from '../commands/commands.ts';
 import { CACHEABLE } from '../commands/flags.ts';
+import type { BatchReplies, DecodingOf, ReplyByOptions, Unspecified } from '../commands/typed-command.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import type { CommandRequest } from '../connection/requests/request-options.ts';
-import type { RedisError } from '../errors/errors.ts';
 import { refuseDirectConstruction } from '../interfaces/abstract.ts';
 import { AbstractPool, type AcquireOptions, type Lease } from '../interfaces/abstract-pool.ts';
 import type { ChannelMap } from '../interfaces/channel-map.ts';
@@ -13,7 +20,15 @@ import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribu
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import { pooledOf } from '../node/pooled-connection.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
-import type { DecodeMode, RedisValue, Reply, ReplyOf, TextEncoding } from '../resp/types.ts';
+import type {
+  DecodeMode,
+  Decoding,
+  RedisValue,
+  Reply,
+  ReplyOf,
+  TextEncoding,
+  TextOf,
+} from '../resp/types.ts';
 import { channels, observed } from '../telemetry/channels.ts';
 import { traces } from '../telemetry/traces.ts';
 import type { Topology } from '../topology/topology.ts';
@@ -27,14 +42,7 @@ import { PoolEngine, type PoolSetup } from './pool-engine.ts';
 import { UNUSUAL } from './calls/call-factory.ts';
 import type { PoolRequests } from './calls/pool-requests.ts';
 import type { ConnectionPoolStatistics } from './pool-statistics.ts';
-import {
-  type KeyOf,
-  type KeyScanOptions,
-  pairsOf,
-  type Scan,
-  type ScanOptions,
-  scoresOf,
-} from './scans/scan.ts';
+import { type KeyScanOptions, pairsOf, type Scan, type ScanOptions, scoresOf } from './scans/scan.ts';
 import type { Script } from './scripts/script.ts';
 import type { TransactionOptions, WatchCallOptions } from './transactions/transactions.ts';
 import type { WatchFunction } from './transactions/watch-call.ts';
@@ -45,7 +53,7 @@ export type { PoolSetup };
  * What all pools do: calls over shared connections, leases, figures, closing. Which servers there are is the
  * topology's business.
  */
-export abstract class BaseConnectionPool<C extends BaseConnection, D extends boolean = boolean>
+export abstract class BaseConnectionPool<C extends BaseConnection, D extends Decoding = boolean>
   extends AbstractPool<C>
   implements AsyncDisposable, TelemetryAttributeProvider
 {
@@ -53,6 +61,8 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
     nameClass(this, 'BaseConnectionPool');
   }
 
+  /** Only in the types: lets the compiler compare pools of different `decodeResponses` member by member. */
+  declare readonly decodes?: { readonly [M in `${D}`]?: true };
   /** The gauges, exact at every moment. */
   readonly statistics: ConnectionPoolStatistics;
   /** @internal */
@@ -141,26 +151,28 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   }
 
   /** One command over the shared connection; commands of one turn go out together, in call order. */
-  execute<T extends ReplyOf<D> = ReplyOf<D>>(
-    command: string | Uint8Array,
-    ...args: RedisValue[]
-  ): Promise<NoInfer<T>> {
+  execute<
+    T extends ReplyOf<D> | ByCommand = ByCommand,
+    const K extends AnyCommand = string | Uint8Array,
+    const A extends readonly RedisValue[] = RedisValue[],
+  >(command: K, ...args: CallArguments<K, A>): Promise<CallReply<T, K, A, D>>;
+  execute(command: string | Uint8Array, ...args: RedisValue[]): Promise<unknown> {
     try {
       const info = resolveCommand(command, args, this.#textMode);
       if ((info.flags & UNUSUAL) !== 0 || this.closed || traces.command.active) {
-        return this.#requests.request(command, args, {}) as unknown as Promise<NoInfer<T>>;
+        return this.#requests.request(command, args, {});
       }
       const cache = this.#cache;
       if (cache !== null && (info.flags & CACHEABLE) !== 0) {
         const answer = cache.answer(command, info, args, null);
-        if (answer !== null) return answer as unknown as Promise<NoInfer<T>>;
+        if (answer !== null) return answer;
       }
       const call = makeCall(this.#loop, info, args, this.#textMode, this.#ownMode);
-      const promise: Promise<T> = call.promise;
+      const promise: Promise<Reply> = call.promise;
       call.startedAt = thisTurn();
       if (this.#streamTimeout !== null) call.limit = this.#streamTimeout;
       const node = this.#topology.route(call, args);
-      if (cache !== null) cache.attach(call, promise as Promise<Reply>, args, true);
+      if (cache !== null) cache.attach(call, promise, args, true);
       if (node !== null && call.prelude === null && node.submitNow(call)) {
         call.attempts = 1;
         call.node = node;
@@ -174,19 +186,30 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
   }
 
   /** As `execute`, with options; `timeout` covers everything from waiting to the last repetition. */
-  executeRequest<T extends Reply = ReplyOf<D>>(
+  executeRequest<
+    T extends Reply | ByCommand = ByCommand,
+    const K extends AnyCommand = string | Uint8Array,
+    const A extends readonly RedisValue[] = RedisValue[],
+    const O extends PoolRequestOptions = PoolRequestOptions & Unspecified,
+  >(
+    command: K,
+    args?: A & ListedArguments<K, A>,
+    options?: O,
+  ): PoolRequest<CallReply<T, K, A, DecodingOf<O, D>> | ReplyByOptions<O>>;
+  executeRequest(
     command: string | Uint8Array,
     args: readonly RedisValue[] = [],
     options: PoolRequestOptions = {},
-  ): PoolRequest<NoInfer<T>> {
-    return this.#requests.request(command, args, options) as PoolRequest<NoInfer<T>>;
+  ): Promise<unknown> {
+    return this.#requests.request(command, args, options);
   }
 
   /** Commands back to back; never rejects for their fate: each entry is a value or an error. Bad input rejects. */
-  executeBatch(
-    commands: readonly CommandRequest[],
-    options: WaitOptions = {},
-  ): Promise<(Reply | RedisError)[]> {
+  executeBatch<const B extends readonly CommandRequest[]>(
+    commands: B,
+    options?: WaitOptions,
+  ): Promise<BatchReplies<B, D>>;
+  executeBatch(commands: readonly CommandRequest[], options: WaitOptions = {}): Promise<unknown> {
     return this.#requests.batch(commands, options);
   }
 
@@ -204,10 +227,11 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
    * ]);
    * ```
    */
-  transaction(
-    commands: readonly CommandRequest[],
-    options: TransactionOptions = {},
-  ): Promise<(Reply | RedisError)[]> {
+  transaction<const B extends readonly CommandRequest[]>(
+    commands: B,
+    options?: TransactionOptions,
+  ): Promise<BatchReplies<B, D>>;
+  transaction(commands: readonly CommandRequest[], options: TransactionOptions = {}): Promise<unknown> {
     return this.engine.transact(commands, options);
   }
 
@@ -226,11 +250,12 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
    * });
    * ```
    */
-  watch(
+  watch<const B extends readonly CommandRequest[]>(
     keys: readonly RedisValue[],
-    fn: (connection: C) => readonly CommandRequest[] | null | PromiseLike<readonly CommandRequest[] | null>,
-    options: WatchCallOptions = {},
-  ): Promise<(Reply | RedisError)[] | null> {
+    fn: (connection: C) => B | null | PromiseLike<B | null>,
+    options?: WatchCallOptions,
+  ): Promise<BatchReplies<B, D> | null>;
+  watch(keys: readonly RedisValue[], fn: unknown, options: WatchCallOptions = {}): Promise<unknown> {
     return this.engine.transactions.watch(keys, fn as WatchFunction, options, this.engine.leases);
   }
 
@@ -258,30 +283,30 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends boo
    * for await (const key of pool.scan({ match: 'user:*', count: 1_000 })) console.log(key);
    * ```
    */
-  scan(options: KeyScanOptions = {}): Scan<KeyOf<D>> {
-    return this.engine.scans.keys(options) as Scan<KeyOf<D>>;
+  scan(options: KeyScanOptions = {}): Scan<TextOf<D>> {
+    return this.engine.scans.keys(options) as Scan<TextOf<D>>;
   }
   /** The fields of a hash with their values, as pairs. */
-  hscan(key: RedisValue, options: ScanOptions = {}): Scan<[field: KeyOf<D>, value: KeyOf<D>]> {
-    return this.engine.scans.elements('HSCAN', key, options, pairsOf) as Scan<[KeyOf<D>, KeyOf<D>]>;
+  hscan(key: RedisValue, options: ScanOptions = {}): Scan<[field: TextOf<D>, value: TextOf<D>]> {
+    return this.engine.scans.elements('HSCAN', key, options, pairsOf) as Scan<[TextOf<D>, TextOf<D>]>;
   }
   /** The members of a set. */
-  sscan(key: RedisValue, options: ScanOptions = {}): Scan<KeyOf<D>> {
-    return this.engine.scans.elements('SSCAN', key, options, (page) => page) as Scan<KeyOf<D>>;
+  sscan(key: RedisValue, options: ScanOptions = {}): Scan<TextOf<D>> {
+    return this.engine.scans.elements('SSCAN', key, options, (page) => page) as Scan<TextOf<D>>;
   }
   /** The members of a sorted set with their scores, as pairs. */
-  zscan(key: RedisValue, options: ScanOptions = {}): Scan<[member: KeyOf<D>, score: number]> {
-    return this.engine.scans.elements('ZSCAN', key, options, scoresOf) as Scan<[KeyOf<D>, number]>;
+  zscan(key: RedisValue, options: ScanOptions = {}): Scan<[member: TextOf<D>, score: number]> {
+    return this.engine.scans.elements('ZSCAN', key, options, scoresOf) as Scan<[TextOf<D>, number]>;
   }
 
   /** A light view with options that hold for all its calls; it owns nothing. */
-  with(options: PoolRequestOptions): Executor<D> {
+  with<const O extends PoolRequestOptions>(options: O): Executor<DecodingOf<O, D>, ReplyByOptions<O>> {
     const requester = {
       request: this.#requests.request.bind(this.#requests),
       batch: this.#requests.batch.bind(this.#requests),
       pubsub: this.engine.subscribe.bind(this.engine),
     };
-    return new OptionedExecutor<D>(requester, options) as unknown as Executor<D>;
+    return new OptionedExecutor<DecodingOf<O, D>, ReplyByOptions<O>>(requester, options);
   }
 
   /**

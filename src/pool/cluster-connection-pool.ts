@@ -9,7 +9,7 @@ import type { Lease } from '../interfaces/abstract-pool.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import { kept } from '../resp/decoding/native-slices.ts';
-import type { RedisValue, Reply } from '../resp/types.ts';
+import type { Decoding, RedisValue, Reply } from '../resp/types.ts';
 import type { ClusterLayout } from '../topology/cluster/cluster-layout.ts';
 import type { ClusterTopology } from '../topology/cluster/cluster-topology.ts';
 import type { LayoutKeeper } from '../topology/cluster/layout-keeper.ts';
@@ -42,7 +42,7 @@ const DEMOTED = Symbol('demoted');
 const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['signal', 'timeout', 'node', 'primary']);
 
 /** Connections to the nodes of a cluster; it follows the cluster when that changes. */
-export class ClusterConnectionPool<D extends boolean = false> extends BaseConnectionPool<
+export class ClusterConnectionPool<D extends Decoding = false> extends BaseConnectionPool<
   ClusterConnection,
   D
 > {

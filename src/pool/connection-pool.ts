@@ -19,6 +19,7 @@ import type {
 } from './options/pool-options.ts';
 import { type PoolSettings, splitPoolOptions } from './options/pool-rules.ts';
 import { resolveUrl } from './urls/resolve-url.ts';
+import type { Decoding } from '../resp/types.ts';
 
 type Make = new (location: Location, options: object) => BaseConnection;
 
@@ -30,7 +31,7 @@ export interface FromUrlOptions {
 /** Connections to one server. */
 export class ConnectionPool<
   C extends BaseConnection = BaseConnection,
-  D extends boolean = false,
+  D extends Decoding = false,
 > extends BaseConnectionPool<C, D> {
   static {
     nameClass(this, 'ConnectionPool');

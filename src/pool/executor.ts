@@ -1,18 +1,28 @@
 import { checkDuration, checkSignal } from '../base/deadline.ts';
+import type { AnyCommand, ByCommand, CallArguments, CallReply } from '../commands/commands.ts';
+import type { BatchReplies } from '../commands/typed-command.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { CommandRequest } from '../connection/requests/request-options.ts';
 import type { RedisError } from '../errors/errors.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import { checkCallOptions, type PoolRequest, type PoolRequestOptions } from './calls/call-options.ts';
-import { type RedisValue, type Reply, type ReplyOf, textMode } from '../resp/types.ts';
+import { type Decoding, type RedisValue, type Reply, type ReplyOf, textMode } from '../resp/types.ts';
 
-/** A light view of a pool with options of its own; it owns nothing. */
-export interface Executor<D extends boolean> {
-  execute<T extends ReplyOf<D> = ReplyOf<D>>(
-    command: string | Uint8Array,
-    ...args: RedisValue[]
-  ): Promise<NoInfer<T>>;
-  executeBatch(commands: readonly CommandRequest[], options?: WaitOptions): Promise<(Reply | RedisError)[]>;
+/** A light view of a pool with options of its own; it owns nothing. `X`: what the options add to every reply. */
+export interface Executor<D extends Decoding, X = never> {
+  /** Only in the types: lets the compiler compare pools of different `decodeResponses` member by member. */
+  readonly decodes?: { readonly [M in `${D}`]?: true };
+  /** One command, as `execute` of the pool. */
+  execute<
+    T extends ReplyOf<D> | ByCommand = ByCommand,
+    const K extends AnyCommand = string | Uint8Array,
+    const A extends readonly RedisValue[] = RedisValue[],
+  >(command: K, ...args: CallArguments<K, A>): Promise<CallReply<T, K, A, D> | X>;
+  /** Commands back to back, as `executeBatch` of the pool. */
+  executeBatch<const C extends readonly CommandRequest[]>(
+    commands: C,
+    options?: WaitOptions,
+  ): Promise<BatchReplies<C, D>>;
   /** Only `timeout` and `signal` of the options mean something here. */
   executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<Reply[]>;
 }
@@ -34,8 +44,9 @@ interface Requester {
   batch(commands: readonly CommandRequest[], options: PoolRequestOptions): Promise<(Reply | RedisError)[]>;
 }
 
-/** An `Executor` in all but name: the compiler cannot relate two conditional types of one shape. */
-export class OptionedExecutor<D extends boolean> {
+/** The view that `with()` gives. */
+export class OptionedExecutor<D extends Decoding, X> implements Executor<D, X> {
+  declare readonly decodes?: { readonly [M in `${D}`]?: true };
   readonly #pool: Requester;
   readonly #options: PoolRequestOptions;
 
@@ -47,16 +58,19 @@ export class OptionedExecutor<D extends boolean> {
     if (options.encoding !== undefined) textMode(options.encoding);
   }
 
-  execute<T extends ReplyOf<D> = ReplyOf<D>>(
-    command: string | Uint8Array,
-    ...args: RedisValue[]
-  ): Promise<NoInfer<T>> {
-    return this.#pool.request(command, args, this.#options) as unknown as Promise<NoInfer<T>>;
+  execute<
+    T extends ReplyOf<D> | ByCommand = ByCommand,
+    const K extends AnyCommand = string | Uint8Array,
+    const A extends readonly RedisValue[] = RedisValue[],
+  >(command: K, ...args: CallArguments<K, A>): Promise<CallReply<T, K, A, D> | X>;
+  execute(command: string | Uint8Array, ...args: RedisValue[]): Promise<unknown> {
+    return this.#pool.request(command, args, this.#options);
   }
-  executeBatch(
-    commands: readonly CommandRequest[],
-    options: WaitOptions = {},
-  ): Promise<(Reply | RedisError)[]> {
+  executeBatch<const C extends readonly CommandRequest[]>(
+    commands: C,
+    options?: WaitOptions,
+  ): Promise<BatchReplies<C, D>>;
+  executeBatch(commands: readonly CommandRequest[], options: WaitOptions = {}): Promise<unknown> {
     const { decode, encoding, ...own } = this.#options;
     try {
       const all = commands.map((command) => withDefaults(command, { decode, encoding }));

@@ -17,6 +17,7 @@ import type {
 import { resolveUrl } from './urls/resolve-url.ts';
 import { type SentinelOptions, splitSentinelOptions } from './options/sentinel-options.ts';
 import { prepareSentinelPool, roleName, type SentinelPoolParts } from './options/sentinel-setup.ts';
+import type { Decoding } from '../resp/types.ts';
 
 /** What a URL does not say. */
 export interface SentinelUrlOptions
@@ -31,7 +32,7 @@ export interface SentinelUrlOptions
 }
 
 /** Connections to whichever server is the primary of a service now, or to its replicas. */
-export class SentinelConnectionPool<D extends boolean = false> extends ConnectionPool<
+export class SentinelConnectionPool<D extends Decoding = false> extends ConnectionPool<
   SentinelManagedConnection,
   D
 > {

@@ -11,12 +11,13 @@ import {
   type SentinelServiceOptions,
   splitSentinelOptions,
 } from './options/sentinel-options.ts';
+import type { Decoding } from '../resp/types.ts';
 
 /** What a pool made by a `Sentinel` is not asked. */
 const DECIDED: ReadonlySet<string> = new Set(['serviceName', 'sentinelManager', 'isPrimary']);
 
 /** Asks sentinels who is primary and who are the replicas, and makes pools that follow the answer. */
-export class Sentinel<D extends boolean = false> implements Directory, AsyncDisposable {
+export class Sentinel<D extends Decoding = false> implements Directory, AsyncDisposable {
   static {
     nameClass(this, 'Sentinel');
   }
@@ -45,14 +46,14 @@ export class Sentinel<D extends boolean = false> implements Directory, AsyncDisp
   }
 
   /** A pool for the primary; what is not said here is as it was said to the `Sentinel`. */
-  primaryFor<E extends boolean = D>(
+  primaryFor<E extends Decoding = D>(
     serviceName: string,
     options?: SentinelServiceOptions<E>,
   ): SentinelConnectionPool<E> {
     return this.#poolFor(serviceName, true, options);
   }
   /** A pool for the replicas; likewise. */
-  replicaFor<E extends boolean = D>(
+  replicaFor<E extends Decoding = D>(
     serviceName: string,
     options?: SentinelServiceOptions<E>,
   ): SentinelConnectionPool<E> {
@@ -82,7 +83,7 @@ export class Sentinel<D extends boolean = false> implements Directory, AsyncDisp
     return { type: 'Sentinel', sentinels: this.sentinels.map(String) };
   }
 
-  #poolFor<E extends boolean>(
+  #poolFor<E extends Decoding>(
     serviceName: string,
     isPrimary: boolean,
     options: SentinelServiceOptions<E> = {},

@@ -8,7 +8,7 @@ import { type Reply, type TextMode, UTF8 } from './types.ts';
  * Byte keys by content: their bytes as a latin1 string → the key that the collection holds.
  * `null`: there are none. `UNSORTED`: wire entries were appended as they came; the first use sorts them.
  */
-type ByteIndex = Map<string, Buffer>;
+type ByteIndex = Map<string, unknown>;
 const UNSORTED: ByteIndex = new Map();
 
 const mapSet = Map.prototype.set;
@@ -30,8 +30,15 @@ let setTextOfMap: (map: ReplyMap, text: TextMode) => void;
 let textOfSet: (set: ReplySet) => TextMode;
 let setTextOfSet: (set: ReplySet, text: TextMode) => void;
 
-/** A map of the server. Keys are found by content: text finds the bytes it encodes to, and the reverse. */
-export class ReplyMap extends Map<Reply, Reply> {
+/**
+ * A map of the server. Keys are found by content: text finds the bytes it encodes to, and the reverse.
+ *
+ * @example
+ * const user = await pool.execute('HGETALL', 'user:1');
+ * user.get('name');
+ * user.toObject();
+ */
+export class ReplyMap<K = Reply, V = Reply> extends Map<K, V> {
   static {
     nameClass(this, 'ReplyMap');
   }
@@ -48,7 +55,7 @@ export class ReplyMap extends Map<Reply, Reply> {
 
   constructor(entries?: Iterable<readonly [Reply, Reply]> | null) {
     super();
-    if (entries) for (const [key, value] of entries) this.set(key, value);
+    if (entries) for (const [key, value] of entries) this.set(key as K, value as V);
   }
 
   /** @internal Puts an entry as it came from the wire; equal byte keys are joined at the first use. */
@@ -66,39 +73,39 @@ export class ReplyMap extends Map<Reply, Reply> {
       const content = latin1Text(key);
       const held = index.get(content);
       if (held === undefined) {
-        index.set(content, key as Buffer);
+        index.set(content, key);
       } else {
-        super.set(held, value);
+        super.set(held as K, value);
         super.delete(key);
       }
     }
     return index;
   }
 
-  override get(key: Reply | Uint8Array): Reply | undefined {
-    if (this.#index === null && typeof key !== 'object') return super.get(key);
-    return super.get(heldKey(key, this.#sorted(), this.#text) as Reply);
+  override get(key: K | Reply | Uint8Array): V | undefined {
+    if (this.#index === null && typeof key !== 'object') return super.get(key as K);
+    return super.get(heldKey(key, this.#sorted(), this.#text) as K);
   }
 
-  override has(key: Reply | Uint8Array): boolean {
-    if (this.#index === null && typeof key !== 'object') return super.has(key);
-    return super.has(heldKey(key, this.#sorted(), this.#text) as Reply);
+  override has(key: K | Reply | Uint8Array): boolean {
+    if (this.#index === null && typeof key !== 'object') return super.has(key as K);
+    return super.has(heldKey(key, this.#sorted(), this.#text) as K);
   }
 
-  override set(key: Reply, value: Reply): this {
+  override set(key: K, value: V): this {
     if (this.#index === null && typeof key !== 'object') return super.set(key, value);
     const index = this.#sorted();
-    const held = heldKey(key, index, this.#text) as Reply;
+    const held = heldKey(key, index, this.#text) as K;
     if (isUint8Array(key) && held !== key && super.has(held)) return super.set(held, value);
     if (!isUint8Array(key)) return super.set(held, value);
-    (this.#index ??= new Map()).set(latin1Text(key), key as Buffer);
+    (this.#index ??= new Map()).set(latin1Text(key), key);
     return super.set(key, value);
   }
 
-  override delete(key: Reply | Uint8Array): boolean {
-    if (this.#index === null && typeof key !== 'object') return super.delete(key);
+  override delete(key: K | Reply | Uint8Array): boolean {
+    if (this.#index === null && typeof key !== 'object') return super.delete(key as K);
     const index = this.#sorted();
-    const held = heldKey(key, index, this.#text) as Reply;
+    const held = heldKey(key, index, this.#text) as K;
     if (index !== null && isUint8Array(held)) index.delete(latin1Text(held));
     return super.delete(held);
   }
@@ -113,33 +120,45 @@ export class ReplyMap extends Map<Reply, Reply> {
     return super.size;
   }
 
-  override entries(): MapIterator<[Reply, Reply]> {
+  override entries(): ReturnType<Map<K, V>['entries']> {
     this.#sorted();
     return super.entries();
   }
 
-  override keys(): MapIterator<Reply> {
+  override keys(): ReturnType<Map<K, V>['keys']> {
     this.#sorted();
     return super.keys();
   }
 
-  override values(): MapIterator<Reply> {
+  override values(): ReturnType<Map<K, V>['values']> {
     this.#sorted();
     return super.values();
   }
 
-  override [Symbol.iterator](): MapIterator<[Reply, Reply]> {
+  override [Symbol.iterator](): ReturnType<Map<K, V>['entries']> {
     return this.entries();
   }
 
-  override forEach(visit: (value: Reply, key: Reply, map: Map<Reply, Reply>) => void, self?: unknown): void {
+  override forEach(visit: (value: V, key: K, map: Map<K, V>) => void, self?: unknown): void {
     this.#sorted();
     super.forEach(visit, self);
+  }
+
+  /** A plain object by the text of the keys; bytes that are no text of the connection's encoding are latin1. */
+  toObject(): Record<string, V> {
+    const entries = [...this].map(([key, value]) => [keyText(key, this.#text), value] as const);
+    return Object.fromEntries(entries);
+  }
+
+  /** An object when every key is text, else pairs. */
+  toJSON(): Record<string, V> | [K, V][] {
+    const entries = [...this];
+    return entries.every(([key]) => typeof key === 'string') ? this.toObject() : entries;
   }
 }
 
 /** A set of the server. Members are found by content: text finds the bytes it encodes to, and the reverse. */
-export class ReplySet extends Set<Reply> {
+export class ReplySet<V = Reply> extends Set<V> {
   static {
     nameClass(this, 'ReplySet');
   }
@@ -156,7 +175,7 @@ export class ReplySet extends Set<Reply> {
 
   constructor(members?: Iterable<Reply> | null) {
     super();
-    if (members) for (const member of members) this.add(member);
+    if (members) for (const member of members) this.add(member as V);
   }
 
   /** @internal Puts a member as it came from the wire; equal byte members are joined at the first use. */
@@ -173,28 +192,28 @@ export class ReplySet extends Set<Reply> {
       if (!isUint8Array(member)) continue;
       const content = latin1Text(member);
       if (index.has(content)) super.delete(member);
-      else index.set(content, member as Buffer);
+      else index.set(content, member);
     }
     return index;
   }
 
-  override has(value: Reply | Uint8Array): boolean {
-    if (this.#index === null && typeof value !== 'object') return super.has(value);
-    return super.has(heldKey(value, this.#sorted(), this.#text) as Reply);
+  override has(value: V | Reply | Uint8Array): boolean {
+    if (this.#index === null && typeof value !== 'object') return super.has(value as V);
+    return super.has(heldKey(value, this.#sorted(), this.#text) as V);
   }
 
-  override add(value: Reply): this {
+  override add(value: V): this {
     if (this.#index === null && typeof value !== 'object') return super.add(value);
-    const held = heldKey(value, this.#sorted(), this.#text) as Reply;
+    const held = heldKey(value, this.#sorted(), this.#text) as V;
     if (super.has(held)) return this;
-    if (isUint8Array(value)) (this.#index ??= new Map()).set(latin1Text(value), value as Buffer);
+    if (isUint8Array(value)) (this.#index ??= new Map()).set(latin1Text(value), value);
     return super.add(value);
   }
 
-  override delete(value: Reply | Uint8Array): boolean {
-    if (this.#index === null && typeof value !== 'object') return super.delete(value);
+  override delete(value: V | Reply | Uint8Array): boolean {
+    if (this.#index === null && typeof value !== 'object') return super.delete(value as V);
     const index = this.#sorted();
-    const held = heldKey(value, index, this.#text) as Reply;
+    const held = heldKey(value, index, this.#text) as V;
     if (index !== null && isUint8Array(held)) index.delete(latin1Text(held));
     return super.delete(held);
   }
@@ -209,28 +228,41 @@ export class ReplySet extends Set<Reply> {
     return super.size;
   }
 
-  override entries(): SetIterator<[Reply, Reply]> {
+  override entries(): ReturnType<Set<V>['entries']> {
     this.#sorted();
     return super.entries();
   }
 
-  override keys(): SetIterator<Reply> {
+  override keys(): ReturnType<Set<V>['keys']> {
     return this.values();
   }
 
-  override values(): SetIterator<Reply> {
+  override values(): ReturnType<Set<V>['values']> {
     this.#sorted();
     return super.values();
   }
 
-  override [Symbol.iterator](): SetIterator<Reply> {
+  override [Symbol.iterator](): ReturnType<Set<V>['values']> {
     return this.values();
   }
 
-  override forEach(visit: (value: Reply, again: Reply, set: Set<Reply>) => void, self?: unknown): void {
+  override forEach(visit: (value: V, again: V, set: Set<V>) => void, self?: unknown): void {
     this.#sorted();
     super.forEach(visit, self);
   }
+
+  /** The members as an array. */
+  toJSON(): V[] {
+    return [...this];
+  }
+}
+
+/** A key of a reply as the name of a property. */
+function keyText(key: unknown, mode: TextMode): string {
+  if (isUint8Array(key)) return textOf(key, mode) ?? latin1Text(key);
+  return typeof key === 'string'
+    ? key
+    : JSON.stringify(key, (_, value) => (typeof value === 'bigint' ? String(value) : value));
 }
 
 /** An empty map whose text is of that encoding. */

@@ -17,8 +17,25 @@ export type Reply =
   | ReplyMap
   | ReplySet;
 
-/** What a call returns, by the pool's `decodeResponses`: without decoding no `string` at top level. */
-export type ReplyOf<D extends boolean> = true extends D ? Reply : Exclude<Reply, string>;
+/** How replies are decoded: to text, to bytes, or to text where it is valid and bytes where it is not. */
+export type Decoding = boolean | 'lenient';
+
+/** A reply of an unknown command, by `decodeResponses`. All of `Reply` where the compiler does not know that. */
+export type ReplyOf<D extends Decoding> = [D] extends [true]
+  ? Exclude<Reply, Buffer>
+  : [D] extends [false]
+    ? Exclude<Reply, string>
+    : Reply;
+
+/** A string of a reply, by `decodeResponses`. */
+export type TextOf<D extends Decoding> = [D] extends [true]
+  ? string
+  : [D] extends [false]
+    ? Buffer
+    : string | Buffer;
+
+/** A string of a reply that is always the same word: `'OK'` where text is decoded, else bytes. */
+export type Word<Text, W extends string> = Text extends string ? W : Text;
 
 /** How text is turned into bytes and back. */
 export type TextEncoding = 'utf-8' | 'utf8' | 'latin1' | 'ascii';

@@ -16,10 +16,10 @@ type Decoded = null | boolean | number | bigint | string;
 
 export async function decodedReplies(): Promise<void> {
   const pool = ConnectionPool.fromUrl('redis://127.0.0.1:6379/0', { decodeResponses: true });
-  const reply = await pool.execute('GET', 'k');
-  expectTypeOf(reply).toEqualTypeOf<Reply>();
+  const reply = await pool.execute('GET k');
+  expectTypeOf(reply).toEqualTypeOf<Exclude<Reply, Buffer>>();
   expectTypeOf<string>().toExtend<typeof reply>();
-  const text: string | null = await pool.execute<string | null>('GET', 'k');
+  const text: string | null = await pool.execute<string | null>('GET k');
   expectTypeOf(text).toEqualTypeOf<string | null>();
   expectTypeOf<Extract<Reply, Decoded>>().toEqualTypeOf<Decoded>();
   await pool.close({ timeout: null });
@@ -27,7 +27,7 @@ export async function decodedReplies(): Promise<void> {
 
 export async function byteReplies(): Promise<void> {
   const pool = ConnectionPool.fromUrl('redis://127.0.0.1:6379/0');
-  const reply = await pool.execute('GET', 'k');
+  const reply = await pool.execute('GET k');
   expectTypeOf(reply).toEqualTypeOf<Exclude<Reply, string>>();
   expectTypeOf<Extract<typeof reply, string>>().toEqualTypeOf<never>();
   expectTypeOf<Extract<typeof reply, Buffer>>().toEqualTypeOf<Buffer>();
@@ -41,10 +41,10 @@ export async function byConstructor(): Promise<void> {
   const options = { location: new TCPLocation('127.0.0.1', 6379) };
   const decoded = new ConnectionPool({ ...options, decodeResponses: true });
   const bytes = new ConnectionPool({ ...options, decodeResponses: false });
-  const text = await decoded.execute('GET', 'k');
-  const raw = await bytes.execute('GET', 'k');
-  expectTypeOf(text).toEqualTypeOf<ReplyOf<true>>();
-  expectTypeOf(raw).toEqualTypeOf<ReplyOf<false>>();
+  expectTypeOf(await decoded.execute('GET', 'k')).toEqualTypeOf<string | null>();
+  expectTypeOf(await bytes.execute('GET', 'k')).toEqualTypeOf<Buffer | null>();
+  expectTypeOf(await decoded.execute('NO.SUCH', 'k')).toEqualTypeOf<ReplyOf<true>>();
+  expectTypeOf(await bytes.execute('NO.SUCH', 'k')).toEqualTypeOf<ReplyOf<false>>();
 }
 
 export async function argumentsOfCommands(): Promise<void> {

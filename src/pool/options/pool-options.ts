@@ -9,6 +9,7 @@ import type { AddressMap } from '../../topology/cluster/address-map.ts';
 import type { CacheTracking } from '../cache/cache-setup.ts';
 import type { RetryPolicy } from '../calls/retry-policy.ts';
 import type { SanitizeArguments } from '../pool-traces.ts';
+import type { Decoding } from '../../resp/types.ts';
 
 /** Called with `(location, options)`. */
 export type ConnectionClass<C extends BaseConnection = BaseConnection> = new (
@@ -30,15 +31,19 @@ export type WithOwnOptions<O extends { connectionClass?: unknown }> = O & {
   readonly [option: string]: unknown;
 };
 
-/** What the replies of a pool made with the options `O` are: `boolean` where they do not tell. */
+/** How a pool made with the options `O` decodes: `boolean` where they do not tell. */
 export type DecodeOf<O> = 'decodeResponses' extends keyof O
-  ? Extract<O['decodeResponses'], boolean> | (undefined extends O['decodeResponses'] ? false : never)
+  ? [O['decodeResponses']] extends [true | 'lenient']
+    ? Extract<O['decodeResponses'], Decoding>
+    : [O['decodeResponses']] extends [false | undefined]
+      ? false
+      : boolean
   : false;
 
 /** What every pool can be told, besides the options of its connections. Times are milliseconds. */
 export interface BaseConnectionPoolOptions<
   C extends BaseConnection = BaseConnection,
-  D extends boolean = boolean,
+  D extends Decoding = Decoding,
 > extends BaseConnectionOptions {
   /** A subclass of `BaseConnection`; default: by the location. Options nobody knows are handed to it. */
   connectionClass?: ConnectionClass<C> | undefined;
@@ -81,12 +86,14 @@ export interface BaseConnectionPoolOptions<
 }
 export type BaseConnectionPoolParams<
   C extends BaseConnection = BaseConnection,
-  D extends boolean = boolean,
+  D extends Decoding = Decoding,
 > = BaseConnectionPoolOptions<C, D>;
 
 /** A location, else host and port (6379). */
-export interface ConnectionPoolOptions<C extends BaseConnection = BaseConnection, D extends boolean = boolean>
-  extends BaseConnectionPoolOptions<C, D>,
+export interface ConnectionPoolOptions<
+  C extends BaseConnection = BaseConnection,
+  D extends Decoding = Decoding,
+> extends BaseConnectionPoolOptions<C, D>,
     TCPOptions {
   /** Where the server is; instead of `host` and `port`. */
   location?: Location | HostAndPort | undefined;
@@ -97,10 +104,10 @@ export interface ConnectionPoolOptions<C extends BaseConnection = BaseConnection
 }
 export type ConnectionPoolParams<
   C extends BaseConnection = BaseConnection,
-  D extends boolean = boolean,
+  D extends Decoding = Decoding,
 > = ConnectionPoolOptions<C, D>;
 
-export interface ClusterConnectionPoolOptions<D extends boolean = boolean>
+export interface ClusterConnectionPoolOptions<D extends Decoding = Decoding>
   extends BaseConnectionPoolOptions<ClusterConnection, D>,
     TCPOptions {
   /** Nodes to ask for the layout, in any order; one that answers is enough. */
@@ -129,14 +136,14 @@ export interface ClusterAcquireOptions extends AcquireOptions {
   /** False: a replica, where there is one. Default true. */
   primary?: boolean | undefined;
 }
-export type ClusterConnectionPoolParams<D extends boolean = boolean> = ClusterConnectionPoolOptions<D>;
+export type ClusterConnectionPoolParams<D extends Decoding = Decoding> = ClusterConnectionPoolOptions<D>;
 
 /** Who knows the primaries and replicas: a `Sentinel`. */
 export interface SentinelManager {
   discoverPrimary(serviceName: string, options?: object): Promise<TCPLocation>;
   discoverReplicas(serviceName: string, options?: object): Promise<TCPLocation[]>;
 }
-export interface SentinelConnectionPoolOptions<D extends boolean = boolean>
+export interface SentinelConnectionPoolOptions<D extends Decoding = Decoding>
   extends Omit<BaseConnectionPoolOptions<SentinelManagedConnection, D>, 'connectionClass'>,
     TCPOptions {
   /** A subclass of `SentinelManagedConnection`; called with `(location, primaryName, isPrimary, options)`. */

@@ -10,15 +10,16 @@ import { SentinelGroup } from '../../topology/sentinel/sentinel-group.ts';
 import type { HostAndPort, TCPLocation } from '../../transport/location.ts';
 import type { SentinelConnectionPoolOptions } from './pool-options.ts';
 import { sentinelRules, splitPoolOptions } from './pool-rules.ts';
+import type { Decoding } from '../../resp/types.ts';
 
 /** What a pool made by a `Sentinel` can be told. */
-export type SentinelServiceOptions<D extends boolean = boolean> = Omit<
+export type SentinelServiceOptions<D extends Decoding = Decoding> = Omit<
   SentinelConnectionPoolOptions<D>,
   'serviceName' | 'sentinelManager' | 'isPrimary'
 >;
 
 /** Of the sentinels; everything else holds for the pools that are made from it. */
-export interface SentinelOptions<D extends boolean = boolean> extends SentinelServiceOptions<D> {
+export interface SentinelOptions<D extends Decoding = Decoding> extends SentinelServiceOptions<D> {
   sentinels: Iterable<TCPLocation | HostAndPort>;
   /** An answer of a sentinel that knows fewer others does not count. Default 0. */
   minOtherSentinels?: number | undefined;

@@ -23,9 +23,6 @@ export interface Scan<T> extends AsyncIterable<T> {
   pages(): AsyncIterable<T[]>;
 }
 
-/** A key or an element, by the pool's `decodeResponses`. */
-export type KeyOf<D extends boolean> = true extends D ? (false extends D ? string | Buffer : string) : Buffer;
-
 const OF_SCAN: ReadonlySet<string> = new Set(['match', 'count', 'signal']);
 const OF_KEYS: ReadonlySet<string> = new Set([...OF_SCAN, 'type']);
 

@@ -330,7 +330,9 @@ describe('updateTrackingClient', () => {
   ] as const satisfies readonly (readonly [string, ...(readonly RedisValue[])[]])[]) {
     test(`another mode is another state: ${title}`, async () => {
       const connection = new TCPConnection(server.location, { decodeResponses: true });
-      connection.registerConnectCallback((one) => one.execute('CLIENT TRACKING', ...first).then(() => {}));
+      connection.registerConnectCallback((one) =>
+        one.execute('CLIENT TRACKING', ...(first as readonly RedisValue[])).then(() => {}),
+      );
       await connection.run();
       const reusable = async (mode: readonly RedisValue[]): Promise<boolean> => {
         await connection.execute('CLIENT TRACKING', 'OFF');

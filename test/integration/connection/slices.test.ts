@@ -13,7 +13,7 @@ import { pair, realServer, scripted } from '../../conformance/connection/support
 
 const COUNT = 64;
 const SILENT = { ECHO: () => null };
-const text = { decodeResponses: true };
+const text = { decodeResponses: true } as const;
 
 /** Long enough that half of them are worth a slice. */
 const answer = (index: number): string => `${'.'.repeat(16)}${index}`;
@@ -267,10 +267,7 @@ describe('a long queue', () => {
 
 describe('replies that real servers send together', () => {
   /** So many callers at once, each of which goes on as soon as it is answered; lengths differ, so that reads cut anywhere. */
-  async function lanes(
-    pool: ConnectionPool<BaseConnection, true> | ConnectionPool<BaseConnection, boolean>,
-    longest: number,
-  ): Promise<void> {
+  async function lanes(pool: ConnectionPool<BaseConnection, true>, longest: number): Promise<void> {
     const lane = async (index: number): Promise<void> => {
       for (let round = 0; round < 60; round++) {
         const token = `${index}:${round}:`.padEnd(24 + ((index * 131 + round * 977) % longest), '.');

@@ -10,6 +10,7 @@ import {
   ConnectionError,
   ConnectionPool,
   ProtocolError,
+  type Reply,
   ResponseError,
   TCPConnection,
   TCPLocation,
@@ -186,7 +187,7 @@ describe('SUNSUBSCRIBE of a slot that has moved away', () => {
     await connection.executePubsub('SSUBSCRIBE', 'a');
     const left = connection.executePubsub('SUNSUBSCRIBE', 'a');
     const pongs = Promise.all(
-      Array.from({ length: CALLERS }, (_, at) => connection.execute('PING', `n${at}`)),
+      Array.from({ length: CALLERS }, (_, at) => connection.execute<Reply>('PING', `n${at}`)),
     );
     assert.deepEqual(
       (await pongs).map((pong) => String((pong as unknown[])[1])),

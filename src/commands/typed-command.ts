@@ -1,0 +1,87 @@
+import { RedisError } from '../errors/errors.ts';
+import type { Decoding, RedisValue, Reply } from '../resp/types.ts';
+import type { AnyCommand, CallArguments, ReplyTo } from './commands.ts';
+
+declare const REPLY: unique symbol;
+
+/** A command of a batch or a transaction whose reply is known by its name. */
+export interface TypedCommand<K extends string | Uint8Array, A extends readonly RedisValue[]> {
+  readonly command: K;
+  readonly args: A;
+}
+
+/** A command whose reply was said by hand. */
+export interface AnsweredCommand<R> {
+  readonly command: string | Uint8Array;
+  readonly args: readonly RedisValue[];
+  /** Only in the types. */
+  readonly [REPLY]?: R;
+}
+
+/**
+ * A command for a batch or a transaction, with the type of its reply.
+ *
+ * @example
+ * const [name, visits] = unwrap(await pool.executeBatch([command('GET', 'name'), command('INCR', 'visits')]));
+ */
+export function command<const K extends AnyCommand, const A extends readonly RedisValue[]>(
+  name: K,
+  ...args: CallArguments<K, A>
+): TypedCommand<K, A> {
+  return { command: name, args: args as readonly RedisValue[] as A };
+}
+
+/**
+ * The replies of a batch without its errors.
+ *
+ * @throws the first error among them, a `RedisError`
+ */
+export function unwrap<const R extends readonly unknown[]>(
+  entries: R,
+): { -readonly [I in keyof R]: Exclude<R[I], RedisError> } {
+  const error = entries.find((entry) => entry instanceof RedisError);
+  if (error !== undefined) throw error;
+  return entries as { -readonly [I in keyof R]: Exclude<R[I], RedisError> };
+}
+
+/** The reply of one command of a batch, by the `decodeResponses` of the pool. */
+export type ReplyOfCommand<C, D extends Decoding> = typeof REPLY extends keyof C
+  ? Exclude<C[typeof REPLY], undefined>
+  : C extends { readonly command: infer K; readonly args?: infer A }
+    ? ReplyTo<K, A extends readonly unknown[] ? A : [], DecodingOf<C, D>>
+    : Reply;
+
+/** The entries of a batch. */
+export type BatchReplies<C extends readonly unknown[], D extends Decoding> = {
+  -readonly [I in keyof C]: ReplyOfCommand<C[I], D> | RedisError;
+};
+
+declare const UNSPECIFIED: unique symbol;
+/** In the place of options that a call does not give. */
+export interface Unspecified {
+  readonly [UNSPECIFIED]?: never;
+}
+
+/** How the reply is decoded where options of the call may say it: `decode`. */
+export type DecodingOf<O, D extends Decoding> = typeof UNSPECIFIED extends keyof O
+  ? D
+  : 'decode' extends keyof O
+    ? O['decode'] extends boolean
+      ? O['decode']
+      : O['decode'] extends undefined
+        ? D
+        : boolean
+    : D;
+
+/** Replies that options of the call bring about: null with `noreply`, an error with `raiseExceptions: false`. */
+export type ReplyByOptions<O> = typeof UNSPECIFIED extends keyof O
+  ? never
+  : O extends unknown
+    ?
+        | ('noreply' extends keyof O ? (true extends O['noreply'] ? null : never) : never)
+        | ('raiseExceptions' extends keyof O
+            ? false extends O['raiseExceptions']
+              ? RedisError
+              : never
+            : never)
+    : never;
