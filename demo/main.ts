@@ -1,3 +1,5 @@
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { RedisError } from '../src/index.ts';
 import { clusterDemo } from './cluster.ts';
 import { poolDemo } from './pool.ts';
@@ -5,6 +7,7 @@ import { pubsubDemo } from './pubsub.ts';
 import { Screen } from './screen.ts';
 import { sentinelDemo } from './sentinel.ts';
 import type { Outcome } from './tally.ts';
+import { LivePage } from './web/live-page.ts';
 
 const PARTS: Readonly<Record<string, (screen: Screen) => Promise<Outcome>>> = {
   pool: poolDemo,
@@ -13,13 +16,18 @@ const PARTS: Readonly<Record<string, (screen: Screen) => Promise<Outcome>>> = {
   pubsub: pubsubDemo,
 };
 
-const [name = 'pool'] = process.argv.slice(2);
+const args = process.argv.slice(2);
+const [name = 'pool'] = args.filter((arg) => !arg.startsWith('--'));
+/** The compiled demo lies two folders below the project. */
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const part = Object.hasOwn(PARTS, name) ? PARTS[name] : undefined;
 if (part === undefined) {
   console.error(`No such demo: ${name}. There are: ${Object.keys(PARTS).join(', ')}.`);
   process.exit(2);
 }
 const screen = new Screen();
+const page = args.includes('--web') ? await LivePage.start(ROOT) : null;
+if (page !== null) screen.line(`The live page: ${page.url}`);
 try {
   const { good } = await part(screen);
   const [colour, verdict] = good
@@ -30,6 +38,14 @@ try {
 } catch (error) {
   screen.line(`\n${screen.style('red', 'The demo failed.')} ${explain(error)}`);
   process.exitCode = 1;
+}
+
+if (page !== null) {
+  if (screen.live) {
+    screen.line('The page stays until Ctrl-C.');
+    await new Promise((resolve) => process.once('SIGINT', resolve));
+  }
+  await page[Symbol.asyncDispose]();
 }
 
 /** What a user can mend needs no stack. */
