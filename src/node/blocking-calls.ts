@@ -21,6 +21,8 @@ const AGAIN = 10;
 /** A blocking entry that somebody waits for: settles `answer` with the reply, an error reply or the loss. */
 export interface BlockingEntry extends Entry {
   readonly answer: Promise<Reply>;
+  /** How long the server may hold back the answer, in ms; Infinity for ever. */
+  readonly blockTime: number;
   /** Its time limit in ms, for the text of an error. */
   readonly allowed: number;
   /** Its caller asked for no reply, and is free once it was written. */
@@ -89,6 +91,11 @@ export class BlockingCalls<C extends BaseConnection> {
     }
   }
 
+  /** Whether the server answers a PING within that time. */
+  serverAnswers(patience: number): Promise<boolean> {
+    return this.#unblocker.answers(patience);
+  }
+
   /** Connections outside the pool. */
   get services(): number {
     return this.#unblocker.connections;
@@ -119,6 +126,7 @@ export class BlockingCalls<C extends BaseConnection> {
       };
     });
     this.#running.add(giveUp);
+    core.session.blocksFor(entry.blockTime);
     core.submit(entry);
     limit.watch({ onAbort: giveUp, onTimeout: () => giveUp(this.#timeout(entry, false)) });
     try {

@@ -43,6 +43,8 @@ export interface NodeSettings<C extends BaseConnection> {
   readonly deadPeerTimeout: number | null;
   readonly leakDetection: number | null;
   readonly bulkDetour: boolean;
+  /** A PING with a nonce goes into the pipeline that often, in ms, while there is traffic. */
+  readonly fence?: number | null | undefined;
   readonly connectTimeout: number | null;
   /** For a cache; null or absent: none. */
   readonly tracking?: TrackingSettings<C> | null | undefined;
@@ -77,6 +79,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
   readonly pool: Pool<PooledConnection<C>>;
   readonly blocking: BlockingCalls<C>;
   readonly deadPeerTimeout: number | null;
+  readonly fence: number | null;
   /** Idle connections let the process end. */
   unreferenced = false;
   /**
@@ -91,12 +94,14 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
   /** Sockets that are not gone yet. */
   readonly #sockets = new Set<Promise<void>>();
   readonly #tracking: Tracking<C> | null;
+  #question: Promise<boolean> | null = null;
 
   constructor(settings: NodeSettings<C>) {
     this.owner = settings.owner;
     this.address = settings.address;
     this.poolName = settings.poolName ?? settings.address;
     this.deadPeerTimeout = settings.deadPeerTimeout;
+    this.fence = settings.fence ?? null;
     this.#settings = settings;
     this.#backlog = new Backlog(settings.maxWaiting, () => this.pool.waiting);
     this.pool = new Pool<PooledConnection<C>>(this.#poolSettings());
@@ -279,6 +284,13 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     }
   }
 
+  /** @internal For the connections: one question for all that are blocked. */
+  answersElsewhere(patience: number): Promise<boolean> {
+    this.#question ??= this.blocking.serverAnswers(patience).finally(() => {
+      this.#question = null;
+    });
+    return this.#question;
+  }
   /** @internal For the connections. */
   detour(): boolean {
     if (!this.#settings.bulkDetour) return false;

@@ -1,52 +1,106 @@
-import { call } from '../connection/requests/call.ts';
+import { mayPing, ping } from '../connection/requests/call.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
 import { ConnectionError, TimeoutError } from '../errors/errors.ts';
 
+export interface PeerWatchSettings {
+  /** `deadPeerTimeout`. */
+  readonly limit: number | null;
+  /** A PING with a nonce goes into the pipeline that often while there is traffic; null: never. */
+  readonly fence?: number | null | undefined;
+  /** Whether the server answers over another connection: a blocked one cannot be asked. Absent: not asked. */
+  answersElsewhere?(patience: number): Promise<boolean>;
+}
+
 /**
- * Finds peers that are gone without a word: while something is awaited that ought to make the server speak, half
- * of the limit in silence is answered with a PING, all of it ends the connection. What blocks by design is no
- * reason to expect anything.
+ * Finds peers that are gone without a word. While a reply is due, half of the limit in silence is answered with a PING,
+ * all of it ends the connection. A blocking command is due when its own time has passed; while it blocks, the server is
+ * asked over another connection. Each PING carries a nonce, so that a shifted connection ends as well.
  */
 export class PeerWatch {
   readonly #core: ConnectionCore;
-  readonly #limit: number;
-  readonly #timer: NodeJS.Timeout;
+  readonly #settings: PeerWatchSettings;
+  readonly #timers: NodeJS.Timeout[] = [];
   #heard = -1;
   #since = 0;
   #asked = false;
+  /** Chunks heard at the last fence. */
+  #fenced = -1;
+  /** Of the silence while a command blocks. */
+  #blockedSince = 0;
+  #asking = false;
 
-  constructor(core: ConnectionCore, limit: number) {
+  constructor(core: ConnectionCore, settings: PeerWatchSettings) {
     this.#core = core;
-    this.#limit = limit;
-    this.#timer = setInterval(() => this.#check(), Math.max(1, Math.ceil(limit / 10)));
-    this.#timer.unref();
+    this.#settings = settings;
+    const { limit, fence = null } = settings;
+    if (limit !== null) this.#every(Math.max(1, Math.ceil(limit / 10)), () => this.#check(limit));
+    if (fence !== null) this.#every(fence, () => this.#putFence());
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
   }
 
-  #check(): void {
+  #every(ms: number, look: () => void): void {
+    const timer = setInterval(look, ms);
+    timer.unref();
+    this.#timers.push(timer);
+  }
+
+  #check(limit: number): void {
     const core = this.#core;
     const { session, outbox } = core;
-    const expecting = outbox.length > session.blocking || session.subscribed > 0 || session.tracking;
     const now = performance.now();
-    if (!expecting || core.muted || core.inbox.paused || outbox.heard !== this.#heard) {
-      this.#heard = outbox.heard;
+    const blocked = session.blocking > 0;
+    const overdue = blocked && now >= session.blockedUntil;
+    const expecting =
+      outbox.length > session.blocking || overdue || session.subscribed > 0 || session.tracking;
+    const news = outbox.heard !== this.#heard;
+    this.#heard = outbox.heard;
+    if (!blocked || news) this.#blockedSince = now;
+    else if (!overdue) this.#askElsewhere(now - this.#blockedSince, limit);
+    if (!expecting || core.muted || core.inbox.paused || news) {
       this.#since = now;
       this.#asked = false;
       return;
     }
     const silence = now - this.#since;
-    if (silence >= this.#limit) {
-      const cause = new TimeoutError(`nothing heard for ${this.#limit} ms (deadPeerTimeout)`, {
-        phase: 'reply',
-      });
-      core.close(new ConnectionError(core.text(cause.message), { cause, endpoint: core.settings.endpoint }));
-    } else if (!this.#asked && silence >= this.#limit / 2) {
+    if (silence >= limit) this.#end(`nothing heard for ${limit} ms (deadPeerTimeout)`);
+    else if (!this.#asked && silence >= limit / 2) {
       this.#asked = true;
-      // Its answer is what counts, not its outcome.
-      if (!session.inTransaction) call(core, 'PING', [], { ledger: false }).catch(() => {});
+      if (mayPing(core)) ping(core).catch(() => {});
     }
+  }
+
+  #askElsewhere(silence: number, limit: number): void {
+    const { answersElsewhere } = this.#settings;
+    if (answersElsewhere === undefined || this.#asking || silence < limit / 2) return;
+    const { heard } = this.#core.outbox;
+    this.#asking = true;
+    const done = (answers: boolean): void => {
+      this.#asking = false;
+      this.#blockedSince = performance.now();
+      const silent = this.#core.outbox.heard === heard && this.#core.session.blocking > 0;
+      if (!answers && silent)
+        this.#end(
+          `the server answered no PING over another connection for ${limit / 2} ms (deadPeerTimeout)`,
+        );
+    };
+    answersElsewhere(limit / 2).then(done, () => done(false));
+  }
+
+  #putFence(): void {
+    const core = this.#core;
+    const { session, outbox } = core;
+    const traffic = outbox.length > 0 || outbox.heard !== this.#fenced;
+    if (traffic && session.blocking === 0 && mayPing(core)) ping(core).catch(() => {});
+    this.#fenced = outbox.heard;
+  }
+
+  #end(what: string): void {
+    const core = this.#core;
+    const { endpoint } = core.settings;
+    const cause = new TimeoutError(what, { phase: 'reply', endpoint });
+    core.close(new ConnectionError(core.text(what), { cause, endpoint }));
   }
 }

@@ -13,6 +13,9 @@ export interface PooledOwner<C extends BaseConnection> {
   /** For events. */
   readonly poolName: string;
   readonly deadPeerTimeout: number | null;
+  readonly fence: number | null;
+  /** Whether the server answers a PING over another connection within that time. */
+  answersElsewhere(patience: number): Promise<boolean>;
   /** Idle connections let the process end. */
   readonly unreferenced: boolean;
   /** Somebody waits for a connection to run empty. */
@@ -44,7 +47,7 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
   slot: SlotHandle | null = null;
   /** It leads to a server that is out of use: whatever that server refuses from now on is no news. */
   outdated = false;
-  readonly #watch: PeerWatch | null;
+  readonly #watch: PeerWatch;
   /** Out of shared work until its replies have proved it clean. */
   #unproved = false;
   /** Someone who got it by `getConnection` has released it: a second release by the same caller may come any time. */
@@ -56,7 +59,11 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
     this.connection = connection;
     this.core = coreOf(connection);
     this.node = node;
-    this.#watch = node.deadPeerTimeout === null ? null : new PeerWatch(this.core, node.deadPeerTimeout);
+    this.#watch = new PeerWatch(this.core, {
+      limit: node.deadPeerTimeout,
+      fence: node.fence,
+      answersElsewhere: (patience) => node.answersElsewhere(patience),
+    });
     this.core.observer = this;
     this.core.poolName = node.poolName;
     known.set(connection, this as unknown as PooledConnection<BaseConnection>);
@@ -185,7 +192,7 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
   }
 
   end(): void {
-    this.#watch?.stop();
+    this.#watch.stop();
     this.node.closed(this);
   }
 

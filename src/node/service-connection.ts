@@ -240,7 +240,7 @@ export class ServiceConnection<C extends BaseConnection> implements DialCandidat
     this.#move('up');
     this.connection = connection;
     core.observer = this;
-    this.#watch = deadPeerTimeout === null ? null : new PeerWatch(core, deadPeerTimeout);
+    this.#watch = new PeerWatch(core, { limit: deadPeerTimeout });
     if (this.unref) setRef(connection, false);
     this.#settle((next) => next.resolve(connection));
     this.#settings.up?.(connection);

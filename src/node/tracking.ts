@@ -2,7 +2,7 @@ import type { CacheGuard } from '../cache/cache-guard.ts';
 import { Heartbeat } from '../cache/heartbeat.ts';
 import type { OwnWrites } from '../cache/own-writes.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
-import { call } from '../connection/requests/call.ts';
+import { call, mayPing, ping } from '../connection/requests/call.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
 import { bytesOf } from '../connection/reading/push-frames.ts';
 import type { Effect } from '../connection/session/session-effect.ts';
@@ -205,10 +205,8 @@ function keysIn(named: readonly Reply[], mode: DecodeMode): (string | Buffer)[] 
 /** Asks with PING, where a PING is no part of what somebody else has begun there. */
 function makeHeartbeat(core: ConnectionCore): Heartbeat {
   const heartbeat: Heartbeat = new Heartbeat(() => {
-    const { session } = core;
-    const taken = core.muted || session.skipping || session.inTransaction || session.monitoring;
-    if (core.state !== 'ready' || taken || session.blocking > 0) return false;
-    call(core, 'PING', [], { ledger: false }).then(
+    if (!mayPing(core) || core.session.blocking > 0) return false;
+    ping(core).then(
       () => heartbeat.answered(),
       () => {},
     );

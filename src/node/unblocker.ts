@@ -1,14 +1,16 @@
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
-import { call } from '../connection/requests/call.ts';
+import { call, ping } from '../connection/requests/call.ts';
 import { ConnectionError } from '../errors/errors.ts';
+import { isServerFull } from '../errors/reply-errors.ts';
 import type { ConnectionNode } from './connection-node.ts';
+import { addressAnswered } from './dials.ts';
 import type { ServiceConnection } from './service-connection.ts';
 
 /** How long a blocked connection may take to answer after CLIENT UNBLOCK. */
 export const GRACE = 1_000;
 
 /**
- * Sends CLIENT UNBLOCK: over the shared connection, else over one of its own that everybody who needs it at that time
+ * Speaks to the server beside a blocked connection (CLIENT UNBLOCK, PING): over the shared connection, else over one of its own that everybody who needs it at that time
  * shares, and that is ended afterwards.
  */
 export class Unblocker<C extends BaseConnection> {
@@ -39,19 +41,34 @@ export class Unblocker<C extends BaseConnection> {
     this.#service = null;
   }
 
-  async #askApart(clientId: number): Promise<boolean> {
+  /** Whether the server answers a PING within that time, over whichever connection. */
+  async answers(patience: number): Promise<boolean> {
+    const shared = this.#node.tryShare();
+    try {
+      if (shared !== null) await ping(coreOf(shared), { timeout: patience });
+      else await this.#apart(patience, (connection) => ping(coreOf(connection), { timeout: patience }));
+      return true;
+    } catch (error) {
+      // A server that is full, or refuses the user, is there.
+      return addressAnswered(error) || isServerFull(error);
+    }
+  }
+
+  #askApart(clientId: number): Promise<boolean> {
+    return this.#apart(GRACE, (connection) => unblock(connection, clientId));
+  }
+
+  /** Does something over a connection of its own that is there in time. */
+  async #apart<R>(time: number, use: (connection: C) => Promise<R>): Promise<R> {
     const late = new AbortController();
-    const timer = setTimeout(
-      () => late.abort(new ConnectionError(`not connected within ${GRACE} ms`)),
-      GRACE,
-    );
+    const timer = setTimeout(() => late.abort(new ConnectionError(`not connected within ${time} ms`)), time);
     this.#users++;
     this.#service ??= this.#node.service({
       dial: (signal) => this.#node.extra(signal),
       wanted: () => this.#users > 0,
     });
     try {
-      return await unblock(await this.#service.ready(late.signal), clientId);
+      return await use(await this.#service.ready(late.signal));
     } finally {
       clearTimeout(timer);
       this.#users--;

@@ -17,7 +17,7 @@ import type {
   DecodeOf,
   WithOwnOptions,
 } from './options/pool-options.ts';
-import { type PoolSettings, splitPoolOptions } from './options/pool-rules.ts';
+import { type PoolSettings, splitPoolOptions, nodeOptions } from './options/pool-rules.ts';
 import { resolveUrl } from './urls/resolve-url.ts';
 import type { Decoding } from '../resp/types.ts';
 
@@ -99,12 +99,7 @@ function standalone(options: ConnectionPoolOptions): PoolSetup {
     address: location.toString(),
     make: () => new type(location, connection),
     max: pool.maxConnections,
-    maxWaiting: pool.maxWaiting,
-    maxLifetime: pool.maxLifetime,
-    deadPeerTimeout: pool.deadPeerTimeout,
-    leakDetection: pool.leakDetection,
-    bulkDetour: pool.bulkDetour,
-    connectTimeout: settings.connectTimeout,
+    ...nodeOptions(pool, settings),
   });
   return {
     owner,

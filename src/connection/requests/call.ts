@@ -1,6 +1,6 @@
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { resolveCommand } from '../../commands/command-info.ts';
-import type { RedisError } from '../../errors/errors.ts';
+import { ProtocolError, type RedisError } from '../../errors/errors.ts';
 import { encodeCommand } from '../../resp/encoder.ts';
 import { type DecodeMode, type RedisValue, type Reply, UTF8 } from '../../resp/types.ts';
 import type { ConnectionCore } from '../connection-core.ts';
@@ -83,4 +83,45 @@ export function unsilence(core: ConnectionCore): void {
 export function silence(core: ConnectionCore): void {
   const args = ['OFF'];
   core.replyMode('OFF', new Call(resolveCommand('CLIENT REPLY', args), args, UTF8));
+}
+
+let nonces = 0;
+const RUN = Math.floor(Math.random() * 36 ** 5).toString(36);
+/** Connections whose server has given a nonce back: from then on nothing else is an answer to a PING. */
+const echoing = new WeakSet<ConnectionCore>();
+
+/** Whether a PING could be sent now: its answer would come, and alone. */
+export function mayPing(core: ConnectionCore): boolean {
+  const { session } = core;
+  return (
+    core.state === 'ready' &&
+    !core.muted &&
+    !session.skipping &&
+    !session.inTransaction &&
+    !session.monitoring
+  );
+}
+
+/**
+ * `PING <nonce>`. Resolves with any answer of the server, an error too. Another value than the nonce shows that replies
+ * are shifted on this connection: it ends with a `ProtocolError`, and nothing of it reaches anybody any more.
+ */
+export async function ping(
+  core: ConnectionCore,
+  options: Pick<CallOptions, 'timeout' | 'signal'> = {},
+): Promise<void> {
+  const nonce = `${RUN}-${(nonces++).toString(36)}`;
+  const answer = await call(core, 'PING', [nonce], { ...options, ledger: false, raise: false });
+  // On a subscribed RESP2 connection it is an array.
+  const text = Array.isArray(answer) ? answer.at(-1) : answer;
+  if (text === nonce) return void echoing.add(core);
+  // Some proxies answer by themselves and drop the argument.
+  if (text instanceof Error || (text === 'PONG' && !echoing.has(core))) return;
+  const { endpoint } = core.settings;
+  core.close(
+    new ProtocolError(core.text('a reply was lost or came twice: PING was answered by another value'), {
+      endpoint,
+    }),
+  );
+  throw core.failure;
 }

@@ -235,6 +235,7 @@ export class RequestFactory {
       const time = blockingTime(info, args);
       if (time !== null) {
         entry.blocking = true;
+        this.#core.session.blocksFor(time);
         // A pool's promise, to leases too: the server may take that long before it answers. A limit given with the
         // call, and `streamTimeout` on a connection of one's own, are meant as they stand.
         if (timeout === undefined && limit !== null && this.#core.tenure !== 0) {

@@ -13,6 +13,8 @@ export class SessionState {
   readonly names = new ServerNames();
   /** Commands that the server may answer late, without their answer. */
   blocking = 0;
+  /** By then the server should have answered what blocks; monotonic ms, Infinity for a command that blocks for ever. */
+  blockedUntil = 0;
   /** `CLIENT REPLY SKIP` was written, and nothing after it. */
   skipping = false;
   /** The handshake is over. */
@@ -73,6 +75,12 @@ export class SessionState {
   /** Will be clean when everything outstanding has succeeded. */
   get willBeClean(): boolean {
     return this.subscribed === 0 && !this.skipping && same(this.#expected, this.#baseline);
+  }
+
+  /** A command that the server may hold back for `time` ms is about to be queued. */
+  blocksFor(time: number): void {
+    const until = performance.now() + time;
+    this.blockedUntil = this.blocking === 0 ? until : Math.max(until, this.blockedUntil);
   }
 
   /** From now on this is what "unchanged" means. */

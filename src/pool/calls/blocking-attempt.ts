@@ -2,10 +2,14 @@ import { Entry } from '../../connection/requests/entry.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { PoolCall } from './pool-call.ts';
 
+/** How long the server may hold back the answers of blocking calls, in ms; Infinity for ever. */
+export const blockTimes = new WeakMap<PoolCall, number>();
+
 /** One attempt of a blocking call, on the connection it has for itself. */
 export class BlockingAttempt extends Entry {
   readonly answer: Promise<Reply>;
   readonly allowed: number;
+  readonly blockTime: number;
   readonly detached: boolean;
   refused = false;
   undone = false;
@@ -17,6 +21,7 @@ export class BlockingAttempt extends Entry {
     this.blocking = true;
     this.keepsBytes = true;
     this.allowed = call.limit;
+    this.blockTime = blockTimes.get(call) ?? Number.POSITIVE_INFINITY;
     this.dropOnCancel = call.dropOnCancel;
     this.detached = call.noreply;
     this.answer = new Promise((resolve, reject) => {

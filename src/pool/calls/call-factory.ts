@@ -25,6 +25,7 @@ import type { Topology } from '../../topology/topology.ts';
 import { makeScriptCall } from '../scripts/script-call.ts';
 import type { Script } from '../scripts/script.ts';
 import type { PoolRequestOptions } from './call-options.ts';
+import { blockTimes } from './blocking-attempt.ts';
 import { makeRequest, type PoolCall } from './pool-call.ts';
 import type { RetryLoop } from './retry-loop.ts';
 
@@ -97,6 +98,7 @@ export class CallFactory {
   limit(call: PoolCall, args: readonly RedisValue[], timeout: number | null | undefined): void {
     const time = (call.info.flags & (BLOCKING | MAY_BLOCK)) === 0 ? null : blockingTime(call.info, args);
     call.blocks = time !== null;
+    if (time !== null) blockTimes.set(call, time);
     if (timeout !== undefined) {
       call.endless = timeout === null;
       if (timeout === null) return;

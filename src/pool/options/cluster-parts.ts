@@ -17,7 +17,7 @@ import { ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/lo
 import type { PoolSetup } from '../base-connection-pool.ts';
 import type { KeySpace } from '../scans/cluster-scan.ts';
 import { trackingFor } from '../cache/cache-setup.ts';
-import { GC_INTERVAL, type PoolSettings, type SplitOptions } from './pool-rules.ts';
+import { GC_INTERVAL, type PoolSettings, type SplitOptions, nodeOptions } from './pool-rules.ts';
 
 type Connection = ClusterConnection;
 type Split = SplitOptions<'cluster'>;
@@ -116,17 +116,10 @@ function discoveryOf({ pool }: Split, { ask }: Questions, resolve: ResolveAddres
 }
 
 function nodeSettings({ pool, settings }: Split, owner: object): MemberNodeSettings<BaseConnection> {
-  const { maxWaiting, maxLifetime, deadPeerTimeout, leakDetection, bulkDetour } = pool;
-  const { connectTimeout } = settings;
   return {
     owner,
     poolName: pool.startupNodes.map(keyOf).join(','),
-    maxWaiting,
-    maxLifetime,
-    deadPeerTimeout,
-    leakDetection,
-    bulkDetour,
-    connectTimeout,
+    ...nodeOptions(pool, settings),
   };
 }
 

@@ -83,6 +83,11 @@ export interface BaseConnectionPoolOptions<
   sanitizeArguments?: SanitizeArguments | undefined;
   /** Commands behind a reply over 1 MiB may take another connection. Default true. */
   bulkDetour?: boolean | undefined;
+  /**
+   * A `PING <nonce>` goes into the pipeline that often, in ms, while there is traffic: a connection whose replies are
+   * shifted ends with `ProtocolError`. Default: none.
+   */
+  fence?: number | null | undefined;
 }
 export type BaseConnectionPoolParams<
   C extends BaseConnection = BaseConnection,

@@ -99,6 +99,7 @@ const everyPool = {
   retryPolicy: having<RetryPolicy>('next'),
   sanitizeArguments,
   bulkDetour: flag(true),
+  fence: duration(null),
 } as const;
 
 /** Key → check, default, and how a URL spells it; for each kind of pool. */
@@ -165,6 +166,12 @@ export interface AcquireSettings {
   readonly given: boolean;
   /** Failed dials are waited out within every limit, and without one. */
   readonly waitForServer: boolean;
+}
+
+/** What the nodes of every kind of pool are told. */
+export function nodeOptions(pool: PoolSettings<PoolKind>, { connectTimeout }: NormalizedConnectionOptions) {
+  const { maxWaiting, maxLifetime, deadPeerTimeout, leakDetection, bulkDetour, fence } = pool;
+  return { maxWaiting, maxLifetime, deadPeerTimeout, leakDetection, bulkDetour, fence, connectTimeout };
 }
 
 export type PoolKind = keyof typeof poolRules;

@@ -12,7 +12,7 @@ import type { TCPLocation } from '../../transport/location.ts';
 import { trackingFor } from '../cache/cache-setup.ts';
 import { PreparedPool } from '../connection-pool.ts';
 import type { SentinelConnectionPoolOptions } from './pool-options.ts';
-import { splitPoolOptions } from './pool-rules.ts';
+import { splitPoolOptions, nodeOptions } from './pool-rules.ts';
 
 type Connection = SentinelManagedConnection;
 type Make = new (location: TCPLocation, service: string, isPrimary: boolean, options: object) => Connection;
@@ -60,12 +60,7 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
     ready: true,
     governor,
     max: pool.maxConnections,
-    maxWaiting: pool.maxWaiting,
-    maxLifetime: pool.maxLifetime,
-    deadPeerTimeout: pool.deadPeerTimeout,
-    leakDetection: pool.leakDetection,
-    bulkDetour: pool.bulkDetour,
-    connectTimeout: settings.connectTimeout,
+    ...nodeOptions(pool, settings),
   });
   places.replicas.serve(node);
   // Nothing comes back from a server that is told to be silent.

@@ -29,6 +29,7 @@ const COMMON = {
   retryPolicy: null,
   sanitizeArguments: null,
   bulkDetour: true,
+  fence: null,
 };
 const DEFAULTS: Record<PoolKind, object> = {
   single: { ...COMMON, location: null, host: null, port: null },
