@@ -80,6 +80,8 @@ export type { SentinelUrlOptions } from './pool/sentinel-connection-pool.ts';
 export type { SentinelOptions, SentinelServiceOptions } from './pool/options/sentinel-options.ts';
 export type { Executor } from './pool/executor.ts';
 export { defineScript, Script, type ScriptCommand, type ScriptOptions } from './pool/scripts/script.ts';
+export type { CredentialsFunction, ExpiringCredentials } from './pool/credentials.ts';
+export type { ConnectCallback } from './pool/new-connections.ts';
 export type { KeyScanOptions, Scan, ScanOptions } from './pool/scans/scan.ts';
 export type { TransactionOptions, WatchCallOptions } from './pool/transactions/transactions.ts';
 export type { PoolRequest, PoolRequestOptions } from './pool/calls/call-options.ts';

@@ -3,7 +3,7 @@ import { SUBSCRIBE_FAMILY } from './flags.ts';
 
 const ON_A_LEASE = 'run it on a connection of your own: pool.acquire() or pool.use()';
 
-const TRANSACTION = 'a transaction needs a connection of its own: pool.acquire() or pool.use()';
+const TRANSACTION = 'use pool.transaction(), or pool.watch() with WATCH; on a lease it is allowed';
 
 const ADVICE: Readonly<Record<string, string>> = {
   MULTI: TRANSACTION,
@@ -33,12 +33,12 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 /** Why a pool does not run this command on a shared connection, and what to do instead. */
 export function refusal(info: CommandInfo): string {
-  return `${info.name} speaks of its own connection, and a pool shares its connections: ${advice(info)}`;
+  return `${info.name} changes the state of its connection, and pooled connections are shared: ${advice(info)}`;
 }
 
 /** Why a cluster pool does not send this command to a node of its own choice. */
 export function clusterRefusal(info: CommandInfo): string {
-  return `${info.name} speaks of one node only: say which: executeOn('primaries', …) or executeOn(node, …)`;
+  return `${info.name} concerns one node of a cluster: name the nodes with executeOn('primaries', …) or executeOn(node, …)`;
 }
 
 /** What a connection says of commands that its requests cannot carry. */

@@ -329,6 +329,18 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
     return this.engine.pubsub.shardChannels;
   }
 
+  /**
+   * Names the connections at the server (`CLIENT SETNAME`), those of now and those that come later; null: no name. A
+   * connection that is leased or blocked is replaced afterwards, subscribers get the name when they are made anew.
+   *
+   * @throws TypeError for a name with spaces or control characters.
+   */
+  async setClientName(name: string | null): Promise<void> {
+    this.engine.refuseIfOver(null);
+    const { newConnections, settings } = this.engine.setup;
+    await newConnections.rename(name, this.#topology.nodes(), settings.connectTimeout);
+  }
+
   /** Every connection is dropped now; the pool stays usable. */
   disconnect(): void {
     this.engine.disconnect('disconnect() of the pool');

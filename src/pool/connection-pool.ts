@@ -40,7 +40,11 @@ export class ConnectionPool<
   constructor(options: WithOwnOptions<ConnectionPoolOptions<C, D>>);
   constructor(options: ConnectionPoolOptions<C, D>);
   constructor(options: ConnectionPoolOptions<C, D>) {
-    super(options instanceof PreparedPool ? options.setup : standalone(options));
+    super(
+      options instanceof PreparedPool
+        ? options.setup
+        : standalone(options as object as ConnectionPoolOptions),
+    );
   }
 
   /** `redis://`, `rediss://` or `unix://`; a subclass gets itself. */
@@ -87,17 +91,18 @@ function standalone(options: ConnectionPoolOptions): PoolSetup {
     custom: !own,
     connectionRules: unix ? unixRules : tcpRules,
   });
-  const { pool, connection, settings } = split;
+  const { pool, connection, settings, newConnections } = split;
   const location = locationOf(pool);
   const type = classFor(pool.connectionClass, location) as unknown as Make;
   // What one of the package's classes refuses is refused here and not at the first dial; others may count.
   if (OF_THE_PACKAGE.has(type)) void new type(location, connection);
-  const tracking = trackingFor(pool, settings, () => new type(location, connection));
+  const make = (): BaseConnection => newConnections.prepare(new type(location, connection));
+  const tracking = trackingFor(pool, settings, make);
   const node = new ConnectionNode<BaseConnection>({
     owner,
     tracking,
     address: location.toString(),
-    make: () => new type(location, connection),
+    make,
     max: pool.maxConnections,
     ...nodeOptions(pool, settings),
   });
@@ -110,6 +115,7 @@ function standalone(options: ConnectionPoolOptions): PoolSetup {
     retryPolicy: pool.retryPolicy,
     sanitizeArguments: pool.sanitizeArguments,
     tracking,
+    newConnections,
     keySpace: null,
     dialsWhenOpened: true,
     checksLeases: false,

@@ -22,8 +22,9 @@ import { startDebugLog } from '../telemetry/debug.ts';
 import { traces } from '../telemetry/traces.ts';
 import type { Topology } from '../topology/topology.ts';
 import { RetryLoop } from './calls/retry-loop.ts';
-import { CredentialWatch } from './credential-watch.ts';
+import { CredentialWatch } from './credentials.ts';
 import { Leases } from './leases.ts';
+import type { NewConnections } from './new-connections.ts';
 import { PoolCache } from './cache/pool-cache.ts';
 import { PoolPubsub } from './pubsub/pool-pubsub.ts';
 import { CallFactory } from './calls/call-factory.ts';
@@ -46,6 +47,7 @@ export interface PoolSetup {
   readonly retryPolicy: RetryPolicy | null;
   /** Of the pool's cache; null: none. */
   readonly tracking: TrackingSettings<BaseConnection> | null;
+  readonly newConnections: NewConnections;
   /** Of a cluster: which primary has which keys. */
   readonly keySpace: KeySpace | null;
   /** `open()` makes a connection; false: it only finds the nodes. */

@@ -92,6 +92,14 @@ export class SessionState {
     this.#replay();
   }
 
+  /** The name of the connection was changed for good, without a command in the ledger. */
+  renamed(name: string): void {
+    this.#baseline.name = name;
+    this.#proved.name = name;
+    this.#unchanged = same(this.#proved, this.#baseline);
+    this.#replay();
+  }
+
   queued(effect: Effect): void {
     this.#pending.push(effect);
     this.#expect(effect);

@@ -39,8 +39,7 @@ export function makeCluster(split: Split): ClusterParts {
   const dial = dialling(split);
   const resolve = addressResolver(pool.addressMap);
   const owner = {};
-  const near = ({ location }: BaseConnection): Connection => dial.toNode(location as ClusterNodeLocation);
-  const tracking = trackingFor(pool, settings, near);
+  const tracking = trackingFor(pool, settings, dial.near);
   const questions = new Questions({
     make: dial.forQuestions,
     open: (location) => (settings.noreply ? null : (members.find(location)?.node.tryShare() ?? null)),
@@ -84,6 +83,7 @@ export function makeCluster(split: Split): ClusterParts {
     retryPolicy: pool.retryPolicy,
     sanitizeArguments: pool.sanitizeArguments,
     tracking,
+    newConnections: split.newConnections,
     keySpace: keySpaceOf(keeper, topology),
     dialsWhenOpened: false,
     checksLeases: false,
@@ -143,9 +143,10 @@ function checkCluster(pool: PoolSettings<'cluster'>, db: number): void {
 }
 
 /** How connections are made: READONLY to replicas, and for questions without what would keep answers away. */
-function dialling({ pool, connection, settings }: Split): {
+function dialling({ pool, connection, settings, newConnections }: Split): {
   toNode: (location: ClusterNodeLocation) => Connection;
   forQuestions: (location: TCPLocation) => Connection;
+  near: (connection: BaseConnection) => Connection;
 } {
   const type = (pool.connectionClass ?? ClusterConnection) as unknown as Make;
   const toReplica = Object.freeze(concealed({ ...connection, readFromReplicas: true }));
@@ -161,9 +162,13 @@ function dialling({ pool, connection, settings }: Split): {
   };
   // Whatever the class refuses is refused here and not at the first dial.
   void new type(pool.startupNodes[0] as TCPLocation, connection);
+  const toNode = (location: ClusterNodeLocation): Connection => {
+    const own = location.serverType === 'replica' ? toReplica : connection;
+    return newConnections.prepare(new type(named(location), own));
+  };
   return {
-    toNode: (location) =>
-      new type(named(location), location.serverType === 'replica' ? toReplica : connection),
+    toNode,
+    near: ({ location }) => toNode(location as ClusterNodeLocation),
     forQuestions: (location) => new type(named(location), forQuestions),
   };
 }

@@ -6,6 +6,8 @@ import type { AbstractCache } from '../../interfaces/abstract-cache.ts';
 import type { AcquireOptions } from '../../interfaces/abstract-pool.ts';
 import type { ClusterNodeLocation, HostAndPort, Location, TCPLocation } from '../../transport/location.ts';
 import type { AddressMap } from '../../topology/cluster/address-map.ts';
+import type { CredentialsFunction } from '../credentials.ts';
+import type { ConnectCallback } from '../new-connections.ts';
 import type { CacheTracking } from '../cache/cache-setup.ts';
 import type { RetryPolicy } from '../calls/retry-policy.ts';
 import type { SanitizeArguments } from '../pool-traces.ts';
@@ -81,6 +83,13 @@ export interface BaseConnectionPoolOptions<
    * @example sanitizeArguments: (command, args) => args.map((arg, index) => (index === 0 ? String(arg) : '?'))
    */
   sanitizeArguments?: SanitizeArguments | undefined;
+  /**
+   * Asked for user name and password: at each dial, and before they expire. Live connections are then authenticated
+   * again. Instead of `credentialProvider`, `username` and `password`.
+   */
+  credentials?: CredentialsFunction | null | undefined;
+  /** Runs on each new connection after its handshake, before it is used; one that rejects fails the dial. */
+  onConnect?: ConnectCallback<C> | readonly ConnectCallback<C>[] | undefined;
   /** Commands behind a reply over 1 MiB may take another connection. Default true. */
   bulkDetour?: boolean | undefined;
   /**

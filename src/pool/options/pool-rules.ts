@@ -14,8 +14,10 @@ import {
   refuseUnknown,
   sortOptions,
 } from '../../connection/option-rules.ts';
-import type { OptionRule, RuleTable, ValuesOf } from '../../connection/option-rules.ts';
+import type { OptionRule, RuleTable, Sorted, ValuesOf } from '../../connection/option-rules.ts';
 import type { AddressMap } from '../../topology/cluster/address-map.ts';
+import { credentials, type CredentialsFunction, RenewedCredentials } from '../credentials.ts';
+import { type ConnectCallback, NewConnections, onConnect } from '../new-connections.ts';
 import { cacheTracking } from '../cache/cache-setup.ts';
 import type { ConnectionClass, SentinelManager } from './pool-options.ts';
 import type { RetryPolicy } from '../calls/retry-policy.ts';
@@ -100,6 +102,8 @@ const everyPool = {
   sanitizeArguments,
   bulkDetour: flag(true),
   fence: duration(null),
+  credentials,
+  onConnect,
 } as const;
 
 /** Key → check, default, and how a URL spells it; for each kind of pool. */
@@ -185,6 +189,8 @@ export interface SplitOptions<K extends PoolKind> {
   /** The connections' common options with their defaults, for the pool to look at. */
   readonly settings: NormalizedConnectionOptions;
   readonly acquire: AcquireSettings;
+  /** Prepares each connection that the pool makes. */
+  readonly newConnections: NewConnections;
 }
 
 export interface SplitRules {
@@ -201,7 +207,8 @@ export function splitPoolOptions<K extends PoolKind>(
   { connectionRules = tcpRules, custom = false }: SplitRules = {},
 ): SplitOptions<K> {
   const pool = sortOptions(poolRules[kind], input);
-  const connection = sortOptions({ ...baseConnectionRules, ...connectionRules }, pool.others);
+  const sorted = sortOptions({ ...baseConnectionRules, ...connectionRules }, pool.others);
+  const connection = withCredentials(pool.given.credentials as CredentialsFunction | null, sorted);
   if (!custom) refuseUnknown(connection.others);
   const values = complete(poolRules[kind] as RuleTable, pool.given) as PoolSettings<K>;
   return {
@@ -209,7 +216,19 @@ export function splitPoolOptions<K extends PoolKind>(
     connection: Object.freeze(concealed({ ...connection.given, ...connection.others })),
     settings: complete(baseConnectionRules, connection.given),
     acquire: acquireSettings(values, pool.given),
+    newConnections: new NewConnections((pool.given.onConnect ?? []) as readonly ConnectCallback[]),
   };
+}
+
+/** The function of the option `credentials` is a provider to the connections. */
+function withCredentials(ask: CredentialsFunction | null | undefined, sorted: Sorted): Sorted {
+  if (ask === undefined || ask === null) return sorted;
+  for (const name of ['credentialProvider', 'username', 'password']) {
+    if ((sorted.given[name] ?? null) !== null)
+      throw new TypeError(`credentials and ${name}: give one of them`);
+  }
+  const credentialProvider = new RenewedCredentials(ask);
+  return { ...sorted, given: concealed({ ...sorted.given, credentialProvider }) };
 }
 
 /** Locations from an option that lists them; plain ones, for a start node is an address and no member of a layout. */

@@ -37,14 +37,14 @@ export function roleName(service: string, isPrimary: boolean): string {
 }
 
 export function prepareSentinelPool(options: SentinelConnectionPoolOptions): SentinelPoolParts {
-  const { pool, connection, settings, acquire, service, directory } = split(options);
+  const { pool, connection, settings, acquire, newConnections, service, directory } = split(options);
   const { isPrimary } = pool;
   const type = classOf(pool.connectionClass);
   const name = `service=${roleName(service, isPrimary)}`;
   const governor = makeDialGovernor({ cap: PAUSE, maxConcurrent: Number.MAX_SAFE_INTEGER });
   const dials = governor.attach(name);
   const makeOne = (location: TCPLocation, primary: boolean): BaseConnection =>
-    new type(location, service, primary, connection);
+    newConnections.prepare(new type(location, service, primary, connection));
   const tracking = trackingFor(pool, settings, (connection) =>
     makeOne(connection.location as TCPLocation, (connection as Connection).isPrimary),
   );
@@ -74,6 +74,7 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
     retryPolicy: pool.retryPolicy,
     sanitizeArguments: pool.sanitizeArguments,
     tracking,
+    newConnections,
     keySpace: null,
     dialsWhenOpened: true,
     checksLeases: checks,

@@ -1,5 +1,5 @@
 import { baseConnectionRules, tcpRules } from '../../connection/connection-options.ts';
-import { concealed, count, text } from '../../connection/option-rules.ts';
+import { concealed, count, parseBoolean, text } from '../../connection/option-rules.ts';
 import type { RuleTable } from '../../connection/option-rules.ts';
 import { UnixDomainSocketLocation } from '../../transport/location.ts';
 import type { Location, TCPLocation } from '../../transport/location.ts';
@@ -42,9 +42,13 @@ interface Scheme {
 const SCHEMES: ReadonlyMap<string, Scheme> = new Map<string, Scheme>([
   ['redis', { tls: false, form: 'tcp' }],
   ['rediss', { tls: true, form: 'tcp' }],
+  ['valkey', { tls: false, form: 'tcp' }],
+  ['valkeys', { tls: true, form: 'tcp' }],
   ['unix', { tls: false, form: 'unix' }],
   ['redis+sentinel', { tls: false, form: 'sentinel' }],
   ['rediss+sentinel', { tls: true, form: 'sentinel' }],
+  ['valkey+sentinel', { tls: false, form: 'sentinel' }],
+  ['valkeys+sentinel', { tls: true, form: 'sentinel' }],
 ]);
 
 /** Options that only a URL with sentinels in it has. */
@@ -56,8 +60,10 @@ const sentinelUrlRules: RuleTable = {
 
 export function parseConnectionUrl(url: string, { kind, decodeComponents = false }: UrlRules): ConnectionUrl {
   if (typeof decodeComponents !== 'boolean') throw new TypeError('decodeComponents must be true or false');
-  const decode = decodeComponents ? percentDecode : asIs;
-  const parts = splitUrl(url, decode);
+  const parts = splitUrl(url, (query) =>
+    (decodesComponents(query) ?? decodeComponents) ? percentDecode : asIs,
+  );
+  const { decode } = parts;
   const scheme = findScheme(parts.scheme, kind);
   const place = PLACES[scheme.form](parts, decode);
   const { options, ssl } = readQuery(parts, {
@@ -76,6 +82,18 @@ export function parseConnectionUrl(url: string, { kind, decodeComponents = false
   return Object.freeze(
     concealed({ ...place, ...known, options: concealed(others) }),
   ) as unknown as ConnectionUrl;
+}
+
+const DECODE_COMPONENTS = 'decodeComponents';
+
+/** What the query itself says of it; undefined: nothing. */
+function decodesComponents(query: UrlParts['query']): boolean | undefined {
+  const given = query.filter(([name]) => camelCase(name) === DECODE_COMPONENTS);
+  if (given.length > 1) throw new TypeError(`connection URL: option "${DECODE_COMPONENTS}" is repeated`);
+  const [[, value] = []] = given;
+  return value === undefined
+    ? undefined
+    : parseBoolean(`connection URL: option "${DECODE_COMPONENTS}"`, value);
 }
 
 function findScheme(name: string, kind: PoolKind): Scheme {
@@ -123,6 +141,8 @@ function readQuery(
   const options = concealed();
   const ssl = new Map<string, string>();
   for (const [name, value] of query) {
+    // It was looked at before anything else.
+    if (camelCase(name) === DECODE_COMPONENTS) continue;
     const key = isSslOption(name) ? name : camelCase(name);
     if (ssl.has(key) || Object.hasOwn(options, key))
       throw new TypeError(`connection URL: ${label(name)} is repeated`);

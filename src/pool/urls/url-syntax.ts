@@ -10,6 +10,8 @@ export interface UrlParts {
   readonly authority: string;
   readonly path: string;
   readonly query: readonly (readonly [name: string, value: string])[];
+  /** How the parts are decoded. */
+  readonly decode: Decode;
   /** How to name an option in an error. */
   readonly label: (name: string) => string;
 }
@@ -35,7 +37,7 @@ export function percentDecode(part: string, what: string): string {
  *                           └ the last @ before that
  * ```
  */
-export function splitUrl(url: string, decode: Decode): UrlParts {
+export function splitUrl(url: string, decoding: (query: UrlParts['query']) => Decode): UrlParts {
   const match = typeof url === 'string' ? /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(url) : null;
   if (match === null) throw new TypeError('a connection URL begins with a scheme, as in redis://');
   const rest = match[2] as string;
@@ -51,12 +53,15 @@ export function splitUrl(url: string, decode: Decode): UrlParts {
     if (!doubtful && /^[\w.-]{1,40}$/.test(name)) return `option "${name}"`;
     return "an option that looks like none (is each '/', '?' and '#' of the password percent-encoded?)";
   };
+  const query = mark < 0 ? [] : splitQuery(tail.slice(mark + 1), label);
+  const decode = decoding(query);
   return {
     scheme: (match[1] as string).toLowerCase(),
     ...splitUserinfo(head < 0 ? '' : rest.slice(0, head), decode),
     authority: rest.slice(head + 1, end),
     path: mark < 0 ? tail : tail.slice(0, mark),
-    query: mark < 0 ? [] : splitQuery(tail.slice(mark + 1), label),
+    query,
+    decode,
     label,
   };
 }

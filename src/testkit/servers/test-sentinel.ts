@@ -1,7 +1,7 @@
 import type { TCPLocation } from '../../transport/location.ts';
 import { replicationInfo } from './cluster-node.ts';
 import { allSettled, poll } from './polling.ts';
-import type { TestServer } from './test-server.ts';
+import { queryOf, type TestServer, userInfo } from './test-server.ts';
 
 export interface SentinelParts {
   readonly serviceName: string;
@@ -52,7 +52,7 @@ export class TestSentinel {
 
   /** `redis+sentinel://` with all sentinels; `rediss+sentinel://` when TLS is on. */
   get url(): string {
-    const user = this.password === null ? '' : `:${encodeURIComponent(this.password)}@`;
+    const user = userInfo(null, this.password);
     const hosts = this.sentinels.map(({ host, port }) => `${host}:${port}`).join();
     const query = new URLSearchParams();
     if (this.sentinelPassword !== null) query.set('sentinelPassword', this.sentinelPassword);
@@ -63,7 +63,7 @@ export class TestSentinel {
       query.set('ssl_keyfile', tls.paths.clientKey);
     }
     const scheme = tls === null ? 'redis+sentinel' : 'rediss+sentinel';
-    return `${scheme}://${user}${hosts}/${this.serviceName}/0${query.size === 0 ? '' : `?${query}`}`;
+    return `${scheme}://${user}${hosts}/${this.serviceName}/0${queryOf(query, user)}`;
   }
 
   get tls(): TestServer['tls'] {

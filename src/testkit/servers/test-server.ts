@@ -96,19 +96,22 @@ export class TestServer {
   get url(): string {
     const { username, password, tls } = this.#plan;
     const user = userInfo(username, password);
-    if (tls === null) return `redis://${user}${this.host}:${this.port}/0`;
-    const query = new URLSearchParams({ ssl_ca_certs: tls.paths.ca });
-    if (tls.mutual) {
+    const query = new URLSearchParams();
+    if (tls !== null) query.set('ssl_ca_certs', tls.paths.ca);
+    if (tls?.mutual === true) {
       query.set('ssl_certfile', tls.paths.clientCert);
       query.set('ssl_keyfile', tls.paths.clientKey);
     }
-    return `rediss://${user}${this.host}:${this.port}/0?${query}`;
+    const scheme = tls === null ? 'redis' : 'rediss';
+    return `${scheme}://${user}${this.host}:${this.port}/0${queryOf(query, user)}`;
   }
 
   /** `unix://` of the socket; `null` without one. */
   get unixUrl(): string | null {
     if (this.socketPath === null) return null;
-    return `unix://${userInfo(this.#plan.username, this.#plan.password)}${encodeURI(this.socketPath)}?db=0`;
+    const user = userInfo(this.#plan.username, this.#plan.password);
+    const path = encodeURI(this.socketPath);
+    return `unix://${user}${path}${queryOf(new URLSearchParams({ db: '0' }), user + path)}`;
   }
 
   get location(): TCPLocation {
@@ -243,7 +246,13 @@ function run(plan: ServerPlan, folder: string): Promise<ServerProcess> {
   });
 }
 
-function userInfo(username: string | null, password: string | null): string {
+export function userInfo(username: string | null, password: string | null): string {
   if (password === null) return '';
   return `${encodeURIComponent(username ?? '')}:${encodeURIComponent(password)}@`;
+}
+
+/** The query of a URL; with percent-encoded parts before it `fromUrl` is told to decode them. */
+export function queryOf(query: URLSearchParams, encoded: string): string {
+  if (encoded.includes('%')) query.set('decodeComponents', 'true');
+  return query.size === 0 ? '' : `?${String(query).replaceAll('+', '%20')}`;
 }

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import {
+  AuthenticationFailureError,
+  ConnectionError,
+  ConnectionPool,
+  type ExpiringCredentials,
+} from '../../../src/index.ts';
+import { ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { atRest, failure, until } from './support.ts';
+
+let server: TestServer;
+let secured: TestServer;
+before(async () => {
+  [server, secured] = await Promise.all([startServer(), startServer({ requirepass: 'p@s/s:w%+' })]);
+});
+after(() => Promise.all([server.stop(), secured.stop()]));
+
+const names = async (of: TestServer): Promise<string[]> =>
+  [...String(await of.command('CLIENT', 'LIST')).matchAll(/ name=(\S*) .*?lib-name=respool/g)].map(
+    ([, name]) => name as string,
+  );
+
+test('the URL of a server with a password of special characters is understood as it is', async () => {
+  assert.match(secured.url, /decodeComponents=true/);
+  await using pool = ConnectionPool.fromUrl(secured.url, { decodeResponses: true });
+  assert.equal(await pool.execute('PING'), 'PONG');
+  await using valkey = ConnectionPool.fromUrl(secured.url.replace('redis://', 'valkey://'));
+  await valkey.execute('PING');
+});
+
+test('option onConnect runs on each new connection before it is used; one that fails fails the dial', async () => {
+  const met: number[] = [];
+  await using pool = new ConnectionPool({
+    location: server.location,
+    decodeResponses: true,
+    onConnect: [
+      async (connection) => {
+        met.push(connection.clientId as number);
+      },
+      async (connection) => {
+        await connection.execute('CLIENT', 'SETNAME', 'from-callback');
+      },
+    ],
+  });
+  assert.equal(await pool.execute('CLIENT', 'GETNAME'), 'from-callback');
+  await pool.use(async (connection) => {
+    assert.equal(await connection.execute('CLIENT', 'GETNAME'), 'from-callback');
+  });
+  assert.equal(met.length, pool.statistics.activeConnections);
+  const own = new Error('not today');
+  await using refusing = new ConnectionPool({
+    location: server.location,
+    onConnect: () => Promise.reject(own),
+  });
+  const error = await failure(refusing.execute('PING'));
+  assert.ok(error instanceof ConnectionError, String(error));
+  for (const onConnect of [1, [1], {}])
+    assert.throws(() => new ConnectionPool({ location: server.location, onConnect } as never), TypeError);
+});
+
+test('setClientName names the connections of now and of later', async () => {
+  await using pool = new ConnectionPool({
+    location: server.location,
+    clientName: 'first',
+    decodeResponses: true,
+  });
+  const leased = await pool.acquire();
+  await pool.execute('PING');
+  const { clientId } = leased.connection;
+  await pool.setClientName('second');
+  assert.equal(await pool.execute('CLIENT', 'GETNAME'), 'second');
+  assert.equal(await leased.connection.execute('CLIENT', 'GETNAME'), 'first');
+  leased.release();
+  await until(async () => (await names(server)).every((name) => name === 'second'), 'the old name is gone');
+  await pool.use(async (connection) => {
+    assert.notEqual(connection.clientId, clientId);
+    assert.equal(await connection.execute('CLIENT', 'GETNAME'), 'second');
+    assert.equal(connection.clientName, 'second');
+  });
+  // A renamed connection is still as its pool wants it.
+  const id = await pool.execute('CLIENT', 'ID');
+  await pool.setClientName(null);
+  assert.equal(await pool.execute('CLIENT', 'ID'), id);
+  assert.ok((await failure(pool.setClientName('a b'))) instanceof TypeError);
+  await atRest(pool as never);
+});
+
+test('option credentials is asked at each dial, and by one caller for all', async () => {
+  let asked = 0;
+  await using pool = new ConnectionPool({
+    location: secured.location,
+    decodeResponses: true,
+    credentials: async () => {
+      asked++;
+      return { password: 'p@s/s:w%+' };
+    },
+  });
+  await Promise.all(Array.from({ length: 5 }, () => pool.use((connection) => connection.execute('PING'))));
+  const before = asked;
+  assert.ok(before >= 1 && before <= 5, String(before));
+  pool.disconnect();
+  await pool.execute('PING');
+  assert.ok(asked > before);
+  await using wrong = new ConnectionPool({
+    location: secured.location,
+    credentials: () => ({ password: 'no' }),
+  });
+  assert.ok((await failure(wrong.execute('PING'))) instanceof AuthenticationFailureError);
+  await using bad = new ConnectionPool({ location: secured.location, credentials: () => ({}) as never });
+  const error = await failure(bad.execute('PING'));
+  assert.ok(error instanceof ConnectionError && error.cause instanceof TypeError, String(error));
+  for (const options of [{ credentials: 1 }, { credentials: () => ({}), password: 'x' }])
+    assert.throws(() => new ConnectionPool({ location: secured.location, ...options } as never), TypeError);
+});
+
+test('credentials that expire are renewed before, and live connections authenticated again', async () => {
+  await using scripted = await ScriptedServer.start();
+  let round = 0;
+  const credentials = (): ExpiringCredentials => ({
+    username: 'u',
+    password: `secret-${++round}`,
+    expiresAt: new Date(Date.now() + 400),
+  });
+  await using pool = new ConnectionPool({ location: scripted.location, credentials });
+  await pool.execute('PING');
+  const auths = (): string[] =>
+    scripted.commands.filter(({ name }) => name === 'AUTH').map(({ args }) => String(args.at(-1)));
+  await until(() => auths().length >= 2, 'two renewals');
+  assert.deepEqual(auths().slice(0, 2), ['secret-2', 'secret-3']);
+  await pool.execute('PING');
+  assert.equal(scripted.connections.length, 1);
+  assert.ok(!JSON.stringify(pool).includes('secret'));
+});
