@@ -37,9 +37,15 @@ export { AbstractPool } from './interfaces/abstract-pool.ts';
 export { AbstractChannel } from './interfaces/abstract-channel.ts';
 export type { ChannelGap } from './interfaces/abstract-channel.ts';
 export type { ChannelMap } from './interfaces/channel-map.ts';
-export { Channel } from './pubsub/channels/typed-channel.ts';
-export type { ChannelClass, TextChannelOptions } from './pubsub/channels/typed-channel.ts';
-export type { ChannelGetOptions, ChannelOptions } from './pubsub/channels/channel.ts';
+export { Channel, PatternChannel } from './pubsub/channels/typed-channel.ts';
+export type {
+  ChannelClass,
+  PatternChannelClass,
+  TextChannelOptions,
+  TextPatternOptions,
+} from './pubsub/channels/typed-channel.ts';
+export type { SubscriptionAck } from './pubsub/subscriptions/subscription-kinds.ts';
+export type { ChannelGetOptions, ChannelOptions, MessageCallback } from './pubsub/channels/channel.ts';
 export type { MessageDecoder } from './pubsub/channels/message-reading.ts';
 export type { OverflowPolicy } from './pubsub/channels/flow.ts';
 export type { AcquireOptions, Lease } from './interfaces/abstract-pool.ts';

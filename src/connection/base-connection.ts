@@ -16,6 +16,7 @@ import type { ChannelMap } from '../interfaces/channel-map.ts';
 import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribute-provider.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
+import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
 import { type RedisValue, type Reply, replyMode, type TextEncoding, textMode } from '../resp/types.ts';
 import type { Location } from '../transport/location.ts';
 import { call } from './requests/call.ts';
@@ -217,7 +218,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
    * Subscriptions of this connection alone: they end with it, and its channels are closed with the error. On RESP3
    * other commands go on working.
    */
-  async executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<Reply[]> {
+  async executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<SubscriptionAck[]> {
     this.#demandUsable();
     this.#pubsub ??= new ConnectionPubsub(this.#core, this.encoding, textMode(this.#options.encoding));
     return this.#pubsub.execute(command, channels, this.#options.streamTimeout);

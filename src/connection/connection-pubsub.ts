@@ -5,9 +5,9 @@ import { Channel } from '../pubsub/channels/channel.ts';
 import { ChannelView } from '../pubsub/channels/channel-view.ts';
 import { readPubsubCommand, type SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import { settleCalls } from '../pubsub/subscriptions/pubsub-call.ts';
-import { commandName, KINDS } from '../pubsub/subscriptions/subscription-kinds.ts';
+import { commandName, KINDS, type SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
 import { Subscriptions } from '../pubsub/subscriptions/subscriptions.ts';
-import { type Reply, type TextEncoding, type TextMode, UTF8 } from '../resp/types.ts';
+import { type TextEncoding, type TextMode, UTF8 } from '../resp/types.ts';
 import type { ConnectionCore } from './connection-core.ts';
 import { SubscriptionPump } from './reading/subscription-pump.ts';
 
@@ -42,7 +42,7 @@ export class ConnectionPubsub {
     command: string,
     targets: readonly SubscriptionTarget[],
     timeout: number | null,
-  ): Promise<Reply[]> {
+  ): Promise<SubscriptionAck[]> {
     const { kind, subscribe } = readPubsubCommand(command, targets);
     const core = this.#core;
     if (core.session.monitoring) {

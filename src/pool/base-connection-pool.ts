@@ -20,6 +20,7 @@ import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribu
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import { pooledOf } from '../node/pooled-connection.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
+import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
 import type {
   DecodeMode,
   Decoding,
@@ -313,7 +314,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
    * Subscriptions of the pool, over connections of their own. Once acknowledged they are desired state: after a lost
    * connection, a failover or a moved slot they are made again, and each channel learns of the hole by a gap.
    */
-  executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<Reply[]> {
+  executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<SubscriptionAck[]> {
     return this.engine.subscribe(command, channels);
   }
   get inPubsub(): number {

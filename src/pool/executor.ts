@@ -5,6 +5,7 @@ import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { CommandRequest } from '../connection/requests/request-options.ts';
 import type { RedisError } from '../errors/errors.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
+import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
 import { checkCallOptions, type PoolRequest, type PoolRequestOptions } from './calls/call-options.ts';
 import { type Decoding, type RedisValue, type Reply, type ReplyOf, textMode } from '../resp/types.ts';
 
@@ -24,7 +25,7 @@ export interface Executor<D extends Decoding, X = never> {
     options?: WaitOptions,
   ): Promise<BatchReplies<C, D>>;
   /** Only `timeout` and `signal` of the options mean something here. */
-  executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<Reply[]>;
+  executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<SubscriptionAck[]>;
 }
 
 /** `undefined` counts as absent. */
@@ -35,7 +36,11 @@ function withDefaults<A extends object, B extends object>(given: A, defaults: B)
 }
 
 interface Requester {
-  pubsub(command: string, channels: readonly SubscriptionTarget[], limits: WaitOptions): Promise<Reply[]>;
+  pubsub(
+    command: string,
+    channels: readonly SubscriptionTarget[],
+    limits: WaitOptions,
+  ): Promise<SubscriptionAck[]>;
   request(
     command: string | Uint8Array,
     args: readonly RedisValue[],
@@ -79,7 +84,7 @@ export class OptionedExecutor<D extends Decoding, X> implements Executor<D, X> {
       return Promise.reject(error);
     }
   }
-  executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<Reply[]> {
+  executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<SubscriptionAck[]> {
     const { signal, timeout } = this.#options;
     return this.#pool.pubsub(command, channels, { signal, timeout });
   }

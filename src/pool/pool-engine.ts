@@ -9,6 +9,7 @@ import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { TrackingSettings } from '../node/tracking.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
+import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
 import {
   type DecodeMode,
   type Reply,
@@ -182,8 +183,8 @@ export class PoolEngine {
     command: string | Uint8Array,
     targets: readonly SubscriptionTarget[],
     limits?: WaitLimits,
-  ): Promise<Reply[]> {
-    const call = (): Promise<Reply[]> => this.pubsub.execute(command, targets, limits);
+  ): Promise<SubscriptionAck[]> {
+    const call = (): Promise<SubscriptionAck[]> => this.pubsub.execute(command, targets, limits);
     return traces.subscribe.active ? this.traces.subscribe(String(command), targets.length, call) : call();
   }
 

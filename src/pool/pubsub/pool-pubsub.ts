@@ -7,8 +7,12 @@ import { ChannelView } from '../../pubsub/channels/channel-view.ts';
 import { flowOf } from '../../pubsub/channels/flow.ts';
 import { readPubsubCommand, type SubscriptionTarget, targetName } from '../../pubsub/pubsub-command.ts';
 import { settleCalls } from '../../pubsub/subscriptions/pubsub-call.ts';
-import { commandName, type SubscriptionKind } from '../../pubsub/subscriptions/subscription-kinds.ts';
-import type { Reply, TextEncoding, TextMode } from '../../resp/types.ts';
+import {
+  commandName,
+  type SubscriptionAck,
+  type SubscriptionKind,
+} from '../../pubsub/subscriptions/subscription-kinds.ts';
+import type { TextEncoding, TextMode } from '../../resp/types.ts';
 import type { Topology } from '../../topology/topology.ts';
 import { SubscriberSet } from './subscriber-set.ts';
 
@@ -81,7 +85,7 @@ export class PoolPubsub<C extends BaseConnection> {
     command: string | Uint8Array,
     targets: readonly SubscriptionTarget[],
     limits?: WaitLimits,
-  ): Promise<Reply[]> {
+  ): Promise<SubscriptionAck[]> {
     const { kind, subscribe } = readPubsubCommand(command, targets);
     // Wrong targets are found before anything changes.
     const { textMode } = this.#settings;
@@ -111,9 +115,9 @@ export class PoolPubsub<C extends BaseConnection> {
     const what = { command: commandName(kind, subscribe), lastError };
     const acks = await settleCalls(calls, deadline, what).finally(() => clearInterval(hold));
     if (targets.length === 0) return acks.flat();
-    const answer = new Array<Reply>(targets.length);
+    const answer = new Array<SubscriptionAck>(targets.length);
     for (const [index, { places }] of [...shares.values()].entries()) {
-      for (const [at, place] of places.entries()) answer[place] = acks[index]?.[at] as Reply[];
+      for (const [at, place] of places.entries()) answer[place] = acks[index]?.[at] as SubscriptionAck;
     }
     return answer;
   }

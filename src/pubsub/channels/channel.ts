@@ -6,15 +6,17 @@ import type { ChannelGap } from '../../interfaces/abstract-channel.ts';
 import type { WaitOptions } from '../../interfaces/wait-options.ts';
 import { textContent } from '../../resp/encoder.ts';
 import { BYTES, type DecodeMode, type TextEncoding, type TextMode, UTF8 } from '../../resp/types.ts';
-import { runCallback } from '../../base/callback-errors.ts';
+import { reportCallbackError, runCallback } from '../../base/callback-errors.ts';
 import { Mailbox } from './mailbox.ts';
-import { MessageIterator } from './readers.ts';
 import { bytesOf, makeReading } from './message-reading.ts';
 import type { MessageDecoder, Reading } from './message-reading.ts';
 import { checkMaxMessages, checkOverflow, exposeFlow } from './flow.ts';
 import type { FlowListener, FlowState, OverflowPolicy } from './flow.ts';
-import { awaitMessage, readNext } from './readers.ts';
+import { awaitMessage, CallbackReader, MessageIterator, readNext } from './readers.ts';
 import { wrongName } from '../subscriptions/subscription-kinds.ts';
+
+/** `channel`: the one that the message was published to, which a pattern's name does not tell. */
+export type MessageCallback<T> = (message: T, channel: Buffer) => unknown;
 
 export interface ChannelOptions<T> {
   /** The name is a pattern; messages are `[channel, message]`. */
@@ -31,6 +33,12 @@ export interface ChannelOptions<T> {
    * Runs where the reader passes the gap: after the last message before it, before the first one after it.
    */
   onGap?: ((gap: ChannelGap) => void) | undefined;
+  /**
+   * Gets every message, in order, in place of readers. When it returns a promise the next message waits for it, and
+   * `maxMessages` and `overflow` bound what waits. A message that it or the `decoder` throws on is passed by, and a
+   * process warning (`RESPOOL_CALLBACK`) tells of the first one.
+   */
+  onMessage?: MessageCallback<T> | undefined;
 }
 
 export interface ChannelGetOptions extends WaitOptions {
@@ -42,7 +50,15 @@ export interface ChannelGetOptions extends WaitOptions {
   decoder?: MessageDecoder<unknown> | null | undefined;
 }
 
-const OPTIONS = new Set(['isPattern', 'encoding', 'decoder', 'maxMessages', 'overflow', 'onGap']);
+const OPTIONS = new Set([
+  'isPattern',
+  'encoding',
+  'decoder',
+  'maxMessages',
+  'overflow',
+  'onGap',
+  'onMessage',
+]);
 const GET_OPTIONS = new Set(['signal', 'timeout', 'encoding', 'decoder']);
 const WAIT_OPTIONS = new Set(['signal', 'timeout']);
 
@@ -59,7 +75,7 @@ export function channelName(name: string | Uint8Array, text: TextMode = UTF8): B
  * The messages of one channel or pattern, in order: a bounded queue with any number of readers, each message
  * for one of them, first come, first served.
  */
-export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterable<T | [Buffer, T]> {
+export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterable<T> {
   static {
     nameClass(this, 'Channel');
   }
@@ -71,14 +87,17 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
   readonly #reading: Reading;
   readonly #mailbox: Mailbox;
   readonly #listeners = new Set<FlowListener>();
+  readonly #hasCallback: boolean;
   #gaps = 0;
 
   constructor(name: string | Uint8Array, options: ChannelOptions<T> = {}) {
     super();
     demandKnown(options, OPTIONS, 'a channel');
-    const { onGap, isPattern = false } = options;
+    const { onGap, onMessage, isPattern = false } = options;
     if (typeof isPattern !== 'boolean') throw new TypeError('isPattern must be true or false');
     if (onGap !== undefined && typeof onGap !== 'function') throw new TypeError('onGap must be a function');
+    if (onMessage !== undefined && typeof onMessage !== 'function')
+      throw new TypeError('onMessage must be a function');
     this.#name = channelName(name);
     this.#isPattern = isPattern;
     this.#encoding = options.encoding ?? null;
@@ -92,6 +111,8 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
       mode: this.#reading.mode,
     });
     this.#exposeFlow(options.overflow ?? 'pause');
+    this.#hasCallback = onMessage !== undefined;
+    if (onMessage !== undefined) this.#callBack(onMessage as MessageCallback<unknown>);
   }
 
   /** A copy: whoever writes into it does not rename the channel. */
@@ -132,14 +153,16 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
   }
 
   /** Waits for the next message. A message whose decoding fails rejects and stays the next one. */
-  async get(options?: ChannelGetOptions): Promise<T | [Buffer, T]> {
+  async get(options?: ChannelGetOptions): Promise<T> {
     if (options !== undefined) demandKnown(options, GET_OPTIONS, 'get()');
-    return readNext(this.#mailbox, this.#readingOf(options), options) as Promise<T | [Buffer, T]>;
+    this.#demandReaders();
+    return readNext(this.#mailbox, this.#readingOf(options), options) as Promise<T>;
   }
 
   /** True when a message is ready, false when the channel is closed and drained. */
   async waitMessage(options?: WaitOptions): Promise<boolean> {
     if (options !== undefined) demandKnown(options, WAIT_OPTIONS, 'waitMessage()');
+    this.#demandReaders();
     return awaitMessage(this.#mailbox, options);
   }
 
@@ -151,8 +174,27 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
   }
 
   /** Ends when the channel is closed and drained; `break` ends it at once and leaves what is unread. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<T | [Buffer, T], undefined> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
+    this.#demandReaders();
     return new MessageIterator(this.#mailbox, this.#reading);
+  }
+
+  #callBack(onMessage: MessageCallback<unknown>): void {
+    const { name } = this;
+    const isPattern = this.#isPattern;
+    void new CallbackReader(this.#mailbox, this.#reading, {
+      receive(message) {
+        if (!isPattern) return onMessage(message, name);
+        const [channel, text] = message as [Buffer, unknown];
+        return onMessage(text, channel);
+      },
+      failed: (error) => reportCallbackError(this, 'onMessage', error),
+    });
+  }
+
+  #demandReaders(): void {
+    if (this.#hasCallback)
+      throw new TypeError('onMessage gets the messages of this channel: it has no readers');
   }
 
   #readingOf(options: ChannelGetOptions | undefined): Reading {

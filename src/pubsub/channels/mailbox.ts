@@ -92,6 +92,11 @@ export class Mailbox {
     return value;
   }
 
+  /** Removes the head, which nobody can decode. */
+  skip(): void {
+    if (this.#messages.length !== 0) this.#remove();
+  }
+
   park(reader: Reader): void {
     this.#handedOut = false;
     if (this.#marks.length !== 0) this.#passMarks();

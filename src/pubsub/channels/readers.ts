@@ -171,3 +171,53 @@ export class MessageIterator<M> implements AsyncIterableIterator<M, undefined> {
     return this;
   }
 }
+
+export interface MessageReceiver {
+  /** The next message waits where it returns a promise. */
+  receive(message: unknown): unknown;
+  /** A message could not be decoded, or `receive` failed with it. */
+  failed(error: unknown): void;
+}
+
+/** Hands every message to a callback, one after the other; waits while the callback does. */
+export class CallbackReader implements Reader {
+  readonly #mailbox: Mailbox;
+  readonly #reading: Reading;
+  readonly #receiver: MessageReceiver;
+
+  constructor(mailbox: Mailbox, reading: Reading, receiver: MessageReceiver) {
+    this.#mailbox = mailbox;
+    this.#reading = reading;
+    this.#receiver = receiver;
+    mailbox.park(this);
+  }
+
+  serve(): void {
+    const mailbox = this.#mailbox;
+    while (mailbox.unread > 0) {
+      const pending = this.#next();
+      if (!(pending instanceof Promise)) continue;
+      const goOn = (): void => this.serve();
+      void pending.catch((error: unknown) => this.#receiver.failed(error)).then(goOn);
+      return;
+    }
+    if (!mailbox.closed) mailbox.park(this);
+  }
+
+  #next(): unknown {
+    const { receive } = this.#receiver;
+    let message: unknown;
+    try {
+      message = this.#mailbox.take(this.#reading);
+    } catch (error) {
+      // A reader could read it another way; here nobody can.
+      this.#mailbox.skip();
+      return this.#receiver.failed(error);
+    }
+    try {
+      return receive(message);
+    } catch (error) {
+      return this.#receiver.failed(error);
+    }
+  }
+}

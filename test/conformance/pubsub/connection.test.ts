@@ -72,7 +72,7 @@ for (const protocol of [3, 2]) {
       const own = new Channel('é');
       const acks = await connection.executePubsub('SUBSCRIBE', 'é', latin1, own);
       assert.deepEqual(
-        acks.map((ack) => (ack as [Buffer, Buffer])[1]),
+        acks.map(([, name]) => name),
         [latin1, latin1, Buffer.from('é')],
       );
       assert.equal(await writer.execute('PUBLISH', 'é', 'über'), 1);

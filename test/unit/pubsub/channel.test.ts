@@ -4,14 +4,14 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { ChannelClosedError, OverloadedError, TimeoutError } from '../../../src/errors/errors.ts';
 import { AbstractChannel } from '../../../src/interfaces/abstract-channel.ts';
 import type { ChannelGap } from '../../../src/interfaces/abstract-channel.ts';
-import { Channel } from '../../../src/pubsub/channels/channel.ts';
+import { Channel, PatternChannel } from '../../../src/pubsub/channels/typed-channel.ts';
 import { flowOf } from '../../../src/pubsub/channels/flow.ts';
 import type { FlowState, OverflowPolicy } from '../../../src/pubsub/channels/flow.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 const gapOf = (to: number): ChannelGap => ({ reason: new Error('lost'), from: to - 1, to });
 
-function fill(channel: Channel<never> | Channel<string> | Channel, from: number, to: number): void {
+function fill(channel: AbstractChannel, from: number, to: number): void {
   for (let i = from; i < to; i++) channel.putNowait(bytes(String(i)));
 }
 async function drain(channel: Channel<string>): Promise<string[]> {
@@ -450,5 +450,85 @@ describe(`Channel: ${MESSAGES} messages`, () => {
     await reader;
     assert.equal(expected, total);
     assert.equal(channel.dropped, 0);
+  });
+});
+
+describe('Channel: callbacks', () => {
+  it('option ChannelOptions.onMessage gets every message in order, with gaps where they stand', async () => {
+    const log: unknown[] = [];
+    const channel = new Channel('a', {
+      encoding: 'utf8',
+      onMessage: (message, name) => void log.push(`${message} of ${name}`),
+      onGap: () => log.push('gap'),
+    });
+    fill(channel, 0, 2);
+    channel.gap(gapOf(1));
+    fill(channel, 2, 3);
+    channel.close();
+    await turn();
+    await turn();
+    assert.deepEqual(log, ['0 of a', '1 of a', 'gap', '2 of a']);
+    assert.equal(channel.isActive, false);
+  });
+
+  it('a pattern tells the channel', () => {
+    const log: unknown[] = [];
+    const channel = new PatternChannel('a*', {
+      onMessage: (message, name) => void log.push(`${message} of ${name}`),
+    });
+    channel.putNowait([bytes('ab'), bytes('7')]);
+    assert.deepEqual(log, ['7 of ab']);
+    assert.ok(channel instanceof Channel && channel instanceof PatternChannel && channel.isPattern);
+    assert.ok(new Channel('a*', { isPattern: true }) instanceof PatternChannel);
+    assert.ok(!((new Channel('a') as unknown) instanceof PatternChannel));
+    class Mine extends PatternChannel {}
+    assert.ok(new Mine('a*') instanceof Mine && !((channel as unknown) instanceof Mine));
+    assert.equal(PatternChannel.name, 'PatternChannel');
+  });
+
+  it('waits for a promise, and the policy bounds what waits', async () => {
+    const log: string[] = [];
+    const channel = new Channel('a', {
+      encoding: 'utf8',
+      maxMessages: 2,
+      overflow: 'drop-oldest',
+      onMessage: async (message) => {
+        await turn();
+        log.push(message as string);
+      },
+    });
+    fill(channel, 0, 5);
+    assert.equal(channel.dropped, 2);
+    while (log.length < 3) await turn();
+    assert.deepEqual(log, ['0', '3', '4']);
+  });
+
+  it('passes by what fails, and warns once', async () => {
+    const warnings: string[] = [];
+    const listener = (warning: Error & { code?: string }): void => void warnings.push(warning.code ?? '');
+    process.on('warning', listener);
+    const log: unknown[] = [];
+    const channel = new Channel('a', {
+      decoder: (message) => JSON.parse(message.toString()) as number,
+      onMessage: (message) => {
+        log.push(message);
+        if (message === 2) throw new Error('no');
+        return message === 3 ? Promise.reject(new Error('nor this')) : undefined;
+      },
+    });
+    for (const text of ['1', 'no JSON', '2', '3', '4']) channel.putNowait(bytes(text));
+    await turn();
+    await turn();
+    process.off('warning', listener);
+    assert.deepEqual(log, [1, 2, 3, 4]);
+    assert.deepEqual(warnings, ['RESPOOL_CALLBACK']);
+  });
+
+  it('has no readers', async () => {
+    const channel = new Channel('a', { onMessage: () => {} });
+    await assert.rejects(channel.get(), TypeError);
+    await assert.rejects(channel.waitMessage(), TypeError);
+    assert.throws(() => channel[Symbol.asyncIterator](), TypeError);
+    assert.throws(() => new Channel('a', { onMessage: 1 as never }), TypeError);
   });
 });
