@@ -21,6 +21,8 @@ export interface CoreObserver {
    * given up; of EXEC the errors inside its reply as well.
    */
   refused(error: RedisError): void;
+  /** A command is queued after `silence` ms without a byte, 1,000 at least; it is not written in this turn. */
+  woke(silence: number): void;
   /** An entry that should take its connection along was cancelled. True: others are on it, it is retired instead. */
   sparesOthers(entry: Entry): boolean;
 }

@@ -180,6 +180,15 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
     this.slot?.changed();
   }
 
+  /** Its age was not looked at while the process stood still: past its time it gets no command. */
+  woke(silence: number): void {
+    const { core, slot } = this;
+    if (slot === null || slot.held || core.outbox.written > 0) return;
+    const idle = silence >= (core.idleWatch?.limit ?? Number.POSITIVE_INFINITY);
+    if (idle || performance.now() >= slot.retireAt)
+      this.connection.invalidate(idle ? 'idle for longer than maxIdleTime' : 'older than maxLifetime');
+  }
+
   refused(error: RedisError): void {
     this.node.refused(this, error);
   }

@@ -157,6 +157,7 @@ export class ServiceConnection<C extends BaseConnection> implements DialCandidat
   drained(): void {}
   changed(): void {}
   refused(): void {}
+  woke(): void {}
   sparesOthers(): boolean {
     return false;
   }

@@ -29,6 +29,8 @@ export interface Resource {
 
 /** The part of a slot that does not depend on the kind of resource. */
 export interface SlotHandle {
+  /** When it is too old, on the pool's clock. */
+  readonly retireAt: number;
   /** Somebody works with it alone. */
   readonly held: boolean;
   readonly holding: 'leased' | 'occupied' | null;

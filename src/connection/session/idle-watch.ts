@@ -6,7 +6,7 @@ import type { ConnectionCore } from '../connection-core.ts';
  */
 export class IdleWatch {
   readonly #core: ConnectionCore;
-  readonly #limit: number;
+  readonly limit: number;
   readonly #expired: () => void;
   #timer: NodeJS.Timeout | null = null;
   #seenChunks = 0;
@@ -15,7 +15,7 @@ export class IdleWatch {
 
   constructor(core: ConnectionCore, limit: number, expired: () => void) {
     this.#core = core;
-    this.#limit = limit;
+    this.limit = limit;
     this.#expired = expired;
     this.#wait(limit);
   }
@@ -49,7 +49,7 @@ export class IdleWatch {
     }
     // What is not read because nobody takes it is no silence of the server.
     if (this.#core.outstanding > 0 || this.#core.inbox.paused) this.#quietSince = now;
-    const left = this.#quietSince + this.#limit - now;
+    const left = this.#quietSince + this.limit - now;
     if (left <= 0) this.#expired();
     else this.#wait(left);
   }

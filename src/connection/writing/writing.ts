@@ -6,6 +6,8 @@ export const THIS_TURN = 1;
 export const THIS_TICK = 2;
 /** So many commands are worth a write of their own: the server begins with them while the caller makes more. */
 const EARLY = 256;
+/** After so many ms of silence the socket is read before it is written: its end may have come unseen. */
+const STALE = 1_000;
 
 /**
  * When what is queued goes to the transport: once per tick, when every continuation has queued what it wants; sooner
@@ -15,6 +17,8 @@ export class Writing {
   #planned: 0 | typeof THIS_TURN | typeof THIS_TICK = 0;
   /** Nothing more leaves before the end of the tick. */
   #patient = false;
+  /** Nothing leaves before the sockets were polled. */
+  #polling = false;
   /** What a write in the midst of a tick ended with. */
   #broken: unknown = null;
   /** The queue is being handed over: it must not change under that. */
@@ -40,10 +44,33 @@ export class Writing {
   }
 
   #schedule(when: typeof THIS_TURN | typeof THIS_TICK): void {
-    if (this.#planned === 0) this.#core.counters.lastRequestCreatedAt = Date.now();
+    if (this.#planned === 0) {
+      const { counters } = this.#core;
+      const now = Date.now();
+      counters.lastRequestCreatedAt = now;
+      if (now - (counters.lastByteReceivedAt ?? now) >= STALE)
+        this.#pollFirst(now - counters.lastByteReceivedAt!);
+    }
     this.#planned = when;
     if (when === THIS_TICK) process.nextTick(flush, this.#core);
     else setImmediate(flush, this.#core);
+  }
+
+  /**
+   * The process, or its loop, may have stood still, and the end of the connection may wait in the kernel. What is queued
+   * then fails unsent and moves to another connection. Two turns: the first may come right after a poll that began before.
+   */
+  #pollFirst(silence: number): void {
+    const core = this.#core;
+    if (core.state !== 'ready' || core.muted || core.reserved || this.#polling) return;
+    this.#polling = true;
+    setImmediate(() =>
+      setImmediate(() => {
+        this.#polling = false;
+        core.flush();
+      }),
+    );
+    core.observer?.woke(silence);
   }
 
   /** Hands over what would go at the end of this tick; whatever is queued from here on goes then. */
@@ -85,7 +112,8 @@ export class Writing {
 
   #send(): void {
     const core = this.#core;
-    if (core.state === 'closed' || core.outbox.blocked || this.busy || !this.#handOver()) return;
+    if (core.state === 'closed' || core.outbox.blocked || this.busy || this.#polling) return;
+    if (!this.#handOver()) return;
     if (core.onRoom !== null) core.onRoom();
     if (core.outbox.complete !== null) core.complete();
     if (core.outbox.length === 0) core.observer?.drained();
@@ -100,7 +128,12 @@ export class Writing {
     const { outbox, transport, state } = this.#core;
     // Asked once: a queue that cannot leave now grows by as much as there is room for.
     this.#patient =
-      transport === null || state === 'closed' || outbox.blocked || this.busy || outbox.expectsSilence();
+      transport === null ||
+      state === 'closed' ||
+      outbox.blocked ||
+      this.busy ||
+      this.#polling ||
+      outbox.expectsSilence();
     if (transport === null || this.#patient) return;
     try {
       this.#write(transport);

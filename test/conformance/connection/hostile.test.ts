@@ -211,6 +211,7 @@ describe('a peer that sends what nobody can use', () => {
       drained() {},
       changed() {},
       refused() {},
+      woke() {},
       closed: (error) => void observed.push(error),
       sparesOthers: () => false,
     };
