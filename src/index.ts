@@ -1,5 +1,6 @@
 /// <reference types="node" preserve="true" />
 export type { Decoding, RedisValue, Reply, ReplyOf, TextEncoding, TextOf, Word } from './resp/types.ts';
+export { DecodingError, type DecodingErrorOptions } from './resp/decoding-error.ts';
 export { ReplyMap, ReplySet } from './resp/reply-map.ts';
 export {
   ClusterNodeLocation,

@@ -86,6 +86,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
       db: this.#options.db,
       endpoint: location.toString(),
       ownMode: replyMode(textMode(this.#options.encoding), this.#options.decodeResponses),
+      lenient: this.#options.decodeResponses === 'lenient',
       maxBufferedBytes: this.#options.maxBufferedBytes,
     });
     this.#core.inbox.limiter = this.#options.processingBudget ?? null;

@@ -2,7 +2,7 @@ import type { ConnectionOptions as TLSOptions } from 'node:tls';
 import type { CapacityLimiter } from '../pooling/capacity-limiter.ts';
 import type { AbstractCredentialProvider } from '../interfaces/credential-provider.ts';
 import { textMode } from '../resp/types.ts';
-import type { TextEncoding } from '../resp/types.ts';
+import type { Decoding, TextEncoding } from '../resp/types.ts';
 import type { KeepAlive } from '../transport/socket.ts';
 import {
   asWritten,
@@ -11,6 +11,7 @@ import {
   duration,
   flag,
   having,
+  parseBoolean,
   refuseUnknown,
   sortOptions,
   text,
@@ -30,8 +31,11 @@ export interface BaseConnectionOptions {
   maxIdleTime?: number | null | undefined;
   /** Of text arguments and, with `decodeResponses`, of replies; default `utf-8`. */
   encoding?: TextEncoding | undefined;
-  /** Strings instead of Buffers; default false. */
-  decodeResponses?: boolean | 'lenient' | undefined;
+  /**
+   * Strings instead of Buffers; default false. A reply that holds bytes not valid in `encoding` rejects with
+   * `DecodingError`; with `'lenient'` there is a Buffer in place of such text.
+   */
+  decodeResponses?: Decoding | undefined;
   /**
    * Replies in the shapes of RESP2, whatever is spoken: maps (key and value in turn) and sets are arrays, doubles and
    * big numbers their exact text, booleans 1 and 0. Default false.
@@ -99,6 +103,15 @@ const encoding: OptionRule<TextEncoding> = {
     return value as TextEncoding;
   },
   text: asWritten,
+};
+
+const decodeResponses: OptionRule<Decoding> = {
+  fallback: false,
+  check(name, value) {
+    if (typeof value === 'boolean' || value === 'lenient') return value;
+    throw new TypeError(`${name} must be true, false or 'lenient'`);
+  },
+  text: (name, given) => (given === 'lenient' ? given : parseBoolean(name, given)),
 };
 
 const clientName: OptionRule<string | null> = {
@@ -189,7 +202,7 @@ export const baseConnectionRules = {
   connectTimeout: duration(10_000),
   maxIdleTime: duration(null),
   encoding,
-  decodeResponses: flag(false),
+  decodeResponses,
   resp2Replies: flag(false),
   protocol,
   clientInfo,

@@ -32,5 +32,7 @@ export interface CoreSettings {
   /** The database that the handshake selects. */
   readonly db: number;
   readonly ownMode: DecodeMode;
+  /** Text that is not valid in its encoding is given as bytes; else its reply rejects. */
+  readonly lenient: boolean;
   readonly maxBufferedBytes: number;
 }

@@ -12,6 +12,9 @@ const LONG = SLOW_UTF8 ? MOST_BY_HAND : Infinity;
 const MIDDLE = SLOW_UTF8 ? 96 : Infinity;
 const NOT_ASCII = 0x80;
 
+/** How many strings came back as bytes, because the encoding does not allow them. */
+export let undecoded = 0;
+
 /**
  * The text that `bytes[start, end)` stand for, or a copy of them where the encoding does not allow them. `mode`: one
  * of text.
@@ -24,12 +27,17 @@ export function decodeText(bytes: Buffer, start: number, end: number, mode: Deco
   }
   if (count >= LONG || mode !== UTF8) return longText(bytes, start, end, mode);
   if (count >= MIDDLE && looksForeign(bytes, start, count >> 3)) {
-    return textByHand(bytes, start, end) ?? privateCopy(bytes.subarray(start, end));
+    return textByHand(bytes, start, end) ?? asBytes(bytes.subarray(start, end));
   }
   const text = utf8Text(bytes, start, end);
   // U+FFFD may be what was sent: only then is the costly check made.
   if (!text.includes('\ufffd') || isUtf8(bytes.subarray(start, end))) return text;
-  return privateCopy(bytes.subarray(start, end));
+  return asBytes(bytes.subarray(start, end));
+}
+
+function asBytes(bytes: Buffer): Buffer {
+  undecoded++;
+  return privateCopy(bytes);
 }
 
 /** One of eight bytes, `step` apart, is not ASCII. */
@@ -46,11 +54,13 @@ function longText(bytes: Buffer, start: number, end: number, mode: DecodeMode): 
     if (isAscii(view)) return latin1Text(view);
     if (mode === UTF8 && isUtf8(view)) return utf16Text(transcode(view, 'utf8', 'utf16le'));
   }
-  return privateCopy(view);
+  return asBytes(view);
 }
 
 /** The line of an error: never fatal, whatever its bytes are. */
 export function errorText(bytes: Buffer, start: number, end: number): string {
   const text = decodeText(bytes, start, end, UTF8);
-  return typeof text === 'string' ? text : latin1Text(text, 0, Math.min(text.length, 65536));
+  if (typeof text === 'string') return text;
+  undecoded--;
+  return latin1Text(text, 0, Math.min(text.length, 65536));
 }

@@ -68,8 +68,8 @@ export function textMode(encoding: TextEncoding): TextMode {
 }
 
 /** How replies are read where text is of that encoding. */
-export function replyMode(text: TextMode, decode: boolean): DecodeMode {
-  if (decode) return text;
+export function replyMode(text: TextMode, decode: Decoding): DecodeMode {
+  if (decode !== false) return text;
   return text === UTF8 ? BYTES : (-text as -2 | -3);
 }
 

@@ -1,4 +1,11 @@
-import { InvalidResponse, locateError, ProtocolError, RedisError } from '../../errors/errors.ts';
+import {
+  InvalidResponse,
+  locateError,
+  ProtocolError,
+  RedisError,
+  withoutFrames,
+} from '../../errors/errors.ts';
+import { DecodingError, holdsBytes, withBytes } from '../../resp/decoding-error.ts';
 import { Decoder } from '../../resp/decoding/decoder.ts';
 import { SMALLEST } from '../../resp/decoding/spare-memory.ts';
 import type { DecodeMode, Reply } from '../../resp/types.ts';
@@ -168,14 +175,17 @@ export class Reception {
       }
       if (this.#trickle !== 0) this.#heard();
       if (kind === PUSH) {
+        if (decoder.top === null) decoder.spoiled = false;
         // It may be the push that had begun; one inside an aggregate says nothing about the aggregate.
         if (this.#orphan && decoder.top === null) this.#orphan = false;
         inbox.push(value as Reply[], head);
       } else if (head === undefined || this.#orphan) {
+        decoder.spoiled = false;
         this.#orphan = false;
         this.#unasked(value, kind === ERROR);
       } else {
-        this.#answer(head, value, kind === ERROR);
+        if (decoder.spoiled) this.#undecoded(head, value, kind === ERROR);
+        else this.#answer(head, value, kind === ERROR);
         replies++;
       }
       if (core.state === 'closed') return false;
@@ -229,8 +239,35 @@ export class Reception {
     throw new ProtocolError(this.#core.text(`the replies to ${entry.info.name} cannot be told apart`));
   }
 
+  /** A reply that was to be text and holds bytes that are not valid there. */
+  #undecoded(entry: Entry, value: Reply, refused: boolean): void {
+    const { session, settings } = this.#core;
+    const byPush = session.resp === 2 && session.subscribed > 0;
+    this.#decoder.spoiled = false;
+    // What was not valid may have been a push inside it.
+    const isText = settings.lenient || !holdsBytes(value);
+    if (isText || refused || entry.streamed || entry.byPush || byPush) {
+      this.#answer(entry, value, refused);
+    } else if (!entry.inParts) {
+      this.#core.outbox.shift();
+      this.#settle(entry, value, false, this.#decodingError(entry, value));
+    } else if (Array.isArray(value)) {
+      const entries = value.map((item) => (holdsBytes(item) ? this.#decodingError(entry, item) : item));
+      this.#answer(entry, entries, false);
+    } else this.#answer(entry, value, false);
+  }
+
+  #decodingError({ info, mode }: Entry, value: Reply): DecodingError {
+    const text = this.#core.text(`the reply to ${info.name} holds bytes that are not valid text`);
+    return withoutFrames(DecodingError, text, {
+      endpoint: this.#core.settings.endpoint,
+      command: info.name,
+      reply: withBytes(value, mode),
+    });
+  }
+
   /** A reply or an entry with more to it than its value. */
-  #settle(entry: Entry, value: Reply, refused: boolean): void {
+  #settle(entry: Entry, value: Reply, refused: boolean, undecoded: DecodingError | null = null): void {
     const core = this.#core;
     if (entry.effect !== null) {
       // Of one that nobody waits for the value was not kept.
@@ -256,7 +293,8 @@ export class Reception {
         for (const one of value) if (one instanceof RedisError) core.observer.refused(one);
     }
     if (entry.size >= SMALLEST) core.outbox.reuse(entry, core.transport);
-    if (entry.byPush) entry.answeredInBand(value);
+    if (undecoded !== null) entry.fail(undecoded);
+    else if (entry.byPush) entry.answeredInBand(value);
     else entry.succeed(value);
   }
 

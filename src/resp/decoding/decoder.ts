@@ -3,11 +3,11 @@ import { replyError } from '../../errors/reply-errors.ts';
 import { ByteSink } from '../byte-sink.ts';
 import { UNREAD } from './chunk-reader.ts';
 import { DEFAULT_LIMITS, type DecoderLimits } from './decoder-limits.ts';
-import { emptyAggregate, Frame } from './frame.ts';
+import { dropKept, emptyAggregate, Frame } from './frame.ts';
 import { MessageReader } from './message-reader.ts';
 import { INCOMPLETE, OPENED } from './quick-reader.ts';
 import { ReplyMap, ReplySet } from '../reply-map.ts';
-import { decodeText, errorText } from '../text.ts';
+import { decodeText, errorText, undecoded } from '../text.ts';
 import { BYTES, type DecodeMode, type Reply } from '../types.ts';
 import { ARRAY, ATTRIBUTE, BLOB_ERROR, BULK, CR, LF, MAP, PART, PUSH, SET, VERBATIM } from '../wire-types.ts';
 
@@ -40,6 +40,8 @@ export class Decoder extends MessageReader {
   private body: ByteSink | null = null;
   /** Bytes of its body that were dropped. */
   private passed = 0;
+  /** Something of the last message was not valid in its encoding, and is bytes; reset by the reader. */
+  spoiled = false;
   /** Nobody waits for the next reply: it is read, and nothing of it is kept. An error at top level is. */
   unwanted = false;
 
@@ -89,6 +91,13 @@ export class Decoder extends MessageReader {
    * After `INCOMPLETE` the same `mode` is given again.
    */
   read(mode: DecodeMode, pushMode: DecodeMode): Reply | typeof INCOMPLETE {
+    const before = undecoded;
+    const value = this.next(mode, pushMode);
+    if (undecoded !== before) this.spoiled = true;
+    return value;
+  }
+
+  private next(mode: DecodeMode, pushMode: DecodeMode): Reply | typeof INCOMPLETE {
     if (this.failure !== null) throw this.failure;
     if (this.hopeless) {
       this.kind = 3;
@@ -102,7 +111,7 @@ export class Decoder extends MessageReader {
       // Whether something was read shows in the position more cheaply than in the value.
       if (this.pos !== pos) return value as Reply;
     }
-    if (this.unwanted) this.drop();
+    if (this.unwanted) dropKept(this.top);
     for (;;) {
       const frame = this.top;
       if (frame !== null && frame.left > 2) {
@@ -122,16 +131,6 @@ export class Decoder extends MessageReader {
       if (this.top === null || (this.kind as number) === 2) return value;
       const done = this.deliver(value);
       if (done !== OPENED) return done;
-    }
-  }
-
-  /** Lets go of what was kept of a reply that nobody waits for any more; a push inside it is kept. */
-  private drop(): void {
-    let outermost: Frame | null = null;
-    for (let frame = this.top; frame !== null; frame = frame.parent)
-      if (frame.type === PUSH) outermost = frame;
-    for (let frame = outermost === null ? this.top : outermost.parent; frame !== null; frame = frame.parent) {
-      frame.value = null;
     }
   }
 

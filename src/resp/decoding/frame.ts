@@ -1,7 +1,7 @@
 import type { ByteSink } from '../byte-sink.ts';
 import { mapOfText, type ReplyMap, type ReplySet, setOfText } from '../reply-map.ts';
 import { type DecodeMode, type Reply, textOfMode } from '../types.ts';
-import { ATTRIBUTE, MAP, SET } from '../wire-types.ts';
+import { ATTRIBUTE, MAP, PUSH, SET } from '../wire-types.ts';
 
 /** An aggregate, or streamed string, that is being read. `left` counts down; below 0 a terminator ends it. */
 export class Frame {
@@ -27,4 +27,13 @@ export function emptyAggregate(type: number, mode: DecodeMode): Reply[] | ReplyM
   if (type === MAP) return mapOfText(textOfMode(mode));
   if (type === SET) return setOfText(textOfMode(mode));
   return type === ATTRIBUTE ? null : [];
+}
+
+/** Lets go of what was kept of a reply that nobody waits for any more; a push inside it is kept. */
+export function dropKept(top: Frame | null): void {
+  let outermost: Frame | null = null;
+  for (let frame = top; frame !== null; frame = frame.parent) if (frame.type === PUSH) outermost = frame;
+  for (let frame = outermost === null ? top : outermost.parent; frame !== null; frame = frame.parent) {
+    frame.value = null;
+  }
 }
