@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types';
 import { checkSignal } from '../../base/deadline.ts';
 import { demandKnown } from '../../base/known-options.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
@@ -30,7 +31,7 @@ const OF_KEYS: ReadonlySet<string> = new Set([...OF_SCAN, 'type']);
 export function checkScanOptions(options: KeyScanOptions, ofKeys: boolean): AbortSignal | null {
   demandKnown(options, ofKeys ? OF_KEYS : OF_SCAN, 'a scan');
   const { match, count, type } = options;
-  if (match !== undefined && typeof match !== 'string' && !(match instanceof Uint8Array))
+  if (match !== undefined && typeof match !== 'string' && !isUint8Array(match))
     throw new TypeError('match must be text or bytes');
   if (count !== undefined && !(Number.isSafeInteger(count) && count > 0))
     throw new TypeError('count must be a whole number, 1 or more');
