@@ -13,6 +13,7 @@ import {
 import type { Reply } from '../resp/types.ts';
 import type { ConnectionNode, NodeSlot } from './connection-node.ts';
 import { setRef } from './pooled-connection.ts';
+import { serverOf } from './server-identity.ts';
 import { GRACE, Unblocker } from './unblocker.ts';
 
 /** UNBLOCK and the command it is for travel on two connections; when it was first it has to be said again. */
@@ -121,11 +122,12 @@ export class BlockingCalls<C extends BaseConnection> {
       giveUp = (reason) => {
         if (!this.#running.delete(giveUp)) return;
         if (entry.phase === QUEUED) core.cancel(entry, reason);
-        else if (entry.phase === WRITTEN)
-          resolve({ reason, asked: this.#unblocker.ask(connection.clientId) });
+        else if (entry.phase === WRITTEN) resolve({ reason, asked: this.#unblocker.ask(connection) });
       };
     });
     this.#running.add(giveUp);
+    // To be known before UNBLOCK names this client at a server that may be another one.
+    if (connection.clientId !== null && !core.muted) void serverOf(core);
     core.session.blocksFor(entry.blockTime);
     core.submit(entry);
     limit.watch({ onAbort: giveUp, onTimeout: () => giveUp(this.#timeout(entry, false)) });
@@ -190,7 +192,7 @@ export class BlockingCalls<C extends BaseConnection> {
         if (over()) return true;
         await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, AGAIN))]);
         if (over()) return true;
-        asked = this.#unblocker.ask(connection.clientId);
+        asked = this.#unblocker.ask(connection);
       }
       return true;
     } catch {

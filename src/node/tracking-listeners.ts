@@ -3,6 +3,7 @@ import { call } from '../connection/requests/call.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
 import { ConnectionError, ResponseError } from '../errors/errors.ts';
 import type { Reply } from '../resp/types.ts';
+import { serverOf } from './server-identity.ts';
 import type { ServiceConnection, ServiceSettings } from './service-connection.ts';
 import type { TrackingSettings } from './tracking.ts';
 
@@ -19,7 +20,7 @@ export interface ListenerHooks<C extends BaseConnection> {
   refused(reason: string): void;
 }
 
-/** One server, as the address of its connections tells it: a name may stand for several. */
+/** One server, as it names itself: a name or an address may stand for several. */
 interface Place<C extends BaseConnection> {
   readonly key: string;
   readonly data: Set<C>;
@@ -38,6 +39,7 @@ export class TrackingListeners<C extends BaseConnection> {
   readonly #settings: TrackingSettings<C>;
   readonly #hooks: ListenerHooks<C>;
   readonly #places = new Map<string, Place<C>>();
+  readonly #placeOf = new WeakMap<C, Place<C>>();
   #closed = false;
 
   constructor(settings: TrackingSettings<C>, hooks: ListenerHooks<C>) {
@@ -53,7 +55,9 @@ export class TrackingListeners<C extends BaseConnection> {
 
   /** The listener at the server of this connection; null when there is none and the cache has to do without. */
   async near(connection: C, signal: AbortSignal): Promise<C | null> {
-    const place = this.#placeOf(connection);
+    const place = this.#placeAt(await keyOf(connection));
+    if (connection.closed) return null;
+    this.#placeOf.set(connection, place);
     place.data.add(connection);
     place.waiting.add(connection);
     try {
@@ -67,7 +71,7 @@ export class TrackingListeners<C extends BaseConnection> {
   }
 
   leave(connection: C): void {
-    const place = this.#places.get(connection.address ?? '');
+    const place = this.#placeOf.get(connection);
     if (place === undefined || !place.data.delete(connection) || place.data.size > 0) return;
     this.#places.delete(place.key);
     void place.service.close('no connection needs the listener any more');
@@ -79,8 +83,7 @@ export class TrackingListeners<C extends BaseConnection> {
     this.#places.clear();
   }
 
-  #placeOf(connection: C): Place<C> {
-    const key = connection.address ?? '';
+  #placeAt(key: string): Place<C> {
     const known = this.#places.get(key);
     if (known !== undefined) return known;
     const place: Place<C> = {
@@ -108,7 +111,7 @@ export class TrackingListeners<C extends BaseConnection> {
       await listener.run({ signal });
       // Whatever follows says nothing about the address.
       reached();
-      if (listener.address === key) return this.#listen(listener, signal);
+      if ((await keyOf(listener)) === key) return this.#listen(listener, signal);
       listener.invalidate('it leads to another server');
       if (tries === TRIES) throw new ConnectionError(`no listener could be connected to ${key}`);
     }
@@ -151,4 +154,9 @@ export class TrackingListeners<C extends BaseConnection> {
     if (this.#settings.mode === 'bcast') place.missed = true;
     else for (const connection of [...place.data]) this.#hooks.retire(connection);
   }
+}
+
+/** By what it says of itself; else by its address. */
+async function keyOf(connection: BaseConnection): Promise<string> {
+  return (await serverOf(coreOf(connection))) ?? connection.address ?? '';
 }

@@ -4,6 +4,7 @@ import { ConnectionError } from '../errors/errors.ts';
 import { isServerFull } from '../errors/reply-errors.ts';
 import type { ConnectionNode } from './connection-node.ts';
 import { addressAnswered } from './dials.ts';
+import { sameServer } from './server-identity.ts';
 import type { ServiceConnection } from './service-connection.ts';
 
 /** How long a blocked connection may take to answer after CLIENT UNBLOCK. */
@@ -28,11 +29,12 @@ export class Unblocker<C extends BaseConnection> {
   }
 
   /** Whether the server says that this client was blocked. Rejects when it refuses or cannot be asked. */
-  ask(clientId: number | null): Promise<boolean> {
-    if (clientId === null)
+  ask(blocked: C): Promise<boolean> {
+    if (blocked.clientId === null)
       return Promise.reject(new Error('the server has not told the id of the connection'));
     const shared = this.#node.tryShare();
-    return shared === null ? this.#askApart(clientId) : unblock(shared, clientId);
+    if (shared !== null) return unblock(shared, blocked);
+    return this.#apart(GRACE, (connection) => unblock(connection, blocked));
   }
 
   /** Nothing of this may be left open. */
@@ -54,10 +56,6 @@ export class Unblocker<C extends BaseConnection> {
     }
   }
 
-  #askApart(clientId: number): Promise<boolean> {
-    return this.#apart(GRACE, (connection) => unblock(connection, clientId));
-  }
-
   /** Does something over a connection of its own that is there in time. */
   async #apart<R>(time: number, use: (connection: C) => Promise<R>): Promise<R> {
     const late = new AbortController();
@@ -77,6 +75,12 @@ export class Unblocker<C extends BaseConnection> {
   }
 }
 
-async function unblock(connection: BaseConnection, clientId: number): Promise<boolean> {
-  return (await call(coreOf(connection), 'CLIENT UNBLOCK', [clientId], { timeout: GRACE })) === 1;
+/** The same address may lead to another server, where the id is that of a stranger. */
+async function unblock(connection: BaseConnection, blocked: BaseConnection): Promise<boolean> {
+  const core = coreOf(connection);
+  if (!(await sameServer(core, coreOf(blocked))))
+    throw new ConnectionError('the address leads to another server by now', {
+      endpoint: core.settings.endpoint,
+    });
+  return (await call(core, 'CLIENT UNBLOCK', [blocked.clientId as number], { timeout: GRACE })) === 1;
 }

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { ConnectionPool, LRUCache, TCPConnection } from '../../../src/index.ts';
+import { startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { ServiceAddress } from '../../support/service-address.ts';
+import { atRest, blockedClients, failure, until } from './support.ts';
+
+describe('one address leads to two servers: client ids of one are not used at the other', () => {
+  let old: TestServer;
+  let next: TestServer;
+  before(async () => {
+    [old, next] = await Promise.all([startServer(), startServer()]);
+  });
+  after(() => Promise.all([old.stop(), next.stop()]));
+
+  test('CLIENT UNBLOCK does not end the BLPOP of a stranger', async () => {
+    await using address = await ServiceAddress.start(old.location);
+    await using pool = new ConnectionPool({ location: address.location, decodeResponses: true });
+    const abort = new AbortController();
+    const call = failure(pool.executeRequest('BLPOP', ['q', 0], { signal: abort.signal }));
+    await until(async () => (await blockedClients(old)) === 1, 'a blocked client');
+    address.target = next.location;
+    // Strangers at the next server, one of them with the very id.
+    const strangers: { connection: TCPConnection; waits: PromiseLike<unknown> }[] = [];
+    for (let count = 0; count < 30; count++) {
+      const connection = new TCPConnection(next.location);
+      await connection.run();
+      strangers.push({
+        connection,
+        waits: connection.createRequest('BLPOP', ['q', 0]).then(
+          () => 'ended',
+          () => 'closed',
+        ),
+      });
+    }
+    await until(async () => (await blockedClients(next)) === 30, 'thirty strangers');
+    abort.abort(new Error('enough'));
+    await call;
+    assert.equal(await blockedClients(next), 30);
+    for (const { connection } of strangers) void connection.close();
+    assert.deepEqual([...new Set(await Promise.all(strangers.map(({ waits }) => waits)))], ['closed']);
+    await atRest(pool);
+  });
+
+  for (const cacheTracking of [{ redirect: true }, { mode: 'bcast' }] as const) {
+    test(`a cache is kept true by a listener at the server that is read from (${JSON.stringify(cacheTracking)})`, async () => {
+      await using address = await ServiceAddress.start(old.location);
+      await Promise.all([old, next].map((server) => server.command('SET', 'k', 'before')));
+      await using pool = new ConnectionPool({
+        location: address.location,
+        decodeResponses: true,
+        cache: new LRUCache(),
+        cacheTracking,
+      });
+      assert.equal(await pool.execute('GET', 'k'), 'before');
+      // The listener stays where it is; the data connection is made again, elsewhere.
+      address.target = next.location;
+      const lease = await pool.acquire();
+      lease.connection.invalidate('test');
+      lease.release();
+
+      for (let n = 0; n < 3; n++) {
+        assert.equal(typeof (await pool.execute('GET', 'k')), 'string');
+        await next.command('SET', 'k', `v${n}`);
+        await until(async () => (await pool.execute('GET', 'k')) === `v${n}`, 'the new value');
+      }
+      await atRest(pool);
+    });
+  }
+});
