@@ -11,6 +11,7 @@ const TASKS = {
   demo: { script: 'demo.mjs', input: 'inherit' },
   docs: { script: 'docs.mjs' },
   bench: { script: 'bench.mjs' },
+  chaos: { script: 'chaos.mjs', servers: true },
   'bench-gate': { script: 'bench.mjs', args: ['--gate'] },
 };
 

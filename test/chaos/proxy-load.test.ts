@@ -1,0 +1,20 @@
+// 64 lanes over a bad line, fifteen seconds. RESPOOL_SEED repeats a run; `npm run chaos` makes it long.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { singleStage } from './scenarios/single.ts';
+import { describeRun, runChaos } from './support/run.ts';
+
+const seed = Number(process.env['RESPOOL_SEED'] ?? 20_261_130);
+
+test(`64 lanes over a bad line: nothing crossed, nothing lost, nothing left (seed ${seed})`, async () => {
+  const stage = await singleStage({ seed, gentle: true });
+  try {
+    const report = await runChaos(stage, { seed, seconds: 15, lanes: 22 });
+    const lines = describeRun('64 lanes', seed, report);
+    console.log(lines.join('\n'));
+    assert.deepEqual(report.violations, [], lines.join('\n'));
+    assert.ok(report.operations > 1_000, `${report.operations} operations`);
+  } finally {
+    await stage.close();
+  }
+});

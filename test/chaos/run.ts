@@ -1,0 +1,64 @@
+// npm run chaos -- [scenario …] [--seconds N] [--seed N] [--lanes N]: long runs with an oracle; ends with 1 when any is violated.
+import { parseArgs } from 'node:util';
+import { churn } from './scenarios/churn.ts';
+import { clusterStage } from './scenarios/cluster.ts';
+import { pubsubCache } from './scenarios/pubsub-cache.ts';
+import { sentinelStage } from './scenarios/sentinel.ts';
+import { singleStage } from './scenarios/single.ts';
+import { describeRun, runChaos, type Stage } from './support/run.ts';
+
+interface Settings {
+  readonly seed: number;
+  readonly seconds: number;
+  readonly lanes: number;
+}
+interface Outcome {
+  readonly lines: string[];
+  readonly violations: readonly string[];
+}
+type Scenario = (settings: Settings) => Promise<Outcome>;
+
+function staged(make: (seed: number) => Promise<Stage>): Scenario {
+  return async ({ seed, seconds, lanes }) => {
+    const stage = await make(seed);
+    try {
+      const report = await runChaos(stage, { seed, seconds, lanes, log: (line) => console.log(line) });
+      return { lines: describeRun(stage.name, seed, report), violations: report.violations };
+    } finally {
+      await stage.close();
+    }
+  };
+}
+
+/** With the seconds of a run that names none. */
+const SCENARIOS: Readonly<Record<string, readonly [run: Scenario, seconds: number]>> = {
+  single: [staged((seed) => singleStage({ seed })), 300],
+  cluster: [staged((seed) => clusterStage({ seed })), 600],
+  sentinel: [staged((seed) => sentinelStage({ seed })), 600],
+  'pubsub-cache': [pubsubCache, 300],
+  churn: [churn, 300],
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { seconds: { type: 'string' }, seed: { type: 'string' }, lanes: { type: 'string' } },
+});
+const names = positionals.length > 0 ? positionals : Object.keys(SCENARIOS);
+const unknown = names.filter((name) => !Object.hasOwn(SCENARIOS, name));
+if (unknown.length > 0) {
+  console.error(`No such scenario: ${unknown.join(', ')}. There are ${Object.keys(SCENARIOS).join(', ')}.`);
+  process.exit(2);
+}
+
+const seed = Number(values.seed ?? Date.now() % 2 ** 31);
+let failed = false;
+for (const name of names) {
+  const [run, usual] = SCENARIOS[name]!;
+  const settings = { seed, seconds: Number(values.seconds ?? usual), lanes: Number(values.lanes ?? 24) };
+  console.log(`── ${name}: ${settings.seconds} s, --seed ${seed}`);
+  const { lines, violations } = await run(settings);
+  console.log(lines.join('\n'));
+  failed ||= violations.length > 0;
+}
+console.log(failed ? `chaos: FAILED (--seed ${seed})` : 'chaos: no violation');
+process.exitCode = failed ? 1 : 0;

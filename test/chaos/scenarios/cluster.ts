@@ -1,0 +1,107 @@
+import { ClusterConnectionPool } from '../../../src/index.ts';
+import { type ClusterNode, FaultProxies, startCluster } from '../../../src/testkit/index.ts';
+import { pick } from '../../support/random.ts';
+import { type ChaosPool, sleep } from '../support/load.ts';
+import { ACCOUNTS } from '../support/oracle.ts';
+import type { Fault, Stage } from '../support/run.ts';
+import { BAD_LINE } from './single.ts';
+
+interface ClusterOptions {
+  readonly seed: number;
+  readonly every?: number;
+}
+
+const COMMON = {
+  decodeResponses: true,
+  connectTimeout: 1_000,
+  streamTimeout: 2_000,
+  deadPeerTimeout: 600,
+  acquireTimeout: 5_000,
+} as const;
+
+/** Three primaries with a replica each, behind proxies; two pools, one of them reading from replicas not at all. */
+export async function clusterStage({ seed, every = 1_500 }: ClusterOptions): Promise<Stage> {
+  const cluster = await startCluster({ primaries: 3, replicasPerPrimary: 1 });
+  const proxies = await FaultProxies.start(cluster.nodes, { seed, rates: BAD_LINE });
+  const { addressMap, locations: startupNodes } = proxies;
+  const pools = [
+    new ClusterConnectionPool({ startupNodes, addressMap, ...COMMON }),
+    new ClusterConnectionPool({ startupNodes, addressMap, maxConnections: 12, ...COMMON }),
+  ] as never as ChaosPool[];
+
+  /** Straight to the node that serves the key; every command of the oracle has one. */
+  const ask: Stage['ask'] = async (command, ...args) => {
+    const texts = args.map((arg) => (typeof arg === 'bigint' ? String(arg) : arg));
+    const node = await cluster.nodeForSlot(await cluster.keySlot(String(args[0])));
+    return node.command(command, ...texts);
+  };
+  const primaryOf = async (random: () => number): Promise<ClusterNode> =>
+    pick(
+      random,
+      (await cluster.primaries()).filter((node) => node.running && !node.paused),
+    );
+  const hot = ['counter:0', 'counter:1', 'list:0', 'list:1', ACCOUNTS[0]!];
+
+  const faults: Fault[] = [
+    { name: 'reset of all', strike: () => void proxies.proxies.map((proxy) => proxy.reset()) },
+    { name: 'black hole of a node', strike: (random) => pick(random, proxies.proxies).blackHole() },
+    {
+      name: 'CLIENT KILL on a primary',
+      strike: async (random) =>
+        void (await (await primaryOf(random)).command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')),
+    },
+    {
+      name: 'reshard of a hot slot',
+      weight: 3,
+      strike: async (random) => {
+        const slot = await cluster.keySlot(pick(random, hot));
+        const source = await cluster.nodeForSlot(slot);
+        const others = (await cluster.primaries()).filter((node) => node !== source);
+        await cluster.migrateSlot(slot, pick(random, others));
+      },
+    },
+    {
+      name: 'planned failover',
+      strike: async (random) => {
+        await cluster.failover(await primaryOf(random));
+        await cluster.waitOk(20_000);
+      },
+    },
+    {
+      name: 'primary stopped (SIGSTOP)',
+      strike: async (random) => {
+        const node = await primaryOf(random);
+        node.pause();
+        await sleep(400);
+        node.resume();
+      },
+    },
+    {
+      name: 'kill -9 of a primary',
+      lossy: true,
+      strike: async (random) => {
+        const slot = await cluster.keySlot(pick(random, hot));
+        const dead = await cluster.killPrimary(slot);
+        await cluster.waitForNewPrimary(slot, dead, 20_000);
+        await dead.restart();
+        await cluster.waitOk(20_000);
+      },
+    },
+  ];
+  return {
+    name: 'cluster',
+    pools,
+    ask,
+    faults,
+    every,
+    heal: async () => {
+      for (const node of cluster.nodes) node.resume();
+      await proxies.heal();
+      await cluster.waitOk(30_000);
+    },
+    close: async () => {
+      await proxies.close();
+      await cluster.stop();
+    },
+  };
+}

@@ -1,0 +1,104 @@
+import { Sentinel, SentinelConnectionPool } from '../../../src/index.ts';
+import { FaultProxies, startSentinel } from '../../../src/testkit/index.ts';
+import { pick } from '../../support/random.ts';
+import { type ChaosPool, sleep } from '../support/load.ts';
+import type { Fault, Stage } from '../support/run.ts';
+import { BAD_LINE } from './single.ts';
+
+interface SentinelOptions {
+  readonly seed: number;
+  readonly every?: number;
+}
+
+/** A primary, two replicas, three sentinels; the data servers behind proxies. */
+export async function sentinelStage({ seed, every = 2_000 }: SentinelOptions): Promise<Stage> {
+  const servers = await startSentinel({ replicas: 2, sentinels: 3 });
+  const proxies = await FaultProxies.start(servers.servers, { seed, rates: BAD_LINE });
+  const { addressMap } = proxies;
+  const sentinelManager = new Sentinel({
+    sentinels: servers.sentinelLocations,
+    addressMap,
+    connectTimeout: 1_000,
+    streamTimeout: 1_000,
+  });
+  const common = {
+    serviceName: servers.serviceName,
+    sentinelManager,
+    decodeResponses: true,
+    connectTimeout: 1_000,
+    streamTimeout: 2_000,
+    deadPeerTimeout: 600,
+    acquireTimeout: 5_000,
+  } as const;
+  const pools = [
+    new SentinelConnectionPool({ ...common, maxConnections: 8 }),
+    new SentinelConnectionPool({ ...common, maxConnections: 8 }),
+  ] as never as ChaosPool[];
+  const ask: Stage['ask'] = async (command, ...args) =>
+    (await servers.currentPrimary()).command(
+      command,
+      ...args.map((arg) => (typeof arg === 'bigint' ? String(arg) : arg)),
+    );
+  const faults: Fault[] = [
+    { name: 'reset of all', strike: () => void proxies.proxies.map((proxy) => proxy.reset()) },
+    {
+      name: 'CLIENT KILL on the primary',
+      strike: async () => void (await ask('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')),
+    },
+    {
+      name: 'primary stopped (SIGSTOP)',
+      strike: async () => {
+        const primary = await servers.currentPrimary();
+        primary.pause();
+        await sleep(300);
+        primary.resume();
+      },
+    },
+    {
+      name: 'sentinel killed',
+      strike: async (random) => {
+        const sentinel = pick(random, servers.sentinels);
+        await sentinel.kill();
+        await sleep(300);
+        await sentinel.restart();
+        await servers.waitHealthy(30_000);
+      },
+    },
+    {
+      name: 'SENTINEL FAILOVER',
+      weight: 2,
+      lossy: true,
+      strike: async () => {
+        await servers.failover(30_000);
+        await servers.waitHealthy(30_000);
+      },
+    },
+    {
+      name: 'kill -9 of the primary',
+      lossy: true,
+      strike: async () => {
+        const dead = await servers.killPrimary();
+        await servers.waitForPrimary(dead, 30_000);
+        await dead.restart();
+        await servers.waitHealthy(30_000);
+      },
+    },
+  ];
+  return {
+    name: 'sentinel',
+    pools,
+    ask,
+    faults,
+    every,
+    heal: async () => {
+      for (const node of servers.nodes) node.resume();
+      await proxies.heal();
+      await servers.waitHealthy(30_000);
+    },
+    close: async () => {
+      await sentinelManager.close();
+      await proxies.close();
+      await servers.stop();
+    },
+  };
+}

@@ -1,0 +1,251 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import {
+  AbstractCredentialProvider,
+  ConnectionPool,
+  type ConnectionPoolOptions,
+  LRUCache,
+} from '../../../src/index.ts';
+import { FaultProxy, startServer } from '../../../src/testkit/index.ts';
+import { type ChaosPool, sleep } from '../support/load.ts';
+import type { Fault, Stage } from '../support/run.ts';
+
+/** Faults that lose or change bytes in ways that a client can notice. */
+export const BAD_LINE = {
+  truncate: 0.0004,
+  reset: 0.0002,
+  'half-close': 0.0001,
+  'black-hole': 0.0001,
+  delay: 0.005,
+  slice: 0.03,
+  garbage: 0.0001,
+};
+
+/** Two passwords in turn; the old one ends a moment after the new one begins. */
+class Rotating extends AbstractCredentialProvider {
+  readonly #listeners = new Set<() => void>();
+  password = 'first';
+  override getCredentials(): Promise<{ username: string; password: string }> {
+    return Promise.resolve({ username: 'app', password: this.password });
+  }
+  override onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+  turn(): void {
+    this.password = this.password === 'first' ? 'second' : 'first';
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+const COMMON = {
+  decodeResponses: true,
+  connectTimeout: 1_000,
+  streamTimeout: 2_000,
+  deadPeerTimeout: 600,
+  acquireTimeout: 5_000,
+} as const;
+
+/** Stops this process for a moment, from outside. */
+function stopClient(ms: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const script = `kill -STOP ${process.pid}; sleep ${ms / 1000}; kill -CONT ${process.pid}`;
+    const child = spawn('/bin/sh', ['-c', script], { stdio: 'ignore', detached: true });
+    child.on('error', reject);
+    child.on('close', () => resolve());
+  });
+}
+
+function stallLoop(ms: number): void {
+  for (const end = performance.now() + ms; performance.now() < end; );
+}
+
+/** Every file descriptor that this process may have, for a moment. Does nothing where the limit is high. */
+async function useUpDescriptors(ms: number): Promise<void> {
+  const held: number[] = [];
+  try {
+    while (held.length < 4_096) held.push(openSync('/dev/null', 'r'));
+  } catch {
+    await sleep(ms);
+  }
+  for (const descriptor of held) closeSync(descriptor);
+}
+
+export interface SingleOptions {
+  readonly seed: number;
+  /** Of this server alone: without faults of the process itself, which a test run shares. */
+  readonly gentle?: boolean;
+  readonly every?: number;
+}
+
+export async function singleStage({ seed, gentle = false, every = 400 }: SingleOptions): Promise<Stage> {
+  const server = await startServer({
+    users: { app: 'on >first ~* &* +@all' },
+    urlUser: 'app',
+    args: gentle ? [] : ['--appendonly', 'yes', '--appendfsync', 'always', '--key-load-delay', '0'],
+  });
+  const proxy = await FaultProxy.start(server, { seed, rates: BAD_LINE });
+  const provider = new Rotating();
+  const kinds: Partial<ConnectionPoolOptions<never, true>>[] = [
+    { maxConnections: 8 },
+    { maxConnections: 4, cache: new LRUCache(), maxLifetime: 2_000 },
+    { maxConnections: 16, maxIdleTime: 500 },
+  ];
+  const pools = kinds.map(
+    (kind) =>
+      new ConnectionPool({
+        location: proxy.location,
+        credentialProvider: provider,
+        ...COMMON,
+        ...kind,
+      } as never) as ChaosPool,
+  );
+  const faults: Fault[] = [
+    {
+      name: 'CLIENT KILL of all',
+      strike: async () => void (await server.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')),
+    },
+    { name: 'reset of all', strike: () => proxy.reset() },
+    {
+      name: 'half-close of all',
+      strike: (random) => proxy.halfClose(random() < 0.5 ? 'to-client' : 'to-server'),
+    },
+    {
+      name: 'black hole of all',
+      strike: (random) =>
+        proxy.blackHole((['to-client', 'to-server', 'both'] as const)[Math.floor(random() * 3)]),
+    },
+    { name: 'extra reply', strike: () => void proxy.connections.at(-1)?.inject('+nobody asked\r\n') },
+    { name: 'unknown push', strike: () => void proxy.connections[0]?.inject('>2\r\n+rumour\r\n+x\r\n') },
+    {
+      name: 'frozen line',
+      strike: async () => {
+        proxy.freeze();
+        await sleep(250);
+        proxy.thaw();
+      },
+    },
+    {
+      name: 'dials refused',
+      strike: async () => {
+        await proxy.refuse();
+        proxy.reset();
+        await sleep(200);
+        await proxy.accept();
+      },
+    },
+    {
+      name: 'dials never answered',
+      strike: async () => {
+        proxy.neverAnswer();
+        proxy.reset();
+        await sleep(200);
+        await proxy.accept();
+      },
+    },
+    {
+      name: 'server stopped (SIGSTOP)',
+      strike: async () => {
+        server.pause();
+        await sleep(400);
+        server.resume();
+      },
+    },
+    { name: 'DEBUG SLEEP', strike: async () => void (await server.command('DEBUG', 'SLEEP', '0.3')) },
+    {
+      name: 'CLIENT PAUSE',
+      strike: async () => {
+        await server.command('CLIENT', 'PAUSE', 200, 'WRITE');
+        await sleep(200);
+      },
+    },
+    {
+      name: 'OOM',
+      strike: async () => {
+        await server.configSet('maxmemory', 1);
+        await sleep(150);
+        await server.configSet('maxmemory', 0);
+      },
+    },
+    {
+      name: 'maxclients',
+      strike: async () => {
+        await server.configSet('maxclients', 2);
+        await server.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+        await sleep(200);
+        await server.configSet('maxclients', 500);
+      },
+    },
+    {
+      name: 'BUSY script',
+      strike: async () => {
+        await server.configSet('busy-reply-threshold', 30);
+        await server.command(
+          'EVAL',
+          'local t = redis.call("TIME"); repeat local n = redis.call("TIME") until (n[1] - t[1]) * 1000000 + n[2] - t[2] > 200000',
+          0,
+        );
+      },
+    },
+    {
+      name: 'credentials rotate',
+      strike: async () => {
+        const old = provider.password;
+        await server.command('ACL', 'SETUSER', 'app', old === 'first' ? '>second' : '>first');
+        provider.turn();
+        await sleep(300);
+        await server.command('ACL', 'SETUSER', 'app', `<${old}`);
+      },
+    },
+    { name: 'loop stall', strike: () => stallLoop(400) },
+  ];
+  if (!gentle)
+    faults.push(
+      { name: 'client stopped (SIGSTOP)', strike: () => stopClient(700) },
+      {
+        name: 'descriptors used up',
+        strike: async () => {
+          for (const pool of pools) pool.disconnect();
+          await useUpDescriptors(150);
+        },
+      },
+      {
+        name: 'LOADING',
+        strike: async () => {
+          await server.configSet('key-load-delay', 300);
+          const reload = server.command('DEBUG', 'RELOAD');
+          await reload;
+          await server.configSet('key-load-delay', 0);
+        },
+      },
+      {
+        name: 'kill -9 and restart',
+        weight: 2,
+        strike: async () => {
+          await server.kill();
+          await sleep(50);
+          await server.restart();
+          // The user's password of the configuration is the first one.
+          await server.command('ACL', 'SETUSER', 'app', 'resetpass', `>${provider.password}`);
+        },
+      },
+    );
+  return {
+    name: 'single',
+    pools,
+    cached: [pools[1]!],
+    ask: (command, ...args) =>
+      server.command(command, ...args.map((arg) => (typeof arg === 'bigint' ? String(arg) : arg))),
+    faults,
+    every,
+    heal: () => proxy.heal(),
+    clients: async () =>
+      String(await server.command('CLIENT', 'LIST'))
+        .split('\n')
+        .filter((line) => line.includes('user=app')).length,
+    close: async () => {
+      await proxy.close();
+      await server.stop();
+    },
+  };
+}

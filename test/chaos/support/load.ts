@@ -1,0 +1,259 @@
+// Lanes that call pools in every way and tell the oracle.
+import {
+  type BaseConnection,
+  type BaseConnectionPool,
+  type PoolRequestOptions,
+  RedisError,
+  type RedisValue,
+} from '../../../src/index.ts';
+import { pick } from '../../support/random.ts';
+import { ACCOUNTS, COUNTERS, LISTS, type Oracle } from './oracle.ts';
+
+export type ChaosPool = BaseConnectionPool<BaseConnection, true>;
+type Call = Promise<unknown> & { readonly maybeExecuted?: boolean };
+
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** How long this process was busy with itself or stopped: nothing can settle meanwhile. */
+export class LoopClock {
+  readonly #lags: [at: number, ms: number][] = [];
+  #last = performance.now();
+  readonly #timer = setInterval(() => {
+    const now = performance.now();
+    if (now - this.#last > 20) this.#lags.push([now, now - this.#last]);
+    if (this.#lags.length > 10_000) this.#lags.splice(0, 5_000);
+    this.#last = now;
+  }, 5);
+
+  lagSince(at: number): number {
+    const open = performance.now() - this.#last;
+    return this.#lags.reduce((sum, [when, ms]) => sum + (when >= at ? ms : 0), open);
+  }
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+export interface LoadOptions {
+  readonly pool: ChaosPool;
+  readonly oracle: Oracle;
+  readonly clock: LoopClock;
+  readonly random: () => number;
+  readonly lanes: number;
+  /** The longest pause between two calls of a lane, in milliseconds. */
+  readonly pause: number;
+  /** Share of calls that are aborted, and of those with a limit near the time they take. */
+  readonly impatience: number;
+  /** Replies may come from a cache: how old they may be is judged elsewhere. */
+  readonly cached: boolean;
+}
+
+const LIMIT = 5_000;
+
+export class Load {
+  readonly #options: LoadOptions;
+  readonly #held = new Set<BaseConnection>();
+  readonly #signal = new AbortController();
+  #running = true;
+  #lanes: Promise<void>[] = [];
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { lanes } = this.#options;
+    this.#lanes = Array.from({ length: lanes }, (_, lane) => this.#lane(lane));
+  }
+
+  /** Resolves when every call has settled; complains about those that have not after 15 s. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    const late = sleep(15_000).then(() => 'late');
+    const end = await Promise.race([Promise.all(this.#lanes), late]);
+    if (end === 'late') this.#options.oracle.violation('unsettled: a lane hangs');
+    this.#signal.abort();
+  }
+
+  async #lane(lane: number): Promise<void> {
+    const { random, oracle, pause } = this.#options;
+    const writer = { register: oracle.newRegister() };
+    const steps = [
+      () => this.#echo(),
+      () => this.#echo(),
+      () => this.#write(writer),
+      () => this.#read(),
+      () => this.#read(),
+      () => this.#count(),
+      () => this.#push(lane),
+      () => this.#pop(),
+      () => this.#batch(),
+      () => this.#transfer(),
+      () => this.#bank(),
+      () => this.#lease(),
+    ];
+    while (this.#running) {
+      oracle.operations++;
+      await pick(random, steps)();
+      await sleep(random() * pause);
+    }
+  }
+
+  #limits(): PoolRequestOptions & { timeout: number } {
+    const { random, impatience } = this.#options;
+    const dice = random();
+    if (dice < impatience / 2) return { timeout: 1 + random() * 20 };
+    if (dice >= impatience) return { timeout: LIMIT };
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error('aborted')), random() * 30);
+    return { timeout: LIMIT, signal: controller.signal };
+  }
+
+  #send(command: string, args: RedisValue[], limits = this.#limits()): [Call, number] {
+    return [this.#options.pool.executeRequest(command, args, limits), limits.timeout];
+  }
+
+  /** The value, or undefined when the call failed in a way that is allowed; late ones are violations. */
+  async #outcome<T>(call: Promise<T>, name: string, timeout: number, extra = 0): Promise<T | undefined> {
+    const { oracle, clock } = this.#options;
+    const began = performance.now();
+    oracle.created++;
+    let value: T | undefined;
+    try {
+      value = await call;
+      oracle.right++;
+    } catch (error) {
+      const fine = error instanceof RedisError || (error instanceof Error && error.message === 'aborted');
+      if (!fine) oracle.violation(`${name} rejected with ${String(error)}`);
+      else oracle.failed(error);
+    }
+    oracle.settled++;
+    const late = performance.now() - began - timeout - extra;
+    if (late > 500 + 2 * clock.lagSince(began))
+      oracle.violation(`${name} settled ${Math.round(late)} ms late`);
+    return value;
+  }
+
+  async #echo(): Promise<void> {
+    const token = this.#options.oracle.token();
+    const [call, timeout] = this.#send('ECHO', [token]);
+    const value = await this.#outcome(call, 'ECHO', timeout);
+    if (value !== undefined) this.#options.oracle.equal(value, token, 'ECHO');
+  }
+
+  async #write(writer: { register: ReturnType<Oracle['newRegister']> }): Promise<void> {
+    const { register } = writer;
+    const version = ++register.sent;
+    const [call, timeout] = this.#send('SET', [register.key, `${register.key}=${version}`]);
+    const value = await this.#outcome(call, 'SET', timeout);
+    if (value === 'OK') register.acknowledged = version;
+    else if (value !== undefined) this.#options.oracle.equal(value, 'OK', 'SET');
+    // Nobody knows when the server comes to it: from now on this key would be no evidence.
+    else if (call.maybeExecuted === true) writer.register = this.#options.oracle.newRegister();
+  }
+
+  async #read(): Promise<void> {
+    const { oracle, random, cached } = this.#options;
+    const register = pick(random, oracle.registers.slice(-64));
+    const floor = cached ? 0 : register.acknowledged;
+    const [call, timeout] = this.#send('GET', [register.key]);
+    const value = await this.#outcome(call, 'GET', timeout);
+    if (value !== undefined) oracle.readRegister(register, value, floor);
+  }
+
+  async #count(): Promise<void> {
+    const { oracle, random } = this.#options;
+    const index = Math.floor(random() * COUNTERS);
+    const [call, timeout] = this.#send('INCR', [`counter:${index}`]);
+    const value = await this.#outcome(call, 'INCR', timeout);
+    if (value !== undefined) oracle.counted(index, value);
+    else if (call.maybeExecuted === true) oracle.counters[index]!.perhaps++;
+  }
+
+  async #push(lane: number): Promise<void> {
+    const { oracle, random } = this.#options;
+    const element = `${lane}:${oracle.token()}`;
+    oracle.perhapsPushed.add(element);
+    const [call, timeout] = this.#send('RPUSH', [`list:${Math.floor(random() * LISTS)}`, element]);
+    if ((await this.#outcome(call, 'RPUSH', timeout)) !== undefined) oracle.pushed.add(element);
+    else if (call.maybeExecuted !== true) oracle.perhapsPushed.delete(element);
+  }
+
+  async #pop(): Promise<void> {
+    const { oracle, random } = this.#options;
+    const list = `list:${Math.floor(random() * LISTS)}`;
+    const [call, timeout] = this.#send('BLPOP', [list, 0.05 + random() / 10]);
+    // A blocked server gets a second to say how the call ended.
+    const value = await this.#outcome(call, 'BLPOP', timeout, 1_000);
+    if (value === undefined && call.maybeExecuted === true) oracle.perhapsPopped++;
+    if (value === undefined || value === null) return;
+    if (!Array.isArray(value) || value[0] !== list)
+      return oracle.violation(`crossed: BLPOP got ${String(value)}`);
+    oracle.poppedElement(value[1]);
+  }
+
+  async #batch(): Promise<void> {
+    const { oracle, pool } = this.#options;
+    const tokens = Array.from({ length: 5 }, () => oracle.token());
+    const limits = this.#limits();
+    const commands = tokens.map((token) => ({
+      command: 'SET',
+      args: [`batch:${token}`, token, 'PX', 60_000, 'GET'],
+    }));
+    const mixed = commands.map(({ args }, at) =>
+      at % 2 === 0 ? { command: 'SET', args } : { command: 'GET', args: [`batch:${tokens[at - 1]}`] },
+    );
+    const values = await this.#outcome(pool.executeBatch(mixed, limits), 'batch', limits.timeout);
+    if (values === undefined) return oracle.violation('a batch rejected');
+    for (const [at, value] of values.entries()) {
+      if (value instanceof Error || value === null) continue;
+      oracle.equal(value, at % 2 === 0 ? tokens[at] : tokens[at - 1], 'batch');
+    }
+  }
+
+  async #transfer(): Promise<void> {
+    const { pool, random, oracle } = this.#options;
+    const [from, to] = [pick(random, ACCOUNTS), pick(random, ACCOUNTS)];
+    const limits = this.#limits();
+    const commands = [
+      { command: 'DECRBY', args: [from, 7] },
+      { command: 'INCRBY', args: [to, 7] },
+    ];
+    const values = await this.#outcome(pool.transaction(commands, limits), 'transaction', limits.timeout);
+    if (values !== undefined && (!Array.isArray(values) || values.length !== 2))
+      oracle.violation(`crossed: EXEC got ${String(values)}`);
+  }
+
+  async #bank(): Promise<void> {
+    const [call, timeout] = this.#send('MGET', [...ACCOUNTS]);
+    const values = await this.#outcome(call, 'MGET', timeout);
+    if (values !== undefined) this.#options.oracle.bankSum(values);
+  }
+
+  /** One holder a connection, and it is as the pool's options say; left dirty in one case of three. */
+  async #lease(): Promise<void> {
+    const { pool, oracle, random } = this.#options;
+    const lease = await this.#outcome(pool.acquire({ timeout: LIMIT }), 'acquire', LIMIT);
+    if (lease === undefined) return;
+    const { connection } = lease;
+    if (this.#held.has(connection)) oracle.violation('one connection is leased to two holders');
+    this.#held.add(connection);
+    const token = oracle.token();
+    try {
+      const info = await connection.createRequest('ECHO', [token], { timeout: 1_000 });
+      oracle.equal(info, token, 'ECHO of a lease');
+      const dice = random();
+      if (dice < 0.15) await connection.createRequest('CLIENT', ['SETNAME', 'dirty'], { timeout: 1_000 });
+      else if (dice < 0.3) await connection.createRequest('MULTI', [], { timeout: 1_000 });
+      else if (dice < 0.5) {
+        const name = await connection.createRequest('CLIENT', ['GETNAME'], { timeout: 1_000 });
+        if (name !== null && name !== '') oracle.violation(`a lease began with the name ${String(name)}`);
+      }
+    } catch (error) {
+      if (!(error instanceof RedisError)) oracle.violation(`a lease: ${String(error)}`);
+      else oracle.failed(error);
+    }
+    this.#held.delete(connection);
+    lease.release();
+  }
+}

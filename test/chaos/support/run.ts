@@ -1,0 +1,220 @@
+// A run: lanes, planned faults, recovery times, rest, audit. The same for every topology.
+import { randomOf } from '../../support/random.ts';
+import { type ChaosPool, Load, LoopClock, sleep } from './load.ts';
+import { type Ask, Oracle } from './oracle.ts';
+
+/** One kind of fault. */
+export interface Fault {
+  readonly name: string;
+  /** Acknowledged writes may be lost with it. */
+  readonly lossy?: boolean;
+  /** How often it is drawn, beside the others (1). */
+  readonly weight?: number;
+  /** Applies it and takes it back. */
+  strike(random: () => number): void | Promise<void>;
+}
+
+/** Servers, the pools on trial, and the ways to hurt them. */
+export interface Stage {
+  readonly name: string;
+  readonly pools: readonly ChaosPool[];
+  /** The pools that have a cache. */
+  readonly cached?: readonly ChaosPool[];
+  readonly ask: Ask;
+  readonly faults: readonly Fault[];
+  /** Milliseconds from one fault to the next. */
+  readonly every: number;
+  heal(): Promise<void>;
+  /** Clients of the package that the servers still see. */
+  clients?(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly seconds: number;
+  /** Of each pool. */
+  readonly lanes: number;
+  readonly pause?: number;
+  readonly impatience?: number;
+  readonly log?: (line: string) => void;
+}
+
+export interface RunReport {
+  readonly violations: string[];
+  readonly operations: number;
+  readonly right: number;
+  readonly planned: number;
+  readonly applied: number;
+  /** Milliseconds from the end of a fault to the next success, by kind. */
+  readonly recovery: ReadonlyMap<string, number[]>;
+  readonly errors: ReadonlyMap<string, number>;
+}
+
+/** Rejections, exceptions and warnings that nobody handled. */
+class Alarms implements Disposable {
+  readonly #events = ['unhandledRejection', 'uncaughtException', 'warning'] as const;
+  readonly #hear: readonly ((error: unknown) => void)[];
+
+  constructor(oracle: Oracle) {
+    this.#hear = this.#events.map((event) => (error) => {
+      // The servers' certificates and Node's own experiments are not on trial.
+      if (event === 'warning' && (error as Error).name === 'ExperimentalWarning') return;
+      oracle.violation(`${event}: ${error instanceof Error ? (error.stack ?? error) : String(error)}`);
+    });
+    for (const [at, event] of this.#events.entries()) process.on(event as 'warning', this.#hear[at]!);
+  }
+  [Symbol.dispose](): void {
+    for (const [at, event] of this.#events.entries()) process.off(event as 'warning', this.#hear[at]!);
+  }
+}
+
+function drawer(faults: readonly Fault[], random: () => number): () => Fault {
+  const bag = faults.flatMap((fault) => Array.from({ length: fault.weight ?? 1 }, () => fault));
+  let left: Fault[] = [];
+  return () => {
+    if (left.length === 0) left = [...bag];
+    return left.splice(Math.floor(random() * left.length), 1)[0]!;
+  };
+}
+
+async function recovery(pool: ChaosPool, oracle: Oracle): Promise<number> {
+  const began = performance.now();
+  for (;;) {
+    const token = oracle.token();
+    const value = await pool
+      .executeRequest('ECHO', [token], { timeout: 300 })
+      .catch((error: unknown) => error);
+    if (value === token) return performance.now() - began;
+    if (!(value instanceof Error)) oracle.equal(value, token, 'ECHO');
+    if (performance.now() - began > 30_000) {
+      oracle.violation(`no recovery within 30 s: ${String(value)}`);
+      return 30_000;
+    }
+    await sleep(5);
+  }
+}
+
+function watchGauges(pools: readonly ChaosPool[], oracle: Oracle, most: number): NodeJS.Timeout {
+  return setInterval(() => {
+    for (const { statistics } of pools) {
+      const { activeConnections, inUseConnections, idleConnections, connectingConnections } = statistics;
+      const sum = inUseConnections + idleConnections;
+      if (
+        activeConnections !== sum ||
+        inUseConnections < 0 ||
+        activeConnections + connectingConnections > most
+      )
+        oracle.violation(`gauges: ${JSON.stringify(statistics)}`);
+    }
+  }, 20);
+}
+
+async function rest(pools: readonly ChaosPool[], oracle: Oracle): Promise<void> {
+  for (const pool of pools) {
+    const busy = (): boolean => {
+      const { inUseConnections, connectingConnections, waiting, oldestLease } = pool.statistics;
+      return inUseConnections + connectingConnections + waiting > 0 || oldestLease !== null;
+    };
+    for (const end = performance.now() + 10_000; busy() && performance.now() < end; ) await sleep(10);
+    if (busy()) oracle.violation(`not at rest: ${JSON.stringify(pool.statistics)}`);
+  }
+}
+
+export async function runChaos(stage: Stage, options: RunOptions): Promise<RunReport> {
+  const { seed, seconds, lanes, pause = 10, impatience = 0.15, log = () => {} } = options;
+  const random = randomOf(seed);
+  const oracle = new Oracle();
+  using _alarms = new Alarms(oracle);
+  const clock = new LoopClock();
+  await oracle.openBank(stage.ask);
+  const loads = stage.pools.map(
+    (pool, at) =>
+      new Load({
+        ...{ pool, oracle, clock, lanes, pause, impatience },
+        random: randomOf(seed + 31 * (at + 1)),
+        cached: stage.cached?.includes(pool) ?? false,
+      }),
+  );
+  const gauges = watchGauges(stage.pools, oracle, 64);
+  for (const load of loads) load.start();
+  const times = new Map<string, number[]>();
+  let planned = 0;
+  let applied = 0;
+  const draw = drawer(stage.faults, random);
+  const began = performance.now();
+  const end = began + seconds * 1000;
+  while (performance.now() < end) {
+    await sleep(stage.every * (0.5 + random()));
+    if (performance.now() >= end) break;
+    const fault = draw();
+    planned++;
+    log(`${((performance.now() - began) / 1000).toFixed(2)} s, seed ${seed}: ${fault.name}`);
+    if (fault.lossy === true) oracle.durable = false;
+    try {
+      await fault.strike(random);
+      applied++;
+    } catch (error) {
+      log(`  not applied: ${String(error)}`);
+    }
+    const took = await Promise.all(stage.pools.map((pool) => recovery(pool, oracle)));
+    const list = times.get(fault.name) ?? [];
+    list.push(...took);
+    times.set(fault.name, list);
+  }
+  await stage.heal();
+  await Promise.all(loads.map((load) => load.stop()));
+  await rest(stage.pools, oracle);
+  clearInterval(gauges);
+  for (const pool of stage.pools) await recovery(pool, oracle);
+  await oracle.audit(stage.ask);
+  await close(stage, oracle);
+  clock.stop();
+  if (applied < planned * 0.95) oracle.violation(`${applied} of ${planned} faults were applied`);
+  if (oracle.right < oracle.operations * 0.3)
+    oracle.violation(`only ${oracle.right} of ${oracle.operations} calls went well`);
+  const { violations, operations, right, errors } = oracle;
+  return { violations, operations, right, planned, applied, recovery: times, errors };
+}
+
+async function close(stage: Stage, oracle: Oracle): Promise<void> {
+  await Promise.all(stage.pools.map((pool) => pool.close({ timeout: 500 })));
+  for (const { statistics } of stage.pools) {
+    const { activeConnections, serviceConnections, connectingConnections, waiting } = statistics;
+    if (activeConnections + serviceConnections + connectingConnections + waiting > 0)
+      oracle.violation(`after the end: ${JSON.stringify(statistics)}`);
+  }
+  if (stage.clients === undefined) return;
+  let left = await stage.clients();
+  for (
+    const end = performance.now() + 2_000;
+    left > 0 && performance.now() < end;
+    left = await stage.clients()
+  )
+    await sleep(20);
+  if (left > 0) oracle.violation(`${left} clients are left at the server`);
+}
+
+function percentile(sorted: readonly number[], share: number): string {
+  return `${Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0)} ms`;
+}
+
+/** The report in lines. */
+export function describeRun(name: string, seed: number, report: RunReport): string[] {
+  const { operations, right, planned, applied, violations } = report;
+  const lines = [
+    `${name} (seed ${seed}): ${operations} operations, ${right} calls answered, ${applied} of ${planned} faults`,
+  ];
+  for (const [kind, times] of [...report.recovery].sort()) {
+    const sorted = times.toSorted((a, b) => a - b);
+    lines.push(
+      `  recovery after ${kind}: p50 ${percentile(sorted, 0.5)}, p99 ${percentile(sorted, 0.99)} (${sorted.length})`,
+    );
+  }
+  lines.push(
+    `  errors: ${[...report.errors].map(([error, count]) => `${error} ${count}`).join(', ') || 'none'}`,
+  );
+  lines.push(violations.length === 0 ? '  no violation' : `  ${violations.length} VIOLATIONS`);
+  for (const violation of violations.slice(0, 20)) lines.push(`  ! ${violation}`);
+  return lines;
+}
