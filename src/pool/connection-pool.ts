@@ -6,8 +6,10 @@ import { tcpRules, unixRules } from '../connection/connection-options.ts';
 import { SentinelManagedConnection } from '../connection/sentinel-managed-connection.ts';
 import { TCPConnection } from '../connection/tcp-connection.ts';
 import { UnixDomainSocketConnection } from '../connection/unix-domain-socket-connection.ts';
-import { ConnectionNode } from '../node/connection-node.ts';
+import { ConnectionNode, type NodeSettings } from '../node/connection-node.ts';
 import { SingleNode } from '../topology/single-node.ts';
+import type { Topology } from '../topology/topology.ts';
+import { replicasByRole, withReplicas } from './options/read-setup.ts';
 import { type Location, TCPLocation, UnixDomainSocketLocation } from '../transport/location.ts';
 import { BaseConnectionPool, type PoolSetup } from './base-connection-pool.ts';
 import { trackingFor } from './cache/cache-setup.ts';
@@ -96,19 +98,20 @@ function standalone(options: ConnectionPoolOptions): PoolSetup {
   const type = classFor(pool.connectionClass, location) as unknown as Make;
   // What one of the package's classes refuses is refused here and not at the first dial; others may count.
   if (OF_THE_PACKAGE.has(type)) void new type(location, connection);
-  const make = (): BaseConnection => newConnections.prepare(new type(location, connection));
-  const tracking = trackingFor(pool, settings, make);
-  const node = new ConnectionNode<BaseConnection>({
+  const make = (one: Location): BaseConnection => newConnections.prepare(new type(one, connection));
+  const tracking = trackingFor(pool, settings, (near) => make(near.location));
+  const nodeSettings = {
     owner,
     tracking,
     address: location.toString(),
-    make,
+    make: () => make(location),
     max: pool.maxConnections,
     ...nodeOptions(pool, settings),
-  });
+  };
+  const node = new ConnectionNode<BaseConnection>(nodeSettings);
   return {
     owner,
-    topology: new SingleNode(node),
+    topology: readingFrom(new SingleNode(node), { pool, node, nodeSettings, location, make }),
     settings,
     maxConnections: () => pool.maxConnections,
     acquire: split.acquire,
@@ -120,6 +123,33 @@ function standalone(options: ConnectionPoolOptions): PoolSetup {
     dialsWhenOpened: true,
     checksLeases: false,
   };
+}
+
+interface Reading {
+  readonly pool: PoolSettings<'single'>;
+  readonly node: ConnectionNode<BaseConnection>;
+  readonly nodeSettings: NodeSettings<BaseConnection>;
+  readonly location: Location;
+  readonly make: (location: Location) => BaseConnection;
+}
+
+/** With `replicas` reads may go to them. */
+function readingFrom(primary: SingleNode<BaseConnection>, parts: Reading): Topology<BaseConnection> {
+  const { pool, node, nodeSettings, location, make } = parts;
+  const { replicas } = pool;
+  if (replicas === null) {
+    if ((pool.readFrom ?? 'primary') === 'primary') return primary;
+    throw new TypeError("readFrom: a plain pool reads from replicas only where they are named ('replicas')");
+  }
+  return withReplicas({
+    primary,
+    node,
+    nodeSettings,
+    primaryAt: () => (location instanceof TCPLocation ? location : null),
+    find: () => (replicas === 'role' ? replicasByRole(node) : Promise.resolve(replicas)),
+    make,
+    options: pool,
+  });
 }
 
 const OF_THE_PACKAGE: ReadonlySet<unknown> = new Set([

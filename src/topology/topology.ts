@@ -4,6 +4,7 @@ import type { CommandInfo } from '../commands/command-info.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { SubscriptionKind } from '../pubsub/subscriptions/subscription-kinds.ts';
 import type { RedisValue } from '../resp/types.ts';
+import type { ReadFrom } from './reads/read-from.ts';
 
 /** A command that looks for its node. `args` is only read before the first attempt is queued. */
 export interface RoutedCall {
@@ -18,6 +19,8 @@ export interface RoutedCall {
   redirects: number;
   /** The connection that was asked last, for comparison only. */
   readonly host?: unknown;
+  /** Where it reads, if it only reads; null: as the pool says. */
+  readonly readFrom?: ReadFrom | null;
   /** A moment when all of it has to be over: waiting has an end. */
   readonly bounded: boolean;
 }

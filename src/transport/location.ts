@@ -107,6 +107,8 @@ export interface ClusterNodeDescription {
   serverType: ClusterServerType;
   /** The name the node announces, which TLS verifies; `null`: none. */
   hostname?: string | null | undefined;
+  /** The availability zone that the node announces (Valkey 9.1 and newer); `null`: none. */
+  zone?: string | null | undefined;
 }
 
 /** A node as one cluster layout describes it. A role may change from layout to layout: it is no part of equality. */
@@ -121,6 +123,8 @@ export class ClusterNodeLocation extends TCPLocation {
   readonly serverType: ClusterServerType;
   /** The name that the node announces, which TLS verifies; null: none. */
   readonly hostname: string | null;
+  /** The availability zone that the node announces; null: none. */
+  readonly zone: string | null;
 
   constructor(host: string, port: number, node: ClusterNodeDescription) {
     super(host, port);
@@ -131,6 +135,7 @@ export class ClusterNodeLocation extends TCPLocation {
     this.nodeId = node.nodeId;
     this.serverType = node.serverType;
     this.hostname = node.hostname ?? null;
+    this.zone = node.zone ?? null;
   }
 
   override equals(other: Location): boolean {

@@ -91,6 +91,7 @@ export class CallFactory {
     call.noreply = options.noreply ?? false;
     call.dropOnCancel = options.disconnectOnCancellation ?? false;
     if (options.idempotent !== undefined) call.idempotent = options.idempotent;
+    if (options.readFrom !== undefined) call.readFrom = options.readFrom;
     return call;
   }
 

@@ -1,3 +1,4 @@
+import { checkReadFrom, type ReadFrom } from '../../topology/reads/read-from.ts';
 import { demandObject, unknownOption } from '../../base/known-options.ts';
 import type { RequestOptions } from '../../connection/requests/request-options.ts';
 
@@ -12,6 +13,8 @@ export interface PoolRequestOptions extends RequestOptions {
    * written, whatever the `retryPolicy` says. Default: the `retryPolicy` decides; that of a pool repeats no write.
    */
   idempotent?: boolean | undefined;
+  /** Where it reads, if it only reads. Default: the pool's `readFrom`. */
+  readFrom?: ReadFrom | undefined;
 }
 
 /** A promise that knows whether its command may have been executed. */
@@ -36,6 +39,9 @@ export function checkCallOptions<O extends PoolRequestOptions>(options: O): O {
       case 'idempotent':
         if (options[name] !== undefined && typeof options[name] !== 'boolean')
           throw new TypeError(`${name} must be true or false`);
+        break;
+      case 'readFrom':
+        if (options[name] !== undefined) checkReadFrom(name, options[name]);
         break;
       default:
         if (options[name] !== undefined) throw unknownOption(name, 'a request');

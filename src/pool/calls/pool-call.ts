@@ -9,6 +9,7 @@ import { AskError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { encodeCommand, type Wire } from '../../resp/encoder.ts';
 import type { DecodeMode, RedisValue, Reply, TextMode } from '../../resp/types.ts';
+import type { ReadFrom } from '../../topology/reads/read-from.ts';
 import type { RoutedCall } from '../../topology/topology.ts';
 
 const QUIET = 1 << 16;
@@ -37,6 +38,7 @@ class Details {
   pinned: ConnectionNode<BaseConnection> | null = null;
   acquireBy = 0;
   redirects = 0;
+  readFrom: ReadFrom | null = null;
   prelude: Prelude | null = null;
 }
 
@@ -127,6 +129,13 @@ export abstract class DetailedEntry extends Entry {
   }
   set acquireBy(at: number) {
     if (at !== 0 || this.details !== null) this.detailed().acquireBy = at;
+  }
+  /** Where it reads, if it only reads; null: as the pool says. */
+  get readFrom(): ReadFrom | null {
+    return this.details === null ? null : this.details.readFrom;
+  }
+  set readFrom(from: ReadFrom | null) {
+    if (from !== null || this.details !== null) this.detailed().readFrom = from;
   }
   get redirects(): number {
     return this.details === null ? 0 : this.details.redirects;

@@ -169,7 +169,8 @@ export class PoolRequests {
     options: PoolRequestOptions,
   ): Promise<(Reply | RedisError)[]> {
     if (this.#closed !== null) throw this.#closed;
-    const { noreply, disconnectOnCancellation, splitMultiKey, idempotent } = checkCallOptions(options);
+    const { noreply, disconnectOnCancellation, splitMultiKey, idempotent, readFrom } =
+      checkCallOptions(options);
     if (!Array.isArray(commands)) throw new TypeError('the commands of a batch must be an array');
     const timeout = checkDuration('timeout', options.timeout);
     const signal = checkSignal('signal', options.signal);
@@ -179,7 +180,7 @@ export class PoolRequests {
     for (const entry of commands) {
       checkCommandRequest(entry);
       const { command, args = [], decode, encoding } = entry;
-      const own = { decode, encoding, noreply, disconnectOnCancellation, idempotent };
+      const own = { decode, encoding, noreply, disconnectOnCancellation, idempotent, readFrom };
       const call = this.factory.make(command, args, own, false, scriptOf(entry));
       if (traces.command.active)
         this.#traces.part(call, args, { batchMode: 'PIPELINE', batchSize: commands.length });

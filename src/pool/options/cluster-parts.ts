@@ -1,10 +1,11 @@
 import { isIP } from 'node:net';
 import { LONGEST_DELAY } from '../../base/clock.ts';
+import { Deadline } from '../../base/deadline.ts';
 import type { CacheGuard } from '../../cache/cache-guard.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import { ClusterConnection } from '../../connection/cluster-connection.ts';
 import { concealed } from '../../connection/option-rules.ts';
-import type { TextEncoding } from '../../resp/types.ts';
+import type { Reply, TextEncoding } from '../../resp/types.ts';
 import { addressResolver, type ResolveAddress } from '../../topology/cluster/address-map.ts';
 import { ClusterTopology } from '../../topology/cluster/cluster-topology.ts';
 import { CommandKeys } from '../../topology/cluster/command-keys.ts';
@@ -12,6 +13,8 @@ import { Discovery } from '../../topology/cluster/discovery.ts';
 import { LayoutKeeper } from '../../topology/cluster/layout-keeper.ts';
 import { type MemberNodeSettings, Members } from '../../topology/cluster/members.ts';
 import { Questions } from '../../topology/cluster/questions.ts';
+import type { ReadFrom } from '../../topology/reads/read-from.ts';
+import { Zones } from '../../topology/reads/zones.ts';
 import { systemTiming } from '../../topology/timing.ts';
 import { ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { PoolSetup } from '../base-connection-pool.ts';
@@ -70,7 +73,7 @@ export function makeCluster(split: Split): ClusterParts {
     keys: new CommandKeys(settings.encoding),
     timing: systemTiming,
     startNodes: discovery.startNodes,
-    readFromReplicas: pool.readFromReplicas || pool.readonly,
+    ...readsOf(pool, questions),
     maxWaiting: pool.maxWaiting,
     gcInterval: Math.min(pool.gcInterval ?? GC_INTERVAL, LONGEST_DELAY),
   });
@@ -102,6 +105,24 @@ function keySpaceOf(keeper: LayoutKeeper, topology: ClusterTopology<BaseConnecti
   };
 }
 
+function readFromOf({ readFrom, readFromReplicas, readonly }: PoolSettings<'cluster'>): ReadFrom {
+  return readFrom ?? (readFromReplicas || readonly ? 'replica' : 'primary');
+}
+
+/** Where reads go. Zones are asked for only where there is a `clientZone`. */
+function readsOf(
+  pool: PoolSettings<'cluster'>,
+  questions: Questions,
+): { readonly readFrom: ReadFrom; readonly zones: Zones } {
+  const ask = (location: TCPLocation): Promise<Reply> =>
+    new Deadline(null, NODE_TIMEOUT).run(
+      (signal) => questions.ask(location, 'INFO', ['server'], { signal, timeout: NODE_TIMEOUT }),
+      () => new Error('the node does not tell its zone in time'),
+    );
+  const { clientZone, zoneOf } = pool;
+  return { readFrom: readFromOf(pool), zones: new Zones({ clientZone, zoneOf, ask }) };
+}
+
 function discoveryOf({ pool }: Split, { ask }: Questions, resolve: ResolveAddress): Discovery {
   return new Discovery({
     startNodes: pool.startupNodes,
@@ -109,7 +130,7 @@ function discoveryOf({ pool }: Split, { ask }: Questions, resolve: ResolveAddres
     resolve,
     followCluster: pool.nodemanagerFollowCluster,
     skipFullCoverageCheck: pool.skipFullCoverageCheck,
-    withHealth: pool.readFromReplicas || pool.readonly,
+    withHealth: readFromOf(pool) !== 'primary',
     nodeTimeout: NODE_TIMEOUT,
     warn,
   });
@@ -136,6 +157,8 @@ function forget(guard: CacheGuard, slots: ReadonlySet<number>, encoding: TextEnc
 function checkCluster(pool: PoolSettings<'cluster'>, db: number): void {
   if (pool.startupNodes.length === 0) throw new TypeError('startupNodes must hold at least one location');
   if (db !== 0) throw new TypeError('db: a cluster has database 0 only');
+  if (pool.readFrom === 'nearest-zone' && pool.clientZone === null)
+    throw new TypeError("readFrom 'nearest-zone' needs clientZone");
   const type = pool.connectionClass as unknown as { prototype: unknown } | null;
   if (type === null || (type as unknown) === ClusterConnection) return;
   if (!(type.prototype instanceof ClusterConnection))
@@ -157,8 +180,13 @@ function dialling({ pool, connection, settings, newConnections }: Split): {
     if (settings.sslContext === null || startName === null || isIP(location.host) === 0) return location;
     const node = location instanceof ClusterNodeLocation ? location : null;
     if (node !== null && node.hostname !== null) return node;
-    const { nodeId = '', serverType = 'primary' } = node ?? {};
-    return new ClusterNodeLocation(location.host, location.port, { nodeId, serverType, hostname: startName });
+    const { nodeId = '', serverType = 'primary', zone } = node ?? {};
+    return new ClusterNodeLocation(location.host, location.port, {
+      nodeId,
+      serverType,
+      hostname: startName,
+      zone,
+    });
   };
   // Whatever the class refuses is refused here and not at the first dial.
   void new type(pool.startupNodes[0] as TCPLocation, connection);

@@ -5,6 +5,8 @@ import type { SentinelManagedConnection } from '../../connection/sentinel-manage
 import type { AbstractCache } from '../../interfaces/abstract-cache.ts';
 import type { AcquireOptions } from '../../interfaces/abstract-pool.ts';
 import type { ClusterNodeLocation, HostAndPort, Location, TCPLocation } from '../../transport/location.ts';
+import type { ReadFrom } from '../../topology/reads/read-from.ts';
+import type { ZoneOf } from '../../topology/reads/zones.ts';
 import type { AddressMap } from '../../topology/cluster/address-map.ts';
 import type { CredentialsFunction } from '../credentials.ts';
 import type { ConnectCallback } from '../new-connections.ts';
@@ -103,12 +105,25 @@ export type BaseConnectionPoolParams<
   D extends Decoding = Decoding,
 > = BaseConnectionPoolOptions<C, D>;
 
+/** Where commands that only read go, on pools that know replicas. */
+export interface ReadOptions {
+  /** Default `'primary'`; a call may say otherwise. */
+  readFrom?: ReadFrom | undefined;
+  /** The zone of this process, for `'nearest-zone'`. Default: none. */
+  clientZone?: string | undefined;
+  /** The zone of a server that tells none itself, in its layout or by `INFO`. Default: unknown. */
+  zoneOf?: ZoneOf | undefined;
+}
+
 /** A location, else host and port (6379). */
 export interface ConnectionPoolOptions<
   C extends BaseConnection = BaseConnection,
   D extends Decoding = Decoding,
 > extends BaseConnectionPoolOptions<C, D>,
-    TCPOptions {
+    TCPOptions,
+    ReadOptions {
+  /** The server's replicas, for `readFrom`; `'role'`: those that it names itself. Default: none. */
+  replicas?: Iterable<TCPLocation | HostAndPort> | 'role' | undefined;
   /** Where the server is; instead of `host` and `port`. */
   location?: Location | HostAndPort | undefined;
   /** A name or an address. */
@@ -123,7 +138,8 @@ export type ConnectionPoolParams<
 
 export interface ClusterConnectionPoolOptions<D extends Decoding = Decoding>
   extends BaseConnectionPoolOptions<ClusterConnection, D>,
-    TCPOptions {
+    TCPOptions,
+    ReadOptions {
   /** Nodes to ask for the layout, in any order; one that answers is enough. */
   startupNodes: Iterable<TCPLocation | HostAndPort>;
   /** `maxConnections` counts per node instead of being divided. Default false. */
@@ -159,7 +175,8 @@ export interface SentinelManager {
 }
 export interface SentinelConnectionPoolOptions<D extends Decoding = Decoding>
   extends Omit<BaseConnectionPoolOptions<SentinelManagedConnection, D>, 'connectionClass'>,
-    TCPOptions {
+    TCPOptions,
+    ReadOptions {
   /** A subclass of `SentinelManagedConnection`; called with `(location, primaryName, isPrimary, options)`. */
   connectionClass?: SentinelConnectionClass | undefined;
   serviceName: string;

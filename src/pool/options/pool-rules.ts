@@ -15,6 +15,8 @@ import {
   sortOptions,
 } from '../../connection/option-rules.ts';
 import type { OptionRule, RuleTable, Sorted, ValuesOf } from '../../connection/option-rules.ts';
+import { checkReadFrom, type ReadFrom } from '../../topology/reads/read-from.ts';
+import type { ZoneOf } from '../../topology/reads/zones.ts';
 import type { AddressMap } from '../../topology/cluster/address-map.ts';
 import { credentials, type CredentialsFunction, RenewedCredentials } from '../credentials.ts';
 import { type ConnectCallback, NewConnections, onConnect } from '../new-connections.ts';
@@ -71,6 +73,25 @@ const addressMap: OptionRule<AddressMap | null> = {
   },
 };
 
+/** Where commands that only read go. */
+const reading = {
+  readFrom: { fallback: null, check: checkReadFrom } as OptionRule<ReadFrom | null>,
+  clientZone: { ...host, text: asWritten } as OptionRule<string | null>,
+  zoneOf: {
+    fallback: null,
+    check(name, value) {
+      if (value !== null && typeof value !== 'function') throw new TypeError(`${name} must be a function`);
+      return value as ZoneOf | null;
+    },
+  } as OptionRule<ZoneOf | null>,
+} as const;
+
+/** The replicas of a primary without sentinels or a cluster. */
+const replicas: OptionRule<readonly TCPLocation[] | 'role' | null> = {
+  fallback: null,
+  check: (name, value) => (value === 'role' ? value : toLocations(name, value)),
+};
+
 const serviceName: OptionRule<string | null> = { ...host, text: asWritten };
 
 const sanitizeArguments: OptionRule<SanitizeArguments | null> = {
@@ -108,9 +129,10 @@ const everyPool = {
 
 /** Key → check, default, and how a URL spells it; for each kind of pool. */
 export const poolRules = {
-  single: { ...everyPool, location, host, port },
+  single: { ...everyPool, ...reading, location, host, port, replicas },
   cluster: {
     ...everyPool,
+    ...reading,
     startupNodes,
     maxConnectionsPerNode: flag(false),
     reinitializeSteps: count(2),
@@ -123,6 +145,7 @@ export const poolRules = {
   },
   sentinel: {
     ...everyPool,
+    ...reading,
     serviceName,
     sentinelManager: having<SentinelManager>('discoverPrimary', 'discoverReplicas'),
     isPrimary: flag(true),

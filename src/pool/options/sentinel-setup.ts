@@ -13,12 +13,15 @@ import { trackingFor } from '../cache/cache-setup.ts';
 import { PreparedPool } from '../connection-pool.ts';
 import type { SentinelConnectionPoolOptions } from './pool-options.ts';
 import { splitPoolOptions, nodeOptions } from './pool-rules.ts';
+import { withReplicas } from './read-setup.ts';
 
 type Connection = SentinelManagedConnection;
 type Make = new (location: TCPLocation, service: string, isPrimary: boolean, options: object) => Connection;
 
 /** Longest pause between two rounds over the sentinels and what they name; news of a primary ends it. */
 const PAUSE = 1_000;
+/** Longest look for replicas that reads may go to. */
+const FIND_TIME = 5_000;
 
 /** The places of a pool: the one it serves, and the one that answers for the other role. */
 interface Places {
@@ -52,22 +55,33 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
   const places: Places = { primary: new PrimaryPlace(place), replicas: new ReplicaPlace(place) };
   const serving = isPrimary ? places.primary : places.replicas;
   const owner = {};
-  const node = new ConnectionNode<BaseConnection>({
+  const nodeSettings = {
     owner,
     tracking,
     address: name,
-    make: (signal) => serving.connect(signal),
+    make: (signal: AbortSignal) => serving.connect(signal),
     ready: true,
     governor,
     max: pool.maxConnections,
     ...nodeOptions(pool, settings),
-  });
+  };
+  const node = new ConnectionNode<BaseConnection>(nodeSettings);
   places.replicas.serve(node);
   // Nothing comes back from a server that is told to be silent.
   const checks = pool.checkConnection && !settings.noreply;
+  const single = new SingleNode(node, serving, checks ? new IdleCheck(node) : null);
+  const reads = {
+    primary: single,
+    node,
+    nodeSettings,
+    primaryAt: () => places.primary.location,
+    find: () => directory.discoverReplicas(service, { timeout: FIND_TIME }),
+    make: (replica: TCPLocation) => makeOne(replica, false),
+    options: pool,
+  };
   const prepared = new PreparedPool({
     owner,
-    topology: new SingleNode(node, serving, checks ? new IdleCheck(node) : null),
+    topology: isPrimary && !settings.noreply ? withReplicas(reads) : single,
     settings,
     maxConnections: () => pool.maxConnections,
     acquire,

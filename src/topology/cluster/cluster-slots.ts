@@ -12,6 +12,7 @@ interface Node {
   readonly location: TCPLocation;
   readonly nodeId: string;
   readonly hostname: string | null;
+  readonly zone: string | null;
   primary: boolean;
 }
 interface Row {
@@ -70,13 +71,21 @@ class AnnouncedNodes {
     if (node === undefined) {
       const nodeId = textOf(entry[2]) ?? '';
       const own = named && isIP(host) === 0 ? host : null;
-      const hostname = hostOf(textOf(fieldsOf(entry[3])?.get('hostname'))) ?? own;
-      node = { key, location, nodeId: nodeId.slice(0, 64), hostname, primary: false };
+      const told = fieldsOf(entry[3]);
+      const hostname = hostOf(textOf(told?.get('hostname'))) ?? own;
+      const zone = zoneIn(told);
+      node = { key, location, nodeId: nodeId.slice(0, 64), hostname, zone, primary: false };
       this.nodes.set(key, node);
     }
     this.#announced.set(addressKey(host, port), node);
     return node;
   }
+}
+
+/** The availability zone among the metadata of a node. */
+function zoneIn(fields: ReadonlyMap<string, Reply> | null): string | null {
+  const zone = textOf(fields?.get('availability-zone') ?? fields?.get('availability_zone'));
+  return zone === null || zone === '' ? null : zone.slice(0, 256);
 }
 
 function slotOf(value: Reply | undefined): number {
@@ -105,9 +114,10 @@ function locationOf(node: Node, before: SlotMap | undefined): ClusterNodeLocatio
   const { host, port } = node.location;
   const serverType = node.primary ? 'primary' : 'replica';
   const old = before?.nodeAt(host, port);
-  if (old?.nodeId === node.nodeId && old.serverType === serverType && old.hostname === node.hostname)
-    return old;
-  return new ClusterNodeLocation(host, port, { nodeId: node.nodeId, serverType, hostname: node.hostname });
+  const { nodeId, hostname, zone } = node;
+  const same = old?.nodeId === nodeId && old.serverType === serverType && old.hostname === hostname;
+  if (same && old.zone === zone) return old;
+  return new ClusterNodeLocation(host, port, { nodeId, serverType, hostname, zone });
 }
 
 /**

@@ -23,9 +23,11 @@ import { type CommandKeys, NO_SLOT, SLOT_UNKNOWN } from './command-keys.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
 import { Finding } from './finding.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
-import { type Member, type Members, noMember, RouteAgain, SlotUnservedError } from './members.ts';
+import { type Member, type Members, noMember, RouteAgain, routeAgain, SlotUnservedError } from './members.ts';
 import { MAX_REDIRECTS, RedirectTrails } from './redirect.ts';
-import { ReplicaReads } from './replica-reads.ts';
+import { ReadChoice, type ReadFrom } from '../reads/read-from.ts';
+import { ReplicaReads } from '../reads/replica-reads.ts';
+import type { Zones } from '../reads/zones.ts';
 import type { Questions } from './questions.ts';
 import type { Shard } from './slot-map.ts';
 import { splitBySlot } from './split.ts';
@@ -47,7 +49,8 @@ export interface ClusterTopologyOptions<C extends BaseConnection> {
   readonly keys: CommandKeys;
   readonly timing: Timing;
   readonly startNodes: readonly TCPLocation[];
-  readonly readFromReplicas: boolean;
+  readonly readFrom: ReadFrom;
+  readonly zones: Zones;
   readonly gcInterval: number;
   readonly maxWaiting: number | null;
 }
@@ -60,7 +63,9 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   readonly #options: ClusterTopologyOptions<C>;
   readonly #keys: CommandKeys;
   readonly #finding: Finding;
-  readonly #replicas: ReplicaReads<C> | null;
+  readonly #readFrom: ReadFrom;
+  readonly #reads: ReplicaReads<C, Member<C>>;
+  readonly #zones: Zones;
   readonly #subscribers: SubscriberPlaces<C>;
   /** The nodes of `#shards`, in their order. */
   #primaries: ConnectionNode<C>[] = [];
@@ -69,6 +74,8 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   /** Arguments of calls whose keys are not known yet. */
   readonly #unread = new WeakMap<RoutedCall, readonly RedisValue[]>();
   #collector: NodeJS.Timeout | null = null;
+  /** Some read has asked for the quickest of all. */
+  #measuresPrimaries = false;
   #closed = false;
 
   constructor(options: ClusterTopologyOptions<C>) {
@@ -79,7 +86,21 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     this.layout = keeper.layout;
     this.members = members;
     this.#finding = new Finding(keeper, options.maxWaiting);
-    this.#replicas = options.readFromReplicas ? new ReplicaReads(keeper, members, timing) : null;
+    this.#readFrom = options.readFrom;
+    this.#zones = options.zones;
+    this.#reads = new ReplicaReads<C, Member<C>>({
+      timing,
+      choice: new ReadChoice(keeper.health, options.zones, () => timing.random()),
+      at: (replica) => members.at(replica),
+      // The primaries are measured only where they compete.
+      targets: () =>
+        [...members].filter(({ listed, replica }) => listed && (replica || this.#measuresPrimaries)),
+      answered: ({ location }, elapsed) => keeper.answered(location, elapsed),
+      failed: ({ location, replica }, error) => {
+        if (replica) keeper.ailing(location, error);
+      },
+      routeAgain,
+    });
     this.#subscribers = new SubscriberPlaces(this, keeper, options.keys);
   }
 
@@ -96,11 +117,11 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     if (slot < 0) return slot === NO_SLOT ? this.anyNode() : null;
     const index = map.shardIndexOf(slot);
     if (index < 0) return null;
-    const replica =
-      this.#replicas !== null && this.#keys.reads(call.info)
-        ? this.#replicas.choose(map.shards[index]!)
-        : null;
-    return replica === null ? this.#primaries[index]! : replica.node;
+    const from = call.readFrom ?? this.#readFrom;
+    this.#measuresPrimaries ||= from === 'lowest-latency';
+    if (from === 'primary' || !this.#keys.reads(call.info)) return this.#primaries[index]!;
+    const { primary, replicas } = map.shards[index]!;
+    return this.#reads.choose(from, primary, replicas)?.node ?? this.#primaries[index]!;
   }
 
   async resolve(call: RoutedCall, deadline: Deadline): Promise<ConnectionNode<C>> {
@@ -209,7 +230,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   close(): void {
     this.#closed = true;
     if (this.#collector !== null) clearInterval(this.#collector);
-    this.#replicas?.close();
+    this.#reads.close();
     this.#finding.close();
     this.#keeper.close();
     this.#options.questions.close();
@@ -220,6 +241,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     if (this.#closed) return;
     if (error !== null) return this.#subscribers.refreshFailed();
     this.#follow();
+    void this.#zones.learn(this.layout.nodes);
     this.members.sendAwayWaiting();
     if (this.#collector !== null) return;
     this.#collector = setInterval(() => this.members.collect(), this.#options.gcInterval);
@@ -242,7 +264,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   dialFailed(member: Member<C>, error: unknown): void {
     if (this.#closed) return;
     this.#keeper.learn(error, member.location);
-    if (member.replica) return this.#replicas?.passBy(member);
+    if (member.replica) return this.#reads.passBy(member);
     // After those without a time limit have heard of it; calls without a key find another primary.
     setImmediate(() => this.#closed || this.members.sendAwayFrom(member));
   }
@@ -278,7 +300,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   }
 
   #next(call: RoutedCall, error: Error, member: Member<C>): Next | null {
-    const replicaRead = member.replica && this.#replicas !== null && this.#keys.reads(call.info);
+    const replicaRead = member.replica && this.#keys.reads(call.info);
     // Replies were heard when they came; of a connection that was lost nobody has told yet.
     if (!isOfServer(error)) this.#keeper.learn(error, member.location);
     const found = this.#keeper.classify(error, member.location);

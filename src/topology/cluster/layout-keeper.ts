@@ -8,7 +8,7 @@ import { ClusterLayout, type LayoutSource } from './cluster-layout.ts';
 import type { Discovered, Discovery } from './discovery.ts';
 import { classify, type Meaning } from './redirect.ts';
 import { RefreshSchedule } from './refresh-schedule.ts';
-import { ReplicaHealth } from '../replica-health.ts';
+import { ReplicaHealth } from '../reads/replica-health.ts';
 import { SlotMap } from './slot-map.ts';
 
 /** Errors that are further apart than this do not add up. */
@@ -50,7 +50,7 @@ export class LayoutKeeper implements LayoutSource {
   readonly #options: LayoutKeeperOptions;
   readonly #timing: Timing;
   readonly #steps: number;
-  readonly #health: ReplicaHealth;
+  readonly health: ReplicaHealth;
   readonly #schedule: RefreshSchedule;
   readonly #facts = new Map<number, Fact>();
   readonly #disputes = new Map<number, Dispute>();
@@ -66,7 +66,7 @@ export class LayoutKeeper implements LayoutSource {
     this.#options = options;
     this.#timing = options.timing ?? systemTiming;
     this.#steps = options.reinitializeSteps ?? DEFAULT_STEPS;
-    this.#health = new ReplicaHealth(this.#timing);
+    this.health = new ReplicaHealth(this.#timing);
     this.#schedule = new RefreshSchedule({
       run: (signal) => this.#refresh(signal),
       interval: options.refreshInterval ?? 60_000,
@@ -90,11 +90,11 @@ export class LayoutKeeper implements LayoutSource {
   }
 
   pickReplica(replicas: readonly ClusterNodeLocation[]): ClusterNodeLocation | null {
-    return this.#health.pick(replicas);
+    return this.health.pick(replicas);
   }
 
   healthy(node: ClusterNodeLocation): boolean {
-    return this.#health.healthy(node);
+    return this.health.healthy(node);
   }
 
   /** Asks now; callers at the same time share one asking. Rejects with why it failed, or the signal's reason. */
@@ -109,15 +109,15 @@ export class LayoutKeeper implements LayoutSource {
 
   /** A node answered in so many milliseconds. */
   answered(node: ClusterNodeLocation, elapsed: number): void {
-    this.#health.report(node, elapsed);
+    this.health.report(node, elapsed);
     if (this.#avoid.size > 0) this.#avoid.delete(keyOf(node));
     // The layout says that it is failed or loading: only a new one says that it is so no more.
-    if (this.#health.unready(node)) this.#count(1);
+    if (this.health.unready(node)) this.#count(1);
   }
 
   /** A node that was only asked how it does did not answer. */
   ailing(node: TCPLocation, error: Error): void {
-    this.#health.report(node, error);
+    this.health.report(node, error);
   }
 
   /** What an error from a node means; nothing is learned from it. */
@@ -138,7 +138,7 @@ export class LayoutKeeper implements LayoutSource {
         if (!this.#isReplica(node)) this.#count(this.#steps);
         return;
       case 'unreachable':
-        this.#health.report(node, error as Error);
+        this.health.report(node, error as Error);
         this.#avoid.add(keyOf(node));
         this.#count(1);
         return;
@@ -146,7 +146,7 @@ export class LayoutKeeper implements LayoutSource {
         if (error instanceof ClusterDownError) this.#count(1);
         // The cluster is down for a primary's slots, wherever else they are looked for; a replica may stand alone.
         if (!(error instanceof ClusterDownError) || this.#isReplica(node))
-          this.#health.report(node, error as RedisClusterError);
+          this.health.report(node, error as RedisClusterError);
         return;
       // An ASK proves that the layout is right; a new one would say the same.
       case 'ask':
@@ -265,7 +265,7 @@ export class LayoutKeeper implements LayoutSource {
     }
     this.#errors = 0;
     this.#install(next);
-    this.#health.update(next.nodes, unready);
+    this.health.update(next.nodes, unready);
     if (open > 0) this.#count(open);
   }
 

@@ -125,6 +125,7 @@ export class SlotMap {
       nodeId: known?.nodeId ?? '',
       serverType: 'primary',
       hostname: known?.hostname ?? (target instanceof ClusterNodeLocation ? target.hostname : null),
+      zone: known?.zone,
     });
     if (known === undefined) return [...this.shards, { primary, replicas: [] }];
     const siblings = this.shardOf(slot)?.replicas ?? [];

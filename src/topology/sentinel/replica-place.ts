@@ -11,7 +11,7 @@ import type { ConnectionNode } from '../../node/connection-node.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import { failureCause, failureText } from '../first-answer.ts';
 import { systemTiming } from '../timing.ts';
-import { ReplicaHealth } from '../replica-health.ts';
+import { ReplicaHealth } from '../reads/replica-health.ts';
 import type { Next, RoutedCall } from '../topology.ts';
 import { type FindOptions, FOLLOW, type Place, type PlaceParts, Roster } from './place.ts';
 import { Turn } from './turn.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ReplicaHealth } from '../../../src/topology/replica-health.ts';
-import { ClusterNodeLocation } from '../../../src/transport/location.ts';
-import { ManualTiming, seeded } from './manual-timing.ts';
+import { ReplicaHealth } from '../../../../src/topology/reads/replica-health.ts';
+import { ClusterNodeLocation } from '../../../../src/transport/location.ts';
+import { ManualTiming, seeded } from '../manual-timing.ts';
 
 const replica = (port: number) =>
   new ClusterNodeLocation('h', port, { nodeId: `id${port}`, serverType: 'replica', hostname: null });

@@ -1,6 +1,6 @@
-import { jittered } from '../base/backoff.ts';
-import { ClusterNodeLocation, keyOf, type TCPLocation } from '../transport/location.ts';
-import type { Timing } from './timing.ts';
+import { jittered } from '../../base/backoff.ts';
+import { ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
+import type { Timing } from '../timing.ts';
 
 const FIRST_PAUSE = 400;
 const LONGEST_PAUSE = 8_000;

@@ -4,29 +4,37 @@ import { call } from '../../connection/requests/call.ts';
 import { Deadline } from '../../base/deadline.ts';
 import { TimeoutError } from '../../errors/errors.ts';
 import type { Timing } from '../timing.ts';
-import type { Member } from './members.ts';
+import type { ConnectionNode } from '../../node/connection-node.ts';
 
 const INTERVAL = 1_000;
 /** A replica that takes longer to say PONG is left out. */
 const PATIENCE = 500;
 const DIAL_PATIENCE = 5_000;
 
-export interface ReplicaProbeOptions<C extends BaseConnection> {
+/** A server that reads may go to, with its connections. */
+export interface ReadTarget<C extends BaseConnection> {
+  readonly node: ConnectionNode<C>;
+  /** It has been connected, or could not be: reads need not wait for it. */
+  met: boolean;
+}
+
+export interface ReplicaProbeOptions<C extends BaseConnection, M extends ReadTarget<C>> {
   readonly timing: Timing;
-  readonly replicas: () => Iterable<Member<C>>;
-  readonly answered: (member: Member<C>, elapsed: number) => void;
-  readonly failed: (member: Member<C>, error: Error) => void;
+  /** The servers to measure. */
+  readonly targets: () => Iterable<M>;
+  readonly answered: (target: M, elapsed: number) => void;
+  readonly failed: (target: M, error: Error) => void;
 }
 
 /** Measures replicas while they are read from, and brings those back that could not be reached. */
-export class ReplicaProbe<C extends BaseConnection> {
-  readonly #options: ReplicaProbeOptions<C>;
-  readonly #dialling = new Set<Member<C>>();
+export class ReplicaProbe<C extends BaseConnection, M extends ReadTarget<C>> {
+  readonly #options: ReplicaProbeOptions<C, M>;
+  readonly #dialling = new Set<M>();
   #stopTimer: (() => void) | null = null;
   #used = false;
   #closed = false;
 
-  constructor(options: ReplicaProbeOptions<C>) {
+  constructor(options: ReplicaProbeOptions<C, M>) {
     this.#options = options;
   }
 
@@ -38,7 +46,7 @@ export class ReplicaProbe<C extends BaseConnection> {
   }
 
   /** Dials a replica that reads no longer wait for. */
-  revive(member: Member<C>): void {
+  revive(member: M): void {
     if (this.#closed || this.#dialling.has(member)) return;
     this.#dialling.add(member);
     const done = (): unknown => this.#dialling.delete(member);
@@ -57,12 +65,12 @@ export class ReplicaProbe<C extends BaseConnection> {
       // Nobody has read since: the next read starts the clock again.
       if (!this.#used || this.#closed) return;
       this.#used = false;
-      for (const member of this.#options.replicas()) void this.#measure(member);
+      for (const member of this.#options.targets()) void this.#measure(member);
       this.#arm();
     });
   }
 
-  async #measure(member: Member<C>): Promise<void> {
+  async #measure(member: M): Promise<void> {
     const connection = member.node.tryShare();
     const { timing, answered, failed } = this.#options;
     if (connection === null) {

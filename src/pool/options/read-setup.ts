@@ -1,0 +1,96 @@
+import { Deadline } from '../../base/deadline.ts';
+import { type BaseConnection, coreOf } from '../../connection/base-connection.ts';
+import { call } from '../../connection/requests/call.ts';
+import { ConnectionNode, type NodeSettings } from '../../node/connection-node.ts';
+import type { Reply } from '../../resp/types.ts';
+import type { ReadFrom } from '../../topology/reads/read-from.ts';
+import { ReadSplit } from '../../topology/reads/read-split.ts';
+import { type ZoneOf, Zones } from '../../topology/reads/zones.ts';
+import { hostOf, portOf, textOf } from '../../topology/reply-fields.ts';
+import type { Topology } from '../../topology/topology.ts';
+import { TCPLocation } from '../../transport/location.ts';
+
+/** Longest time for a question about replicas or zones, its dial included. */
+const PATIENCE = 5_000;
+
+type Settings = NodeSettings<BaseConnection>;
+
+export interface ReadSetup {
+  readonly primary: Topology<BaseConnection>;
+  readonly node: ConnectionNode<BaseConnection>;
+  /** Of the node of the primary; those of the replicas differ in where they lead. */
+  readonly nodeSettings: Settings;
+  readonly primaryAt: () => TCPLocation | null;
+  readonly find: () => Promise<readonly TCPLocation[]>;
+  /** A connection to a replica, not yet run. */
+  readonly make: (replica: TCPLocation) => BaseConnection;
+  readonly options: {
+    readonly readFrom: ReadFrom | null;
+    readonly clientZone: string | null;
+    readonly zoneOf: ZoneOf | null;
+    readonly maxConnections: number;
+  };
+}
+
+/** Refuses what reads cannot be told. */
+export function checkReading({ readFrom, clientZone }: ReadSetup['options']): void {
+  if (readFrom === 'nearest-zone' && clientZone === null)
+    throw new TypeError("readFrom 'nearest-zone' needs clientZone");
+}
+
+/** Sends reads of a pool with one primary to its replicas. */
+export function withReplicas(setup: ReadSetup): Topology<BaseConnection> {
+  const { primary, node, nodeSettings, primaryAt, find, make, options } = setup;
+  const { readFrom, clientZone, zoneOf, maxConnections } = options;
+  checkReading(options);
+  const { governor: _, ready: __, ...shared } = nodeSettings;
+  return new ReadSplit<BaseConnection>({
+    primary,
+    primaryNode: node,
+    primaryAt,
+    find,
+    makeNode: (replica, dialFailed) =>
+      new ConnectionNode<BaseConnection>({
+        ...shared,
+        poolName: shared.poolName ?? shared.address,
+        address: replica.toString(),
+        make: () => make(replica),
+        dialFailed,
+      }),
+    maxConnections,
+    readFrom: readFrom ?? 'primary',
+    zones: new Zones({ clientZone, zoneOf, ask: (location) => askOnce(make(location), 'INFO', ['server']) }),
+  });
+}
+
+/** One question over a connection that is made for it. */
+async function askOnce(connection: BaseConnection, command: string, args: readonly string[]): Promise<Reply> {
+  const late = (): Error => new Error('no answer in time');
+  try {
+    return await new Deadline(null, PATIENCE).run(async (signal) => {
+      await connection.run({ signal });
+      return await call(coreOf(connection), command, args, { signal, timeout: PATIENCE });
+    }, late);
+  } finally {
+    connection.invalidate('the question is answered');
+  }
+}
+
+/** The replicas that a primary names when it is asked for its ROLE. */
+export async function replicasByRole(node: ConnectionNode<BaseConnection>): Promise<readonly TCPLocation[]> {
+  let connection = node.tryShare();
+  if (connection === null) {
+    const keep = (pooled: { readonly connection: BaseConnection }): void => {
+      connection = pooled.connection;
+    };
+    await node.pool.share(keep, new Deadline(null, PATIENCE));
+  }
+  const role = await call(coreOf(connection as unknown as BaseConnection), 'ROLE', [], { timeout: PATIENCE });
+  if (!Array.isArray(role) || textOf(role[0]) !== 'master' || !Array.isArray(role[2])) return [];
+  return role[2].flatMap((entry) => {
+    if (!Array.isArray(entry)) return [];
+    const host = hostOf(textOf(entry[0]));
+    const port = portOf(entry[1]);
+    return host === null || port === null ? [] : [new TCPLocation(host, port)];
+  });
+}

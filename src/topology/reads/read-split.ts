@@ -1,0 +1,207 @@
+import type { Deadline } from '../../base/deadline.ts';
+import type { CommandInfo } from '../../commands/command-info.ts';
+import { READONLY } from '../../commands/flags.ts';
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import { ConnectionError, type RedisError } from '../../errors/errors.ts';
+import type { ConnectionNode } from '../../node/connection-node.ts';
+import { keyOf, type TCPLocation } from '../../transport/location.ts';
+import { systemTiming } from '../timing.ts';
+import type { Next, RoutedCall, Topology } from '../topology.ts';
+import { ReadChoice, type ReadFrom } from './read-from.ts';
+import { ReplicaHealth } from './replica-health.ts';
+import type { ReadTarget } from './replica-probe.ts';
+import { ReplicaReads } from './replica-reads.ts';
+import type { Zones } from './zones.ts';
+
+/** How often the replicas are looked up while reads go to them. */
+const REFRESH = 5_000;
+/** Replicas that one read is sent to before the primary answers. */
+const MOST_TRIES = 4;
+
+export interface ReadSplitOptions<C extends BaseConnection> {
+  /** Everything but reads goes there. */
+  readonly primary: Topology<C>;
+  readonly primaryNode: ConnectionNode<C>;
+  /** Where the primary is; null while that is not known. */
+  readonly primaryAt: () => TCPLocation | null;
+  /** Looks the replicas up. */
+  readonly find: () => Promise<readonly TCPLocation[]>;
+  readonly makeNode: (replica: TCPLocation, dialFailed: (error: unknown) => void) => ConnectionNode<C>;
+  /** Over all nodes; it is divided among them. */
+  readonly maxConnections: number;
+  readonly readFrom: ReadFrom;
+  readonly zones: Zones;
+}
+
+/** One replica with its connections. */
+class Replica<C extends BaseConnection> implements ReadTarget<C> {
+  readonly location: TCPLocation;
+  readonly node: ConnectionNode<C>;
+  met = false;
+
+  constructor(location: TCPLocation, node: ConnectionNode<C>) {
+    this.location = location;
+    this.node = node;
+  }
+}
+
+/** No connection to a replica: the read looks for its node again. */
+class ReadAgain extends ConnectionError {}
+ReadAgain.prototype.name = 'ConnectionError';
+
+/** A primary whose reads may go to its replicas, without a cluster. */
+export class ReadSplit<C extends BaseConnection> implements Topology<C> {
+  readonly name: string;
+  readonly #options: ReadSplitOptions<C>;
+  readonly #health = new ReplicaHealth(systemTiming);
+  readonly #reads: ReplicaReads<C, Replica<C>>;
+  readonly #byKey = new Map<string, Replica<C>>();
+  readonly #byNode = new Map<object, Replica<C>>();
+  readonly #leaving = new Set<ConnectionNode<C>>();
+  #locations: readonly TCPLocation[] = [];
+  #foundAt = -Infinity;
+  #finding: Promise<void> | null = null;
+  #closed = false;
+
+  constructor(options: ReadSplitOptions<C>) {
+    const { zones, primary } = options;
+    this.name = primary.name;
+    this.#options = options;
+    this.#reads = new ReplicaReads<C, Replica<C>>({
+      timing: systemTiming,
+      choice: new ReadChoice(this.#health, zones, () => systemTiming.random()),
+      at: (location) => this.#at(location),
+      targets: () => this.#byKey.values(),
+      answered: ({ location }, elapsed) => this.#health.report(location, elapsed),
+      failed: ({ location }, error) => this.#health.report(location, error),
+      routeAgain: ({ location }) =>
+        new ReadAgain(`No connection to the replica ${location.toString()}`, {
+          endpoint: location.toString(),
+        }),
+    });
+  }
+
+  route(call: RoutedCall, args: Parameters<Topology<C>['route']>[1]): ConnectionNode<C> | null {
+    const { primary, primaryAt, readFrom } = this.#options;
+    const from = call.readFrom ?? readFrom;
+    if (from === 'primary' || (call.info.flags & READONLY) === 0 || call.redirects > MOST_TRIES)
+      return primary.route(call, args);
+    if (systemTiming.now() - this.#foundAt > REFRESH) void this.#find();
+    const replica = this.#reads.choose(from, primaryAt(), this.#locations);
+    return replica === null ? primary.route(call, args) : replica.node;
+  }
+  resolve(call: RoutedCall, deadline: Deadline): Promise<ConnectionNode<C>> {
+    return this.#options.primary.resolve(call, deadline);
+  }
+  anyNode(): ConnectionNode<C> | null {
+    return this.#options.primary.anyNode();
+  }
+  resolveAny(deadline: Deadline): Promise<ConnectionNode<C>> {
+    return this.#options.primary.resolveAny(deadline);
+  }
+
+  next(call: RoutedCall, error: Error): Next | null {
+    const replica = call.node === null ? undefined : this.#byNode.get(call.node);
+    if (replica === undefined) return this.#options.primary.next(call, error);
+    const lost = error instanceof ConnectionError || (error as RedisError).code === 'MASTERDOWN';
+    if (!lost) return null;
+    if (!(error instanceof ReadAgain)) this.#health.report(replica.location, error);
+    call.redirects++;
+    return { kind: 'again' };
+  }
+
+  *nodes(): Iterable<ConnectionNode<C>> {
+    yield* this.#options.primary.nodes();
+    for (const { node } of this.#byKey.values()) yield node;
+    yield* this.#leaving;
+  }
+  get waiting(): number {
+    return this.#options.primary.waiting ?? 0;
+  }
+  refuse(info: CommandInfo): TypeError | null {
+    return this.#options.primary.refuse(info);
+  }
+  async open(deadline: Deadline): Promise<void> {
+    await this.#options.primary.open(deadline);
+    if (this.#options.readFrom !== 'primary') await deadline.wait(this.#find(), () => new Error('late'));
+  }
+  get onChange(): (() => void) | null {
+    return this.#options.primary.onChange;
+  }
+  set onChange(listener: (() => void) | null) {
+    this.#options.primary.onChange = listener;
+  }
+  subscriberNode(...args: Parameters<Topology<C>['subscriberNode']>): ConnectionNode<C> | null {
+    return this.#options.primary.subscriberNode(...args);
+  }
+  subscriberGroup(...args: Parameters<Topology<C>['subscriberGroup']>): number {
+    return this.#options.primary.subscriberGroup(...args);
+  }
+  subscriberFailed(node: ConnectionNode<C>, error: Error): void {
+    this.#options.primary.subscriberFailed(node, error);
+  }
+  close(): void {
+    this.#closed = true;
+    this.#reads.close();
+    this.#options.primary.close();
+  }
+
+  #at(location: TCPLocation): Replica<C> {
+    const known = this.#byKey.get(keyOf(location));
+    if (known !== undefined) return known;
+    const replica: Replica<C> = new Replica(
+      location,
+      this.#options.makeNode(location, (error) => this.#failed(replica, error)),
+    );
+    replica.node.onRefusal = (error) => {
+      if (error.code === 'MASTERDOWN' || error.code === 'LOADING') this.#health.report(location, error);
+    };
+    this.#byKey.set(keyOf(location), replica);
+    this.#byNode.set(replica.node, replica);
+    this.#share();
+    return replica;
+  }
+
+  #failed(replica: Replica<C>, error: unknown): void {
+    this.#health.report(replica.location, error as Error);
+    this.#reads.passBy(replica);
+  }
+
+  /** What is known stays when nobody tells: a primary that is down has replicas to read from all the same. */
+  #find(): Promise<void> {
+    this.#finding ??= this.#options
+      .find()
+      .then(
+        (found) => this.#follow(found),
+        () => {},
+      )
+      .finally(() => {
+        this.#foundAt = systemTiming.now();
+        this.#finding = null;
+      });
+    return this.#finding;
+  }
+
+  #follow(found: readonly TCPLocation[]): void {
+    if (this.#closed) return;
+    this.#locations = found;
+    void this.#options.zones.learn(found);
+    const listed = new Set(found.map(keyOf));
+    for (const [key, replica] of this.#byKey) {
+      if (listed.has(key)) continue;
+      this.#byKey.delete(key);
+      this.#byNode.delete(replica.node);
+      const gone = (): ReadAgain => new ReadAgain('the replica is gone');
+      this.#leaving.add(replica.node);
+      void replica.node.dissolve(gone, gone).then(() => this.#leaving.delete(replica.node));
+    }
+    this.#share();
+  }
+
+  #share(): void {
+    const { maxConnections, primaryNode } = this.#options;
+    const limit = Math.max(1, Math.floor(maxConnections / (this.#byKey.size + 1)));
+    for (const { node } of this.#byKey.values()) node.pool.resize(limit);
+    primaryNode.pool.resize(limit);
+  }
+}

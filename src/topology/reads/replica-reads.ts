@@ -1,0 +1,66 @@
+import type { BaseConnection } from '../../connection/base-connection.ts';
+import type { TCPLocation } from '../../transport/location.ts';
+import type { Timing } from '../timing.ts';
+import type { ReadChoice, ReadFrom } from './read-from.ts';
+import { ReplicaProbe, type ReadTarget } from './replica-probe.ts';
+
+export interface ReplicaReadsOptions<C extends BaseConnection, M extends ReadTarget<C>> {
+  readonly timing: Timing;
+  readonly choice: ReadChoice;
+  readonly at: (replica: TCPLocation) => M;
+  /** The servers that are measured while reads go to replicas. */
+  readonly targets: () => Iterable<M>;
+  readonly answered: (target: M, elapsed: number) => void;
+  readonly failed: (target: M, error: Error) => void;
+  /** For calls that wait for a connection to a replica that cannot be had. */
+  readonly routeAgain: (target: M) => Error;
+}
+
+/** Which replica a read goes to, so that no read waits for one that cannot be reached. */
+export class ReplicaReads<C extends BaseConnection, M extends ReadTarget<C>> {
+  readonly #options: ReplicaReadsOptions<C, M>;
+  readonly #probe: ReplicaProbe<C, M>;
+
+  constructor(options: ReplicaReadsOptions<C, M>) {
+    this.#options = options;
+    this.#probe = new ReplicaProbe<C, M>({
+      timing: options.timing,
+      targets: options.targets,
+      answered: options.answered,
+      failed: (target, error) => {
+        options.failed(target, error);
+        this.passBy(target);
+      },
+    });
+  }
+
+  /**
+   * A healthy one by the wish of the call; null: the primary. Reads wait for the first connection to a replica; later
+   * ones are made aside while the primary answers.
+   */
+  choose(from: ReadFrom, primary: TCPLocation | null, replicas: readonly TCPLocation[]): M | null {
+    if (replicas.length === 0) return null;
+    this.#probe.used();
+    const location = this.#options.choice.choose(from, primary, replicas);
+    if (location === null) return null;
+    const target = this.#options.at(location);
+    if (target.node.tryShare() !== null) {
+      target.met = true;
+      return target;
+    }
+    if (!target.met) return target;
+    this.#probe.revive(target);
+    return null;
+  }
+
+  /** Who waits for a connection to it goes elsewhere, and nobody else does. */
+  passBy(target: M): void {
+    target.met = true;
+    if (target.node.figures.open > 0) return;
+    target.node.sendAway(() => this.#options.routeAgain(target));
+  }
+
+  close(): void {
+    this.#probe.close();
+  }
+}

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ConnectionPool, type ReadFrom, Sentinel } from '../../../src/index.ts';
+import { serverBinaries, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { eventually } from '../cluster/support.ts';
+import { FakeData, FakeSentinel } from '../sentinel/scripted.ts';
+
+async function reads(server: TestServer): Promise<number> {
+  const text = String(await server.command('INFO', 'commandstats'));
+  return Number(/cmdstat_get:calls=(\d+)/.exec(text)?.[1] ?? 0);
+}
+
+for (const { path, kind, version } of await serverBinaries()) {
+  describe(`a primary and its replicas, ${kind} ${version}`, () => {
+    it('option replicas: named or found by ROLE; reads go there, writes do not', async () => {
+      await using primary = await startServer({ binary: path });
+      await using replica = await startServer({ binary: path });
+      const { host, port } = primary.location;
+      await replica.command('REPLICAOF', host, port);
+      await eventually('the replica is linked', async () =>
+        String(await replica.command('INFO', 'replication')).includes('master_link_status:up'),
+      );
+      for (const replicas of ['role' as const, [replica.location]]) {
+        await using pool = await new ConnectionPool({
+          location: primary.location,
+          replicas,
+          readFrom: 'replica',
+          decodeResponses: true,
+        }).open();
+        await pool.execute('SET', 'k', 'v');
+        await primary.command('WAIT', 1, 1_000);
+        const before = [await reads(primary), await reads(replica)];
+        const values = await Promise.all(Array.from({ length: 10 }, () => pool.execute('GET', 'k')));
+        assert.deepEqual([...new Set(values)], ['v']);
+        assert.deepEqual(
+          [await reads(primary), await reads(replica)],
+          [before[0], (before[1] as number) + 10],
+        );
+        await pool.executeRequest('GET', ['k'], { readFrom: 'primary' });
+        assert.equal(await reads(primary), (before[0] as number) + 1);
+      }
+    });
+
+    it('a replica that is gone is passed by: no read fails', async () => {
+      await using primary = await startServer({ binary: path });
+      const replica = await startServer({ binary: path });
+      await replica.command('REPLICAOF', primary.location.host, primary.location.port);
+      await using pool = await new ConnectionPool({
+        location: primary.location,
+        replicas: [replica.location],
+        readFrom: 'replica',
+      }).open();
+      await pool.execute('GET', 'k');
+      await replica.stop();
+      for (let n = 0; n < 20; n++) await pool.executeRequest('GET', ['k'], { timeout: 5_000 });
+      assert.ok((await reads(primary)) > 0);
+    });
+  });
+}
+
+it('a pool that knows no replicas refuses to read from them', () => {
+  const make = (): ConnectionPool => new ConnectionPool({ host: 'h', readFrom: 'any' });
+  assert.throws(make, /replicas/);
+});
+
+it('option readFrom of a sentinel pool: reads go to the replicas that sentinels name', async () => {
+  await using primary = await FakeData.start();
+  await using one = await FakeData.start('slave');
+  await using two = await FakeData.start('slave');
+  await using sentinel = await FakeSentinel.start({ primary, replicas: [one, two] });
+  await using manager = new Sentinel({ sentinels: [sentinel.location], decodeResponses: true });
+  await using pool = await manager.primaryFor('m', { readFrom: 'replica', clientZone: 'z' }).open();
+  const from = async (readFrom?: ReadFrom): Promise<Set<number>> =>
+    new Set(
+      (
+        await Promise.all(Array.from({ length: 60 }, () => pool.executeRequest('GET', ['x'], { readFrom })))
+      ).map(Number),
+    );
+  assert.ok(!(await from()).has(primary.port));
+  assert.deepEqual([...(await from('primary'))], [primary.port]);
+  assert.equal((await from('any')).size, 3);
+  assert.equal(String(await pool.execute('SET', 'a', 1)), 'OK');
+  assert.equal(one.count('SET') + two.count('SET'), 0);
+});
