@@ -29,10 +29,15 @@ const COMMON = {
   retryPolicy: null,
   sanitizeArguments: null,
   bulkDetour: true,
+  credentials: null,
+  onConnect: [],
+  readFrom: null,
+  clientZone: null,
+  zoneOf: null,
   fence: null,
 };
 const DEFAULTS: Record<PoolKind, object> = {
-  single: { ...COMMON, location: null, host: null, port: null },
+  single: { ...COMMON, location: null, host: null, port: null, replicas: null },
   cluster: {
     ...COMMON,
     startupNodes: [],
