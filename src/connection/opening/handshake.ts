@@ -85,12 +85,9 @@ export async function greet(
   const auth = credentials === null ? [] : ['AUTH', credentials.username, credentials.password];
   if (protocol !== 2) {
     try {
-      const args = ['3', ...auth];
-      return readGreeting(
-        core,
-        await call(core, 'HELLO', args, { ledger: false, timeout: streamTimeout }),
-        protocol,
-      );
+      const reply = await call(core, 'HELLO', ['3', ...auth], { ledger: false, timeout: streamTimeout });
+      // Some proxies answer OK to what they do not know.
+      if (reply !== 'OK' || protocol === 3) return readGreeting(core, reply, protocol);
     } catch (error) {
       if (protocol === 3 || !isRefusalOfHello(error, credentials !== null)) throw error;
     }

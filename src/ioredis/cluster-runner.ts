@@ -1,0 +1,129 @@
+import { resolveCommand } from '../commands/command-info.ts';
+import { keysOf } from '../commands/keys.ts';
+import type { CommandRequest } from '../connection/requests/request-options.ts';
+import { ExecAbortError, RedisError } from '../errors/errors.ts';
+import type { ClusterConnectionPool } from '../pool/cluster-connection-pool.ts';
+import type { Reply } from '../resp/types.ts';
+import type { Command } from './command.ts';
+import { isOfServer, replyErrorOf } from './errors.ts';
+import type { Pipeline, PipelineEntry } from './pipeline.ts';
+import { Subscriber } from './subscriber.ts';
+
+/** Commands that a cluster pool sends to no node of its own choice: ioredis asks a random one. */
+const OF_ANY_NODE: ReadonlySet<string> = new Set(
+  (
+    'scan keys randomkey dbsize flushall flushdb swapdb script function config acl info cluster client ' +
+    'wait lolwut select readonly readwrite'
+  ).split(' '),
+);
+
+/** Carries commands out over the pool of a cluster. */
+export class ClusterRunner {
+  readonly #pool: ClusterConnectionPool<true>;
+  readonly #subscriber: Subscriber;
+  readonly #scripts = new Set<string>();
+  readonly #timeout: { timeout?: number };
+
+  constructor(pool: ClusterConnectionPool<true>, subscriber: Subscriber, timeout: number | undefined) {
+    this.#pool = pool;
+    this.#subscriber = subscriber;
+    this.#timeout = timeout === undefined ? {} : { timeout };
+  }
+
+  async send(command: Command): Promise<unknown> {
+    try {
+      return await this.#run(command);
+    } catch (error) {
+      if (!isOfServer(error)) throw command.blame(error as Error);
+      const { script } = command;
+      if (script === null || error.code !== 'NOSCRIPT') throw command.blame(replyErrorOf(error));
+      this.#scripts.delete(script.sha);
+      return this.send(command);
+    }
+  }
+
+  async #run(command: Command): Promise<unknown> {
+    if (Subscriber.handles(command.name)) {
+      return this.#subscriber.run(this.#pool, command.name, command.args);
+    }
+    command.script?.address(command, this.#scripts);
+    const { name, args } = command;
+    const decode = command.shape.text;
+    const keyless = OF_ANY_NODE.has(name) && keysOf(resolveCommand(name, args), args).length === 0;
+    const reply: Reply = keyless
+      ? await this.#anywhere(command)
+      : await this.#pool.executeRequest<Reply>(name, args, { decode, ...this.#timeout });
+    command.isSettled = true;
+    return command.transformReply(reply);
+  }
+
+  /** A random primary's answer. */
+  async #anywhere({ name, args, shape }: Command): Promise<Reply> {
+    await this.#pool.open();
+    const { primaries } = this.#pool.clusterLayout;
+    const node = primaries[Math.floor(Math.random() * primaries.length)]!;
+    const answers = await this.#pool.executeOn(node, name, args, { decode: shape.text, ...this.#timeout });
+    const [answer] = answers.values() as Iterable<Reply>;
+    if (answer instanceof RedisError) throw answer;
+    return answer as Reply;
+  }
+
+  async sendPipeline(pipeline: Pipeline): Promise<void> {
+    try {
+      pipeline.resolve(await this.#entries(pipeline));
+    } catch (error) {
+      pipeline.reject(isOfServer(error) ? replyErrorOf(error) : error);
+    }
+  }
+
+  async #entries(pipeline: Pipeline): Promise<PipelineEntry[]> {
+    const { commands } = pipeline;
+    if (commands.some(({ name }) => name === 'multi')) return this.#transaction(pipeline);
+    const single = commands.some(({ name, script }) => script !== null || OF_ANY_NODE.has(name));
+    if (!single && !pipeline.singly) {
+      const replies = await this.#pool.executeBatch(pipeline.requests(this.#scripts), this.#timeout);
+      return replies.map((reply, index) => pipeline.entry(index, reply));
+    }
+    const outcomes = await Promise.allSettled(commands.map((command) => this.send(command)));
+    return outcomes.map((outcome) =>
+      outcome.status === 'fulfilled' ? [null, outcome.value] : [outcome.reason as Error],
+    );
+  }
+
+  /** `MULTI … EXEC` of one slot; what stands around it goes on its own. */
+  async #transaction(pipeline: Pipeline): Promise<PipelineEntry[]> {
+    const { commands } = pipeline;
+    const begin = commands.findIndex(({ name }) => name === 'multi');
+    const end = commands.findIndex(({ name }, index) => index > begin && name === 'exec');
+    const requests = pipeline.requests(this.#scripts);
+    const inside = requests.slice(begin + 1, end);
+    const before = await this.#batch(pipeline, requests, 0, begin);
+    let entries: PipelineEntry[];
+    try {
+      const replies = await this.#pool.transaction(inside, this.#timeout);
+      entries = [
+        [null, 'OK'],
+        ...inside.map((): PipelineEntry => [null, 'QUEUED']),
+        pipeline.entry(end, replies as Reply),
+      ];
+    } catch (error) {
+      entries = [...commands.slice(begin, end + 1)].map((command): PipelineEntry => {
+        if (!isOfServer(error)) return [error as Error];
+        const told = command.blame(replyErrorOf(error));
+        return command.name === 'exec' || !(error instanceof ExecAbortError) ? [told] : [null, 'QUEUED'];
+      });
+    }
+    return [...before, ...entries, ...(await this.#batch(pipeline, requests, end + 1, commands.length))];
+  }
+
+  async #batch(
+    pipeline: Pipeline,
+    requests: readonly CommandRequest[],
+    from: number,
+    to: number,
+  ): Promise<PipelineEntry[]> {
+    if (from >= to) return [];
+    const replies = await this.#pool.executeBatch(requests.slice(from, to), this.#timeout);
+    return replies.map((reply, index) => pipeline.entry(from + index, reply));
+  }
+}

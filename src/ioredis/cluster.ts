@@ -1,0 +1,307 @@
+import { type Callback, type Command, nodeify } from './command.ts';
+import { ClusterConnectionPool } from '../pool/cluster-connection-pool.ts';
+import type { ClusterConnectionPoolOptions } from '../pool/options/pool-options.ts';
+import type { HostAndPort } from '../transport/location.ts';
+import { Client } from './client.ts';
+import { type ClusterNode, type ClusterOptions, DEFAULT_CLUSTER_OPTIONS, nodeOf } from './cluster-options.ts';
+import { ClusterRunner } from './cluster-runner.ts';
+import { ClusterAllFailedError, CONNECTION_CLOSED } from './errors.ts';
+import { coreSettings, tlsOf } from './link.ts';
+import { OfflineQueue, type Waiting } from './offline-queue.ts';
+import { Pipeline } from './pipeline.ts';
+import { Redis } from './redis.ts';
+import { parseOptions, reached, type RedisOptions } from './redis-options.ts';
+import { Subscriber } from './subscriber.ts';
+
+export type ClusterStatus = 'wait' | 'connecting' | 'connect' | 'ready' | 'close' | 'reconnecting' | 'end';
+export type NodeRole = 'all' | 'master' | 'slave';
+const noop = (): void => {};
+
+/** A cluster with the interface of ioredis, over the pool of one. */
+export class Cluster extends Client<ClusterStatus> {
+  readonly isCluster = true;
+  options: ClusterOptions;
+  status: ClusterStatus = 'wait';
+  startupNodes: ClusterNode[];
+  readonly #subscriber: Subscriber;
+  readonly #waiting: OfflineQueue;
+  readonly #nodes = new Map<string, { redis: Redis; primary: boolean }>();
+  #pool: ClusterConnectionPool<true> | null = null;
+  #runner: ClusterRunner | null = null;
+  #retries = 0;
+  #redial: NodeJS.Timeout | undefined = undefined;
+  #refresh: NodeJS.Timeout | undefined = undefined;
+  #leaving = false;
+
+  constructor(startupNodes: ClusterNode[], options: ClusterOptions = {}) {
+    super();
+    if (!Array.isArray(startupNodes) || startupNodes.length === 0) {
+      throw new Error('`startupNodes` should contain at least one node.');
+    }
+    this.startupNodes = startupNodes;
+    this.options = { ...DEFAULT_CLUSTER_OPTIONS, ...options };
+    if (options.keyPrefix === undefined) this.options.keyPrefix = options.redisOptions?.keyPrefix;
+    const { scaleReads } = this.options;
+    if (typeof scaleReads !== 'function' && !['all', 'master', 'slave'].includes(String(scaleReads))) {
+      throw new Error(
+        `Unsupported option scaleReads "${String(scaleReads)}". Expected "all", "master", "slave" or a custom function`,
+      );
+    }
+    this.#subscriber = new Subscriber(this);
+    this.#waiting = new OfflineQueue(this.options.offlineQueueBytes ?? Number.POSITIVE_INFINITY);
+    this.defineScripts();
+    if (this.options.lazyConnect) this.become('wait');
+    else this.connect().catch(noop);
+  }
+
+  connect(callback?: Callback<void>): Promise<void> {
+    return nodeify(this.#connect(), callback);
+  }
+
+  async #connect(): Promise<void> {
+    if (this.status === 'connecting' || this.status === 'connect' || this.status === 'ready') {
+      throw new Error('Redis is already connecting/connected');
+    }
+    this.#leaving = false;
+    this.become('connecting');
+    const pool = new ClusterConnectionPool<true>(this.#poolOptions());
+    this.#pool = pool;
+    let failure: Error | null = null;
+    try {
+      await pool.open({ timeout: this.#openTimeout() });
+      this.become('connect');
+      if (this.options.enableReadyCheck) await this.#check(pool);
+    } catch (error) {
+      failure = error as Error;
+    }
+    if (pool !== this.#pool || this.#leaving) {
+      void pool.close({ timeout: 0 });
+      if (pool === this.#pool) this.#closed();
+      throw new Error(CONNECTION_CLOSED);
+    }
+    if (failure !== null) {
+      void pool.close({ timeout: 0 });
+      const told = new ClusterAllFailedError(ClusterAllFailedError.defaultMessage, failure);
+      if (this.listenerCount('error') > 0) this.emit('error', told);
+      this.#closed(told);
+      throw new Error('None of startup nodes is available', { cause: told });
+    }
+    this.#ready(pool);
+  }
+
+  #openTimeout(): number {
+    const { redisOptions, slotsRefreshTimeout = 1_000 } = this.options;
+    return Math.max(slotsRefreshTimeout, Math.min(redisOptions?.connectTimeout ?? 10_000, 10_000));
+  }
+
+  /** The cluster serves requests. */
+  async #check(pool: ClusterConnectionPool<true>): Promise<void> {
+    const [node] = pool.clusterLayout.primaries;
+    if (node === undefined) throw new Error('the layout names no node');
+    const [info] = (await pool.executeOn(node, 'cluster', ['INFO'])).values();
+    const state = /cluster_state:(\w+)/.exec(String(info))?.[1];
+    if (state !== undefined && state !== 'ok') throw new Error(`the state of the cluster is "${state}"`);
+  }
+
+  #poolOptions(): ClusterConnectionPoolOptions<true> {
+    const startNodes = this.startupNodes.map(nodeOf);
+    const { natMap, scaleReads, redisOptions } = this.options;
+    const [first] = startNodes;
+    const own: RedisOptions = { ...redisOptions };
+    for (const key of ['username', 'password', 'tls'] as const) {
+      if (own[key] === undefined && first?.[key] !== undefined) Object.assign(own, { [key]: first[key] });
+    }
+    const options = parseOptions([own]);
+    const tls = tlsOf(options);
+    return {
+      ...coreSettings(options, true),
+      ...(tls === null ? {} : { sslContext: tls }),
+      decodeResponses: true,
+      startupNodes: startNodes.map(({ host, port }) => ({ host, port })),
+      readFromReplicas: scaleReads !== 'master',
+      maxConnectionsPerNode: true,
+      ...(natMap
+        ? { addressMap: (host: string, port: number): HostAndPort => reached({ host, port }, natMap) }
+        : {}),
+    };
+  }
+
+  #ready(pool: ClusterConnectionPool<true>): void {
+    this.#retries = 0;
+    this.#runner = new ClusterRunner(pool, this.#subscriber, this.options.redisOptions?.commandTimeout);
+    this.become('ready');
+    this.#meet(pool);
+    const { slotsRefreshInterval: interval } = this.options;
+    if (typeof interval === 'number' && interval > 0) {
+      this.#refresh = setInterval(() => {
+        pool.refreshLayout().then(() => this.#meet(pool), noop);
+      }, interval);
+      this.#refresh.unref();
+    }
+    if (this.#subscriber.size > 0) this.#subscriber.again(pool).catch(noop);
+    for (const item of this.#waiting.take()) this.#go(this.#runner, item);
+  }
+
+  #go(runner: ClusterRunner, item: Waiting): void {
+    if (item instanceof Pipeline) void runner.sendPipeline(item);
+    else {
+      runner.send(item).then(
+        (value) => item.settle(value),
+        (error: unknown) => item.reject(error),
+      );
+    }
+  }
+
+  /** Clients of single nodes, by the layout as it is now. */
+  #meet(pool: ClusterConnectionPool<true>): void {
+    const { nodes } = pool.clusterLayout;
+    const seen = new Set<string>();
+    for (const { host, port, serverType } of nodes) {
+      const key = `${host}:${port}`;
+      seen.add(key);
+      const known = this.#nodes.get(key);
+      if (known !== undefined) {
+        known.primary = serverType === 'primary';
+        continue;
+      }
+      const redis = this.#client(host, port, serverType !== 'primary');
+      this.#nodes.set(key, { redis, primary: serverType === 'primary' });
+      this.emit('+node', redis);
+    }
+    for (const [key, { redis }] of this.#nodes) {
+      if (seen.has(key)) continue;
+      this.#nodes.delete(key);
+      redis.disconnect();
+      this.emit('-node', redis);
+    }
+    this.emit('refresh');
+  }
+
+  #client(host: string, port: number, readOnly: boolean): Redis {
+    const redis = new Redis({
+      ...this.options.redisOptions,
+      host,
+      port,
+      readOnly,
+      lazyConnect: true,
+      enableOfflineQueue: true,
+      retryStrategy: null,
+    });
+    redis.on('error', (error) => this.emit('node error', error, `${host}:${port}`));
+    return redis;
+  }
+
+  /** One client for each node of that role; each is dialled with its first command. */
+  nodes(role: NodeRole = 'all'): Redis[] {
+    if (role !== 'all' && role !== 'master' && role !== 'slave') {
+      throw new Error(`Invalid role "${String(role)}". Expected "all", "master" or "slave"`);
+    }
+    if (this.#pool !== null && this.status === 'ready') this.#meet(this.#pool);
+    return [...this.#nodes.values()]
+      .filter(({ primary }) => role === 'all' || primary === (role === 'master'))
+      .map(({ redis }) => redis);
+  }
+
+  #closed(reason?: Error): void {
+    this.#dropNodes();
+    clearInterval(this.#refresh);
+    this.#pool = this.#runner = null;
+    this.become('close');
+    const delay = this.#leaving ? null : this.options.clusterRetryStrategy?.(++this.#retries, reason);
+    if (typeof delay !== 'number') {
+      this.become('end');
+      this.#waiting.fail(
+        new Error(reason === undefined ? CONNECTION_CLOSED : 'None of startup nodes is available', {
+          cause: reason,
+        }),
+      );
+      return;
+    }
+    this.become('reconnecting', delay);
+    this.#redial = setTimeout(() => {
+      this.#redial = undefined;
+      this.connect().catch(noop);
+    }, delay);
+  }
+
+  #dropNodes(): void {
+    for (const { redis } of this.#nodes.values()) redis.disconnect();
+    this.#nodes.clear();
+  }
+
+  sendCommand(command: Command): unknown {
+    const runner = this.#prepare();
+    if (command.name === 'quit') return this.quit();
+    if (runner !== null) return runner.send(command);
+    const refusal = this.#refusal();
+    if (refusal !== null) command.reject(refusal);
+    else this.#wait(command);
+    return command.promise;
+  }
+
+  sendPipeline(pipeline: Pipeline): void {
+    const runner = this.#prepare();
+    const refusal = this.#refusal();
+    if (runner !== null) void runner.sendPipeline(pipeline);
+    else if (refusal !== null) pipeline.reject(refusal);
+    else this.#wait(pipeline);
+  }
+
+  #prepare(): ClusterRunner | null {
+    if (this.status === 'wait') this.connect().catch(noop);
+    return this.#leaving ? null : this.#runner;
+  }
+  #refusal(): Error | null {
+    if (this.status === 'end' || this.#leaving) return new Error(CONNECTION_CLOSED);
+    if (this.options.enableOfflineQueue !== false) return null;
+    return new Error("Cluster isn't ready and enableOfflineQueue options is false");
+  }
+  #wait(item: Waiting): void {
+    try {
+      this.#waiting.push(item);
+    } catch (error) {
+      item.reject(error);
+    }
+  }
+
+  /** Closes every connection; with `true` the cluster is looked for again. */
+  disconnect(reconnect = false): void {
+    const pool = this.#pool;
+    clearTimeout(this.#redial);
+    this.#redial = undefined;
+    this.#leaving = !reconnect;
+    if (this.status === 'connecting' && pool !== null) {
+      pool.disconnect();
+      void pool.close({ timeout: 0 });
+      return;
+    }
+    if (this.status === 'end') return;
+    if (pool === null) return this.#closed();
+    this.#runner = null;
+    void pool.close({ timeout: 0 });
+    void pool.waitClosed().then(() => this.#closed());
+  }
+
+  /** Waits for what is outstanding, then closes. */
+  async quit(callback?: Callback<'OK'>): Promise<'OK'> {
+    return nodeify(this.#quit(), callback);
+  }
+  async #quit(): Promise<'OK'> {
+    const pool = this.#pool;
+    if (pool === null || this.status !== 'ready') {
+      this.disconnect();
+      return 'OK';
+    }
+    this.#leaving = true;
+    this.#runner = null;
+    await pool.close();
+    this.#closed();
+    return 'OK';
+  }
+
+  duplicate(override?: ClusterNode[] | ClusterOptions, options: ClusterOptions = {}): Cluster {
+    const nodes = Array.isArray(override) && override.length > 0 ? override : this.startupNodes;
+    const more = Array.isArray(override) ? options : { ...override, ...options };
+    return new Cluster([...nodes], { ...this.options, ...more });
+  }
+}
