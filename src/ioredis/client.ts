@@ -16,6 +16,8 @@ export abstract class Client<Status extends string> extends EventEmitter {
   abstract readonly options: {
     keyPrefix?: string | undefined;
     stringNumbers?: boolean | undefined;
+    enableAutoPipelining?: boolean | undefined;
+    autoPipeliningIgnoredCommands?: string[] | undefined;
     scripts?: Record<string, ScriptDefinition> | undefined;
   };
   abstract status: Status;
@@ -25,9 +27,17 @@ export abstract class Client<Status extends string> extends EventEmitter {
   abstract sendCommand(command: Command): unknown;
   abstract sendPipeline(pipeline: Pipeline): void;
 
-  /** Always 0: the commands of one turn are written together without being grouped. */
+  #grouped = 0;
+
+  /** With `enableAutoPipelining`: the commands of this turn. They are written together with or without it. */
   get autoPipelineQueueSize(): number {
-    return 0;
+    return this.#grouped;
+  }
+  protected countGrouped(): void {
+    if (this.#grouped++ > 0) return;
+    setImmediate(() => {
+      this.#grouped = 0;
+    });
   }
 
   protected defineScripts(): void {

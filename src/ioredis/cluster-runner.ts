@@ -23,6 +23,8 @@ export class ClusterRunner {
   readonly #subscriber: Subscriber;
   readonly #scripts = new Set<string>();
   readonly #timeout: { timeout?: number };
+  /** Its cluster was told to disconnect. */
+  left = false;
 
   constructor(pool: ClusterConnectionPool<true>, subscriber: Subscriber, timeout: number | undefined) {
     this.#pool = pool;
@@ -30,10 +32,19 @@ export class ClusterRunner {
     this.#timeout = timeout === undefined ? {} : { timeout };
   }
 
-  async send(command: Command): Promise<unknown> {
+  /** Sends one command; once the cluster was left, nobody has to hear how it ended. */
+  send(command: Command): Promise<unknown> {
+    const outcome: Promise<unknown> = this.#send(command, () => {
+      if (this.left) outcome.catch(() => {});
+    });
+    return outcome;
+  }
+
+  async #send(command: Command, failing: () => void): Promise<unknown> {
     try {
       return await this.#run(command);
     } catch (error) {
+      failing();
       if (!isOfServer(error)) throw command.blame(error as Error);
       const { script } = command;
       if (script === null || error.code !== 'NOSCRIPT') throw command.blame(replyErrorOf(error));

@@ -35,9 +35,6 @@ export class Cluster extends Client<ClusterStatus> {
 
   constructor(startupNodes: ClusterNode[], options: ClusterOptions = {}) {
     super();
-    if (!Array.isArray(startupNodes) || startupNodes.length === 0) {
-      throw new Error('`startupNodes` should contain at least one node.');
-    }
     this.startupNodes = startupNodes;
     this.options = { ...DEFAULT_CLUSTER_OPTIONS, ...options };
     if (options.keyPrefix === undefined) this.options.keyPrefix = options.redisOptions?.keyPrefix;
@@ -62,6 +59,7 @@ export class Cluster extends Client<ClusterStatus> {
     if (this.status === 'connecting' || this.status === 'connect' || this.status === 'ready') {
       throw new Error('Redis is already connecting/connected');
     }
+    if (this.startupNodes.length === 0) throw new Error('`startupNodes` should contain at least one node.');
     this.#leaving = false;
     this.become('connecting');
     const pool = new ClusterConnectionPool<true>(this.#poolOptions());
@@ -208,20 +206,18 @@ export class Cluster extends Client<ClusterStatus> {
     this.#pool = this.#runner = null;
     this.become('close');
     const delay = this.#leaving ? null : this.options.clusterRetryStrategy?.(++this.#retries, reason);
-    if (typeof delay !== 'number') {
-      this.become('end');
-      this.#waiting.fail(
-        new Error(reason === undefined ? CONNECTION_CLOSED : 'None of startup nodes is available', {
-          cause: reason,
-        }),
-      );
-      return;
-    }
+    if (typeof delay !== 'number') return this.#end(reason);
     this.become('reconnecting', delay);
     this.#redial = setTimeout(() => {
       this.#redial = undefined;
       this.connect().catch(noop);
     }, delay);
+  }
+
+  #end(reason?: Error): void {
+    this.become('end');
+    const text = reason === undefined ? CONNECTION_CLOSED : 'None of startup nodes is available';
+    this.#waiting.fail(new Error(text, { cause: reason }));
   }
 
   #dropNodes(): void {
@@ -230,6 +226,7 @@ export class Cluster extends Client<ClusterStatus> {
   }
 
   sendCommand(command: Command): unknown {
+    if (this.options.enableAutoPipelining) this.countGrouped();
     const runner = this.#prepare();
     if (command.name === 'quit') return this.quit();
     if (runner !== null) return runner.send(command);
@@ -276,10 +273,11 @@ export class Cluster extends Client<ClusterStatus> {
       return;
     }
     if (this.status === 'end') return;
-    if (pool === null) return this.#closed();
+    if (pool === null) return this.status === 'reconnecting' && !reconnect ? this.#end() : this.#closed();
+    if (this.#runner !== null) this.#runner.left = true;
     this.#runner = null;
-    void pool.close({ timeout: 0 });
-    void pool.waitClosed().then(() => this.#closed());
+    // What is outstanding is answered, as far as that is quick.
+    void pool.close({ timeout: 2_000 }).then(() => this.#closed());
   }
 
   /** Waits for what is outstanding, then closes. */

@@ -325,9 +325,10 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     }
     if (this.#connector instanceof SentinelConnector || this.#connector !== null)
       this.#connector.disconnect();
-    if (this.status === 'wait' || (this.status === 'reconnecting' && !reconnect)) {
-      this.#closed(this.#epoch);
-      return;
+    if (this.status === 'wait') return this.#closed(this.#epoch);
+    if (this.status === 'reconnecting' && !reconnect) {
+      this.#epoch++;
+      return this.#end();
     }
     const link = this.#link;
     if (link === null) return;
@@ -361,6 +362,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
   }
 
   sendCommand(command: Command): unknown {
+    if (this.options.enableAutoPipelining) this.countGrouped();
     if (this.status === 'wait') this.connect().catch(noop);
     const session = this.#session;
     if (session !== null && session.usable && !this.#ending && !this.options.monitor && !this.#listensOnly) {

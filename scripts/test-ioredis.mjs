@@ -1,0 +1,102 @@
+// ioredis' own test suite against `respool/ioredis`: node scripts/test-ioredis.mjs <folder of a checkout> [part of a
+// file's name …]. The checkout needs its development tools (`npm ci --ignore-scripts` there). Nothing of it becomes a
+// part of this project. Its tests want a server on port 6379, and fake servers on the ports 17379 to 30010 or so.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { build } from './build.mjs';
+import { isMain, ROOT } from './lib.mjs';
+
+const LONGEST_FILE = 180_000;
+
+/** The functional tests of a checkout. */
+function testFiles(checkout, filters) {
+  const top = join(checkout, 'test', 'functional');
+  return readdirSync(top, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => relative(checkout, join(entry.parentPath, entry.name)))
+    .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)))
+    .sort();
+}
+
+/** Runs one file in a process of its own: a test that breaks the process takes only its neighbours along. */
+function runFile(checkout, file, folder, theirs) {
+  const output = join(folder, `${file.replaceAll(/[\\/]/g, '-')}.json`);
+  const standIn = join(ROOT, 'scripts', 'ioredis-suite', 'stand-in.cjs');
+  const args = [
+    join(checkout, 'node_modules', 'mocha', 'bin', 'mocha.js'),
+    ...(theirs ? [] : ['--require', standIn]),
+    '--reporter',
+    'json',
+    '--reporter-option',
+    `output=${output}`,
+    'test/helpers/*.ts',
+    file,
+  ];
+  const env = {
+    ...process.env,
+    IOREDIS_CHECKOUT: checkout,
+    RESPOOL_IOREDIS: join(ROOT, 'dist', 'ioredis', 'index.js'),
+    TS_NODE_TRANSPILE_ONLY: 'true',
+    NODE_ENV: 'test',
+  };
+  return new Promise((done) => {
+    const child = spawn(process.execPath, args, { cwd: checkout, env, stdio: 'ignore' });
+    const limit = setTimeout(() => child.kill('SIGKILL'), LONGEST_FILE);
+    child.on('close', () => {
+      clearTimeout(limit);
+      done(existsSync(output) ? JSON.parse(readFileSync(output, 'utf8')) : null);
+    });
+  });
+}
+
+async function main([given, ...rest]) {
+  if (given === undefined) {
+    console.error(
+      'usage: npm run test:ioredis -- <folder of a checkout of ioredis> [--theirs] [part of a file name …]',
+    );
+    return 2;
+  }
+  const checkout = resolve(given);
+  const theirs = rest.includes('--theirs');
+  const filters = rest.filter((word) => word !== '--theirs');
+  if (!existsSync(join(checkout, 'node_modules', 'mocha'))) {
+    console.error(`${checkout} has no node_modules/mocha: run npm ci --ignore-scripts there.`);
+    return 2;
+  }
+  const { code } = await build({ quiet: true });
+  if (code !== 0) return code;
+  const { startServer } = await import('../dist/testkit/index.js');
+  const server = await startServer({ port: 6379 });
+  const folder = mkdtempSync(join(tmpdir(), 'respool-ioredis-'));
+  const total = { passes: 0, failures: 0, broken: 0 };
+  try {
+    for (const file of testFiles(checkout, filters)) {
+      const report = await runFile(checkout, file, folder, theirs);
+      if (report === null) {
+        total.broken++;
+        console.log(`  broke the process  ${file}`);
+        continue;
+      }
+      total.passes += report.stats.passes;
+      total.failures += report.stats.failures;
+      for (const { fullTitle, err } of report.failures) {
+        console.log(
+          `  ${file.replace('test/functional/', '')} | ${fullTitle} | ${String(err.message).split('\n')[0].slice(0, 140)}`,
+        );
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+    await server.stop();
+  }
+  const all = total.passes + total.failures;
+  const share = ((100 * total.passes) / Math.max(1, all)).toFixed(1);
+  console.log(
+    `${total.passes} of ${all} tests pass (${share} %), ${total.broken} files broke their process; ${server.url}`,
+  );
+  return total.failures + total.broken === 0 ? 0 : 1;
+}
+
+if (isMain(import.meta.url)) process.exitCode = await main(process.argv.slice(2));

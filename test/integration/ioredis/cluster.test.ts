@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { after, it } from 'node:test';
+import { Cluster } from '../../../src/ioredis/index.ts';
+import { startCluster } from '../../../src/testkit/index.ts';
+
+type Methods = Record<string, (...args: unknown[]) => Promise<unknown>>;
+
+const servers = await startCluster({ primaries: 3, replicasPerPrimary: 1 });
+const clusters: Cluster[] = [];
+after(async () => {
+  for (const cluster of clusters) cluster.disconnect();
+  await servers.stop();
+});
+
+function open(options: object = {}): Cluster & Methods {
+  const nodes = servers.startupNodes.map(({ host, port }) => ({ host, port }));
+  const cluster = new Cluster(nodes, options);
+  cluster.on('error', () => {});
+  clusters.push(cluster);
+  return cluster as Cluster & Methods;
+}
+
+it('a cluster routes commands by their keys, and tells of its nodes', async () => {
+  const cluster = open();
+  await once(cluster, 'ready');
+  for (const key of ['a', 'b', 'c', 'd']) assert.equal(await cluster.set!(key, key), 'OK');
+  const batch = cluster.pipeline([
+    ['get', 'a'],
+    ['getBuffer', 'b'],
+    ['incr', 'c'],
+  ]);
+  const [text, bytes, refused] = (await batch.exec()) as unknown[][];
+  assert.deepEqual(text, [null, 'a']);
+  assert.deepEqual(bytes, [null, Buffer.from('b')]);
+  assert.match(String(refused![0]), /not an integer/);
+  assert.equal(cluster.nodes().length, 6);
+  assert.equal(cluster.nodes('master').length, 3);
+  const [node] = cluster.nodes('slave') as (ReturnType<Cluster['nodes']>[number] & Methods)[];
+  assert.match(String(await node!.info!('replication')), /role:slave/);
+});
+
+it('a transaction and a script of a cluster run in one slot', async () => {
+  const cluster = open({
+    scripts: { add: { lua: 'return redis.call("incrby", KEYS[1], ARGV[1])', numberOfKeys: 1 } },
+  });
+  const transaction = cluster.multi() as {
+    set(...args: unknown[]): { get(key: string): { exec(): Promise<unknown> } };
+  };
+  assert.deepEqual(await transaction.set('{t}1', 5).get('{t}1').exec(), [
+    [null, 'OK'],
+    [null, '5'],
+  ]);
+  assert.equal(await cluster.add!('{t}1', 2), 7);
+  assert.equal(await cluster.add!('elsewhere', 2), 2);
+});
+
+it('a cluster hears messages, reads from replicas and ends', async () => {
+  const cluster = open({ scaleReads: 'slave' });
+  const message = once(cluster, 'message');
+  assert.equal(await cluster.subscribe!('news'), 1);
+  await open().publish!('news', 'hello');
+  assert.deepEqual(await message, ['news', 'hello']);
+  assert.equal(await cluster.get!('nothing'), null);
+  assert.equal(await cluster.quit(), 'OK');
+  await assert.rejects(cluster.get!('a'), /Connection is closed/);
+});
