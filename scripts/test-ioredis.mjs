@@ -51,7 +51,8 @@ function runFile(checkout, file, folder, theirs) {
   });
 }
 
-async function main([given, ...rest]) {
+async function main(words) {
+  const [given, ...rest] = words;
   if (given === undefined) {
     console.error(
       'usage: npm run test:ioredis -- <folder of a checkout of ioredis> [--theirs] [part of a file name …]',
