@@ -1,7 +1,7 @@
 import type { RedisValue } from '../resp/types.ts';
 import { isKeyword, wordAt, wordCount, wordText } from './arguments.ts';
 import type { CommandInfo } from './command-info.ts';
-import { BLOCKING, MAY_BLOCK } from './flags.ts';
+import { BLOCKING, LEARNED, MAY_BLOCK } from './flags.ts';
 
 /**
  * How long the server may hold back the answer, in milliseconds: `Infinity` for ever, `null` when it does not
@@ -23,11 +23,31 @@ export function blockingTime(info: CommandInfo, args: readonly RedisValue[]): nu
       return total > 4 ? seconds(wordAt(info, args, 1)) : null;
     case 'BLMOVE':
       return total > 5 ? seconds(wordAt(info, args, 5)) : null;
+    case 'BLMOVEM':
+      return total > 5 ? seconds(wordAt(info, args, 5)) : null;
+    case 'BZMOVE':
+      return total > 4 ? seconds(wordAt(info, args, 4)) : null;
+    case 'TS.READ':
+      return seriesBlock(info, args, total);
     case 'BRPOPLPUSH':
       return total > 3 ? seconds(wordAt(info, args, 3)) : null;
     default:
-      return total > 2 ? seconds(wordAt(info, args, total - 1)) : null;
+      return lastArgument(info, args, total);
   }
+}
+
+/** Where a command that a server told of has no number at its end, it may block for ever. */
+function lastArgument(info: CommandInfo, args: readonly RedisValue[], total: number): number | null {
+  const time = total > 2 ? seconds(wordAt(info, args, total - 1)) : null;
+  return time === null && (info.flags & LEARNED) !== 0 ? Number.POSITIVE_INFINITY : time;
+}
+
+/** `TS.READ key timestamp [BLOCK milliseconds min_count]`. */
+function seriesBlock(info: CommandInfo, args: readonly RedisValue[], total: number): number | null {
+  for (let i = 3; i + 1 < total; i++) {
+    if (isKeyword(wordAt(info, args, i), 'BLOCK')) return milliseconds(wordAt(info, args, i + 1));
+  }
+  return null;
 }
 
 /** Option by option, because a group, a consumer or a stream may be named `BLOCK`. */

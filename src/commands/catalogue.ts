@@ -1,5 +1,5 @@
 import { SERVER_COMMANDS } from './command-data.ts';
-import { READONLY, WRITE } from './flags.ts';
+import { LEARNED, READONLY, WRITE } from './flags.ts';
 import { parseKeySpec } from './key-specs.ts';
 import type { KeySpec } from './key-specs.ts';
 import { MODULE_COMMANDS } from './module-commands.ts';
@@ -21,6 +21,18 @@ const catalogue = buildCatalogue();
 /** The entry of a command by its upper-case name, without a subcommand. */
 export function findEntry(name: string): CommandEntry | undefined {
   return catalogue.get(name);
+}
+
+/** Takes in a command that a server told of; what the package knows by itself stays. */
+export function addEntry(name: string, flags: number, keySpecs: readonly KeySpec[]): void {
+  const [first = '', second] = name.split(' ');
+  const entry: CommandEntry = { name, flags: flags | LEARNED, keySpecs, subcommands: null };
+  const known = catalogue.get(first);
+  if (second === undefined) {
+    if (known === undefined) catalogue.set(first, entry);
+  } else if (known === undefined || (known.flags & LEARNED) !== 0) {
+    subcommandsOf(catalogue, first).set(second, entry);
+  }
 }
 
 /** Every known command and subcommand. */

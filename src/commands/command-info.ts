@@ -4,7 +4,7 @@ import { byteCount, latin1Text } from '../resp/decoding/native-slices.ts';
 import { type RedisValue, type TextMode, UTF8 } from '../resp/types.ts';
 import { findEntry } from './catalogue.ts';
 import type { CommandEntry } from './catalogue.ts';
-import { CONTAINER } from './flags.ts';
+import { CONTAINER, UNKNOWN } from './flags.ts';
 import type { KeySpec } from './key-specs.ts';
 
 /**
@@ -44,7 +44,7 @@ export class CommandInfo {
     this.words = words;
     this.encoded = encoded;
     this.count = words.length;
-    this.flags = (entry?.flags ?? 0) | (container ? CONTAINER : 0);
+    this.flags = (entry?.flags ?? UNKNOWN) | (container ? CONTAINER : 0);
     this.keySpecs = entry?.keySpecs ?? null;
     this.nameLength = name.includes(' ') ? 2 : 1;
     this.soleKey = soleKeyOf(this);
@@ -165,6 +165,13 @@ function remember(spelling: string, info: CommandInfo): void {
     oldest = (oldest + 1) % MAX_SPELLINGS;
   }
   spellings.set(spelling, info);
+}
+
+/** Spellings of a command that was unknown until now are read anew. */
+export function forgetSpellings(name: string): void {
+  for (const [spelling, info] of spellings) if (info.name === name) spellings.delete(spelling);
+  latest = '';
+  latestInfo = null;
 }
 
 /**

@@ -2,8 +2,9 @@ import { isUint8Array } from 'node:util/types';
 import { latin1Text } from '../resp/decoding/native-slices.ts';
 import type { RedisValue } from '../resp/types.ts';
 import { wordAt, wordText } from './arguments.ts';
-import type { CommandInfo } from './command-info.ts';
-import { BLOCKING, READONLY, WRITE } from './flags.ts';
+import { addEntry } from './catalogue.ts';
+import { type CommandInfo, forgetSpellings } from './command-info.ts';
+import { BLOCKING, HAS_EFFECT, READONLY, SCRIPT_LIKE, STATEFUL, WRITE } from './flags.ts';
 import type { KeySpec } from './key-specs.ts';
 import { keyPositions, keysOf } from './keys.ts';
 
@@ -18,6 +19,13 @@ export interface LearnedCommand {
 }
 
 const MAX_LEARNED = 4096;
+/** Latest answers by the name that was asked for; empty: the server does not have it. */
+const told = new Map<string, readonly LearnedCommand[]>();
+
+/** What a server told of a command that the tables lack; undefined: none was asked. */
+export function toldOf(name: string): readonly LearnedCommand[] | undefined {
+  return told.get(name);
+}
 
 /** The built-in knowledge of commands, and what servers have told of those that it lacks. */
 export class CommandTable {
@@ -27,7 +35,11 @@ export class CommandTable {
    * Takes in an answer of `COMMAND INFO name …` or `COMMAND`, of either protocol; gives back the names in it.
    */
   learn(reply: unknown): string[] {
-    const commands = commandsFromReply(reply);
+    return this.take(commandsFromReply(reply));
+  }
+
+  /** As `learn`, for what was read already. */
+  take(commands: readonly LearnedCommand[]): string[] {
     for (const command of commands) {
       if (this.#learned.size >= MAX_LEARNED) this.#learned.clear();
       this.#learned.set(command.name, command);
@@ -65,6 +77,21 @@ export class CommandTable {
 }
 
 /**
+ * Adds what an answer of `COMMAND INFO` tells to what the whole process knows; a command whose keys only the server can
+ * find is left out.
+ */
+export function learnCommands(asked: string, reply: unknown): void {
+  const commands = commandsFromReply(reply);
+  if (told.size >= MAX_LEARNED) told.clear();
+  told.set(asked, commands);
+  for (const { name, flags, keySpecs, complete } of commands) {
+    if (!complete) continue;
+    addEntry(name, flags, keySpecs);
+    forgetSpellings(name.split(' ')[0] as string);
+  }
+}
+
+/**
  * The commands and subcommands in an answer of `COMMAND INFO`; what is null or malformed in it is passed
  * over.
  */
@@ -85,14 +112,23 @@ function collect(entry: unknown, found: LearnedCommand[]): void {
   const known = specs.filter((spec) => spec !== null);
   found.push({
     name,
-    flags:
-      (flags.includes('readonly') ? READONLY : 0) |
-      (flags.includes('write') ? WRITE : 0) |
-      (flags.includes('blocking') ? BLOCKING : 0),
+    flags: flagsFrom(flags, texts(entry[6])),
     keySpecs: known,
     complete: !incomplete && known.length === specs.length && (described || !flags.includes('movablekeys')),
   });
   for (const subcommand of list(entry[9])) collect(subcommand, found);
+}
+
+/** The flags of a command, by those of the server and its ACL categories. */
+function flagsFrom(flags: readonly string[], categories: readonly string[]): number {
+  const ofConnection = flags.includes('noscript') && categories.includes('@connection');
+  return (
+    (flags.includes('readonly') ? READONLY : 0) |
+    (flags.includes('write') ? WRITE : 0) |
+    (flags.includes('blocking') ? BLOCKING | HAS_EFFECT : 0) |
+    (flags.includes('script_runner') ? SCRIPT_LIKE : 0) |
+    (ofConnection ? STATEFUL | HAS_EFFECT : 0)
+  );
 }
 
 function keySpec(value: unknown): KeySpec | null {

@@ -28,3 +28,7 @@ export const MULTI_KEY_SPLITTABLE = 1 << 11;
 export const SCRIPT_LIKE = 1 << 12;
 /** Changes the state of its connection: `effectOf` says how. */
 export const HAS_EFFECT = 1 << 13;
+/** No table has it: a server has to be asked. */
+export const UNKNOWN = 1 << 14;
+/** The server said so; its time-out may stand anywhere. */
+export const LEARNED = 1 << 15;

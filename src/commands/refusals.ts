@@ -3,7 +3,8 @@ import { SUBSCRIBE_FAMILY } from './flags.ts';
 
 const ON_A_LEASE = 'run it on a connection of your own: pool.acquire() or pool.use()';
 
-const TRANSACTION = 'use pool.transaction(), or pool.watch() with WATCH; on a lease it is allowed';
+const TRANSACTION =
+  'use pool.transaction(), or pool.watch() with WATCH; on a lease it is allowed: pool.acquire() or pool.use()';
 
 const ADVICE: Readonly<Record<string, string>> = {
   MULTI: TRANSACTION,

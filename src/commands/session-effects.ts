@@ -4,10 +4,10 @@ import type { RedisValue } from '../resp/types.ts';
 import { isKeyword, numberText, wordAt } from './arguments.ts';
 import { blockingTime } from './blocking.ts';
 import type { CommandInfo } from './command-info.ts';
-import { HAS_EFFECT } from './flags.ts';
+import { BLOCKING, HAS_EFFECT, LEARNED } from './flags.ts';
 
 /** What a command does to its connection: assumed when it is queued, certain when its reply has come. */
-export type EffectKind = (typeof EFFECTS)[keyof typeof EFFECTS];
+export type EffectKind = (typeof EFFECTS)[keyof typeof EFFECTS] | 'other';
 
 /**
  * `effectValue` tells the rest: the database of `select`, the name of `setname`, `ON` or `OFF` of `tracking`,
@@ -45,7 +45,12 @@ const EFFECTS = {
   'CLIENT NO-TOUCH': 'no-touch',
   'CLIENT CAPA': 'capa',
   'CLIENT IMPORT-SOURCE': 'import-source',
+  'CLIENT MAINT_NOTIFICATIONS': 'maint-notifications',
   'SCRIPT DEBUG': 'script-debug',
+  'HIMPORT PREPARE': 'himport',
+  'HIMPORT SET': 'himport',
+  'HIMPORT DISCARD': 'himport',
+  'HIMPORT DISCARDALL': 'himport',
   SYNC: 'replication',
   PSYNC: 'replication',
   REPLCONF: 'replication',
@@ -59,6 +64,9 @@ const EFFECTS = {
   BZPOPMIN: 'blocking',
   BZPOPMAX: 'blocking',
   BZMPOP: 'blocking',
+  BLMOVEM: 'blocking',
+  BZMOVE: 'blocking',
+  'TS.READ': 'blocking',
   XREAD: 'blocking',
   XREADGROUP: 'blocking',
 } as const;
@@ -78,8 +86,14 @@ const effects: ReadonlyMap<string, EffectKind> = new Map(Object.entries(EFFECTS)
 /** The effect of a call on its connection; null for the many that leave it as it was. */
 export function effectOf(info: CommandInfo, args: readonly RedisValue[]): EffectKind | null {
   if ((info.flags & HAS_EFFECT) === 0) return null;
-  const effect = effects.get(info.name) ?? null;
+  const effect = effects.get(info.name) ?? learnedEffect(info);
   return effect === 'blocking' && blockingTime(info, args) === null ? null : effect;
+}
+
+/** A command that a server told of: it blocks, or changes its connection in an unknown way. */
+function learnedEffect({ flags }: CommandInfo): EffectKind | null {
+  if ((flags & LEARNED) === 0) return null;
+  return (flags & BLOCKING) !== 0 ? 'blocking' : 'other';
 }
 
 /** The first argument of a call as text, byte for byte, as spelled; null when there is none. */

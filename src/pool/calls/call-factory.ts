@@ -8,6 +8,7 @@ import {
   NEEDS_EXECUTE_ON,
   STATEFUL,
   SUBSCRIBE_FAMILY,
+  UNKNOWN,
 } from '../../commands/flags.ts';
 import { refusal } from '../../commands/refusals.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
@@ -31,7 +32,7 @@ import type { RetryLoop } from './retry-loop.ts';
 
 const OF_ITS_CONNECTION = STATEFUL | SUBSCRIBE_FAMILY | CLIENT_REPLY | MONITOR;
 /** Commands that the fast path leaves to the careful one. */
-export const UNUSUAL = OF_ITS_CONNECTION | BLOCKING | MAY_BLOCK | NEEDS_EXECUTE_ON;
+export const UNUSUAL = OF_ITS_CONNECTION | BLOCKING | MAY_BLOCK | NEEDS_EXECUTE_ON | UNKNOWN;
 
 /** What the calls of a pool have in common. */
 export interface CallDefaults {

@@ -1,5 +1,6 @@
 import { checkDuration, checkSignal, type Deadline } from '../../base/deadline.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
+import { UNKNOWN } from '../../commands/flags.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import {
   checkCommandRequest,
@@ -9,6 +10,7 @@ import {
 import { type PoolClosedError, RedisError, RequestAbortedError } from '../../errors/errors.ts';
 import { commandWordOf } from '../../connection/requests/request-traces.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
+import { kept } from '../../resp/decoding/native-slices.ts';
 import { encodeCommand } from '../../resp/encoder.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
 import { traces } from '../../telemetry/traces.ts';
@@ -21,6 +23,7 @@ import { checkCallOptions, type PoolRequest, type PoolRequestOptions } from './c
 import type { PoolCall } from './pool-call.ts';
 import type { RetryLoop } from './retry-loop.ts';
 import { joinParts } from './split-command.ts';
+import { UnknownCommands } from './unknown-commands.ts';
 
 /** The node that a call is for, and the clocks that run since it was made. */
 export interface Pin {
@@ -36,6 +39,9 @@ export class PoolRequests {
   readonly #loop: RetryLoop;
   readonly #topology: Topology<BaseConnection>;
   cache: PoolCache | null = null;
+  readonly #unknown = new UnknownCommands((name, limits) =>
+    this.#request('COMMAND', ['INFO', name], { ...limits, decode: true }, null, null, undefined, null),
+  );
   readonly #traces: PoolTraces;
   #closed: PoolClosedError | null = null;
 
@@ -108,6 +114,8 @@ export class PoolRequests {
         }
       }
       const call = this.factory.make(command, args, options, pin !== null, script);
+      if ((call.info.flags & UNKNOWN) !== 0 && this.#unknown.mustAsk(call.info))
+        return this.#afterLearning(call, command, args, options, pin, since, watch);
       watch?.(call);
       if (pin !== null) {
         call.pinned = pin.node;
@@ -128,6 +136,34 @@ export class PoolRequests {
       const rejected = Promise.reject(error) as PoolRequest<Reply>;
       return Object.defineProperty(rejected, 'maybeExecuted', { value: false }) as PoolRequest<Reply>;
     }
+  }
+
+  #isStranger(entry: CommandRequest): boolean {
+    checkCommandRequest(entry);
+    return this.#unknown.mustAsk(this.factory.infoOf(entry.command, entry.args ?? []));
+  }
+
+  /** A command that no table has: what it is decides how it is sent. */
+  #afterLearning(
+    { info, startedAt }: PoolCall,
+    command: string | Uint8Array,
+    args: readonly RedisValue[],
+    options: PoolRequestOptions,
+    pin: Pin | null,
+    since: number | null,
+    watch: ((call: PoolCall) => void) | null,
+  ): PoolRequest<Reply> {
+    const words = typeof command === 'string' ? command : Buffer.from(command);
+    const values = args.map(kept);
+    let call: PoolRequest<Reply> | null = null;
+    const { signal, timeout } = options;
+    const from = since ?? (pin === null ? startedAt : null);
+    const promise = this.#unknown.learn(info.name, { signal, timeout }).then(() => {
+      call = this.#request(words, values, options, pin, from, undefined, watch);
+      return call;
+    });
+    const maybeExecuted = { get: () => call?.maybeExecuted ?? false };
+    return Object.defineProperty(promise, 'maybeExecuted', maybeExecuted) as PoolRequest<Reply>;
   }
 
   /** A call of a script: by its SHA, and by its text where the server does not have it. */
@@ -174,6 +210,15 @@ export class PoolRequests {
     if (!Array.isArray(commands)) throw new TypeError('the commands of a batch must be an array');
     const timeout = checkDuration('timeout', options.timeout);
     const signal = checkSignal('signal', options.signal);
+    const strangers = commands.filter((entry) => this.#isStranger(entry));
+    if (strangers.length > 0) {
+      const copies = commands.map((entry) => ({ ...entry, args: entry.args?.map(kept) }));
+      const names = strangers.map(({ command, args = [] }) => this.factory.infoOf(command, args).name);
+      await Promise.all(
+        names.map((name) => this.#unknown.learn(name, { signal: options.signal, timeout: options.timeout })),
+      );
+      return this.#batch(copies, options);
+    }
     const answers: Promise<Reply | RedisError>[] = [];
     const calls: PoolCall[] = [];
     const split = new Map<PoolCall, readonly CommandPart[]>();

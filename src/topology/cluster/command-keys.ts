@@ -1,6 +1,6 @@
 import { isUint8Array } from 'node:util/types';
 import { numberText } from '../../commands/arguments.ts';
-import { CommandTable } from '../../commands/command-table.ts';
+import { CommandTable, toldOf } from '../../commands/command-table.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { READONLY } from '../../commands/flags.ts';
 import { ClusterCrossSlotError, ResponseError } from '../../errors/errors.ts';
@@ -70,8 +70,11 @@ export class CommandKeys {
   }
 
   async #askFor(name: string, ask: AskServer): Promise<void> {
+    const told = toldOf(name);
     try {
-      if (this.#table.learn(await ask(['INFO', name])).includes(name)) return;
+      if (told !== undefined) {
+        if (this.#table.take(told).includes(name)) return;
+      } else if (this.#table.learn(await ask(['INFO', name])).includes(name)) return;
     } catch (error) {
       // A user who may not ask still has redirects to find the node.
       if (!(error instanceof ResponseError)) throw error;

@@ -58,3 +58,13 @@ it('says nothing of other commands', () => {
     assert.equal(time(name, 'a', 0), null);
   assert.equal(time('CLIENT', 'PAUSE', 100), null);
 });
+
+it('finds time-outs that are not last', () => {
+  assert.equal(time('BLMOVEM', 'a', 'b', 'LEFT', 'RIGHT', 3, 'COUNT', 2, 'OBO'), 3000);
+  assert.equal(time('BLMOVEM', 'a', 'b', 'LEFT', 'RIGHT', 0), Infinity);
+  assert.equal(time('BZMOVE', 'a', 'b', 'MIN', 2, 'COUNT', 5), 2000);
+  assert.equal(time('BZMOVE', 'a', 'b', 'MAX', 0), Infinity);
+  assert.equal(time('TS.READ', 'k', '-', 'BLOCK', 500, 1), 500);
+  assert.equal(time('TS.READ', 'k', '-', 'MAX_COUNT', 10, 'block', 0, 1), Infinity);
+  assert.equal(time('TS.READ', 'k', '-', 'MAX_COUNT', 10), null);
+});

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { resolveCommand } from '../../../src/commands/command-info.ts';
 import { CommandTable, commandsFromReply } from '../../../src/commands/command-table.ts';
-import { BLOCKING, READONLY, WRITE } from '../../../src/commands/flags.ts';
+import { BLOCKING, HAS_EFFECT, READONLY, WRITE } from '../../../src/commands/flags.ts';
 import type { RedisValue } from '../../../src/resp/types.ts';
 
 const resp2 = (flags: string[], begin: unknown[], find: unknown[]): unknown[] => [
@@ -99,7 +99,7 @@ it('learns over RESP3', () => {
   const table = new CommandTable();
   table.learn([resp3(['my.read', -2, ['readonly', 'blocking'], 1, 1, 1, [], [], [], []])]);
   assert.deepEqual(keys(table, 'MY.READ', 2, 'a', 'b', 'c'), ['a', 'b']);
-  assert.equal(table.flagsOf(resolveCommand('MY.READ', []), []), READONLY | BLOCKING);
+  assert.equal(table.flagsOf(resolveCommand('MY.READ', []), []), READONLY | BLOCKING | HAS_EFFECT);
 });
 
 it('learns from servers that tell positions only', () => {

@@ -1,0 +1,104 @@
+// Commands that no table of the package has: what the server tells of them decides how a pool runs them.
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { ConnectionPool } from '../../../src/index.ts';
+import { reply, ScriptedServer } from '../../../src/testkit/index.ts';
+
+const list = (...items: string[]): string => reply.array(...items);
+const words = (...items: string[]): string => list(...items.map((item) => reply.simple(item)));
+
+/** An entry of COMMAND INFO: name, flags, ACL categories; its first argument is its key. */
+function entry(name: string, flags: string[], categories: string[] = [], tips: string[] = []): string {
+  return list(
+    reply.bulk(name),
+    reply.integer(-2),
+    words(...flags),
+    reply.integer(1),
+    reply.integer(1),
+    reply.integer(1),
+    words(...categories),
+    list(...tips.map((tip) => reply.bulk(tip))),
+    list(),
+    list(),
+  );
+}
+
+async function serverOf(known: Record<string, string>, asked: string[]): Promise<ScriptedServer> {
+  return ScriptedServer.start({
+    COMMAND: (args: readonly string[]) => {
+      const name = String(args[2]);
+      asked.push(name);
+      return known[name] === undefined ? list(reply.null) : list(known[name]);
+    },
+    'NEW.READ': () => reply.bulk('read'),
+    'NEW.WAIT': () => null,
+    'NEW.STATE': () => reply.simple('OK'),
+    'NO.ONE': () => reply.error("ERR unknown command 'NO.ONE'"),
+    PING: () => reply.simple('PONG'),
+  });
+}
+
+it('are asked for once, before their first call', async () => {
+  const asked: string[] = [];
+  await using server = await serverOf({ 'NEW.READ': entry('new.read', ['readonly']) }, asked);
+  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true });
+  const calls = Array.from({ length: 20 }, () => pool.execute('NEW.READ', 'k'));
+  assert.deepEqual(new Set(await Promise.all(calls)), new Set(['read']));
+  assert.equal(await pool.executeRequest('new.read', ['k'], { timeout: 5_000 }), 'read');
+  assert.deepEqual(asked, ['NEW.READ']);
+  await pool.execute('PING');
+  assert.deepEqual(asked, ['NEW.READ']);
+});
+
+it('that block get a connection of their own', async () => {
+  const asked: string[] = [];
+  await using server = await serverOf({ 'NEW.WAIT': entry('new.wait', ['write', 'blocking']) }, asked);
+  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true });
+  await pool.execute('PING');
+  const waiting = pool.executeRequest('NEW.WAIT', ['k', 'MIN', 0, 'COUNT', 'x'], { timeout: 2_000 });
+  const outcome = waiting.catch((error: unknown) => error);
+  // The shared connection goes on.
+  for (let n = 0; n < 10; n++) assert.equal(await pool.execute('PING'), 'PONG');
+  assert.ok(pool.statistics.activeConnections >= 2);
+  pool.disconnect();
+  assert.ok((await outcome) instanceof Error);
+});
+
+it('that change their connection are refused, and a lease is named', async () => {
+  const asked: string[] = [];
+  const state = entry('new.state', ['noscript'], ['@connection']);
+  await using server = await serverOf({ 'NEW.STATE': state }, asked);
+  await using pool = new ConnectionPool({ location: server.location });
+  await assert.rejects(pool.execute('NEW.STATE', 'x'), /NEW\.STATE.*acquire/);
+  assert.equal(server.commands.filter(({ name }) => name === 'NEW.STATE').length, 0);
+  const lease = await pool.acquire();
+  await lease.connection.execute('NEW.STATE', 'x');
+  assert.equal(lease.connection.reusable, false);
+  lease.release();
+});
+
+it('that no server has are sent, and asked for once a pool', async () => {
+  const asked: string[] = [];
+  await using server = await serverOf({}, asked);
+  await using pool = new ConnectionPool({ location: server.location });
+  await assert.rejects(pool.execute('NO.ONE', 'x'), /unknown command/);
+  await assert.rejects(pool.execute('NO.ONE', 'x'), /unknown command/);
+  const [entryOfBatch] = await pool.executeBatch([{ command: 'NO.ONE' }]);
+  assert.match(String(entryOfBatch), /unknown command/);
+  assert.deepEqual(asked, ['NO.ONE']);
+});
+
+it('HIMPORT is refused on a pool, and a lease that prepared is not used again', async () => {
+  await using server = await ScriptedServer.start({
+    HIMPORT: () => reply.simple('OK'),
+    PING: () => reply.simple('PONG'),
+  });
+  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true });
+  await assert.rejects(pool.execute('HIMPORT', 'PREPARE', 'f', 'a'), /HIMPORT PREPARE.*acquire/);
+  const lease = await pool.acquire();
+  assert.equal(await lease.connection.execute('HIMPORT PREPARE', 'f', 'a'), 'OK');
+  assert.equal(lease.connection.reusable, false);
+  lease.release();
+  await pool.execute('PING');
+  assert.equal(server.connections.length >= 2, true);
+});
