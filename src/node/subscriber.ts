@@ -25,6 +25,9 @@ export interface SubscriberHome {
   unreachable(error: unknown, final: boolean): void;
 }
 
+/** Names that are subscribed at a time. */
+const PORTION = 1_024;
+
 /**
  * The connection on which one registry hears one node: made when something is wanted there, made again as long as
  * something is, ended when nothing is any more.
@@ -122,6 +125,7 @@ export class Subscriber<C extends BaseConnection> {
     const { registry, placement } = this.#home;
     const pump = new SubscriptionPump(core, registry, {
       placement,
+      portion: PORTION,
       again: (error) => this.#home.again(error),
       ended: () => {},
     });

@@ -75,6 +75,8 @@ export interface Topology<C extends BaseConnection> {
   open(deadline: Deadline): Promise<void>;
   /** Where a name is to be heard now; null while that is not known, and then `onChange` is called once it is. */
   subscriberNode(kind: SubscriptionKind, name: Buffer): ConnectionNode<C> | null;
+  /** The nodes that all have to hear a name whose messages are local to each (keyspace events); null for every other. */
+  subscriberNodes?(kind: SubscriptionKind, name: Buffer): readonly ConnectionNode<C>[] | null;
   /** Whether a name that is heard at that node may stay there, wherever else it would go. */
   subscriberStays?(node: ConnectionNode<C>, kind: SubscriptionKind): boolean;
   /** Names of different groups never share a command: in a cluster the slot of a shard channel. */

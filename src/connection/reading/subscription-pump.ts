@@ -19,6 +19,11 @@ export interface PumpSettings {
   readonly placement?: Placement | undefined;
   /** Whether what was refused is to be tried again, after a pause. */
   readonly again: (error: Error) => boolean;
+  /**
+   * About how many names may wait for their acknowledgement: a server that is to take up many thousand names again,
+   * and the loop of this process, are not stalled by them. All at once, by default.
+   */
+  readonly portion?: number | undefined;
   /** The link has ended, with the connection. */
   readonly ended: (error: Error) => void;
 }
@@ -30,7 +35,7 @@ export const PAUSE = { base: 50, cap: 2_000 };
  * Between a registry of subscriptions and one connection: writes what the registry's link misses, and hands it
  * what the server pushes.
  *
- *     link.surplus(), link.missing() ─▶ entries ─▶ core     core ─▶ messages, acknowledgements ─▶ link
+ *     link.pending() ─▶ entries ─▶ core     core ─▶ messages, acknowledgements ─▶ link
  */
 export class SubscriptionPump implements PubsubTaker {
   readonly #core: ConnectionCore;
@@ -40,6 +45,8 @@ export class SubscriptionPump implements PubsubTaker {
   #writing = false;
   #again = false;
   #refusals = 0;
+  /** Names that were sent and are not acknowledged. */
+  #unanswered = 0;
   #pause: NodeJS.Timeout | null = null;
 
   constructor(core: ConnectionCore, registry: Subscriptions, settings: PumpSettings) {
@@ -67,9 +74,9 @@ export class SubscriptionPump implements PubsubTaker {
     try {
       while (this.#again) {
         this.#again = false;
-        const { placement } = this.#settings;
-        for (const command of this.#link.surplus(placement)) this.#write(command);
-        for (const command of this.#link.missing(placement)) this.#write(command);
+        const { placement, portion = Number.POSITIVE_INFINITY } = this.#settings;
+        if (this.#unanswered >= portion) return;
+        for (const command of this.#link.pending(placement, portion - this.#unanswered)) this.#write(command);
       }
     } finally {
       this.#writing = false;
@@ -102,14 +109,23 @@ export class SubscriptionPump implements PubsubTaker {
     this.#pause = null;
   }
 
-  /** The server has carried out a command whose pushes do not tell that. */
-  finished(command: SubscriptionCommand): void {
-    this.#link.finished(command);
+  /** Every name of the command is acknowledged. */
+  finished(command: SubscriptionCommand, fenced: boolean): void {
+    this.#answered(command);
+    if (fenced) this.#link.finished(command);
   }
   refused(command: SubscriptionCommand, error: Error): void {
+    this.#answered(command);
     const again = this.#settings.again(error);
     if (again) this.#wait();
     this.#link.refused(command, error, again);
+  }
+
+  #answered({ names }: SubscriptionCommand): void {
+    const { portion } = this.#settings;
+    this.#unanswered -= names.length;
+    // The next portion leaves in a turn of its own.
+    if (portion !== undefined && !this.#link.ended) setImmediate(() => this.work());
   }
 
   #attach(): SubscriptionLink {
@@ -120,6 +136,7 @@ export class SubscriptionPump implements PubsubTaker {
   #write(command: SubscriptionCommand): void {
     const info = resolveCommand(command.command, command.names);
     this.#link.sent(command);
+    this.#unanswered += command.names.length;
     new PumpEntry(this, info, command, this.#core).submitTo(this.#core);
   }
 
@@ -155,7 +172,7 @@ class PumpEntry extends SubscriptionEntry {
   }
 
   succeed(): void {
-    if (this.fence !== null) this.#pump.finished(this.#command);
+    this.#pump.finished(this.#command, this.fence !== null);
   }
   refuse(error: Error): void {
     this.#pump.refused(this.#command, error);

@@ -6,7 +6,7 @@ import { AskError, BusyLoadingError, ClusterDownError, TryAgainError } from '../
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { Subscriber } from '../../node/subscriber.ts';
 import type { SubscriptionKind } from '../../pubsub/subscriptions/subscription-kinds.ts';
-import type { Holder } from '../../pubsub/subscriptions/subscription.ts';
+import type { Holder, Subscription } from '../../pubsub/subscriptions/subscription.ts';
 import { Subscriptions, type SubscriptionsSettings } from '../../pubsub/subscriptions/subscriptions.ts';
 import type { Topology } from '../../topology/topology.ts';
 
@@ -21,6 +21,8 @@ export class SubscriberSet<C extends BaseConnection> {
   #scheduled = false;
   #closed = false;
   #seeking = false;
+  /** Some names belonged to no node that is known when they were looked at last. */
+  #homeless = false;
   #failures = 0;
   #pause: NodeJS.Timeout | null = null;
   #unref = false;
@@ -32,6 +34,8 @@ export class SubscriberSet<C extends BaseConnection> {
     this.#topology = topology;
     this.registry = new Subscriptions({
       ...settings,
+      spreads: (kind, name) => this.#topology.subscriberNodes?.(kind, name) != null,
+      complete: (subscription) => this.#complete(subscription),
       onWork: () => this.#schedule(),
       onPause: (paused) => {
         for (const subscriber of this.#subscribers.values()) subscriber.setFull(paused);
@@ -64,7 +68,10 @@ export class SubscriberSet<C extends BaseConnection> {
   /** Names may belong to other nodes now. */
   review(): void {
     if (this.#closed) return;
-    for (const { kind, name } of this.registry.wanted) this.#obtain(this.#nodeOf(kind, name));
+    for (const { kind, name } of this.registry.wanted) {
+      for (const node of this.#nodesOf(kind, name)) this.#obtain(node);
+    }
+    this.registry.reviewSpread();
     for (const subscriber of this.#subscribers.values()) subscriber.review();
     this.#schedule();
   }
@@ -90,11 +97,13 @@ export class SubscriberSet<C extends BaseConnection> {
   }
 
   #work(): void {
-    let homeless = false;
-    for (const { kind, name } of this.registry.unheard) {
-      const node = this.#nodeOf(kind, name);
-      if (node === null) homeless = true;
-      else this.#obtain(node);
+    let homeless = this.#pause !== null || this.#seeking;
+    const names = homeless || this.#homeless ? this.registry.unheard : this.registry.takeHomeless();
+    this.#homeless = false;
+    for (const { kind, name } of names) {
+      const nodes = this.#nodesOf(kind, name);
+      if (nodes.length === 0) homeless = true;
+      for (const node of nodes) this.#obtain(node);
     }
     for (const [node, subscriber] of this.#subscribers) {
       subscriber.work();
@@ -102,7 +111,23 @@ export class SubscriberSet<C extends BaseConnection> {
       this.#subscribers.delete(node);
       void subscriber.close();
     }
+    this.#homeless = homeless;
     if (homeless) void this.#seek();
+  }
+
+  /** Empty: not known now. */
+  #nodesOf(kind: SubscriptionKind, name: Buffer): readonly ConnectionNode<C>[] {
+    const all = this.#topology.subscriberNodes?.(kind, name) ?? null;
+    if (all !== null) return all;
+    const node = this.#nodeOf(kind, name);
+    return node === null ? [] : [node];
+  }
+
+  /** Every node hears it. */
+  #complete({ kind, name, holders }: Subscription): boolean {
+    const nodes = this.#nodesOf(kind, name);
+    const heard = new Set(holders.map((holder) => this.#places.get(holder)));
+    return nodes.length > 0 && nodes.every((node) => heard.has(node));
   }
 
   #nodeOf(kind: SubscriptionKind, name: Buffer): ConnectionNode<C> | null {
@@ -112,9 +137,9 @@ export class SubscriberSet<C extends BaseConnection> {
     return this.#topology.subscriberNode(kind, name);
   }
 
-  #obtain(node: ConnectionNode<C> | null): void {
-    if (node === null || this.#subscribers.has(node)) return;
-    const here = (kind: SubscriptionKind, name: Buffer): boolean => this.#nodeOf(kind, name) === node;
+  #obtain(node: ConnectionNode<C>): void {
+    if (this.#subscribers.has(node)) return;
+    const here = (kind: SubscriptionKind, name: Buffer): boolean => this.#nodesOf(kind, name).includes(node);
     const { registry } = this;
     const subscriber = new Subscriber<C>(node, {
       registry,
@@ -152,12 +177,14 @@ export class SubscriberSet<C extends BaseConnection> {
     try {
       await this.#topology.open(new Deadline(this.#closing.signal, null));
     } catch (error) {
-      this.registry.failWaiting(error, (kind, name) => this.#nodeOf(kind, name) === null);
+      this.registry.failWaiting(error, (kind, name) => this.#nodesOf(kind, name).length === 0);
     } finally {
       this.#seeking = false;
     }
     if (this.#closed) return;
-    const homeless = [...this.registry.unheard].some(({ kind, name }) => this.#nodeOf(kind, name) === null);
+    const homeless = [...this.registry.unheard].some(
+      ({ kind, name }) => this.#nodesOf(kind, name).length === 0,
+    );
     if (homeless) this.#seekLater();
     else {
       this.#failures = 0;

@@ -67,7 +67,7 @@ const MAX_NAMES = 512;
 
 /**
  * The registry's view of one subscriber connection, from the moment it is usable until it is lost. It sends
- * nothing itself: the connection's owner writes what `missing()` and `surplus()` return, tells `sent()`, and
+ * nothing itself: the connection's owner writes what `pending()` returns, tells `sent()`, and
  * hands over every push.
  */
 export class SubscriptionLink implements Holder, MessageListeners {
@@ -142,13 +142,41 @@ export class SubscriptionLink implements Holder, MessageListeners {
     this.touch(subscription);
   }
 
-  /** The commands that subscribe to what is wanted here, and neither subscribed nor about to be. */
-  missing(placement: Placement = EVERYTHING_HERE): SubscriptionCommand[] {
-    return this.#commands(true, placement);
+  /**
+   * The commands that bring the server's set nearer to the wanted one: first those that end what is not wanted here,
+   * then those that subscribe. With `limit` about so many names; the others are there the next time.
+   */
+  pending(placement: Placement = EVERYTHING_HERE, limit = Number.POSITIVE_INFINITY): SubscriptionCommand[] {
+    const commands: SubscriptionCommand[] = [];
+    if (this.#ended) return commands;
+    const groups = new Map<string, Subscription[]>();
+    let names = 0;
+    for (const subscription of this.#unsettled) {
+      const { kind, name } = subscription;
+      const wanted = subscription.wanted && placement.here(kind, name);
+      if (this.#settled(subscription, wanted)) {
+        this.#unsettled.delete(subscription);
+        continue;
+      }
+      if (!wanted && this.#known.get(subscription)?.stuck === true) continue;
+      if (subscription.alone) commands.push(makeCommand(wanted, [subscription]));
+      else addTo(groups, `${wanted} ${kind} ${placement.group(kind, name)}`, subscription);
+      if (++names >= limit) break;
+    }
+    for (const [group, subscriptions] of groups) {
+      const subscribe = group.startsWith('true');
+      for (let start = 0; start < subscriptions.length; start += MAX_NAMES)
+        commands.push(makeCommand(subscribe, subscriptions.slice(start, start + MAX_NAMES)));
+    }
+    return commands.sort((a, b) => rank(a) - rank(b));
   }
-  /** The commands that end what is subscribed, or about to be, and not wanted here. */
-  surplus(placement: Placement = EVERYTHING_HERE): SubscriptionCommand[] {
-    return this.#commands(false, placement);
+  /** Those that subscribe. */
+  missing(placement?: Placement): SubscriptionCommand[] {
+    return this.pending(placement).filter(({ subscribe }) => subscribe);
+  }
+  /** Those that end what is not wanted here. */
+  surplus(placement?: Placement): SubscriptionCommand[] {
+    return this.pending(placement).filter(({ subscribe }) => !subscribe);
   }
 
   /** The command was handed to the connection. To be called in the order of writing. */
@@ -308,27 +336,6 @@ export class SubscriptionLink implements Holder, MessageListeners {
     const will = remote !== undefined && (last?.subscribe ?? this.#subscribed(subscription));
     return wanted === will;
   }
-
-  #commands(subscribe: boolean, placement: Placement): SubscriptionCommand[] {
-    const commands: SubscriptionCommand[] = [];
-    const groups = new Map<string, Subscription[]>();
-    for (const subscription of this.#unsettled) {
-      const { kind, name } = subscription;
-      const wanted = subscription.wanted && placement.here(kind, name);
-      const settled = this.#settled(subscription, wanted);
-      if (settled) this.#unsettled.delete(subscription);
-      if (settled || wanted !== subscribe) continue;
-      if (!subscribe && this.#known.get(subscription)?.stuck === true) continue;
-      if (subscription.alone) commands.push(makeCommand(subscribe, [subscription]));
-      else addTo(groups, `${kind} ${placement.group(kind, name)}`, subscription);
-    }
-    const inOrder = [...groups.values()].sort((a, b) => rank(a) - rank(b));
-    for (const subscriptions of inOrder) {
-      for (let start = 0; start < subscriptions.length; start += MAX_NAMES)
-        commands.push(makeCommand(subscribe, subscriptions.slice(start, start + MAX_NAMES)));
-    }
-    return commands;
-  }
 }
 
 /** Subscriptions by the bytes of their names, without making a string or a Buffer of them. */
@@ -394,6 +401,6 @@ function addTo(groups: Map<string, Subscription[]>, group: string, subscription:
   else same.push(subscription);
 }
 
-function rank([first]: readonly Subscription[]): number {
-  return first === undefined ? -1 : KINDS.indexOf(first.kind);
+function rank({ subscribe, kind }: SubscriptionCommand): number {
+  return (subscribe ? KINDS.length : 0) + KINDS.indexOf(kind);
 }

@@ -105,15 +105,18 @@ export class Subscription implements MessageListener {
     if (this.#state === 'left') this.#move('wanted');
   }
 
-  /** Its server has it, and nothing under way takes it away again. `complete`: every node that must hear it does. */
-  hold(holder: Holder, now: number, complete: () => boolean): void {
+  /** Its server has it, and nothing under way takes it away again. */
+  hold(holder: Holder): void {
     if (!this.#holders.includes(holder)) {
       const [before] = this.#holders;
       if (before !== undefined && !this.spread) this.#openGap(movedError(), before.heard);
       this.#holders = this.spread ? [...this.#holders, holder] : [holder];
     }
     this.alone = false;
-    if (!complete()) return;
+  }
+
+  /** Every node that must hear it does. */
+  complete(now: number): void {
     if (this.#state !== 'heard') this.#move('heard');
     this.#closeGap(now);
   }

@@ -15,10 +15,14 @@ export interface SubscriptionsSettings {
   readonly textMode?: TextMode | undefined;
   /** How many names the acknowledgements tell of; by default what the server said. */
   readonly count?: ((kind: SubscriptionKind) => number) | undefined;
-  /** A link's `missing()` or `surplus()` may have something; may be called often, also from within calls. */
+  /** A link's `pending()` may have something; may be called often, also from within calls. */
   readonly onWork: () => void;
   /** A channel is full, or none is any more: stop or go on reading the subscriber's socket. */
   readonly onPause?: ((paused: boolean) => void) | undefined;
+  /** Whether the messages of a name are local to each node; never, by default. */
+  readonly spreads?: ((kind: SubscriptionKind, name: Buffer) => boolean) | undefined;
+  /** Whether every node that must hear a spread name does. */
+  readonly complete?: ((subscription: Subscription) => boolean) | undefined;
   /** Epoch ms. */
   readonly now?: (() => number) | undefined;
 }
@@ -34,7 +38,7 @@ interface Added {
  * The wanted subscriptions, each with its channels: state that outlives every socket. Links stand for the sockets;
  * whoever owns one asks it what to send until the server's set equals the wanted one. No I/O, no timers.
  *
- *     want / unwant ─▶ subscription ─▶ link.missing(), link.surplus() ─▶ (written) ─▶ link.sent()
+ *     want / unwant ─▶ subscription ─▶ link.pending() ─▶ (written) ─▶ link.sent()
  *     channels ◀─ held, released, messages ◀─ link.acknowledged(), link.message()
  */
 export class Subscriptions {
@@ -52,6 +56,8 @@ export class Subscriptions {
   readonly #established: Record<SubscriptionKind, number> = { channel: 0, pattern: 0, shard: 0 };
   #wanted = 0;
   readonly #unheard = new Set<Subscription>();
+  /** Those of them that nobody has looked for a node for. */
+  readonly #homeless = new Set<Subscription>();
   readonly #links = new Set<SubscriptionLink>();
   readonly #added = new WeakMap<PubsubCall, Added[]>();
   readonly #gate: FlowGate;
@@ -97,6 +103,12 @@ export class Subscriptions {
   get unheard(): ReadonlySet<Subscription> {
     return this.#unheard;
   }
+  /** Names that became unheard since the last call. */
+  takeHomeless(): Subscription[] {
+    const homeless = [...this.#homeless];
+    this.#homeless.clear();
+    return homeless;
+  }
   get wanted(): readonly Subscription[] {
     return KINDS.flatMap((kind) => this.#wantedOf(kind));
   }
@@ -122,6 +134,15 @@ export class Subscriptions {
   /** Which connection a name belongs to may have changed. */
   review(link: SubscriptionLink): void {
     link.review(this.wanted);
+  }
+
+  /** The nodes that must hear spread names are others now. */
+  reviewSpread(): void {
+    for (const subscription of this.wanted) {
+      if (!subscription.spread) continue;
+      if (!this.#complete(subscription)) subscription.miss(movedError(), this.#now());
+      else if (subscription.state !== 'heard') this.#settle(subscription);
+    }
   }
 
   /**
@@ -186,6 +207,13 @@ export class Subscriptions {
     }
     subscription.waiting.push(place);
     // An unsubscription that was not sent yet is not sent any more.
+    if (subscription.spread) {
+      for (const link of this.#links) {
+        if (link.has(subscription)) this.#held(link, subscription);
+        else link.touch(subscription);
+      }
+      return;
+    }
     const having = [...this.#links].filter((link) => link.has(subscription));
     const holder = having.find((link) => subscription.holders.includes(link)) ?? having[0];
     if (holder !== undefined) this.#held(holder, subscription);
@@ -220,8 +248,14 @@ export class Subscriptions {
 
   #held(link: SubscriptionLink, subscription: Subscription, count?: number): void {
     if (!subscription.wanted) return;
-    subscription.hold(link, this.#now(), () => this.#complete(subscription));
+    subscription.hold(link);
     this.#acknowledgeLeaving(subscription);
+    this.#settle(subscription, count);
+  }
+
+  /** Heard from now on, where every node that must hear it does: calls that wait are acknowledged. */
+  #settle(subscription: Subscription, count?: number): void {
+    if (this.#complete(subscription)) subscription.complete(this.#now());
     // A channel that heard of a gap may have ended it.
     if (subscription.state !== 'heard') return;
     const { kind, name } = subscription;
@@ -258,8 +292,9 @@ export class Subscriptions {
   }
 
   /** Every node that must hear it does. */
-  #complete({ holders }: Subscription): boolean {
-    return holders.length > 0;
+  #complete(subscription: Subscription): boolean {
+    if (!subscription.spread) return subscription.holders.length > 0;
+    return this.#settings.complete?.(subscription) ?? subscription.holders.length > 0;
   }
 
   #acknowledgeLeaving(subscription: Subscription, said?: number): void {
@@ -336,7 +371,8 @@ export class Subscriptions {
     const key = nameKey(name);
     let subscription = this.#names[kind].get(key);
     if (subscription === undefined) {
-      subscription = new Subscription(kind, key, name, false, (moved, from) => this.#moved(moved, from));
+      const spread = this.#settings.spreads?.(kind, name) ?? false;
+      subscription = new Subscription(kind, key, name, spread, (moved, from) => this.#moved(moved, from));
       this.#names[kind].set(key, subscription);
     }
     return subscription;
@@ -354,8 +390,13 @@ export class Subscriptions {
     if (was !== established) this.#established[kind] += established ? 1 : -1;
     if (from === 'left') this.#wanted++;
     if (state === 'left') this.#wanted--;
-    if (state === 'wanted' || state === 'lost') this.#unheard.add(subscription);
-    else this.#unheard.delete(subscription);
+    if (state === 'wanted' || state === 'lost') {
+      this.#unheard.add(subscription);
+      this.#homeless.add(subscription);
+    } else {
+      this.#unheard.delete(subscription);
+      this.#homeless.delete(subscription);
+    }
   }
 
   #wantedOf(kind: SubscriptionKind): Subscription[] {

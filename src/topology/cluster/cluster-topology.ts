@@ -1,5 +1,7 @@
+import { isUint8Array } from 'node:util/types';
 import { jittered } from '../../base/backoff.ts';
 import { Deadline } from '../../base/deadline.ts';
+import { wordAt } from '../../commands/arguments.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { NEEDS_EXECUTE_ON } from '../../commands/flags.ts';
 import { clusterRefusal } from '../../commands/refusals.ts';
@@ -73,6 +75,8 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   readonly #trails = new RedirectTrails();
   /** Arguments of calls whose keys are not known yet. */
   readonly #unread = new WeakMap<RoutedCall, readonly RedisValue[]>();
+  /** The channels of PUBLISH calls, which later attempts are routed by. */
+  readonly #published = new WeakMap<RoutedCall, Buffer>();
   #collector: NodeJS.Timeout | null = null;
   /** Some read has asked for the quickest of all. */
   #measuresPrimaries = false;
@@ -114,7 +118,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     const { map } = this.#keeper;
     if (map.shards !== this.#shards) this.#follow();
     const { slot } = call;
-    if (slot < 0) return slot === NO_SLOT ? this.anyNode() : null;
+    if (slot < 0) return slot === NO_SLOT ? this.#keyless(call, args) : null;
     const index = map.shardIndexOf(slot);
     if (index < 0) return null;
     const from = call.readFrom ?? this.#readFrom;
@@ -207,6 +211,9 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   subscriberNode(kind: SubscriptionKind, name: Buffer): ConnectionNode<C> | null {
     return this.#subscribers.nodeFor(kind, name);
   }
+  subscriberNodes(kind: SubscriptionKind, name: Buffer): readonly ConnectionNode<C>[] | null {
+    return this.#subscribers.nodesFor(kind, name);
+  }
   subscriberStays(node: ConnectionNode<C>, kind: SubscriptionKind): boolean {
     return this.#subscribers.keeps(node, kind);
   }
@@ -267,6 +274,19 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     if (member.replica) return this.#reads.passBy(member);
     // After those without a time limit have heard of it; calls without a key find another primary.
     setImmediate(() => this.#closed || this.members.sendAwayFrom(member));
+  }
+
+  /** PUBLISH of one name always goes to one node: messages that are awaited one by one arrive in order. */
+  #keyless(call: RoutedCall, args: readonly RedisValue[] | null): ConnectionNode<C> | null {
+    const { info } = call;
+    if (info.name !== 'PUBLISH') return this.anyNode();
+    if (args !== null) {
+      const word = wordAt(info, args, info.nameLength);
+      if (typeof word === 'string' || isUint8Array(word))
+        this.#published.set(call, Buffer.from(word as string));
+    }
+    const name = this.#published.get(call);
+    return (name === undefined ? null : this.#subscribers.nodeFor('channel', name)) ?? this.anyNode();
   }
 
   #read(call: RoutedCall, args: readonly RedisValue[]): void {

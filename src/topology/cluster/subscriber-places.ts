@@ -41,6 +41,15 @@ export class SubscriberPlaces<C extends BaseConnection> {
     return node ?? null;
   }
 
+  /** Every primary, for names whose messages are local to each node; null for every other name. */
+  nodesFor(kind: SubscriptionKind, name: Buffer): readonly ConnectionNode<C>[] | null {
+    if (kind === 'shard' || !isKeyspaceName(name, kind === 'pattern')) return null;
+    const found = this.#keeper.map.primaries.map((primary) => this.#nodes.members.find(primary)?.node);
+    const nodes = found.filter((node) => node !== undefined);
+    if (nodes.length === 0) this.#want();
+    return nodes;
+  }
+
   /** What is heard somewhere is not moved as long as that node belongs to the cluster. */
   keeps(node: ConnectionNode<C>, kind: SubscriptionKind): boolean {
     return kind !== 'shard' && this.#nodes.members.of(node)?.listed === true;
@@ -91,6 +100,16 @@ export class SubscriberPlaces<C extends BaseConnection> {
     this.#wanted = true;
     this.#keeper.request();
   }
+}
+
+/**
+ * Keyspace events (`__keyspace@0__:key`, `__keyevent@0__:set`), which a node publishes to its own clients alone. A
+ * pattern is one when it can match nothing else of use: other messages reach every node, and would come once from each.
+ */
+function isKeyspaceName(name: Buffer, isPattern: boolean): boolean {
+  const text = name.toString('latin1');
+  if (!isPattern) return text.startsWith('__keyspace@') || text.startsWith('__keyevent@');
+  return text.startsWith('__key');
 }
 
 /** FNV-1a with a last mix: neighbours in name are no neighbours in hash. */

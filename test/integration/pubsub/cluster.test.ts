@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Channel, ClusterConnectionPool } from '../../../src/index.ts';
+import { Channel, ClusterConnectionPool, PatternChannel } from '../../../src/index.ts';
 import { startCluster, type TestCluster } from '../../../src/testkit/index.ts';
 import { names, readChannel, Recorder, sleep, until } from './support.ts';
 
@@ -105,4 +105,61 @@ test('when a primary dies its names are heard elsewhere, shard channels at the n
   await until(() => plain[0]?.heard.numbers.at(-1) === 6, 'the message');
 
   await owner.restart();
+});
+
+test('keyspace events are heard from every primary, also when the primaries change', async () => {
+  for (const node of cluster.nodes) await node.command('CONFIG', 'SET', 'notify-keyspace-events', 'KEA');
+  await using pool = open();
+  const heard = { set: new Set<string>(), keys: new Set<string>(), all: 0 };
+  const set = new Channel('__keyevent@0__:set', { onMessage: (key) => void heard.set.add(String(key)) });
+  const keys = new PatternChannel('__keyspace@0__:event*', {
+    onMessage: (what, channel) => {
+      if (String(what) !== 'set') return;
+      heard.all++;
+      heard.keys.add(String(channel).slice('__keyspace@0__:'.length));
+    },
+  });
+  await pool.executePubsub('SUBSCRIBE', set);
+  assert.equal((await pool.executePubsub('PSUBSCRIBE', keys)).length, 1);
+  assert.equal(pool.inPubsub, 2);
+  const write = async (round: number): Promise<string[]> => {
+    const written = Array.from({ length: 90 }, (_, at) => `event:${round}:${at}`);
+    await Promise.all(written.map((key) => pool.execute('SET', key, '1')));
+    return written;
+  };
+  const first = await write(1);
+  await until(() => heard.set.size === 90 && heard.keys.size === 90, 'all events');
+  assert.deepEqual([...heard.set].sort(), first.sort());
+  const [primary] = await cluster.primaries();
+  assert.ok(primary);
+  await cluster.failover(primary);
+  await pool.refreshLayout();
+  await until(() => set.gaps > 0 && keys.gaps > 0, 'the gap');
+  await pool.executePubsub('SUBSCRIBE', set);
+  await write(2);
+  await until(() => heard.set.size === 180 && heard.keys.size === 180, 'all events of the new primaries');
+  assert.equal(heard.all, 180);
+  await pool.executePubsub('UNSUBSCRIBE', set);
+  await pool.executePubsub('PUNSUBSCRIBE');
+  await until(async () => {
+    const left = await Promise.all(cluster.nodes.map((node) => node.command('PUBSUB', 'NUMPAT')));
+    return left.every((count) => Number(count) === 0);
+  }, 'the end on every node');
+});
+
+test('PUBLISH of one name goes to one node: awaited messages arrive in order', async () => {
+  await using pool = open();
+  await using publisher = open();
+  const { channel, heard } = readChannel('in order');
+  await pool.executePubsub('SUBSCRIBE', channel);
+  for (let number = 0; number < 300; number++) await publisher.execute('PUBLISH', 'in order', number);
+  await until(() => heard.numbers.length === 300, 'all messages');
+  heard.check('in order');
+  const loads = await Promise.all(
+    (await cluster.primaries()).map(async (node) => {
+      const text = String(await node.command('INFO', 'commandstats'));
+      return Number(/cmdstat_publish:calls=(\d+)/.exec(text)?.[1] ?? 0);
+    }),
+  );
+  assert.ok(Math.max(...loads) >= 300, String(loads));
 });
