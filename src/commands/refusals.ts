@@ -39,7 +39,7 @@ export function refusal(info: CommandInfo): string {
 
 /** Why a cluster pool does not send this command to a node of its own choice. */
 export function clusterRefusal(info: CommandInfo): string {
-  return `${info.name} concerns one node of a cluster: name the nodes with executeOn('primaries', …) or executeOn(node, …)`;
+  return `${info.name} concerns one node of a cluster: name the nodes with executeOn('primaries', …) or executeOn(node, …), and add { merge: true } for one answer`;
 }
 
 /** What a connection says of commands that its requests cannot carry. */

@@ -1,6 +1,6 @@
 import { nameClass } from '../base/class-name.ts';
 import type { Deadline } from '../base/deadline.ts';
-import { demandKnown } from '../base/known-options.ts';
+import { demandKnown, demandObject } from '../base/known-options.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import { ClusterConnection } from '../connection/cluster-connection.ts';
 import { tcpRules } from '../connection/connection-options.ts';
@@ -24,6 +24,7 @@ import { candidates, leaseAny } from './leases.ts';
 import { makeCluster } from './options/cluster-parts.ts';
 import type { FromUrlOptions } from './connection-pool.ts';
 import type { PoolRequestOptions } from './calls/call-options.ts';
+import { mergeReplies, policyIn } from './calls/merged-replies.ts';
 import type {
   ClusterAcquireOptions,
   ClusterConnectionPoolOptions,
@@ -52,6 +53,8 @@ export class ClusterConnectionPool<D extends Decoding = false> extends BaseConne
 
   readonly #topology: ClusterTopology<BaseConnection>;
   readonly #keeper: LayoutKeeper;
+  /** Of commands that were merged before. */
+  readonly #policies = new Map<string, string | null>();
 
   constructor(options: WithOwnOptions<ClusterConnectionPoolOptions<D>>);
   constructor(options: ClusterConnectionPoolOptions<D>);
@@ -131,12 +134,63 @@ export class ClusterConnectionPool<D extends Decoding = false> extends BaseConne
     return null;
   }
 
-  /** One command at several nodes, each with an answer of its own: a value or an error. */
+  /**
+   * One command at several nodes, each with an answer of its own: a value or an error. With `merge: true` one answer in
+   * their place, put together as the server says in the tips of `COMMAND INFO`: sums, least values, lists one after the
+   * other. The first error rejects then, unless one success is enough for the command.
+   *
+   * @throws TypeError with `merge` for a command whose answers cannot be merged (`INFO`).
+   * @example
+   * ```ts
+   * const keys = await pool.executeOn('primaries', 'DBSIZE', [], { merge: true });
+   * ```
+   */
+  executeOn(
+    target: NodeTarget,
+    command: string | Uint8Array,
+    args: readonly RedisValue[] | undefined,
+    options: PoolRequestOptions & { merge: true },
+  ): Promise<Reply>;
+  executeOn(
+    target: NodeTarget,
+    command: string | Uint8Array,
+    args?: readonly RedisValue[],
+    options?: PoolRequestOptions & { merge?: false | undefined },
+  ): Promise<Map<ClusterNodeLocation, Reply | RedisError>>;
   async executeOn(
-    target: 'primaries' | 'replicas' | 'all' | ClusterNodeLocation | HostAndPort,
+    target: NodeTarget,
     command: string | Uint8Array,
     args: readonly RedisValue[] = [],
-    options: PoolRequestOptions = {},
+    options: PoolRequestOptions & { merge?: boolean | undefined } = {},
+  ): Promise<unknown> {
+    demandObject(options);
+    const { merge = false, ...own } = options;
+    if (typeof merge !== 'boolean') throw new TypeError('merge must be true or false');
+    if (!merge) return this.#answersOf(target, command, args, own);
+    this.engine.refuseIfOver(null);
+    this.engine.requests.checkPinned(command, args, own);
+    const { name } = this.engine.requests.factory.infoOf(command, args);
+    const policy = await this.#policyOf(name, own);
+    const answers = await this.#answersOf(target, command, args, own);
+    return mergeReplies(name, policy, [...answers.values()]);
+  }
+
+  /** How the server says that answers to a command are merged; it is asked once. */
+  async #policyOf(name: string, { signal, timeout }: PoolRequestOptions): Promise<string | null> {
+    const known = this.#policies.get(name);
+    if (known !== undefined) return known;
+    const args = ['INFO', name.toLowerCase().replace(' ', '|')];
+    const answer = await this.engine.requests.request('COMMAND', args, { signal, timeout, decode: true });
+    const policy = policyIn(answer, name);
+    this.#policies.set(name, policy);
+    return policy;
+  }
+
+  async #answersOf(
+    target: NodeTarget,
+    command: string | Uint8Array,
+    args: readonly RedisValue[],
+    options: PoolRequestOptions,
   ): Promise<Map<ClusterNodeLocation, Reply | RedisError>> {
     this.engine.refuseIfOver(null);
     this.engine.requests.checkPinned(command, args, options);
@@ -201,10 +255,7 @@ export class ClusterConnectionPool<D extends Decoding = false> extends BaseConne
     return super.unref();
   }
 
-  async #targets(
-    target: 'primaries' | 'replicas' | 'all' | ClusterNodeLocation | HostAndPort,
-    deadline: Deadline,
-  ): Promise<readonly ClusterNodeLocation[]> {
+  async #targets(target: NodeTarget, deadline: Deadline): Promise<readonly ClusterNodeLocation[]> {
     const all = ['primaries', 'replicas', 'all'].includes(target as string);
     const location = all ? null : locationFrom(target);
     if (!all && location === null) {
@@ -220,6 +271,9 @@ export class ClusterConnectionPool<D extends Decoding = false> extends BaseConne
     return [layout.nodeForLocation(location as TCPLocation) as ClusterNodeLocation];
   }
 }
+
+/** Nodes by their part in the cluster, or one of them. */
+type NodeTarget = 'primaries' | 'replicas' | 'all' | ClusterNodeLocation | HostAndPort;
 
 type ClusterPoolOf<
   P extends abstract new (

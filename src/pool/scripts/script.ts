@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { demandKnown, demandObject } from '../../base/known-options.ts';
+import type { AnsweredCommand } from '../../commands/typed-command.ts';
 import type { CommandRequest } from '../../connection/requests/request-options.ts';
 import { latin1Text } from '../../resp/decoding/native-slices.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
@@ -20,7 +21,9 @@ export const SCRIPT: unique symbol = Symbol('respool.script');
 declare const ANSWER: unique symbol;
 
 /** A call of a script as one command of a batch or a transaction of a pool. */
-export interface ScriptCommand<R extends Reply = Reply> extends CommandRequest {
+export interface ScriptCommand<R extends Reply = Reply>
+  extends Omit<CommandRequest, 'command' | 'args'>,
+    AnsweredCommand<R> {
   readonly [SCRIPT]: Script<R>;
 }
 
