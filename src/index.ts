@@ -92,6 +92,7 @@ export type { ConnectCallback } from './pool/new-connections.ts';
 export type { KeyScanOptions, Scan, ScanOptions } from './pool/scans/scan.ts';
 export type { TransactionOptions, WatchCallOptions } from './pool/transactions/transactions.ts';
 export type { PoolRequest, PoolRequestOptions } from './pool/calls/call-options.ts';
+export type { Cacheable } from './pool/cache/cache-setup.ts';
 export type { ReadFrom } from './topology/reads/read-from.ts';
 export type { ZoneOf } from './topology/reads/zones.ts';
 export { SplitCommandError } from './pool/calls/split-command.ts';

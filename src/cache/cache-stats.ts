@@ -9,11 +9,13 @@ export class CacheStats implements CacheStatistics {
   dirtyHits = 0;
   invalidations = 0;
   evictions = 0;
+  /** Reads that could have been cached and went to the server without a look here. */
+  bypassed = 0;
   bytes = 0;
 
-  get summary(): CacheSummary & { readonly dirtyHits: number } {
-    const { hits, misses, dirtyHits, invalidations, evictions, bytes } = this;
-    return { hits, misses, dirtyHits, invalidations, evictions, bytes };
+  get summary(): CacheSummary & { readonly dirtyHits: number; readonly bypassed: number } {
+    const { hits, misses, dirtyHits, invalidations, evictions, bypassed, bytes } = this;
+    return { hits, misses, dirtyHits, invalidations, evictions, bypassed, bytes };
   }
 
   toJSON(): CacheSummary {

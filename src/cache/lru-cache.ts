@@ -112,6 +112,9 @@ export class LRUCache extends AbstractCache {
     this.#dynamic = dynamicConfidence;
   }
 
+  override passedBy(): void {
+    this.#stats.bypassed++;
+  }
   get stats(): CacheStats {
     return this.#stats;
   }

@@ -9,6 +9,8 @@ export interface CacheSummary {
   readonly dirtyHits?: number | undefined;
   readonly invalidations: number;
   readonly evictions: number;
+  /** Reads that could have been cached and went to the server without a look at the cache; a cache need not count them. */
+  readonly bypassed?: number | undefined;
   readonly bytes: number;
 }
 export interface CacheStatistics {
@@ -62,4 +64,6 @@ export abstract class AbstractCache {
   ): void;
   /** False: it must be neither read nor written now. */
   abstract get healthy(): boolean;
+  /** Optional: told of a read that went to the server without a look here, for its statistics. */
+  passedBy?(): void;
 }

@@ -167,6 +167,8 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
       if (cache !== null && (info.flags & CACHEABLE) !== 0) {
         const answer = cache.answer(command, info, args, null);
         if (answer !== null) return answer;
+      } else if (cache !== null && info.name === 'MGET') {
+        return this.#requests.request(command, args, {});
       }
       const call = makeCall(this.#loop, info, args, this.#textMode, this.#ownMode);
       const promise: Promise<Reply> = call.promise;

@@ -7,7 +7,7 @@ import { PoolClosedError, type RedisError, TimeoutError } from '../errors/errors
 import type { AcquireOptions, Lease } from '../interfaces/abstract-pool.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
-import type { TrackingSettings } from '../node/tracking.ts';
+import type { CacheSettings } from './cache/cache-setup.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
 import {
@@ -47,7 +47,7 @@ export interface PoolSetup {
   readonly acquire: AcquireSettings;
   readonly retryPolicy: RetryPolicy | null;
   /** Of the pool's cache; null: none. */
-  readonly tracking: TrackingSettings<BaseConnection> | null;
+  readonly tracking: CacheSettings | null;
   readonly newConnections: NewConnections;
   /** Of a cluster: which primary has which keys. */
   readonly keySpace: KeySpace | null;

@@ -21,6 +21,17 @@ export interface CacheTracking {
   redirect?: boolean | undefined;
 }
 
+/** Whether a read of this key may be answered from the cache, and kept there. Called at every such read: it must be quick. */
+export type Cacheable = (command: string, key: string | Buffer) => boolean;
+
+export const cacheable: OptionRule<Cacheable | null> = {
+  fallback: null,
+  check(name, value) {
+    if (value !== null && typeof value !== 'function') throw new TypeError(`${name} must be a function`);
+    return value as Cacheable | null;
+  },
+};
+
 const MODES: readonly unknown[] = ['default', 'optin', 'bcast'];
 const NAMES: ReadonlySet<string> = new Set(['mode', 'prefixes', 'redirect']);
 const DEFAULT: TrackingChoice = Object.freeze({
@@ -57,16 +68,25 @@ function checkPrefixes(name: string, value: unknown, mode: string): readonly str
   return Object.freeze(prefixes);
 }
 
+/** Of a pool with a cache. */
+export interface CacheSettings extends TrackingSettings<BaseConnection> {
+  readonly cacheable: Cacheable | null;
+}
+
 /** What the nodes of a pool need to keep its cache true; null without a cache. */
 export function trackingFor(
-  options: { readonly cache: AbstractCache | null; readonly cacheTracking: TrackingChoice | null },
+  options: {
+    readonly cache: AbstractCache | null;
+    readonly cacheTracking: TrackingChoice | null;
+    readonly cacheable: Cacheable | null;
+  },
   settings: NormalizedConnectionOptions,
   near: (connection: BaseConnection) => BaseConnection,
-): TrackingSettings<BaseConnection> | null {
+): CacheSettings | null {
   // A server that answers nothing says nothing of changes either.
   if (options.cache === null || settings.noreply) return null;
   const choice = options.cacheTracking ?? DEFAULT;
   const guard = CacheGuard.of(options.cache);
   const writes = new OwnWrites(guard, textMode(settings.encoding));
-  return { ...choice, guard, writes, near, timeout: settings.connectTimeout };
+  return { ...choice, guard, writes, near, timeout: settings.connectTimeout, cacheable: options.cacheable };
 }

@@ -1,17 +1,20 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isUint8Array } from 'node:util/types';
+import { reportCallbackError } from '../../base/callback-errors.ts';
 import { Deadline } from '../../base/deadline.ts';
 import { cacheField, cacheKey, keyOfForm } from '../../cache/cache-key.ts';
 import type { FetchToken } from '../../cache/fetch-token.ts';
 import type { OwnWrites } from '../../cache/own-writes.ts';
 import type { CacheGuard } from '../../cache/cache-guard.ts';
 import { cacheKeyOf } from '../../commands/cacheable.ts';
-import type { CommandInfo } from '../../commands/command-info.ts';
+import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
 import { CACHEABLE } from '../../commands/flags.ts';
-import { isOfServer, RedisError, TimeoutError } from '../../errors/errors.ts';
+import { isOfServer, RedisError, TimeoutError, WrongTypeError } from '../../errors/errors.ts';
 import type { AbstractCache } from '../../interfaces/abstract-cache.ts';
 import type { TrackingChoice } from '../../node/tracking.ts';
 import { kept } from '../../resp/decoding/native-slices.ts';
 import type { DecodeMode, RedisValue, Reply } from '../../resp/types.ts';
+import type { Cacheable } from './cache-setup.ts';
 import { CachingEntry } from '../calls/preludes.ts';
 import type { PoolRequest, PoolRequestOptions } from '../calls/call-options.ts';
 import type { PoolCall } from '../calls/pool-call.ts';
@@ -24,6 +27,8 @@ export interface PoolCacheSettings extends TrackingChoice {
   /** What replies depend on besides key, command and arguments; pools that differ in it share no entries. */
   readonly place: string;
   readonly db: number;
+  /** Whether a read may be cached at all; null: all may. */
+  readonly cacheable: Cacheable | null;
   readonly textMode: 1 | 2 | 3;
   readonly ownMode: DecodeMode;
   readonly streamTimeout: number | null;
@@ -123,6 +128,7 @@ export class PoolCache {
     if ((info.flags & CACHEABLE) === 0) return this.#write(call, args);
     const key = reads && this.#guard.usable ? this.#keyOf(info, args) : null;
     if (key !== null) this.#fetch(call, promise, key, args);
+    else this.#cache.passedBy?.();
   }
 
   /** The key, as the cache is to know it, of a call that may be answered from it. */
@@ -132,9 +138,51 @@ export class PoolCache {
     if (key === null) return null;
     const { prefixes, writes } = this.#settings;
     const exact = writes.asSent(key);
+    if (!this.#wanted(info.name, exact)) return null;
     if (prefixes.length === 0) return exact;
     const form = cacheKey(exact);
     return prefixes.some((prefix) => form.startsWith(prefix)) ? exact : null;
+  }
+
+  #wanted(command: string, key: Key): boolean {
+    const { cacheable } = this.#settings;
+    if (cacheable === null) return true;
+    try {
+      return cacheable(command, typeof key === 'string' ? key : Buffer.from(key));
+    } catch (error) {
+      reportCallbackError(this, 'cacheable()', error);
+      return false;
+    }
+  }
+
+  /**
+   * An MGET, key by key: what is held or under way is taken from there, only the rest is asked for. Null: no key of it
+   * may be cached.
+   */
+  answerKeys(
+    info: CommandInfo,
+    args: readonly RedisValue[],
+    options: PoolRequestOptions,
+    since: number | null,
+  ): PoolRequest<Reply> | null {
+    if (info.count !== 1 || args.length === 0 || !this.#guard.usable || !args.every(isKey)) return null;
+    const get = resolveCommand('GET', [args[0] as RedisValue], this.#settings.textMode);
+    if (args.every((key) => this.#keyOf(get, [key]) === null)) return null;
+    const own: PoolRequestOptions = { ...options, raiseExceptions: true, splitMultiKey: false };
+    const asked = args.map((key) => this.#settings.again('GET', [key], own, since));
+    // A key of another kind has no value for MGET.
+    const values = asked.map((one) =>
+      one.catch((error: unknown) => {
+        if (error instanceof WrongTypeError) return null;
+        throw error;
+      }),
+    );
+    const all = Promise.all(values).catch((error: unknown) => {
+      if (options.raiseExceptions === false && isOfServer(error)) return error;
+      throw error;
+    });
+    const maybe = (): boolean => asked.some(({ maybeExecuted }) => maybeExecuted);
+    return Object.defineProperty(all, 'maybeExecuted', { get: maybe }) as PoolRequest<Reply>;
   }
 
   #trusted(): boolean {
@@ -261,4 +309,10 @@ function carrierOf(token: FetchToken): PoolCall {
 function givenUp(call: PoolCall, error: unknown): boolean {
   if (call.callSignal?.aborted === true) return true;
   return error instanceof TimeoutError && (call.overall || error.phase === 'reply');
+}
+
+function isKey(value: unknown): boolean {
+  return (
+    typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || isUint8Array(value)
+  );
 }

@@ -105,7 +105,10 @@ export class PoolRequests {
       const reads = pin === null && mayBeCached(options);
       if (this.cache !== null && reads && signal?.aborted !== true) {
         const info = this.factory.infoOf(command, args);
-        const answer = this.cache.answer(command, info, args, options, since);
+        const answer =
+          info.name === 'MGET'
+            ? this.#keysFromCache(this.cache, info, args, options, since)
+            : this.cache.answer(command, info, args, options, since);
         if (answer !== null) {
           // A cached value needed no request; a shared reply knows its own.
           if (!('maybeExecuted' in answer))
@@ -251,6 +254,18 @@ export class PoolRequests {
       } else this.#startParts(call, parts, { ...options, decode, encoding, cache: false });
     }
     return Promise.all(answers);
+  }
+
+  /** Keys of several slots are refused or split, cached or not. */
+  #keysFromCache(
+    cache: PoolCache,
+    info: CommandInfo,
+    args: readonly RedisValue[],
+    options: PoolRequestOptions,
+    since: number | null,
+  ): PoolRequest<Reply> | null {
+    if ((this.#topology.split?.(info, args) ?? null) !== null) return null;
+    return cache.answerKeys(info, args, options, since);
   }
 
   #requestParts(

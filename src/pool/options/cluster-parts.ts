@@ -38,7 +38,7 @@ const NODE_TIMEOUT = 3_000;
 /** Puts a cluster together from checked options. */
 export function makeCluster(split: Split): ClusterParts {
   const { pool, settings } = split;
-  checkCluster(pool, settings.db);
+  checkCluster(pool);
   const dial = dialling(split);
   const resolve = addressResolver(pool.addressMap);
   const owner = {};
@@ -154,9 +154,8 @@ function forget(guard: CacheGuard, slots: ReadonlySet<number>, encoding: TextEnc
   guard.dropWhere((key) => slots.has(keys.slotOfKey(key)));
 }
 
-function checkCluster(pool: PoolSettings<'cluster'>, db: number): void {
+function checkCluster(pool: PoolSettings<'cluster'>): void {
   if (pool.startupNodes.length === 0) throw new TypeError('startupNodes must hold at least one location');
-  if (db !== 0) throw new TypeError('db: a cluster has database 0 only');
   if (pool.readFrom === 'nearest-zone' && pool.clientZone === null)
     throw new TypeError("readFrom 'nearest-zone' needs clientZone");
   const type = pool.connectionClass as unknown as { prototype: unknown } | null;

@@ -10,7 +10,7 @@ import type { ZoneOf } from '../../topology/reads/zones.ts';
 import type { AddressMap } from '../../topology/cluster/address-map.ts';
 import type { CredentialsFunction } from '../credentials.ts';
 import type { ConnectCallback } from '../new-connections.ts';
-import type { CacheTracking } from '../cache/cache-setup.ts';
+import type { Cacheable, CacheTracking } from '../cache/cache-setup.ts';
 import type { RetryPolicy } from '../calls/retry-policy.ts';
 import type { SanitizeArguments } from '../pool-traces.ts';
 import type { Decoding } from '../../resp/types.ts';
@@ -68,6 +68,8 @@ export interface BaseConnectionPoolOptions<
   cache?: AbstractCache | null | undefined;
   /** How the pool hears of changes for its `cache`. */
   cacheTracking?: CacheTracking | null | undefined;
+  /** Which reads may be cached, by command and key. Default: all that can be. */
+  cacheable?: Cacheable | undefined;
   /** One more waiter gets `OverloadedError` at once; 0: nobody waits. Default: none. */
   maxWaiting?: number | null | undefined;
   /** In ms, with jitter; then a connection is replaced between uses. Default: none. */

@@ -20,7 +20,7 @@ import type { ZoneOf } from '../../topology/reads/zones.ts';
 import type { AddressMap } from '../../topology/cluster/address-map.ts';
 import { credentials, type CredentialsFunction, RenewedCredentials } from '../credentials.ts';
 import { type ConnectCallback, NewConnections, onConnect } from '../new-connections.ts';
-import { cacheTracking } from '../cache/cache-setup.ts';
+import { cacheable, cacheTracking } from '../cache/cache-setup.ts';
 import type { ConnectionClass, SentinelManager } from './pool-options.ts';
 import type { RetryPolicy } from '../calls/retry-policy.ts';
 import type { SanitizeArguments } from '../pool-traces.ts';
@@ -115,6 +115,7 @@ const everyPool = {
   waitForServer: flag(false),
   cache: having<AbstractCache>('get', 'put', 'invalidate', 'reset'),
   cacheTracking,
+  cacheable,
   maxWaiting: count(null, 0),
   maxLifetime: duration(null),
   deadPeerTimeout: duration(30_000),

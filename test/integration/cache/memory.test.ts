@@ -43,3 +43,49 @@ test('many keys that come and go leave no list of themselves', async () => {
   pool.disconnect();
   assert.equal(cache.size, 0);
 });
+
+test('option cacheable: the other reads go to the server and are counted', async () => {
+  const cache = new LRUCache();
+  const asked: string[] = [];
+  await using pool = new ConnectionPool({
+    location: server.location,
+    decodeResponses: true,
+    cache,
+    cacheable: (command, key) => {
+      asked.push(`${command} ${String(key)}`);
+      return String(key).startsWith('page:');
+    },
+  });
+  for (const key of ['page:1', 'counter']) await pool.execute('SET', key, key);
+  for (let n = 0; n < 3; n++) {
+    assert.equal(await pool.execute('GET', 'page:1'), 'page:1');
+    assert.equal(await pool.execute('GET', 'counter'), 'counter');
+  }
+  const { hits, misses, bypassed } = cache.stats;
+  assert.deepEqual({ hits, misses, bypassed }, { hits: 2, misses: 1, bypassed: 3 });
+  await pool.executeRequest('GET', ['page:1'], { cache: false });
+  assert.equal(cache.stats.summary.bypassed, 4);
+  assert.ok(asked.includes('GET counter'));
+});
+
+test('MGET: what is held comes from memory, only the rest is asked for', async () => {
+  const cache = new LRUCache();
+  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await pool.execute('MSET', 'm:1', 'a', 'm:2', 'b');
+  await pool.execute('RPUSH', 'm:list', 'x');
+  assert.equal(await pool.execute('GET', 'm:1'), 'a');
+  const keys = ['m:1', 'm:2', 'm:none', 'm:list', 'm:1'];
+  assert.deepEqual(await pool.execute('MGET', ...keys), ['a', 'b', null, null, 'a']);
+  const before = await server.command('INFO', 'commandstats');
+  assert.deepEqual(await pool.execute('MGET', 'm:1', 'm:2', 'm:none'), ['a', 'b', null]);
+  const gets = /cmdstat_m?get:calls=(\d+)/g;
+  assert.deepEqual(
+    String(await server.command('INFO', 'commandstats')).match(gets),
+    String(before).match(gets),
+  );
+  // Invalidated like any other entry.
+  await pool.execute('SET', 'm:2', 'c');
+  assert.deepEqual(await pool.execute('MGET', 'm:1', 'm:2'), ['a', 'c']);
+  const uncached = await pool.executeRequest('MGET', ['m:1', 'm:2'], { cache: false });
+  assert.deepEqual(uncached, ['a', 'c']);
+});

@@ -95,6 +95,19 @@ for (const { path, kind, version } of await serverBinaries()) {
       }
     });
 
+    it('a database besides 0: an error that says so, where the server has none', async () => {
+      const numbered = poolOf(cluster, { db: 3 });
+      try {
+        await numbered.execute('SET', KEY, 'in three');
+        assert.equal(await pool.execute('GET', KEY), null);
+        assert.equal(await numbered.execute('GET', KEY), 'in three');
+      } catch (error) {
+        assert.match(String(error), /SELECT is not allowed in cluster mode|DB index is out of range/);
+      } finally {
+        await numbered.close();
+      }
+    });
+
     it('an unmapped slot is waited out inside the deadline', async () => {
       await cluster.configSet('cluster-require-full-coverage', 'no');
       const owner = await cluster.nodeForSlot(SLOT);

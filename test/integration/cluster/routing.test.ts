@@ -447,7 +447,6 @@ for (const { path, kind, version } of await serverBinaries()) {
 describe('construction', () => {
   const startupNodes = [{ host: '127.0.0.1', port: 7000 }];
   it('refuses what a cluster cannot have', () => {
-    assert.throws(() => new ClusterConnectionPool({ startupNodes, db: 1 }), /db/);
     assert.throws(() => new ClusterConnectionPool({} as never), /startupNodes/);
     assert.throws(
       () => new ClusterConnectionPool({ startupNodes, addressMap: { nonsense: new TCPLocation('a', 1) } }),

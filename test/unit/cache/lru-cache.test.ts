@@ -277,7 +277,15 @@ describe('LRUCache: statistics and confidence', () => {
     cache.get('GET', 'b');
     cache.invalidate('x');
     cache.reset();
-    const expected = { hits: 1, misses: 1, dirtyHits: 0, invalidations: 1, evictions: 1, bytes: 0 };
+    const expected = {
+      hits: 1,
+      misses: 1,
+      dirtyHits: 0,
+      invalidations: 1,
+      evictions: 1,
+      bypassed: 0,
+      bytes: 0,
+    };
     assert.deepEqual(cache.stats.summary, expected);
     assert.equal(JSON.stringify(cache.stats), JSON.stringify(expected));
     assert.equal(cache.get('GET', 'b'), undefined);

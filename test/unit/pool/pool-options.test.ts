@@ -22,6 +22,7 @@ const COMMON = {
   waitForServer: false,
   cache: null,
   cacheTracking: null,
+  cacheable: null,
   maxWaiting: null,
   maxLifetime: null,
   deadPeerTimeout: 30_000,
