@@ -20,6 +20,8 @@ export type {
   ListedArguments,
   ReplyTo,
 } from './commands/commands.ts';
+export { commandInfo } from './commands/describe-command.ts';
+export type { CommandDescription } from './commands/describe-command.ts';
 export { command, unwrap } from './commands/typed-command.ts';
 export type {
   AnsweredCommand,

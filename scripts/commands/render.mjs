@@ -7,7 +7,11 @@ const WIDTH = 110;
 
 /** By path from the root. */
 export function generatedFiles(facts) {
-  return new Map([['src/commands/command-data.ts', commandData(facts)], ...typeFiles(facts)]);
+  return new Map([
+    ['src/commands/command-data.ts', commandData(facts)],
+    ['src/commands/generated/tips.ts', commandTips(facts)],
+    ...typeFiles(facts),
+  ]);
 }
 
 // ---- types ----
@@ -93,6 +97,23 @@ function commandData(facts) {
 
 /** Groups of commands that share access (\`r\`, \`w\`, \`-\`; \`c\`: has subcommands) and key specs. */
 export const SERVER_COMMANDS: readonly (readonly [traits: string, names: string])[] = [
+${lines.join('\n')}
+];
+`;
+}
+
+/** How a command is sent to several nodes, and how their answers become one. */
+function commandTips(facts) {
+  const groups = new Map();
+  for (const fact of [...facts.values()].sort((a, b) => (pathOf(a) < pathOf(b) ? -1 : 1))) {
+    if (fact.tips.length === 0) continue;
+    const text = fact.tips.join(' ');
+    groups.set(text, [...(groups.get(text) ?? []), pathOf(fact)]);
+  }
+  const lines = [...groups.keys()].sort().map((text) => groupText(text, groups.get(text)));
+  return `${HEAD}
+/** Groups of commands with the same tips of the servers, such as \`request_policy:all_shards\`. */
+export const COMMAND_TIPS: readonly (readonly [tips: string, names: string])[] = [
 ${lines.join('\n')}
 ];
 `;

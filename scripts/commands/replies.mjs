@@ -20,7 +20,7 @@ export function readReplies() {
     if (name.startsWith('@')) aliases.set(name, type);
     else if (indent === '')
       replies.set(name, (latest = { reply: type, options: new Map(), atLeast: new Map() }));
-    else if (name.endsWith('+')) latest.atLeast.set(Number.parseInt(name), type);
+    else if (name.endsWith('+')) latest.atLeast.set(Number.parseInt(name, 10), type);
     else latest.options.set(name, type);
   }
   return replies;

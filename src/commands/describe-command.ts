@@ -1,0 +1,88 @@
+import type { RedisValue } from '../resp/types.ts';
+import { findEntry } from './catalogue.ts';
+import { resolveCommand } from './command-info.ts';
+import {
+  BLOCKING,
+  CACHEABLE,
+  LEARNED,
+  MAY_BLOCK,
+  NEEDS_EXECUTE_ON,
+  READONLY,
+  STATEFUL,
+  WRITE,
+} from './flags.ts';
+import { COMMAND_TIPS } from './generated/tips.ts';
+import { keysOf } from './keys.ts';
+
+/** What the package knows of a command. */
+export interface CommandDescription {
+  /** Upper-case; a subcommand with its command: `CLIENT LIST`. */
+  readonly name: string;
+  /** Never writes: a replica may answer it. */
+  readonly readOnly: boolean;
+  /** May write. */
+  readonly write: boolean;
+  /** Waits on the server: always, with certain arguments, or never. */
+  readonly blocking: boolean | 'sometimes';
+  /** Changes its connection: refused by the calls of a pool, allowed on a lease. */
+  readonly connectionState: boolean;
+  /** A client-side cache may answer it. */
+  readonly cacheable: boolean;
+  /** On a cluster it needs `executeOn`. */
+  readonly perNode: boolean;
+  /** A server told of it; the tables of the package lack it. */
+  readonly learned: boolean;
+  /** As the servers give them, such as `nondeterministic_output`. */
+  readonly tips: readonly string[];
+  /** Which nodes of a cluster it concerns, such as `all_shards`; null: the one of its keys, or any. */
+  readonly requestPolicy: string | null;
+  /** How the answers of several nodes become one, such as `agg_sum`. */
+  readonly responsePolicy: string | null;
+  /** The keys among the arguments of a call. */
+  keys(...args: RedisValue[]): (string | Uint8Array)[];
+}
+
+const tips = new Map<string, readonly string[]>();
+
+/**
+ * What the package knows of a command, in any case; null for one that it does not know. Commands of newer servers are
+ * known once a pool has used them.
+ *
+ * @example
+ * commandInfo('lmove')?.keys('from', 'to', 'LEFT', 'RIGHT'); // ['from', 'to']
+ */
+export function commandInfo(name: string): CommandDescription | null {
+  const info = resolveCommand(name, []);
+  const entry = findEntry(info.name.split(' ')[0] as string);
+  if (entry === undefined || info.keySpecs === null) return null;
+  const { flags } = info;
+  const own = tipsOf(info.name);
+  const has = (flag: number): boolean => (flags & flag) !== 0;
+  return {
+    name: info.name,
+    readOnly: has(READONLY),
+    write: has(WRITE),
+    blocking: has(BLOCKING) || (has(MAY_BLOCK) && 'sometimes'),
+    connectionState: has(STATEFUL),
+    cacheable: has(CACHEABLE),
+    perNode: has(NEEDS_EXECUTE_ON),
+    learned: has(LEARNED),
+    tips: own,
+    requestPolicy: policyOf(own, 'request_policy:'),
+    responsePolicy: policyOf(own, 'response_policy:'),
+    keys: (...args) => keysOf(resolveCommand(name, args), args),
+  };
+}
+
+/** The tips of a command by its name in `CommandInfo`. */
+export function tipsOf(name: string): readonly string[] {
+  if (tips.size === 0) {
+    for (const [text, names] of COMMAND_TIPS)
+      for (const path of names.split(' ')) tips.set(path.replace('|', ' '), text.split(' '));
+  }
+  return tips.get(name) ?? [];
+}
+
+function policyOf(own: readonly string[], prefix: string): string | null {
+  return own.find((tip) => tip.startsWith(prefix))?.slice(prefix.length) ?? null;
+}
