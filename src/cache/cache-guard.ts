@@ -56,7 +56,13 @@ export class CacheGuard {
 
   /** Whether the cache may be read and written now. */
   get usable(): boolean {
-    return this.failure === null && this.cache.healthy;
+    if (this.failure !== null) return false;
+    try {
+      return this.cache.healthy;
+    } catch (error) {
+      this.failed(error);
+      return false;
+    }
   }
 
   /** Reads that have begun and neither were stored nor ended. */

@@ -9,7 +9,7 @@ import type {
   ListedArguments,
 } from '../commands/commands.ts';
 import type { DecodingOf, ReplyByOptions, Unspecified } from '../commands/typed-command.ts';
-import { ConnectionError, ResponseError, UnknownCommandError } from '../errors/errors.ts';
+import { ConnectionError, ResponseError, UnknownCommandError, type RedisError } from '../errors/errors.ts';
 import { AbstractConnection } from '../interfaces/abstract-connection.ts';
 import { refuseDirectConstruction } from '../interfaces/abstract.ts';
 import type { ChannelMap } from '../interfaces/channel-map.ts';
@@ -69,6 +69,8 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   readonly #tellsDb: boolean;
   readonly #factory: RequestFactory;
   #pubsub: ConnectionPubsub | null = null;
+  /** `quit()` was called. */
+  #leaving = false;
 
   static {
     coreOf = (connection) => connection.#core;
@@ -133,7 +135,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   }
   /** And the handshake succeeded. */
   get usable(): boolean {
-    return this.#core.state === 'ready';
+    return this.#core.state === 'ready' && !this.#leaving;
   }
   /**
    * And it is as the handshake left it: no unread message, no open MULTI or WATCH, no subscription, no MONITOR,
@@ -197,6 +199,17 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   createRequestBatch(commands: readonly CommandRequest[], options?: BatchOptions): RequestBatch {
     this.#demandUsable();
     return this.#factory.batch(commands, options);
+  }
+
+  /**
+   * Commands back to back, whatever the state of the connection: it rejects only for bad input (`TypeError`). On a
+   * connection that is not usable, or has no room, each entry is the error that says so.
+   */
+  async executeBatch(
+    commands: readonly CommandRequest[],
+    options?: BatchOptions,
+  ): Promise<(Reply | RedisError)[]> {
+    return this.#factory.batch(commands, options, () => this.#unusable());
   }
 
   /** Queues a command whose answer goes to `streamedMessages` (SUBSCRIBE and the like: to `pushMessages`). */
@@ -287,6 +300,25 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     this.invalidate('closed');
     return this.waitClosed();
   }
+  /**
+   * Lets the replies that are on their way arrive (`QUIT`), then closes the connection; resolves when the socket is
+   * gone. New requests throw from now on. At the latest after `timeout` ms (default: `streamTimeout`) it is closed all
+   * the same; when `signal` fires it is closed and rejects with the reason.
+   */
+  async quit(options?: WaitOptions): Promise<void> {
+    checkWaitOptions(options);
+    const timeout = limitOf(options?.timeout, this.#options.streamTimeout);
+    const signal = signalOf(options);
+    const waits = this.usable && !this.#core.muted;
+    this.#leaving = true;
+    try {
+      if (waits) await call(this.#core, 'QUIT', [], { timeout, signal });
+    } catch {
+      // It ended otherwise; what was outstanding has its own error.
+    }
+    await this.close();
+    signal?.throwIfAborted();
+  }
   waitClosed(options?: WaitOptions): Promise<void> {
     return this.#opening.waitClosed(options);
   }
@@ -314,9 +346,15 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   }
 
   #demandUsable(): void {
+    const unusable = this.#unusable();
+    if (unusable !== null) throw unusable;
+  }
+
+  #unusable(): ConnectionError | null {
     const { state } = this.#core;
-    if (state === 'ready' || (state === 'handshake' && this.#opening.inCallbacks)) return;
-    throw new ConnectionError(this.#core.text('not usable'), {
+    const open = state === 'ready' || (state === 'handshake' && this.#opening.inCallbacks);
+    if (open && !this.#leaving) return null;
+    return new ConnectionError(this.#core.text(open ? 'not usable: quit() was called' : 'not usable'), {
       endpoint: this.#core.settings.endpoint,
       cause: this.#core.failure ?? undefined,
     });

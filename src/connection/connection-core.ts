@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { reportCallbackError } from '../base/callback-errors.ts';
 import { unwatchSignal, watchSignal } from '../base/signal-registry.ts';
 import { ConnectionError, OverloadedError, ProtocolError, type TimeoutError } from '../errors/errors.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
@@ -89,10 +90,7 @@ export class ConnectionCore implements EntryHost {
   /** Bytes may have come before: of a transport that was closed by them nothing is used. */
   attach(transport: Duplex): void {
     this.transport = transport;
-    if (this.state === 'closed') {
-      transport.destroy();
-      return;
-    }
+    if (this.state === 'closed') return this.#destroy();
     this.move('handshake');
     this.counters.opened();
     transport.on('drain', () => {
@@ -294,13 +292,22 @@ export class ConnectionCore implements EntryHost {
     this.#sweep.stop();
     this.idleWatch?.stop();
     this.suspicion.stop();
-    this.transport?.destroy();
+    this.#destroy();
     this.onEnd?.();
     const lost = this.outbox.takeAll();
     if (wasReady) reportClosed(this, reason, lost.length);
     failAll(this, lost, reason);
     this.inbox.end(endOfMessages(this, reason), reason instanceof ProtocolError);
     this.observer?.closed(reason);
+  }
+
+  /** A transport of the user's may throw: the connection ends all the same. */
+  #destroy(): void {
+    try {
+      this.transport?.destroy();
+    } catch (error) {
+      reportCallbackError(this, 'destroy() of a transport', error);
+    }
   }
 
   overflowed(what: string): void {

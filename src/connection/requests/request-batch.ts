@@ -97,6 +97,11 @@ export class PendingBatch implements Request<(Reply | RedisError)[]> {
     }
   }
 
+  /** Nothing of it is queued: that is the answer to each command. */
+  refuse(error: RedisError): void {
+    for (const part of this.#parts) this.#never(part, error);
+  }
+
   settle(index: number, value: Reply | RedisError): void {
     this.#results[index] = value as Reply;
     this.#left--;

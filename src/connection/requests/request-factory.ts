@@ -12,7 +12,7 @@ import {
 } from '../../commands/flags.ts';
 import { requestRefusal } from '../../commands/refusals.ts';
 import { effectValue } from '../../commands/session-effects.ts';
-import { OverloadedError } from '../../errors/errors.ts';
+import { OverloadedError, type RedisError } from '../../errors/errors.ts';
 import { encodeCommand } from '../../resp/encoder.ts';
 import { latin1Text } from '../../resp/decoding/native-slices.ts';
 import {
@@ -122,17 +122,26 @@ export class RequestFactory {
     return false;
   }
 
-  batch(commands: readonly CommandRequest[], options: BatchOptions | undefined): PendingBatch {
-    if (!traces.batch.active || !Array.isArray(commands)) return this.#batch(commands, options);
+  /** `refusal`: why nothing can be queued; each command gets it. Without it what cannot be queued throws. */
+  batch(
+    commands: readonly CommandRequest[],
+    options: BatchOptions | undefined,
+    refusal: (() => RedisError | null) | null = null,
+  ): PendingBatch {
+    if (!traces.batch.active || !Array.isArray(commands)) return this.#batch(commands, options, refusal);
     const names = commands.map(commandWordOf);
     return traces.batch.begin(batchTrace(this.#core, names), (end) => {
-      const batch = this.#batch(commands, options);
+      const batch = this.#batch(commands, options, refusal);
       batch.then(() => end(), end);
       return batch;
     });
   }
 
-  #batch(commands: readonly CommandRequest[], options: BatchOptions | undefined): PendingBatch {
+  #batch(
+    commands: readonly CommandRequest[],
+    options: BatchOptions | undefined,
+    refusal: (() => RedisError | null) | null,
+  ): PendingBatch {
     if (!Array.isArray(commands)) throw new TypeError('the commands of a batch must be an array');
     checkBatchOptions(options);
     const timeout = limitOf(options?.timeout, this.#options.streamTimeout);
@@ -159,7 +168,13 @@ export class RequestFactory {
       batch.cancel(signal.reason);
       return batch;
     }
-    if (!this.#core.hasRoom(size)) throw this.#overloaded(size, 'a batch');
+    const overloaded = this.#core.hasRoom(size) ? null : this.#overloaded(size, 'a batch');
+    const refused = refusal === null ? null : (refusal() ?? overloaded);
+    if (refused !== null) {
+      batch.refuse(refused);
+      return batch;
+    }
+    if (overloaded !== null) throw overloaded;
     if (signal !== null) batch.watch(signal);
     // One time for all: those with the same limit end together, and none hears of the loss that another's brings.
     const now = performance.now();

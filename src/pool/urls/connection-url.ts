@@ -167,11 +167,12 @@ function readOption(
 ): unknown {
   const rule = Object.hasOwn(table, key) ? table[key] : undefined;
   if (rule === undefined) throw new TypeError(`connection URL: unknown ${label(name)}`);
-  if (rule.text === undefined) throw new TypeError(`connection URL: ${label(name)} cannot be set in a URL`);
+  if (rule.text === undefined)
+    throw new TypeError(`connection URL: ${label(name, true)} cannot be set in a URL`);
   if (rule.duration === true && name !== key) {
-    throw new TypeError(`connection URL: ${label(name)} is given in milliseconds: ${key}`);
+    throw new TypeError(`connection URL: ${label(name, true)} is given in milliseconds: ${key}`);
   }
-  const where = `connection URL: ${label(name)}`;
+  const where = `connection URL: ${label(name, true)}`;
   return rule.check(where, rule.text(where, value));
 }
 

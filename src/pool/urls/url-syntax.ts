@@ -13,7 +13,7 @@ export interface UrlParts {
   /** How the parts are decoded. */
   readonly decode: Decode;
   /** How to name an option in an error. */
-  readonly label: (name: string) => string;
+  readonly label: (name: string, known?: boolean) => string;
 }
 
 export type Decode = (part: string, what: string) => string;
@@ -49,9 +49,11 @@ export function splitUrl(url: string, decoding: (query: UrlParts['query']) => De
   const mark = tail.indexOf('?');
   // With an '@' in it the tail may be the rest of a password.
   const doubtful = tail.includes('@');
-  const label = (name: string): string => {
-    if (!doubtful && /^[\w.-]{1,40}$/.test(name)) return `option "${name}"`;
-    return "an option that looks like none (is each '/', '?' and '#' of the password percent-encoded?)";
+  const behindPassword = namesBehindPassword(tail.slice(mark + 1));
+  const label = (name: string, known = false): string => {
+    const sure = known || !behindPassword.has(name);
+    if (!doubtful && sure && /^[\w.-]{1,40}$/.test(name)) return `option "${name}"`;
+    return "an option that looks like none (is each '/', '?', '#' and '&' of the password percent-encoded?)";
   };
   const query = mark < 0 ? [] : splitQuery(tail.slice(mark + 1), label);
   const decode = decoding(query);
@@ -74,6 +76,13 @@ function splitUserinfo(userinfo: string, decode: Decode): Pick<UrlParts, 'userna
     username: username === '' ? undefined : username,
     password: password === '' ? undefined : password,
   };
+}
+
+/** What follows a password in the query may be the rest of it, where its '&' was not percent-encoded. */
+function namesBehindPassword(query: string): ReadonlySet<string> {
+  const names = query.split('&').map((piece) => piece.slice(0, piece.search(/=|$/)));
+  const first = names.findIndex((name) => /password/i.test(name));
+  return new Set(first === -1 ? [] : names.slice(first + 1));
 }
 
 /** Values are always percent-decoded; a `+` is a `+`. */
