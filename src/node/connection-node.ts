@@ -6,6 +6,7 @@ import {
   AuthenticationRequiredError,
   ExecAbortError,
   locateError,
+  OverloadedError,
   type RedisError,
   ResponseError,
 } from '../errors/errors.ts';
@@ -39,6 +40,8 @@ export interface NodeSettings<C extends BaseConnection> {
   readonly governor?: DialGovernor | undefined;
   readonly max: number;
   readonly maxWaiting: number | null;
+  /** Bytes of the commands that may wait for a connection or for room; absent: no limit. */
+  readonly maxWaitingBytes?: number | undefined;
   readonly maxLifetime: number | null;
   readonly deadPeerTimeout: number | null;
   readonly leakDetection: number | null;
@@ -90,6 +93,8 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
   readonly #settings: NodeSettings<C>;
   readonly #all = new Set<PooledConnection<C>>();
   readonly #backlog: Backlog;
+  /** Of commands that wait for a connection or for room on it. */
+  #waitingBytes = 0;
   readonly #reAuthentication: ReAuthentication<C>;
   /** Sockets that are not gone yet. */
   readonly #sockets = new Set<Promise<void>>();
@@ -162,9 +167,23 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
    * wait is never sent away.
    */
   submit(entries: readonly Entry[] | EntriesFor<C>, deadline: Deadline, pinned = false): Promise<void> {
+    const size = typeof entries === 'function' ? 0 : entries.reduce((sum, { size: one }) => sum + one, 0);
+    const { maxWaitingBytes = Number.POSITIVE_INFINITY } = this.#settings;
+    // A single larger command may wait alone.
+    if (this.#waitingBytes > 0 && this.#waitingBytes + size > maxWaitingBytes) {
+      const text = `${this.#waitingBytes} bytes of commands wait for ${this.address} already (maxWaitingBytes)`;
+      return Promise.reject(new OverloadedError(text, { endpoint: this.address }));
+    }
     const use = ({ connection }: PooledConnection<C>): void | Promise<void> =>
       this.enqueue(connection, typeof entries === 'function' ? entries(connection) : entries, deadline);
-    return this.pool.share(use, deadline, pinned);
+    const queued = this.pool.share(use, deadline, pinned);
+    if (size === 0) return queued;
+    this.#waitingBytes += size;
+    const over = (): void => {
+      this.#waitingBytes -= size;
+    };
+    queued.then(over, over);
+    return queued;
   }
 
   /** Queues entries back to back on that connection, behind those that wait for room on it. */

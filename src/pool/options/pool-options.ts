@@ -72,6 +72,11 @@ export interface BaseConnectionPoolOptions<
   cacheable?: Cacheable | undefined;
   /** One more waiter gets `OverloadedError` at once; 0: nobody waits. Default: none. */
   maxWaiting?: number | null | undefined;
+  /**
+   * Bytes of the commands that wait at one node for a connection or for room; beyond it a call gets `OverloadedError` at
+   * once. Default 256 MiB.
+   */
+  maxWaitingBytes?: number | null | undefined;
   /** In ms, with jitter; then a connection is replaced between uses. Default: none. */
   maxLifetime?: number | null | undefined;
   /** Silence in ms of a peer that should be heard: a PING after half of it, the end after all of it. Default 30,000. */

@@ -117,6 +117,7 @@ const everyPool = {
   cacheTracking,
   cacheable,
   maxWaiting: count(null, 0),
+  maxWaitingBytes: count(256 * 1024 * 1024),
   maxLifetime: duration(null),
   deadPeerTimeout: duration(30_000),
   leakDetection: duration(null),
@@ -198,8 +199,18 @@ export interface AcquireSettings {
 
 /** What the nodes of every kind of pool are told. */
 export function nodeOptions(pool: PoolSettings<PoolKind>, { connectTimeout }: NormalizedConnectionOptions) {
-  const { maxWaiting, maxLifetime, deadPeerTimeout, leakDetection, bulkDetour, fence } = pool;
-  return { maxWaiting, maxLifetime, deadPeerTimeout, leakDetection, bulkDetour, fence, connectTimeout };
+  const { maxWaiting, maxWaitingBytes, maxLifetime, deadPeerTimeout, leakDetection, bulkDetour, fence } =
+    pool;
+  return {
+    maxWaiting,
+    maxWaitingBytes,
+    maxLifetime,
+    deadPeerTimeout,
+    leakDetection,
+    bulkDetour,
+    fence,
+    connectTimeout,
+  };
 }
 
 export type PoolKind = keyof typeof poolRules;
