@@ -7,6 +7,7 @@ import { type ClusterNode, type ClusterOptions, DEFAULT_CLUSTER_OPTIONS, nodeOf 
 import { ClusterRunner } from './cluster-runner.ts';
 import { ClusterAllFailedError, CONNECTION_CLOSED } from './errors.ts';
 import { coreSettings, tlsOf } from './link.ts';
+import type { CommandMethods } from './methods.ts';
 import { OfflineQueue, type Waiting } from './offline-queue.ts';
 import { Pipeline } from './pipeline.ts';
 import { Redis } from './redis.ts';
@@ -17,7 +18,9 @@ export type ClusterStatus = 'wait' | 'connecting' | 'connect' | 'ready' | 'close
 export type NodeRole = 'all' | 'master' | 'slave';
 const noop = (): void => {};
 
+export interface Cluster extends Omit<CommandMethods, 'quit'> {}
 /** A cluster with the interface of ioredis, over the pool of one. */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the methods are made from the table of commands.
 export class Cluster extends Client<ClusterStatus> {
   readonly isCluster = true;
   options: ClusterOptions;

@@ -10,6 +10,7 @@ import {
   replyErrorOf,
 } from './errors.ts';
 import { type Link, linkOver, linkTo } from './link.ts';
+import type { CommandMethods } from './methods.ts';
 import { Monitoring } from './monitoring.ts';
 import { OfflineQueue, tellResent, type Waiting } from './offline-queue.ts';
 import { Pipeline } from './pipeline.ts';
@@ -32,7 +33,9 @@ export type RedisStatus =
 
 const noop = (): void => {};
 
+export interface Redis extends CommandMethods {}
 /** One connection that is dialled again when it is lost, with the interface of ioredis. */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the methods are made from the table of commands.
 export class Redis extends Client<RedisStatus> implements SessionOwner {
   readonly isCluster: boolean = false;
   options: RedisOptions;
@@ -47,7 +50,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
   #session: Session | null = null;
   #link: Link | null = null;
   #db: number;
-  #retries = 0;
+  retryAttempts = 0;
   #redial: NodeJS.Timeout | undefined = undefined;
   /** It was closed on purpose: no new attempt follows. */
   #leaving = false;
@@ -81,9 +84,6 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
 
   get commandQueue(): { readonly length: number } {
     return { length: this.#link?.statistics.requestsPending ?? 0 };
-  }
-  get offlineQueue(): { readonly length: number } {
-    return { length: this.#waiting.length };
   }
   get mode(): 'normal' | 'subscriber' | 'monitor' {
     if (this.options.monitor) return 'monitor';
@@ -214,7 +214,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
 
   #ready(link: Link): void {
     this.become('ready');
-    this.#retries = 0;
+    this.retryAttempts = 0;
     const session = new Session(link, this, this.#subscriber);
     this.#session = session;
     const { socketTimeout } = this.options;
@@ -272,7 +272,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     this.#waiting.unshift(this.#unanswered);
     this.#unanswered = [];
     this.#waiting.dropFragments();
-    const delay = this.#leaving ? null : this.options.retryStrategy?.(++this.#retries);
+    const delay = this.#leaving ? null : this.options.retryStrategy?.(++this.retryAttempts);
     if (typeof delay !== 'number') return this.#end();
     this.become('reconnecting', delay);
     this.#redial = setTimeout(() => {
@@ -280,7 +280,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
       this.connect().catch(noop);
     }, delay);
     const { maxRetriesPerRequest: limit } = this.options;
-    if (typeof limit === 'number' && limit >= 0 && this.#retries % (limit + 1) === 0) {
+    if (typeof limit === 'number' && limit >= 0 && this.retryAttempts % (limit + 1) === 0) {
       this.#flush(new MaxRetriesPerRequestError(limit));
     }
   }
@@ -346,7 +346,6 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
   end(): void {
     this.disconnect();
   }
-
   duplicate(override?: RedisOptions): Redis {
     return new Redis({ ...this.options, ...override });
   }

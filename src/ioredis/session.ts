@@ -153,7 +153,8 @@ export class Session {
 
   async #subscription(command: Command): Promise<unknown> {
     try {
-      return await this.#subscriber.run(this.link, command.name, command.args);
+      const count = await this.#subscriber.run(this.link, command.name, command.args);
+      return this.#owner.options.stringNumbers ? String(count) : count;
     } catch (error) {
       if (isOfServer(error)) throw command.blame(replyErrorOf(error));
       if (this.link.usable) throw error;
