@@ -12,6 +12,7 @@ const TASKS = {
   docs: { script: 'docs.mjs' },
   bench: { script: 'bench.mjs' },
   chaos: { script: 'chaos.mjs', servers: true },
+  'chaos-mutants': { script: 'chaos-mutants.mjs', servers: true },
   'bench-gate': { script: 'bench.mjs', args: ['--gate'] },
 };
 

@@ -22,7 +22,7 @@ export type ProxyFault =
     }
   /** Other bytes pass instead. */
   | { readonly kind: 'replace'; readonly bytes: string | Uint8Array }
-  /** So many random bytes (32) pass instead. */
+  /** So many random bytes (32) pass instead; the first one starts no frame. */
   | { readonly kind: 'garbage'; readonly bytes?: number | undefined }
   /** The first bytes pass (a random part), then the connection is reset, ends, or nothing ever follows. */
   | {

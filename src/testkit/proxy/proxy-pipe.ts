@@ -12,6 +12,13 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 const bytesOf = (data: string | Uint8Array): Uint8Array =>
   typeof data === 'string' ? Buffer.from(data, 'latin1') : data;
 
+/** The first byte starts no frame: a peer that looks can always tell. */
+function garbage(length: number, random: () => number): Buffer {
+  const bytes = Buffer.from(Array.from({ length }, () => Math.floor(random() * 256)));
+  if (length > 0) bytes[0] = 0x80 + Math.floor(random() * 128);
+  return bytes;
+}
+
 /** The connection as its pipes see it. */
 export interface PipeOwner {
   readonly random: () => number;
@@ -155,9 +162,7 @@ export class ProxyPipe {
       case 'replace':
         return this.#write(bytesOf(fault.bytes));
       case 'garbage':
-        return this.#write(
-          Buffer.from(Array.from({ length: fault.bytes ?? 32 }, () => Math.floor(random() * 256))),
-        );
+        return this.#write(garbage(fault.bytes ?? 32, random));
       case 'truncate':
         return this.#truncate(bytes, fault.bytes ?? Math.floor(random() * bytes.length), fault.afterwards);
       case 'reset':

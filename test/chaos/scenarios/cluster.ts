@@ -40,6 +40,18 @@ export async function clusterStage({ seed, every = 1_500 }: ClusterOptions): Pro
       random,
       (await cluster.primaries()).filter((node) => node.running && !node.paused),
     );
+  /** Replicas move between primaries: not every primary has one all the time. */
+  const replicatedPrimary = async (random: () => number): Promise<ClusterNode> => {
+    await cluster.waitOk(20_000);
+    const lines = await cluster.view();
+    const backed = new Set(
+      lines.filter(({ role, healthy }) => role === 'replica' && healthy).map(({ primaryId }) => primaryId),
+    );
+    const primaries = lines.filter(
+      ({ id, role, slots }) => role === 'primary' && slots.length > 0 && backed.has(id),
+    );
+    return cluster.node(pick(random, primaries).id);
+  };
   const hot = ['counter:0', 'counter:1', 'list:0', 'list:1', ACCOUNTS[0]!];
 
   const faults: Fault[] = [
@@ -63,7 +75,7 @@ export async function clusterStage({ seed, every = 1_500 }: ClusterOptions): Pro
     {
       name: 'planned failover',
       strike: async (random) => {
-        await cluster.failover(await primaryOf(random));
+        await cluster.failover(await replicatedPrimary(random));
         await cluster.waitOk(20_000);
       },
     },
@@ -80,11 +92,15 @@ export async function clusterStage({ seed, every = 1_500 }: ClusterOptions): Pro
       name: 'kill -9 of a primary',
       lossy: true,
       strike: async (random) => {
-        const slot = await cluster.keySlot(pick(random, hot));
+        const { id } = await replicatedPrimary(random);
+        const [[slot]] = (await cluster.view()).find((line) => line.id === id)!.slots as [[number, number]];
         const dead = await cluster.killPrimary(slot);
-        await cluster.waitForNewPrimary(slot, dead, 20_000);
-        await dead.restart();
-        await cluster.waitOk(20_000);
+        try {
+          await cluster.waitForNewPrimary(slot, dead, 20_000);
+        } finally {
+          await dead.restart();
+          await cluster.waitOk(20_000);
+        }
       },
     },
   ];
