@@ -120,7 +120,6 @@ export async function singleStage({ seed, gentle = false, every = 400 }: SingleO
       strike: (random) =>
         proxy.blackHole((['to-client', 'to-server', 'both'] as const)[Math.floor(random() * 3)]),
     },
-    { name: 'extra reply', strike: () => void proxy.connections.at(-1)?.inject('+nobody asked\r\n') },
     { name: 'unknown push', strike: () => void proxy.connections[0]?.inject('>2\r\n+rumour\r\n+x\r\n') },
     {
       name: 'frozen line',

@@ -58,8 +58,9 @@ class Alarms implements Disposable {
 
   constructor(oracle: Oracle) {
     this.#hear = this.#events.map((event) => (error) => {
-      // The servers' certificates and Node's own experiments are not on trial.
-      if (event === 'warning' && (error as Error).name === 'ExperimentalWarning') return;
+      // Experiments of Node, and a server that refuses to track: both are meant to be told.
+      const { name, code } = error as Error & { code?: string };
+      if (event === 'warning' && (name === 'ExperimentalWarning' || code === 'RESPOOL_CACHE')) return;
       oracle.violation(`${event}: ${error instanceof Error ? (error.stack ?? error) : String(error)}`);
     });
     for (const [at, event] of this.#events.entries()) process.on(event as 'warning', this.#hear[at]!);
