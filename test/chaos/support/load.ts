@@ -227,7 +227,8 @@ export class Load {
   async #bank(): Promise<void> {
     const [call, timeout] = this.#send('MGET', [...ACCOUNTS]);
     const values = await this.#outcome(call, 'MGET', timeout);
-    if (values !== undefined) this.#options.oracle.bankSum(values);
+    // A cache answers MGET key by key: its values may be of different moments.
+    if (values !== undefined && !this.#options.cached) this.#options.oracle.bankSum(values);
   }
 
   /** One holder a connection, and it is as the pool's options say; left dirty in one case of three. */
