@@ -13,7 +13,7 @@ test(`64 lanes over a bad line: nothing crossed, nothing lost, nothing left (see
     const lines = describeRun('64 lanes', seed, report);
     console.log(lines.join('\n'));
     assert.deepEqual(report.violations, [], lines.join('\n'));
-    assert.ok(report.operations > 1_000, `${report.operations} operations`);
+    assert.ok(report.operations > 300, `${report.operations} operations`);
   } finally {
     await stage.close();
   }
