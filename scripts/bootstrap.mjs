@@ -8,6 +8,8 @@ const TASKS = {
   build: { script: 'build.mjs' },
   check: { script: 'check.mjs' },
   test: { script: 'test.mjs', servers: true },
+  'test-servers': { script: 'test-servers.mjs' },
+  'test-runtimes': { script: 'test-runtimes.mjs', servers: true },
   demo: { script: 'demo.mjs', input: 'inherit' },
   docs: { script: 'docs.mjs' },
   bench: { script: 'bench.mjs' },
