@@ -7,7 +7,7 @@ import { files, NPM, ROOT, run, TSC } from './lib.mjs';
 
 const TOOLS = join(ROOT, 'tools/types');
 const compiler = (name) => [process.execPath, join(TOOLS, 'node_modules', name, 'bin/tsc')];
-const COMPILERS = { '5.4': compiler('typescript-5.4'), '5.9': compiler('typescript-5.9'), '7.0': TSC };
+const COMPILERS = { 5.4: compiler('typescript-5.4'), 5.9: compiler('typescript-5.9'), '7.0': TSC };
 const CALLS = 500;
 const CALLS_TIME = 3_000;
 const OPTIONS = {
@@ -43,10 +43,13 @@ async function check(folder, name, include) {
   writeFileSync(config, JSON.stringify({ compilerOptions: OPTIONS, include }));
   let failed = false;
   for (const [version, command] of Object.entries(COMPILERS)) {
-    const { code, output } = await run([...command, '-p', config, '--pretty', 'false', '--extendedDiagnostics'], {
-      cwd: folder,
-      quiet: true,
-    });
+    const { code, output } = await run(
+      [...command, '-p', config, '--pretty', 'false', '--extendedDiagnostics'],
+      {
+        cwd: folder,
+        quiet: true,
+      },
+    );
     const time = /Check time:\s*([\d.]+)s/.exec(output)?.[1] ?? '?';
     console.log(`${name}, TypeScript ${version}: ${code === 0 ? 'ok' : 'FAILED'} (checked in ${time} s)`);
     if (code !== 0) console.error(output.split('\n').slice(0, 20).join('\n'));
@@ -56,7 +59,8 @@ async function check(folder, name, include) {
   return failed;
 }
 
-if (!existsSync(join(TOOLS, 'node_modules'))) await run([NPM, 'ci', '--no-audit', '--no-fund'], { cwd: TOOLS });
+if (!existsSync(join(TOOLS, 'node_modules')))
+  await run([NPM, 'ci', '--no-audit', '--no-fund'], { cwd: TOOLS });
 const built = await build();
 const folder = mkdtempSync(join(ROOT, '.build-types-'));
 try {

@@ -174,7 +174,7 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
   }
 
   /** Ends when the channel is closed and drained; `break` ends it at once and leaves what is unread. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
+  [Symbol.asyncIterator](): AsyncIterator<T, undefined> & AsyncIterable<T> {
     this.#demandReaders();
     return new MessageIterator(this.#mailbox, this.#reading);
   }

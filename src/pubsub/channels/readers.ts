@@ -133,7 +133,7 @@ class ParkedNext<M> implements Reader {
  * One walk over a channel. An object of its own instead of an async generator, whose `return()` waits for a
  * pending `next()`: here it ends the walk at once, and what is unread stays for the next reader.
  */
-export class MessageIterator<M> implements AsyncIterableIterator<M, undefined> {
+export class MessageIterator<M> implements AsyncIterator<M, undefined>, AsyncIterable<M> {
   readonly #mailbox: Mailbox;
   readonly #reading: Reading;
   readonly #parked = new Set<ParkedNext<M>>();
