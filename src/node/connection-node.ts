@@ -48,6 +48,7 @@ export interface NodeSettings<C extends BaseConnection> {
   readonly bulkDetour: boolean;
   /** A PING with a nonce goes into the pipeline that often, in ms, while there is traffic. */
   readonly fence?: number | null | undefined;
+  readonly verifyDelivery?: number | null | undefined;
   readonly connectTimeout: number | null;
   /** For a cache; null or absent: none. */
   readonly tracking?: TrackingSettings<C> | null | undefined;
@@ -83,6 +84,8 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
   readonly blocking: BlockingCalls<C>;
   readonly deadPeerTimeout: number | null;
   readonly fence: number | null;
+  /** How often subscribers prove that messages arrive, in ms; null: never. */
+  readonly verifyDelivery: number | null;
   /** Idle connections let the process end. */
   unreferenced = false;
   /**
@@ -107,6 +110,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     this.poolName = settings.poolName ?? settings.address;
     this.deadPeerTimeout = settings.deadPeerTimeout;
     this.fence = settings.fence ?? null;
+    this.verifyDelivery = settings.verifyDelivery ?? null;
     this.#settings = settings;
     this.#backlog = new Backlog(settings.maxWaiting, () => this.pool.waiting);
     this.pool = new Pool<PooledConnection<C>>(this.#poolSettings());

@@ -7,6 +7,7 @@ import type { Credentials } from '../interfaces/credential-provider.ts';
 import type { Placement, SubscriptionLink } from '../pubsub/subscriptions/subscription-link.ts';
 import type { Subscriptions } from '../pubsub/subscriptions/subscriptions.ts';
 import type { ConnectionNode } from './connection-node.ts';
+import { DeliveryProbe } from './delivery-probe.ts';
 import type { ServiceConnection } from './service-connection.ts';
 
 /** The names that a subscriber serves, and those who want them. */
@@ -19,6 +20,8 @@ export interface SubscriberHome {
   again(error: Error): boolean;
   /** The connection was lost or refused something. */
   failed(error: Error): void;
+  /** Publishes a probe as a caller's message. */
+  publish(command: string, channel: string, message: string, timeout: number): Promise<unknown>;
   /** From now on there is a link to the node. */
   attached(link: SubscriptionLink): void;
   /** No connection could be made; `final`: trying again would not mend it. */
@@ -37,6 +40,7 @@ export class Subscriber<C extends BaseConnection> {
   readonly #home: SubscriberHome;
   readonly #service: ServiceConnection<C>;
   #pump: SubscriptionPump | null = null;
+  #probe: DeliveryProbe | null = null;
   /** Its loss says that something is wrong only if it was not ended on purpose. */
   #closed = false;
 
@@ -113,6 +117,7 @@ export class Subscriber<C extends BaseConnection> {
 
   close(): Promise<void> {
     this.#closed = true;
+    this.#probe?.stop();
     return this.#service.close();
   }
 
@@ -130,6 +135,15 @@ export class Subscriber<C extends BaseConnection> {
       ended: () => {},
     });
     this.#pump = pump;
+    const { verifyDelivery: interval } = this.node;
+    if (interval !== null) {
+      this.#probe = new DeliveryProbe(connection, pump, {
+        interval,
+        publish: (...probe) => this.#home.publish(...probe),
+        silent: () =>
+          connection.invalidate(`a probe of verifyDelivery did not come back within ${interval} ms`),
+      });
+    }
     this.#home.attached(pump.link);
     if (registry.paused) this.setFull(true);
     this.work();
@@ -137,6 +151,8 @@ export class Subscriber<C extends BaseConnection> {
 
   #lost(error: Error): void {
     this.#pump = null;
+    this.#probe?.stop();
+    this.#probe = null;
     if (!this.#closed) this.#home.failed(error);
   }
 }

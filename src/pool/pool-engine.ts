@@ -117,6 +117,8 @@ export class PoolEngine {
       textMode: text,
       timeout: setup.acquire.timeout,
       patient: setup.acquire.given || setup.acquire.waitForServer,
+      publish: (command, channel, message, timeout) =>
+        this.requests.request(command, [channel, message], { timeout }, null, null),
     });
     this.#credentials = new CredentialWatch(settings.credentialProvider, topology, (ask) =>
       this.pubsub.authenticate(ask),

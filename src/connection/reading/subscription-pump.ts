@@ -1,6 +1,10 @@
 import { fullJitter } from '../../base/backoff.ts';
 import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
-import { type Acknowledgement, nameKey } from '../../pubsub/subscriptions/subscription-kinds.ts';
+import {
+  type Acknowledgement,
+  nameKey,
+  probeMessage,
+} from '../../pubsub/subscriptions/subscription-kinds.ts';
 import type {
   Placement,
   SubscriptionCommand,
@@ -41,6 +45,8 @@ export class SubscriptionPump implements PubsubTaker {
   readonly #core: ConnectionCore;
   readonly #registry: Subscriptions;
   readonly #settings: PumpSettings;
+  /** Told of the messages of probes. */
+  onProbe: ((message: string) => void) | null = null;
   #link: SubscriptionLink;
   #writing = false;
   #again = false;
@@ -84,7 +90,10 @@ export class SubscriptionPump implements PubsubTaker {
   }
 
   message(frame: readonly Reply[]): boolean {
-    return this.#link.message(frame);
+    const probe = probeMessage(frame);
+    if (probe === null) return this.#link.message(frame);
+    this.onProbe?.(probe);
+    return true;
   }
   acknowledged(ack: Acknowledgement): boolean {
     if (!this.#link.acknowledged(ack)) return false;
@@ -180,5 +189,32 @@ class PumpEntry extends SubscriptionEntry {
   fail(error: unknown): void {
     // A connection that ends tells the link itself.
     if (this.#core.state !== 'closed') this.#pump.refused(this.#command, error as Error);
+  }
+}
+
+/** The subscription of a probe, which no registry knows of. */
+export class ProbeSubscription extends SubscriptionEntry {
+  readonly acknowledged: Promise<void>;
+  #resolve!: () => void;
+  #reject!: (error: unknown) => void;
+
+  constructor(core: ConnectionCore, command: 'SUBSCRIBE' | 'SSUBSCRIBE', channel: string) {
+    const info = resolveCommand(command, [channel]);
+    super(core, info, encodeCommand(info, [channel], UTF8), BYTES, [nameKey(Buffer.from(channel))]);
+    this.effect = effectFor(info, [channel]);
+    this.tenure = core.tenure;
+    this.acknowledged = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+  succeed(): void {
+    this.#resolve();
+  }
+  refuse(error: Error): void {
+    this.#reject(error);
+  }
+  fail(error: unknown): void {
+    this.#reject(error);
   }
 }

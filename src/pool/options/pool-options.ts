@@ -106,6 +106,11 @@ export interface BaseConnectionPoolOptions<
    * shifted ends with `ProtocolError`. Default: none.
    */
   fence?: number | null | undefined;
+  /**
+   * A probe is published that often, in ms, and expected back on each subscriber connection within as much: one that
+   * hears nothing is replaced, with a gap. Default: none.
+   */
+  verifyDelivery?: number | null | undefined;
 }
 export type BaseConnectionPoolParams<
   C extends BaseConnection = BaseConnection,

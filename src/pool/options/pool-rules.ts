@@ -125,6 +125,7 @@ const everyPool = {
   sanitizeArguments,
   bulkDetour: flag(true),
   fence: duration(null),
+  verifyDelivery: duration(null),
   credentials,
   onConnect,
 } as const;
@@ -199,8 +200,8 @@ export interface AcquireSettings {
 
 /** What the nodes of every kind of pool are told. */
 export function nodeOptions(pool: PoolSettings<PoolKind>, { connectTimeout }: NormalizedConnectionOptions) {
-  const { maxWaiting, maxWaitingBytes, maxLifetime, deadPeerTimeout, leakDetection, bulkDetour, fence } =
-    pool;
+  const { maxWaiting, maxWaitingBytes, maxLifetime, deadPeerTimeout, leakDetection } = pool;
+  const { bulkDetour, fence, verifyDelivery } = pool;
   return {
     maxWaiting,
     maxWaitingBytes,
@@ -209,6 +210,7 @@ export function nodeOptions(pool: PoolSettings<PoolKind>, { connectTimeout }: No
     leakDetection,
     bulkDetour,
     fence,
+    verifyDelivery,
     connectTimeout,
   };
 }

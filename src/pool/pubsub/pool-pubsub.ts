@@ -14,7 +14,7 @@ import {
 } from '../../pubsub/subscriptions/subscription-kinds.ts';
 import type { TextEncoding, TextMode } from '../../resp/types.ts';
 import type { Topology } from '../../topology/topology.ts';
-import { SubscriberSet } from './subscriber-set.ts';
+import { type PublishProbe, SubscriberSet } from './subscriber-set.ts';
 
 /** The longest time that a timer takes. */
 const FOR_EVER = 2 ** 31 - 1;
@@ -26,6 +26,7 @@ export interface PoolPubsubSettings {
   readonly textMode: TextMode;
   /** The pool's own limit for a call. */
   readonly timeout: number | null;
+  readonly publish: PublishProbe;
   /** Failed dials are waited out within it. */
   readonly patient: boolean;
 }
@@ -53,6 +54,7 @@ export class PoolPubsub<C extends BaseConnection> {
   constructor(topology: Topology<C>, settings: PoolPubsubSettings) {
     this.#settings = settings;
     const shared = {
+      publish: settings.publish,
       makeChannel: (kind: SubscriptionKind, name: Buffer) =>
         new Channel<unknown>(name, { isPattern: kind === 'pattern', encoding: settings.encoding }),
       textMode: settings.textMode,

@@ -10,10 +10,19 @@ import type { Holder, Subscription } from '../../pubsub/subscriptions/subscripti
 import { Subscriptions, type SubscriptionsSettings } from '../../pubsub/subscriptions/subscriptions.ts';
 import type { Topology } from '../../topology/topology.ts';
 
+/** Publishes a probe of `verifyDelivery` as a caller's message. */
+export type PublishProbe = (
+  command: string,
+  channel: string,
+  message: string,
+  timeout: number,
+) => Promise<unknown>;
+
 /** One registry of a pool, and its subscriber connections: one per node where some of its names are heard. */
 export class SubscriberSet<C extends BaseConnection> {
   readonly registry: Subscriptions;
   readonly #topology: Topology<C>;
+  readonly #publish: PublishProbe;
   readonly #subscribers = new Map<ConnectionNode<C>, Subscriber<C>>();
   readonly #places = new WeakMap<Holder, ConnectionNode<C>>();
   /** Ends the search for nodes. */
@@ -29,9 +38,12 @@ export class SubscriberSet<C extends BaseConnection> {
 
   constructor(
     topology: Topology<C>,
-    settings: Pick<SubscriptionsSettings, 'makeChannel' | 'textMode' | 'count'>,
+    settings: Pick<SubscriptionsSettings, 'makeChannel' | 'textMode' | 'count'> & {
+      readonly publish: PublishProbe;
+    },
   ) {
     this.#topology = topology;
+    this.#publish = settings.publish;
     this.registry = new Subscriptions({
       ...settings,
       spreads: (kind, name) => this.#topology.subscriberNodes?.(kind, name) != null,
@@ -148,6 +160,7 @@ export class SubscriberSet<C extends BaseConnection> {
         for (const { kind, name } of registry.unheard) if (here(kind, name)) return true;
         return false;
       },
+      publish: (...probe) => this.#publish(...probe),
       attached: (link) => this.#places.set(link, node),
       again: (error) => this.#again(node, error),
       failed: (error) => this.#topology.subscriberFailed(node, error),

@@ -85,6 +85,18 @@ export function wrongName(name: unknown): TypeError {
   );
 }
 
+/** The channels of probes begin so: `verifyDelivery` hears them, and nobody else. */
+export const PROBE_PREFIX = '__respool:probe:';
+const PROBE = Buffer.from(PROBE_PREFIX);
+
+/** The message of a probe, also where a pattern matched its channel; null: it is none. */
+export function probeMessage(push: readonly Reply[]): string | null {
+  const channel = push[push.length - 2];
+  if (!Buffer.isBuffer(channel) || channel.length <= PROBE.length || channel[0] !== PROBE[0]) return null;
+  if (messageKind(push[0]) === null || !channel.subarray(0, PROBE.length).equals(PROBE)) return null;
+  return String(push[push.length - 1]);
+}
+
 const M = 0x6d;
 const P = 0x70;
 const S = 0x73;

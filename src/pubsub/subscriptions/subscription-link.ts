@@ -119,6 +119,10 @@ export class SubscriptionLink implements Holder, MessageListeners {
   has(subscription: Subscription): boolean {
     return this.#known.get(subscription)?.flights.length === 0 && this.#subscribed(subscription);
   }
+  /** Every name that is subscribed on it. */
+  *subscribed(): Iterable<Subscription> {
+    for (const subscription of this.#known.keys()) if (this.has(subscription)) yield subscription;
+  }
   /** Subscribed, or something about it is under way. */
   knows(subscription: Subscription): boolean {
     return this.#known.has(subscription);
