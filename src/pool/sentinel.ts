@@ -1,8 +1,8 @@
 import { nameClass } from '../base/class-name.ts';
 import { inspect } from 'node:util';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
-import { type Directory, type FindOptions, FOLLOW } from '../topology/sentinel/place.ts';
-import type { PrimaryListener } from '../topology/sentinel/following.ts';
+import { type Directory, type FindOptions, FOLLOW } from '../topology/sentinel/service-role.ts';
+import type { PrimaryListener } from '../topology/sentinel/primary-followers.ts';
 import type { SentinelGroup } from '../topology/sentinel/sentinel-group.ts';
 import type { TCPLocation } from '../transport/location.ts';
 import { SentinelConnectionPool } from './sentinel-connection-pool.ts';

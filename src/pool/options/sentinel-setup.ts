@@ -4,9 +4,9 @@ import { SentinelManagedConnection } from '../../connection/sentinel-managed-con
 import { ConnectionNode } from '../../node/connection-node.ts';
 import { makeDialGovernor } from '../../node/dials.ts';
 import { IdleCheck } from '../../topology/sentinel/idle-check.ts';
-import type { Directory } from '../../topology/sentinel/place.ts';
-import { PrimaryPlace } from '../../topology/sentinel/primary-place.ts';
-import { ReplicaPlace } from '../../topology/sentinel/replica-place.ts';
+import type { Directory } from '../../topology/sentinel/service-role.ts';
+import { PrimaryRole } from '../../topology/sentinel/primary-role.ts';
+import { ReplicaRole } from '../../topology/sentinel/replica-role.ts';
 import { SingleNode } from '../../topology/single-node.ts';
 import type { TCPLocation } from '../../transport/location.ts';
 import { trackingFor } from '../cache/cache-setup.ts';
@@ -23,12 +23,12 @@ const PAUSE = 1_000;
 /** Longest look for replicas that reads may go to. */
 const FIND_TIME = 5_000;
 
-/** The places of a pool: the one it serves, and the one that answers for the other role. */
-interface Places {
-  readonly primary: PrimaryPlace<BaseConnection>;
-  readonly replicas: ReplicaPlace<BaseConnection>;
+/** The roles of a pool: the one it serves, and the one that answers for the other. */
+interface Roles {
+  readonly primary: PrimaryRole<BaseConnection>;
+  readonly replicas: ReplicaRole<BaseConnection>;
 }
-export interface SentinelPoolParts extends Places {
+export interface SentinelPoolParts extends Roles {
   readonly prepared: PreparedPool;
   readonly service: string;
   readonly isPrimary: boolean;
@@ -52,8 +52,8 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
     makeOne(connection.location as TCPLocation, (connection as Connection).isPrimary),
   );
   const place = { service, directory, make: makeOne, hurry: () => dials.hurry() };
-  const places: Places = { primary: new PrimaryPlace(place), replicas: new ReplicaPlace(place) };
-  const serving = isPrimary ? places.primary : places.replicas;
+  const roles: Roles = { primary: new PrimaryRole(place), replicas: new ReplicaRole(place) };
+  const serving = isPrimary ? roles.primary : roles.replicas;
   const owner = {};
   const nodeSettings = {
     owner,
@@ -66,7 +66,7 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
     ...nodeOptions(pool, settings),
   };
   const node = new ConnectionNode<BaseConnection>(nodeSettings);
-  places.replicas.serve(node);
+  roles.replicas.serve(node);
   // Nothing comes back from a server that is told to be silent.
   const checks = pool.checkConnection && !settings.noreply;
   const single = new SingleNode(node, serving, checks ? new IdleCheck(node) : null);
@@ -74,7 +74,7 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
     primary: single,
     node,
     nodeSettings,
-    primaryAt: () => places.primary.location,
+    primaryAt: () => roles.primary.location,
     find: () => directory.discoverReplicas(service, { timeout: FIND_TIME }),
     make: (replica: TCPLocation) => makeOne(replica, false),
     options: pool,
@@ -93,7 +93,7 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
     dialsWhenOpened: true,
     checksLeases: checks,
   });
-  return { ...places, prepared, service, isPrimary, directory };
+  return { ...roles, prepared, service, isPrimary, directory };
 }
 
 type Split = ReturnType<typeof splitPoolOptions<'sentinel'>> & {

@@ -21,9 +21,9 @@ import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { Timing } from '../timing.ts';
 import type { CommandPart, RoutedCall, Topology, Next } from '../topology.ts';
 import { anotherPrimary, anyPrimary } from './any-primary.ts';
-import { type CommandKeys, NO_SLOT, SLOT_UNKNOWN } from './command-keys.ts';
+import { type CommandKeys, NO_SLOT, SLOT_UNKNOWN, splitBySlot } from './command-keys.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
-import { Finding } from './finding.ts';
+import { LayoutWaits } from './layout-waits.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
 import { type Member, type Members, noMember, RouteAgain, routeAgain, SlotUnservedError } from './members.ts';
 import { MAX_REDIRECTS, RedirectTrails } from './redirect.ts';
@@ -32,7 +32,6 @@ import { ReplicaReads } from '../reads/replica-reads.ts';
 import type { Zones } from '../reads/zones.ts';
 import type { Questions } from './questions.ts';
 import type { Shard } from './slot-map.ts';
-import { splitBySlot } from './split.ts';
 import { SubscriberPlaces } from './subscriber-places.ts';
 
 const AGAIN: Next = { kind: 'again' };
@@ -64,7 +63,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   readonly #keeper: LayoutKeeper;
   readonly #options: ClusterTopologyOptions<C>;
   readonly #keys: CommandKeys;
-  readonly #finding: Finding;
+  readonly #waits: LayoutWaits;
   readonly #readFrom: ReadFrom;
   readonly #reads: ReplicaReads<C, Member<C>>;
   readonly #zones: Zones;
@@ -89,7 +88,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     this.#keys = options.keys;
     this.layout = keeper.layout;
     this.members = members;
-    this.#finding = new Finding(keeper, options.maxWaiting);
+    this.#waits = new LayoutWaits(keeper, options.maxWaiting);
     this.#readFrom = options.readFrom;
     this.#zones = options.zones;
     this.#reads = new ReplicaReads<C, Member<C>>({
@@ -132,12 +131,12 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     await this.#known(deadline);
     const args = this.#unread.get(call);
     if (args !== undefined) {
-      call.slot = await this.#finding.together(deadline, this.#learn(call.info, args));
+      call.slot = await this.#waits.together(deadline, this.#learn(call.info, args));
       this.#unread.delete(call);
     }
     const node = this.route(call, null);
     if (node !== null) return node;
-    await this.#finding.again(deadline);
+    await this.#waits.again(deadline);
     const found = this.route(call, null);
     if (found !== null) return found;
     throw new SlotUnservedError(`Unable to map slot ${call.slot} to a primary node`, {
@@ -164,7 +163,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     await this.#known(deadline);
     if (wish === true) return this.resolveAny(deadline);
     if (wish === false) return this.members.at(this.layout.randomNode(false)).node;
-    if (this.layout.nodeForLocation(wish) === undefined) await this.#finding.again(deadline);
+    if (this.layout.nodeForLocation(wish) === undefined) await this.#waits.again(deadline);
     return this.memberNode(wish);
   }
 
@@ -190,7 +189,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     return this.members.nodes();
   }
   get waiting(): number {
-    return this.#finding.waiting;
+    return this.#waits.waiting;
   }
 
   refuse(info: CommandInfo): TypeError | null {
@@ -226,19 +225,19 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
 
   /** Unlike a call, opening says at once when no node can be reached. */
   async open(deadline: Deadline): Promise<void> {
-    if (this.#keeper.map.covered === 0) await this.#finding.refresh(deadline);
+    if (this.#keeper.map.covered === 0) await this.#waits.refresh(deadline);
   }
 
   /** The layout is asked for now. */
   refresh(deadline: Deadline): Promise<void> {
-    return this.#finding.refresh(deadline);
+    return this.#waits.refresh(deadline);
   }
 
   close(): void {
     this.#closed = true;
     if (this.#collector !== null) clearInterval(this.#collector);
     this.#reads.close();
-    this.#finding.close();
+    this.#waits.close();
     this.#keeper.close();
     this.#options.questions.close();
   }
@@ -303,7 +302,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   }
 
   async #known(deadline: Deadline): Promise<void> {
-    if (this.#keeper.map.covered === 0) await this.#finding.find(deadline);
+    if (this.#keeper.map.covered === 0) await this.#waits.find(deadline);
   }
 
   #learn(info: CommandInfo, args: readonly RedisValue[]): Promise<number> {

@@ -36,7 +36,7 @@ export interface DiscoveryOptions {
   readonly warn?: ((message: string) => void) | undefined;
   readonly timing?: Timing | undefined;
 }
-export interface DiscoverOptions {
+export interface LayoutQuestion {
   /** The layout that is followed, if any. */
   readonly before?: SlotMap | undefined;
   /** Nodes that know best, asked first: who a MOVED named has taken part in the change. */
@@ -72,7 +72,7 @@ export class Discovery {
   }
 
   /** The first acceptable answer. Rejects with `RedisClusterError`, whose cause has what each node did wrong. */
-  async discover(options: DiscoverOptions = {}): Promise<Discovered> {
+  async discover(options: LayoutQuestion = {}): Promise<Discovered> {
     const result = await firstAnswer(
       this.#candidates(options),
       (node, ask) => this.#ask(node, ask, options),
@@ -92,7 +92,7 @@ export class Discovery {
     );
   }
 
-  #candidates({ before, prefer = [], avoid }: DiscoverOptions): TCPLocation[] {
+  #candidates({ before, prefer = [], avoid }: LayoutQuestion): TCPLocation[] {
     if (this.#options.followCluster === false) return [...this.#startNodes];
     const known = before === undefined ? [] : sample(before.nodes, KNOWN_ASKED, () => this.#timing.random());
     const all = distinct([...prefer, ...known, ...this.#startNodes]);
@@ -103,11 +103,7 @@ export class Discovery {
     ];
   }
 
-  async #ask(
-    node: TCPLocation,
-    options: AskOptions,
-    { before, stamp }: DiscoverOptions,
-  ): Promise<Discovered> {
+  async #ask(node: TCPLocation, options: AskOptions, { before, stamp }: LayoutQuestion): Promise<Discovered> {
     const { ask, resolve, withHealth } = this.#options;
     const asked = stamp?.() ?? 0;
     const health = withHealth === true ? this.#unready(node, options) : Promise.resolve(new Set<string>());

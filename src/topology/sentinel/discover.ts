@@ -20,7 +20,7 @@ import {
 } from './replies.ts';
 import type { AskSentinel, SentinelList } from './sentinel-list.ts';
 
-export interface DiscoverOptions {
+export interface SentinelSearch {
   readonly list: SentinelList;
   readonly resolve: ResolveAddress;
   /** An answer of a sentinel that knows fewer others does not count. */
@@ -34,7 +34,7 @@ export interface DiscoverOptions {
  * The service's primary. The address is the one that `GET-MASTER-ADDR-BY-NAME` gives, the freshest during a
  * failover; the flags only rule out a sentinel that knows this very address to be down.
  */
-export async function findPrimary(service: string, options: DiscoverOptions): Promise<TCPLocation> {
+export async function findPrimary(service: string, options: SentinelSearch): Promise<TCPLocation> {
   const { list, resolve, minOtherSentinels = 0, signal, vet } = options;
   const result = await list.first(async (ask) => {
     const [address, info] = await Promise.all([
@@ -72,7 +72,7 @@ async function primaryInfo(ask: AskSentinel, service: string, minOthers: number)
 }
 
 /** The service's replicas that are up; none when it has none, or nobody knows the service. */
-export async function findReplicas(service: string, options: DiscoverOptions): Promise<TCPLocation[]> {
+export async function findReplicas(service: string, options: SentinelSearch): Promise<TCPLocation[]> {
   const { list, resolve, minOtherSentinels = 0, signal, vet } = options;
   let unknown = false;
   const result = await list.first(async (ask) => {
@@ -98,7 +98,7 @@ export async function findReplicas(service: string, options: DiscoverOptions): P
 }
 
 /** Those that pass; where none does the sentinel has nothing to offer. */
-function believed(locations: TCPLocation[], vet: DiscoverOptions['vet']): TCPLocation[] {
+function believed(locations: TCPLocation[], vet: SentinelSearch['vet']): TCPLocation[] {
   if (vet === undefined) return locations;
   let refusal: unknown = null;
   const passed = locations.filter((location) => {
@@ -115,7 +115,7 @@ function believed(locations: TCPLocation[], vet: DiscoverOptions['vet']): TCPLoc
 }
 
 /** Asks for the other sentinels and remembers them. Best effort: rejects with the signal's reason only. */
-export async function learnSentinels(service: string, options: DiscoverOptions): Promise<void> {
+export async function learnSentinels(service: string, options: SentinelSearch): Promise<void> {
   const { list, resolve, signal } = options;
   const result = await list.first(async (ask) => {
     const others = parseSentinels(await ask('SENTINEL', 'SENTINELS', service));

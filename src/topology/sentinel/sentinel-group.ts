@@ -6,9 +6,9 @@ import { SentinelError, tookTooLong } from '../../errors/errors.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import { type AddressMap, addressResolver, type ResolveAddress } from '../cluster/address-map.ts';
 import { systemTiming, type Timing } from '../timing.ts';
-import { type DiscoverOptions, findPrimary, findReplicas, learnSentinels } from './discover.ts';
-import { Following, type PrimaryListener } from './following.ts';
-import { type Directory, type FindOptions, FOLLOW, PROVED } from './place.ts';
+import { type SentinelSearch, findPrimary, findReplicas, learnSentinels } from './discover.ts';
+import { PrimaryFollowers, type PrimaryListener } from './primary-followers.ts';
+import { type Directory, type FindOptions, FOLLOW, PROVED } from './service-role.ts';
 import type { PrimarySwitch } from './replies.ts';
 import { SentinelLink } from './sentinel-link.ts';
 import { SentinelList } from './sentinel-list.ts';
@@ -35,7 +35,7 @@ export class SentinelGroup implements Directory {
   readonly #links = new Map<string, SentinelLink>();
   readonly #views = new Map<string, ServiceView>();
   readonly #flights = new Map<string, SingleFlight<TCPLocation>>();
-  readonly #following: Following;
+  readonly #followers: PrimaryFollowers;
   readonly #forgetProvider: (() => void) | null;
   #learnAt = 0;
   #closed = false;
@@ -52,7 +52,7 @@ export class SentinelGroup implements Directory {
       ask: (location, command, args, { timeout, dialling }) =>
         this.#link(location).ask(command, args, Math.min(timeout, streamTimeout), dialling),
     });
-    this.#following = new Following({
+    this.#followers = new PrimaryFollowers({
       list: this.#list,
       timing,
       connect: (sentinel) => this.#connection(sentinel),
@@ -93,18 +93,18 @@ export class SentinelGroup implements Directory {
 
   /** Tells of every other primary of the service until the answer is called. */
   [FOLLOW](service: string, listener: PrimaryListener): () => void {
-    return this.#closed ? () => {} : this.#following.add(service, listener);
+    return this.#closed ? () => {} : this.#followers.add(service, listener);
   }
 
   /** One pool has reached the primary that sentinels name: pools that are elsewhere follow at once. */
   [PROVED](service: string, location: TCPLocation): void {
-    if (!this.#closed && this.#view(service).proved(location)) this.#following.tell(service, location, true);
+    if (!this.#closed && this.#view(service).proved(location)) this.#followers.tell(service, location, true);
   }
 
   close(): void {
     this.#closed = true;
     this.#forgetProvider?.();
-    this.#following.close();
+    this.#followers.close();
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
   }
@@ -136,7 +136,7 @@ export class SentinelGroup implements Directory {
       const location = await findPrimary(service, { ...this.#common(), vet });
       // Whoever asked, the pools that follow hear of another primary; they verify it themselves.
       if (view.learned(location, epochs.get(location) ?? null))
-        this.#following.tell(service, location, false);
+        this.#followers.tell(service, location, false);
       this.#learn(service);
       return location;
     } catch (error) {
@@ -161,10 +161,10 @@ export class SentinelGroup implements Directory {
     }
     const kind = view.announced(from, to);
     // What is known here, from a look-up perhaps, need not be known to every pool that follows.
-    if (kind !== 'doubtful') this.#following.tell(news.service, to, true);
+    if (kind !== 'doubtful') this.#followers.tell(news.service, to, true);
     if (kind === 'known') return;
     this.#list.prefer(sentinel);
-    this.#following.hurry();
+    this.#followers.hurry();
   }
 
   /** In the background, now and then. */
@@ -188,7 +188,7 @@ export class SentinelGroup implements Directory {
     }
   }
 
-  #common(): DiscoverOptions {
+  #common(): SentinelSearch {
     return { list: this.#list, resolve: this.#resolve, minOtherSentinels: this.#options.minOtherSentinels };
   }
 
@@ -217,7 +217,7 @@ export class SentinelGroup implements Directory {
 
   #renew(): void {
     for (const link of this.#links.values()) link.drop('the credentials have changed');
-    this.#following.renew();
+    this.#followers.renew();
   }
 }
 

@@ -5,12 +5,12 @@ import { TCPConnection } from '../../../src/connection/tcp-connection.ts';
 import { PrimaryNotFoundError } from '../../../src/errors/errors.ts';
 import { FakeSentinel } from './scripted.ts';
 import {
-  Following,
-  type FollowingParts,
+  PrimaryFollowers,
+  type PrimaryFollowersParts,
   type PrimaryListener,
-} from '../../../src/topology/sentinel/following.ts';
-import { FOLLOW } from '../../../src/topology/sentinel/place.ts';
-import { PrimaryPlace } from '../../../src/topology/sentinel/primary-place.ts';
+} from '../../../src/topology/sentinel/primary-followers.ts';
+import { FOLLOW } from '../../../src/topology/sentinel/service-role.ts';
+import { PrimaryRole } from '../../../src/topology/sentinel/primary-role.ts';
 import { SwitchWatch } from '../../../src/topology/sentinel/switch-watch.ts';
 import { systemTiming } from '../../../src/topology/timing.ts';
 import { TCPLocation } from '../../../src/transport/location.ts';
@@ -70,8 +70,12 @@ test('a follower that throws keeps no news from the others; questions go on', as
   const timing = new ManualTiming();
   const news: number[] = [];
   let answer = (): Promise<TCPLocation> => Promise.resolve(here);
-  const parts = { list: { locations: [] }, timing, lookUp: () => answer() } as unknown as FollowingParts;
-  const following = new Following(parts);
+  const parts = {
+    list: { locations: [] },
+    timing,
+    lookUp: () => answer(),
+  } as unknown as PrimaryFollowersParts;
+  const following = new PrimaryFollowers(parts);
   const told = await warnings(async () => {
     following.add('s', () => {
       throw mistake;
@@ -91,12 +95,12 @@ test('a follower that throws keeps no news from the others; questions go on', as
 
 test('what is thrown by mistake while sentinels are asked or believed is told; that nobody knows is not', async () => {
   const timing = new ManualTiming();
-  const failing = (error: Error): Following =>
-    new Following({
+  const failing = (error: Error): PrimaryFollowers =>
+    new PrimaryFollowers({
       list: { locations: [] },
       timing,
       lookUp: () => Promise.reject(error),
-    } as unknown as FollowingParts);
+    } as unknown as PrimaryFollowersParts);
   const expected = failing(new PrimaryNotFoundError('nobody knows'));
   const mistaken = failing(mistake);
   const told = await warnings(async () => {
@@ -121,7 +125,7 @@ test('a connection that cannot be made by mistake is not taken for a server in a
     waitClosed: () => new Promise(() => {}),
     invalidate() {},
   };
-  const place = new PrimaryPlace<BaseConnection>({
+  const place = new PrimaryRole<BaseConnection>({
     service: 's',
     directory: {
       discoverPrimary: async () => here,

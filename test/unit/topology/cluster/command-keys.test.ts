@@ -5,7 +5,7 @@ import { ClusterCrossSlotError, ConnectionError, ResponseError } from '../../../
 import type { RedisValue, Reply } from '../../../../src/resp/types.ts';
 import { CommandKeys, NO_SLOT, SLOT_UNKNOWN } from '../../../../src/topology/cluster/command-keys.ts';
 import { keySlot } from '../../../../src/commands/key-slot.ts';
-import { splitBySlot } from '../../../../src/topology/cluster/split.ts';
+import { splitBySlot } from '../../../../src/topology/cluster/command-keys.ts';
 
 const slotOf = (keys: CommandKeys, command: string, ...args: RedisValue[]): number =>
   keys.slotOf(resolveCommand(command, args), args);

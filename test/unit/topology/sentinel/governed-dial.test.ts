@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConnectionError, StalePrimaryError } from '../../../../src/errors/errors.ts';
 import { DialGovernor } from '../../../../src/pooling/dial-governor.ts';
-import { hurryDials, Turn } from '../../../../src/topology/sentinel/turn.ts';
+import { hurryDials, GovernedDial } from '../../../../src/topology/sentinel/governed-dial.ts';
 import { TCPLocation } from '../../../../src/transport/location.ts';
 import { FakeClock, settled } from '../../../support/fake-clock.ts';
 
@@ -15,7 +15,11 @@ function stage() {
   const clock = new FakeClock();
   const governor = new DialGovernor({ clock, random: () => 0.5 });
   const location = new TCPLocation('address', 1);
-  return { clock, turn: () => new Turn(location, governor), hurry: () => hurryDials(location, governor) };
+  return {
+    clock,
+    turn: () => new GovernedDial(location, governor),
+    hurry: () => hurryDials(location, governor),
+  };
 }
 
 test('while one finds out whether a dead address lives again, the hasty get its last failure and the patient wait', async () => {

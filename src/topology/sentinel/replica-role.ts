@@ -13,8 +13,14 @@ import { failureCause, failureText } from '../first-answer.ts';
 import { systemTiming } from '../timing.ts';
 import { ReplicaHealth } from '../reads/replica-health.ts';
 import type { Next, RoutedCall } from '../topology.ts';
-import { type FindOptions, FOLLOW, type Place, type PlaceParts, Roster } from './place.ts';
-import { Turn } from './turn.ts';
+import {
+  type FindOptions,
+  FOLLOW,
+  type ServiceRole,
+  type RoleParts,
+  OpenConnections,
+} from './service-role.ts';
+import { GovernedDial } from './governed-dial.ts';
 
 /** How old the list of replicas may be when a connection is made, and how often it is read while there are any. */
 const REFRESH = 5_000;
@@ -33,9 +39,9 @@ interface List {
  * The replicas of a service: one after the other for every new connection, their role verified; the primary when
  * none of them can be had, for as long as that is so.
  */
-export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
-  readonly #parts: PlaceParts<C>;
-  readonly #roster = new Roster<C>();
+export class ReplicaRole<C extends BaseConnection> implements ServiceRole<C> {
+  readonly #parts: RoleParts<C>;
+  readonly #roster = new OpenConnections<C>();
   /** Connections to the primary, for want of a replica. */
   readonly #makeshift = new WeakSet<C>();
   #list: List | null = null;
@@ -47,7 +53,7 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
   /** Replicas that answered that they cannot serve rest for a while. */
   readonly #health = new ReplicaHealth(systemTiming);
 
-  constructor(parts: PlaceParts<C>) {
+  constructor(parts: RoleParts<C>) {
     this.#parts = parts;
   }
 
@@ -190,7 +196,7 @@ export class ReplicaPlace<C extends BaseConnection> implements Place<C> {
         () => new TimeoutError(`it was not ready within ${PATIENCE} ms`, { phase: 'connect' }),
       );
     };
-    await new Turn(location).dial(dial, signal, isPrimary);
+    await new GovernedDial(location).dial(dial, signal, isPrimary);
     this.#roster.add(connection, location);
     this.#schedule();
     return connection;

@@ -2,7 +2,7 @@ import type { BaseConnection } from '../../connection/base-connection.ts';
 import type { WaitOptions } from '../../interfaces/wait-options.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { ServerRole } from '../single-node.ts';
-import type { PrimaryListener } from './following.ts';
+import type { PrimaryListener } from './primary-followers.ts';
 
 export interface FindOptions extends WaitOptions {
   /** Addresses that have proved wrong: a sentinel that names nothing else is passed over. */
@@ -24,7 +24,7 @@ export interface Directory {
 }
 
 /** What a place needs to know of the pool it serves. */
-export interface PlaceParts<C extends BaseConnection> {
+export interface RoleParts<C extends BaseConnection> {
   readonly service: string;
   readonly directory: Directory;
   /** A connection not yet run; it verifies the role. */
@@ -34,13 +34,13 @@ export interface PlaceParts<C extends BaseConnection> {
 }
 
 /** Where connections of one role go. */
-export interface Place<C extends BaseConnection> extends ServerRole<C> {
+export interface ServiceRole<C extends BaseConnection> extends ServerRole<C> {
   /** A usable connection: every candidate that the sentinels name is tried. */
   connect(signal: AbortSignal): Promise<C>;
 }
 
 /** The open connections of a pool and where they go, those outside its bound included. */
-export class Roster<C extends BaseConnection> {
+export class OpenConnections<C extends BaseConnection> {
   readonly #places = new Map<C, TCPLocation>();
 
   get size(): number {

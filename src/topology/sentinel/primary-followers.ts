@@ -15,7 +15,7 @@ const POLL = { listening: 5_000, deaf: 1_000 };
 /** `announced`: a sentinel said so of itself just now; otherwise it is what sentinels answer, to be verified. */
 export type PrimaryListener = (location: TCPLocation, announced: boolean) => void;
 
-export interface FollowingParts {
+export interface PrimaryFollowersParts {
   readonly list: SentinelList;
   readonly timing: Timing;
   readonly connect: (sentinel: TCPLocation) => TCPConnection;
@@ -24,15 +24,15 @@ export interface FollowingParts {
 }
 
 /** Keeps whoever follows a service informed: announcements of all sentinels, and questions now and then. */
-export class Following {
-  readonly #parts: FollowingParts;
+export class PrimaryFollowers {
+  readonly #parts: PrimaryFollowersParts;
   readonly #followers = new Map<string, Set<PrimaryListener>>();
   readonly #watches = new Map<string, SwitchWatch>();
   #cancelPoll: (() => void) | null = null;
   #polling = false;
   #closed = false;
 
-  constructor(parts: FollowingParts) {
+  constructor(parts: PrimaryFollowersParts) {
     this.#parts = parts;
   }
 

@@ -9,7 +9,7 @@ const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 1_000;
 
 /** Waiting for the layout inside the time a call has. */
-export class Finding {
+export class LayoutWaits {
   readonly #keeper: LayoutKeeper;
   readonly #maxWaiting: number;
   #calls = 0;

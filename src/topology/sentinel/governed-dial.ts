@@ -12,7 +12,7 @@ export function hurryDials(location: TCPLocation, governor: DialGovernor = dialG
 }
 
 /** One dial to an address, in its turn: what the whole process knows of that address holds here too. */
-export class Turn implements DialCandidate {
+export class GovernedDial implements DialCandidate {
   readonly unref = false;
   readonly #dials: AddressDials;
   #wake: () => void = () => {};

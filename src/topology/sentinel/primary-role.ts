@@ -7,8 +7,8 @@ import type { ConnectionNode } from '../../node/connection-node.ts';
 import { channels, observed } from '../../telemetry/channels.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { RoutedCall, Next } from '../topology.ts';
-import { FOLLOW, PROVED, type Place, type PlaceParts, Roster } from './place.ts';
-import { hurryDials, Turn } from './turn.ts';
+import { FOLLOW, PROVED, type ServiceRole, type RoleParts, OpenConnections } from './service-role.ts';
+import { hurryDials, GovernedDial } from './governed-dial.ts';
 
 interface Dial {
   readonly address: string;
@@ -24,11 +24,11 @@ const CLOSED = new Error('the pool is closed');
  * wrong sends the same dial to what another sentinel says. When the primary is another one, whatever goes to the
  * old one ends at once: nothing more may be written there.
  */
-export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
+export class PrimaryRole<C extends BaseConnection> implements ServiceRole<C> {
   /** Null until it was looked up. */
   location: TCPLocation | null = null;
-  readonly #parts: PlaceParts<C>;
-  readonly #roster = new Roster<C>();
+  readonly #parts: RoleParts<C>;
+  readonly #roster = new OpenConnections<C>();
   readonly #dials = new Set<Dial>();
   #unfollow: (() => void) | null = null;
   #moves = 0;
@@ -36,7 +36,7 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
   #verifying: AbortController | null = null;
   #closed = false;
 
-  constructor(parts: PlaceParts<C>) {
+  constructor(parts: RoleParts<C>) {
     this.#parts = parts;
   }
 
@@ -123,7 +123,7 @@ export class PrimaryPlace<C extends BaseConnection> implements Place<C> {
     this.#dials.add(dial);
     try {
       const connection = await Deadline.ofSignal(signal).run(
-        (either) => new Turn(location).dial(() => this.#run(location, either), either, true),
+        (either) => new GovernedDial(location).dial(() => this.#run(location, either), either, true),
         undefined,
         moved,
       );
