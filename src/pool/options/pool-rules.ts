@@ -75,7 +75,7 @@ const addressMap: OptionRule<AddressMap | null> = {
 
 /** Where commands that only read go. */
 const reading = {
-  readFrom: { fallback: null, check: checkReadFrom } as OptionRule<ReadFrom | null>,
+  readFrom: { fallback: null, text: asWritten, check: checkReadFrom } as OptionRule<ReadFrom | null>,
   clientZone: { ...host, text: asWritten } as OptionRule<string | null>,
   zoneOf: {
     fallback: null,
