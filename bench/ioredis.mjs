@@ -1,0 +1,81 @@
+// CPU of this process for one operation, respool/ioredis and ioredis in turn in one run: node bench/ioredis.mjs
+// [folder whose node_modules holds ioredis; default: test/consumers].
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startServer } from '../dist/testkit/index.js';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const folder = resolve(process.argv[2] ?? join(ROOT, 'test', 'consumers'));
+const clients = {
+  'respool/ioredis': createRequire(import.meta.url)('../dist/ioredis/index.js'),
+  ioredis: createRequire(join(folder, 'package.json'))('ioredis'),
+};
+const ROUNDS = 5;
+
+/** `many` calls with `width` of them under way at a time. */
+async function atOnce(width, many, call) {
+  let left = many;
+  const lane = async () => {
+    while (left-- > 0) await call();
+  };
+  await Promise.all(Array.from({ length: width }, lane));
+}
+
+const rows = {
+  'GET, 1 at a time': [3_000, (redis, many) => atOnce(1, many, () => redis.get('key'))],
+  'GET, 64 at a time': [40_000, (redis, many) => atOnce(64, many, () => redis.get('key'))],
+  'SET, 64 at a time': [40_000, (redis, many) => atOnce(64, many, () => redis.set('key', 'value'))],
+  'INCR, 64 at a time': [40_000, (redis, many) => atOnce(64, many, () => redis.incr('count'))],
+  'GET, bursts of 1,000': [
+    40_000,
+    async (redis, many) => {
+      for (let n = 0; n < many; n += 1_000)
+        await Promise.all(Array.from({ length: 1_000 }, () => redis.get('key')));
+    },
+  ],
+  'pipelines of 100 GET': [
+    40_000,
+    async (redis, many) => {
+      for (let n = 0; n < many; n += 100) {
+        const pipeline = redis.pipeline();
+        for (let one = 0; one < 100; one++) pipeline.get('key');
+        await pipeline.exec();
+      }
+    },
+  ],
+  'defineCommand, 64 at a time': [
+    20_000,
+    (redis, many) => atOnce(64, many, () => redis.echo1('key', 'value')),
+  ],
+};
+
+const server = await startServer();
+const open = Object.fromEntries(
+  Object.entries(clients).map(([name, Client]) => {
+    const redis = new Client({ host: '127.0.0.1', port: server.location.port });
+    redis.defineCommand('echo1', { numberOfKeys: 1, lua: 'return ARGV[1]' });
+    return [name, redis];
+  }),
+);
+for (const redis of Object.values(open)) await redis.set('key', 'value');
+const names = Object.keys(open);
+console.log(`µs of CPU an operation, median of ${ROUNDS}: ${names.join(' · ')}`);
+for (const [row, [many, run]] of Object.entries(rows)) {
+  const figures = Object.fromEntries(names.map((name) => [name, []]));
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const name of names) {
+      await run(open[name], Math.ceil(many / 10));
+      const before = process.cpuUsage();
+      await run(open[name], many);
+      const { user, system } = process.cpuUsage(before);
+      if (round > 0) figures[name].push((user + system) / many);
+    }
+  }
+  const [ours, theirs] = names.map((name) => figures[name].sort((a, b) => a - b)[ROUNDS >> 1]);
+  console.log(
+    `${row.padEnd(30)} ${ours.toFixed(2).padStart(7)} ${theirs.toFixed(2).padStart(7)}   ${(theirs / ours).toFixed(1)} ×`,
+  );
+}
+for (const redis of Object.values(open)) redis.disconnect();
+await server.stop();
