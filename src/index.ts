@@ -112,6 +112,7 @@ export type {
   SentinelConnectionPoolOptions,
   SentinelManager,
 } from './pool/options/pool-options.ts';
+export type { PoolStateChange } from './node/pool-reports.ts';
 export type { SubscriptionTarget } from './pubsub/pubsub-command.ts';
 export type {
   CacheEvent,

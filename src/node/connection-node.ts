@@ -19,7 +19,7 @@ import type { Slot } from '../pooling/slots.ts';
 import { Backlog } from './backlog.ts';
 import { BlockingCalls } from './blocking-calls.ts';
 import { addressAnswered, dialGovernor } from './dials.ts';
-import { poolErrors, reportLeak } from './pool-reports.ts';
+import { poolErrors, type PoolStateChange, reportLeak, StateReport } from './pool-reports.ts';
 import { PooledConnection, pooledOf, type PooledOwner, setRef } from './pooled-connection.ts';
 import { ReAuthentication } from './re-authentication.ts';
 import { ServiceConnection, type ServiceSettings } from './service-connection.ts';
@@ -50,6 +50,11 @@ export interface NodeSettings<C extends BaseConnection> {
   readonly fence?: number | null | undefined;
   readonly verifyDelivery?: number | null | undefined;
   readonly connectTimeout: number | null;
+  /** Connections that are kept open once there was one. */
+  readonly minConnections?: number | undefined;
+  /** Dial again when the last connection has gone. */
+  readonly keepConnected?: boolean | undefined;
+  readonly onState?: ((change: PoolStateChange) => void) | null | undefined;
   /** For a cache; null or absent: none. */
   readonly tracking?: TrackingSettings<C> | null | undefined;
   /** Told of every dial that fails, before the callers that wait for it are. */
@@ -103,6 +108,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
   readonly #sockets = new Set<Promise<void>>();
   readonly #tracking: Tracking<C> | null;
   #question: Promise<boolean> | null = null;
+  readonly #state: StateReport;
 
   constructor(settings: NodeSettings<C>) {
     this.owner = settings.owner;
@@ -111,6 +117,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     this.deadPeerTimeout = settings.deadPeerTimeout;
     this.fence = settings.fence ?? null;
     this.verifyDelivery = settings.verifyDelivery ?? null;
+    this.#state = new StateReport(settings.address, settings.onState ?? null);
     this.#settings = settings;
     this.#backlog = new Backlog(settings.maxWaiting, () => this.pool.waiting);
     this.pool = new Pool<PooledConnection<C>>(this.#poolSettings());
@@ -231,6 +238,11 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     return connection;
   }
 
+  /** Resolves when `minConnections` are open, or when that cannot be now. */
+  async fill(): Promise<void> {
+    if (this.#least > 0) await this.pool.fill();
+  }
+
   /** A connection outside the pool and its bound that is dialled when it is needed and kept up while it is. */
   service(
     settings: Omit<ServiceSettings<C>, 'address' | 'governor' | 'deadPeerTimeout' | 'unref'> &
@@ -327,6 +339,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
   /** @internal For the connections. */
   closed(pooled: PooledConnection<C>): void {
     this.#all.delete(pooled);
+    if (this.#all.size === 0 && !this.pool.closed) this.#state.tell('down', pooled.core.failure);
     this.#tracking?.ended(pooled.connection);
     this.#reAuthentication.forget(pooled);
     this.#backlog.lost(pooled.core);
@@ -355,6 +368,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
       maxWaiting,
       maxLifetime,
       leakDetection,
+      min: this.#least,
       governor: this.governor,
       clock: systemClock,
       errors: poolErrors(address),
@@ -374,6 +388,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     const pooled = new PooledConnection(connection, this);
     this.#all.add(pooled);
     pooled.letGo();
+    if (pooled.core.state !== 'closed') this.#state.tell('up');
     if (pooled.core.state === 'closed') pooled.end();
     else if (changes !== this.#reAuthentication.changes) this.#reAuthentication.renew(pooled);
     return pooled;
@@ -389,8 +404,14 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
       return connection;
     } catch (error) {
       if (!signal.aborted) this.#settings.dialFailed?.(error);
+      if (!signal.aborted && this.#all.size === 0) this.#state.tell('down', error);
       throw error;
     }
+  }
+
+  get #least(): number {
+    const { minConnections = 0, keepConnected = false } = this.#settings;
+    return Math.max(minConnections, keepConnected ? 1 : 0);
   }
 
   async #track(tracking: Tracking<C>, connection: C, signal: AbortSignal): Promise<void> {

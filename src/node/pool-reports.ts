@@ -1,3 +1,4 @@
+import { runCallback } from '../base/callback-errors.ts';
 import type { Deadline } from '../base/deadline.ts';
 import { ConnectionError, OverloadedError, PoolClosedError, TimeoutError } from '../errors/errors.ts';
 import type { PoolErrors, PoolFigures } from '../pooling/pool-settings.ts';
@@ -46,4 +47,33 @@ function exhausted(
     pool: { max, inUse, idle, connecting, waiting, oldestLease },
     cause,
   });
+}
+
+/** A node of a pool got its first connection, or has none any more. */
+export interface PoolStateChange {
+  readonly state: 'up' | 'down';
+  readonly address: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** Why it went down. */
+  readonly error?: unknown;
+}
+
+/** Tells `onState`, once for each change. */
+export class StateReport {
+  readonly #address: string;
+  readonly #onState: ((change: PoolStateChange) => void) | null;
+  #state: 'new' | 'up' | 'down' = 'new';
+
+  constructor(address: string, onState: ((change: PoolStateChange) => void) | null) {
+    this.#address = address;
+    this.#onState = onState;
+  }
+
+  tell(state: 'up' | 'down', error?: unknown): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    const change = { state, address: this.#address, at: Date.now() };
+    runCallback(this, 'onState', () => this.#onState?.(error === undefined ? change : { ...change, error }));
+  }
 }

@@ -152,6 +152,7 @@ export class PoolEngine {
     if (!this.setup.dialsWhenOpened) return;
     const node = this.topology.anyNode() ?? (await this.topology.resolveAny(deadline));
     await node.pool.share(() => undefined, deadline);
+    await deadline.wait(node.fill());
   }
 
   /** Bounds waiting plus dialling: the call's own limit, else the pool's. */

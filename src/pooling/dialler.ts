@@ -23,7 +23,10 @@ export interface DialOwner<T extends Resource> {
 
 /** The dials of one pool. Every one of them leaves the count, however it ends. */
 export class Dialler<T extends Resource> implements DialCandidate {
-  unref = false;
+  /** Neither a pause nor a dial of this pool keeps the process alive. */
+  letsGo = false;
+  /** Nobody waits for the dials: they keep the pool filled. */
+  background = false;
   /** Why the last dial of this pool failed; null once one has succeeded. */
   lastError: unknown = null;
   readonly #owner: DialOwner<T>;
@@ -42,6 +45,9 @@ export class Dialler<T extends Resource> implements DialCandidate {
     this.#address = governor.attach(address);
   }
 
+  get unref(): boolean {
+    return this.letsGo || this.background;
+  }
   get connecting(): number {
     return this.#running.size;
   }

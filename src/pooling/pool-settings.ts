@@ -22,6 +22,8 @@ export interface PoolSettings<T> {
   address: string;
   /** Resources open and being made, together, at most. */
   max: number;
+  /** So many are kept open once the first one is there; 0. */
+  min?: number | undefined;
   governor: DialGovernor;
   errors: PoolErrors;
   /**

@@ -10,6 +10,9 @@ import type { Origin, Resource, Slot, SlotOwner } from './slots.ts';
 import { Waiters } from './waiters.ts';
 import type { PoolWaiter, Terms } from './waiters.ts';
 
+/** Dials at one time that only keep the least number open. */
+const FILL = 2;
+
 /**
  * The pool of one address. It has never heard of what it pools. A resource is
  *
@@ -45,6 +48,9 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
   readonly #dialler: Dialler<T>;
   readonly #housekeeper: Housekeeper<T>;
   #closing: Closing | null = null;
+  /** The first resource is there: from now on the least number is kept. */
+  #filling = false;
+  #whenFilled: (() => void)[] = [];
   #pumping = false;
   #again = false;
 
@@ -141,6 +147,15 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     return this.#take('occupy', deadline, null, pinned);
   }
 
+  /** Resolves when the least number of resources is open; sooner when a dial fails or the pool closes. */
+  fill(): Promise<void> {
+    this.#filling = true;
+    return new Promise((resolve) => {
+      this.#whenFilled.push(resolve);
+      this.#pump();
+    });
+  }
+
   /** Another bound: more are made at once, and those too many go between uses. */
   resize(max: number): void {
     checkMax(max);
@@ -180,7 +195,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
 
   /** Whether waiting for the next dial keeps the process alive. */
   setRef(on: boolean): void {
-    this.#dialler.unref = !on;
+    this.#dialler.letsGo = !on;
     this.#dialler.refresh();
   }
 
@@ -252,7 +267,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     if (deadline.expired) throw this.#exhausted(deadline);
     const before = this.waiting;
     const waiter = this.#waiters.enter(terms, this);
-    deadline.watch(waiter, this.#dialler.unref);
+    deadline.watch(waiter, this.#dialler.letsGo);
     this.#pump();
     // Sharers between two resources are not kept waiting by a lack of resources.
     const exempt = kind === 'share' && this.#slots.predecessor !== null;
@@ -329,10 +344,23 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     const { need, exclusive } = this.#waiters;
     // The successor of a shared resource that still drains is there already.
     const wanted = this.#slots.predecessor === null ? need : exclusive;
-    if (wanted === 0) return dialler.withdraw();
-    while (dialler.connecting < wanted && this.#slots.open + dialler.connecting < this.max) {
+    const goal = Math.max(wanted, this.#missing());
+    dialler.background = wanted === 0;
+    if (goal === 0) return dialler.withdraw();
+    while (dialler.connecting < goal && this.#slots.open + dialler.connecting < this.max) {
       if (!dialler.start(null)) return;
     }
+  }
+
+  /** Dials that keep the least number open, a few at a time. */
+  #missing(): number {
+    const missing = this.#filling ? (this.#settings.min ?? 0) - this.#slots.open : 0;
+    if (missing <= 0) this.#filled();
+    return Math.max(0, Math.min(missing, FILL));
+  }
+
+  #filled(): void {
+    for (const resolve of this.#whenFilled.splice(0)) resolve();
   }
 
   /** Decides about one that has just come back. */
@@ -361,6 +389,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     if (resource.state() === 'dead') throw this.#settings.errors.stillborn();
     const slot = this.#slots.add(resource, this.#housekeeper.retirement(), this);
     resource.placed?.(slot);
+    this.#filling = true;
   }
 
   #arrived(replaces: Slot<T> | null): void {
@@ -378,6 +407,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
       replaces.fate = 'due';
       this.#housekeeper.again();
     }
+    this.#filled();
     const lasting = this.#settings.transient?.(error) === false;
     for (const waiter of this.#waiters.leftByDial(this.#dialler.connecting)) {
       if (!lasting && waiter.deadline.patient) continue;
@@ -392,6 +422,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     const { errors } = this.#settings;
     for (const waiter of this.#waiters.evict(true)) waiter.reject(errors.closed());
     this.#housekeeper.stop();
+    this.#filled();
     this.#dialler.close(errors.closed());
     for (const slot of this.#slots.all()) if (slot.use === 'idle') this.#slots.drain(slot);
     this.#checkClosed();

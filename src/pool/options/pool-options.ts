@@ -10,6 +10,7 @@ import type { ZoneOf } from '../../topology/reads/zones.ts';
 import type { AddressMap } from '../../topology/cluster/address-map.ts';
 import type { CredentialsFunction } from '../credentials.ts';
 import type { ConnectCallback } from '../new-connections.ts';
+import type { PoolStateChange } from '../../node/pool-reports.ts';
 import type { Cacheable, CacheTracking } from '../cache/cache-setup.ts';
 import type { RetryPolicy } from '../calls/retry-policy.ts';
 import type { SanitizeArguments } from '../pool-traces.ts';
@@ -77,6 +78,12 @@ export interface BaseConnectionPoolOptions<
    * once. Default 256 MiB.
    */
   maxWaitingBytes?: number | null | undefined;
+  /** So many connections are kept open, per node, once there was one; `open()` makes them. Default 0. */
+  minConnections?: number | null | undefined;
+  /** Dial again, with back-off, when the last connection of a node has gone. Default false. */
+  keepConnected?: boolean | undefined;
+  /** Told when a node of this pool gets its first connection, and when it has none any more. */
+  onState?: ((change: PoolStateChange) => void) | null | undefined;
   /** In ms, with jitter; then a connection is replaced between uses. Default: none. */
   maxLifetime?: number | null | undefined;
   /** Silence in ms of a peer that should be heard: a PING after half of it, the end after all of it. Default 30,000. */

@@ -20,6 +20,7 @@ import type { ZoneOf } from '../../topology/reads/zones.ts';
 import type { AddressMap } from '../../topology/cluster/address-map.ts';
 import { credentials, type CredentialsFunction, RenewedCredentials } from '../credentials.ts';
 import { type ConnectCallback, NewConnections, onConnect } from '../new-connections.ts';
+import type { PoolStateChange } from '../../node/pool-reports.ts';
 import { cacheable, cacheTracking } from '../cache/cache-setup.ts';
 import type { ConnectionClass, SentinelManager } from './pool-options.ts';
 import type { RetryPolicy } from '../calls/retry-policy.ts';
@@ -92,6 +93,14 @@ const replicas: OptionRule<readonly TCPLocation[] | 'role' | null> = {
   check: (name, value) => (value === 'role' ? value : toLocations(name, value)),
 };
 
+const onState: OptionRule<((change: PoolStateChange) => void) | null> = {
+  fallback: null,
+  check(name, value) {
+    if (value !== null && typeof value !== 'function') throw new TypeError(`${name} must be a function`);
+    return value as ((change: PoolStateChange) => void) | null;
+  },
+};
+
 const serviceName: OptionRule<string | null> = { ...host, text: asWritten };
 
 const sanitizeArguments: OptionRule<SanitizeArguments | null> = {
@@ -126,6 +135,9 @@ const everyPool = {
   bulkDetour: flag(true),
   fence: duration(null),
   verifyDelivery: duration(null),
+  minConnections: count(0, 0),
+  keepConnected: flag(false),
+  onState,
   credentials,
   onConnect,
 } as const;
@@ -200,18 +212,11 @@ export interface AcquireSettings {
 
 /** What the nodes of every kind of pool are told. */
 export function nodeOptions(pool: PoolSettings<PoolKind>, { connectTimeout }: NormalizedConnectionOptions) {
-  const { maxWaiting, maxWaitingBytes, maxLifetime, deadPeerTimeout, leakDetection } = pool;
-  const { bulkDetour, fence, verifyDelivery } = pool;
+  const { maxWaiting, maxWaitingBytes, maxLifetime, minConnections, keepConnected } = pool;
+  const { deadPeerTimeout, leakDetection, bulkDetour, fence, onState, verifyDelivery } = pool;
   return {
-    maxWaiting,
-    maxWaitingBytes,
-    maxLifetime,
-    deadPeerTimeout,
-    leakDetection,
-    bulkDetour,
-    fence,
-    verifyDelivery,
-    connectTimeout,
+    ...{ maxWaiting, maxWaitingBytes, maxLifetime, minConnections, keepConnected },
+    ...{ deadPeerTimeout, leakDetection, bulkDetour, fence, onState, verifyDelivery, connectTimeout },
   };
 }
 

@@ -36,6 +36,10 @@ const COMMON = {
   clientZone: null,
   zoneOf: null,
   fence: null,
+  minConnections: 0,
+  keepConnected: false,
+  maxWaitingBytes: 268_435_456,
+  onState: null,
 };
 const DEFAULTS: Record<PoolKind, object> = {
   single: { ...COMMON, location: null, host: null, port: null, replicas: null },
