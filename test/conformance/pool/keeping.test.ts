@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConnectionPool, type PoolStateChange } from '../../../src/index.ts';
 import { startServer } from '../../../src/testkit/index.ts';
-import { atRest, clients, until } from './support.ts';
+import { clients, until } from './support.ts';
 
 test('option minConnections: open() makes them, and lost ones are made again in the background', async () => {
   await using server = await startServer();
