@@ -319,24 +319,24 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     }
   }
 
-  /** @internal For the connections: one question for all that are blocked. */
+  /** For the connections: one question for all that are blocked. */
   answersElsewhere(patience: number): Promise<boolean> {
     this.#question ??= this.blocking.serverAnswers(patience).finally(() => {
       this.#question = null;
     });
     return this.#question;
   }
-  /** @internal For the connections. */
+  /** For the connections. */
   detour(): boolean {
     if (!this.#settings.bulkDetour) return false;
     const { open, idle, connecting, max } = this.pool.figures;
     return idle > 1 || connecting > 0 || open < max;
   }
-  /** @internal For the connections. */
+  /** For the connections. */
   drained(pooled: PooledConnection<C>): void {
     this.#reAuthentication.drained(pooled);
   }
-  /** @internal For the connections. */
+  /** For the connections. */
   closed(pooled: PooledConnection<C>): void {
     this.#all.delete(pooled);
     if (this.#all.size === 0 && !this.pool.closed) this.#state.tell('down', pooled.core.failure);
@@ -344,7 +344,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     this.#reAuthentication.forget(pooled);
     this.#backlog.lost(pooled.core);
   }
-  /** @internal For the connections. */
+  /** For the connections. */
   refused(pooled: PooledConnection<C>, error: RedisError): void {
     if (pooled.outdated) return;
     // It was authenticated once: the server behind it was replaced, or it was told to forget.
@@ -355,7 +355,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     }
     this.onRefusal?.(refusalBeneath(error), pooled.connection);
   }
-  /** @internal For re-authentication. */
+  /** For re-authentication. */
   get all(): Iterable<PooledConnection<C>> {
     return this.#all;
   }

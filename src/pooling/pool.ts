@@ -199,7 +199,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     this.#dialler.refresh();
   }
 
-  /** @internal For the slots. */
+  /** For the slots. */
   released(slot: Slot<T>): void {
     if (!slot.held) throw this.#settings.errors.notLeased();
     if (slot.use === 'gone') return this.#slots.forget(slot);
@@ -209,7 +209,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     this.#pump();
   }
 
-  /** @internal For the slots. */
+  /** For the slots. */
   changed(slot: Slot<T>): void {
     if (slot.use === 'gone') return;
     if (slot.use === 'idle') this.#slots.sort(slot);
@@ -217,7 +217,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     this.#pump();
   }
 
-  /** @internal For the slots. */
+  /** For the slots. */
   retired(slot: Slot<T>, replace: boolean): void {
     if (slot.use === 'gone' || slot.fate === 'retire') return;
     if (replace) this.#expire(slot);
@@ -226,11 +226,11 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     this.#pump();
   }
 
-  /** @internal For the waiters. */
+  /** For the waiters. */
   aborted(waiter: PoolWaiter<T>, reason: unknown): void {
     this.#dismiss(waiter, reason);
   }
-  /** @internal For the waiters. */
+  /** For the waiters. */
   timedOut(waiter: PoolWaiter<T>): void {
     this.#dismiss(waiter, this.#exhausted(waiter.deadline));
   }
