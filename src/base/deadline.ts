@@ -141,7 +141,7 @@ export class Deadline implements AbortSubscriber {
       else {
         this.watch({
           onAbort: (reason) => end(() => reject(reason)),
-          // What can be read already wins over its own time limit.
+          // A result that can be read already wins over its time limit.
           onTimeout: () => setImmediate(() => end(() => reject(late()))),
         });
       }

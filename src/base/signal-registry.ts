@@ -7,8 +7,8 @@ export interface AbortSubscriber {
 const NEAR = 16;
 
 /**
- * Who listens to one signal, in order. Replies come in the order of their calls: whoever leaves is the oldest, or near
- * it, and a line costs nothing to keep. Where that does not hold, a set takes over until nobody is left.
+ * The listeners of one signal, in order. Replies come in the order of their calls, so the listener that leaves is the
+ * oldest or close to it, and a line is cheap. If that does not hold, a set takes over until it is empty.
  *
  *     line: [ left … | head … tail ]
  */

@@ -27,7 +27,7 @@ export class CacheGuard {
   readonly cache: AbstractCache;
   /** Which replies go under the plain names of their commands: those of its first user's kind. */
   native: string | null = null;
-  /** What the cache threw: it is out of use, for nobody knows what it holds. */
+  /** The exception of the cache. The cache is out of use from then on, because its content is unknown. */
   failure: unknown = null;
   readonly #tenures = new Map<Epoch, Tenure>();
   #fetching = new Map<string, FetchToken>();
@@ -279,7 +279,7 @@ export class CacheGuard {
     });
   }
 
-  /** What a cache throws must not reach the connection whose reply or push is being handled. */
+  /** Runs a call to the cache. Its exception must not reach the connection whose reply or push is being handled. */
   #attempt(act: () => void): void {
     if (this.failure !== null) return;
     try {

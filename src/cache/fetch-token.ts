@@ -17,7 +17,7 @@ export class FetchToken {
   next: FetchToken | null = null;
   /** The reply to come; null where nobody may wait for it. */
   promise: Promise<Reply> | null = null;
-  /** Whose request it is. */
+  /** The request that carries the read. */
   carrier: { readonly maybeExecuted: boolean } | null = null;
   #joined = false;
   /** The reply before its first taker could change it. */

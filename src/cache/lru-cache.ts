@@ -88,8 +88,8 @@ export class LRUCache extends AbstractCache {
   readonly #recency = new RecencyList<KeyNode>();
   #confidence: number;
   /**
-   * What was dropped last, to be used again: where keys come and go, new objects would be tied to the tables of
-   * old ones and outlive them in the collector's eyes.
+   * The last dropped node, for reuse. With keys that come and go, old tables would refer to new objects, and the
+   * collector would keep those longer than needed.
    */
   #spareNode: KeyNode | null = null;
   #spareEntry: Entry | null = null;

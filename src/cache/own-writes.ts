@@ -11,7 +11,7 @@ type Key = string | Uint8Array;
 /** Writes without a key that change every key. */
 const CHANGE_ALL: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB', 'SWAPDB', 'CLUSTER FLUSHSLOT']);
 
-/** What commands of this process do to the keys of a cache. */
+/** Applies this process's own writes to a cache: they invalidate the keys they change. */
 export class OwnWrites {
   readonly #guard: CacheGuard;
   readonly #textMode: TextMode;

@@ -2,7 +2,7 @@ import { RedisError } from '../errors/errors.ts';
 import { mapOfText, setOfText, textOfCollection } from '../resp/reply-map.ts';
 import { type Reply, type TextMode, UTF8 } from '../resp/types.ts';
 
-/** What every entry costs besides its payload: its object, its places in tables and lists, short names. */
+/** The cost of an entry besides its payload: its object, its places in tables and lists, short names. */
 export const ENTRY_BYTES = 64;
 
 /** The engine's strings end at about 2^29. */
@@ -25,7 +25,7 @@ class StoredList {
   readonly kind: 'array' | 'map' | 'set';
   /** A map's are keys and values in turn. */
   readonly items: readonly Stored[];
-  /** What keys are looked for with. */
+  /** The encoding in which keys are looked up. */
   readonly text: TextMode;
   constructor(kind: 'array' | 'map' | 'set', items: readonly Stored[], text: TextMode) {
     this.kind = kind;
@@ -49,7 +49,7 @@ export function store(value: Reply): Stored {
   return new StoredBytes(value);
 }
 
-/** What a caller gets: shared where it cannot be changed, else a copy of its own. */
+/** The value for a caller: shared if it is immutable, else a copy. */
 export function recall(stored: Stored): Reply {
   if (stored instanceof StoredBytes) return Buffer.from(stored.content as string, 'latin1');
   if (!(stored instanceof StoredList)) return stored;

@@ -24,7 +24,7 @@ const COMMON = {
   help: { type: 'boolean', short: 'h' },
 } as const satisfies OptionTable;
 
-/** What one command understands besides the common options. */
+/** Options of each command besides the common ones. */
 const OWN = {
   ping: { count: { type: 'string', short: 'n' }, interval: { type: 'string', short: 'i' } },
   exec: { bytes: { type: 'boolean' } },

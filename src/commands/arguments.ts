@@ -33,7 +33,7 @@ export function isKeyword(value: RedisValue | undefined, keyword: string): boole
   return latin1Text(value).toUpperCase() === keyword;
 }
 
-/** What a number looks like on the wire. */
+/** A number as text for the wire. */
 export function numberText(value: number | bigint): string {
   if (value === Infinity) return 'inf';
   if (value === -Infinity) return '-inf';

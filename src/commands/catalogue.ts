@@ -5,7 +5,7 @@ import type { KeySpec } from './key-specs.ts';
 import { MODULE_COMMANDS } from './module-commands.ts';
 import { collectTraits } from './traits.ts';
 
-/** What is known of a command before anybody spelled it. */
+/** An entry of the built-in command tables. */
 export interface CommandEntry {
   /** Upper-case; a subcommand with its command: `CLIENT SETNAME`. */
   readonly name: string;

@@ -68,7 +68,7 @@ const LONGEST_NAME = 64;
 const spellings = new Map<string, CommandInfo>();
 const forgettable: string[] = [];
 let oldest = 0;
-/** Who calls often mostly calls the same: to compare one text costs less than to look it up. */
+/** The last spelling. Frequent callers repeat one command, and a comparison costs less than a look-up. */
 let latest = '';
 let latestInfo: CommandInfo | null = null;
 /** So short a text is never a cut of a longer one, which would be kept alive with it. */
@@ -138,7 +138,7 @@ function readText(text: string): CommandInfo {
   return info;
 }
 
-/** What is not ASCII is no known command, and its bytes depend on the caller's encoding: read anew every time. */
+/** A name outside ASCII is no known command, and its bytes depend on the caller's encoding: parse it every time. */
 function readBytes(bytes: Uint8Array): CommandInfo {
   const words = latin1Text(bytes)
     .split(/[ \t\n\v\f\r]+/)

@@ -8,7 +8,7 @@ import { BLOCKING, HAS_EFFECT, READONLY, SCRIPT_LIKE, STATEFUL, WRITE } from './
 import type { KeySpec } from './key-specs.ts';
 import { keyPositions, keysOf } from './keys.ts';
 
-/** What a server said of a command. */
+/** A server's description of a command. */
 export interface LearnedCommand {
   /** Upper-case; a subcommand with its command: `FOO BAR`. */
   readonly name: string;
@@ -22,7 +22,7 @@ const MAX_LEARNED = 4096;
 /** Latest answers by the name that was asked for; empty: the server does not have it. */
 const told = new Map<string, readonly LearnedCommand[]>();
 
-/** What a server told of a command that the tables lack; undefined: none was asked. */
+/** A server's answer about a command that the tables lack; undefined: no server was asked. */
 export function toldOf(name: string): readonly LearnedCommand[] | undefined {
   return told.get(name);
 }
@@ -64,7 +64,7 @@ export class CommandTable {
     return keyPositions(info, args, this.#specsOf(info, args));
   }
 
-  /** What was learned of a command that is not built in. */
+  /** The learned description of a command that is not built in. */
   lookUp(info: CommandInfo, args: readonly RedisValue[]): LearnedCommand | undefined {
     if (this.#learned.size === 0) return undefined;
     const second = wordText(wordAt(info, args, 1)).toUpperCase();

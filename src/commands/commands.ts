@@ -48,8 +48,8 @@ type TupleOf<K, A extends readonly unknown[], N extends CommandName> =
     : [subcommand: A[0] & RedisValue, ...args: Commands<string>[N]['args']];
 
 /**
- * What a call takes behind the command. `A` is inferred from the values; a spread list of unknown length is taken as it
- * is.
+ * The arguments of a call after the command. `A` is inferred from the values; a spread list of unknown length is
+ * accepted unchecked.
  */
 export type CallArguments<K, A extends readonly RedisValue[]> = [A] extends [never]
   ? A

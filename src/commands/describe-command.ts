@@ -14,7 +14,7 @@ import {
 import { COMMAND_TIPS } from './generated/tips.ts';
 import { keysOf } from './keys.ts';
 
-/** What the package knows of a command. */
+/** The description of a command: its keys and traits. */
 export interface CommandDescription {
   /** Upper-case; a subcommand with its command: `CLIENT LIST`. */
   readonly name: string;
@@ -45,7 +45,7 @@ export interface CommandDescription {
 const tips = new Map<string, readonly string[]>();
 
 /**
- * What the package knows of a command, in any case; null for one that it does not know. Commands of newer servers are
+ * Describes a command, named in upper or lower case; null for an unknown one. Commands of newer servers become
  * known once a pool has used them.
  *
  * @example

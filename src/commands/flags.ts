@@ -1,6 +1,6 @@
-/** What is known of a command, as bits of `CommandInfo.flags`. */
+/** Traits of a command, as bits of `CommandInfo.flags`. */
 
-/** Waits on the server for something to happen: gets a connection of its own. */
+/** Blocks on the server until an event: gets its own connection. */
 export const BLOCKING = 1 << 0;
 /** Blocks only with certain arguments (`XREAD … BLOCK`): `blockingTime` looks at them. */
 export const MAY_BLOCK = 1 << 1;

@@ -1,6 +1,6 @@
 /**
- * What the tables of plain servers do not tell: commands of the common modules and of releases that the
- * generated table has not seen. Same notation as command-data.ts. Search indexes are not keys: `FT.*` is
+ * Commands missing in the tables of plain servers: those of the common modules, and of releases that the
+ * generated table does not cover. Same notation as command-data.ts. Search indexes are not keys: `FT.*` is
  * keyless but for the suggestion dictionaries.
  */
 export const MODULE_COMMANDS: readonly (readonly [traits: string, names: string])[] = [

@@ -42,7 +42,7 @@ export function clusterRefusal(info: CommandInfo): string {
   return `${info.name} concerns one node of a cluster: name the nodes with executeOn('primaries', …) or executeOn(node, …), and add { merge: true } for one answer`;
 }
 
-/** What a connection says of commands that its requests cannot carry. */
+/** The error text for a command that cannot be sent as a request. */
 export function requestRefusal(info: CommandInfo): string {
   if ((info.flags & SUBSCRIBE_FAMILY) !== 0) {
     return `${info.name} is answered by messages, not by a reply: use executePubsub() or sendCommand()`;

@@ -6,7 +6,7 @@ import { blockingTime } from './blocking.ts';
 import type { CommandInfo } from './command-info.ts';
 import { BLOCKING, HAS_EFFECT, LEARNED } from './flags.ts';
 
-/** What a command does to its connection: assumed when it is queued, certain when its reply has come. */
+/** The effect of a command on its connection: expected when it is queued, proved when its reply has come. */
 export type EffectKind = (typeof EFFECTS)[keyof typeof EFFECTS] | 'other';
 
 /**

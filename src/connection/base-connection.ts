@@ -340,7 +340,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   [inspect.custom](): string {
     return this.toString();
   }
-  /** What `toString()` says of the place. */
+  /** The address part of `toString()`. */
   protected describe(): string {
     return this.location.toString();
   }

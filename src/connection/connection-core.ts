@@ -40,9 +40,9 @@ export class ConnectionCore implements EntryHost {
   readonly suspicion: Suspicion;
   readonly state: CoreState = 'new';
   transport: Duplex | null = null;
-  /** What is queued now will get no reply: `CLIENT REPLY OFF` goes before it. */
+  /** Commands queued now get no reply: `CLIENT REPLY OFF` is written before them. */
   muted = false;
-  /** Who makes requests now; a pool counts it up with every lease. */
+  /** Number of the current user; a pool increments it with every lease. */
   tenure = 0;
   /** Kept from new work by its owner. */
   reserved = false;
@@ -128,7 +128,7 @@ export class ConnectionCore implements EntryHost {
     entry.fail(lossOf(this, entry, false));
   }
 
-  /** What an entry in the queue means beyond its place there; false: it has been given up already. */
+  /** Books the session effect, signal and time limit of an entry; false: the entry was aborted already. */
   #register(entry: Entry): boolean {
     if (!entry.streamed) this.counters.requestsCreated++;
     if (entry.effect !== null) {
@@ -141,7 +141,7 @@ export class ConnectionCore implements EntryHost {
       this.#sweep.arm(entry.deadline);
     }
     if (entry.signal === null || watchSignal(entry.signal, entry)) return true;
-    // It got its turn from another one that the same signal ended, before it was told itself.
+    // The signal fired while an earlier waiter's abort was admitting this entry.
     this.#giveUp(entry, entry.signal.reason);
     return false;
   }

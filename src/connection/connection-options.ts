@@ -21,7 +21,7 @@ import type { OptionRule, RuleTable, ValuesOf } from './option-rules.ts';
 /** TLS options, or who to ask for them at every dial. */
 export type SSLContext = TLSOptions | (() => TLSOptions | Promise<TLSOptions>);
 
-/** What every connection can be told. Times are milliseconds; `undefined` counts as absent. */
+/** Options of every connection. Times are milliseconds; `undefined` counts as absent. */
 export interface BaseConnectionOptions {
   /** Longest wait for the reply of a request; default: none. */
   streamTimeout?: number | null | undefined;
@@ -231,7 +231,7 @@ export type NormalizedConnectionOptions = ValuesOf<typeof baseConnectionRules>;
 export interface NormalizeOptions<X extends RuleTable> {
   /** Further options of the class at hand; they win over the common ones. */
   extra?: X | undefined;
-  /** What to do with an option nobody knows; default `refuse`. */
+  /** How to treat an unknown option; default `refuse`. */
   unknown?: 'refuse' | 'drop' | undefined;
 }
 

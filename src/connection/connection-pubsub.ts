@@ -11,7 +11,7 @@ import { type TextEncoding, type TextMode, UTF8 } from '../resp/types.ts';
 import type { ConnectionCore } from './connection-core.ts';
 import { SubscriptionPump } from './reading/subscription-pump.ts';
 
-/** What a connection that never subscribed has. */
+/** The empty view of a connection that never subscribed. */
 export const NO_CHANNELS = new ChannelView([], UTF8);
 
 /** The subscriptions of one connection. They live as long as it does; nothing is made again here. */

@@ -1,4 +1,4 @@
-/** What a connection has done so far. Times are epoch milliseconds, or null while it has not happened. */
+/** Counters and times of one connection. Times are epoch milliseconds, or null until the event has happened. */
 export interface ConnectionStatistics {
   readonly createdAt: number;
   /** When the transport was open, before the handshake. */

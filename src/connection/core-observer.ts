@@ -5,7 +5,7 @@ import type { Entry } from './requests/entry.ts';
 /** new → dialling → handshake → ready → closed; a connection lives once. */
 export type CoreState = 'new' | 'dialling' | 'handshake' | 'ready' | 'closed';
 
-/** What the owner of a pooled connection wants to hear. All calls come after the state has changed. */
+/** Events of a connection, told to its owner. Every call comes after the state has changed. */
 export interface CoreObserver {
   /** Nothing is outstanding any more. */
   drained(): void;

@@ -3,7 +3,7 @@ import { demandObject, unknownOption } from '../base/known-options.ts';
 
 /** One row of a table of options. */
 export interface OptionRule<T> {
-  /** What holds when the option is absent. */
+  /** The value of an absent option. */
   readonly fallback: T;
   /** The value to use for a given one; throws a `TypeError` that names the option. */
   readonly check: (name: string, value: unknown) => T;

@@ -93,14 +93,14 @@ kind(BusyLoadingError, 'BusyLoadingError', 'LOADING');
 export class PoolClosedError extends ConnectionError {}
 kind(PoolClosedError, 'PoolClosedError', 'RESPOOL_POOL_CLOSED');
 
-/** What was waited for: a connection, its dial and handshake, or a reply. */
+/** The wait that timed out: for a connection (`acquire`), its dial and handshake (`connect`), or a reply. */
 export type TimeoutPhase = 'acquire' | 'connect' | 'reply';
 export interface TimeoutErrorOptions extends DeliveryErrorOptions {
   phase?: TimeoutPhase | undefined;
   /** Pool numbers of an exhausted pool. */
   pool?: Partial<ExhaustionFigures> | undefined;
 }
-/** What an exhausted pool tells; `oldestLease` is an age in ms. */
+/** Figures of an exhausted pool; `oldestLease` is an age in ms. */
 export interface ExhaustionFigures {
   max: number;
   inUse: number;

@@ -20,7 +20,7 @@ export interface CacheStatistics {
   readonly invalidations: number;
   /** Keys that made room for others. */
   readonly evictions: number;
-  /** What is held now. */
+  /** Bytes held now. */
   readonly bytes: number;
   /** All numbers at this moment, as a plain object. */
   readonly summary: CacheSummary;
@@ -49,7 +49,7 @@ export abstract class AbstractCache {
   abstract invalidate(...keys: (string | Uint8Array)[]): void;
   /** Drops everything. */
   abstract reset(): void;
-  /** What it has done so far, and what it holds. */
+  /** Counters since the start, and the current content in numbers. */
   abstract get stats(): CacheStatistics;
   /**
    * 0 to 100: the share of hits that is served unchecked; the others are compared with the server's answer.

@@ -6,8 +6,8 @@ import type { ChannelMap } from './channel-map.ts';
 import type { WaitOptions } from './wait-options.ts';
 
 /**
- * What a connection is to those who use one or build their own. A pool is one as well: code written against
- * this class runs on either.
+ * The interface of a connection, for code that uses one and for classes that implement one. A pool implements it
+ * too: code written against this class runs on either.
  */
 export abstract class AbstractConnection {
   static {
@@ -41,10 +41,10 @@ export abstract class AbstractConnection {
   ): Promise<Reply[]>;
   /** Subscribed channels and patterns; 0 when closed. */
   abstract get inPubsub(): number;
-  /** What is subscribed by name. */
+  /** The channels subscribed by name. */
   abstract get pubsubChannels(): ChannelMap;
-  /** What is subscribed by pattern. */
+  /** The channels subscribed by pattern. */
   abstract get pubsubPatterns(): ChannelMap;
-  /** What is subscribed by the name of a sharded channel. */
+  /** The sharded channels subscribed. */
   abstract get pubsubShardChannels(): ChannelMap;
 }

@@ -2,13 +2,13 @@ import { nameClass } from '../base/class-name.ts';
 import { inspect } from 'node:util';
 import { refuseDirectConstruction } from './abstract.ts';
 
-/** Who to be at the server (`AUTH username password`). */
+/** Credentials for `AUTH username password`. */
 export interface Credentials {
   username: string;
   password: string;
 }
 
-/** Who to be at the server. Asked at every dial, so that what it answers may change. */
+/** Provides the credentials. Called at every dial, so that they may change. */
 export abstract class AbstractCredentialProvider {
   static {
     nameClass(this, 'AbstractCredentialProvider');

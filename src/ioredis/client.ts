@@ -10,7 +10,7 @@ interface MultiOptions {
   pipeline?: boolean | undefined;
 }
 
-/** What one server and a cluster have in common: commands, pipelines, scans, and a status that is an event. */
+/** Base of `Redis` and `Cluster`: commands, pipelines, scans, and a status that is also an event. */
 export abstract class Client<Status extends string> extends EventEmitter {
   abstract readonly isCluster: boolean;
   abstract readonly options: {

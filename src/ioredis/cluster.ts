@@ -279,7 +279,7 @@ export class Cluster extends Client<ClusterStatus> {
     if (pool === null) return this.status === 'reconnecting' && !reconnect ? this.#end() : this.#closed();
     if (this.#runner !== null) this.#runner.left = true;
     this.#runner = null;
-    // What is outstanding is answered, as far as that is quick.
+    // Outstanding commands still get their replies, within 2 s.
     void pool.close({ timeout: 2_000 }).then(() => this.#closed());
   }
 

@@ -24,7 +24,7 @@ export interface CommandOptions {
   stringNumbers?: boolean | undefined;
 }
 
-/** What ioredis says of commands by name. */
+/** The command flags of ioredis, by name. */
 const FLAGS = {
   VALID_IN_SUBSCRIBER_MODE: 'subscribe psubscribe unsubscribe punsubscribe ssubscribe sunsubscribe ping quit',
   VALID_IN_MONITOR_MODE: 'monitor auth',
@@ -130,7 +130,7 @@ export class Command implements FailedCommand {
       this.#reject!(error);
     }
   }
-  /** What it came to already, as it is. */
+  /** Resolves with a finished result, without the reply transformer. */
   settle(result: unknown): void {
     this.#settled();
     void this.promise;

@@ -2,7 +2,7 @@ import { allEntries } from '../commands/catalogue.ts';
 import { type Callback, Command, nodeify } from './command.ts';
 import { Script, type ScriptDefinition } from './script.ts';
 
-/** What the generated methods need of the class they belong to. */
+/** The parts of a class that its generated methods use. */
 export interface Commander {
   readonly options: { keyPrefix?: string | undefined; stringNumbers?: boolean | undefined };
   readonly scriptsSet: Record<string, Script>;
@@ -22,7 +22,7 @@ const TEXT = 'utf8';
 /** Gives a class a method for each command, and its variant whose strings are bytes. */
 export function addCommands(prototype: object): void {
   const define = (name: string, value: unknown): void => {
-    // What the class does itself is more than a command.
+    // Keep the methods that the class defines itself: they do more than send a command.
     if (Object.hasOwn(prototype, name)) return;
     Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false });
   };

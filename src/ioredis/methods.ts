@@ -7,7 +7,7 @@ export type MethodArgument = unknown;
 type FirstWord<K extends string> = K extends `${infer First} ${string}` ? First : K;
 type CommandName = Lowercase<FirstWord<keyof Commands<string> & string>>;
 
-/** What a command answers as text, in the shapes of RESP2 where they are the same; else unknown. */
+/** The text reply of a command, if RESP2 and RESP3 give it the same shape; else unknown. */
 type TextReply<K extends string> =
   Uppercase<K> extends keyof Commands<string>
     ? Commands<string>[Uppercase<K>] extends { reply: infer R }

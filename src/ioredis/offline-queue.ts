@@ -4,7 +4,7 @@ import type { Command } from './command.ts';
 import { abortedBy } from './errors.ts';
 import { Pipeline, sizeOf } from './pipeline.ts';
 
-/** What waits for a connection: a command, or a pipeline as a whole. */
+/** A waiter for a connection: a command, or a whole pipeline. */
 export type Waiting = Command | Pipeline;
 
 /** Commands in the order in which they were asked for, bounded in bytes. */
@@ -33,7 +33,7 @@ export class OfflineQueue {
     this.#items.push(item);
   }
 
-  /** What was under way before goes before what waits, and is never refused. */
+  /** Puts commands that were under way before those that wait; they are never refused. */
   unshift(items: readonly Waiting[]): void {
     for (const item of items) this.#bytes += bytesOf(item);
     this.#items = [...items, ...this.#items];

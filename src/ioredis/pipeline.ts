@@ -10,7 +10,7 @@ import { Subscriber } from './subscriber.ts';
 /** One command's outcome. */
 export type PipelineEntry = [error: Error | null, result?: unknown];
 
-/** Who carries out a pipeline. */
+/** The client that executes a pipeline. */
 export interface PipelineOwner {
   readonly options: { keyPrefix?: string | undefined; stringNumbers?: boolean | undefined };
   readonly scriptsSet: Record<string, Script>;
@@ -131,7 +131,7 @@ export class Pipeline {
     return command.shape.text;
   }
 
-  /** What one command came to. */
+  /** The result entry of one command. */
   entry(index: number, reply: Reply): PipelineEntry {
     const command = this.#queue[index]!;
     command.isSettled = true;

@@ -144,7 +144,7 @@ export const DEFAULT_OPTIONS: Readonly<RedisOptions> = {
   offlineQueueBytes: 256 * 1024 * 1024,
 };
 
-/** What the constructor takes: a port, a host, a URL or path, options; what comes first wins. */
+/** Parses the constructor's arguments: a port, a host, a URL or path, options; the first value of an option wins. */
 export function parseOptions(given: readonly unknown[]): RedisOptions {
   const parts: object[] = [];
   let secure = false;

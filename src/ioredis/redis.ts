@@ -54,7 +54,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
   #redial: NodeJS.Timeout | undefined = undefined;
   /** It was closed on purpose: no new attempt follows. */
   #leaving = false;
-  /** What is asked now goes to the next connection. */
+  /** `disconnect` or `quit` was called: commands from now on go to the next connection. */
   #ending = false;
   #epoch = 0;
   #silence: SilenceWatch | null = null;
@@ -337,7 +337,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
       link.invalidate('disconnected');
       return;
     }
-    // What was asked in this turn is written first.
+    // Write the commands of this turn first.
     const { stream } = this;
     process.nextTick(() => stream.end());
     const limit = setTimeout(() => link.invalidate('disconnected'), this.options.disconnectTimeout ?? 2_000);
@@ -425,7 +425,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     } else this.#wait(pipeline);
   }
 
-  // What a session asks.
+  // Callbacks of a session.
   lost(item: Waiting): void {
     if (this.#session === null) this.#wait(item);
     else this.#unanswered.push(item);

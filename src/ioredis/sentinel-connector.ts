@@ -10,7 +10,7 @@ import {
   type SentinelAddress,
 } from './redis-options.ts';
 
-/** What the connector needs of a client of one sentinel. */
+/** The parts of a sentinel's client that the connector uses. */
 interface SentinelClient extends EventEmitter {
   sentinel(...args: unknown[]): Promise<unknown>;
   subscribe(...channels: string[]): Promise<unknown>;

@@ -118,7 +118,7 @@ export class Session {
     throw error;
   }
 
-  /** What is more than a request. */
+  /** Executes a command that is more than one request. */
   async #special(command: Command): Promise<unknown> {
     const { name, args } = command;
     if (Subscriber.handles(name)) return this.#subscription(command);

@@ -36,7 +36,7 @@ class Ear extends AbstractChannel {
   }
 }
 
-/** What a `Redis` is subscribed to, and the events that its messages become. */
+/** The subscriptions of a `Redis`; turns their messages into events. */
 export class Subscriber {
   readonly #emitter: EventEmitter;
   readonly #ears: Record<Kind, Map<string, Ear>> = {

@@ -1,6 +1,6 @@
 import { put } from './shapes.ts';
 
-/** What a reply transformer is told beside the reply. */
+/** Context passed to a reply transformer with the reply. */
 export interface ReplyTransformerContext {
   commandName: string;
   protocol: 2 | 3;

@@ -26,7 +26,7 @@ import { ServiceConnection, type ServiceSettings } from './service-connection.ts
 import { Tracking, type TrackingSettings } from './tracking.ts';
 
 export interface NodeSettings<C extends BaseConnection> {
-  /** Whose node it is: connections go back only to the pool they came from. */
+  /** The pool that owns the node: a connection returns only to the pool it came from. */
   readonly owner: object;
   /** Key of the shared dial state, and the name in errors and events. */
   readonly address: string;

@@ -29,7 +29,7 @@ const MOVES: Readonly<Record<ServiceState, readonly ServiceState[]>> = {
 /** Bounds of the pause after useless connections: the same for every service. */
 const PAUSE = { base: 50, cap: 2_000 };
 
-/** What differs between the owners of a service connection. */
+/** Settings in which the owners of a service connection differ. */
 export interface ServiceSettings<C extends BaseConnection> {
   readonly address: string;
   readonly governor: DialGovernor;

@@ -6,7 +6,7 @@ import { Subscriptions } from './subscriptions.ts';
 
 export type { ObservedPool };
 
-/** Whose spans and metrics these are. */
+/** The instrumentation scope of the spans and metrics. */
 const SCOPE = 'respool';
 
 export interface InstrumentOptions {
@@ -18,7 +18,7 @@ export interface InstrumentOptions {
   readonly pools?: Iterable<ObservedPool> | undefined;
 }
 
-/** What `instrument` has switched on. */
+/** The running instrumentation; dispose it to stop. */
 export interface Instrumentation extends Disposable {
   /** Reads the gauges of this pool as well; one that was made before. */
   observe(pool: ObservedPool): void;

@@ -1,6 +1,6 @@
 import { channel, type Channel, tracingChannel } from 'node:diagnostics_channel';
 
-/** What is subscribed, so that it can be undone. */
+/** The channel subscriptions, so that they can be undone. */
 export class Subscriptions implements Disposable {
   readonly #undo: (() => void)[] = [];
   /** The references keep the channels. */

@@ -51,8 +51,7 @@ import type { WatchFunction } from './transactions/watch-call.ts';
 export type { PoolSetup };
 
 /**
- * What all pools do: calls over shared connections, leases, figures, closing. Which servers there are is the
- * topology's business.
+ * Base of all pools: calls over shared connections, leases, statistics, closing. The topology knows the servers.
  */
 export abstract class BaseConnectionPool<C extends BaseConnection, D extends Decoding = boolean>
   extends AbstractPool<C>

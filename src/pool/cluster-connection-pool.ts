@@ -196,7 +196,7 @@ export class ClusterConnectionPool<D extends Decoding = false> extends BaseConne
     this.engine.requests.checkPinned(command, args, options);
     const since = performance.now();
     const acquire = this.engine.acquireDeadline(options);
-    // What is changed while the layout is looked for is not what was given.
+    // Copy the arguments now: the caller may change them while the layout is looked up.
     const words = typeof command === 'string' ? command : Buffer.from(command);
     const values = args.map(kept);
     const own: PoolRequestOptions = { ...options, raiseExceptions: true };

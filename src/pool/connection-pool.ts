@@ -96,7 +96,7 @@ function standalone(options: ConnectionPoolOptions): PoolSetup {
   const { pool, connection, settings, newConnections } = split;
   const location = locationOf(pool);
   const type = classFor(pool.connectionClass, location) as unknown as Make;
-  // What one of the package's classes refuses is refused here and not at the first dial; others may count.
+  // Report bad options of the package's classes now and not at the first dial. Other classes may count their instances.
   if (OF_THE_PACKAGE.has(type)) void new type(location, connection);
   const make = (one: Location): BaseConnection => newConnections.prepare(new type(one, connection));
   const tracking = trackingFor(pool, settings, (near) => make(near.location));

@@ -19,7 +19,7 @@ import { type SentinelOptions, splitSentinelOptions } from './options/sentinel-o
 import { prepareSentinelPool, roleName, type SentinelPoolParts } from './options/sentinel-setup.ts';
 import type { Decoding } from '../resp/types.ts';
 
-/** What a URL does not say. */
+/** Options besides those that the URL carries. */
 export interface SentinelUrlOptions
   extends FromUrlOptions,
     Partial<Omit<SentinelConnectionPoolOptions, 'connectionClass'>>,
@@ -59,7 +59,7 @@ export class SentinelConnectionPool<D extends Decoding = false> extends Connecti
     P extends AnyClass = typeof SentinelConnectionPool<false>,
     const O extends SentinelUrlOptions = Record<never, never>,
   >(this: P, url: string, options?: O): SentinelPoolOf<P, O>;
-  /** What the class above promises of its subclasses. */
+  /** The signature of the base class, for subclasses. */
   static override fromUrl<P extends AnyClass, const O extends SentinelUrlOptions = Record<never, never>>(
     this: P,
     url: string,

@@ -13,7 +13,7 @@ import {
 } from './options/sentinel-options.ts';
 import type { Decoding } from '../resp/types.ts';
 
-/** What a pool made by a `Sentinel` is not asked. */
+/** Options that a `Sentinel` sets itself for the pools it makes. */
 const DECIDED: ReadonlySet<string> = new Set(['serviceName', 'sentinelManager', 'isPrimary']);
 
 /** Asks sentinels who is primary and who are the replicas, and makes pools that follow the answer. */

@@ -3,16 +3,16 @@ import { privateCopy, takeBytes } from './decoding/native-slices.ts';
 import { giveMemory, takeMemory } from './decoding/spare-memory.ts';
 
 const FIRST = 4096;
-/** So much has really come that the rest is believed to come as well. */
+/** After this many bytes the announced length is believed. */
 const EARNEST = 65_536;
-/** Once one part in so many is there, the whole place is made. */
+/** The whole buffer is allocated once this fraction (1/64) has arrived. */
 const EARLY = 64;
 
 /**
  * Bytes that arrive in pieces. It holds at most four times what has arrived (at least 4 KiB), from 64 KiB on 64
  * times, and never more than `limit`. Fresh memory is the dearest part of a large reply, and each piece of it hastens
  * a collection: so the steps before the last one use memory that others have left, and are no larger than they must be.
- * What is not written yet is address space, no memory.
+ * Pages not yet written are address space and take no memory.
  */
 export class ByteSink {
   readonly limit: number;
@@ -65,12 +65,12 @@ export class ByteSink {
     return this.passing || size < this.limit ? takeMemory(size) : takeBytes(size);
   }
 
-  /** What passed was read: its memory serves others. The sink and its bytes are used no more. */
+  /** The bytes were consumed: recycle the memory. Do not use the sink or its bytes afterwards. */
   done(): void {
     if (this.passing) giveMemory(this.buffer);
   }
 
-  /** What arrived, in a buffer without slack; the sink is used no more. */
+  /** The received bytes in a buffer of exact size; do not use the sink afterwards. */
   bytes(): Buffer {
     const { buffer, length } = this;
     return length === this.limit ? buffer : privateCopy(buffer.subarray(0, length));

@@ -17,7 +17,7 @@ export interface CommandHead {
   readonly openings: Openings;
 }
 
-/** What goes before the characters of the first argument, where the arguments are few and the first is short. */
+/** Text before the characters of the first argument, cached for few arguments and a short first one. */
 export type Openings = (string | undefined)[];
 
 /** Bytes up to this size travel inside the string; larger ones are a piece of their own. */
@@ -177,7 +177,7 @@ function encodeNumber(value: number, index: number): string {
   return value > 0 ? 'inf' : '-inf';
 }
 
-/** What a value is, without showing it. */
+/** The type of a value as text, never the value itself. */
 function typeName(value: unknown): string {
   if (value === null) return 'null';
   return Array.isArray(value) ? 'array' : typeof value;

@@ -55,7 +55,7 @@ function upper(value: number): number {
   return scaled - (scaled - value);
 }
 
-/** What rounding took from the product, after Dekker. */
+/** The rounding error of the product, after Dekker. */
 function productError(a: number, b: number, product: number): number {
   const aHigh = upper(a);
   const bHigh = upper(b);

@@ -279,7 +279,7 @@ export function setOfText(text: TextMode): ReplySet {
   return set;
 }
 
-/** What the text of a collection is encoded with. */
+/** The encoding of the text in a collection. */
 export function textOfCollection(collection: Map<Reply, Reply> | Set<Reply>): TextMode {
   if (collection instanceof ReplyMap) return textOfMap(collection);
   return collection instanceof ReplySet ? textOfSet(collection) : UTF8;

@@ -73,7 +73,7 @@ export function replyMode(text: TextMode, decode: Decoding): DecodeMode {
   return text === UTF8 ? BYTES : (-text as -2 | -3);
 }
 
-/** What text is encoded with where replies are read so. */
+/** The encoding of text in replies that are read with `mode`. */
 export function textOfMode(mode: DecodeMode): TextMode {
   return mode === BYTES ? UTF8 : (Math.abs(mode) as TextMode);
 }

@@ -132,7 +132,7 @@ export interface PubsubGapEvent {
   readonly reason: Error;
 }
 
-/** What happens to a cache from outside; how well it serves is in the `stats` of the cache. */
+/** An event that affects a cache from outside; its hits and misses are in the cache's `stats`. */
 export interface CacheEvent {
   readonly address: string;
   /**

@@ -178,7 +178,7 @@ class Race<R> {
   }
 }
 
-/** What one node did wrong; its own error is the `cause`. */
+/** The failure of one node; the node's error is the `cause`. */
 export class NodeFailure extends Error {
   readonly location: TCPLocation;
 

@@ -32,7 +32,7 @@ export interface CommandPart {
   readonly positions: readonly number[];
 }
 
-/** What to do after a failed attempt that was surely not executed. */
+/** The next step after a failed attempt that certainly was not executed. */
 export type Next =
   /** The topology knows better now: route again, at once. */
   | { readonly kind: 'again' }

@@ -119,7 +119,7 @@ export class ClusterNodeLocation extends TCPLocation {
 
   /** As `CLUSTER MYID` says. */
   readonly nodeId: string;
-  /** What it was when the layout was read. */
+  /** The role when the layout was read. */
   readonly serverType: ClusterServerType;
   /** The name that the node announces, which TLS verifies; null: none. */
   readonly hostname: string | null;

@@ -41,7 +41,7 @@ export function createSocket({ reader, target }: Partial<DialOptions>): net.Sock
   const reading = reader === undefined || !slabReading ? {} : readInto(reader, target, goOn);
   const socket = new net.Socket(reading);
   function goOn(): void {
-    // Whoever has asked for a pause in the meantime resumes it as well.
+    // If someone paused the socket meanwhile, they resume it.
     if (!socket.destroyed && !socket.isPaused()) socket.resume();
   }
   // An error between two owners, or after the last of them has left, must not end the process.

@@ -29,7 +29,7 @@ export async function dialTls(
   return settle(socket, 'secureConnect', options.signal);
 }
 
-/** What must not be inherited: nothing that somebody put on Object.prototype may weaken the verification. */
+/** Own values for every option of verification: a property added to Object.prototype must not weaken it. */
 const OWN: tls.ConnectionOptions = {
   ca: undefined,
   cert: undefined,

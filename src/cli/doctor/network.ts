@@ -57,7 +57,7 @@ async function* tcp({ host, port }: Place, timeout: number): AsyncGenerator<Find
   }
 }
 
-/** What keeps a TCP connection from being made. */
+/** Explains why a TCP connection cannot be made. */
 function unreachable(where: string, error: NodeJS.ErrnoException): Finding {
   const code =
     error.code ?? (error as { errors?: NodeJS.ErrnoException[] }).errors?.[0]?.code ?? error.message;

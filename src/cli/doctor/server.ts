@@ -49,7 +49,7 @@ function rootOf(error: Error): Error {
   return root;
 }
 
-/** What a failed handshake means. */
+/** Explains a failed handshake. */
 export function refusal(error: Error, target: Target): Finding {
   const root = rootOf(error);
   const all = `${error.message} ${root.message}`;

@@ -31,7 +31,7 @@ export interface Greeting {
 
 const NOTHING: Greeting = { version: null, clientId: null };
 
-/** What follows HELLO, in one write. */
+/** The commands after HELLO, sent in one write. */
 export function laterSteps(options: NormalizedConnectionOptions): readonly HandshakeStep[] {
   const must = (command: string, ...args: RedisValue[]): HandshakeStep => ({
     command,

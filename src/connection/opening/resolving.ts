@@ -1,12 +1,12 @@
-/** What keeps the functions that settle a promise, besides the promise. */
+/** Holds the two functions that settle a promise, apart from the promise. */
 export interface Settling {
   resolve: (value: never) => void;
   reject: (error: unknown) => void;
 }
 
 /**
- * Who keeps what `capture` gets; afterwards nobody, for what is left here would keep the last reply alive. A field and
- * no function that sets it: the engine puts only so many calls in line with a caller's loop.
+ * The object that `capture` fills. Reset it to null afterwards: a leftover would keep the last reply alive. It is a
+ * field and not a setter, because the engine inlines only a limited number of calls into a caller's loop.
  */
 export const making: { target: Settling | null } = { target: null };
 
@@ -17,5 +17,5 @@ export function capture(resolve: (value: never) => void, reject: (error: unknown
   target.reject = reject;
 }
 
-/** In the place of what `capture` has not brought yet. */
+/** Placeholder until `capture` has set the real function. */
 export function unset(): void {}

@@ -20,7 +20,7 @@ export interface PubsubTaker {
 const MESSAGES = new Set(['message', 'pmessage', 'smessage']);
 
 /**
- * What arrives unasked: pushes, and replies that belong to no request. Acknowledgements of the SUBSCRIBE
+ * Receives unrequested messages: pushes, and replies that belong to no request. Acknowledgements of the SUBSCRIBE
  * family change the session and free their places at once; the messages themselves go to the channels that
  * want them, else to the buffers behind `pushMessages` and `streamedMessages`, which are bounded.
  */
@@ -59,7 +59,7 @@ export class Inbox {
     return this.pubsub === null ? this.#core.settings.ownMode : BYTES;
   }
 
-  /** Who takes messages the short way, while nothing stands between them and the wire. */
+  /** Listeners that the decoder may call directly; null while the inbox must handle messages itself. */
   get shortcut(): MessageListeners | null {
     if (this.pubsub === null || this.limiter !== null || (this.full && !this.#strict)) return null;
     return this.pubsub.listeners;

@@ -7,7 +7,7 @@ type Waiter<T> = { resolve(result: IteratorResult<T>): void; reject(error: unkno
 /** Its place in the buffer, too. */
 const ITEM = 64;
 
-/** What one message takes of memory, headers and all: a bound on bytes of the wire would hold several times as many. */
+/** Memory of one message in bytes, headers included. A bound on wire bytes would admit several times as much. */
 export function weigh(value: Reply): number {
   if (typeof value === 'string') return 24 + textBytes(value);
   if (isUint8Array(value)) return 208 + value.length;

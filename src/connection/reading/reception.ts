@@ -162,7 +162,7 @@ export class Reception {
         if (core.state === 'closed') return false;
         continue;
       }
-      // What was written after these bytes had come is not answered by them.
+      // These bytes cannot answer a command that was written after they arrived.
       const head = outbox.answered < this.#answerable ? outbox.head() : undefined;
       const { pushMode } = inbox;
       decoder.unwanted = head !== undefined && head.phase === SETTLED && isDropped(head);
@@ -244,7 +244,7 @@ export class Reception {
     const { session, settings } = this.#core;
     const byPush = session.resp === 2 && session.subscribed > 0;
     this.#decoder.spoiled = false;
-    // What was not valid may have been a push inside it.
+    // The invalid bytes may have been in a push inside the reply.
     const isText = settings.lenient || !holdsBytes(value);
     if (isText || refused || entry.streamed || entry.byPush || byPush) {
       this.#answer(entry, value, refused);
@@ -340,7 +340,7 @@ export class Reception {
   }
 }
 
-/** What the ledger or the queue does not look into either. */
+/** Whether neither the session nor the queue looks into the reply. */
 function isDropped(entry: Entry): boolean {
   return !entry.inParts && !entry.byPush;
 }

@@ -1,6 +1,6 @@
 import { serverWords } from './server-words.ts';
 
-/** What may be told of a command, and what may not; all in lower case, one character per byte. */
+/** The public and the secret words of a command; all in lower case, one character per byte. */
 export interface Known {
   /** Words of the command's name. */
   readonly own: ReadonlySet<string>;
@@ -12,9 +12,9 @@ export interface Known {
 const MARK = '…';
 /** The same as its bytes. */
 const MARK_BYTES = Buffer.from(MARK).toString('latin1');
-/** So much of an argument must be there: servers cut long ones short. */
+/** Characters of an argument that must match: servers truncate long arguments. */
 const PROBE = 16;
-/** What is shorter is no argument unless it is quoted, no part of one below the second. */
+/** A shorter text counts as an argument only if it is quoted; below `SHORTEST_PART` it is no part of one. */
 const SHORTEST = 3;
 const SHORTEST_PART = 4;
 /** No word of the servers is longer. */
@@ -25,9 +25,9 @@ const EFFORT = 1 << 21;
 const FEW = 1024;
 
 const QUOTES = `'"\``;
-/** What ends the piece that a leaked word belongs to. */
+/** Characters that end the piece around a leaked word. */
 const LOOSE = ` \t'"\`(),;:`;
-/** Beside words, what may stay of a text whose arguments are not known. */
+/** Characters besides words that may stay in a text whose arguments are unknown. */
 const HARMLESS = `${LOOSE}.<>=@|/-[]`;
 const LINE = /user_(?:script|function):\d+/g;
 

@@ -101,7 +101,7 @@ function knownOf({ info, wire, size }: Sent, error: RedisError): Known | null {
     own.add(name);
     for (const part of name.split(/[^a-z0-9_\x80-\xff]+/)) own.add(part);
   }
-  // What a script answers in words of its own is for whoever wrote it; what the server tells of a script is not.
+  // An error raised by a script may quote that script; a server's error about a script may not.
   if (SCRIPTS.has(info.name) && !error.message.includes('script')) words.shift();
   return { own, args: [...new Set(words)], modifier: info.name.startsWith('ACL') };
 }

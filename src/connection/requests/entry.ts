@@ -25,7 +25,7 @@ const REPLY_MODE = 6;
 const TRACED = 1 << 8;
 /** Entries with one of these need a look when they are written. */
 export const NOTED = NOREPLY | TRACED;
-/** What an entry's subclasses say with their half is nothing to a connection. */
+/** The lower half belongs to the connection; subclasses use the upper half. */
 const OWN = 0xffff;
 type ReplyMode = '' | 'ON' | 'OFF' | 'SKIP';
 const REPLY_MODES: readonly ReplyMode[] = ['', 'ON', 'OFF', 'SKIP'];
@@ -36,7 +36,7 @@ export type PushMatch = 'other' | 'part' | 'done';
 /** Of traced entries: called when they are written. Apart, for a field would cost every entry. */
 export const writeNotes = new WeakMap<Entry, () => void>();
 
-/** Who can take an entry back. */
+/** The queue or connection that holds an entry and can cancel it. */
 export interface EntryHost {
   cancel(entry: Entry, error: unknown): void;
   /** Nothing arrives though a reply is due. */
@@ -64,9 +64,9 @@ export abstract class Entry {
   limit = 0;
   /** Signs of life when it was written: no more of them at its time-out means that nothing arrived since; 0: unsent. */
   heard = 0;
-  /** What is seldom true, as bits: every field of an entry costs each call. The upper half is the subclass's. */
+  /** Rare properties as bits, because every field of an entry costs each call. The upper half is the subclass's. */
   traits = 0;
-  /** Who made it, as far as connections shared by several users must tell them apart. */
+  /** Number of the user who made the entry; a shared connection tells its users apart by it. */
   tenure = 0;
   signal: AbortSignal | null = null;
   host: EntryHost | null = null;

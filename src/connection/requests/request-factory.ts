@@ -46,12 +46,12 @@ import { batchTrace, commandWordOf, connectionTrace, watchEntry } from './reques
 import { effectFor } from '../session/session-effect.ts';
 import { StreamedEntry, StreamedSubscription } from './streamed-entry.ts';
 
-/** What is no request. */
+/** Commands that `request()` refuses. */
 const REFUSED = SUBSCRIBE_FAMILY | CLIENT_REPLY;
-/** What `#prepare` has more to do for than a limit. */
+/** Commands for which `#prepare` does more than set a time limit. */
 const UNUSUAL = BLOCKING | MAY_BLOCK | HAS_EFFECT;
 const NONE: readonly RedisValue[] = [];
-/** What a connection that speaks RESP2 and is subscribed still takes. */
+/** Commands that a subscribed RESP2 connection still accepts. */
 const WHILE_SUBSCRIBED: ReadonlySet<string> = new Set(['PING', 'QUIT', 'RESET']);
 
 /**
@@ -110,7 +110,7 @@ export class RequestFactory {
     });
   }
 
-  /** What most requests have nothing of; false: it was aborted before. */
+  /** Applies flags and options that most requests lack; false: the signal had fired already. */
   #detail(request: RequestEntry, args: readonly RedisValue[], options: RequestOptions | undefined): boolean {
     this.#prepare(request, args, options?.timeout);
     if (options !== undefined) this.#apply(request, options);
@@ -280,7 +280,7 @@ export class RequestFactory {
     return replyMode(mode, options.decode ?? this.#options.decodeResponses);
   }
 
-  /** What the server will call the names of a SUBSCRIBE: latin1, one character per byte. */
+  /** Names of a SUBSCRIBE as the server will report them: latin1, one character per byte. */
   #names(info: CommandInfo, args: readonly RedisValue[]): string[] {
     const words = [...info.words.slice(info.nameLength), ...args];
     const encoding = this.#options.encoding === 'ascii' ? 'latin1' : this.#options.encoding;

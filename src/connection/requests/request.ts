@@ -26,7 +26,7 @@ export interface Request<T> extends PromiseLike<T> {
 function ignore(): void {}
 
 export interface RequestEntry extends Entry {}
-/** What waits in the connection's queue for a request. */
+/** The entry of a request in the connection's queue. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets every field, and a test counts them.
 export class RequestEntry {
   readonly info: CommandInfo;

@@ -9,7 +9,7 @@ import type { ConnectionCore } from '../connection-core.ts';
 import { sizeOf } from '../writing/outbox.ts';
 import { Entry, type PushMatch } from './entry.ts';
 
-/** Whose a reply is that arrived at the place of a fenced command. */
+/** The owner of a reply that arrived at the place of a fenced command. */
 export type FencedReply = 'own refusal' | 'of the fence' | 'unclear';
 
 const NONCE = `respool:fence:${randomBytes(6).toString('hex')}:`;
@@ -60,7 +60,7 @@ export abstract class SubscriptionEntry extends Entry {
     if (this.fence !== null) core.submit(this.fence);
   }
 
-  /** Whose the reply is; asked only of fenced commands. */
+  /** Tells which of the two commands a reply answers; called only for fenced commands. */
   ownerOf(value: Reply, refused: boolean): FencedReply {
     const fence = this.fence as Fence;
     if (!refused) return fence.isAnswer(value) ? 'of the fence' : 'unclear';

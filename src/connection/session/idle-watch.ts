@@ -47,7 +47,7 @@ export class IdleWatch {
       this.#wrote = false;
       this.#quietSince = Math.max(this.#quietSince, now - (Date.now() - lastWrite));
     }
-    // What is not read because nobody takes it is no silence of the server.
+    // A paused socket is not a silent server: the client has stopped reading.
     if (this.#core.outstanding > 0 || this.#core.inbox.paused) this.#quietSince = now;
     const left = this.#quietSince + this.limit - now;
     if (left <= 0) this.#expired();

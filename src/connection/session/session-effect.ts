@@ -6,14 +6,14 @@ import { type EffectKind, effectOf, effectValue, helloName } from '../../command
 import { privateCopy } from '../../resp/decoding/native-slices.ts';
 import type { RedisValue } from '../../resp/types.ts';
 
-/** What a command will do to its connection once the server has said yes. */
+/** The change of connection state that a command makes once the server has accepted it. */
 export interface Effect {
   readonly kind: EffectKind;
   /** Of `hello` the version, and after a space the name it sets. */
   readonly value: string;
 }
 
-/** What the ledger has to be told of a call; null for the many that leave their connection as it was. */
+/** The effect that a call has on its connection; null for most calls, which have none. */
 export function effectFor(info: CommandInfo, args: readonly RedisValue[]): Effect | null {
   if ((info.flags & HAS_EFFECT) === 0) return null;
   const kind = effectOf(info, args);

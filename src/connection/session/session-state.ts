@@ -24,7 +24,7 @@ export class SessionState {
   #proved: View = { ...FRESH };
   #expected: View = { ...FRESH };
   #baseline: View = { ...FRESH };
-  /** What is proved is the baseline: compared when it changes, asked for with every command of a pool. */
+  /** Whether the proved view equals the baseline. Compared on change, because every command of a pool reads it. */
   #unchanged = true;
   /** RESET was answered: the server has forgotten every subscription. */
   onReset: (() => void) | null = null;

@@ -40,7 +40,7 @@ export const FRESH: View = {
   foreign: false,
 };
 
-/** What does the same inside a transaction as outside. */
+/** Effects that a transaction does not postpone to EXEC. */
 const AT_ONCE = new Set<EffectKind>(['multi', 'exec', 'discard', 'watch', 'unwatch', 'reset', 'quit']);
 
 export function apply(view: View, { kind, value }: Effect): void {
@@ -116,9 +116,9 @@ function greeted(view: View, value: string): void {
   view.foreign = true;
 }
 
-/** What EXEC did: everything, nothing, or who knows which. */
+/** Applies the outcome of EXEC: all effects, none, or an unknown part of them. */
 export function execute(view: View, effect: Effect, reply: Reply | undefined): void {
-  // So the server answers, with MULTI or without, when it has forgotten both.
+  // EXECABORT means that the server has dropped both the transaction and WATCH.
   if (reply instanceof ExecAbortError) view.watch = false;
   const none = reply === null || reply instanceof RedisError;
   if (none) view.held = NONE;

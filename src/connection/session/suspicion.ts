@@ -42,7 +42,7 @@ export class Suspicion {
   #arm(limit: number): void {
     const timer = setTimeout(
       () => {
-        // What is already readable is heard first.
+        // Read pending bytes before judging.
         setImmediate(() => this.#look(timer, limit));
       },
       Math.max(1, Math.ceil(limit)),

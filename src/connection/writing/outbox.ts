@@ -34,7 +34,7 @@ export class Outbox {
   heard = 1;
   /** Written entries that no reply will come for: they are done. */
   complete: Entry[] | null = null;
-  /** What the server was told with `CLIENT REPLY`: nothing, to be silent once, or always. */
+  /** The server's `CLIENT REPLY` mode: 0 on, 1 skip the next reply, 2 off. */
   #silence: 0 | 1 | 2 = 0;
   #slots: (Entry | undefined)[] = new Array<Entry | undefined>(64).fill(undefined);
   #mask = 63;
@@ -161,8 +161,8 @@ export class Outbox {
   }
 
   /**
-   * What goes before an entry that no reply comes for; null: one comes. In the order of writing, for that is how the
-   * server sees it.
+   * The text to write before an entry that gets no reply; null: the entry gets one. Call it in the order of writing,
+   * because the server applies `CLIENT REPLY` in that order.
    */
   #unanswered(entry: Entry): string | null {
     let before = '';

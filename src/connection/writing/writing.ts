@@ -19,7 +19,7 @@ export class Writing {
   #patient = false;
   /** Nothing leaves before the sockets were polled. */
   #polling = false;
-  /** What a write in the midst of a tick ended with. */
+  /** The error of a write in the middle of a tick; null: none. */
   #broken: unknown = null;
   /** The queue is being handed over: it must not change under that. */
   busy = false;
@@ -35,7 +35,7 @@ export class Writing {
   }
 
   /**
-   * What leases ask for waits until all sockets that are readable now were read: whoever is answered there may get
+   * Commands of leases wait until every readable socket has been read: a caller that gets its reply there may share
    * this connection and join the write.
    */
   plan(when: typeof THIS_TURN | typeof THIS_TICK): void {
@@ -101,7 +101,7 @@ export class Writing {
     this.#core.outbox.blocked = true;
   }
 
-  /** What comes meanwhile is held as well, so that everything is taken in its order. */
+  /** Bytes that arrive during the loop are held as well, so that all bytes are read in order. */
   #release(): void {
     const core = this.#core;
     for (let bytes = this.#held.shift(); bytes !== undefined; bytes = this.#held.shift())

@@ -73,7 +73,7 @@ export interface CacheSettings extends TrackingSettings<BaseConnection> {
   readonly cacheable: Cacheable | null;
 }
 
-/** What the nodes of a pool need to keep its cache true; null without a cache. */
+/** The tracking settings of a pool's nodes, which keep its cache consistent; null without a cache. */
 export function trackingFor(
   options: {
     readonly cache: AbstractCache | null;

@@ -24,7 +24,7 @@ type Key = string | Uint8Array;
 export interface PoolCacheSettings extends TrackingChoice {
   readonly guard: CacheGuard;
   readonly writes: OwnWrites;
-  /** What replies depend on besides key, command and arguments; pools that differ in it share no entries. */
+  /** Part of the cache key besides key, command and arguments; pools with different places share no entries. */
   readonly place: string;
   readonly db: number;
   /** Whether a read may be cached at all; null: all may. */
@@ -57,16 +57,16 @@ interface Joiner {
   readonly options: PoolRequestOptions | null;
   /** When it was made; monotonic ms. */
   readonly since: number;
-  /** Whose requests it has waited for. */
+  /** The requests that it has waited for. */
   readonly asked: ({ readonly maybeExecuted: boolean } | null)[];
 }
 
-/** With less than this left before its time is up a call is not made anew. */
+/** A call with less time left than this (ms) is not repeated. */
 const LAST_TRY = 10;
 
 const NONE: readonly RedisValue[] = [];
 
-/** A pool's way to its cache: what it knows is answered from it, what is asked for fills it, what is written leaves it. */
+/** Connects a pool to its cache: hits are answered, replies are stored, writes invalidate. */
 export class PoolCache {
   readonly #settings: PoolCacheSettings;
   readonly #guard: CacheGuard;

@@ -34,7 +34,7 @@ const OF_ITS_CONNECTION = STATEFUL | SUBSCRIBE_FAMILY | CLIENT_REPLY | MONITOR;
 /** Commands that the fast path leaves to the careful one. */
 export const UNUSUAL = OF_ITS_CONNECTION | BLOCKING | MAY_BLOCK | NEEDS_EXECUTE_ON | UNKNOWN;
 
-/** What the calls of a pool have in common. */
+/** Settings shared by all calls of a pool. */
 export interface CallDefaults {
   readonly textMode: TextMode;
   readonly ownMode: DecodeMode;

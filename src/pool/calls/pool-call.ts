@@ -25,13 +25,13 @@ const LEASES = 1 << 24;
 /** Makes the entries that go right before a call, on the connection that it goes to. */
 export type Prelude = (connection: BaseConnection) => readonly Entry[];
 
-/** Is told how a call ends, before its caller is. */
+/** Learns the outcome of a call before its caller does. */
 export interface CallHook {
   resolved(value: Reply): void;
   rejected(): void;
 }
 
-/** What few calls have. */
+/** Fields that few calls need. */
 class Details {
   hook: CallHook | null = null;
   signal: AbortSignal | null = null;
@@ -157,7 +157,7 @@ export abstract class DetailedEntry extends Entry {
   }
 }
 
-/** Who decides what becomes of a call whose attempt failed. */
+/** Decides about a call whose attempt failed. */
 export interface CallOwner {
   failed(call: PoolCall, error: unknown, refused: boolean): void;
   /** Makes another attempt of a call that is fit for one. */

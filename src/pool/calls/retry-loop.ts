@@ -98,7 +98,7 @@ export class RetryLoop implements CallOwner {
     const deadline = this.deadlineOf(call);
     try {
       if (deadline.aborted) throw deadline.reason;
-      // Whoever comes later must not stand before it in the line: nothing is awaited where the node is known.
+      // Await nothing if the node is known: a later call must not overtake this one.
       const node = this.#route(call) ?? (await this.#topology.resolve(call, deadline));
       await this.#place(call, node, deadline);
     } catch (error) {
@@ -263,7 +263,7 @@ export class RetryLoop implements CallOwner {
     }
   }
 
-  /** What time mends is tried until the deadline: a pause that would outlast it is shortened. */
+  /** Retries a temporary failure until the deadline; a pause that would outlast the deadline is shortened. */
   #wait(call: PoolCall, error: Error): void {
     const left = call.overall ? this.deadlineOf(call).remaining() : Number.POSITIVE_INFINITY;
     if (left <= LAST_TRY) return this.#giveUp(call, error);
@@ -273,7 +273,7 @@ export class RetryLoop implements CallOwner {
 
   #pause(call: PoolCall, error: Error, ms: number): void {
     const deadline = this.deadlineOf(call);
-    // What the server said tells more than that an attempt of the last moment was cut off.
+    // Report the server's error: it tells more than a time-out of one last attempt.
     if (deadline.remaining() <= ms + LAST_TRY / 2 && call.overall) return this.#giveUp(call, error);
     if (deadline.aborted) return this.#reject(call, deadline.reason);
     if (observed(channels.retry)) this.#reportRetry(call, error, ms);
@@ -349,7 +349,7 @@ function isLoss(error: unknown): error is RedisError {
   return error instanceof ConnectionError && !(error instanceof PoolClosedError);
 }
 
-/** What the last attempt came to says nothing of those before it. */
+/** Marks the error as `maybeExecuted` if any earlier attempt was written. */
 function asOfAll(call: PoolCall, error: unknown): unknown {
   const told = call.everWritten && error instanceof RedisError && !isAbort(call, error);
   return told ? asMaybeExecuted(error) : error;

@@ -4,7 +4,7 @@ import { demandKnown } from '../../base/known-options.ts';
 import { resolveCommand } from '../../commands/command-info.ts';
 import { READONLY } from '../../commands/flags.ts';
 
-/** What a retry policy is told about the call. */
+/** The call and its failure, as passed to a retry policy. */
 export interface RetryContext {
   /** The command's name, never its arguments. */
   command: string;

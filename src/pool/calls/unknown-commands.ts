@@ -50,7 +50,7 @@ export class UnknownCommands {
     try {
       learnCommands(name, await this.#ask(name, limits));
     } catch (error) {
-      // Who may not ask is not asked again; a lost connection tells nothing.
+      // A refusal (no permission) is final and the server is not asked again; a lost connection proves nothing.
       if (!(error instanceof ResponseError)) {
         this.#resting.set(name, performance.now() + REST);
         return;

@@ -45,7 +45,7 @@ export type DecodeOf<O> = 'decodeResponses' extends keyof O
       : boolean
   : false;
 
-/** What every pool can be told, besides the options of its connections. Times are milliseconds. */
+/** Options of every pool, besides those of its connections. Times are milliseconds. */
 export interface BaseConnectionPoolOptions<
   C extends BaseConnection = BaseConnection,
   D extends Decoding = Decoding,
@@ -187,7 +187,7 @@ export interface ClusterAcquireOptions extends AcquireOptions {
 }
 export type ClusterConnectionPoolParams<D extends Decoding = Decoding> = ClusterConnectionPoolOptions<D>;
 
-/** Who knows the primaries and replicas: a `Sentinel`. */
+/** Looks up primaries and replicas: a `Sentinel`. */
 export interface SentinelManager {
   discoverPrimary(serviceName: string, options?: object): Promise<TCPLocation>;
   discoverReplicas(serviceName: string, options?: object): Promise<TCPLocation[]>;

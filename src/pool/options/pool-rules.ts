@@ -210,7 +210,7 @@ export interface AcquireSettings {
   readonly waitForServer: boolean;
 }
 
-/** What the nodes of every kind of pool are told. */
+/** Options that every kind of pool passes to its nodes. */
 export function nodeOptions(pool: PoolSettings<PoolKind>, { connectTimeout }: NormalizedConnectionOptions) {
   const { maxWaiting, maxWaitingBytes, maxLifetime, minConnections, keepConnected } = pool;
   const { deadPeerTimeout, leakDetection, bulkDetour, fence, onState, verifyDelivery } = pool;

@@ -12,7 +12,7 @@ import type { SentinelConnectionPoolOptions } from './pool-options.ts';
 import { sentinelRules, splitPoolOptions } from './pool-rules.ts';
 import type { Decoding } from '../../resp/types.ts';
 
-/** What a pool made by a `Sentinel` can be told. */
+/** Options of a pool made by a `Sentinel`. */
 export type SentinelServiceOptions<D extends Decoding = Decoding> = Omit<
   SentinelConnectionPoolOptions<D>,
   'serviceName' | 'sentinelManager' | 'isPrimary'
@@ -29,7 +29,7 @@ export interface SentinelOptions<D extends Decoding = Decoding> extends Sentinel
   addressMap?: AddressMap | undefined;
 }
 
-/** What holds for the sentinels too unless `sentinelOptions` says otherwise. Credentials never do. */
+/** Options that also apply to the sentinels unless `sentinelOptions` overrides them. Credentials never apply. */
 const INHERITED = [
   'streamTimeout',
   'connectTimeout',
@@ -41,7 +41,7 @@ const INHERITED = [
 
 export interface SplitSentinelOptions {
   readonly group: SentinelGroup;
-  /** What the pools inherit, as it was given. */
+  /** The options that the pools inherit, as given. */
   readonly data: Readonly<Record<string, unknown>>;
 }
 

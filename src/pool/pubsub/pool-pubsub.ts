@@ -112,7 +112,7 @@ export class PoolPubsub<C extends BaseConnection> {
       subscribe ? registry.want(kind, share.targets, patient) : registry.unwant(kind, share.targets),
     );
     const lastError = (): unknown => this.#pausing.lastError ?? this.#others.lastError;
-    // Whoever waits keeps the process alive, also on an unref'd pool and before there is a socket.
+    // A waiting caller keeps the process alive, also on an unref'd pool and before there is a socket.
     const hold = setInterval(() => {}, FOR_EVER);
     const what = { command: commandName(kind, subscribe), lastError };
     const acks = await settleCalls(calls, deadline, what).finally(() => clearInterval(hold));
@@ -153,7 +153,7 @@ export class PoolPubsub<C extends BaseConnection> {
       return [flowOf(target)?.pauses === true ? this.#pausing : this.#others];
     }
     const having = this.#sets.filter(({ registry }) => registry.wants(kind, name));
-    // What nobody has is acknowledged after what the others have.
+    // No set has the name: subscribe in `pausing`; unsubscribe through `others`, for the acknowledgement.
     if (having.length === 0) return [subscribe ? this.#pausing : this.#others];
     // A name that is subscribed already keeps the channel it has; it ends everywhere.
     return subscribe ? having.slice(0, 1) : having;

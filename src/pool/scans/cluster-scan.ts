@@ -8,7 +8,7 @@ import type { SlotMap } from '../../topology/cluster/slot-map.ts';
 import { type ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import { passes, type ServerScan } from './server-scan.ts';
 
-/** What a scan needs to know of a cluster. */
+/** The parts of a cluster that a scan uses. */
 export interface KeySpace {
   readonly map: SlotMap;
   refresh(deadline: Deadline): Promise<void>;

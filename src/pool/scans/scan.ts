@@ -20,7 +20,7 @@ export interface KeyScanOptions extends ScanOptions {
 
 /** Elements one by one, or by `pages()` as the server gives them. Each iteration is a scan of its own. */
 export interface Scan<T> extends AsyncIterable<T> {
-  /** What each step of the server has found; never an empty array. */
+  /** The elements of each server step; never an empty array. */
   pages(): AsyncIterable<T[]>;
 }
 

@@ -50,7 +50,7 @@ export class TransactionCall extends PoolCall {
   /** Refusals among them. */
   #refusals = 0;
   #refusal: Refusal | null = null;
-  /** What EXEC itself was refused with. */
+  /** The error reply to EXEC itself. */
   #aborted: Error | null = null;
   throwErrors = false;
 

@@ -122,7 +122,7 @@ export class Transactions {
     }
   }
 
-  /** What the parts write leaves the cache. */
+  /** Invalidates the cached keys that the parts write. */
   attachWrites(call: TransactionCall, parts: readonly TransactionPart[]): void {
     this.cache?.attachWrites(call, parts);
   }

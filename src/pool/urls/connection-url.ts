@@ -16,7 +16,7 @@ export interface UrlRules {
   decodeComponents?: boolean | undefined;
 }
 
-/** What a URL says, and nothing else; it shows no password when it is printed. */
+/** The parsed parts of a URL, without defaults; printing it shows no password. */
 export interface ConnectionUrl {
   readonly scheme: string;
   readonly tls: boolean;
@@ -86,7 +86,7 @@ export function parseConnectionUrl(url: string, { kind, decodeComponents = false
 
 const DECODE_COMPONENTS = 'decodeComponents';
 
-/** What the query itself says of it; undefined: nothing. */
+/** The value in the query; undefined: not given. */
 function decodesComponents(query: UrlParts['query']): boolean | undefined {
   const given = query.filter(([name]) => camelCase(name) === DECODE_COMPONENTS);
   if (given.length > 1) throw new TypeError(`connection URL: option "${DECODE_COMPONENTS}" is repeated`);

@@ -9,14 +9,14 @@ import { buildSslContext } from './url-tls.ts';
 
 type Options = Record<string, unknown>;
 
-/** What the `Sentinel` of a URL that lists sentinels is made with. */
+/** Options of the `Sentinel` made for a URL that lists sentinels. */
 export interface ManagerOptions {
   readonly sentinels: readonly TCPLocation[];
   readonly minOtherSentinels?: number;
   readonly sentinelOptions: Readonly<Options>;
 }
 export interface ResolvedUrl {
-  /** What the pool is constructed with. */
+  /** The constructor options of the pool. */
   readonly options: Readonly<Options>;
   /** Of a URL that lists sentinels: the manager to make, which is missing in `options`. */
   readonly manager: ManagerOptions | null;

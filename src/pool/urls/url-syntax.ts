@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { isPort, TCPLocation } from '../../transport/location.ts';
 
-/** What the errors below never do is to quote the URL: a part that looks misplaced may be of the password. */
+/** The parts of a URL. The errors below never quote the URL: a misplaced part may belong to the password. */
 export interface UrlParts {
   readonly scheme: string;
   /** Absent and empty are the same: `undefined`. */
@@ -78,7 +78,7 @@ function splitUserinfo(userinfo: string, decode: Decode): Pick<UrlParts, 'userna
   };
 }
 
-/** What follows a password in the query may be the rest of it, where its '&' was not percent-encoded. */
+/** Names after a password in the query: they may be the rest of a password whose '&' was not percent-encoded. */
 function namesBehindPassword(query: string): ReadonlySet<string> {
   const names = query.split('&').map((piece) => piece.slice(0, piece.search(/=|$/)));
   const first = names.findIndex((name) => /password/i.test(name));

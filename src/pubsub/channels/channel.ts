@@ -27,7 +27,7 @@ export interface ChannelOptions<T> {
   decoder?: MessageDecoder<T> | undefined;
   /** How many unread messages are kept; 65,536. */
   maxMessages?: number | null | undefined;
-  /** What happens beyond: `'pause'`, the default, stops reading the subscriber's socket. */
+  /** The policy beyond `maxMessages`: `'pause'`, the default, stops reading the subscriber's socket. */
   overflow?: OverflowPolicy | undefined;
   /**
    * Runs where the reader passes the gap: after the last message before it, before the first one after it.
@@ -215,7 +215,7 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
       get mode(): DecodeMode {
         return takesItself() ? mode : BYTES;
       },
-      // Whoever put another method in its place, now or later, is promised bytes.
+      // An overridden `putNowait`, replaced now or later, gets bytes.
       take: (message) => (takesItself() ? mailbox.put(message) : this.putNowait(bytesOf(message, mode))),
       get state(): FlowState {
         if (mailbox.closed) return 'closed';

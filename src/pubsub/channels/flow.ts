@@ -1,7 +1,7 @@
 import type { AbstractChannel } from '../../interfaces/abstract-channel.ts';
 import type { DecodeMode } from '../../resp/types.ts';
 
-/** What happens when nobody reads fast enough. */
+/** The policy for a reader that is too slow. */
 export type OverflowPolicy = 'pause' | 'drop-oldest' | 'drop-newest' | 'close';
 
 const POLICIES: readonly OverflowPolicy[] = ['pause', 'drop-oldest', 'drop-newest', 'close'];
@@ -20,8 +20,8 @@ export function checkMaxMessages(value: number | null | undefined): number {
 }
 
 /**
- * What a channel says to whoever feeds it. `paused`: it is full, stop reading the socket; what is already
- * under way is still taken. `flowing`: half of it has been read. `closed`: nothing is taken any more.
+ * The state that a channel reports to its subscriber. `paused`: it is full, stop reading the socket; messages already
+ * under way are still accepted. `flowing`: half of it has been read. `closed`: it accepts nothing more.
  */
 export type FlowState = 'flowing' | 'paused' | 'closed';
 export type FlowListener = (state: FlowState, channel: AbstractChannel) => void;
@@ -33,7 +33,7 @@ export interface FlowControl {
   /** It asks for pauses; whoever feeds it should feed nobody else over the same socket. */
   readonly pauses: boolean;
   readonly state: FlowState;
-  /** What it makes of its messages: they may come to `take` as that, once decoded for all. */
+  /** How the channel decodes messages: `take` also accepts them in this form, decoded once for all channels. */
   readonly mode: DecodeMode;
   take(message: Buffer | string): unknown;
   readonly listeners: Set<FlowListener>;

@@ -18,7 +18,7 @@ export interface MailboxSettings {
   /** Null: nobody wants to know where gaps are. */
   readonly onGap: ((gap: ChannelGap) => void) | null;
   readonly onFlow: (state: FlowState) => void;
-  /** What messages that come as text were decoded with. */
+  /** The mode in which messages that come as text were decoded. */
   readonly mode: DecodeMode;
 }
 

@@ -110,7 +110,7 @@ export abstract class ChunkReader {
     return true;
   }
 
-  /** What was derived from the chunk holds no more: its memory gets other bytes. */
+  /** Drops everything derived from the chunk, because its memory will be overwritten. */
   private forget(): void {
     this.window = null;
     if (this.spelledEnd === 0) return;

@@ -1,4 +1,4 @@
-/** What a peer may send; beyond it the connection ends. */
+/** Limits on a peer's replies; the connection ends where one is exceeded. */
 export interface DecoderLimits {
   /** Aggregates within each other; one at top level has depth 1. */
   maxDepth: number;
@@ -11,7 +11,7 @@ export interface DecoderLimits {
   /** Digits of a length. */
   maxDigits: number;
 }
-/** What is allowed where nothing else is said. */
+/** The default limits. */
 export const DEFAULT_LIMITS: DecoderLimits = {
   maxDepth: 128,
   maxBulkLength: 536_870_912,

@@ -22,13 +22,13 @@ const AT_ONCE = 524_288;
 /** Short strings of an aggregate with more values than this are spelled together. */
 const MANY = 8;
 
-/** What a length says beside a number. */
+/** Lengths that are not a count. */
 const NONE = -1;
 const STREAMED = -2;
 
 /** RESP2 and RESP3 bytes to values: pulled, resumable at every byte, never recursive. */
 export class Decoder extends MessageReader {
-  /** What the last `read()` returned: 0 a reply, 1 an error reply at top level, 2 a push message, 3 `INCOMPLETE`. */
+  /** Kind of the last `read()`: 0 a reply, 1 an error reply at top level, 2 a push message, 3 `INCOMPLETE`. */
   kind: 0 | 1 | 2 | 3 = 0;
   top: Frame | null = null;
   /** An attribute was read whose value has not begun. */
@@ -134,7 +134,7 @@ export class Decoder extends MessageReader {
     }
   }
 
-  /** What comes next is dropped. */
+  /** Whether the next value is dropped. */
   private get dropping(): boolean {
     return this.top === null ? this.unwanted && this.bodyType !== BLOB_ERROR : this.top.value === null;
   }

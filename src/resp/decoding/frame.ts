@@ -22,7 +22,7 @@ export class Frame {
   }
 }
 
-/** What the elements of an aggregate are put into; those of an attribute are dropped. */
+/** The empty container for the elements of an aggregate; null for an attribute, whose elements are dropped. */
 export function emptyAggregate(type: number, mode: DecodeMode): Reply[] | ReplyMap | ReplySet | null {
   if (type === MAP) return mapOfText(textOfMode(mode));
   if (type === SET) return setOfText(textOfMode(mode));

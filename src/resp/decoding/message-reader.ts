@@ -4,13 +4,13 @@ import { CR, LF } from '../wire-types.ts';
 
 /** Somebody who hears one name. */
 export interface MessageListener {
-  /** What messages are decoded to. */
+  /** How messages are decoded. */
   readonly mode: DecodeMode;
   hear(message: Reply): void;
 }
 
 export interface MessageListeners {
-  /** Who hears the name in `bytes[start, end)`; null: it has to be read the long way. */
+  /** The listener for the name in `bytes[start, end)`; null: decode the message as an ordinary push. */
   find(bytes: Buffer, start: number, end: number, shard: boolean): MessageListener | null;
 }
 

@@ -7,9 +7,9 @@ import { decodeText } from '../text.ts';
 import { BYTES, type DecodeMode, type Reply } from '../types.ts';
 import { ARRAY, BULK, CR, LF } from '../wire-types.ts';
 
-/** What `read()` returns while the next message is not there yet. */
+/** Result of `read()` while the next message is incomplete. */
 export const INCOMPLETE: unique symbol = Symbol('respool.incomplete');
-/** Something was read, but no value is finished by it. */
+/** Something was read, but it completed no value. */
 export const OPENED: unique symbol = Symbol('respool.opened');
 
 /** The longest cut that the engine copies: a longer one would keep the text that it is cut from alive. */
@@ -47,7 +47,7 @@ export abstract class QuickReader extends ChunkReader {
     this.longestLine = maxBulkLength + 2;
   }
 
-  /** What most replies are, where it has arrived whole; else nothing is read. */
+  /** Reads a reply of a common type if it has arrived whole; else reads nothing. */
   protected quickReply(mode: DecodeMode): Reply | typeof OPENED {
     const { chunk, pos } = this;
     const type = chunk[pos];

@@ -14,7 +14,7 @@ class Blocks {
 
 /** Made here: nothing else is taken back, least of all the runtime's own pool. */
 const made = new WeakSet<ArrayBufferLike>();
-/** What waits is no reason to keep memory: the collector may take it at any time. */
+/** Spare blocks are held weakly: the collector may free them at any time. */
 let waiting = new WeakRef(new Blocks());
 
 /** Four sizes to each power of two. */

@@ -147,7 +147,7 @@ const CASES: Record<string, (open: Source) => Promise<void>> = {
 };
 
 /**
- * What every channel promises, whatever it keeps of its messages and whatever it makes of them.
+ * Cases that every channel must pass, no matter which messages it keeps and how it decodes them.
  *
  *     for (const { name, run } of channelConformance((name) => new MyChannel(name))) test(name, run);
  */

@@ -92,7 +92,7 @@ const CASES: Record<string, ConnectionCase> = {
 };
 
 /**
- * What every connection, and so every pool, promises.
+ * Cases that every connection must pass, and so every pool.
  *
  *     for (const { name, run } of connectionConformance(() => open())) test(name, run);
  */

@@ -91,8 +91,8 @@ const CASES: Record<string, (pool: AbstractPool) => Promise<void>> = {
 };
 
 /**
- * What every pool promises: all of `connectionConformance`, and what is said of leases. At least two connections
- * must be possible at a time.
+ * Cases that every pool must pass: all of `connectionConformance`, and those for leases. The pool must allow at least
+ * two connections at a time.
  *
  *     for (const { name, run } of poolConformance(() => new MyPool(…))) test(name, run);
  */

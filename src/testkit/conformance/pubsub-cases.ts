@@ -149,7 +149,7 @@ const CASES: Record<string, PubsubCase> = {
   },
 };
 
-/** What a connection promises of channels; `make` gives the one that publishes. */
+/** Cases for the channels of a connection; `make` also makes the connection that publishes. */
 export function pubsubCases(make: MakeConnection): Record<string, ConnectionCase> {
   const publish: Publish = async (name, message, command = 'PUBLISH') => {
     const publisher = await make();

@@ -17,7 +17,7 @@ export interface ScriptedCommand {
 /** Raw RESP; text is latin1. `null`: no answer, now or later. `undefined`: what the default table says. */
 export type ScriptedReply = string | Uint8Array | null | undefined;
 
-/** What the connection asks of its server. */
+/** The parts of a server that its connections use. */
 export interface ScriptedOwner {
   readonly record: boolean;
   answer(command: ScriptedCommand): ScriptedReply | Promise<ScriptedReply>;

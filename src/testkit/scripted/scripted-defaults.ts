@@ -61,7 +61,7 @@ const OK = new Set([
   'FLUSHALL',
 ]);
 
-/** What a server says to commands a script does not mention. */
+/** The reply to a command that the script does not handle. */
 export function defaultReply(command: ScriptedCommand, identity: ScriptedIdentity): ScriptedReply {
   const { name, args } = command;
   if (OK.has(name)) return reply.ok;

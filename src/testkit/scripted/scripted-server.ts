@@ -17,7 +17,7 @@ export type ScriptedHandler = (
 export type ScriptedTable = Readonly<Record<string, ScriptedReply | ScriptedHandler>>;
 
 export interface ScriptedServerOptions {
-  /** What HELLO says. */
+  /** Fields of the HELLO reply. */
   readonly version?: string | undefined;
   readonly server?: string | undefined;
   readonly mode?: string | undefined;

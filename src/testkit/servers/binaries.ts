@@ -85,7 +85,7 @@ export async function findServerBinary(binary?: string): Promise<ServerBinary> {
   throw new Error(`respool/testkit: found no server binary (${names.join(', ')}).\n${INSTALL}`);
 }
 
-/** What this machine has, `redis-server` first; `RESPOOL_SERVER` is listed too when it is something else. */
+/** The servers installed on this machine, `redis-server` first; `RESPOOL_SERVER` is included if it is another one. */
 export async function serverBinaries(): Promise<ServerBinary[]> {
   const found = new Map<string, ServerBinary>();
   for (const name of ['redis-server', 'valkey-server', process.env['RESPOOL_SERVER'] ?? '']) {

@@ -162,7 +162,7 @@ export class CertificateAuthority {
   }
 }
 
-/** What a TLS test needs, good and bad; the same set for the whole process. */
+/** Valid and invalid certificates for TLS tests; one set for the whole process. */
 export interface TestCertificates {
   readonly authority: CertificateAuthority;
   /** Another authority, which nobody trusts unless told. */

@@ -70,7 +70,7 @@ export async function replicationInfo(node: TestServer): Promise<Map<string, str
 
 type SlotsEntry = [number, number, ...[unknown, number, string][]];
 
-/** What CLUSTER SLOTS says, as text that is the same for nodes that agree. */
+/** The CLUSTER SLOTS reply as text: nodes that agree return equal text. */
 export async function slotsView(node: TestServer): Promise<string> {
   const entries = (await node.command('CLUSTER', 'SLOTS')) as SlotsEntry[];
   entries.sort((a, b) => a[0] - b[0]);

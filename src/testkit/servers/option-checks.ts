@@ -2,7 +2,7 @@ import { demandObject, unknownOption } from '../../base/known-options.ts';
 
 /** Throws a `TypeError` that names the option where a value is not what it takes. */
 type Check = (name: string, value: unknown) => void;
-/** What each option takes; none is forgotten. */
+/** A check for every option; the type demands all of them. */
 export type Checks<O> = { readonly [K in keyof Required<O>]: Check };
 
 /** Before anything is started: what nobody knows, and what is of another kind. `undefined` counts as absent. */

@@ -29,7 +29,7 @@ export interface ServerTls {
 export interface TlsOptions {
   /** Refuse clients that show no certificate; default: take those too. */
   readonly mutual?: boolean | undefined;
-  /** What the server shows; default `valid`: localhost, 127.0.0.1 and ::1. */
+  /** The server's certificate; default `valid`: localhost, 127.0.0.1 and ::1. */
   readonly certificate?: 'valid' | 'expired' | 'wrong-host' | 'other-ca' | undefined;
   /** Host names and addresses of a certificate made for this server alone. */
   readonly names?: readonly string[] | undefined;

@@ -15,7 +15,7 @@ export interface StartServerOptions {
   readonly requirepass?: string | undefined;
   /** ACL rules by user name: `{ alice: 'on >secret ~* &* +@all' }`. */
   readonly users?: Readonly<Record<string, string>> | undefined;
-  /** Whose name and password `url` carries; the password is read from a `>password` rule. */
+  /** The user whose name and password `url` carries; the password is read from a `>password` rule. */
   readonly urlUser?: string | undefined;
   /** Further flags, such as `['--maxmemory', '10mb']`. */
   readonly args?: readonly string[] | undefined;

@@ -8,7 +8,7 @@ import { ServerProcess, ServerStartError } from './server-process.ts';
 import type { ServerTls } from './server-tls.ts';
 import { newFolderName } from './watchdog.ts';
 
-/** What a kind of server (plain, cluster node, sentinel) hands to `TestServer`. */
+/** How `TestServer` starts one kind of server (plain, cluster node, sentinel). */
 export interface ServerPlan {
   readonly binary: ServerBinary;
   readonly label: string;

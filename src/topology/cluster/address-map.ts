@@ -22,8 +22,8 @@ function refused(host: string, port: number): AddressRefusedError {
 }
 
 /**
- * What an announced address means to this process. `asked`: no host was announced, which means that of the node
- * that was asked; `host` is then the one it was reached by. Throws `AddressRefusedError`.
+ * Translates an announced address into one that this process can dial. `asked`: the node announced no host, which
+ * means its own; `host` is then the host by which it was reached. Throws `AddressRefusedError`.
  */
 export type ResolveAddress = (host: string, port: number, asked?: TCPLocation) => TCPLocation;
 

@@ -4,7 +4,7 @@ import type { ClusterNodeLocation, HostAndPort, TCPLocation } from '../../transp
 import { keySlot } from '../../commands/key-slot.ts';
 import type { SlotMap } from './slot-map.ts';
 
-/** What the layout is read from; it changes under the layout. */
+/** The live source of the public layout. */
 export interface LayoutSource {
   readonly map: SlotMap;
   /** A replica that is worth asking, or null. */

@@ -348,7 +348,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     }
   }
 
-  /** What its connections lead to is another node by now, or has another part. */
+  /** Replaces the connections of a member: they lead to another node by now, or the node changed its role. */
   #redial(member: Member<C>): void {
     const now = this.#options.timing.now();
     if (now - member.redialledAt < REDIAL_PAUSE) return;

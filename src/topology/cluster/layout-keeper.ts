@@ -120,17 +120,17 @@ export class LayoutKeeper implements LayoutSource {
     this.health.report(node, error);
   }
 
-  /** What an error from a node means; nothing is learned from it. */
+  /** Tells the meaning of an error from a node, and learns nothing from it. */
   classify(error: unknown, node: TCPLocation): Meaning {
     return classify(error, node, this.#options.resolve);
   }
 
-  /** An error came from a node, or from a dial to it: what it tells of the cluster is kept, once for each error. */
+  /** Learns from an error of a node, or of a dial to it; call it once for each error. */
   learn(error: unknown, node: TCPLocation): void {
     const found = this.classify(error, node);
     switch (found.kind) {
       case 'moved':
-        // What a refresh under way will say of it is looked at when it is there.
+        // A refresh under way will tell; its layout is compared when it arrives.
         if (this.#learnOwner(found.slot, found.target) && !this.#refreshing) this.#count(1);
         return;
       case 'demoted':

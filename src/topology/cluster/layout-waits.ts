@@ -56,7 +56,7 @@ export class LayoutWaits {
     });
   }
 
-  /** Whoever waits hears of it at once. */
+  /** Ends all waits at once. */
   close(): void {
     this.#closing.abort(new PoolClosedError('the pool is closed'));
   }
@@ -77,7 +77,7 @@ export class LayoutWaits {
 
   /** For a call: work that others wait for too; it goes on when this wait ends. */
   together<R>(deadline: Deadline, work: Promise<R>): Promise<R> {
-    // Whoever is refused hears nothing of it.
+    // A refused caller never awaits `work`: keep its rejection handled.
     work.catch(() => {});
     return this.#counted(() => this.#within(deadline, (signal) => Deadline.ofSignal(signal).wait(work)));
   }

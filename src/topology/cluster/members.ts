@@ -107,7 +107,7 @@ export class Members<C extends BaseConnection> {
       const demoted = !member.replica && location.serverType === 'replica';
       member.location = location;
       member.listed = true;
-      // What was opened to a primary is not in READONLY mode.
+      // Connections opened while it was a primary are not in READONLY mode.
       if (demoted) this.renew(member);
     }
     for (const member of gone) member.listed = false;

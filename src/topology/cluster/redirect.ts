@@ -19,14 +19,14 @@ import { announcedHost } from './cluster-slots.ts';
 export const MAX_REDIRECTS = 5;
 
 /**
- * What an error means for where a command belongs.
- * - `moved`: the slot lives at `target`, from now on. `redial`: the node named itself, so what it spoke through
- *   is stale (a proxy, a renamed address): the same address is dialled again.
- * - `ask`: this one command belongs to `target`, behind an ASKING.
+ * The meaning of an error for routing.
+ * - `moved`: `target` owns the slot from now on. `redial`: the node named its own address, so the connection is
+ *   stale (a proxy, a renamed address): dial the same address again.
+ * - `ask`: send this one command to `target`, after an ASKING.
  * - `wait`: the same node, or its successor, will be able to answer in a moment.
- * - `demoted`: the node is no primary any more; the layout must be asked again.
+ * - `demoted`: the node is no longer a primary; the layout must be read again.
  * - `unreachable`: the connection, not the server, failed.
- * - `final`: nothing a layout could change.
+ * - `final`: no other layout would help.
  */
 export type Meaning =
   | { readonly kind: 'moved'; readonly slot: number; readonly target: TCPLocation; readonly redial: boolean }

@@ -77,7 +77,7 @@ export class RefreshSchedule {
         throw failure;
       },
     );
-    // Whoever waits hears of it; nobody has to.
+    // Waiters get the rejection; it is handled here in case there are none.
     flight.catch(() => {});
     this.#flight = flight;
     return flight;

@@ -20,8 +20,8 @@ export interface SlotRange {
 }
 
 /**
- * Who owns which slot: a value that never changes. Slots are numbers of shards (0: nobody), in pages, so that
- * a map with one slot moved shares all pages but one with the map it came from.
+ * The owner of every slot, as an immutable value. A slot holds the number of its shard (0: none). Slots are stored in
+ * pages, so that a map with one moved slot shares all other pages with its predecessor.
  */
 export class SlotMap {
   static readonly empty: SlotMap = SlotMap.of([], []);

@@ -8,7 +8,7 @@ import type { CommandKeys } from './command-keys.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
 import type { Member } from './members.ts';
 
-/** What subscribers need of the topology. */
+/** The parts of the topology that subscriptions use. */
 export interface SubscriberNodes<C extends BaseConnection> {
   readonly members: {
     of(node: object): Member<C> | undefined;
@@ -50,7 +50,7 @@ export class SubscriberPlaces<C extends BaseConnection> {
     return nodes;
   }
 
-  /** What is heard somewhere is not moved as long as that node belongs to the cluster. */
+  /** Whether a subscription may stay on `node`: never a sharded one, others while the node belongs to the cluster. */
   keeps(node: ConnectionNode<C>, kind: SubscriptionKind): boolean {
     return kind !== 'shard' && this.#nodes.members.of(node)?.listed === true;
   }

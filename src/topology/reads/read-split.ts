@@ -167,7 +167,7 @@ export class ReadSplit<C extends BaseConnection> implements Topology<C> {
     this.#reads.passBy(replica);
   }
 
-  /** What is known stays when nobody tells: a primary that is down has replicas to read from all the same. */
+  /** Looks the replicas up; a failed look-up keeps the known ones, which still serve reads if the primary is down. */
   #find(): Promise<void> {
     this.#finding ??= this.#options
       .find()

@@ -48,7 +48,7 @@ export class ReplicaHealth {
     condition.badUntil = now + jittered(pause, () => this.#timing.random());
   }
 
-  /** What a new layout says: who is failed or loading, and who is left at all. */
+  /** Takes over a new layout: its nodes, and those of them that are failed or loading. */
   update(nodes: readonly TCPLocation[], unready: ReadonlySet<string>): void {
     this.#unready = unready;
     const left = new Set(nodes.map(keyOf));

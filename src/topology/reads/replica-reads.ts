@@ -53,7 +53,7 @@ export class ReplicaReads<C extends BaseConnection, M extends ReadTarget<C>> {
     return null;
   }
 
-  /** Who waits for a connection to it goes elsewhere, and nobody else does. */
+  /** Sends the waiters of a replica without connections elsewhere. */
   passBy(target: M): void {
     target.met = true;
     if (target.node.figures.open > 0) return;

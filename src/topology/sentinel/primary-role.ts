@@ -54,7 +54,7 @@ export class PrimaryRole<C extends BaseConnection> implements ServiceRole<C> {
           wrong.clear();
           continue;
         }
-        // Who refuses the user or the database would do so anywhere.
+        // Any other server would refuse these credentials or this database too.
         if (error instanceof ResponseError) throw error;
         wrong.add(keyOf(location));
         failure = error;
@@ -111,7 +111,7 @@ export class PrimaryRole<C extends BaseConnection> implements ServiceRole<C> {
       signal.throwIfAborted();
       throw failure ?? error;
     }
-    // What was announced in the meantime is newer than the answer.
+    // An announcement that came meanwhile is newer than the answer.
     if (moves !== this.#moves && this.location !== null) return this.location;
     if (wrong.has(keyOf(location))) throw failure;
     return location;

@@ -57,7 +57,7 @@ export class ReplicaRole<C extends BaseConnection> implements ServiceRole<C> {
     this.#parts = parts;
   }
 
-  /** Whose connections are retired when the list changes. */
+  /** Sets the node whose connections are retired when the list changes. */
   serve(node: ConnectionNode<C>): void {
     this.#node = node;
   }
@@ -203,7 +203,7 @@ export class ReplicaRole<C extends BaseConnection> implements ServiceRole<C> {
   }
 
   #notFound(failures: readonly Error[]): Error {
-    // Who refuses the user or the database is not missing.
+    // A replica that refuses the credentials or the database was found.
     const refusal = failures.find((failure) => failure instanceof ResponseError);
     if (refusal !== undefined) return refusal;
     const detail = failures.length === 0 ? '' : ` (${failureText(failures)})`;

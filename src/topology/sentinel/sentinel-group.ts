@@ -118,7 +118,7 @@ export class SentinelGroup implements Directory {
     return deadline;
   }
 
-  /** Whoever asks at the same time gets the same answer. */
+  /** Concurrent callers share one look-up. */
   #shared(service: string): Promise<TCPLocation> {
     const flight = this.#flights.get(service) ?? new SingleFlight<TCPLocation>();
     this.#flights.set(service, flight);
@@ -134,7 +134,7 @@ export class SentinelGroup implements Directory {
     };
     try {
       const location = await findPrimary(service, { ...this.#common(), vet });
-      // Whoever asked, the pools that follow hear of another primary; they verify it themselves.
+      // Tell every follower of a new primary, no matter which caller asked; followers verify it themselves.
       if (view.learned(location, epochs.get(location) ?? null))
         this.#followers.tell(service, location, false);
       this.#learn(service);
@@ -156,11 +156,11 @@ export class SentinelGroup implements Directory {
       from = this.#resolve(news.from.host, news.from.port);
       to = this.#resolve(news.to.host, news.to.port);
     } catch {
-      // An address that the map refuses; asking will say the same, to whoever asks.
+      // The address map refuses this address; a look-up will report that to its caller.
       return;
     }
     const kind = view.announced(from, to);
-    // What is known here, from a look-up perhaps, need not be known to every pool that follows.
+    // The group may know this already from a look-up, while some followers do not.
     if (kind !== 'doubtful') this.#followers.tell(news.service, to, true);
     if (kind === 'known') return;
     this.#list.prefer(sentinel);

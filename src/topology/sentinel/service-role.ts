@@ -15,7 +15,7 @@ export const FOLLOW: unique symbol = Symbol('respool.follow');
 /** Key of the method that takes the proof of a dial: the server there says that it is the primary. */
 export const PROVED: unique symbol = Symbol('respool.proved');
 
-/** Who knows the primaries and replicas. */
+/** Looks up the primary and the replicas of a service. */
 export interface Directory {
   discoverPrimary(service: string, options?: FindOptions): Promise<TCPLocation>;
   discoverReplicas(service: string, options?: FindOptions): Promise<TCPLocation[]>;
@@ -23,7 +23,7 @@ export interface Directory {
   [PROVED]?(service: string, location: TCPLocation): void;
 }
 
-/** What a place needs to know of the pool it serves. */
+/** The parts of a pool that a role uses. */
 export interface RoleParts<C extends BaseConnection> {
   readonly service: string;
   readonly directory: Directory;

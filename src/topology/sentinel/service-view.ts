@@ -13,11 +13,11 @@ interface Announcement {
 }
 
 /**
- * What is known of one service, and whom to believe: sentinels learn of a switch one after the other, and one
- * that is cut off never does, so an older view must not win over a newer one.
+ * The newest known view of one service. Sentinels learn of a switch one after the other, and an isolated sentinel
+ * never does, so an older view must not replace a newer one.
  */
 export class ServiceView {
-  /** Who is primary, as far as anybody knows. */
+  /** The primary, as far as known; null: unknown. */
   current: TCPLocation | null = null;
   readonly #timing: Timing;
   #epoch: number | null = null;

@@ -116,7 +116,7 @@ export class SwitchWatch {
     this.#tell(() => this.#listener.switched(news, this.#location));
   }
 
-  /** What a listener throws says nothing of the connection, which need not be made again for it. */
+  /** Runs a listener. Its exception must not end the connection, which is not at fault. */
   #tell(news: () => void): void {
     try {
       news();
