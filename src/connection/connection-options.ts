@@ -72,6 +72,11 @@ export interface BaseConnectionOptions {
   processingBudget?: CapacityLimiter | undefined;
   /** Of unread messages and of queued output, each; default 64 MiB. */
   maxBufferedBytes?: number | undefined;
+  /**
+   * The error of a call carries the stack of the place that made it. Default false, for each call pays for it: without
+   * it the error of a reply has no stack frames. `NODE_DEBUG=respool-calls` turns it on everywhere.
+   */
+  traceCalls?: boolean | undefined;
 }
 /** The other name of `BaseConnectionOptions`. */
 export type BaseConnectionParams = BaseConnectionOptions;
@@ -217,6 +222,7 @@ export const baseConnectionRules = {
   sslContext,
   processingBudget: having<CapacityLimiter>('acquire', 'release'),
   maxBufferedBytes: count(64 * 1024 * 1024),
+  traceCalls: flag(false),
 } as const;
 
 export const tcpRules = {

@@ -74,6 +74,8 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
   readonly #ownMode: DecodeMode;
   readonly #streamTimeout: number | null;
   readonly #cache: PoolCache | null;
+  /** No call takes the fast path: the pool is closed, or traces its calls. */
+  #careful: boolean;
 
   /** @internal */
   constructor(setup: PoolSetup) {
@@ -88,6 +90,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
     this.#ownMode = engine.ownMode;
     this.#streamTimeout = setup.settings.streamTimeout;
     this.#cache = engine.cache;
+    this.#careful = engine.tracesCalls;
     this.statistics = engine.statistics;
     if (observed(channels.poolCreated))
       channels.poolCreated.publish({ poolName: engine.traces.poolName, pool: this });
@@ -159,7 +162,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
   execute(command: string | Uint8Array, ...args: RedisValue[]): Promise<unknown> {
     try {
       const info = resolveCommand(command, args, this.#textMode);
-      if ((info.flags & UNUSUAL) !== 0 || this.closed || traces.command.active) {
+      if ((info.flags & UNUSUAL) !== 0 || this.#careful || traces.command.active) {
         return this.#requests.request(command, args, {});
       }
       const cache = this.#cache;
@@ -354,7 +357,9 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
    */
   close(options: { timeout?: number | null | undefined } = {}): Promise<void> {
     try {
-      return this.engine.close(options);
+      const closing = this.engine.close(options);
+      this.#careful = true;
+      return closing;
     } catch (error) {
       return Promise.reject(error);
     }

@@ -20,6 +20,7 @@ import {
 } from '../resp/types.ts';
 import { channels, observed } from '../telemetry/channels.ts';
 import { startDebugLog } from '../telemetry/debug.ts';
+import { tracesCalls, withCallStack, withCallStacks } from '../errors/call-stacks.ts';
 import { traces } from '../telemetry/traces.ts';
 import type { Topology } from '../topology/topology.ts';
 import { RetryLoop } from './calls/retry-loop.ts';
@@ -64,6 +65,8 @@ export class PoolEngine {
   readonly topology: Topology<BaseConnection>;
   readonly textMode: TextMode;
   readonly ownMode: DecodeMode;
+  /** Every error that a caller gets carries the stack of its call. */
+  readonly tracesCalls: boolean;
   readonly loop: RetryLoop;
   readonly requests: PoolRequests;
   readonly transactions: Transactions;
@@ -85,6 +88,7 @@ export class PoolEngine {
     this.topology = topology;
     this.textMode = textMode(settings.encoding);
     this.ownMode = replyMode(this.textMode, settings.decodeResponses);
+    this.tracesCalls = tracesCalls(settings);
     const retryPolicy = setup.retryPolicy ?? new ExponentialBackoffRetryPolicy();
     this.traces = new PoolTraces(topology.name, settings.db, setup.sanitizeArguments);
     const { poolName } = this.traces;
@@ -97,7 +101,7 @@ export class PoolEngine {
     });
     const { textMode: text, ownMode } = this;
     const factory = new CallFactory(this.loop, topology, { textMode: text, ownMode, streamTimeout });
-    this.requests = new PoolRequests(this.loop, topology, factory, this.traces);
+    this.requests = new PoolRequests(this.loop, topology, factory, this.traces, this.tracesCalls);
     this.transactions = new Transactions(this.loop, topology, factory, settings.noreply);
     this.scans = new Scans({
       loop: this.loop,
@@ -170,7 +174,8 @@ export class PoolEngine {
   /** Every lease that is handed to a caller comes through here, however it is found. */
   acquire(take: () => Promise<Lease<BaseConnection>>): Promise<Lease<BaseConnection>> {
     const found = observed(channels.poolWait) ? this.traces.timeWait(take) : take;
-    return traces.acquire.active ? this.traces.acquire(found) : found();
+    const traced = traces.acquire.active ? () => this.traces.acquire(found) : found;
+    return this.tracesCalls ? withCallStack(traced, null) : traced();
   }
 
   transact(
@@ -178,8 +183,11 @@ export class PoolEngine {
     options: TransactionOptions,
   ): Promise<(Reply | RedisError)[]> {
     const run = (): Promise<(Reply | RedisError)[]> => this.transactions.run(commands, options);
-    if (!traces.transaction.active || !Array.isArray(commands)) return run();
-    return this.traces.batch('transaction', commands.map(commandWordOf), run);
+    const traced = (): Promise<(Reply | RedisError)[]> =>
+      !traces.transaction.active || !Array.isArray(commands)
+        ? run()
+        : this.traces.batch('transaction', commands.map(commandWordOf), run);
+    return this.tracesCalls ? withCallStacks(traced, options) : traced();
   }
 
   subscribe(
@@ -188,7 +196,10 @@ export class PoolEngine {
     limits?: WaitLimits,
   ): Promise<SubscriptionAck[]> {
     const call = (): Promise<SubscriptionAck[]> => this.pubsub.execute(command, targets, limits);
-    return traces.subscribe.active ? this.traces.subscribe(String(command), targets.length, call) : call();
+    const traced = traces.subscribe.active
+      ? () => this.traces.subscribe(String(command), targets.length, call)
+      : call;
+    return this.tracesCalls ? withCallStack(traced, limits) : traced();
   }
 
   refuseIfOver(deadline: Deadline | null): void {

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { unwatchSignal, watchSignal } from '../../base/signal-registry.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { ConnectionError, RedisError, RequestAbortedError } from '../../errors/errors.ts';
+import type { CallStack } from '../../errors/call-stacks.ts';
 import type { Wire } from '../../resp/encoder.ts';
 import type { DecodeMode, Reply } from '../../resp/types.ts';
 import { Entry, SETTLED, WRITTEN } from './entry.ts';
@@ -44,6 +45,8 @@ export class PendingBatch implements Request<(Reply | RedisError)[]> {
   readonly #promise: Promise<(Reply | RedisError)[]>;
   #resolve!: (results: (Reply | RedisError)[]) => void;
   #signal: AbortSignal | null = null;
+  /** With `traceCalls`: the place that made it. */
+  stack: CallStack | null = null;
 
   constructor(count: number) {
     this.command = 'PIPELINE';
@@ -107,7 +110,7 @@ export class PendingBatch implements Request<(Reply | RedisError)[]> {
     this.#left--;
     if (this.#left > 0) return;
     if (this.#signal !== null) unwatchSignal(this.#signal, this);
-    this.#resolve(this.#results);
+    this.#resolve(this.stack === null ? this.#results : this.stack.onResults(this.#results));
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a request is awaited like a promise.

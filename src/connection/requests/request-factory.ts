@@ -24,6 +24,7 @@ import {
   type TextMode,
   textMode,
 } from '../../resp/types.ts';
+import { CallStack, tracesCalls } from '../../errors/call-stacks.ts';
 import { traces } from '../../telemetry/traces.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import type { NormalizedConnectionOptions } from '../connection-options.ts';
@@ -42,7 +43,7 @@ import {
   type RequestOptions,
   signalOf,
 } from './request-options.ts';
-import { batchTrace, commandWordOf, connectionTrace, watchEntry } from './request-traces.ts';
+import { batchTrace, commandWordOf, connectionTrace, keepCallStack, watchEntry } from './request-traces.ts';
 import { effectFor } from '../session/session-effect.ts';
 import { StreamedEntry, StreamedSubscription } from './streamed-entry.ts';
 
@@ -64,6 +65,7 @@ export class RequestFactory {
   readonly #textMode: TextMode;
   readonly #ownMode: DecodeMode;
   readonly #limit: number;
+  readonly #tracesCalls: boolean;
 
   constructor(core: ConnectionCore, options: NormalizedConnectionOptions) {
     this.#core = core;
@@ -71,6 +73,7 @@ export class RequestFactory {
     this.#textMode = textMode(options.encoding);
     this.#ownMode = replyMode(this.#textMode, options.decodeResponses);
     this.#limit = options.streamTimeout ?? 0;
+    this.#tracesCalls = tracesCalls(options);
   }
 
   request<T extends Reply>(
@@ -94,6 +97,7 @@ export class RequestFactory {
     }
     if (!core.hasRoom(request.size)) throw this.#overloaded(request.size, info.name);
     if (core.onRequest !== null) core.onRequest(request, args);
+    if (this.#tracesCalls) keepCallStack(request);
     if (traces.command.active) this.#submitTraced(request, args);
     else core.submit(request);
     return request.promise;
@@ -147,6 +151,7 @@ export class RequestFactory {
     const timeout = limitOf(options?.timeout, this.#options.streamTimeout);
     const signal = signalOf(options);
     const batch = new PendingBatch(commands.length);
+    if (this.#tracesCalls) batch.stack = CallStack.take();
     let size = 0;
     let monitoring = false;
     for (const entry of commands) {

@@ -2,6 +2,7 @@ import { isUint8Array } from 'node:util/types';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { latin1Text } from '../../resp/decoding/native-slices.ts';
 import type { RedisValue } from '../../resp/types.ts';
+import { CallStack } from '../../errors/call-stacks.ts';
 import type { BatchTrace, CommandTrace, EndTrace } from '../../telemetry/traces.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import type { CommandRequest } from './request-options.ts';
@@ -88,4 +89,12 @@ export function watchEntry(
     end(error);
     reject(error);
   };
+}
+
+/** With `traceCalls`: an error that it settles with carries the stack of now. */
+export function keepCallStack(entry: SettlingEntry): void {
+  const { resolve, reject, signal } = entry;
+  const stack = CallStack.take();
+  entry.resolve = (value) => resolve(stack.onError(value) as never);
+  entry.reject = (error) => reject(stack.onRejection(error, signal));
 }

@@ -13,6 +13,7 @@ import type { ConnectionNode } from '../../node/connection-node.ts';
 import { kept } from '../../resp/decoding/native-slices.ts';
 import { encodeCommand } from '../../resp/encoder.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
+import { withCallStack, withCallStacks } from '../../errors/call-stacks.ts';
 import { traces } from '../../telemetry/traces.ts';
 import type { CommandPart, Topology } from '../../topology/topology.ts';
 import type { PoolCache } from '../cache/pool-cache.ts';
@@ -43,6 +44,7 @@ export class PoolRequests {
     this.#request('COMMAND', ['INFO', name], { ...limits, decode: true }, null, null, undefined, null),
   );
   readonly #traces: PoolTraces;
+  readonly #tracesCalls: boolean;
   #closed: PoolClosedError | null = null;
 
   constructor(
@@ -50,7 +52,9 @@ export class PoolRequests {
     topology: Topology<BaseConnection>,
     factory: CallFactory,
     poolTraces: PoolTraces,
+    tracesCalls: boolean,
   ) {
+    this.#tracesCalls = tracesCalls;
     this.#traces = poolTraces;
     this.#loop = loop;
     this.#topology = topology;
@@ -69,6 +73,19 @@ export class PoolRequests {
     pin: Pin | null = null,
     since: number | null = null,
     script: Script | undefined = undefined,
+  ): PoolRequest<Reply> {
+    if (!this.#tracesCalls) return this.#traced(command, args, options, pin, since, script);
+    const make = (): PoolRequest<Reply> => this.#traced(command, args, options, pin, since, script);
+    return withCallStack(make, options);
+  }
+
+  #traced(
+    command: string | Uint8Array,
+    args: readonly RedisValue[],
+    options: PoolRequestOptions,
+    pin: Pin | null,
+    since: number | null,
+    script: Script | undefined,
   ): PoolRequest<Reply> {
     if (!traces.command.active) return this.#request(command, args, options, pin, since, script, null);
     let info: CommandInfo;
@@ -198,6 +215,14 @@ export class PoolRequests {
   }
 
   batch(commands: readonly CommandRequest[], options: PoolRequestOptions): Promise<(Reply | RedisError)[]> {
+    if (!this.#tracesCalls) return this.#tracedBatch(commands, options);
+    return withCallStacks(() => this.#tracedBatch(commands, options), options);
+  }
+
+  #tracedBatch(
+    commands: readonly CommandRequest[],
+    options: PoolRequestOptions,
+  ): Promise<(Reply | RedisError)[]> {
     if (!traces.batch.active || !Array.isArray(commands)) return this.#batch(commands, options);
     const names = commands.map(commandWordOf);
     return this.#traces.batch('batch', names, () => this.#batch(commands, options));

@@ -44,7 +44,7 @@ test('a transaction answers with one reply for each command, and nothing comes b
   await atRest(pool as never);
 });
 
-test('an error of a command stands in its place, or rejects with throwErrors', async () => {
+test('option throwErrors: an error of a command rejects instead of standing in its place', async () => {
   await using pool = text(server.url);
   await pool.execute('SET', 'text', 'a');
   const commands = [

@@ -39,6 +39,7 @@ describe('connection options', () => {
         sslContext: null,
         processingBudget: null,
         maxBufferedBytes: 67_108_864,
+        traceCalls: false,
       },
     );
     const tcp = normalizeConnectionOptions({}, { extra: tcpRules });

@@ -40,6 +40,7 @@ const COMMON = {
   keepConnected: false,
   maxWaitingBytes: 268_435_456,
   onState: null,
+  verifyDelivery: null,
 };
 const DEFAULTS: Record<PoolKind, object> = {
   single: { ...COMMON, location: null, host: null, port: null, replicas: null },
