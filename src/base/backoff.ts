@@ -1,4 +1,4 @@
-/** Injectable so that tests decide; in [0, 1) like `Math.random`. */
+/** Injectable for tests; in [0, 1) like `Math.random`. */
 export type Random = () => number;
 
 /**

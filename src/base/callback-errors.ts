@@ -1,8 +1,8 @@
 const reported = new WeakSet<object>();
 
 /**
- * A callback threw, mostly a user's, where nobody can catch it, in the middle of delivering to others. One warning
- * for each `owner` tells of it; the rest goes on.
+ * Reports an exception of a callback, mostly a user's, that no caller can catch: it came while others were served. One
+ * warning for each `owner`; the rest goes on.
  */
 export function reportCallbackError(owner: object, what: string, error: unknown): void {
   if (reported.has(owner)) return;

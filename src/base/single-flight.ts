@@ -1,4 +1,4 @@
-/** While one run is under way everybody who asks gets that run; the next one asks anew. */
+/** Concurrent callers share one run; the next caller after it starts a new one. */
 export class SingleFlight<T> {
   #current: Promise<T> | null = null;
 

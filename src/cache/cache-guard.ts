@@ -76,7 +76,7 @@ export class CacheGuard {
 
   /**
    * Tracking is on for this connection; `guardedBy`: the listener its invalidations go to, if not itself;
-   * `heartbeat`: of whoever hears the invalidations.
+   * `heartbeat`: of the connection that receives the invalidations.
    */
   connectionStarted(
     epoch: Epoch,
@@ -270,7 +270,7 @@ export class CacheGuard {
     return fresh;
   }
 
-  /** The cache threw: nobody knows any more what it holds. */
+  /** The cache threw: its content is unknown. */
   failed(error: unknown): void {
     this.failure = error ?? new Error('a cache threw nothing');
     process.emitWarning('a cache threw an error and is not used any more', {

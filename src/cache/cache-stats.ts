@@ -1,7 +1,7 @@
 import type { CacheStatistics, CacheSummary } from '../interfaces/abstract-cache.ts';
 
 /**
- * Totals since the cache was made; `bytes` is what it holds now. Counting by key would be a cache of its own.
+ * Totals since the cache was made; `bytes` is what it holds now. Counting by key would need a second cache.
  */
 export class CacheStats implements CacheStatistics {
   hits = 0;

@@ -4,7 +4,7 @@ import { recall, store, type Stored } from './stored-reply.ts';
 /** One read under way, from the moment its request is queued; others who miss the same may wait for its reply. */
 export class FetchToken {
   readonly key: string;
-  /** Command and arguments, and who asks: nobody else's request is joined. */
+  /** Command, arguments and asker: only requests of the same asker are joined. */
   readonly field: string;
   readonly scope: unknown;
   /** How many connections had ended when it began. */
@@ -15,7 +15,7 @@ export class FetchToken {
   valid = true;
   /** Another read of the same key. */
   next: FetchToken | null = null;
-  /** The reply to come; null where nobody may wait for it. */
+  /** The pending reply; null if no other caller may join. */
   promise: Promise<Reply> | null = null;
   /** The request that carries the read. */
   carrier: { readonly maybeExecuted: boolean } | null = null;
@@ -36,7 +36,7 @@ export class FetchToken {
     if (this.#joined) this.#copy = store(value);
   }
 
-  /** The same reply for one more caller, as a copy of its own. */
+  /** The same reply for one more caller, as a private copy. */
   async join(): Promise<Reply> {
     this.#joined = true;
     await this.promise;

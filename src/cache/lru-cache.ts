@@ -215,7 +215,7 @@ export class LRUCache extends AbstractCache {
     entry.field = field;
     entry.value = value;
     entry.bytes = bytes;
-    // A whole number needs no memory of its own.
+    // A small integer allocates nothing.
     entry.expires = Math.floor(this.now() + this.#maxAge);
     return entry;
   }

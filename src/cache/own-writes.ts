@@ -27,7 +27,7 @@ export class OwnWrites {
     const unknown = info.keySpecs === null;
     if (!unknown && (info.flags & (WRITE | SCRIPT_LIKE)) === 0) return null;
     if (CHANGE_ALL.has(info.name)) return () => guard.flush();
-    // Of a command that nobody knows any argument may be a key.
+    // Any argument of an unknown command may be a key.
     const named = unknown
       ? args.filter((arg) => typeof arg === 'string' || isUint8Array(arg))
       : keysOf(info, args);

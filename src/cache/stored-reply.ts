@@ -34,7 +34,7 @@ class StoredList {
   }
 }
 
-/** A copy that nobody else holds. */
+/** A private copy. */
 export function store(value: Reply): Stored {
   if (typeof value !== 'object' || value === null || value instanceof RedisError) return value;
   if (Array.isArray(value)) return new StoredList('array', value.map(store), UTF8);

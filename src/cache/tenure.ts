@@ -8,7 +8,7 @@ export class Tenure {
   readonly guardedBy: Epoch | null;
   /** Reads that began before are not its own: 0, or for one that was tracked before the count of ends by then. */
   readonly since: number;
-  /** Of whoever hears its invalidations. */
+  /** The heartbeat of the connection that receives its invalidations. */
   readonly heartbeat: Heartbeat;
   readonly keys = new Set<string>();
   /** There are more keys than are worth a list. */

@@ -49,11 +49,11 @@ export let addHandshakeStep: (connection: BaseConnection, step: HandshakeStep) =
 const NO_ARGUMENTS: readonly RedisValue[] = [];
 
 /**
- * One connection to one server: dialled once by `run()`, used, and thrown away. It never reconnects; whoever
- * wants another one makes it (pools do).
+ * One connection to one server: dialled once by `run()`, used, and thrown away. It never reconnects:
+ * pools make a new one.
  *
- * A class of one's own supplies `openTransport`. Options that nobody here knows are its own business: they are
- * refused only where one of the package's classes is constructed as it is.
+ * A subclass supplies `openTransport` and may have its own options: unknown options are refused only where one of the
+ * package's classes is constructed itself.
  */
 export abstract class BaseConnection extends AbstractConnection implements TelemetryAttributeProvider {
   static {
@@ -99,7 +99,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     });
   }
 
-  /** Opens the transport; `signal` fires when time is up or nobody wants it any more. Any duplex will do. */
+  /** Opens the transport; `signal` fires when time is up or the connection is no longer wanted. Any duplex will do. */
   protected abstract openTransport(signal: AbortSignal): Promise<Duplex>;
 
   /** The client id the server gave with HELLO. */

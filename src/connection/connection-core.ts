@@ -46,7 +46,7 @@ export class ConnectionCore implements EntryHost {
   tenure = 0;
   /** Kept from new work by its owner. */
   reserved = false;
-  /** To be closed by its owner as soon as nobody waits for anything on it. */
+  /** The owner closes the connection once no caller waits for a reply. */
   draining = false;
   observer: CoreObserver | null = null;
   /** It has ended, and its transport was destroyed. */
@@ -188,7 +188,7 @@ export class ConnectionCore implements EntryHost {
       if (entry.effect !== null) this.session.withdrawn(entry.effect);
     }
     entry.fail(error);
-    // Nobody may be waiting any more for what would keep the connection for ever.
+    // An outstanding command without a waiter would keep the connection for ever.
     if (this.draining || (written && entry.blocking)) this.observer?.changed();
   }
 
@@ -280,7 +280,7 @@ export class ConnectionCore implements EntryHost {
     if (this.observer !== null && this.state === 'ready') this.suspicion.raise(limit);
   }
 
-  /** Ends the connection, now and for good; whatever is outstanding fails with `reason` beneath. */
+  /** Ends the connection at once; outstanding requests fail with `reason` as their cause. */
   close(reason: Error): void {
     if (this.state === 'closed') return;
     if (this.writing.busy) return this.writing.end(reason);

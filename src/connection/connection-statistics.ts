@@ -21,7 +21,7 @@ export interface ConnectionStatistics {
   readonly rtt: number;
   /** Milliseconds from the open transport to the first byte; NaN before. */
   readonly ttfb: number;
-  /** Push messages that were dropped because nobody ever read them. */
+  /** Push messages dropped because they were never read. */
   readonly messagesDropped: number;
 }
 

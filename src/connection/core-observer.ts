@@ -17,7 +17,7 @@ export interface CoreObserver {
    */
   changed(): void;
   /**
-   * The server refused something: told of every error reply, before the caller hears of it and also when the caller has
+   * An error reply came. Called for every one, before the caller gets it and also when the caller has
    * given up; of EXEC the errors inside its reply as well.
    */
   refused(error: RedisError): void;

@@ -17,7 +17,7 @@ export type ValuesOf<R extends RuleTable> = {
   readonly [K in keyof R]: R[K] extends OptionRule<infer T> ? T : never;
 };
 
-/** Longer timers fire at once: nobody will notice that a limit of more than 24 days ends there. */
+/** Longer timers fire at once, so limits are cut at about 24 days. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 export function duration<F extends number | null>(fallback: F, zero = false): OptionRule<number | null> {

@@ -13,7 +13,7 @@ interface Waiting {
 
 /** The calls of a node that have a connection and wait for room in its queue, first in first out for each connection. */
 export class Backlog {
-  /** One line for each connection that somebody waits for. */
+  /** One line for each connection that has waiters. */
   readonly #lines = new Map<ConnectionCore, Waiting[]>();
   readonly #full: () => boolean;
 
@@ -75,7 +75,7 @@ export class Backlog {
     return line;
   }
 
-  /** Nobody waits for room on this connection any more; gives the calls that did. */
+  /** Removes the waiters of this connection and returns their calls. */
   #end(core: ConnectionCore): Waiting[] {
     const line = this.#lines.get(core);
     if (line === undefined) return [];

@@ -16,10 +16,10 @@ import { setRef } from './pooled-connection.ts';
 import { serverOf } from './server-identity.ts';
 import { GRACE, Unblocker } from './unblocker.ts';
 
-/** UNBLOCK and the command it is for travel on two connections; when it was first it has to be said again. */
+/** Pause before UNBLOCK is repeated (ms): it travels on another connection and may overtake the blocking command. */
 const AGAIN = 10;
 
-/** A blocking entry that somebody waits for: settles `answer` with the reply, an error reply or the loss. */
+/** A blocking entry with a waiter: settles `answer` with the reply, an error reply or the loss. */
 export interface BlockingEntry extends Entry {
   readonly answer: Promise<Reply>;
   /** How long the server may hold back the answer, in ms; Infinity for ever. */
@@ -76,7 +76,7 @@ export class BlockingCalls<C extends BaseConnection> {
     return null;
   }
 
-  /** Until its answer has come, which is asked for even where nobody hears it: only it tells that the server is done. */
+  /** Holds the slot until the reply has come, even without a waiter: only the reply proves that the server is done. */
   async #hold(slot: NodeSlot<C>, entry: BlockingEntry, limit: Deadline, asking: boolean): Promise<Reply> {
     const { core, connection } = slot.value;
     const { muted, tenure } = core;

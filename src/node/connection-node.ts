@@ -94,8 +94,8 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
   /** Idle connections let the process end. */
   unreferenced = false;
   /**
-   * Told of every error reply on every connection of the node, whoever asked: a call, a lease, a transaction, a batch. It
-   * is told before the caller is. Set by the topology.
+   * Called for every error reply on every connection of the node (calls, leases, transactions, batches), before the
+   * caller gets it. Set by the topology.
    */
   onRefusal: ((error: RedisError, connection: C) => void) | null = null;
   readonly #settings: NodeSettings<C>;
@@ -222,7 +222,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
 
   /**
    * The server behind a connection is not the one that is meant: every connection that is open now goes once its work is
-   * done, and the next dial looks the name up again. Further refusals of those connections are no news.
+   * done, and the next dial looks the name up again. Further refusals of those connections are ignored.
    */
   renew(): void {
     for (const pooled of [...this.#all]) {
@@ -275,7 +275,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     this.pool.evict(error, false);
   }
 
-  /** Out of use, for good: each connection ends after the work on it, leases included. `gone`: for pinned waiters. */
+  /** Retires the node: each connection ends after its current work, leases included. `gone`: error of pinned waiters. */
   dissolve(error: () => Error, gone: () => Error): Promise<void> {
     this.sendAway(error);
     this.pool.evict(gone, true);
@@ -309,7 +309,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     clearTimeout(timer);
   }
 
-  /** Whether connections keep the process alive: all do, or without it only those that somebody uses. */
+  /** Sets which connections keep the process alive: all with `true`, only those in use with `false`. */
   setRef(on: boolean): void {
     this.unreferenced = !on;
     this.pool.setRef(on);

@@ -19,7 +19,7 @@ export interface DeliveryProbeSettings {
 
 /**
  * Proves that what is published arrives on one subscriber connection: a node that was replaced behind a live socket
- * answers every PING, and says nothing else for ever. A probe has a channel of its own, which nobody else sees.
+ * answers every PING but never delivers a message. A probe has its own channel, which no user sees.
  */
 export class DeliveryProbe {
   readonly #connection: BaseConnection;

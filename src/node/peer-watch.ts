@@ -12,9 +12,9 @@ export interface PeerWatchSettings {
 }
 
 /**
- * Finds peers that are gone without a word. While a reply is due, half of the limit in silence is answered with a PING,
- * all of it ends the connection. A blocking command is due when its own time has passed; while it blocks, the server is
- * asked over another connection. Each PING carries a nonce, so that a shifted connection ends as well.
+ * Detects dead peers. While a reply is due, silence for half of the limit sends a PING, and silence for all of it ends
+ * the connection. A blocking command is due when its own time has passed; while it blocks, the PING goes over another
+ * connection. Each PING carries a nonce, so that a connection with shifted replies ends as well.
  */
 export class PeerWatch {
   readonly #core: ConnectionCore;

@@ -4,7 +4,7 @@ import { ConnectionError, OverloadedError, PoolClosedError, TimeoutError } from 
 import type { PoolErrors, PoolFigures } from '../pooling/pool-settings.ts';
 import { channels, observed } from '../telemetry/channels.ts';
 
-/** The errors of the pool core, in the words of Redis. */
+/** The errors of the pool core, with texts about Redis connections. */
 export function poolErrors(address: string): PoolErrors {
   const endpoint = address;
   return {
@@ -29,7 +29,7 @@ export function reportLeak(address: string, age: number, stack: string): void {
   if (observed(channels.poolLeak)) channels.poolLeak.publish({ address, age, stack });
 }
 
-/** Says why nobody got anything: the numbers of that moment, and the last failure to connect. */
+/** Explains an exhausted pool: its figures at that moment, and the last failure to connect. */
 function exhausted(
   address: string,
   { max, inUse, idle, connecting, waiting, oldestLease }: PoolFigures,

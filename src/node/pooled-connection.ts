@@ -36,8 +36,8 @@ export function pooledOf(connection: BaseConnection): PooledConnection<BaseConne
 }
 
 /**
- * Everything that a node keeps of one connection besides the connection itself. It tells the pool how fit the connection
- * is, and hears of it what the engine of the connection notices.
+ * The node's record of one connection. It reports the connection's fitness to the pool, and observes the
+ * connection's engine.
  */
 export class PooledConnection<C extends BaseConnection> implements Resource, CoreObserver {
   readonly connection: C;
@@ -45,7 +45,7 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
   readonly node: PooledOwner<C>;
   /** Its place in the pool; null until it is admitted. */
   slot: SlotHandle | null = null;
-  /** It leads to a server that is out of use: whatever that server refuses from now on is no news. */
+  /** It leads to a retired server, whose further refusals are ignored. */
   outdated = false;
   readonly #watch: PeerWatch;
   /** Out of shared work until its replies have proved it clean. */
@@ -80,7 +80,7 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
     return core.pendingBulk > BULK && this.node.detour() ? 'suspended' : 'busy';
   }
 
-  /** A blocking command was left on it, so that it is in use though nobody holds it. */
+  /** A blocking command was left on it, so it is in use without a holder. */
   occupied(): boolean {
     return this.core.session.blocking > 0;
   }
@@ -128,9 +128,9 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
   }
 
   /**
-   * `pool.release(connection)`, which does not say whose lease it ends. It throws when it can tell that the lease is
-   * somebody else's: nobody holds one, the waiter that was served has not seen the connection yet, or a lease object ends
-   * it and an earlier holder had none.
+   * `pool.release(connection)`, which does not name its lease. It throws if the lease is provably not the
+   * caller's: there is none, the served waiter has not seen the connection yet, or a lease object ends it and an earlier
+   * holder had none.
    */
   releasePlain(): void {
     const { slot } = this;
@@ -145,7 +145,7 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
     this.release();
   }
 
-  /** Somebody uses it: it keeps the process alive. */
+  /** In use: it keeps the process alive. */
   refer(): void {
     if (this.node.unreferenced) setRef(this.connection, true);
   }
@@ -222,22 +222,22 @@ export function setRef(connection: BaseConnection, on: boolean): void {
 
 function stateWhenUnclean(core: ConnectionCore): ResourceState {
   if (core.outstanding === 0 || !core.session.willBeClean) return 'dirty';
-  // A blocking command that nobody waits for would keep the connection for ever.
+  // A blocking command without a waiter would keep the connection for ever.
   return core.session.blocking > 0 && abandoned(core) ? 'dirty' : 'suspended';
 }
 
-/** Work that a lease left behind and nobody has written yet: it keeps no stranger waiting. */
+/** Only unwritten work of the ended lease is left: no other user waits for it. */
 function leftThisTick({ outbox }: ConnectionCore): boolean {
   return outbox.written === 0 && outbox.strangers === 0;
 }
 
-/** Nobody waits for anything that is outstanding: every caller has given up. */
+/** Every caller of an outstanding request has given up. */
 function abandoned({ outbox }: ConnectionCore): boolean {
   for (let index = 0; index < outbox.length; index++) if (outbox.at(index).phase !== SETTLED) return false;
   return true;
 }
 
-/** Somebody else than the maker of this entry waits for an answer. */
+/** A user other than the maker of this entry waits for a reply. */
 function hasStrangers({ outbox }: ConnectionCore, entry: Entry): boolean {
   for (let index = 0; index < outbox.length; index++) {
     const other = outbox.at(index);

@@ -98,7 +98,7 @@ export class ServiceConnection<C extends BaseConnection> implements DialCandidat
     if (this.#state === 'closed') return Promise.reject(this.#error('closed'));
     if (this.#next === null) {
       this.#next = withResolvers<C>();
-      // Nobody may be left to hear of it.
+      // There may be no waiter left to get the error.
       this.#next.promise.catch(() => {});
     }
     const { promise } = this.#next;
@@ -106,7 +106,7 @@ export class ServiceConnection<C extends BaseConnection> implements DialCandidat
     return Deadline.ofSignal(signal).wait(promise);
   }
 
-  /** Nobody needs it any more. */
+  /** The connection is no longer needed. */
   drop(reason: string): void {
     this.#dials.withdraw(this);
     this.#abort?.abort(this.#error(reason));
@@ -247,7 +247,7 @@ export class ServiceConnection<C extends BaseConnection> implements DialCandidat
     this.#settings.up?.(connection);
   }
 
-  /** Nobody needed the dial any more; meanwhile somebody may again. */
+  /** The dial was no longer needed; it may be needed again by now. */
   #givenUp(permit: DialPermit): void {
     permit.abandoned();
     if (this.#state === 'dialling') this.#move('idle');

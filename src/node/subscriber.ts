@@ -14,7 +14,7 @@ import type { ServiceConnection } from './service-connection.ts';
 export interface SubscriberHome {
   readonly registry: Subscriptions;
   readonly placement: Placement;
-  /** Some name of this node is heard by nobody, and somebody wants to hear it. */
+  /** A wanted name of this node has no live subscription. */
   wanted(): boolean;
   /** Whether what the server refused is to be tried again. */
   again(error: Error): boolean;

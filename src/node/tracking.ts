@@ -202,7 +202,7 @@ function keysIn(named: readonly Reply[], mode: DecodeMode): (string | Buffer)[] 
   return keys;
 }
 
-/** Asks with PING, where a PING is no part of what somebody else has begun there. */
+/** Checks with PING, unless a transaction that another user has begun there would take it. */
 function makeHeartbeat(core: ConnectionCore): Heartbeat {
   const heartbeat: Heartbeat = new Heartbeat(() => {
     if (!mayPing(core) || core.session.blocking > 0) return false;

@@ -11,8 +11,8 @@ import type { ServiceConnection } from './service-connection.ts';
 export const GRACE = 1_000;
 
 /**
- * Speaks to the server beside a blocked connection (CLIENT UNBLOCK, PING): over the shared connection, else over one of its own that everybody who needs it at that time
- * shares, and that is ended afterwards.
+ * Sends CLIENT UNBLOCK or PING for a blocked connection: over the shared connection, else over a service connection,
+ * which all concurrent users share and which ends after the last of them.
  */
 export class Unblocker<C extends BaseConnection> {
   readonly #node: ConnectionNode<C>;
@@ -56,7 +56,7 @@ export class Unblocker<C extends BaseConnection> {
     }
   }
 
-  /** Does something over a connection of its own that is there in time. */
+  /** Runs work over the service connection if it is up in time. */
   async #apart<R>(time: number, use: (connection: C) => Promise<R>): Promise<R> {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new ConnectionError(`not connected within ${time} ms`)), time);

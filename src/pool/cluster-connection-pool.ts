@@ -93,7 +93,7 @@ export class ClusterConnectionPool<D extends Decoding = false> extends BaseConne
   get layoutRefreshes(): { readonly succeeded: number; readonly failed: number } {
     return this.#keeper.refreshes;
   }
-  /** There is no one place. */
+  /** A cluster has no single address. */
   override get address(): null {
     return null;
   }

@@ -9,7 +9,7 @@ import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds
 import { checkCallOptions, type PoolRequest, type PoolRequestOptions } from './calls/call-options.ts';
 import { type Decoding, type RedisValue, type Reply, type ReplyOf, textMode } from '../resp/types.ts';
 
-/** A light view of a pool with options of its own; it owns nothing. `X`: what the options add to every reply. */
+/** A light view of a pool with its own options; it owns nothing. `X`: the type that the options add to every reply. */
 export interface Executor<D extends Decoding, X = never> {
   /** Only in the types: lets the compiler compare pools of different `decodeResponses` member by member. */
   readonly decodes?: { readonly [M in `${D}`]?: true };

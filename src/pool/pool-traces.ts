@@ -30,7 +30,7 @@ interface PoolPlace {
   readonly serverPort: number | undefined;
 }
 
-/** The traces of one pool. Whoever asks for one has seen that somebody listens. */
+/** The traces of one pool. Callers check first that a trace has subscribers. */
 export class PoolTraces {
   readonly #place: PoolPlace;
   readonly #sanitize: SanitizeArguments | null;

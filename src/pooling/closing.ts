@@ -1,6 +1,6 @@
 import type { Clock, TimerHandle } from '../base/clock.ts';
 
-/** The end of a pool: one promise for everybody who closes it, and the moment when patience ends. */
+/** The end of a pool: one promise for all callers of `close()`, and the earliest of their time limits. */
 export class Closing {
   readonly promise: Promise<void>;
   #resolve!: () => void;

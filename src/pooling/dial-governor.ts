@@ -3,7 +3,7 @@ import type { Random } from '../base/backoff.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Clock, TimerHandle } from '../base/clock.ts';
 
-/** Wants to dial an address; told once when it is worth asking again. */
+/** A candidate for dialling an address; it is called once when it should ask again. */
 export interface DialCandidate {
   readonly unref: boolean;
   dialsAllowed(): void;
@@ -89,7 +89,7 @@ export class DialGovernor {
     return true;
   }
 
-  /** It is told when one of the concurrent dials has ended. */
+  /** Called when one of the concurrent dials has ended. */
   holds(dials: AddressDials): boolean {
     return this.#held.has(dials);
   }

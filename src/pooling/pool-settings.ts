@@ -4,7 +4,7 @@ import type { Deadline } from '../base/deadline.ts';
 import type { DialGovernor } from './dial-governor.ts';
 import type { LeakReport } from './housekeeper.ts';
 
-/** The errors of a pool, in the words of its owner. */
+/** The errors of a pool; the owner supplies their texts. */
 export interface PoolErrors {
   /** The deadline passed; `lastError` is the last failure to dial, or null. */
   exhausted(figures: PoolFigures, deadline: Deadline, lastError: unknown): Error;
@@ -13,7 +13,7 @@ export interface PoolErrors {
   closed(): Error;
   /** A resource was dead as soon as it was made. */
   stillborn(): Error;
-  /** Nobody holds the slot that is to be released. */
+  /** The released slot has no holder. */
   notLeased(): Error;
 }
 
@@ -22,7 +22,7 @@ export interface PoolSettings<T> {
   address: string;
   /** Resources open and being made, together, at most. */
   max: number;
-  /** So many are kept open once the first one is there; 0. */
+  /** The number kept open once the first one is there; default 0. */
   min?: number | undefined;
   governor: DialGovernor;
   errors: PoolErrors;
@@ -31,7 +31,7 @@ export interface PoolSettings<T> {
    * has answered: other pools need not wait for the rest.
    */
   create(signal: AbortSignal, reached: () => void): Promise<T>;
-  /** How many wait for something of a resource that they have: `maxWaiting` is for all. Absent: nobody. */
+  /** The number of waiters outside the pool (for room on a resource); they count for `maxWaiting`. Absent: none. */
   waiting?(): number;
   /**
    * False for a failure that waiting does not mend, such as wrong credentials: callers with a time limit are rejected

@@ -86,7 +86,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
   get max(): number {
     return this.#waiters.max;
   }
-  /** Somebody waits for a resource to run empty. */
+  /** A waiter needs a resource to drain. */
   get hungry(): boolean {
     return this.#waiters.size > 0;
   }

@@ -84,7 +84,7 @@ export class Slot<T extends Resource> implements SlotHandle {
   holding: 'leased' | 'occupied' | null = null;
   since = 0;
   holder: object | null = null;
-  /** Its stack tells where it was acquired; null when nobody looks for leaks or it was reported. */
+  /** Its stack tells where it was acquired; null without leak detection, or after the report. */
   origin: Origin | null = null;
   readonly #owner: SlotOwner<T>;
 

@@ -137,13 +137,13 @@ export class Waiters<T extends Resource> {
     const { length } = this.occupies;
     return this.leases.length + (length === 0 ? 0 : Math.min(length, this.occupyRoom));
   }
-  /** New resources that would serve everybody who may be served. */
+  /** The number of new resources that would serve all waiters. */
   get need(): number {
     return this.exclusive + (this.shares.length > 0 ? 1 : 0);
   }
   /**
-   * Somebody needs a resource that no dial can give: an open one has to drain first, so shared work that comes later
-   * must wait in line.
+   * A waiter needs a resource that no dial can give: an open one has to drain first, so later shared work must wait
+   * in line.
    */
   get starving(): boolean {
     return this.exclusive > this.max - this.#slots.open;

@@ -38,7 +38,7 @@ export class ByteSink {
     return this.limit - this.length;
   }
 
-  /** Where the bytes that come next belong, at most so many: whoever puts them there says so with `filled`. */
+  /** The place for the next bytes, at most `most` of them; report the number written there with `filled`. */
   room(most: number): Buffer {
     const { length, buffer, limit } = this;
     // The last step is made as soon as it may be: it copies what is there by then, and holds up everybody else.

@@ -49,7 +49,7 @@ export function encodeWords(command: string | Uint8Array): CommandHead {
   const known = knownHeads.get(command);
   if (known !== undefined) return known;
   const head = splitWords(command, UTF8);
-  // Commands are few; whoever puts values into them must not fill the memory.
+  // Bound the cache: command names that contain values must not fill the memory.
   if (knownHeads.size >= KNOWN_COMMANDS) knownHeads.clear();
   if (command.length <= 64) knownHeads.set(command, head);
   return head;

@@ -7,7 +7,7 @@ import type { Next, RoutedCall, Topology } from './topology.ts';
 
 /** How the one node of a topology finds its server, and what refusals tell of that server. */
 export interface ServerRole<C extends BaseConnection> {
-  /** Told of every error reply of every connection, whoever asked; before `next` is asked. */
+  /** Called for every error reply of every connection, before `next`. */
   refused(error: RedisError, connection: C, node: ConnectionNode<C>): void;
   next(call: RoutedCall, error: Error, node: ConnectionNode<C>): Next | null;
   close(): void;

@@ -56,7 +56,7 @@ export interface Topology<C extends BaseConnection> {
   route(call: RoutedCall, args: readonly RedisValue[] | null): ConnectionNode<C> | null;
   /** As `route`, finding out what is not known. */
   resolve(call: RoutedCall, deadline: Deadline): Promise<ConnectionNode<C>>;
-  /** For leases without a wish, `tryLease` and the like. */
+  /** For leases that name no node, such as `tryLease`. */
   anyNode(): ConnectionNode<C> | null;
   resolveAny(deadline: Deadline): Promise<ConnectionNode<C>>;
   /**
@@ -85,7 +85,7 @@ export interface Topology<C extends BaseConnection> {
   readonly moves?: boolean;
   /** A subscriber of that node was lost, could not be made, or was refused: look again at who serves what. */
   subscriberFailed(node: ConnectionNode<C>, error: Error): void;
-  /** Set by whoever subscribes, to be called when names may belong elsewhere, or when a node is gone. */
+  /** Set by the subscriber; called when names may belong elsewhere, or when a node is gone. */
   onChange: (() => void) | null;
   /** Background work stops; nodes are closed by the pool. */
   close(): void;

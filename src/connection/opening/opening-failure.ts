@@ -21,7 +21,7 @@ export function explainFailure(
     error instanceof TimeoutError || error instanceof OverloadedError || error instanceof RequestAbortedError;
   const { failure, settings } = core;
   const { endpoint } = settings;
-  // It tells what became of a command of the handshake; whoever wanted the connection has sent none.
+  // `maybeExecuted` is about a command of the handshake; the caller has sent none.
   const lost = error instanceof ConnectionError && error.maybeExecuted;
   if (error instanceof RedisError && !wrapped && !lost && !isBare(error)) return error;
   const known = lost ? failure : error;

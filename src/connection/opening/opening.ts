@@ -266,7 +266,7 @@ function hintAtEscapes(error: Error, credentials: Credentials | null): void {
   if (ESCAPE.test(credentials.username) || ESCAPE.test(credentials.password)) error.message += ESCAPE_HINT;
 }
 
-/** Nothing given: nobody in particular, as without a provider. */
+/** Nothing given: no credentials, as without a provider. */
 function checkCredentials(given: Credentials | null | undefined): Credentials | null {
   if (given === null || given === undefined) return null;
   const { username, password } = given as Partial<Credentials>;
@@ -294,7 +294,7 @@ function runSignal(options: { signal?: AbortSignal | undefined } | undefined): A
   return checkSignal('signal', options.signal);
 }
 
-/** A promise that somebody else rejects, or nobody. */
+/** A promise that never resolves; another party may reject it. */
 function rejectable(): { promise: Promise<never>; reject: (reason: unknown) => void } {
   let reject!: (reason: unknown) => void;
   const promise = new Promise<never>((_, no) => {

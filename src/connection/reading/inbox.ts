@@ -8,7 +8,7 @@ import type { Entry } from '../requests/entry.ts';
 import { MessageBuffer, weigh } from './message-buffer.ts';
 import { bytesOf, frameBytes, frameIn } from './push-frames.ts';
 
-/** Takes pub/sub pushes before anybody else, their strings as bytes. False: nothing of its own. */
+/** Takes pub/sub pushes first, with strings as bytes. False: the push is no pub/sub message. */
 export interface PubsubTaker {
   /** Those whose messages need not become frames. */
   readonly listeners: MessageListeners;
@@ -54,7 +54,7 @@ export class Inbox {
     return this.pushes.length === 0 && this.streamed.length === 0 && this.#held.length === 0;
   }
 
-  /** How pushes are decoded: while somebody takes messages, as the bytes that these are. */
+  /** How pushes are decoded: as bytes while a listener takes messages. */
   get pushMode(): DecodeMode {
     return this.pubsub === null ? this.#core.settings.ownMode : BYTES;
   }
@@ -85,7 +85,7 @@ export class Inbox {
     else this.stream(value);
   }
 
-  /** The answer to a command that nobody waits for. */
+  /** The reply to a command without a waiter. */
   stream(value: Reply): void {
     this.streamed.push(value);
     this.#bound();
@@ -145,13 +145,13 @@ export class Inbox {
     return true;
   }
 
-  /** A full channel takes what comes between replies; what nobody could pause is bounded all the same. */
+  /** A full channel still takes messages between replies; those that no pause could stop are bounded too. */
   #overfill(frame: Reply[]): void {
     this.#excess += weigh(frame);
     if (this.#excess > this.#core.settings.maxBufferedBytes) this.#core.overflowed('messages');
   }
 
-  /** True: the frame is the acknowledgement that somebody waited for. */
+  /** True: the frame is an acknowledgement that a call waited for. */
   #acknowledged(ack: Acknowledgement, frame: Reply[], head: Entry | undefined): boolean {
     const { pubsub } = this;
     const { names } = this.#core.session;

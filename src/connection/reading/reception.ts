@@ -15,12 +15,12 @@ import { type Entry, SETTLED } from '../requests/entry.ts';
 import type { SubscriptionEntry } from '../requests/subscription-entry.ts';
 import { mayHoldErrors, redact, redactInside } from '../redaction/redaction.ts';
 
-/** A reply that big holds up whoever is behind it. */
+/** A reply of this size delays the replies behind it. */
 export const BULK = 1024 * 1024;
-/** A slice is worth a write of its own when its bytes, and so many for each reply, come to more than this. */
+/** A slice gets its own write when its bytes, plus `REPLY` for each reply, exceed this. */
 const WORTHWHILE = 1400;
 const REPLY = 64;
-/** So many bytes of an unfinished message are a sign of life; fewer may be a peer that only drips. */
+/** This many bytes of an unfinished message prove a live peer; a stalled one may send fewer. */
 const TRICKLE = 16 * 1024;
 const ALL = Number.POSITIVE_INFINITY;
 /** How many turns of the microtasks callers get to ask for more. */
@@ -73,7 +73,7 @@ export class Reception {
     this.#trickle += length;
     if (this.#trickle >= TRICKLE) this.#heard();
     if (session.monitoring) this.#decoder.takeLongLines();
-    // More than one read in a tick: what came first is handed out first, to those who had asked by then.
+    // A second read in one tick: first hand out the replies of the first read, to the requests written before it.
     if (this.#sliced) this.#handOut(ALL);
     if (this.#core.state === 'closed') return;
     this.#answerable = outbox.answered + outbox.written;
@@ -189,7 +189,7 @@ export class Reception {
         replies++;
       }
       if (core.state === 'closed') return false;
-      // Where nobody is left to be answered there is nothing to wait for.
+      // Pause only while an answerable request is left.
       if (replies >= slice && outbox.answered < this.#answerable) {
         const { unread } = decoder;
         if (unread > 0 && from - unread + replies * REPLY > WORTHWHILE) return true;
@@ -197,7 +197,7 @@ export class Reception {
     }
   }
 
-  /** How what nobody has asked for is decoded. */
+  /** How unrequested messages are decoded. */
   get #idleMode(): DecodeMode {
     const { inbox, session, settings } = this.#core;
     return session.resp === 2 ? inbox.pushMode : settings.ownMode;
@@ -208,7 +208,7 @@ export class Reception {
     if (core.session.resp === 2 && core.inbox.takesAsPush(value, entry)) return;
     const usual = entry.isPlain && entry.phase !== SETTLED && entry.size < SMALLEST;
     if (refused || !usual || mayHoldErrors(entry)) {
-      // The entry stays at the head of the queue until its last reply, also when nobody waits for it any more.
+      // The entry stays at the head of the queue until its last reply, even if its caller has given up.
       if (entry.inParts && entry.part(value, refused, core.settings.endpoint)) {
         if (refused) core.observer?.refused(value as RedisError);
         return;
@@ -270,7 +270,7 @@ export class Reception {
   #settle(entry: Entry, value: Reply, refused: boolean, undecoded: DecodingError | null = null): void {
     const core = this.#core;
     if (entry.effect !== null) {
-      // Of one that nobody waits for the value was not kept.
+      // The value was dropped, because the caller has given up.
       const reply = entry.phase === SETTLED && !refused ? undefined : value;
       core.session.replied(entry.effect, !refused && !entry.byPush, reply);
     }

@@ -21,7 +21,7 @@ const SHORTEST_PART = 4;
 const LONGEST_WORD = 24;
 /** Characters of arguments that are looked through; past it a word that no server uses is taken for a part. */
 const EFFORT = 1 << 21;
-/** So few are looked through before the word is looked up. */
+/** This many are scanned before the word is looked up. */
 const FEW = 1024;
 
 const QUOTES = `'"\``;

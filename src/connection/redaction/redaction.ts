@@ -7,7 +7,7 @@ import type { Reply } from '../../resp/types.ts';
 import type { Entry } from '../requests/entry.ts';
 import { type Known, mask, plainText } from './masking.ts';
 
-/** Their errors tell of arguments of commands before them, which nobody knows any more. */
+/** Their errors quote arguments of earlier commands, which are no longer known. */
 const OF_OTHERS: ReadonlySet<string> = new Set(['EXEC', 'CLIENT TRACKING']);
 /** Their first argument is a program. */
 const SCRIPTS: ReadonlySet<string> = new Set(['EVAL', 'EVAL_RO']);

@@ -39,11 +39,11 @@ export const writeNotes = new WeakMap<Entry, () => void>();
 /** The queue or connection that holds an entry and can cancel it. */
 export interface EntryHost {
   cancel(entry: Entry, error: unknown): void;
-  /** Nothing arrives though a reply is due. */
+  /** A reply is due, but nothing arrives. */
   readonly suspect: boolean;
   /**
-   * Somebody else who waits for the entry's reply had enough after `limit` ms: the error for it. What a time-out of the
-   * entry's own would tell of the peer, this one tells as well.
+   * Makes the error for another waiter of this reply, whose limit of `limit` ms has passed. It counts as evidence
+   * against the peer, as the entry's own time-out would.
    */
   waitedInVain(entry: Entry, limit: number): Error;
 }
@@ -90,7 +90,7 @@ export abstract class Entry {
   set noreply(on: boolean) {
     this.mark(NOREPLY, on);
   }
-  /** Somebody traces it: `writeNotes` holds what to call when it is written. */
+  /** The entry is traced: `writeNotes` holds the callback for its write. */
   get traced(): boolean {
     return (this.traits & TRACED) !== 0;
   }

@@ -60,7 +60,7 @@ const OF_A_REQUEST: ReadonlySet<string> = new Set([...OF_A_WAIT, ...FLAGS, 'enco
 const OF_A_COMMAND: ReadonlySet<string> = new Set(['command', 'args', 'decode', 'encoding']);
 const OF_A_BATCH: ReadonlySet<string> = new Set([...OF_A_WAIT, 'disconnectOnCancellation']);
 
-/** Throws `TypeError` for what is no option of a request. */
+/** Throws `TypeError` for an unknown option of a request. */
 export function checkRequestOptions(options: RequestOptions): void {
   check(options, OF_A_REQUEST);
 }

@@ -70,7 +70,7 @@ export class RequestEntry {
   }
 
   private rejectQuietly(error: unknown): void {
-    // Nobody has to await a request: one that was left alone must not bring the process down.
+    // A request need not be awaited: a rejection without a handler must not end the process.
     this.promise.then(undefined, ignore);
     this.reject(error);
   }

@@ -8,7 +8,7 @@ import type { Inbox } from '../reading/inbox.ts';
 import { sizeOf } from '../writing/outbox.ts';
 import { SubscriptionEntry } from './subscription-entry.ts';
 
-/** `sendCommand`: takes a place like a request, but nobody waits for it; its answer goes to `streamedMessages`. */
+/** `sendCommand`: queued like a request, but without a waiter; its reply goes to `streamedMessages`. */
 export class StreamedEntry extends Entry {
   readonly #inbox: Inbox;
 
@@ -26,7 +26,7 @@ export class StreamedEntry extends Entry {
   fail(): void {}
 }
 
-/** The same for the SUBSCRIBE family: only what is no acknowledgement is an answer. */
+/** The same for the SUBSCRIBE family: every reply except an acknowledgement goes to `streamedMessages`. */
 export class StreamedSubscription extends SubscriptionEntry {
   readonly #inbox: Inbox;
 

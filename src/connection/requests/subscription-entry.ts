@@ -95,7 +95,7 @@ export class Fence extends Entry {
     super(info, wire, sizeOf(wire), BYTES);
     this.#core = core;
     this.#nonce = nonce;
-    // It is nobody's request, and counted as none.
+    // It belongs to no request and is not counted as one.
     this.streamed = true;
     this.tenure = core.tenure;
   }

@@ -13,7 +13,7 @@ export class SessionState {
   readonly names = new ServerNames();
   /** Commands that the server may answer late, without their answer. */
   blocking = 0;
-  /** By then the server should have answered what blocks; monotonic ms, Infinity for a command that blocks for ever. */
+  /** When the server should have answered the blocking command; monotonic ms, Infinity if it blocks for ever. */
   blockedUntil = 0;
   /** `CLIENT REPLY SKIP` was written, and nothing after it. */
   skipping = false;
@@ -41,7 +41,7 @@ export class SessionState {
   get tracking(): boolean {
     return this.#proved.tracking !== 'off';
   }
-  /** The client that hears of invalidations: `own` when the connection tracks for itself. */
+  /** The client that receives invalidations: `own` when the connection tracks for itself. */
   trackingClientId(own: number | null): number | null {
     const [on, redirect] = this.#proved.tracking.split(' ');
     if (on === 'off') return null;

@@ -263,8 +263,8 @@ export class Outbox {
   }
 
   /**
-   * A payload was answered. Once the system has taken all that was written, nobody reads its copy any more; of a stream
-   * that is no socket, and of one whose peer answers early, that is not known.
+   * Recycles the copy of a payload that was answered. It is free once the system has taken all written bytes; for a
+   * stream that is not a socket, or a peer that answers early, that cannot be known.
    */
   reuse(entry: Entry, transport: Duplex | null): void {
     if (!(transport instanceof Socket) || transport.writableLength > 0 || entry.keepsBytes) return;

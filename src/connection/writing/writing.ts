@@ -4,9 +4,9 @@ import type { ConnectionCore } from '../connection-core.ts';
 
 export const THIS_TURN = 1;
 export const THIS_TICK = 2;
-/** So many commands are worth a write of their own: the server begins with them while the caller makes more. */
+/** This many commands get their own write: the server starts on them while the caller makes more. */
 const EARLY = 256;
-/** After so many ms of silence the socket is read before it is written: its end may have come unseen. */
+/** After this many ms of silence the socket is read before it is written: its end may have arrived unseen. */
 const STALE = 1_000;
 
 /**
@@ -23,7 +23,7 @@ export class Writing {
   #broken: unknown = null;
   /** The queue is being handed over: it must not change under that. */
   busy = false;
-  /** Input waits until the output has been handed over: a transport may answer in the midst of a write. */
+  /** Input waits until the output has been handed over: a transport may answer during a write. */
   holding = false;
   readonly #held: Buffer[] = [];
   /** Why the connection ends once the output has been handed over. */
@@ -94,7 +94,7 @@ export class Writing {
     this.#held.push(Buffer.from(bytes));
   }
 
-  /** The transport failed in the midst of a write: nothing more goes there. */
+  /** The transport failed during a write: send nothing more. */
   end(reason: Error): void {
     this.#ending ??= reason;
     this.holding = true;
@@ -121,8 +121,8 @@ export class Writing {
   }
 
   /**
-   * In the midst of a caller's loop: bytes leave, and nobody is told of anything. Requests that get no reply wait, for
-   * with them the queue would look empty before it is.
+   * Writes in the middle of a caller's loop, and calls no observer. Requests without a reply wait, because writing them
+   * would make the queue look empty too early.
    */
   #begin(): void {
     const { outbox, transport, state } = this.#core;

@@ -8,7 +8,7 @@ import type { AbstractCache } from '../../interfaces/abstract-cache.ts';
 import type { TrackingChoice, TrackingSettings } from '../../node/tracking.ts';
 import { textMode } from '../../resp/types.ts';
 
-/** How a pool with a `cache` hears of changes. */
+/** How a pool with a `cache` learns of changed keys. */
 export interface CacheTracking {
   /**
    * `default`: of keys that were read over its connections; `optin`: only of those that cached calls have read;

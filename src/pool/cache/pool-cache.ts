@@ -86,7 +86,7 @@ export class PoolCache {
     this.#suffix = this.#guard.native === kind ? '' : ` ${kind}`;
   }
 
-  /** The reply without a request of its own; null: the server has to be asked. */
+  /** The cached or shared reply; null: ask the server. */
   answer(
     command: string | Uint8Array,
     info: CommandInfo,
@@ -216,7 +216,7 @@ export class PoolCache {
   ): void {
     const guard = this.#guard;
     token.arrived(value);
-    // After a redirect nobody knows how long that node will answer for the key.
+    // After a redirect it is unknown how long that node will serve the key.
     if (value instanceof RedisError || call.redirects > 0 || call.host === null) return guard.end(token);
     const key = keyOfForm(token.key);
     if (doubted !== undefined && token.valid)
@@ -250,7 +250,7 @@ export class PoolCache {
     return Object.defineProperty(this.#share(token, joiner), 'maybeExecuted', { get }) as PoolRequest<Reply>;
   }
 
-  /** The reply that another call waits for already. What ends that call alone is no answer to this one. */
+  /** Joins the reply that another call waits for. An end of that call alone does not end this one. */
   async #share(token: FetchToken, joiner: Joiner): Promise<Reply> {
     const { options, since } = joiner;
     const carrier = carrierOf(token);

@@ -28,7 +28,7 @@ export class BlockingAttempt extends Entry {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // Its caller may have been answered by then.
+    // The caller may have its result by then.
     this.answer.catch(() => {});
   }
 

@@ -67,7 +67,7 @@ export abstract class DetailedEntry extends Entry {
   set endless(on: boolean) {
     this.mark(ENDLESS, on);
   }
-  /** It gets a connection of its own. */
+  /** It gets its own connection. */
   get blocks(): boolean {
     return (this.traits & BLOCKS) !== 0;
   }
@@ -231,7 +231,7 @@ export class PoolCall implements RoutedCall {
     if (hook !== null) hook.resolved(value);
     this.resolve(value as never);
   }
-  /** Tells the caller that there is no answer. */
+  /** Rejects the caller's promise. */
   giveUp(error: unknown): void {
     const { hook } = this;
     if (hook !== null) hook.rejected();
@@ -243,7 +243,7 @@ export class PoolCall implements RoutedCall {
     return (this.info.flags & SCRIPT_LIKE) !== 0 && !(error instanceof AskError);
   }
 
-  /** Runs an attempt of a call with `leases`; rejects when there is no connection to be had. */
+  /** Runs an attempt of a call with `leases`; rejects if no connection is available. */
   place(_node: ConnectionNode<BaseConnection>, _acquire: Deadline): Promise<void> {
     return Promise.resolve();
   }

@@ -299,7 +299,7 @@ export class PoolRequests {
     options: PoolRequestOptions,
   ): PoolRequest<Reply> {
     const own: PoolRequestOptions = { ...options, splitMultiKey: false, raiseExceptions: true };
-    // An argument that is no value must not come to light when other parts are on their way.
+    // Reject an invalid argument before any part is sent.
     const { textMode: text } = this.factory.defaults;
     const command = info.words[0]!;
     for (const part of parts) encodeCommand(this.factory.infoOf(command, part.args), part.args, text);

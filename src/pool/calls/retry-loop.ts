@@ -192,7 +192,7 @@ export class RetryLoop implements CallOwner {
       return null;
     }
     if (unproven && call.idempotent === false) return null;
-    // It never left: the first move costs nothing and needs nobody's leave.
+    // The command was never written: the first move is free and the retry policy is not asked.
     if (!unproven && call.attempts === 1) return { kind: 'again' };
     if (!unproven && call.overall) return { kind: 'wait' };
     return this.#policy(call, error, unproven);

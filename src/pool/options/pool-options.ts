@@ -50,7 +50,7 @@ export interface BaseConnectionPoolOptions<
   C extends BaseConnection = BaseConnection,
   D extends Decoding = Decoding,
 > extends BaseConnectionOptions {
-  /** A subclass of `BaseConnection`; default: by the location. Options nobody knows are handed to it. */
+  /** A subclass of `BaseConnection`; default: by the location. Unknown options are passed to it. */
   connectionClass?: ConnectionClass<C> | undefined;
   /** Strings instead of Buffers, also in the types; default false. */
   decodeResponses?: D | undefined;
@@ -67,18 +67,18 @@ export interface BaseConnectionPoolOptions<
   waitForServer?: boolean | undefined;
   /** Answers reads from memory, kept true by the server's invalidations. */
   cache?: AbstractCache | null | undefined;
-  /** How the pool hears of changes for its `cache`. */
+  /** How the pool learns of changed keys for its `cache`. */
   cacheTracking?: CacheTracking | null | undefined;
   /** Which reads may be cached, by command and key. Default: all that can be. */
   cacheable?: Cacheable | undefined;
-  /** One more waiter gets `OverloadedError` at once; 0: nobody waits. Default: none. */
+  /** Most waiters; one more gets `OverloadedError` at once. 0: no call waits. Default: no bound. */
   maxWaiting?: number | null | undefined;
   /**
    * Bytes of the commands that wait at one node for a connection or for room; beyond it a call gets `OverloadedError` at
    * once. Default 256 MiB.
    */
   maxWaitingBytes?: number | null | undefined;
-  /** So many connections are kept open, per node, once there was one; `open()` makes them. Default 0. */
+  /** Connections kept open per node once there was one; `open()` makes them. Default 0. */
   minConnections?: number | null | undefined;
   /** Dial again, with back-off, when the last connection of a node has gone. Default false. */
   keepConnected?: boolean | undefined;

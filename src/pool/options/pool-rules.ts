@@ -168,7 +168,7 @@ export const poolRules = {
   },
 } as const satisfies Record<string, RuleTable>;
 
-/** Of a `Sentinel` itself; what else it is told is for the pools it makes. */
+/** Options of the `Sentinel` itself; all others are for the pools it makes. */
 export const sentinelRules = {
   sentinels: { fallback: [], check: (name, value) => toLocations(name, value) } as OptionRule<
     readonly TCPLocation[]
@@ -238,7 +238,7 @@ export interface SplitOptions<K extends PoolKind> {
 export interface SplitRules {
   /** Options of the connection class beyond the common ones; default: those of a TCP connection. */
   connectionRules?: RuleTable | undefined;
-  /** A connection class that is not the package's own: what nobody knows is its. */
+  /** A connection class from outside the package: unknown options belong to it. */
   custom?: boolean | undefined;
 }
 

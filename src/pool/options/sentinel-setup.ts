@@ -67,7 +67,7 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
   };
   const node = new ConnectionNode<BaseConnection>(nodeSettings);
   roles.replicas.serve(node);
-  // Nothing comes back from a server that is told to be silent.
+  // A silenced server sends no replies.
   const checks = pool.checkConnection && !settings.noreply;
   const single = new SingleNode(node, serving, checks ? new IdleCheck(node) : null);
   const reads = {

@@ -15,11 +15,11 @@ export interface KeySpace {
   memberNode(location: TCPLocation): ConnectionNode<BaseConnection>;
 }
 
-/** So many scans of single nodes are made at most, for each primary: a layout that never rests ends in an error. */
+/** Most scans of single nodes, per primary: a layout that keeps changing ends in an error. */
 const ROUNDS = 20;
 const PAUSE = 100;
 
-/** The primary of every slot, by address; null: nobody's. */
+/** The primary of every slot, by address; null: no owner. */
 type Owners = readonly (string | null)[];
 
 /**

@@ -88,7 +88,7 @@ export class Transactions {
     }
   }
 
-  /** `WATCH`, the function, and the transaction that it asks for, until nobody has changed the keys meanwhile. */
+  /** Repeats `WATCH`, the function and its transaction until no other client has changed the keys meanwhile. */
   watch(
     keys: readonly RedisValue[],
     fn: WatchFunction,

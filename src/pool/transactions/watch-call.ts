@@ -68,7 +68,7 @@ export class WatchCall extends PoolCall {
     return this.#mayHaveRun;
   }
 
-  /** One attempt at that node; rejects when there is no connection to be had. */
+  /** One attempt at that node; rejects if no connection is available. */
   override async place(node: ConnectionNode<BaseConnection>, acquire: Deadline): Promise<void> {
     const { leases, loop, attempts } = this.#setup;
     const lease = await leases.take(node, acquire);

@@ -115,7 +115,7 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
     if (onMessage !== undefined) this.#callBack(onMessage as MessageCallback<unknown>);
   }
 
-  /** A copy: whoever writes into it does not rename the channel. */
+  /** A copy: writing into it does not rename the channel. */
   get name(): Buffer {
     return Buffer.from(this.#name);
   }

@@ -30,7 +30,7 @@ export type FlowListener = (state: FlowState, channel: AbstractChannel) => void;
 const FLOW = Symbol.for('respool.channel.flow');
 
 export interface FlowControl {
-  /** It asks for pauses; whoever feeds it should feed nobody else over the same socket. */
+  /** It asks for pauses; its socket should serve no other channel. */
   readonly pauses: boolean;
   readonly state: FlowState;
   /** How the channel decodes messages: `take` also accepts them in this form, decoded once for all channels. */
@@ -39,7 +39,7 @@ export interface FlowControl {
   readonly listeners: Set<FlowListener>;
 }
 
-/** Makes a channel's flow visible to its feeders; nobody else sees it. */
+/** Makes a channel's flow visible to its subscriber, and to no other code. */
 export function exposeFlow(channel: AbstractChannel, flow: FlowControl): void {
   Object.defineProperty(channel, FLOW, { value: flow });
 }

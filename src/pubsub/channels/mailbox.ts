@@ -6,7 +6,7 @@ import { readMessage } from './message-reading.ts';
 import type { RawMessage, Reading } from './message-reading.ts';
 import type { FlowState, OverflowPolicy } from './flow.ts';
 
-/** A parked call. It is told once, after it was taken off the line. */
+/** A parked call. It is called once, after its removal from the line. */
 export interface Reader {
   /** A message is at the head, or the mailbox has ended; takes what it wants. */
   serve(): void;
@@ -15,7 +15,7 @@ export interface Reader {
 export interface MailboxSettings {
   readonly maxMessages: number;
   readonly overflow: OverflowPolicy;
-  /** Null: nobody wants to know where gaps are. */
+  /** Null: gaps are not reported. */
   readonly onGap: ((gap: ChannelGap) => void) | null;
   readonly onFlow: (state: FlowState) => void;
   /** The mode in which messages that come as text were decoded. */
@@ -92,7 +92,7 @@ export class Mailbox {
     return value;
   }
 
-  /** Removes the head, which nobody can decode. */
+  /** Removes the head, which cannot be decoded. */
   skip(): void {
     if (this.#messages.length !== 0) this.#remove();
   }

@@ -19,7 +19,7 @@ export interface PubsubCallHooks {
 export class PubsubCall {
   readonly promise: Promise<SubscriptionAck[]>;
   settled = false;
-  /** It has a limit of its own: a dial that fails is no reason to give up. */
+  /** It has its own time limit: a failed dial does not end it. */
   readonly patient: boolean;
   readonly #acks: SubscriptionAck[];
   #left: number;

@@ -17,7 +17,7 @@ export class ServerNames {
     return this.#kinds[kind].size;
   }
 
-  /** Books one acknowledgement, also one that nobody asked for. */
+  /** Books one acknowledgement, also an unrequested one. */
   book({ kind, subscribe, key }: Acknowledgement): void {
     // `UNSUBSCRIBE` without names and without subscriptions names none.
     if (key === null) return;

@@ -85,7 +85,7 @@ export function wrongName(name: unknown): TypeError {
   );
 }
 
-/** The channels of probes begin so: `verifyDelivery` hears them, and nobody else. */
+/** Prefix of probe channels: only `verifyDelivery` receives them. */
 export const PROBE_PREFIX = '__respool:probe:';
 const PROBE = Buffer.from(PROBE_PREFIX);
 

@@ -58,7 +58,7 @@ interface Flight {
 /** The part of one name that belongs to this connection: commands under way, oldest first. */
 interface Remote {
   readonly flights: Flight[];
-  /** The server refused to let go of it: it is asked again when somebody leaves it again. */
+  /** The server refused to unsubscribe it: ask again at the next unsubscribe. */
   stuck: boolean;
 }
 
@@ -72,7 +72,7 @@ const MAX_NAMES = 512;
  */
 export class SubscriptionLink implements Holder, MessageListeners {
   readonly #owner: LinkOwner;
-  /** The ledger of its connection, in which an acknowledgement is booked before the link hears of it. */
+  /** The state of its connection, which books an acknowledgement before the link does. */
   readonly server: ServerNames;
   readonly #heard: () => number;
   /** Names that are subscribed here, or about to be. */
@@ -139,7 +139,7 @@ export class SubscriptionLink implements Holder, MessageListeners {
     return true;
   }
 
-  /** Somebody leaves the name: a refusal of before is no reason not to ask. */
+  /** The name is being unsubscribed: ask the server even if it refused before. */
   leave(subscription: Subscription): void {
     const remote = this.#known.get(subscription);
     if (remote !== undefined) remote.stuck = false;

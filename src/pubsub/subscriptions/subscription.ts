@@ -9,7 +9,7 @@ import type { CallPlace } from './pubsub-call.ts';
 import type { SubscriptionAck, SubscriptionKind } from './subscription-kinds.ts';
 
 /**
- * `wanted`: somebody wants it, and it was never acknowledged. `heard`: its messages arrive. `lost`: it was heard, and
+ * `wanted`: a caller wants it, and it was never acknowledged. `heard`: its messages arrive. `lost`: it was heard, and
  * a gap is open. `left`: nobody wants it; the record stays until no server has the name and nobody waits for its end.
  *
  *     left ─▶ wanted ─▶ heard ◀─▶ lost      wanted, heard, lost ─▶ left
@@ -29,7 +29,7 @@ export interface LeavingCall {
   readonly count: number | null;
 }
 
-/** Time in which nobody heard the name, not yet over. */
+/** A gap that has not ended. */
 interface OpenGap {
   readonly reason: Error;
   readonly from: number;
@@ -82,7 +82,7 @@ export class Subscription implements MessageListener {
   get wanted(): boolean {
     return this.#state !== 'left';
   }
-  /** It was acknowledged at least once, and somebody still wants it. */
+  /** It was acknowledged at least once and is still wanted. */
   get established(): boolean {
     return this.#state === 'heard' || this.#state === 'lost';
   }

@@ -35,8 +35,8 @@ interface Added {
 }
 
 /**
- * The wanted subscriptions, each with its channels: state that outlives every socket. Links stand for the sockets;
- * whoever owns one asks it what to send until the server's set equals the wanted one. No I/O, no timers.
+ * The wanted subscriptions, each with its channels: state that outlives every socket. A link stands for one socket; its
+ * owner sends what the link asks for until the server's set equals the wanted one. No I/O, no timers.
  *
  *     want / unwant ─▶ subscription ─▶ link.pending() ─▶ (written) ─▶ link.sent()
  *     channels ◀─ held, released, messages ◀─ link.acknowledged(), link.message()
@@ -56,7 +56,7 @@ export class Subscriptions {
   readonly #established: Record<SubscriptionKind, number> = { channel: 0, pattern: 0, shard: 0 };
   #wanted = 0;
   readonly #unheard = new Set<Subscription>();
-  /** Those of them that nobody has looked for a node for. */
+  /** The ones not yet assigned to a node. */
   readonly #homeless = new Set<Subscription>();
   readonly #links = new Set<SubscriptionLink>();
   readonly #added = new WeakMap<PubsubCall, Added[]>();
@@ -79,7 +79,7 @@ export class Subscriptions {
       released: (link, subscription, count) => this.#released(link, subscription, count),
       refused: (subscription, subscribe, error) => this.#refused(subscription, subscribe, error),
       forgotten: (subscription) => this.#forgotten(subscription),
-      // The name is subscribed, though nobody may want it any more.
+      // The name is subscribed, though it may no longer be wanted.
       count: ({ kind, established }, said) =>
         this.#count(kind, said) + (settings.count && !established ? 1 : 0),
       ended: (link, known, from, reason) => this.#ended(link, known, from, reason),
@@ -99,7 +99,7 @@ export class Subscriptions {
   get paused(): boolean {
     return this.#gate.paused;
   }
-  /** Wanted names that nobody hears now. */
+  /** Wanted names without a live subscription. */
   get unheard(): ReadonlySet<Subscription> {
     return this.#unheard;
   }
@@ -231,7 +231,7 @@ export class Subscriptions {
       const { channels } = subscription;
       const ending = target instanceof AbstractChannel ? channels.filter((one) => one === target) : channels;
       if (ending.length === channels.length) {
-        // A call whose subscription is under way waits for its answer; nobody will acknowledge what was not sent.
+        // A call whose subscription is under way waits for the reply; an unsent one would never be acknowledged.
         if (this.#adopt(subscription)) subscription.waiting = [];
         this.#leave(subscription, undefined);
       } else {
@@ -284,7 +284,7 @@ export class Subscriptions {
     this.#settings.onWork();
   }
 
-  /** A link knows nothing of it any more: where no other does, nobody is left to acknowledge its end. */
+  /** A link dropped the name: without another link no acknowledgement of its end can come. */
   #forgotten(subscription: Subscription): void {
     if (this.#known(subscription)) return;
     this.#acknowledgeLeaving(subscription);
@@ -355,7 +355,7 @@ export class Subscriptions {
     this.#tidy(subscription);
   }
 
-  /** Closed by its owner or by its overflow policy: nobody needs to hear it any more. */
+  /** The channel was closed by its owner or its overflow policy: drop its subscription. */
   #channelClosed(channel: AbstractChannel): void {
     const key = nameKey(channel.name);
     for (const kind of KINDS) {
@@ -378,7 +378,7 @@ export class Subscriptions {
     return subscription;
   }
 
-  /** Drops the record when nobody wants the name and no server has it. */
+  /** Drops the record when the name is unwanted and no server has it. */
   #tidy(subscription: Subscription): void {
     const { kind, key, wanted } = subscription;
     if (!wanted && !this.#known(subscription)) this.#names[kind].delete(key);

@@ -14,9 +14,9 @@ import { ARRAY, ATTRIBUTE, BLOB_ERROR, BULK, CR, LF, MAP, PART, PUSH, SET, VERBA
 export type { DecoderLimits };
 export { INCOMPLETE } from './quick-reader.ts';
 
-/** So much of a string must be missing that reading it straight into its place pays. */
+/** Missing bytes of a string from which on reading directly into its buffer pays. */
 const DIRECT = 131_072;
-/** So much is read at once: while the system clears fresh memory for it, everybody else waits. */
+/** Bytes read at once: other work waits while the system clears fresh memory for them. */
 const AT_ONCE = 524_288;
 
 /** Short strings of an aggregate with more values than this are spelled together. */
@@ -42,7 +42,7 @@ export class Decoder extends MessageReader {
   private passed = 0;
   /** Something of the last message was not valid in its encoding, and is bytes; reset by the reader. */
   spoiled = false;
-  /** Nobody waits for the next reply: it is read, and nothing of it is kept. An error at top level is. */
+  /** The next reply has no waiter: it is read and dropped. An error at top level is kept. */
   unwanted = false;
 
   constructor(limits?: Partial<DecoderLimits>) {
@@ -81,7 +81,7 @@ export class Decoder extends MessageReader {
     return body !== null && this.drained && body.missing >= DIRECT ? body.room(AT_ONCE) : null;
   }
 
-  /** So many bytes came to `room()`: fed without being copied. */
+  /** `count` bytes were written to `room()`: they are fed without a copy. */
   filled(count: number): void {
     this.body?.filled(count);
   }
@@ -269,7 +269,7 @@ export class Decoder extends MessageReader {
     return replyError(errorText(bytes, start, end));
   }
 
-  /** Null or a boolean; anything else is no RESP. */
+  /** Null or a boolean; anything else is a protocol error. */
   private constant(type: number): Reply | typeof INCOMPLETE {
     const { chunk, pos, end } = this;
     const isNull = type === 0x5f;

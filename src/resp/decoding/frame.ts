@@ -29,7 +29,7 @@ export function emptyAggregate(type: number, mode: DecodeMode): Reply[] | ReplyM
   return type === ATTRIBUTE ? null : [];
 }
 
-/** Lets go of what was kept of a reply that nobody waits for any more; a push inside it is kept. */
+/** Drops the read part of a reply whose caller has given up; a push inside it is kept. */
 export function dropKept(top: Frame | null): void {
   let outermost: Frame | null = null;
   for (let frame = top; frame !== null; frame = frame.parent) if (frame.type === PUSH) outermost = frame;

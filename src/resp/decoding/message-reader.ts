@@ -2,7 +2,7 @@ import { OPENED, QuickReader } from './quick-reader.ts';
 import type { DecodeMode, Reply } from '../types.ts';
 import { CR, LF } from '../wire-types.ts';
 
-/** Somebody who hears one name. */
+/** Receives the messages of one name. */
 export interface MessageListener {
   /** How messages are decoded. */
   readonly mode: DecodeMode;

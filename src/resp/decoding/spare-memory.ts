@@ -41,7 +41,7 @@ export function takeMemory(size: number): Buffer {
   return Buffer.from(fresh, 0, size);
 }
 
-/** Gives back what `takeMemory` gave; the caller vouches that nobody reads or writes it any more. */
+/** Returns memory of `takeMemory`; the caller guarantees that it is no longer read or written. */
 export function giveMemory(bytes: Uint8Array): void {
   const block = bytes.buffer as ArrayBuffer;
   const capacity = block.byteLength;

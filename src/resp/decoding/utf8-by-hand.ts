@@ -1,6 +1,6 @@
 import { utf16Text } from './native-slices.ts';
 
-/** Up to so many bytes this costs less than the runtime's ways before Node 24, and leaves no memory behind. */
+/** Up to this many bytes this is faster than the runtime's decoders before Node 24, and allocates nothing. */
 export const MOST_BY_HAND = 2048;
 
 /** The UTF-16 of the text that is being read: one for the thread, since nobody else runs meanwhile. */

@@ -320,7 +320,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
 
   #next(call: RoutedCall, error: Error, member: Member<C>): Next | null {
     const replicaRead = member.replica && this.#keys.reads(call.info);
-    // Replies were heard when they came; of a connection that was lost nobody has told yet.
+    // Error replies were learned when they came; a lost connection is learned here.
     if (!isOfServer(error)) this.#keeper.learn(error, member.location);
     const found = this.#keeper.classify(error, member.location);
     switch (found.kind) {

@@ -56,7 +56,7 @@ export class CommandKeys {
     return (flags & READONLY) !== 0;
   }
 
-  /** Asks for the command, unless somebody does already, and gives the call's slot then. */
+  /** Asks a server about the command, once for all callers, and then computes the call's slot. */
   async learn(info: CommandInfo, args: readonly RedisValue[], ask: AskServer): Promise<number> {
     if (!this.#table.isKnown(info, args)) {
       let asking = this.#asking.get(info.name);

@@ -107,7 +107,7 @@ export class LayoutKeeper implements LayoutSource {
     this.#schedule.request();
   }
 
-  /** A node answered in so many milliseconds. */
+  /** A node answered after `elapsed` milliseconds. */
   answered(node: ClusterNodeLocation, elapsed: number): void {
     this.health.report(node, elapsed);
     if (this.#avoid.size > 0) this.#avoid.delete(keyOf(node));
@@ -178,7 +178,7 @@ export class LayoutKeeper implements LayoutSource {
     return !disputed;
   }
 
-  /** A layout has denied it already, a moment ago: whoever is right, asking again would not tell. */
+  /** A layout has contradicted it a moment ago: reading another one would not settle it. */
   #isDisputed(slot: number, target: TCPLocation): boolean {
     const dispute = this.#disputes.get(slot);
     return (

@@ -17,7 +17,7 @@ export interface MembersOptions<C extends BaseConnection> {
   readonly maxConnections: number;
   readonly perNode: boolean;
   readonly dialFailed: (member: Member<C>, error: unknown) => void;
-  /** Told of every error reply of every connection to the node, whoever asked. */
+  /** Called for every error reply of every connection to the node. */
   readonly refused: (member: Member<C>, error: RedisError) => void;
   readonly warn: (message: string) => void;
 }
@@ -75,7 +75,7 @@ export class Members<C extends BaseConnection> {
     return perNode ? maxConnections * Math.max(1, this.#listed) : Math.max(maxConnections, this.#listed);
   }
 
-  /** The node at an address; one that nobody has heard of is taken for a primary. */
+  /** The node at an address; an unknown one counts as a primary. */
   at(location: TCPLocation): Member<C> {
     const known = this.#byKey.get(keyOf(location));
     if (known !== undefined) return known;

@@ -51,7 +51,7 @@ export function redirectTarget(error: AskError, asked: TCPLocation, resolve: Res
   return resolve(host, port, announcedHost(announced, '') === '' ? asked : undefined);
 }
 
-/** Pure: whoever asks decides what follows. Throws for a redirect to no address that may be dialled. */
+/** Pure: the caller decides about the consequences. Throws for a redirect to an address that must not be dialled. */
 export function classify(error: unknown, asked: TCPLocation, resolve: ResolveAddress): Meaning {
   if (!(error instanceof RedisError)) return FINAL;
   if (error instanceof AskError) {

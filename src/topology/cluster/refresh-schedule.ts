@@ -7,7 +7,7 @@ const FIRST_PAUSE = 100;
 /** Pauses between refreshes that errors ask for: after a refresh that worked, and after one that failed. */
 const LONGEST_PAUSE = 750;
 const LONGEST_FAILED_PAUSE = 2_000;
-/** After a failure that nobody reports errors about, tries go on with pauses up to this. */
+/** Longest pause between tries after a failed refresh, while no call reports errors. */
 const LONGEST_LONELY_PAUSE = 30_000;
 /** Quiet for so long: the next trouble starts with short pauses again. */
 const QUIET = 10_000;

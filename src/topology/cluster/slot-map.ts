@@ -86,7 +86,7 @@ export class SlotMap {
     return this.shards[this.pages[slot >> PAGE_BITS]![slot & PAGE_MASK]! - 1];
   }
 
-  /** Index into `shards`; -1: nobody's. The slot must be one. */
+  /** Index into `shards`; -1: no owner. The slot must be valid. */
   shardIndexOf(slot: number): number {
     return this.pages[slot >> PAGE_BITS]![slot & PAGE_MASK]! - 1;
   }

@@ -59,7 +59,7 @@ export class SubscriberPlaces<C extends BaseConnection> {
     return kind === 'shard' ? this.#keys.slotOfKey(name) : 0;
   }
 
-  /** A connection that was lost proves nothing by itself; whether its node can be reached the next dial tells. */
+  /** A lost connection proves nothing by itself; the next dial shows whether the node can be reached. */
   failed(node: ConnectionNode<C>, error: Error): void {
     const member = this.#nodes.members.of(node);
     if (member !== undefined && error instanceof ResponseError) this.#keeper.learn(error, member.location);
@@ -72,7 +72,7 @@ export class SubscriberPlaces<C extends BaseConnection> {
     this.onChange?.();
   }
 
-  /** Without a first layout nobody else tries again. */
+  /** Without a first layout there is no other retry. */
   refreshFailed(): void {
     if (this.#wanted) this.#keeper.request();
   }

@@ -62,7 +62,7 @@ export class ReplicaProbe<C extends BaseConnection, M extends ReadTarget<C>> {
     const delay = jittered(INTERVAL, () => this.#options.timing.random());
     this.#stopTimer = this.#options.timing.after(delay, () => {
       this.#stopTimer = null;
-      // Nobody has read since: the next read starts the clock again.
+      // No read since: the next one starts the timer again.
       if (!this.#used || this.#closed) return;
       this.#used = false;
       for (const member of this.#options.targets()) void this.#measure(member);
@@ -75,7 +75,7 @@ export class ReplicaProbe<C extends BaseConnection, M extends ReadTarget<C>> {
     const { timing, answered, failed } = this.#options;
     if (connection === null) {
       if (member.met) this.revive(member);
-      // The first dial takes too long: whoever waits for it goes elsewhere.
+      // The first dial takes too long: its waiters go elsewhere.
       else if (member.node.pool.hungry)
         failed(member, new TimeoutError('No connection yet', { phase: 'connect' }));
       return;

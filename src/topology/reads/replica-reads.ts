@@ -35,7 +35,7 @@ export class ReplicaReads<C extends BaseConnection, M extends ReadTarget<C>> {
   }
 
   /**
-   * A healthy one by the wish of the call; null: the primary. Reads wait for the first connection to a replica; later
+   * A healthy replica as the call asks; null: the primary. Reads wait for the first connection to a replica; later
    * ones are made aside while the primary answers.
    */
   choose(from: ReadFrom, primary: TCPLocation | null, replicas: readonly TCPLocation[]): M | null {

@@ -36,7 +36,7 @@ export class Zones {
     return announced ?? this.#told.get(keyOf(location)) ?? this.#options.zoneOf?.(location) ?? null;
   }
 
-  /** Asks servers whose zone nobody has told; each once, and again when it did not answer. */
+  /** Asks servers with an unknown zone; each once, and again if it did not answer. */
   async learn(locations: Iterable<TCPLocation>): Promise<void> {
     if (this.#options.clientZone === null) return;
     const unknown = [...locations].filter(

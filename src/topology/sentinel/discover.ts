@@ -55,7 +55,7 @@ export async function findPrimary(service: string, options: SentinelSearch): Pro
   });
 }
 
-/** Null where the sentinel does not tell and nobody insists. */
+/** Null if the sentinel does not tell and the caller does not require it. */
 async function primaryInfo(ask: AskSentinel, service: string, minOthers: number): Promise<Instance | null> {
   let info: Instance;
   try {
@@ -71,7 +71,7 @@ async function primaryInfo(ask: AskSentinel, service: string, minOthers: number)
   return info;
 }
 
-/** The service's replicas that are up; none when it has none, or nobody knows the service. */
+/** The service's replicas that are up; none if it has none or is unknown. */
 export async function findReplicas(service: string, options: SentinelSearch): Promise<TCPLocation[]> {
   const { list, resolve, minOtherSentinels = 0, signal, vet } = options;
   let unknown = false;

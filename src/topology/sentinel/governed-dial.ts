@@ -59,7 +59,7 @@ export class GovernedDial implements DialCandidate {
   }
 }
 
-/** A server in another role, or one that refuses somebody, is there all the same. */
+/** A server that has another role, or refuses the credentials, is reachable. */
 function end(permit: DialPermit, error: unknown, signal: AbortSignal): void {
   if (signal.aborted) permit.abandoned();
   else if (error instanceof SentinelError || error instanceof ResponseError) permit.succeeded();

@@ -3,7 +3,7 @@ import type { BaseConnection } from '../../connection/base-connection.ts';
 import { type TimeoutError, tookTooLong } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 
-/** So long a connection may have been silent and still counts as in use. */
+/** A connection that was silent for less than this (ms) counts as in use. */
 const IDLE = 100;
 /** Longest wait for its answer. */
 const LONGEST = 2_000;
@@ -46,7 +46,7 @@ export class IdleCheck<C extends BaseConnection> {
     } catch {
       connection.invalidate('it did not answer when it was checked after a pause');
     } finally {
-      // Not before those who waited have gone on: whoever comes in between stands behind them.
+      // Only after the waiting calls have gone on, so that later calls queue behind them.
       setImmediate(() => {
         this.#asking = null;
       });

@@ -23,7 +23,7 @@ export interface PrimaryFollowersParts {
   readonly switched: SwitchListener['switched'];
 }
 
-/** Keeps whoever follows a service informed: announcements of all sentinels, and questions now and then. */
+/** Informs the followers of a service: from announcements of all sentinels, and from a question now and then. */
 export class PrimaryFollowers {
   readonly #parts: PrimaryFollowersParts;
   readonly #followers = new Map<string, Set<PrimaryListener>>();
@@ -82,7 +82,7 @@ export class PrimaryFollowers {
     this.#watches.clear();
   }
 
-  /** Listens to whoever is known now, and to nobody who is forgotten. */
+  /** Listens to the sentinels known now, and stops listening to forgotten ones. */
   #watch(): void {
     const { list, connect, timing, switched } = this.#parts;
     const known = new Set(list.locations.map(keyOf));
@@ -119,7 +119,7 @@ export class PrimaryFollowers {
       try {
         this.tell(service, await this.#parts.lookUp(service), false);
       } catch (error) {
-        // Nobody knows now: what is known stays, and the question comes again.
+        // No sentinel knows it now: keep the known primary and ask again later.
         if (!(error instanceof RedisError)) this.#report(service, error);
       }
     }

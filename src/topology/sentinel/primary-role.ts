@@ -182,7 +182,7 @@ export class PrimaryRole<C extends BaseConnection> implements ServiceRole<C> {
       connection.invalidate('verified');
       if (!controller.signal.aborted) this.#moveTo(location);
     } catch (error) {
-      // It is no primary: what there is stays.
+      // The server did not verify as a primary: keep the current connections.
       if (error instanceof RedisError || controller.signal.aborted) return;
       reportCallbackError(this, `verifying the primary of '${this.#parts.service}'`, error);
     } finally {

@@ -218,7 +218,7 @@ export class ReplicaRole<C extends BaseConnection> implements ServiceRole<C> {
     this.#unfollow =
       directory[FOLLOW]?.(service, (primary, announced) => {
         if (!announced) return this.#roster.size === 0 ? this.#parts.hurry() : undefined;
-        // The one that was promoted is no replica any more; what it has been asked it still answers.
+        // The promoted server is no longer a replica; it still answers its outstanding commands.
         this.#list = null;
         for (const connection of this.#roster.at(primary)) {
           if (!this.#makeshift.has(connection)) this.#node?.retire(connection);

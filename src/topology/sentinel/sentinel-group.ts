@@ -77,7 +77,7 @@ export class SentinelGroup implements Directory {
     return deadline.wait(work, () => tookTooLong(`the search for the primary of '${service}'`, deadline));
   }
 
-  /** Those that are up; none for a service that nobody knows. */
+  /** The replicas that are up; none for an unknown service. */
   async discoverReplicas(service: string, options: FindOptions = {}): Promise<TCPLocation[]> {
     const deadline = this.#begin(service, options);
     const { avoid } = options;
@@ -148,7 +148,7 @@ export class SentinelGroup implements Directory {
 
   #switched(news: PrimarySwitch, sentinel: TCPLocation): void {
     const view = this.#views.get(news.service);
-    // A service that nobody has asked for.
+    // A service that was never looked up.
     if (view === undefined) return;
     let from: TCPLocation;
     let to: TCPLocation;

@@ -4,7 +4,7 @@ import type { TCPConnection } from '../../connection/tcp-connection.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { AskOptions } from '../first-answer.ts';
 
-/** Idle sentinel connections never keep the process alive; those that somebody waits for do. */
+/** Idle sentinel connections never keep the process alive; those with a waiter do. */
 export function setRef(connection: TCPConnection, on: boolean): void {
   const transport = coreOf(connection).transport as { ref?: () => void; unref?: () => void } | null;
   if (on) transport?.ref?.();

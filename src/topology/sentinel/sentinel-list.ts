@@ -2,7 +2,7 @@ import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import { type Ask, type AskOptions, distinct, firstAnswer, type RaceResult } from '../first-answer.ts';
 import { systemTiming, type Timing } from '../timing.ts';
 
-/** Sentinels that are remembered because others told of them. */
+/** Most sentinels that are remembered because others named them. */
 const MAX_LEARNED = 64;
 const DEFAULT_TIMEOUT = 2_000;
 const DEFAULT_HEAD_START = 200;
@@ -49,7 +49,7 @@ export class SentinelList {
       const name = keyOf(location);
       if (configured.has(name)) continue;
       const known = this.#learned.get(name) ?? location;
-      // Told of again: the youngest again.
+      // Named again: it becomes the youngest.
       this.#learned.delete(name);
       this.#learned.set(name, known);
       if (this.#learned.size > MAX_LEARNED) this.#learned.delete(this.#learned.keys().next().value!);

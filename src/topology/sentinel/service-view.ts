@@ -4,7 +4,7 @@ import type { Timing } from '../timing.ts';
 
 /** How long a sentinel may lag behind another one that has announced a switch. */
 const LAG = 3_000;
-/** How long the newest configuration that was seen outweighs older ones, once nobody tells of it any more. */
+/** How long the newest configuration seen outweighs older ones, once no sentinel reports it any more. */
 const TRUST = 10_000;
 
 interface Announcement {
@@ -22,7 +22,7 @@ export class ServiceView {
   readonly #timing: Timing;
   #epoch: number | null = null;
   #epochSeen = 0;
-  /** Primaries of before a switch, and until when nobody is believed who still names them. */
+  /** Primaries before a switch, and until when a sentinel that still names one is not believed. */
   readonly #deposed = new Map<string, number>();
   #announcement: Announcement | null = null;
   /** Key of the primary that was dialled last. */

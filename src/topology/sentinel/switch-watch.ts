@@ -20,7 +20,7 @@ export interface SwitchListener {
   switched(news: PrimarySwitch, sentinel: TCPLocation): void;
 }
 
-/** Hears what one sentinel announces, over a connection of its own that is made again whenever it is lost. */
+/** Listens to one sentinel's announcements over its own connection, which is made again after a loss. */
 export class SwitchWatch {
   readonly #location: TCPLocation;
   readonly #make: () => TCPConnection;
@@ -110,7 +110,7 @@ export class SwitchWatch {
     try {
       news = parsePrimarySwitch(payload ?? null);
     } catch {
-      // Nonsense is no news; asking the sentinels goes on.
+      // Ignore a malformed announcement; the regular questions go on.
       return;
     }
     this.#tell(() => this.#listener.switched(news, this.#location));
