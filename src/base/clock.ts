@@ -13,7 +13,7 @@ export interface Clock {
   /** Wall-clock time since 1970. */
   epoch(): number;
   /**
-   * Fires once, perhaps a fraction early (whoever cares asks `now()`), and no later than in
+   * Fires once, perhaps a fraction early (check `now()` if that matters), and no later than in
    * {@link LONGEST_DELAY}. With `unref` the timer does not keep the process alive.
    */
   setTimeout(callback: () => void, delay: number, unref?: boolean): TimerHandle;

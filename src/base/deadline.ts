@@ -18,7 +18,7 @@ export interface DeadlineSettings {
   clock?: Clock | undefined;
   /** Holds when the call names no `timeout`; an explicit `null` means no limit. */
   fallback?: number | null | undefined;
-  /** Whether a wait under `fallback` goes on after a failed dial; default: it does. */
+  /** Whether a wait under `fallback` continues after a failed dial; default: true. */
   patient?: boolean | undefined;
   /** 0 means at once or not at all; otherwise 0 is refused. */
   allowZero?: boolean | undefined;
@@ -45,7 +45,7 @@ export function checkSignal(name: string, value: unknown): AbortSignal | null {
 
 const OF_A_WAIT: ReadonlySet<string> = new Set(['signal', 'timeout']);
 
-/** Throws a `TypeError` for what is no option of a wait; `undefined` counts as absent. */
+/** Throws a `TypeError` for an unknown option of a wait; `undefined` counts as absent. */
 export function refuseUnknownWait(options: object | undefined): void {
   if (options !== undefined) demandKnown(options, OF_A_WAIT);
 }
@@ -125,7 +125,7 @@ export class Deadline implements AbortSubscriber {
   }
 
   /**
-   * The outcome of work that others may wait for too: it goes on when the deadline ends this wait. Rejects with the
+   * The outcome of shared work, which continues when the deadline ends this wait. Rejects with the
    * signal's reason, or with what `late` makes when time is up.
    */
   wait<T>(work: Promise<T>, late: () => unknown = unlimitedWait): Promise<T> {

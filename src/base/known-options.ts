@@ -1,4 +1,4 @@
-/** Of a name that somebody made up, so much is repeated in an error. */
+/** Characters of an unknown option name that an error repeats. */
 const LONGEST_NAME = 64;
 
 /** Throws `TypeError` for what is no object. */
@@ -6,7 +6,7 @@ export function demandObject(value: unknown, what = 'options'): asserts value is
   if (typeof value !== 'object' || value === null) throw new TypeError(`${what} must be an object`);
 }
 
-/** Throws `TypeError` for what is no object, and for an option that nobody knows; `undefined` counts as absent. */
+/** Throws `TypeError` for a value that is not an object, and for an unknown option; `undefined` counts as absent. */
 export function demandKnown(options: unknown, known: ReadonlySet<string>, of?: string): void {
   demandObject(options, of === undefined ? 'options' : `the options of ${of}`);
   for (const name in options) {

@@ -82,7 +82,7 @@ class SignalEntry {
     this.#tail = left;
   }
 
-  /** The `EventListenerObject` side: one abort reaches everybody, also when one of them throws. */
+  /** The `EventListenerObject` side: one abort reaches all listeners, also when one of them throws. */
   handleEvent(): void {
     const reached = [...this.#gather()];
     let failed = false;
@@ -102,7 +102,7 @@ class SignalEntry {
 }
 
 /**
- * One listener per signal however many calls share it, none while nobody waits, and nothing kept then: `AbortSignal`s
+ * One listener per signal for any number of calls, none without waiters, and nothing kept then: `AbortSignal`s
  * live as long as a process, calls do not. A weak map would cost the collector more than all the rest.
  */
 const entries = new Map<AbortSignal, SignalEntry>();

@@ -11,7 +11,7 @@ export class Tenure {
   /** The heartbeat of the connection that receives its invalidations. */
   readonly heartbeat: Heartbeat;
   readonly keys = new Set<string>();
-  /** There are more keys than are worth a list. */
+  /** Too many keys for a list. */
   overflowed = false;
 
   constructor(guardedBy: Epoch | null, since: number, heartbeat: Heartbeat) {

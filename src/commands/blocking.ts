@@ -36,7 +36,7 @@ export function blockingTime(info: CommandInfo, args: readonly RedisValue[]): nu
   }
 }
 
-/** Where a command that a server told of has no number at its end, it may block for ever. */
+/** A learned command without a number at its end may block for ever. */
 function lastArgument(info: CommandInfo, args: readonly RedisValue[], total: number): number | null {
   const time = total > 2 ? seconds(wordAt(info, args, total - 1)) : null;
   return time === null && (info.flags & LEARNED) !== 0 ? Number.POSITIVE_INFINITY : time;

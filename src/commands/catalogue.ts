@@ -23,7 +23,7 @@ export function findEntry(name: string): CommandEntry | undefined {
   return catalogue.get(name);
 }
 
-/** Takes in a command that a server told of; what the package knows by itself stays. */
+/** Adds a command learned from a server; built-in entries win. */
 export function addEntry(name: string, flags: number, keySpecs: readonly KeySpec[]): void {
   const [first = '', second] = name.split(' ');
   const entry: CommandEntry = { name, flags: flags | LEARNED, keySpecs, subcommands: null };

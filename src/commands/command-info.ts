@@ -60,7 +60,7 @@ function soleKeyOf({ name, keySpecs, count }: CommandInfo): number {
   return sole ? spec.start - count : -1;
 }
 
-/** Spellings that somebody made up are forgotten beyond this many; those of known commands stay. */
+/** Unusual spellings beyond this many are forgotten; those of known commands stay. */
 const MAX_SPELLINGS = 2000;
 const LONGEST_SPELLING = 64;
 const LONGEST_NAME = 64;
@@ -71,7 +71,7 @@ let oldest = 0;
 /** The last spelling. Frequent callers repeat one command, and a comparison costs less than a look-up. */
 let latest = '';
 let latestInfo: CommandInfo | null = null;
-/** So short a text is never a cut of a longer one, which would be kept alive with it. */
+/** A text shorter than this is never a slice of a longer string, which would be kept alive with it. */
 const NEVER_A_PART = 12;
 
 /**

@@ -27,7 +27,7 @@ export function toldOf(name: string): readonly LearnedCommand[] | undefined {
   return told.get(name);
 }
 
-/** The built-in knowledge of commands, and what servers have told of those that it lacks. */
+/** The built-in commands, and the ones learned from servers. */
 export class CommandTable {
   readonly #learned = new Map<string, LearnedCommand>();
 

@@ -30,7 +30,7 @@ export interface CommandDescription {
   readonly cacheable: boolean;
   /** On a cluster it needs `executeOn`. */
   readonly perNode: boolean;
-  /** A server told of it; the tables of the package lack it. */
+  /** Learned from a server; the tables of the package lack it. */
   readonly learned: boolean;
   /** As the servers give them, such as `nondeterministic_output`. */
   readonly tips: readonly string[];

@@ -48,7 +48,7 @@ function textSlot(key: string, utf8: boolean): number {
   return crc & SLOT_MASK;
 }
 
-/** Goes on where the first character outside ASCII stands. A lone surrogate is sent as U+FFFD. */
+/** Continues at the first character outside ASCII. A lone surrogate is sent as U+FFFD. */
 function utf8Slot(key: string, from: number, end: number, start: number): number {
   let crc = start;
   const add = (byte: number): void => {

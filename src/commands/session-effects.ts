@@ -90,7 +90,7 @@ export function effectOf(info: CommandInfo, args: readonly RedisValue[]): Effect
   return effect === 'blocking' && blockingTime(info, args) === null ? null : effect;
 }
 
-/** A command that a server told of: it blocks, or changes its connection in an unknown way. */
+/** A learned command: it blocks, or changes its connection in an unknown way. */
 function learnedEffect({ flags }: CommandInfo): EffectKind | null {
   if ((flags & LEARNED) === 0) return null;
   return (flags & BLOCKING) !== 0 ? 'blocking' : 'other';

@@ -54,7 +54,7 @@ export class ConnectionCore implements EntryHost {
   /** There may be room for more output again. */
   onRoom: (() => void) | null = null;
   idleWatch: IdleWatch | null = null;
-  /** Told of what is asked of the connection itself, right before it is queued. */
+  /** Called for a request made on the connection itself, right before it is queued. */
   onRequest: ((entry: Entry, args: readonly RedisValue[]) => void) | null = null;
   /** Why it ended. */
   failure: Error | null = null;

@@ -9,7 +9,7 @@ export function addRules(type: abstract new (...args: never[]) => object, rules:
 }
 
 /**
- * The options of a connection, checked by its class and the classes it extends. A class of somebody else's may
+ * The options of a connection, checked by its class and the classes it extends. A class from outside the package may
  * have options that only it understands.
  */
 export function classOptions(type: object, input: object | undefined): NormalizedConnectionOptions {

@@ -266,7 +266,7 @@ kind(ReplicaNotFoundError, 'ReplicaNotFoundError', 'RESPOOL_REPLICA_NOT_FOUND');
 const limitIsWritable = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable === true;
 
 /**
- * Makes an error without stack frames: those of a socket's callback help nobody, and to capture them costs more than
+ * Makes an error without stack frames: those of a socket's callback do not help, and capturing them costs more than
  * everything else about an error.
  */
 export function withoutFrames<E extends RedisError, O extends RedisErrorOptions>(

@@ -27,7 +27,7 @@ export interface CacheStatistics {
 }
 
 /**
- * A cache of replies, by key, command and arguments; synchronous. It need not know of servers: whoever uses
+ * A cache of replies, by key, command and arguments; synchronous. It need not know of servers: the code that uses
  * it calls `invalidate` and `reset` when the server says so. Text and bytes of one key are the same key.
  */
 export abstract class AbstractCache {
@@ -64,6 +64,6 @@ export abstract class AbstractCache {
   ): void;
   /** False: it must be neither read nor written now. */
   abstract get healthy(): boolean;
-  /** Optional: told of a read that went to the server without a look here, for its statistics. */
+  /** Optional: counts a read that went to the server without a look-up here, for the statistics. */
   passedBy?(): void;
 }

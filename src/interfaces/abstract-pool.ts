@@ -13,7 +13,7 @@ export interface Lease<C> extends Disposable, AsyncDisposable {
   release(): void;
 }
 
-/** A pool is a connection that is many: whoever takes a connection can take a pool. */
+/** A pool implements the interface of a connection: code that takes a connection also takes a pool. */
 export abstract class AbstractPool<
   C extends AbstractConnection = AbstractConnection,
 > extends AbstractConnection {

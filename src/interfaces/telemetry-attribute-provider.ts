@@ -1,4 +1,4 @@
-/** Connections and pools name themselves to whoever observes them, by the OpenTelemetry conventions. */
+/** Connections and pools give their attributes to observers, by the OpenTelemetry conventions. */
 export interface TelemetryAttributeProvider {
   telemetryAttributes(): Record<string, string | number>;
 }

@@ -32,7 +32,7 @@ export interface BlockingEntry extends Entry {
   undone: boolean;
 }
 
-/** Given up after it was written, and the question whether the server has let go of it. */
+/** A call given up after it was written, and whether the server has released it. */
 interface GivenUp {
   readonly reason: unknown;
   readonly asked: Promise<boolean>;
@@ -196,7 +196,7 @@ export class BlockingCalls<C extends BaseConnection> {
       }
       return true;
     } catch {
-      // Whatever it was, the connection can only be dropped now; the caller hears of that.
+      // In any case only dropping the connection helps now; the caller gets that error.
       return false;
     }
   }

@@ -57,7 +57,7 @@ export interface NodeSettings<C extends BaseConnection> {
   readonly onState?: ((change: PoolStateChange) => void) | null | undefined;
   /** For a cache; null or absent: none. */
   readonly tracking?: TrackingSettings<C> | null | undefined;
-  /** Told of every dial that fails, before the callers that wait for it are. */
+  /** Called for every failed dial, before its waiters get the error. */
   readonly dialFailed?: (error: unknown) => void;
   /** False: waiting does not mend it. */
   readonly transient?: (error: unknown) => boolean;
@@ -275,7 +275,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     this.pool.evict(error, false);
   }
 
-  /** Retires the node: each connection ends after its current work, leases included. `gone`: error of pinned waiters. */
+  /** Retires the node: each connection ends after its work, leases included. `gone`: error of pinned waiters. */
   dissolve(error: () => Error, gone: () => Error): Promise<void> {
     this.sendAway(error);
     this.pool.evict(gone, true);

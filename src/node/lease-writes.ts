@@ -25,7 +25,7 @@ export function watchWrites(core: ConnectionCore, writes: OwnWrites): void {
   };
 }
 
-/** Only what writes is given methods of its own: all other entries keep the shape that the engine is fast with. */
+/** Only writing entries get own methods: all others keep the shape for which the engine is fast. */
 function dropWith(entry: Entry, drops: readonly Drop[]): void {
   if (drops.length === 0) return;
   const drop = (): void => {

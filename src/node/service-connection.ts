@@ -53,7 +53,7 @@ export interface ServiceSettings<C extends BaseConnection> {
 /**
  * One connection outside the pool and its bound, for the package's own purposes: dialled when there is work for it, in
  * turn with everything else that dials its address, watched while it is up, dialled again after a loss, and ended when
- * nobody needs it.
+ * it has no user.
  */
 export class ServiceConnection<C extends BaseConnection> implements DialCandidate, CoreObserver {
   connection: C | null = null;

@@ -16,7 +16,7 @@ export interface ExpiringCredentials {
 /** Asked for credentials: at each dial, and before they expire. Calls at the same time share one answer. */
 export type CredentialsFunction = () => ExpiringCredentials | Promise<ExpiringCredentials>;
 
-/** Renewed when a fifth of their time is left, and at least so long before their end, in ms. */
+/** Renewed when a fifth of their lifetime is left, and at least this long before their end, in ms. */
 const PART_LEFT = 0.2;
 const LONGEST_LEFT = 60_000;
 /** Pauses after a renewal that failed, in ms. */

@@ -23,7 +23,7 @@ export class CapacityLimiter {
     this.#available = total;
   }
 
-  /** Tokens that nobody holds. */
+  /** Free tokens. */
   get available(): number {
     return this.#available;
   }

@@ -18,7 +18,7 @@ export interface DialGovernorSettings {
   base?: number | undefined;
   /** The longest pause; 2,000. */
   cap?: number | undefined;
-  /** Told when an address goes down or comes up; absent: nobody. */
+  /** Called when an address goes down or comes up. */
   announce?: ((change: DialStateChange) => void) | undefined;
 }
 
@@ -104,7 +104,7 @@ export class DialGovernor {
     }
   }
 
-  /** An address that nobody uses is remembered until its pause is over: the pause holds for the next user as well. */
+  /** An unused address is remembered until its pause is over: the pause holds for the next user as well. */
   #forgetIdle(): void {
     const now = this.clock.now();
     for (const [address, dials] of this.#addresses) {
@@ -230,7 +230,7 @@ export class AddressDials {
     this.wake();
   }
 
-  /** Lets everybody who waits ask again; those who are refused once more wait on. */
+  /** Lets all waiting candidates ask again; those refused again keep waiting. */
   wake(): void {
     if (this.mayStart()) {
       const candidates = [...this.#candidates];
@@ -240,7 +240,7 @@ export class AddressDials {
     this.rearm();
   }
 
-  /** One timer, for the end of the pause, while somebody waits for it. */
+  /** One timer for the end of the pause, while a candidate waits. */
   rearm(): void {
     const { clock } = this.#governor;
     if (this.#timer !== null) clock.clearTimeout(this.#timer);

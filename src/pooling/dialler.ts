@@ -13,7 +13,7 @@ export interface DialOwner<T extends Resource> {
   admit(resource: T): void;
   /** Called after the address has learned of the success. */
   arrived(replaces: Slot<T> | null): void;
-  /** Called before the address learns of the failure, so that nobody dials again in between. */
+  /** Called before the failure is reported to the address, so that no other dial comes in between. */
   failing(error: unknown, replaces: Slot<T> | null): void;
   /** Worth asking for more dials. */
   dialsAllowed(): void;
@@ -25,7 +25,7 @@ export interface DialOwner<T extends Resource> {
 export class Dialler<T extends Resource> implements DialCandidate {
   /** Neither a pause nor a dial of this pool keeps the process alive. */
   letsGo = false;
-  /** Nobody waits for the dials: they keep the pool filled. */
+  /** No waiter depends on these dials: they keep the pool filled. */
   background = false;
   /** Why the last dial of this pool failed; null once one has succeeded. */
   lastError: unknown = null;
@@ -63,7 +63,7 @@ export class Dialler<T extends Resource> implements DialCandidate {
     return true;
   }
 
-  /** Nobody here needs a dial any more. */
+  /** This pool no longer needs a dial. */
   withdraw(): void {
     this.#disarm();
     this.#address.withdraw(this);

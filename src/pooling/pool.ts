@@ -14,9 +14,9 @@ import type { PoolWaiter, Terms } from './waiters.ts';
 const FILL = 2;
 
 /**
- * The pool of one address. It has never heard of what it pools. A resource is
+ * The pool of one address, for any kind of resource. A resource is
  *
- *   shared    used by many at once; nobody takes it (`tryShare`, `share`)
+ *   shared    used by many at once, without a holder (`tryShare`, `share`)
  *   leased    one caller's alone until `slot.release()` (`tryLease`, `lease`)
  *   occupied  as leased, for work that blocks; one resource is always left to others (`occupy`)
  *
@@ -31,7 +31,7 @@ const FILL = 2;
  *
  * - open + being made ≤ max; a slot comes back on every path; figures are true inside every callback.
  * - Waiters are served first in, first out over all kinds. A lease gets the most recently released ready resource (the
- *   shared one last), else a new one, else one that is drained for it: while somebody can only be served by draining,
+ *   shared one last), else a new one, else one that is drained for it: while a waiter can only be served by draining,
  *   `tryShare` gives nothing and later sharers wait in line.
  * - A caller that gives up loses nothing for others; a dial under way completes into idle.
  * - A failed dial rejects those who waited for it and are not patient; the others wait for the next one, then get
@@ -132,7 +132,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     return (await this.#wait({ kind: 'share', deadline, use, origin: null, pinned })) as Awaited<R>;
   }
 
-  /** The slot of a ready resource for the caller alone, now, when nobody waits for one. */
+  /** The slot of a ready resource for the caller alone, now; null without one, or if others wait for one. */
   tryLease(origin: Origin | null = null): Slot<T> | null {
     return this.#tryTake('lease', origin ?? this.#housekeeper.origin(this.tryLease));
   }

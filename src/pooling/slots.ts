@@ -21,7 +21,7 @@ export interface Resource {
   drain(): void;
   /** Closes now. The pool has freed the slot before it calls this. */
   destroy(reason: string): void;
-  /** True while long work keeps it in use although nobody holds it. Absent: never. */
+  /** True while long work keeps it in use without a holder. Absent: never. */
   occupied?(): boolean;
   /** The pool has taken it in: through this handle it reports changes. */
   placed?(slot: SlotHandle): void;
@@ -31,16 +31,16 @@ export interface Resource {
 export interface SlotHandle {
   /** When it is too old, on the pool's clock. */
   readonly retireAt: number;
-  /** Somebody works with it alone. */
+  /** It has an exclusive holder. */
   readonly held: boolean;
   readonly holding: 'leased' | 'occupied' | null;
   /** The object that releases it, set by the code that took it; null before that, and after the release. */
   holder: object | null;
-  /** Ends the lease or the occupation, also of a resource that has died meanwhile. Throws when nobody holds it. */
+  /** Ends the lease or the occupation, also of a resource that has died meanwhile. Throws without a holder. */
   release(): void;
   /**
    * Must be called when the resource died, became dirty or suspended, or usable again; and when it ran empty while
-   * somebody waits for that (`Pool.hungry`; cheap to call always).
+   * a waiter needs that (`Pool.hungry`; cheap to call always).
    */
   changed(): void;
   /** Takes it out of use once released and empty; with `replace` its successor is made first. */
@@ -57,7 +57,7 @@ export interface SlotOwner<T extends Resource> {
 /**
  * Where a resource stands; changed in `Slots.move` only.
  *
- *     idle ⇄ leased | occupied            somebody works on it alone
+ *     idle ⇄ leased | occupied            it has an exclusive holder
  *     idle, leased, occupied → draining   gets no more work, is open until it says that it is dead
  *     any → gone                          not open any more; a holder may still have to release it
  */
@@ -65,7 +65,7 @@ export type Use = 'idle' | 'leased' | 'occupied' | 'draining' | 'gone';
 
 /**
  * The plan for a resource that is too old: none yet; look at it when it is released or when dialling works again; its
- * replacement is being dialled; close it as soon as nobody holds it.
+ * replacement is being dialled; close it as soon as it has no holder.
  */
 export type Fate = 'keep' | 'due' | 'replacing' | 'retire';
 
@@ -125,7 +125,7 @@ export class Slots<T extends Resource> {
   get inUse(): number {
     return this.leased + this.occupied + this.left;
   }
-  /** In use though nobody holds them. */
+  /** In use without a holder. */
   get left(): number {
     let left = 0;
     for (const slot of this.#all) if (!slot.held && slot.value.occupied?.() === true) left++;

@@ -92,7 +92,7 @@ export interface Terms<T> {
   /** The work of a sharer, done in the moment it gets the resource. */
   readonly use: ((value: T) => unknown) | null;
   readonly origin: Origin | null;
-  /** Nowhere else will do: sent away only with everybody. */
+  /** Pinned to this pool: sent away only together with all waiters. */
   readonly pinned: boolean;
 }
 
@@ -167,7 +167,7 @@ export class Waiters<T extends Resource> {
     return older(this.leases.head, occupy !== null && this.occupyRoom > 0 ? occupy : null);
   }
 
-  /** Takes out everybody, or with `all` false those who are not pinned. */
+  /** Removes all waiters, or with `all` false those that are not pinned. */
   evict(all: boolean): PoolWaiter<T>[] {
     const evicted = this.#all().filter(({ terms }) => all || !terms.pinned);
     for (const waiter of evicted) this.leave(waiter);
@@ -177,7 +177,7 @@ export class Waiters<T extends Resource> {
   /**
    * The waiters that a dial which has failed was for: those whom a dial could serve, in their order, less those whom the
    * dials still under way will serve. Sharers wait for one dial together. Where nothing is open and no dial is left
-   * everybody waited for this one: nobody will give anything back.
+   * all waiters depended on this dial: no resource will come back.
    */
   leftByDial(dialsLeft: number): PoolWaiter<T>[] {
     const { open } = this.#slots;

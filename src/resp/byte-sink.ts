@@ -41,7 +41,7 @@ export class ByteSink {
   /** The place for the next bytes, at most `most` of them; report the number written there with `filled`. */
   room(most: number): Buffer {
     const { length, buffer, limit } = this;
-    // The last step is made as soon as it may be: it copies what is there by then, and holds up everybody else.
+    // The last step is made as soon as it may be: it copies all bytes received so far, and blocks other work.
     if (length === buffer.length || (buffer.length < limit && capacity(length, limit) === limit)) {
       this.grow(length);
     }

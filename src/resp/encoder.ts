@@ -25,7 +25,7 @@ const SMALL_BYTES = 1024;
 /** A string piece is ended once it has this many characters, far below the engine's limit. */
 const PIECE = 1 << 20;
 const KNOWN_COMMANDS = 512;
-/** Openings are kept for so many arguments, and a first one of less than so many bytes. */
+/** Openings are cached up to this many arguments, and for a first argument below this many bytes. */
 const FEW = 3;
 const SHORT = 48;
 

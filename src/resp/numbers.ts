@@ -39,8 +39,8 @@ export function parseDouble(bytes: Uint8Array, start: number, end: number): numb
 }
 
 /**
- * Up to 19 digits, the first 15 of them in `high` and the others in `low`, with so many of them decimals; NaN where
- * the engine's own parser has to tell.
+ * A number of up to 19 digits: the first 15 in `high`, the others in `low`, `decimals` of them after the point. NaN if
+ * only the engine's own parser gives the exact value.
  */
 export function exactDecimal(high: number, low: number, digits: number, decimals: number): number {
   if (decimals > 22) return NaN;

@@ -19,7 +19,7 @@ import type {
 /** A diagnostics channel that knows what it carries. */
 export interface EventChannel<E> {
   readonly name: string | symbol;
-  /** Some runtimes leave it undefined: only `false` says that nobody listens. */
+  /** Some runtimes leave it undefined: only `false` means no subscribers. */
   readonly hasSubscribers: boolean | undefined;
   publish(event: E): void;
 }

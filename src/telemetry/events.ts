@@ -115,7 +115,7 @@ export interface LayoutEvent {
   readonly name: string;
   readonly primaries: number;
   readonly replicas: number;
-  /** Slots that nobody serves. */
+  /** Slots without a server. */
   readonly uncovered: number;
   /** Whether any slot or node differs from before. */
   readonly changed: boolean;

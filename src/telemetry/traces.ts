@@ -80,7 +80,7 @@ function publishEnd<T extends object>(
   asyncEnd.publish(trace);
 }
 
-/** A tracing channel. Nothing is built while nobody listens: ask `active` first. */
+/** A tracing channel. Build nothing without subscribers: ask `active` first. */
 export class Tracing<T extends { error?: unknown }> {
   readonly #channel: TracingChannel<unknown, T>;
 
@@ -119,7 +119,7 @@ export class Tracing<T extends { error?: unknown }> {
     return made;
   }
 
-  /** The same for a promise; the caller gets one that settles alike, so that a rejection nobody handles stays one. */
+  /** The same for a promise; the caller gets one that settles alike, so that an unhandled rejection stays one. */
   promise<R>(trace: T, make: () => Promise<R>): Promise<R> {
     return this.begin(trace, (end) =>
       make().then(

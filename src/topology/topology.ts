@@ -34,27 +34,27 @@ export interface CommandPart {
 
 /** The next step after a failed attempt that certainly was not executed. */
 export type Next =
-  /** The topology knows better now: route again, at once. */
+  /** The topology has new facts: route again, at once. */
   | { readonly kind: 'again' }
-  /** Time will mend it: within a time limit wait and route again, without one as the retry policy says. */
+  /** A temporary failure: within a time limit wait and route again, without one follow the retry policy. */
   | { readonly kind: 'wait' }
-  /** Wait so many milliseconds and route again. */
+  /** Wait `ms` milliseconds and route again. */
   | { readonly kind: 'pause'; readonly ms: number }
-  /** This very node, whatever routing would say. */
+  /** Use this node instead of routing. */
   | { readonly kind: 'node'; readonly node: ConnectionNode<BaseConnection>; readonly asking: boolean }
-  /** Hand over this error. */
+  /** Reject with this error. */
   | { readonly kind: 'fail'; readonly error: Error };
 
 /**
- * Which servers there are: picks a node, says what comes after a failure, and closes. Pools are thin names over one of these;
- * they loop, a topology only answers.
+ * Knows the servers: picks a node, chooses the next step after a failure, and closes. A pool is a thin layer over one
+ * topology: the pool loops, the topology only answers.
  */
 export interface Topology<C extends BaseConnection> {
-  /** Name for people and telemetry. */
+  /** Name for error texts and telemetry. */
   readonly name: string;
-  /** The node for a call if it is known this very moment. Throws what the call is to be rejected with. */
+  /** The node for a call if it is known this very moment. Throws the error to reject the call with. */
   route(call: RoutedCall, args: readonly RedisValue[] | null): ConnectionNode<C> | null;
-  /** As `route`, finding out what is not known. */
+  /** As `route`, but looks up an unknown node. */
   resolve(call: RoutedCall, deadline: Deadline): Promise<ConnectionNode<C>>;
   /** For leases that name no node, such as `tryLease`. */
   anyNode(): ConnectionNode<C> | null;

@@ -111,7 +111,7 @@ export interface ClusterNodeDescription {
   zone?: string | null | undefined;
 }
 
-/** A node as one cluster layout describes it. A role may change from layout to layout: it is no part of equality. */
+/** A node as one cluster layout describes it. The role may change from layout to layout, so equality ignores it. */
 export class ClusterNodeLocation extends TCPLocation {
   static {
     nameClass(this, 'ClusterNodeLocation');

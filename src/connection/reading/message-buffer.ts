@@ -27,7 +27,7 @@ function textBytes(text: string): number {
 }
 
 /**
- * Messages that answer no request, in order, until somebody reads them. Readers share one buffer: each
+ * Messages that answer no request, in order, until they are read. Readers share one buffer: each
  * message goes to exactly one. What is buffered when the connection ends is delivered before the error.
  */
 export class MessageBuffer<T extends Reply> {

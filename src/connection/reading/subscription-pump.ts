@@ -45,7 +45,7 @@ export class SubscriptionPump implements PubsubTaker {
   readonly #core: ConnectionCore;
   readonly #registry: Subscriptions;
   readonly #settings: PumpSettings;
-  /** Told of the messages of probes. */
+  /** Receives the messages of probes. */
   onProbe: ((message: string) => void) | null = null;
   #link: SubscriptionLink;
   #writing = false;

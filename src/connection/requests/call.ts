@@ -42,7 +42,7 @@ export interface CallOptions {
   mode?: DecodeMode;
   timeout?: number | null;
   signal?: AbortSignal | null;
-  /** Whether the session ledger hears of it; the handshake's HELLO and AUTH are no change. */
+  /** Whether the session ledger books it; the handshake's HELLO and AUTH change nothing. */
   ledger?: boolean;
   /** False: an error reply is the value; what ends without a reply rejects all the same. */
   raise?: boolean;
@@ -73,7 +73,7 @@ function refused(reason: unknown): Promise<never> {
   return rejected;
 }
 
-/** `CLIENT REPLY ON`, on a connection that was silenced: it is there for what it is told. */
+/** `CLIENT REPLY ON`, on a silenced connection. */
 export function unsilence(core: ConnectionCore): void {
   const args = ['ON'];
   core.replyMode('ON', new Call(resolveCommand('CLIENT REPLY', args), args, UTF8));

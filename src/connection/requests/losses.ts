@@ -22,7 +22,7 @@ export function lossOf(core: ConnectionCore, entry: Entry, maybeExecuted: boolea
 
 /**
  * Fails what was outstanding when the connection ended. After a protocol error the oldest command, whose reply
- * it was, hears of it first hand.
+ * it was, gets the error itself.
  */
 export function failAll(core: ConnectionCore, entries: readonly Entry[], reason: Error): void {
   let first = reason instanceof ProtocolError;

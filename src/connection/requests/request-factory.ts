@@ -181,7 +181,7 @@ export class RequestFactory {
     }
     if (overloaded !== null) throw overloaded;
     if (signal !== null) batch.watch(signal);
-    // One time for all: those with the same limit end together, and none hears of the loss that another's brings.
+    // One start time for all: requests with one limit time out together, before the loss that the first one causes.
     const now = performance.now();
     const { onRequest } = this.#core;
     let index = 0;
@@ -222,7 +222,7 @@ export class RequestFactory {
     this.#demandMode(info);
   }
 
-  /** For what is no call of its own: refuses where a request is refused, and where EXEC would get the answer. */
+  /** For a command inside another call: refuses like a request, and where EXEC would carry its reply. */
   demandOutsideTransaction(command: string): void {
     this.#demandMode(resolveCommand(command, []));
     if (this.#core.session.inTransaction) {

@@ -20,7 +20,7 @@ export function splitAddress(address: string): { readonly host: string; readonly
   return { host: host.replace(/^\[|\]$/g, ''), port: port === undefined ? undefined : Number(port) };
 }
 
-/** The trace of a command on one connection. Arguments stay hidden, except from their own caller. */
+/** The trace of a command on one connection. Each argument shows as `?`. */
 export function connectionTrace(
   core: ConnectionCore,
   info: CommandInfo,

@@ -8,7 +8,7 @@ import { capture, making, unset } from '../opening/resolving.ts';
 
 /**
  * One command on its way. It is sent whether or not anybody awaits it, may be awaited any number of times, and
- * one that nobody awaits never brings the process down.
+ * one that is never awaited does not end the process.
  */
 export interface Request<T> extends PromiseLike<T> {
   /** The command's name. */

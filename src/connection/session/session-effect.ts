@@ -28,7 +28,7 @@ export function effectFor(info: CommandInfo, args: readonly RedisValue[]): Effec
   return { kind, value: trackingMode(info, args) };
 }
 
-/** `on`, the client that hears of invalidations, and the options in one order: the same mode is the same text. */
+/** `on`, the client that receives invalidations, and the options in a fixed order: equal modes give equal texts. */
 function trackingMode(info: CommandInfo, args: readonly RedisValue[]): string {
   let redirect = '';
   const options = new Set<string>();

@@ -61,7 +61,7 @@ export function apply(view: View, { kind, value }: Effect): void {
       break;
     case 'exec':
     case 'discard': {
-      // Without MULTI the server refuses both and goes on watching.
+      // Without MULTI the server refuses both and keeps watching.
       if (!view.multi) break;
       const held = kind === 'exec' ? view.held : NONE;
       view.multi = false;

@@ -96,7 +96,7 @@ export class Outbox {
     return all;
   }
 
-  /** A queued entry was settled: it is skipped when its turn comes, and its payload is let go now. */
+  /** A queued entry was settled: it is skipped when its turn comes, and its payload is released now. */
   withdraw(entry: Entry): void {
     this.queuedBytes -= entry.size;
     entry.wire = '';

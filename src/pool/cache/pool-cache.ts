@@ -276,7 +276,7 @@ export class PoolCache {
     return reply;
   }
 
-  /** A limit of its own goes on; `streamTimeout` is counted from its beginning where that is what ended the other. */
+  /** Its own limit continues; `streamTimeout` starts anew if that limit ended the other call. */
   #again(joiner: Joiner, carrier: PoolCall, error: unknown): Promise<Reply> {
     const { command, args, options, asked } = joiner;
     const { streamTimeout } = this.#settings;

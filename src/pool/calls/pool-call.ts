@@ -264,7 +264,7 @@ export class PoolCall implements RoutedCall {
   again(): void {
     this.phase = QUEUED;
     this.keepsBytes = true;
-    // A limit of the whole call goes on; one of each reply starts when it is queued.
+    // A limit of the whole call continues; a limit of each reply starts when the call is queued.
     this.heard = 0;
     if (this.overall) this.deadline = this.startedAt + this.limit;
     this.host = null;

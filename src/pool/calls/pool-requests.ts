@@ -163,7 +163,7 @@ export class PoolRequests {
     return this.#unknown.mustAsk(this.factory.infoOf(entry.command, entry.args ?? []));
   }
 
-  /** A command that no table has: what it is decides how it is sent. */
+  /** A command missing in the tables: its traits decide how it is sent, so ask a server first. */
   #afterLearning(
     { info, startedAt }: PoolCall,
     command: string | Uint8Array,

@@ -13,7 +13,7 @@ const MAX_REMEMBERED = 1_000;
 const REST = 1_000;
 
 /**
- * Commands that no table of the package has: the server is asked once what they are, before their first call. So a
+ * Commands missing in the package's tables: the server is asked once for their traits, before their first call. So a
  * command of a newer server that blocks gets a connection of its own, and one that changes its connection is refused.
  */
 export class UnknownCommands {

@@ -93,7 +93,7 @@ export interface BaseConnectionPoolOptions<
   /** Whether a failed call is made again; default: an `ExponentialBackoffRetryPolicy`. */
   retryPolicy?: RetryPolicy | undefined;
   /**
-   * Shows arguments to those who trace commands, one string for each; called only while somebody does. Default: every
+   * Shows arguments in command traces, one string for each; called only while a trace has subscribers. Default: every
    * argument is `?`.
    *
    * @example sanitizeArguments: (command, args) => args.map((arg, index) => (index === 0 ? String(arg) : '?'))
@@ -165,7 +165,7 @@ export interface ClusterConnectionPoolOptions<D extends Decoding = Decoding>
   maxConnectionsPerNode?: boolean | undefined;
   /** Relevant errors before the layout is read again. Default 2. */
   reinitializeSteps?: number | null | undefined;
-  /** A layout with slots that nobody serves is good enough, whatever the servers require. Default false. */
+  /** Accepts a layout with unserved slots, even if the servers require full coverage. Default false. */
   skipFullCoverageCheck?: boolean | undefined;
   /** Read the layout from the last known nodes too. Default true. */
   nodemanagerFollowCluster?: boolean | undefined;

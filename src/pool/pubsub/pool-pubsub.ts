@@ -39,7 +39,7 @@ interface Share {
 
 /**
  * The subscriptions of a pool: desired state, made again by itself after whatever happens. Channels that ask for
- * pauses are heard over connections apart from the others, so that a slow reader delays only its like.
+ * pauses use connections apart from the others, so that a slow reader delays only channels of the same kind.
  */
 export class PoolPubsub<C extends BaseConnection> {
   readonly channels: ChannelView;

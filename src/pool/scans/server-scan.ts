@@ -17,12 +17,12 @@ interface Step {
   readonly node: ConnectionNode<BaseConnection> | null;
 }
 
-/** `SCAN` and its like, without the cursor. */
+/** `SCAN`, `HSCAN`, `SSCAN` and `ZSCAN`, without the cursor. */
 export interface ScanCommand {
   readonly command: string;
   /** Before the cursor: the key, where there is one. */
   readonly before: readonly RedisValue[];
-  /** Behind it. */
+  /** After the cursor. */
   readonly behind: readonly RedisValue[];
   readonly signal: AbortSignal | null;
 }

@@ -102,7 +102,7 @@ export class WatchCall extends PoolCall {
 
   async #attempt(connection: BaseConnection, node: ConnectionNode<BaseConnection>): Promise<Outcome> {
     this.#mayHaveRun = false;
-    // A refusal is told of the connection that it came from.
+    // Report the refusal with the connection that it came from.
     this.host = coreOf(connection);
     const { keys, fn, options } = this.#setup;
     const limit = this.#limit();

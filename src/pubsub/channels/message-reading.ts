@@ -41,7 +41,7 @@ export function bytesOf(message: Buffer | string, mode: DecodeMode): Buffer {
   return typeof message === 'string' ? Buffer.from(message, mode === UTF8 ? 'utf8' : 'latin1') : message;
 }
 
-/** Runs the reader's decoder, which may throw. `mode`: what text was decoded with. */
+/** Runs the reader's decoder, which may throw. `mode`: how text was decoded. */
 export function readMessage(raw: RawMessage | string, reading: Reading, mode: DecodeMode): unknown {
   if (typeof raw === 'string') {
     if (reading.mode !== mode) return readBytes(bytesOf(raw, mode), reading);

@@ -210,7 +210,7 @@ export class CallbackReader implements Reader {
     try {
       message = this.#mailbox.take(this.#reading);
     } catch (error) {
-      // A reader could read it another way; here nobody can.
+      // A reader could decode it in another way; here there is none.
       this.#mailbox.skip();
       return this.#receiver.failed(error);
     }

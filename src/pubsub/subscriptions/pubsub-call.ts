@@ -9,7 +9,7 @@ export interface CallPlace {
 }
 
 export interface PubsubCallHooks {
-  /** A server was told of the name at `index`. */
+  /** The name at `index` was sent to a server. */
   told(index: number): boolean;
   /** The call has failed: it takes back what it brought in. */
   failed?(call: PubsubCall, reason: unknown): void;
@@ -39,7 +39,7 @@ export class PubsubCall {
     if (names === 0) this.#succeed();
   }
 
-  /** Some server was told of it. */
+  /** It was sent to a server. */
   get sent(): boolean {
     return Array.from(this.#acks).some((ack, index) => ack !== undefined || this.#hooks.told(index));
   }

@@ -30,7 +30,7 @@ export interface LinkOwner {
   get(kind: SubscriptionKind, key: string): Subscription | undefined;
   /** The server has the name, and nothing under way takes it away again. */
   held(link: SubscriptionLink, subscription: Subscription, count?: number): void;
-  /** The server let go of the name. */
+  /** The server unsubscribed the name. */
   released(link: SubscriptionLink, subscription: Subscription, count?: number): void;
   refused(subscription: Subscription, subscribe: boolean, error: Error): void;
   /** The link knows nothing of the name any more. */
@@ -148,7 +148,7 @@ export class SubscriptionLink implements Holder, MessageListeners {
 
   /**
    * The commands that bring the server's set nearer to the wanted one: first those that end what is not wanted here,
-   * then those that subscribe. With `limit` about so many names; the others are there the next time.
+   * then those that subscribe. `limit` bounds the number of names, roughly; the rest follows with the next call.
    */
   pending(placement: Placement = EVERYTHING_HERE, limit = Number.POSITIVE_INFINITY): SubscriptionCommand[] {
     const commands: SubscriptionCommand[] = [];

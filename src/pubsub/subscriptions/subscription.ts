@@ -10,7 +10,7 @@ import type { SubscriptionAck, SubscriptionKind } from './subscription-kinds.ts'
 
 /**
  * `wanted`: a caller wants it, and it was never acknowledged. `heard`: its messages arrive. `lost`: it was heard, and
- * a gap is open. `left`: nobody wants it; the record stays until no server has the name and nobody waits for its end.
+ * a gap is open. `left`: it is unwanted; the record stays until no server has the name and no call waits for its end.
  *
  *     left ─▶ wanted ─▶ heard ◀─▶ lost      wanted, heard, lost ─▶ left
  */
@@ -121,7 +121,7 @@ export class Subscription implements MessageListener {
     this.#closeGap(now);
   }
 
-  /** That link hears it no longer: a gap opens, unless the others are enough. One that is open already goes on. */
+  /** That link lost the name: a gap opens, unless other links suffice. An open gap continues. */
   unhold(holder: Holder, reason: Error, from: number, complete: () => boolean): void {
     if (!this.#holders.includes(holder)) return;
     this.#holders = this.#holders.filter((other) => other !== holder);
@@ -135,7 +135,7 @@ export class Subscription implements MessageListener {
     this.#move('lost');
   }
 
-  /** Nobody wants it any more. */
+  /** It is no longer wanted. */
   leave(): void {
     this.era++;
     this.alone = false;

@@ -10,7 +10,7 @@ export const UNREAD = -3;
 const SMALL = 512;
 /** An unfinished line up to this size is read again with each chunk; a longer one when it has doubled. */
 const RETRY = 32;
-/** A carry larger than this is let go once it is read: an idle connection holds no more. */
+/** A carry larger than this is released once it is read, so that an idle connection holds no more. */
 const KEPT = 4096;
 
 /**
@@ -95,7 +95,7 @@ export abstract class ChunkReader {
     this.queued = null;
   }
 
-  /** Goes on to the rest of the chunk; false when there is none. */
+  /** Moves to the rest of the chunk; false if there is none. */
   protected advance(): boolean {
     if (this.queued === null) return false;
     if (this.pos < this.end) {

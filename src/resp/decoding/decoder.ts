@@ -339,7 +339,7 @@ export class Decoder extends MessageReader {
     return this.resume(mode);
   }
 
-  /** Goes on with the body of a string, and the CR LF behind it. */
+  /** Continues with the body of a string and the CR LF after it. */
   private resume(mode: DecodeMode): Reply | typeof OPENED | typeof INCOMPLETE {
     const { chunk, pos, end, bodyLength: length } = this;
     const stop = pos + length - (this.body === null ? this.passed : this.body.length);

@@ -67,7 +67,7 @@ export class BytePool {
       this.#used = 0;
     }
     const start = this.#used;
-    // Numbers that somebody reads from it stay aligned.
+    // Keep typed arrays over it aligned.
     this.#used = (start + count + 7) & ~7;
     return this.#block.subarray(start, start + count);
   }

@@ -3,7 +3,7 @@ import { utf16Text } from './native-slices.ts';
 /** Up to this many bytes this is faster than the runtime's decoders before Node 24, and allocates nothing. */
 export const MOST_BY_HAND = 2048;
 
-/** The UTF-16 of the text that is being read: one for the thread, since nobody else runs meanwhile. */
+/** The UTF-16 of the text that is being read: one for the thread, since no other code runs meanwhile. */
 const units = new Uint16Array(MOST_BY_HAND);
 const unitBytes = Buffer.from(units.buffer);
 

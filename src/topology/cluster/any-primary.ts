@@ -3,7 +3,7 @@ import { NO_SLOT } from './command-keys.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
 import { MAX_REDIRECTS } from './redirect.ts';
 
-/** Which shard's primary answers what has no key: a random one, one that seems well where there is one. */
+/** Picks the shard whose primary serves a call without a key: a random one, a healthy one if there is one. */
 export function anyPrimary(keeper: LayoutKeeper): number {
   const { shards } = keeper.map;
   const first = Math.floor(keeper.random() * shards.length);
@@ -14,7 +14,7 @@ export function anyPrimary(keeper: LayoutKeeper): number {
   return first;
 }
 
-/** The primary that was to answer cannot be reached: whether the call has no key and another one seems well. */
+/** After its primary was unreachable: whether a call has no key and another primary is healthy. */
 export function anotherPrimary(call: RoutedCall, keeper: LayoutKeeper): boolean {
   if (call.slot !== NO_SLOT || ++call.redirects > MAX_REDIRECTS) return false;
   return keeper.map.shards.some(({ primary }) => keeper.healthy(primary));

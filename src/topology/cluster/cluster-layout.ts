@@ -43,7 +43,7 @@ export class ClusterLayout {
 
   /**
    * The slot's primary; with `primary: false` a healthy, quick replica, and the primary when there is none.
-   * Throws `RedisClusterError` for a slot that nobody serves.
+   * Throws `RedisClusterError` for a slot without a primary.
    */
   nodeForSlot(slot: number, primary = true): ClusterNodeLocation {
     const shard = this.#source.map.shardOf(slot);

@@ -13,7 +13,7 @@ export class LayoutWaits {
   readonly #keeper: LayoutKeeper;
   readonly #maxWaiting: number;
   #calls = 0;
-  /** One more try for everybody who waits, after a pause that grows. */
+  /** One more try for all waiters, after a growing pause. */
   readonly #attempts = new SingleFlight<void>();
   #pause = 0;
   readonly #closing = new AbortController();
@@ -75,7 +75,7 @@ export class LayoutWaits {
     return deadline.run((signal) => work(signal, failed), late, this.#closing.signal);
   }
 
-  /** For a call: work that others wait for too; it goes on when this wait ends. */
+  /** For a call: waits for shared work, which continues when this wait ends. */
   together<R>(deadline: Deadline, work: Promise<R>): Promise<R> {
     // A refused caller never awaits `work`: keep its rejection handled.
     work.catch(() => {});

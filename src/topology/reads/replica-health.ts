@@ -29,7 +29,7 @@ export class ReplicaHealth {
     this.#timing = timing;
   }
 
-  /** An answer took so many milliseconds, or there was none. */
+  /** Takes the duration of an answer in milliseconds, or its failure. */
   report(node: TCPLocation, outcome: number | Error): void {
     const condition = this.#of(node);
     const now = this.#timing.now();

@@ -21,7 +21,7 @@ export type AskSentinel = (command: string, ...args: string[]) => ReturnType<Ask
 
 /**
  * The sentinels, in the order in which they are asked: who answered last goes first. Configured ones are never
- * forgotten; of the learned ones those that were told of longest ago go when there are too many.
+ * forgotten; of the learned ones those named longest ago are dropped when there are too many.
  */
 export class SentinelList {
   readonly #configured: readonly TCPLocation[];
