@@ -96,10 +96,13 @@ export function withCallStack<P extends Promise<unknown>>(make: () => P, options
 }
 
 /** The same for a promise of results, of which each may be an error. */
-export function withCallStacks<R>(make: () => Promise<R[]>, options: Limits): Promise<R[]> {
+export function withCallStacks<R, N = never>(
+  make: () => Promise<R[] | N>,
+  options: Limits,
+): Promise<R[] | N> {
   const stack = CallStack.take();
   return make().then(
-    (results) => stack.onResults(results),
+    (results) => (Array.isArray(results) ? stack.onResults(results) : results),
     (error: unknown) => {
       throw stack.onRejection(error, options?.signal);
     },

@@ -261,7 +261,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
     options?: WatchCallOptions,
   ): Promise<BatchReplies<B, D> | null>;
   watch(keys: readonly RedisValue[], fn: unknown, options: WatchCallOptions = {}): Promise<unknown> {
-    return this.engine.transactions.watch(keys, fn as WatchFunction, options, this.engine.leases);
+    return this.engine.watch(keys, fn as WatchFunction, options);
   }
 
   /**

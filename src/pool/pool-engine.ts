@@ -12,6 +12,7 @@ import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
 import {
   type DecodeMode,
+  type RedisValue,
   type Reply,
   replyMode,
   type TextEncoding,
@@ -31,7 +32,8 @@ import { PoolCache } from './cache/pool-cache.ts';
 import { PoolPubsub } from './pubsub/pool-pubsub.ts';
 import { CallFactory } from './calls/call-factory.ts';
 import { PoolRequests } from './calls/pool-requests.ts';
-import { type TransactionOptions, Transactions } from './transactions/transactions.ts';
+import { type TransactionOptions, Transactions, type WatchCallOptions } from './transactions/transactions.ts';
+import type { WatchFunction } from './transactions/watch-call.ts';
 import { PoolTraces, type SanitizeArguments } from './pool-traces.ts';
 import type { KeySpace } from './scans/cluster-scan.ts';
 import { Scans } from './scans/scans.ts';
@@ -188,6 +190,16 @@ export class PoolEngine {
         ? run()
         : this.traces.batch('transaction', commands.map(commandWordOf), run);
     return this.tracesCalls ? withCallStacks(traced, options) : traced();
+  }
+
+  watch(
+    keys: readonly RedisValue[],
+    fn: WatchFunction,
+    options: WatchCallOptions,
+  ): Promise<(Reply | RedisError)[] | null> {
+    const run = (): Promise<(Reply | RedisError)[] | null> =>
+      this.transactions.watch(keys, fn, options, this.leases);
+    return this.tracesCalls ? withCallStacks<Reply | RedisError, null>(run, options) : run();
   }
 
   subscribe(

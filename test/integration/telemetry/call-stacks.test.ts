@@ -87,6 +87,9 @@ describe('option traceCalls', () => {
     assertCalledBy(error as Error, 'byBatch');
     assertCalledBy((await byTransaction())[1] as Error, 'byTransaction');
     assertCalledBy(await failureOf(byThrow()), 'byThrow');
+    const byWatch = (): Promise<unknown[] | null> => pool.watch(['text'], () => commands);
+    assertCalledBy((await byWatch())?.[1] as Error, 'byWatch');
+    assert.equal(await pool.watch(['text'], () => null), null);
   });
 
   it('option traceCalls reaches the commands of leases, and the wait for one', async () => {
