@@ -42,6 +42,9 @@ const DEMOTED = Symbol('demoted');
 
 const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['signal', 'timeout', 'node', 'primary']);
 
+/** Gives options inside a call of `fromUrl` their types. */
+interface ClusterOptionHints extends Partial<ClusterConnectionPoolOptions>, FromUrlOptions {}
+
 /** Connections to the nodes of a cluster; it follows the cluster when that changes. */
 export class ClusterConnectionPool<D extends Decoding = false> extends BaseConnectionPool<
   ClusterConnection,
@@ -74,7 +77,7 @@ export class ClusterConnectionPool<D extends Decoding = false> extends BaseConne
       options: never,
     ) => unknown = typeof ClusterConnectionPool<false>,
     const O extends Partial<ClusterConnectionPoolOptions> & FromUrlOptions = Record<never, never>,
-  >(this: P, url: string, options?: O): ClusterPoolOf<P, O> {
+  >(this: P, url: string, options?: O & ClusterOptionHints): ClusterPoolOf<P, O> {
     const resolved = resolveUrl(url, options, 'cluster');
     const make = this as unknown as new (options: object) => ClusterPoolOf<P, O>;
     return new make(resolved.options);

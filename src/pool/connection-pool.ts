@@ -30,6 +30,9 @@ export interface FromUrlOptions {
   decodeComponents?: boolean | undefined;
 }
 
+/** Gives options inside a call of `fromUrl` their types: a type parameter alone leaves callbacks without. */
+interface PoolOptionHints extends Partial<ConnectionPoolOptions>, FromUrlOptions {}
+
 /** Connections to one server. */
 export class ConnectionPool<
   C extends BaseConnection = BaseConnection,
@@ -55,7 +58,7 @@ export class ConnectionPool<
       options: never,
     ) => unknown = typeof ConnectionPool<BaseConnection, false>,
     const O extends Partial<ConnectionPoolOptions> & FromUrlOptions = Record<never, never>,
-  >(this: P, url: string, options?: O): PoolOf<P, O> {
+  >(this: P, url: string, options?: O & PoolOptionHints): PoolOf<P, O> {
     const resolved = resolveUrl(url, options, 'single');
     const make = this as unknown as new (options: object) => PoolOf<P, O>;
     return new make(resolved.options);

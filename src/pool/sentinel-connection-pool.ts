@@ -31,6 +31,9 @@ export interface SentinelUrlOptions
   sentinelPassword?: string | undefined;
 }
 
+/** Gives options inside a call of `fromUrl` their types. */
+interface SentinelOptionHints extends SentinelUrlOptions {}
+
 /** Connections to whichever server is the primary of a service now, or to its replicas. */
 export class SentinelConnectionPool<D extends Decoding = false> extends ConnectionPool<
   SentinelManagedConnection,
@@ -58,7 +61,7 @@ export class SentinelConnectionPool<D extends Decoding = false> extends Connecti
   static override fromUrl<
     P extends AnyClass = typeof SentinelConnectionPool<false>,
     const O extends SentinelUrlOptions = Record<never, never>,
-  >(this: P, url: string, options?: O): SentinelPoolOf<P, O>;
+  >(this: P, url: string, options?: O & SentinelOptionHints): SentinelPoolOf<P, O>;
   /** The signature of the base class, for subclasses. */
   static override fromUrl<P extends AnyClass, const O extends SentinelUrlOptions = Record<never, never>>(
     this: P,

@@ -1,3 +1,4 @@
+import { DecodingError } from '../../../src/resp/decoding-error.ts';
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { describe, test } from 'node:test';
@@ -27,7 +28,8 @@ describe('values', () => {
     assert.equal(await sent('a\r\n$5\r\nb\0'), 'a\r\n$5\r\nb\0');
     assert.equal(await sent('\ud800'), '\ufffd');
     const bytes = new Uint8Array([0, 255, 13, 10]);
-    assert.deepEqual(await connection.createRequest('ECHO', [bytes]), Buffer.from(bytes));
+    assert.deepEqual(await connection.createRequest('ECHO', [bytes], { decode: false }), Buffer.from(bytes));
+    await assert.rejects(async () => connection.createRequest('ECHO', [bytes]), DecodingError);
     assert.equal(await connection.execute(Buffer.from('echo'), 'x'), 'x');
     assert.equal(await connection.execute('client  getname'), null);
   });
@@ -140,7 +142,7 @@ describe('options of a request', () => {
   });
 
   test('option encoding: of this reply only', async () => {
-    const { connection } = await pair({}, { decodeResponses: true });
+    const { connection } = await pair({}, { decodeResponses: 'lenient' });
     const bytes = new Uint8Array([0xe9]);
     assert.deepEqual(await connection.createRequest('ECHO', [bytes]), Buffer.from(bytes));
     assert.equal(await connection.createRequest('ECHO', [bytes], { encoding: 'latin1' }), '\u00e9');

@@ -376,7 +376,7 @@ test('who waits behind the dial of another counts for option maxWaiting, who dia
 test('the cause of an exhausted pool may be a dial of its subscribers', async () => {
   let dials = 0;
   await using scripted = await ScriptedServer.start({
-    HELLO: () => (dials++ === 0 ? undefined : reply.error('ERR no more of you')),
+    HELLO: () => (dials++ === 0 ? undefined : reply.error('WRONGPASS no more of you')),
   });
   await using pool = new ConnectionPool({ location: scripted.location, maxConnections: 1 });
   using _lease = await pool.acquire();
