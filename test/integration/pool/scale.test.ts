@@ -14,7 +14,7 @@ before(async () => {
 after(() => server.stop());
 
 test('100,000 calls in flight share one connection, and each gets its own reply in call order', async () => {
-  await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
+  await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true, acquireTimeout: null });
   const order: number[] = [];
   const calls = Array.from({ length: 100_000 }, (_, index) =>
     pool.execute('ECHO', `token:${index}`).then((reply) => {

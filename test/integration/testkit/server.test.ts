@@ -100,8 +100,8 @@ for (const { path, kind, version } of binaries) {
       requirepass: 'a "b"%',
       users: { alice: 'on >secret ~* &* +@all' },
     });
-    assert.equal(server.url, `redis://:a%20%22b%22%25@127.0.0.1:${server.port}/0`);
-    assert.match(server.unixUrl ?? '', /^unix:\/\/:a%20%22b%22%25@\/.*\.sock\?db=0$/);
+    assert.equal(server.url, `redis://:a%20%22b%22%25@127.0.0.1:${server.port}/0?decodeComponents=true`);
+    assert.match(server.unixUrl ?? '', /^unix:\/\/:a%20%22b%22%25@\/.*\.sock\?db=0&decodeComponents=true$/);
     assert.ok(existsSync(server.socketPath ?? ''));
     assert.equal(server.locations.length, 2);
     assert.match((await ask(server.port, 'PING\r\n', 1))[0] ?? '', /^-NOAUTH/);
