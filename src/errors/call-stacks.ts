@@ -35,8 +35,8 @@ export class CallStack {
   }
 
   /**
-   * The error as the call gives it to its caller: a copy, for others may have got the same error. What is no error of
-   * the package stays as it is: it has its own stack, or is the caller's own.
+   * The error for the caller of this call: a copy, because other callers may have got the same error. An error from
+   * outside the package stays as it is: it has its own stack, or belongs to the caller.
    */
   onError(error: unknown): unknown {
     if (!(error instanceof RedisError)) return error;

@@ -30,7 +30,7 @@ export interface Instrumentation extends Disposable {
  * Turns the diagnostics channels of the package into OpenTelemetry spans and metrics, named by the semantic
  * conventions for database clients.
  *
- * @throws TypeError for an option that nobody knows.
+ * @throws TypeError for an unknown option.
  * @example
  * import { instrument } from 'respool/otel';
  * const instrumentation = instrument({ tracerProvider, meterProvider });

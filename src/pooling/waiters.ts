@@ -175,8 +175,8 @@ export class Waiters<T extends Resource> {
   }
 
   /**
-   * The waiters that a dial which has failed was for: those whom a dial could serve, in their order, less those whom the
-   * dials still under way will serve. Sharers wait for one dial together. Where nothing is open and no dial is left
+   * The waiters of a failed dial: those that a dial could serve, in order, without those that the remaining dials will
+   * serve. Sharers wait for one dial together. If nothing is open and no dial is left,
    * all waiters depended on this dial: no resource will come back.
    */
   leftByDial(dialsLeft: number): PoolWaiter<T>[] {

@@ -72,7 +72,7 @@ export function bytesOf(value: unknown): Buffer {
 }
 
 let counter = 0;
-/** A name that nobody else uses. */
+/** A unique name. */
 export function fresh(what: string): string {
   return `conformance:${process.pid}:${what}:${++counter}`;
 }

@@ -8,7 +8,7 @@ export type ProxyDirection = 'to-server' | 'to-client';
 export type ProxyFault =
   /** Passes later; what follows waits behind it. */
   | { readonly kind: 'delay'; readonly ms: number }
-  /** Passes in slices of so many bytes (1), each in its own write. */
+  /** Passes in slices of this many bytes (default 1), each in its own write. */
   | { readonly kind: 'slice'; readonly bytes?: number | undefined }
   | { readonly kind: 'drop' }
   | { readonly kind: 'duplicate' }
@@ -22,7 +22,7 @@ export type ProxyFault =
     }
   /** Other bytes pass instead. */
   | { readonly kind: 'replace'; readonly bytes: string | Uint8Array }
-  /** So many random bytes (32) pass instead; the first one starts no frame. */
+  /** This many random bytes (default 32) pass instead; the first one starts no frame. */
   | { readonly kind: 'garbage'; readonly bytes?: number | undefined }
   /** The first bytes pass (a random part), then the connection is reset, ends, or nothing ever follows. */
   | {
@@ -34,7 +34,7 @@ export type ProxyFault =
   | { readonly kind: 'reset' }
   /** FIN after the frame, in its direction only; the other one stays open. */
   | { readonly kind: 'half-close' }
-  /** From this frame on nothing passes in its direction, and nobody is told. */
+  /** From this frame on nothing passes in its direction; neither side gets an error. */
   | { readonly kind: 'black-hole' };
 
 export type ProxyFaultKind = ProxyFault['kind'];
@@ -59,7 +59,7 @@ export type ProxyRates = { readonly [K in ProxyFaultKind]?: number | undefined }
 export interface ProxyLine {
   /** Milliseconds that everything takes longer. */
   readonly delay?: number | undefined;
-  /** Up to so many milliseconds more, at random. */
+  /** Up to this many milliseconds more, at random. */
   readonly jitter?: number | undefined;
   /** Bytes per second. */
   readonly bandwidth?: number | undefined;

@@ -127,14 +127,14 @@ export class ProxyConnection {
     (direction === 'to-client' ? this.#ends.client : this.#ends.server).end();
   }
 
-  /** Nothing passes any more, and nobody is told. */
+  /** Nothing passes any more; neither side gets an error. */
   blackHole(direction: ProxyDirection | 'both' = 'both'): void {
     this.#lossy = true;
     for (const way of ['to-server', 'to-client'] as const)
       if (direction === 'both' || direction === way) this.#pipe(way).swallows = true;
   }
 
-  /** Sends bytes that nobody sent: a reply or a push to the client, a command to the server. Text is latin1. */
+  /** Injects bytes: a reply or a push to the client, a command to the server. Text is latin1. */
   inject(bytes: string | Uint8Array, direction: ProxyDirection = 'to-client'): void {
     this.#lossy = true;
     this.#pipe(direction).send(bytes);
@@ -155,7 +155,7 @@ export class ProxyConnection {
     return direction === 'to-client' ? this.#down : this.#up;
   }
 
-  /** A black hole outlives the other side: nobody is told. */
+  /** A black hole outlives the other side, and reports nothing. */
   #closed(end: Duplex): void {
     const other = end === this.#ends.client ? this.#ends.server : this.#ends.client;
     const silent = end === this.#ends.server ? this.#down.swallows : this.#up.swallows;

@@ -44,7 +44,7 @@ export class ProxyPipe {
   #running = false;
   #ended = false;
   #held: Buffer | null = null;
-  /** Nothing passes any more, and nobody is told. */
+  /** Nothing passes any more; neither side gets an error. */
   swallows = false;
 
   constructor(owner: PipeOwner, direction: ProxyDirection, from: Duplex, to: Duplex) {

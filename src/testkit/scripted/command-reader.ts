@@ -5,7 +5,7 @@ const STAR = 0x2a;
 export class CommandReader {
   #pending: Buffer[] = [];
   #size = 0;
-  /** No use in looking before so many bytes are there. */
+  /** Parsing makes no sense before this many bytes have arrived. */
   #needed = 0;
 
   /** The commands completed by these bytes. */

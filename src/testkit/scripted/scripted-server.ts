@@ -113,7 +113,7 @@ export class ScriptedServer {
     return matching() as ScriptedCommand;
   }
 
-  /** Until so many connections were accepted since the start. */
+  /** Waits until this many connections have been accepted since the start. */
   async waitForConnections(n: number, timeout = 5000): Promise<ScriptedConnection[]> {
     await this.waitFor(() => this.connections.length >= n, `${n} connections`, timeout);
     return this.connections;

@@ -165,7 +165,7 @@ export class CertificateAuthority {
 /** Valid and invalid certificates for TLS tests; one set for the whole process. */
 export interface TestCertificates {
   readonly authority: CertificateAuthority;
-  /** Another authority, which nobody trusts unless told. */
+  /** Another authority, which is not trusted by default. */
   readonly otherAuthority: CertificateAuthority;
   /** For localhost, 127.0.0.1 and ::1. */
   readonly server: Certificate;

@@ -5,7 +5,7 @@ type Check = (name: string, value: unknown) => void;
 /** A check for every option; the type demands all of them. */
 export type Checks<O> = { readonly [K in keyof Required<O>]: Check };
 
-/** Before anything is started: what nobody knows, and what is of another kind. `undefined` counts as absent. */
+/** Refuses unknown options and values of another type before anything is started. `undefined` counts as absent. */
 export function checkOptions<O extends object>(options: O, checks: Checks<O>, place = ''): void {
   demandObject(options);
   for (const [name, value] of Object.entries(options)) {

@@ -1,6 +1,6 @@
 import type { ClusterNode } from './cluster-node.ts';
 
-/** A slot on its way from one primary to another; stands still whenever nobody calls. */
+/** A slot on its way from one primary to another; it moves only with a call. */
 export class SlotMigration {
   readonly slot: number;
   readonly source: ClusterNode;
@@ -33,7 +33,7 @@ export class SlotMigration {
     return Number(await this.source.command('CLUSTER', 'COUNTKEYSINSLOT', this.slot));
   }
 
-  /** At most so many (default: all); says how many went. */
+  /** Moves at most this many keys (default: all); returns how many moved. */
   async moveKeys(count = Infinity): Promise<number> {
     let moved = 0;
     while (moved < count) {
