@@ -176,8 +176,8 @@ export class Waiters<T extends Resource> {
 
   /**
    * The waiters of a failed dial: those that a dial could serve, in order, without those that the remaining dials will
-   * serve. Sharers wait for one dial together. If nothing is open and no dial is left,
-   * all waiters depended on this dial: no resource will come back.
+   * serve. Sharers wait for one dial together. If nothing is open and no dial is left, all waiters depended on this
+   * dial: no resource will come back.
    */
   leftByDial(dialsLeft: number): PoolWaiter<T>[] {
     const { open } = this.#slots;
