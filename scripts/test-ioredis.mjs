@@ -68,7 +68,8 @@ async function main(words) {
   }
   const { code } = await build({ quiet: true });
   if (code !== 0) return code;
-  const { startServer } = await import('../dist/testkit/index.js');
+  // By address: the compiler checks scripts where nothing is built yet.
+  const { startServer } = await import(new URL('../dist/testkit/index.js', import.meta.url).href);
   const server = await startServer({ port: 6379 });
   const folder = mkdtempSync(join(tmpdir(), 'respool-ioredis-'));
   const total = { passes: 0, failures: 0, broken: 0 };
