@@ -17,8 +17,9 @@ for (const { path, kind, version } of await serverBinaries()) {
       await using replica = await startServer({ binary: path });
       const { host, port } = primary.location;
       await replica.command('REPLICAOF', host, port);
-      await eventually('the replica is linked', async () =>
-        String(await replica.command('INFO', 'replication')).includes('master_link_status:up'),
+      // The replica reports its link before the primary, which waits for the first acknowledgement, lists the replica.
+      await eventually('the primary lists the replica', async () =>
+        String(await primary.command('ROLE')).includes(String(replica.location.port)),
       );
       for (const replicas of ['role' as const, [replica.location]]) {
         await using pool = await new ConnectionPool({
