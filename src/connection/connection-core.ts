@@ -20,6 +20,9 @@ import { THIS_TICK, THIS_TURN, Writing } from './writing/writing.ts';
 export { BULK } from './reading/reception.ts';
 export type { CoreObserver, CoreSettings, CoreState };
 
+/** Reasons to keep a connection from new work for a moment, as bits. */
+export const RESERVED = { credentials: 1, tracking: 2 } as const;
+
 const STATES: readonly CoreState[] = ['new', 'dialling', 'handshake', 'ready', 'closed'];
 
 /**
@@ -44,8 +47,8 @@ export class ConnectionCore implements EntryHost {
   muted = false;
   /** Number of the current user; a pool increments it with every lease. */
   tenure = 0;
-  /** Kept from new work by its owner. */
-  reserved = false;
+  /** Kept from new work by its owner, for these reasons (`RESERVED`); 0: it is not. */
+  reserved = 0;
   /** The owner closes the connection once no caller waits for a reply. */
   draining = false;
   observer: CoreObserver | null = null;

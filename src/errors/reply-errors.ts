@@ -79,6 +79,7 @@ export function isFixedLine(message: string): boolean {
   return fixedLines.has(message);
 }
 
+const PASSING: ReadonlySet<string> = new Set(['BUSY', 'CLUSTERDOWN', 'LOADING', 'MASTERDOWN', 'TRYAGAIN']);
 const UNKNOWN = /^ERR (?:unknown (?:sub)?command|sub command not supported)/i;
 const QUOTED = /^[^'"`]{0,64}['"`]([^'"`]{0,128})['"`]/;
 const LONGEST_CODE = 32;
@@ -133,6 +134,11 @@ export function isDemotion(error: unknown): boolean {
   if (error instanceof errors.ReadOnlyError) return true;
   // A blocked command whose server was demoted; CLIENT UNBLOCK has another text.
   return error instanceof errors.UnblockedError && error.message.includes('instance state changed');
+}
+
+/** The server refuses for the moment: a script runs, the data set is loading, a primary is being looked for. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof ResponseError && PASSING.has(error.code);
 }
 
 /** The server has no room for one more client: the one error of a connection that is an `ERR` of the server. */

@@ -130,6 +130,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
         : new Tracking(tracking, {
             address: this.address,
             retire: (connection) => this.retire(connection),
+            changed: (connection) => pooledOf(connection)?.slot?.changed(),
             // Connections that it guards keep the process alive, or nothing does.
             service: (given) => this.service({ ...given, unref: () => true }),
           });
@@ -335,6 +336,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
   /** For the connections. */
   drained(pooled: PooledConnection<C>): void {
     this.#reAuthentication.drained(pooled);
+    this.#tracking?.drained(pooled.connection);
   }
   /** For the connections. */
   closed(pooled: PooledConnection<C>): void {

@@ -73,7 +73,7 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
   state(): ResourceState {
     const { core } = this;
     if (core.state !== 'ready') return 'dead';
-    if (core.suspect || core.reserved) return 'suspended';
+    if (core.suspect || core.reserved !== 0) return 'suspended';
     if (!core.session.clean) return stateWhenUnclean(core);
     if (!core.inbox.empty) return 'dirty';
     if (core.outstanding === 0 || leftThisTick(core)) return 'ready';

@@ -1,4 +1,5 @@
 import type { BaseConnection } from '../connection/base-connection.ts';
+import { RESERVED } from '../connection/connection-core.ts';
 import { authenticate } from '../connection/opening/handshake.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
 import type { PooledConnection } from './pooled-connection.ts';
@@ -37,7 +38,7 @@ export class ReAuthentication<C extends BaseConnection> {
     const timer = this.#limit === null ? null : setTimeout(() => this.#late(pooled), this.#limit);
     timer?.unref();
     this.#waiting.set(pooled, timer);
-    pooled.core.reserved = true;
+    pooled.core.reserved |= RESERVED.credentials;
     pooled.slot?.changed();
     this.drained(pooled);
   }
@@ -76,13 +77,13 @@ export class ReAuthentication<C extends BaseConnection> {
       pooled.retire();
     }
     if (this.#waiting.has(pooled)) return this.drained(pooled);
-    core.reserved = false;
+    core.reserved &= ~RESERVED.credentials;
     pooled.slot?.changed();
   }
 
   #late(pooled: PooledConnection<C>): void {
     this.#waiting.delete(pooled);
-    pooled.core.reserved = false;
+    pooled.core.reserved &= ~RESERVED.credentials;
     pooled.retire();
   }
 }

@@ -2,8 +2,9 @@ import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import { call } from '../connection/requests/call.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
 import { ConnectionError, ResponseError } from '../errors/errors.ts';
+import { isPassing } from '../errors/reply-errors.ts';
 import type { Reply } from '../resp/types.ts';
-import { serverOf } from './server-identity.ts';
+import { hasSaid, serverOf } from './server-identity.ts';
 import type { ServiceConnection, ServiceSettings } from './service-connection.ts';
 import type { TrackingSettings } from './tracking.ts';
 
@@ -18,6 +19,8 @@ export interface ListenerHooks<C extends BaseConnection> {
   ended(core: ConnectionCore): void;
   retire(connection: C): void;
   refused(reason: string): void;
+  /** The server cannot say who it is for the moment: the connection has to ask again. */
+  later(connection: C): void;
 }
 
 /** One server, as it names itself: a name or an address may stand for several. */
@@ -55,8 +58,13 @@ export class TrackingListeners<C extends BaseConnection> {
 
   /** The listener at the server of this connection; null when there is none and the cache has to do without. */
   async near(connection: C, signal: AbortSignal): Promise<C | null> {
-    const place = this.#placeAt(await keyOf(connection));
+    const key = await keyOf(connection);
     if (connection.closed) return null;
+    if (!hasSaid(coreOf(connection))) {
+      this.#hooks.later(connection);
+      return null;
+    }
+    const place = this.#placeAt(key);
     this.#placeOf.set(connection, place);
     place.data.add(connection);
     place.waiting.add(connection);
@@ -144,8 +152,8 @@ export class TrackingListeners<C extends BaseConnection> {
 
   #failed(place: Place<C>, error: unknown): void {
     // A server that refuses listeners is asked again by the next data connection only.
-    place.missed = !(error instanceof ResponseError);
-    if (error instanceof ResponseError) this.#hooks.refused(error.message);
+    place.missed = !(error instanceof ResponseError) || isPassing(error);
+    if (error instanceof ResponseError && !place.missed) this.#hooks.refused(error.message);
   }
 
   #lost(place: Place<C>, listener: C): void {

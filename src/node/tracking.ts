@@ -7,11 +7,13 @@ import type { ConnectionCore } from '../connection/connection-core.ts';
 import { bytesOf } from '../connection/reading/push-frames.ts';
 import type { Effect } from '../connection/session/session-effect.ts';
 import { ResponseError } from '../errors/errors.ts';
+import { isPassing } from '../errors/reply-errors.ts';
 import { type DecodeMode, type Reply, UTF8 } from '../resp/types.ts';
 import { channels, observed } from '../telemetry/channels.ts';
 import { watchWrites } from './lease-writes.ts';
 import type { ServiceConnection, ServiceSettings } from './service-connection.ts';
 import { TrackingListeners } from './tracking-listeners.ts';
+import { TrackingRetries } from './tracking-retries.ts';
 
 /** How the server is to tell of changes. */
 export interface TrackingChoice {
@@ -35,6 +37,8 @@ export interface TrackingSettings<C extends BaseConnection> extends TrackingChoi
 export interface TrackingOwner<C extends BaseConnection> {
   readonly address: string;
   retire(connection: C): void;
+  /** Whether the connection may get work has changed. */
+  changed(connection: C): void;
   /** Nothing that listens keeps the process alive by itself. */
   service(
     settings: Pick<ServiceSettings<C>, 'dial' | 'wanted' | 'up' | 'failed' | 'lost'>,
@@ -57,6 +61,7 @@ export class Tracking<C extends BaseConnection> {
   readonly #settings: TrackingSettings<C>;
   readonly #owner: TrackingOwner<C>;
   readonly #listeners: TrackingListeners<C> | null;
+  readonly #retries: TrackingRetries<C>;
   readonly #heartbeats = new WeakMap<ConnectionCore, Heartbeat>();
   #warned = false;
 
@@ -72,8 +77,15 @@ export class Tracking<C extends BaseConnection> {
             retire: (connection) => owner.retire(connection),
             service: (given) => owner.service(given),
             refused: (reason) => this.#off(reason),
+            later: (connection) => this.#retries.refused(connection),
           })
         : null;
+    this.#retries = new TrackingRetries<C>({
+      inPlace: this.#listeners === null,
+      again: (connection) => this.#again(connection),
+      retire: (connection) => owner.retire(connection),
+      changed: (connection) => owner.changed(connection),
+    });
   }
 
   /** Connections outside the pool that listen for it. */
@@ -81,31 +93,55 @@ export class Tracking<C extends BaseConnection> {
     return this.#listeners?.size ?? 0;
   }
 
-  /** Before the connection is used. Rejects when it is lost meanwhile; a refusal only keeps its replies uncached. */
+  /**
+   * Before the connection is used. Rejects when it is lost meanwhile; a refusal only keeps its replies uncached, and is
+   * asked about again if it holds for the moment.
+   */
   async prepare(connection: C, signal: AbortSignal): Promise<void> {
-    const core = coreOf(connection);
     // Others may hold keys that it writes, whether or not its own replies are to be kept.
-    watchWrites(core, this.#settings.writes);
+    watchWrites(coreOf(connection), this.#settings.writes);
+    await this.#track(connection, signal);
+  }
+
+  async #track(connection: C, signal: AbortSignal | null): Promise<void> {
+    const core = coreOf(connection);
     if (core.muted || core.state !== 'ready') return;
     if (core.session.resp === 2) return this.#off('the server speaks RESP2 only');
     let listener: C | null = null;
     for (let tries = 1; ; tries++) {
-      listener = (await this.#listeners?.near(connection, signal)) ?? null;
+      // Without a signal it is asked again, which happens only where no listener is needed.
+      if (signal !== null) listener = (await this.#listeners?.near(connection, signal)) ?? null;
       if (this.#listeners !== null && listener === null) return;
       const refused = await this.#switchOn(core, listener, signal);
       // The listener may have ended meanwhile, and the server knows of that first.
-      const lost = listener !== null && (listener.closed || (refused !== null && NO_LISTENER.test(refused)));
+      const lost =
+        listener !== null && (listener.closed || (refused !== null && NO_LISTENER.test(refused.message)));
       if (!lost && refused === null) break;
-      if (!lost || tries === TRIES) return refused === null ? undefined : this.#off(refused);
+      if (refused !== null && isPassing(refused)) return this.#retries.refused(connection);
+      if (!lost || tries === TRIES) return refused === null ? undefined : this.#off(refused.message);
       listener?.invalidate('the server does not know it any more');
     }
     core.inbox.invalidations = (frame) => this.#invalidated(core, frame);
     core.session.onEffect = (effect) => this.#affected(connection, effect);
+    this.#retries.accepted();
     this.#start(connection, listener);
   }
 
+  /** Never rejects: a connection where that fails ends. */
+  async #again(connection: C): Promise<void> {
+    try {
+      await this.#track(connection, null);
+    } catch {
+      connection.invalidate('its tracking could not be switched on');
+    }
+  }
+
   /** Null, or why the server did not want to. */
-  async #switchOn(core: ConnectionCore, listener: C | null, signal: AbortSignal): Promise<string | null> {
+  async #switchOn(
+    core: ConnectionCore,
+    listener: C | null,
+    signal: AbortSignal | null,
+  ): Promise<ResponseError | null> {
     const { mode, redirect, timeout } = this.#settings;
     if (mode === 'bcast') return null;
     const args = ['ON'];
@@ -115,7 +151,7 @@ export class Tracking<C extends BaseConnection> {
       await call(core, 'CLIENT TRACKING', args, { timeout, signal });
     } catch (error) {
       if (!(error instanceof ResponseError)) throw error;
-      return error.message;
+      return error;
     }
     core.session.settleBaseline();
     return null;
@@ -125,9 +161,16 @@ export class Tracking<C extends BaseConnection> {
   ended(connection: C): void {
     this.#end(coreOf(connection));
     this.#listeners?.leave(connection);
+    this.#retries.forget(connection);
+  }
+
+  /** Nothing is outstanding on the connection. */
+  drained(connection: C): void {
+    this.#retries.drained(connection);
   }
 
   close(): void {
+    this.#retries.close();
     this.#listeners?.close();
   }
 

@@ -62,7 +62,7 @@ export class Writing {
    */
   #pollFirst(silence: number): void {
     const core = this.#core;
-    if (core.state !== 'ready' || core.muted || core.reserved || this.#polling) return;
+    if (core.state !== 'ready' || core.muted || core.reserved !== 0 || this.#polling) return;
     this.#polling = true;
     setImmediate(() =>
       setImmediate(() => {

@@ -1,7 +1,13 @@
 // How a pool hears of changes, and what it does where it cannot.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type CacheTracking, ConnectionPool, LRUCache } from '../../../src/index.ts';
+import {
+  type CacheTracking,
+  ConnectionPool,
+  LRUCache,
+  type RedisError,
+  ResponseError,
+} from '../../../src/index.ts';
 import { reply, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { sleep, until } from '../pool/support.ts';
 import { cacheWarnings, countingServer, invalidation } from './support.ts';
@@ -171,6 +177,61 @@ test('a server that does not permit tracking keeps the cache off, with one warni
     assert.equal(cache.size, 0);
     assert.equal(warnings.length, 1);
   }
+});
+
+for (const [name, cacheTracking] of WAYS) {
+  test(`a connection made while a script blocks the server is tracked once the script is over: ${name}`, async () => {
+    await using busy = await startServer();
+    await busy.command('CONFIG', 'SET', 'lua-time-limit', 20);
+    await using other = new ConnectionPool({ location: busy.location });
+    await other.execute('SET', 'user:1', '1');
+    const script = other.execute('EVAL', 'while true do end', 0);
+    const cache = new LRUCache();
+    await using pool = new ConnectionPool({
+      location: busy.location,
+      decodeResponses: true,
+      cache,
+      cacheTracking,
+      maxConnections: 1,
+    });
+    const warnings = await cacheWarnings(async () => {
+      await until(() =>
+        pool.execute('GET', 'user:1').then(Boolean, (error: RedisError) => error.code === 'BUSY'),
+      );
+      await sleep(100);
+      await busy.command('SCRIPT', 'KILL');
+      await assert.rejects(script, ResponseError);
+      await until(async () => (await pool.execute('GET', 'user:1')) === '1' && cache.stats.hits > 2);
+    });
+    assert.deepEqual(warnings, []);
+    await other.execute('SET', 'user:1', '2');
+    await until(async () => (await pool.execute('GET', 'user:1')) === '2');
+    assert.equal(pool.statistics.activeConnections, 1);
+  });
+}
+
+test('a lease on a connection that still asks for tracking is not disturbed', async () => {
+  let refusals = 0;
+  await using scripted = await countingServer({
+    'CLIENT TRACKING': () =>
+      ++refusals > 3 ? reply.ok : reply.error('BUSY Redis is busy running a script.'),
+  });
+  const cache = new LRUCache();
+  await using pool = new ConnectionPool({
+    location: scripted.location,
+    decodeResponses: true,
+    cache,
+    maxConnections: 1,
+  });
+  await pool.use(async (connection) => {
+    await connection.createRequest('MULTI');
+    await sleep(300);
+    assert.equal(refusals, 1, 'nothing is asked inside the transaction');
+    await connection.createRequest('DISCARD');
+  });
+  await until(async () => (await pool.execute('GET', 'k')) !== null && cache.stats.hits > 0);
+  assert.equal(refusals, 4);
+  assert.equal(scripted.connections.length, 1, 'on the same connection');
 });
 
 test('a noreply pool has no cache', async () => {
