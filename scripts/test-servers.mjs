@@ -5,14 +5,15 @@ import { fetchServer, SERVER_NAMES } from './fetch-servers.mjs';
 import { runQuietly, splitArguments, tableOf } from './matrix.mjs';
 
 /** The whole of what depends on a server; unit tests do not. */
-const PARTS = ['conformance/', 'integration/'];
+const PARTS = ['conformance/', 'integration/', 'test/servers/'];
 const LIMIT = 1_200_000;
 
 async function testOn(name, parts) {
   const server = await fetchServer(name);
   const started = Date.now();
   const command = [process.execPath, 'scripts/test.mjs', ...parts];
-  const { code, output } = await runQuietly(command, { RESPOOL_SERVER: server }, LIMIT);
+  const env = { RESPOOL_SERVER: server, RESPOOL_SERVER_ONLY: '1' };
+  const { code, output } = await runQuietly(command, env, LIMIT);
   const count = (word) => [...output.matchAll(new RegExp(`^ℹ ${word} (\\d+)`, 'gm'))].at(-1)?.[1] ?? '?';
   const failed = [...new Set([...output.matchAll(/^test at (\S+)/gm)].map(([, at]) => at))];
   for (const at of failed) console.log(`  ${name}: ${at}`);

@@ -7,6 +7,7 @@ import { SentinelManagedConnection } from '../connection/sentinel-managed-connec
 import { TCPConnection } from '../connection/tcp-connection.ts';
 import { UnixDomainSocketConnection } from '../connection/unix-domain-socket-connection.ts';
 import { ConnectionNode, type NodeSettings } from '../node/connection-node.ts';
+import { MovableAddress } from '../topology/movable-address.ts';
 import { SingleNode } from '../topology/single-node.ts';
 import type { Topology } from '../topology/topology.ts';
 import { replicasByRole, withReplicas } from './options/read-setup.ts';
@@ -101,20 +102,24 @@ function standalone(options: ConnectionPoolOptions): PoolSetup {
   const type = classFor(pool.connectionClass, location) as unknown as Make;
   // Report bad options of the package's classes now and not at the first dial. Other classes may count their instances.
   if (OF_THE_PACKAGE.has(type)) void new type(location, connection);
+  if (pool.followPrimary && !(location instanceof TCPLocation))
+    throw new TypeError('followPrimary: a Unix domain socket leads to one server');
   const make = (one: Location): BaseConnection => newConnections.prepare(new type(one, connection));
+  const address = new MovableAddress<BaseConnection>(location);
   const tracking = trackingFor(pool, settings, (near) => make(near.location));
   const nodeSettings = {
     owner,
     tracking,
     address: location.toString(),
-    make: () => make(location),
+    make: () => (pool.followPrimary ? askingForRedirects(make(address.location)) : make(location)),
     max: pool.maxConnections,
     ...nodeOptions(pool, settings),
+    dialFailed: () => address.dialFailed(),
   };
   const node = new ConnectionNode<BaseConnection>(nodeSettings);
   return {
     owner,
-    topology: readingFrom(new SingleNode(node), { pool, node, nodeSettings, location, make }),
+    topology: readingFrom(new SingleNode(node, address), { pool, node, nodeSettings, address, make }),
     settings,
     maxConnections: () => pool.maxConnections,
     acquire: split.acquire,
@@ -132,13 +137,13 @@ interface Reading {
   readonly pool: PoolSettings<'single'>;
   readonly node: ConnectionNode<BaseConnection>;
   readonly nodeSettings: NodeSettings<BaseConnection>;
-  readonly location: Location;
+  readonly address: MovableAddress<BaseConnection>;
   readonly make: (location: Location) => BaseConnection;
 }
 
 /** With `replicas` reads may go to them. */
 function readingFrom(primary: SingleNode<BaseConnection>, parts: Reading): Topology<BaseConnection> {
-  const { pool, node, nodeSettings, location, make } = parts;
+  const { pool, node, nodeSettings, address, make } = parts;
   const { replicas } = pool;
   if (replicas === null) {
     if ((pool.readFrom ?? 'primary') === 'primary') return primary;
@@ -148,11 +153,19 @@ function readingFrom(primary: SingleNode<BaseConnection>, parts: Reading): Topol
     primary,
     node,
     nodeSettings,
-    primaryAt: () => (location instanceof TCPLocation ? location : null),
+    primaryAt: () => (address.location instanceof TCPLocation ? address.location : null),
     find: () => (replicas === 'role' ? replicasByRole(node) : Promise.resolve(replicas)),
     make,
     options: pool,
   });
+}
+
+/** Servers that know no `CLIENT CAPA` refuse it, and answer READONLY where others answer REDIRECT. */
+function askingForRedirects(connection: BaseConnection): BaseConnection {
+  connection.registerConnectCallback(async () => {
+    await connection.createRequest('CLIENT CAPA', ['redirect'], { raiseExceptions: false });
+  });
+  return connection;
 }
 
 const OF_THE_PACKAGE: ReadonlySet<unknown> = new Set([

@@ -1,7 +1,6 @@
 import type { Deadline } from '../base/deadline.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import type { RedisError } from '../errors/errors.ts';
-import { isDemotion } from '../errors/reply-errors.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { Next, RoutedCall, Topology } from './topology.ts';
 
@@ -29,11 +28,7 @@ export class SingleNode<C extends BaseConnection> implements Topology<C> {
   readonly #role: ServerRole<C>;
   readonly #check: ConnectionCheck | null;
 
-  constructor(
-    node: ConnectionNode<C>,
-    role: ServerRole<C> = new FixedAddress(),
-    check: ConnectionCheck | null = null,
-  ) {
+  constructor(node: ConnectionNode<C>, role: ServerRole<C>, check: ConnectionCheck | null = null) {
     this.name = node.address;
     this.#node = node;
     this.#role = role;
@@ -76,18 +71,4 @@ export class SingleNode<C extends BaseConnection> implements Topology<C> {
   close(): void {
     this.#role.close();
   }
-}
-
-/** A server that is always at one address; the name in it may lead to another server by now. */
-class FixedAddress<C extends BaseConnection> implements ServerRole<C> {
-  /** A demoted primary: its connections go, and the next dial looks the name up again. */
-  refused(error: RedisError, _: C, node: ConnectionNode<C>): void {
-    if (isDemotion(error)) node.renew();
-  }
-  next(call: RoutedCall, error: Error): Next | null {
-    if (!isDemotion(error) || call.redirects > 0) return null;
-    call.redirects++;
-    return { kind: 'again' };
-  }
-  close(): void {}
 }

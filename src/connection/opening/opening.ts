@@ -2,7 +2,12 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { checkSignal, Deadline } from '../../base/deadline.ts';
 import { demandKnown } from '../../base/known-options.ts';
-import { AuthenticationFailureError, ConnectionError, TimeoutError } from '../../errors/errors.ts';
+import {
+  AuthenticationFailureError,
+  ConnectionError,
+  ResponseError,
+  TimeoutError,
+} from '../../errors/errors.ts';
 import type { Credentials } from '../../interfaces/credential-provider.ts';
 import type { WaitOptions } from '../../interfaces/wait-options.ts';
 import { silence } from '../requests/call.ts';
@@ -152,6 +157,8 @@ export class Opening<C> {
     } catch (error) {
       if (error instanceof AuthenticationFailureError && this.#options.credentialProvider === null)
         hintAtEscapes(error, credentials);
+      if (error instanceof ResponseError && error.command === 'SELECT')
+        hintAtDatabases(error, this.#options.db);
       if (!(error instanceof TimeoutError)) throw error;
       const { message, command, endpoint } = error;
       throw new TimeoutError(message, { phase: 'connect', command, endpoint, cause: error });
@@ -264,6 +271,12 @@ const ESCAPE_HINT =
 function hintAtEscapes(error: Error, credentials: Credentials | null): void {
   if (credentials === null) return;
   if (ESCAPE.test(credentials.username) || ESCAPE.test(credentials.password)) error.message += ESCAPE_HINT;
+}
+
+/** The same text comes from servers that could have the database. */
+function hintAtDatabases(error: Error, db: number): void {
+  if (error.message.includes('cluster mode') || error.message.includes('out of range'))
+    error.message += ` (db ${db}: a cluster has more than one database from Valkey 9.0 on, with cluster-databases; a single server has as many as its setting databases says)`;
 }
 
 /** Nothing given: no credentials, as without a provider. */

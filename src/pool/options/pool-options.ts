@@ -143,6 +143,11 @@ export interface ConnectionPoolOptions<
     ReadOptions {
   /** The server's replicas, for `readFrom`; `'role'`: those that it names itself. Default: none. */
   replicas?: Iterable<TCPLocation | HostAndPort> | 'role' | undefined;
+  /**
+   * The pool is meant for a primary, and moves to the one that a demoted server names (`CLIENT CAPA redirect`, Valkey 8.0
+   * and newer). Default false: a server that refuses writes is dialled again under its name.
+   */
+  followPrimary?: boolean | undefined;
   /** Where the server is; instead of `host` and `port`. */
   location?: Location | HostAndPort | undefined;
   /** A name or an address. */

@@ -144,7 +144,7 @@ const everyPool = {
 
 /** Key → check, default, and how a URL spells it; for each kind of pool. */
 export const poolRules = {
-  single: { ...everyPool, ...reading, location, host, port, replicas },
+  single: { ...everyPool, ...reading, location, host, port, replicas, followPrimary: flag(false) },
   cluster: {
     ...everyPool,
     ...reading,

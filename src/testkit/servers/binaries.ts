@@ -85,10 +85,14 @@ export async function findServerBinary(binary?: string): Promise<ServerBinary> {
   throw new Error(`respool/testkit: found no server binary (${names.join(', ')}).\n${INSTALL}`);
 }
 
-/** The servers installed on this machine, `redis-server` first; `RESPOOL_SERVER` is included if it is another one. */
+/**
+ * The servers installed on this machine, `redis-server` first; `RESPOOL_SERVER` is included if it is another one, and is
+ * the only one with `RESPOOL_SERVER_ONLY=1`.
+ */
 export async function serverBinaries(): Promise<ServerBinary[]> {
   const found = new Map<string, ServerBinary>();
-  for (const name of ['redis-server', 'valkey-server', process.env['RESPOOL_SERVER'] ?? '']) {
+  const { RESPOOL_SERVER: named = '', RESPOOL_SERVER_ONLY: only } = process.env;
+  for (const name of only === '1' && named !== '' ? [named] : ['redis-server', 'valkey-server', named]) {
     const path = name === '' ? null : locate(name);
     if (path !== null) found.set(path, await describeOnce(path));
   }

@@ -43,7 +43,7 @@ const COMMON = {
   verifyDelivery: null,
 };
 const DEFAULTS: Record<PoolKind, object> = {
-  single: { ...COMMON, location: null, host: null, port: null, replicas: null },
+  single: { ...COMMON, location: null, host: null, port: null, replicas: null, followPrimary: false },
   cluster: {
     ...COMMON,
     startupNodes: [],

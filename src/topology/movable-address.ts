@@ -1,0 +1,69 @@
+import { fullJitter } from '../base/backoff.ts';
+import type { BaseConnection } from '../connection/base-connection.ts';
+import type { RedisError } from '../errors/errors.ts';
+import { isDemotion } from '../errors/reply-errors.ts';
+import type { ConnectionNode } from '../node/connection-node.ts';
+import { type Location, TCPLocation } from '../transport/location.ts';
+import { hostOf, portOf } from './reply-fields.ts';
+import type { ServerRole } from './single-node.ts';
+import type { Next, RoutedCall } from './topology.ts';
+
+/** A replica that is about to be promoted may point back for a moment: longest pauses, and how many of them. */
+const PAUSE = { base: 10, cap: 250 };
+const MOST_REDIRECTS = 16;
+
+/**
+ * The address of a plain pool. The name in it may lead to another server by now, and a demoted primary may name its
+ * successor (`REDIRECT`): dials go there from then on, until one fails.
+ */
+export class MovableAddress<C extends BaseConnection> implements ServerRole<C> {
+  readonly #given: Location;
+  #current: Location;
+
+  constructor(given: Location) {
+    this.#given = given;
+    this.#current = given;
+  }
+
+  /** Where the next dial goes. */
+  get location(): Location {
+    return this.#current;
+  }
+
+  moveTo(location: TCPLocation): void {
+    this.#current = location;
+  }
+
+  /** Nobody answers at the named place: the next dial goes to the address that was given. */
+  dialFailed(): void {
+    this.#current = this.#given;
+  }
+
+  /** The connections to a demoted primary go once their work is done. */
+  refused(error: RedisError, _: C, node: ConnectionNode<C>): void {
+    const successor = successorIn(error);
+    if (successor !== null) this.moveTo(successor);
+    if (successor !== null || isDemotion(error)) node.renew();
+  }
+
+  next(call: RoutedCall, error: Error): Next | null {
+    const redirected = successorIn(error) !== null;
+    if (!redirected && !isDemotion(error)) return null;
+    if (call.redirects >= (redirected ? MOST_REDIRECTS : 1)) return null;
+    call.redirects++;
+    if (call.redirects === 1) return { kind: 'again' };
+    return { kind: 'pause', ms: fullJitter(call.redirects, PAUSE.base, PAUSE.cap) };
+  }
+
+  close(): void {}
+}
+
+/** The primary that a replica names: `REDIRECT 10.0.0.2:6379`. */
+function successorIn(error: Error): TCPLocation | null {
+  if ((error as RedisError).code !== 'REDIRECT') return null;
+  const address = /^REDIRECT (\S+)$/.exec(error.message)?.[1] ?? '';
+  const colon = address.lastIndexOf(':');
+  const host = hostOf(address.slice(0, colon));
+  const port = portOf(Number(address.slice(colon + 1)));
+  return host === null || port === null ? null : new TCPLocation(host, port);
+}
