@@ -167,8 +167,14 @@ export class ConnectionCore implements EntryHost {
 
   /** Is there room for a command of that size? One that is larger than the bound may go alone. */
   hasRoom(size: number): boolean {
-    const queued =
-      this.outbox.queuedBytes + (this.outbox.blocked ? (this.transport?.writableLength ?? 0) : 0);
+    const { outbox } = this;
+    if (!outbox.blocked && outbox.queuedBytes + size <= this.settings.maxBufferedBytes) return true;
+    return this.#mayGoAlone(size);
+  }
+
+  #mayGoAlone(size: number): boolean {
+    const { queuedBytes, blocked } = this.outbox;
+    const queued = queuedBytes + (blocked ? (this.transport?.writableLength ?? 0) : 0);
     return queued === 0 || queued + size <= this.settings.maxBufferedBytes;
   }
 

@@ -30,10 +30,6 @@ export class Backlog {
     return length;
   }
 
-  get empty(): boolean {
-    return this.#lines.size === 0;
-  }
-
   /** Queues entries back to back, behind those that wait already. */
   enqueue(core: ConnectionCore, entries: readonly Entry[], deadline: Deadline): void | Promise<void> {
     const size = entries.reduce((sum, entry) => sum + entry.size, 0);

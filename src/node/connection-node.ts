@@ -168,7 +168,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     const pooled = this.pool.tryShare();
     if (pooled === null) return false;
     const { core } = pooled;
-    if (!core.hasRoom(entry.size) || !this.#backlog.empty) return false;
+    if (core.onRoom !== null || !core.hasRoom(entry.size)) return false;
     if (this.unreferenced) pooled.refer();
     core.submit(entry);
     return true;

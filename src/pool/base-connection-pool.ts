@@ -1,7 +1,7 @@
 import { nameClass } from '../base/class-name.ts';
 import { inspect } from 'node:util';
 import { refuseUnknownWait } from '../base/deadline.ts';
-import { resolveCommand } from '../commands/command-info.ts';
+import { type CommandInfo, resolveCommand } from '../commands/command-info.ts';
 import type {
   AnyCommand,
   ByCommand,
@@ -165,20 +165,13 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
       if ((info.flags & UNUSUAL) !== 0 || this.#careful || traces.command.active) {
         return this.#requests.request(command, args, {});
       }
-      const cache = this.#cache;
-      if (cache !== null && (info.flags & CACHEABLE) !== 0) {
-        const answer = cache.answer(command, info, args, null);
-        if (answer !== null) return answer;
-      } else if (cache !== null && info.name === 'MGET') {
-        return this.#requests.request(command, args, {});
-      }
+      if (this.#cache !== null) return this.#executeCached(this.#cache, command, info, args);
       const call = makeCall(this.#loop, info, args, this.#textMode, this.#ownMode);
       const promise: Promise<Reply> = call.promise;
       call.startedAt = thisTurn();
       if (this.#streamTimeout !== null) call.limit = this.#streamTimeout;
       const node = this.#topology.route(call, args);
-      if (cache !== null) cache.attach(call, promise, args, true);
-      if (node !== null && call.prelude === null && node.submitNow(call)) {
+      if (node?.submitNow(call) === true) {
         call.attempts = 1;
         call.node = node;
       } else {
@@ -188,6 +181,28 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** `execute` of a pool with a cache. It stands apart so that the engine inlines the whole path of the others. */
+  #executeCached(
+    cache: PoolCache,
+    command: string | Uint8Array,
+    info: CommandInfo,
+    args: readonly RedisValue[],
+  ): Promise<unknown> {
+    if (info.name === 'MGET') return this.#requests.request(command, args, {});
+    if ((info.flags & CACHEABLE) !== 0) {
+      const answer = cache.answer(command, info, args, null);
+      if (answer !== null) return answer;
+    }
+    const call = makeCall(this.#loop, info, args, this.#textMode, this.#ownMode);
+    const promise: Promise<Reply> = call.promise;
+    call.startedAt = thisTurn();
+    if (this.#streamTimeout !== null) call.limit = this.#streamTimeout;
+    const node = this.#topology.route(call, args);
+    cache.attach(call, promise, args, true);
+    this.#loop.begin(call, node);
+    return promise;
   }
 
   /** As `execute`, with options; `timeout` covers everything from waiting to the last repetition. */

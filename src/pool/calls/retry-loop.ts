@@ -74,6 +74,16 @@ export class RetryLoop implements CallOwner {
     this.#settings = settings;
   }
 
+  /** The first attempt, on the node that the call was routed to if that has room now. */
+  begin(call: PoolCall, node: ConnectionNode<BaseConnection> | null): void {
+    if (node !== null && call.prelude === null && node.submitNow(call)) {
+      call.attempts = 1;
+      call.node = node;
+    } else {
+      this.start(call);
+    }
+  }
+
   /** The next attempt: on the node that is known and has room now, else after waiting for one. */
   start(call: PoolCall): void {
     call.attempts++;
