@@ -15,10 +15,8 @@ interface Row {
   readonly meaning: string;
 }
 
-const page = readFileSync(
-  join(projectRoot(dirname(fileURLToPath(import.meta.url))), 'docs/options.md'),
-  'utf8',
-);
+const root = projectRoot(dirname(fileURLToPath(import.meta.url)));
+const page = readFileSync(join(root, 'docs/options.md'), 'utf8');
 const { single, cluster, sentinel } = poolRules as Record<string, RuleTable>;
 const shared = pick(single!, (name) => name in cluster! && name in sentinel!);
 
@@ -60,6 +58,15 @@ function literalOf(cell: string): unknown {
   if (literal === undefined) return null;
   return JSON.parse(literal.replaceAll(',', '').replaceAll("'", '"'));
 }
+
+test('docs/sizing.md: the defaults of limits', () => {
+  const text = readFileSync(join(root, 'docs/sizing.md'), 'utf8');
+  const every: RuleTable = { ...baseConnectionRules, ...tcpRules, ...single, ...cluster, ...sentinel };
+  const rows = [...text.matchAll(/^\| `(\w+)` \| (\S+) \|/gm)];
+  assert.ok(rows.length > 10);
+  for (const [, name = '', standard = ''] of rows)
+    assert.equal(literalOf(standard), every[name]?.fallback, `default of ${name}`);
+});
 
 for (const [heading, table] of TABLES) {
   test(`docs/options.md: ${heading}`, () => {
