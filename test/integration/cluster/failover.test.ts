@@ -7,7 +7,7 @@ import {
   startCluster,
   type TestCluster,
 } from '../../../src/testkit/index.ts';
-import { eventually, poolOf, sleep } from './support.ts';
+import { eventually, keysOfSlot, poolOf, sleep } from './support.ts';
 import { atMost } from '../../support/pace.ts';
 
 /** `RESPOOL_FAILOVER_READS=500000` for the long run. */
@@ -158,6 +158,41 @@ for (const { path, kind, version } of await serverBinaries()) {
       await load;
       assert.equal(await pool.execute('GET', `${key}:count`), String(count));
       assert.equal(pool.clusterLayout.nodeForKey(`${key}:count`).port, successor.port);
+    });
+
+    it('blocked calls of a primary that is demoted by hand go on at its successor', async () => {
+      const queues = keysOfSlot(0, 4);
+      const [first = '', second = '', third = '', fourth = ''] = queues;
+      const old = await cluster.nodeForSlot(0);
+      const popped = Promise.all([
+        pool.execute('BLPOP', first, 0),
+        pool.execute('BRPOP', second, 30),
+        pool.executeRequest('BLMPOP', [0, 1, third, 'LEFT'], { timeout: 30_000 }),
+        pool.executeRequest('XREAD', ['BLOCK', 0, 'STREAMS', fourth, '$'], { timeout: 30_000 }),
+      ]);
+      await eventually('all are blocked', async () =>
+        /blocked_clients:4/.test(String(await old.command('INFO', 'clients'))),
+      );
+      const successor = await cluster.failover(old);
+      await eventually('all are blocked at the successor', async () =>
+        /blocked_clients:4/.test(String(await successor.command('INFO', 'clients'))),
+      );
+      for (const queue of [first, second, third]) await pool.execute('RPUSH', queue, 'value');
+      await pool.execute('XADD', fourth, '*', 'field', 'value');
+      const [one, two, three, four] = await popped;
+      assert.deepEqual(
+        [one, two, three],
+        [
+          [first, 'value'],
+          [second, 'value'],
+          [third, ['value']],
+        ],
+      );
+      assert.match(JSON.stringify(four), /field/);
+      assert.deepEqual(
+        await Promise.all([first, second, third].map((queue) => pool.execute('LLEN', queue))),
+        [0, 0, 0],
+      );
     });
   });
 }
