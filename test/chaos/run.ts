@@ -5,6 +5,7 @@ import { clusterStage } from './scenarios/cluster.ts';
 import { pubsubCache } from './scenarios/pubsub-cache.ts';
 import { sentinelStage } from './scenarios/sentinel.ts';
 import { singleStage } from './scenarios/single.ts';
+import { wrongPeers } from './scenarios/wrong-peers.ts';
 import { describeRun, runChaos, type Stage } from './support/run.ts';
 
 interface Settings {
@@ -37,6 +38,8 @@ const SCENARIOS: Readonly<Record<string, readonly [run: Scenario, seconds: numbe
   sentinel: [staged((seed) => sentinelStage({ seed })), 600],
   'pubsub-cache': [pubsubCache, 300],
   churn: [churn, 300],
+  // Ends when everything was wrong once, whatever the seconds.
+  'wrong-peers': [wrongPeers, 120],
 };
 
 const { values, positionals } = parseArgs({

@@ -14,7 +14,7 @@ const fatal = hostile.filter(({ expect }) => expect.error === true);
 /** What a decoder may wait for: the silence is ended by a time limit then. */
 const LIMIT = 150;
 
-describe('a hostile answer to the second of three requests', () => {
+describe('a hostile answer to the second of three requests', { concurrency: 16 }, () => {
   test('there are vectors to run', () => {
     assert.ok(fatal.length >= 50, String(fatal.length));
   });
@@ -60,7 +60,7 @@ async function drain(reader: AsyncIterable<unknown>): Promise<void> {
   for await (const message of reader) void message;
 }
 
-describe('an abandoned request', () => {
+describe('an abandoned request', { concurrency: 16 }, () => {
   for (const vector of vectors.filter(({ kind, expect }) => kind === 'spec' && expect.error !== true)) {
     const { expect } = vector;
     if (expect.incomplete === true || expect.type === 'stream' || expect.type === 'push') continue;
@@ -96,7 +96,7 @@ describe('noise', () => {
         { decodeResponses: true },
       );
       const requests = Array.from({ length: 8 }, (_, index) =>
-        connection.createRequest('GET', [index], { timeout: 60 }),
+        connection.createRequest('GET', [index], { timeout: 300 }),
       );
       const results = await Promise.all(requests.map((request) => outcome(request)));
       // Bytes that are no text spoil one value, not the stream.
