@@ -1,5 +1,6 @@
 /// <reference types="node" preserve="true" />
-export type { Decoding, RedisValue, Reply, ReplyOf, TextEncoding, TextOf, Word } from './resp/types.ts';
+export type { Decoding, RedisValue, Reply, ReplyOf, TextOf, Word } from './resp/types.ts';
+export type { TextEncoding } from './resp/text-modes.ts';
 export { DecodingError, type DecodingErrorOptions } from './resp/decoding-error.ts';
 export { ReplyMap, ReplySet } from './resp/reply-map.ts';
 export {

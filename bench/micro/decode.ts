@@ -1,5 +1,5 @@
 import { Decoder, INCOMPLETE } from '../../src/resp/decoding/decoder.ts';
-import type { DecodeMode } from '../../src/resp/types.ts';
+import type { DecodeMode } from '../../src/resp/text-modes.ts';
 import { nanoseconds, report } from './timing.ts';
 
 /** Nanoseconds per reply to decode what a server sends; run it compiled, on a quiet machine. */

@@ -3,7 +3,8 @@ import type { CommandInfo } from '../commands/command-info.ts';
 import { SCRIPT_LIKE, WRITE } from '../commands/flags.ts';
 import { keysOf } from '../commands/keys.ts';
 import { kept } from '../resp/decoding/native-slices.ts';
-import { type RedisValue, type TextMode, UTF8 } from '../resp/types.ts';
+import { type TextMode, UTF8 } from '../resp/text-modes.ts';
+import type { RedisValue } from '../resp/types.ts';
 import type { CacheGuard } from './cache-guard.ts';
 
 type Key = string | Uint8Array;

@@ -1,6 +1,7 @@
 import { RedisError } from '../errors/errors.ts';
 import { mapOfText, setOfText, textOfCollection } from '../resp/reply-map.ts';
-import { type Reply, type TextMode, UTF8 } from '../resp/types.ts';
+import type { Reply } from '../resp/types.ts';
+import { type TextMode, UTF8 } from '../resp/text-modes.ts';
 
 /** The cost of an entry besides its payload: its object, its places in tables and lists, short names. */
 export const ENTRY_BYTES = 64;

@@ -1,16 +1,21 @@
 import { isUint8Array } from 'node:util/types';
 import { byteCount, latin1Text } from '../resp/decoding/native-slices.ts';
 import type { RedisValue } from '../resp/types.ts';
-import type { CommandInfo } from './command-info.ts';
 
 /** How many words go to the server: those of the command string and the arguments. */
-export function wordCount(info: CommandInfo, args: readonly RedisValue[]): number {
+/** The words that name a command: `CLIENT LIST` has two. Arguments follow them. */
+export interface CommandWords {
+  readonly words: readonly (string | Uint8Array)[];
+  readonly count: number;
+}
+
+export function wordCount(info: CommandWords, args: readonly RedisValue[]): number {
   return info.count + args.length;
 }
 
 /** The word at a position of the whole command; 0 is its name. */
 export function wordAt(
-  info: CommandInfo,
+  info: CommandWords,
   args: readonly RedisValue[],
   position: number,
 ): RedisValue | undefined {

@@ -1,7 +1,8 @@
 import { isUint8Array } from 'node:util/types';
 import { encodeWords, type Openings, textContent } from '../resp/encoder.ts';
 import { byteCount, latin1Text } from '../resp/decoding/native-slices.ts';
-import { type RedisValue, type TextMode, UTF8 } from '../resp/types.ts';
+import { type TextMode, UTF8 } from '../resp/text-modes.ts';
+import type { RedisValue } from '../resp/types.ts';
 import { findEntry } from './catalogue.ts';
 import type { CommandEntry } from './catalogue.ts';
 import { CONTAINER, UNKNOWN } from './flags.ts';

@@ -1,6 +1,5 @@
 import type { RedisValue } from '../resp/types.ts';
-import { isKeyword, wordAt, wordCount, wordText } from './arguments.ts';
-import type { CommandInfo } from './command-info.ts';
+import { type CommandWords, isKeyword, wordAt, wordCount, wordText } from './arguments.ts';
 
 /**
  * One rule of where the keys of a command are, as the servers describe it: a place to begin (`keyword` null:
@@ -40,7 +39,7 @@ export function parseKeySpec(text: string): KeySpec {
  */
 export function findKeyPositions(
   spec: KeySpec,
-  info: CommandInfo,
+  info: CommandWords,
   args: readonly RedisValue[],
   positions: number[],
 ): void {
@@ -66,7 +65,7 @@ export function findKeyPositions(
 function behindKeyword(
   keyword: string,
   start: number,
-  info: CommandInfo,
+  info: CommandWords,
   args: readonly RedisValue[],
 ): number {
   const total = wordCount(info, args);

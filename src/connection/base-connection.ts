@@ -17,7 +17,8 @@ import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribu
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
-import { type RedisValue, type Reply, replyMode, type TextEncoding, textMode } from '../resp/types.ts';
+import type { RedisValue, Reply } from '../resp/types.ts';
+import { replyMode, type TextEncoding, textMode } from '../resp/text-modes.ts';
 import type { Location } from '../transport/location.ts';
 import { call } from './requests/call.ts';
 import { ConnectionCore } from './connection-core.ts';

@@ -1,8 +1,9 @@
 import type { ConnectionOptions as TLSOptions } from 'node:tls';
 import type { CapacityLimiter } from '../pooling/capacity-limiter.ts';
 import type { AbstractCredentialProvider } from '../interfaces/credential-provider.ts';
-import { textMode } from '../resp/types.ts';
-import type { Decoding, TextEncoding } from '../resp/types.ts';
+import { textMode } from '../resp/text-modes.ts';
+import type { TextEncoding } from '../resp/text-modes.ts';
+import type { Decoding } from '../resp/types.ts';
 import type { KeepAlive } from '../transport/socket.ts';
 import {
   asWritten,

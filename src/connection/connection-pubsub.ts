@@ -7,7 +7,7 @@ import { readPubsubCommand, type SubscriptionTarget } from '../pubsub/pubsub-com
 import { settleCalls } from '../pubsub/subscriptions/pubsub-call.ts';
 import { commandName, KINDS, type SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
 import { Subscriptions } from '../pubsub/subscriptions/subscriptions.ts';
-import { type TextEncoding, type TextMode, UTF8 } from '../resp/types.ts';
+import { type TextEncoding, type TextMode, UTF8 } from '../resp/text-modes.ts';
 import type { ConnectionCore } from './connection-core.ts';
 import { SubscriptionPump } from './reading/subscription-pump.ts';
 

@@ -1,5 +1,5 @@
 import type { RedisError } from '../errors/errors.ts';
-import type { DecodeMode } from '../resp/types.ts';
+import type { DecodeMode } from '../resp/text-modes.ts';
 import type { Entry } from './requests/entry.ts';
 
 /** new → dialling → handshake → ready → closed; a connection lives once. */

@@ -74,6 +74,15 @@ export function having<T extends object>(...methods: readonly string[]): OptionR
   return { fallback: null, check };
 }
 
+/** A function, or null. */
+export function callback<F>(): OptionRule<F | null> {
+  const check = (name: string, value: unknown): F | null => {
+    if (value === null || typeof value === 'function') return value as F | null;
+    throw new TypeError(`${name} must be a function`);
+  };
+  return { fallback: null, check };
+}
+
 export function asWritten(_name: string, value: string): string {
   return value;
 }
@@ -174,6 +183,6 @@ const concealing: object = Object.create(null, {
 });
 
 /** A record of options that shows no secret in `inspect` or JSON. */
-export function concealed(values: object = {}): Record<string, unknown> {
-  return Object.assign(Object.create(concealing) as Record<string, unknown>, values);
+export function concealed<T extends object = object>(values?: T): T & Record<string, unknown> {
+  return Object.assign(Object.create(concealing) as Record<string, unknown>, values as T);
 }

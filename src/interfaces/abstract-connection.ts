@@ -1,5 +1,6 @@
 import { nameClass } from '../base/class-name.ts';
-import type { RedisValue, Reply, TextEncoding } from '../resp/types.ts';
+import type { RedisValue, Reply } from '../resp/types.ts';
+import type { TextEncoding } from '../resp/text-modes.ts';
 import { refuseDirectConstruction } from './abstract.ts';
 import type { AbstractChannel } from './abstract-channel.ts';
 import type { ChannelMap } from './channel-map.ts';

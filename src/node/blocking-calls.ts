@@ -11,10 +11,10 @@ import {
   UnblockedError,
 } from '../errors/errors.ts';
 import type { Reply } from '../resp/types.ts';
-import type { ConnectionNode, NodeSlot } from './connection-node.ts';
-import { setRef } from './pooled-connection.ts';
+import type { Slot } from '../pooling/slots.ts';
+import { type PooledConnection, setRef } from './pooled-connection.ts';
 import { serverOf } from './server-identity.ts';
-import { GRACE, Unblocker } from './unblocker.ts';
+import { GRACE, Unblocker, type UnblockerNode } from './unblocker.ts';
 
 /** Pause before UNBLOCK is repeated (ms): it travels on another connection and may overtake the blocking command. */
 const AGAIN = 10;
@@ -32,6 +32,14 @@ export interface BlockingEntry extends Entry {
   undone: boolean;
 }
 
+/** The node, as its blocking calls see it. */
+export interface BlockingNode extends UnblockerNode {
+  readonly address: string;
+  /** Nothing of the node keeps the process alive. */
+  readonly unreferenced: boolean;
+  occupy(deadline: Deadline, pinned: boolean): Promise<Slot<PooledConnection>>;
+}
+
 /** A call given up after it was written, and whether the server has released it. */
 interface GivenUp {
   readonly reason: unknown;
@@ -43,13 +51,13 @@ type Outcome = { readonly value: Reply } | { readonly error: unknown };
  * Blocking commands, each on a connection of its own. One that is given up is unblocked over another connection
  * and settles with what the blocked one answers, so that an element that was popped is never lost.
  */
-export class BlockingCalls<C extends BaseConnection> {
-  readonly #node: ConnectionNode<C>;
-  readonly #unblocker: Unblocker<C>;
+export class BlockingCalls {
+  readonly #node: BlockingNode;
+  readonly #unblocker: Unblocker;
   readonly #running = new Set<(reason: unknown) => void>();
   #closed = false;
 
-  constructor(node: ConnectionNode<C>) {
+  constructor(node: BlockingNode) {
     this.#node = node;
     this.#unblocker = new Unblocker(node);
   }
@@ -77,7 +85,12 @@ export class BlockingCalls<C extends BaseConnection> {
   }
 
   /** Holds the slot until the reply has come, even without a waiter: only the reply proves that the server is done. */
-  async #hold(slot: NodeSlot<C>, entry: BlockingEntry, limit: Deadline, asking: boolean): Promise<Reply> {
+  async #hold(
+    slot: Slot<PooledConnection>,
+    entry: BlockingEntry,
+    limit: Deadline,
+    asking: boolean,
+  ): Promise<Reply> {
     const { core, connection } = slot.value;
     const { muted, tenure } = core;
     try {
@@ -113,7 +126,7 @@ export class BlockingCalls<C extends BaseConnection> {
     this.#unblocker.close();
   }
 
-  async #await(connection: C, entry: BlockingEntry, limit: Deadline): Promise<Reply> {
+  async #await(connection: BaseConnection, entry: BlockingEntry, limit: Deadline): Promise<Reply> {
     if (this.#closed) throw new PoolClosedError('the pool was closed');
     if (limit.aborted) throw limit.reason;
     const core = coreOf(connection);
@@ -141,7 +154,11 @@ export class BlockingCalls<C extends BaseConnection> {
   }
 
   /** Waits for both answers, that of the command and that of UNBLOCK; without them the connection is dropped. */
-  async #unblock(connection: C, entry: BlockingEntry, { reason, asked }: GivenUp): Promise<Reply> {
+  async #unblock(
+    connection: BaseConnection,
+    entry: BlockingEntry,
+    { reason, asked }: GivenUp,
+  ): Promise<Reply> {
     let outcome: Outcome | null = null;
     let timer: NodeJS.Timeout | undefined;
     const answered = entry.answer.then(
@@ -182,7 +199,7 @@ export class BlockingCalls<C extends BaseConnection> {
 
   /** Until the server says that it was blocked, or its answer is there. False: refused, or no way to ask. */
   async #tell(
-    connection: C,
+    connection: BaseConnection,
     asked: Promise<boolean>,
     answered: Promise<void>,
     over: () => boolean,

@@ -25,7 +25,7 @@ import { ReAuthentication } from './re-authentication.ts';
 import { ServiceConnection, type ServiceSettings } from './service-connection.ts';
 import { Tracking, type TrackingSettings } from './tracking.ts';
 
-export interface NodeSettings<C extends BaseConnection> {
+export interface NodeSettings {
   /** The pool that owns the node: a connection returns only to the pool it came from. */
   readonly owner: object;
   /** Key of the shared dial state, and the name in errors and events. */
@@ -33,7 +33,7 @@ export interface NodeSettings<C extends BaseConnection> {
   /** Of the pool, for events; default: the address. */
   readonly poolName?: string | undefined;
   /** A connection not yet run; asked at every dial, so that the place may have moved. */
-  readonly make: (signal: AbortSignal) => C | Promise<C>;
+  readonly make: (signal: AbortSignal) => BaseConnection | Promise<BaseConnection>;
   /** `make` has run the connection itself, having tried several places perhaps. */
   readonly ready?: boolean;
   /** Decides when an address may be dialled; default: shared by the whole process. */
@@ -56,7 +56,7 @@ export interface NodeSettings<C extends BaseConnection> {
   readonly keepConnected?: boolean | undefined;
   readonly onState?: ((change: PoolStateChange) => void) | null | undefined;
   /** For a cache; null or absent: none. */
-  readonly tracking?: TrackingSettings<C> | null | undefined;
+  readonly tracking?: TrackingSettings | null | undefined;
   /** Called for every failed dial, before its waiters get the error. */
   readonly dialFailed?: (error: unknown) => void;
   /** False: waiting does not mend it. */
@@ -72,21 +72,21 @@ export function isTransient(error: unknown): boolean {
 const SOCKET_PATIENCE = 1_000;
 
 /** Makes the entries for the connection that they go to. */
-type EntriesFor<C extends BaseConnection> = (connection: C) => readonly Entry[];
+type EntriesFor = (connection: BaseConnection) => readonly Entry[];
 
 /** A lease, or an occupation for a command that blocks. */
-export type NodeSlot<C extends BaseConnection> = Slot<PooledConnection<C>>;
+export type NodeSlot = Slot<PooledConnection>;
 
 /**
  * The connections to one address: one that is shared by all work that needs no connection of its own, and others that are
  * leased or blocked. It brings the pool core and the engine of the connections together.
  */
-export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> {
+export class ConnectionNode implements PooledOwner {
   readonly owner: object;
   readonly address: string;
   readonly poolName: string;
-  readonly pool: Pool<PooledConnection<C>>;
-  readonly blocking: BlockingCalls<C>;
+  readonly pool: Pool<PooledConnection>;
+  readonly blocking: BlockingCalls;
   readonly deadPeerTimeout: number | null;
   readonly fence: number | null;
   /** How often subscribers prove that messages arrive, in ms; null: never. */
@@ -97,20 +97,20 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
    * Called for every error reply on every connection of the node (calls, leases, transactions, batches), before the
    * caller gets it. Set by the topology.
    */
-  onRefusal: ((error: RedisError, connection: C) => void) | null = null;
-  readonly #settings: NodeSettings<C>;
-  readonly #all = new Set<PooledConnection<C>>();
+  onRefusal: ((error: RedisError, connection: BaseConnection) => void) | null = null;
+  readonly #settings: NodeSettings;
+  readonly #all = new Set<PooledConnection>();
   readonly #backlog: Backlog;
   /** Of commands that wait for a connection or for room on it. */
   #waitingBytes = 0;
-  readonly #reAuthentication: ReAuthentication<C>;
+  readonly #reAuthentication: ReAuthentication;
   /** Sockets that are not gone yet. */
   readonly #sockets = new Set<Promise<void>>();
-  readonly #tracking: Tracking<C> | null;
+  readonly #tracking: Tracking | null;
   #question: Promise<boolean> | null = null;
   readonly #state: StateReport;
 
-  constructor(settings: NodeSettings<C>) {
+  constructor(settings: NodeSettings) {
     this.owner = settings.owner;
     this.address = settings.address;
     this.poolName = settings.poolName ?? settings.address;
@@ -120,7 +120,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     this.#state = new StateReport(settings.address, settings.onState ?? null);
     this.#settings = settings;
     this.#backlog = new Backlog(settings.maxWaiting, () => this.pool.waiting);
-    this.pool = new Pool<PooledConnection<C>>(this.#poolSettings());
+    this.pool = new Pool<PooledConnection>(this.#poolSettings());
     this.blocking = new BlockingCalls(this);
     this.#reAuthentication = new ReAuthentication(this, settings.connectTimeout);
     const { tracking = null } = settings;
@@ -140,7 +140,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     const figures = this.pool.figures;
     return { ...figures, waiting: figures.waiting + this.#backlog.length };
   }
-  get connections(): Iterable<C> {
+  get connections(): Iterable<BaseConnection> {
     return [...this.#all].map(({ connection }) => connection);
   }
   /** Connections outside the pool that listen for its cache or unblock commands; subscribers are counted elsewhere. */
@@ -159,7 +159,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     return (this.#settings.transient ?? isTransient)(error);
   }
   /** The shared connection, if there is one fit for work right now. */
-  tryShare(): C | null {
+  tryShare(): BaseConnection | null {
     return this.pool.tryShare()?.connection ?? null;
   }
 
@@ -178,7 +178,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
    * As `submitNow`, waiting for a connection and for room on it. Resolves when the entries are queued. With `pinned` the
    * wait is never sent away.
    */
-  submit(entries: readonly Entry[] | EntriesFor<C>, deadline: Deadline, pinned = false): Promise<void> {
+  submit(entries: readonly Entry[] | EntriesFor, deadline: Deadline, pinned = false): Promise<void> {
     const size = typeof entries === 'function' ? 0 : entries.reduce((sum, { size: one }) => sum + one, 0);
     const { maxWaitingBytes = Number.POSITIVE_INFINITY } = this.#settings;
     // A single larger command may wait alone.
@@ -186,7 +186,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
       const text = `${this.#waitingBytes} bytes of commands wait for ${this.address} already (maxWaitingBytes)`;
       return Promise.reject(new OverloadedError(text, { endpoint: this.address }));
     }
-    const use = ({ connection }: PooledConnection<C>): void | Promise<void> =>
+    const use = ({ connection }: PooledConnection): void | Promise<void> =>
       this.enqueue(connection, typeof entries === 'function' ? entries(connection) : entries, deadline);
     const queued = this.pool.share(use, deadline, pinned);
     if (size === 0) return queued;
@@ -199,25 +199,25 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
   }
 
   /** Queues entries back to back on that connection, behind those that wait for room on it. */
-  enqueue(connection: C, entries: readonly Entry[], deadline: Deadline): void | Promise<void> {
+  enqueue(connection: BaseConnection, entries: readonly Entry[], deadline: Deadline): void | Promise<void> {
     if (this.unreferenced) setRef(connection, true);
     return this.#backlog.enqueue(coreOf(connection), entries, deadline);
   }
 
-  async lease(deadline: Deadline): Promise<NodeSlot<C>> {
+  async lease(deadline: Deadline): Promise<NodeSlot> {
     return taken(await this.pool.lease(deadline));
   }
-  tryLease(): NodeSlot<C> | null {
+  tryLease(): NodeSlot | null {
     const slot = this.pool.tryLease();
     return slot === null ? null : taken(slot);
   }
   /** As `lease`, for a command that blocks. */
-  async occupy(deadline: Deadline, pinned = false): Promise<NodeSlot<C>> {
+  async occupy(deadline: Deadline, pinned = false): Promise<NodeSlot> {
     return taken(await this.pool.occupy(deadline, pinned));
   }
 
   /** Takes the connection out of use once nothing is outstanding on it. */
-  retire(connection: C): void {
+  retire(connection: BaseConnection): void {
     pooledOf(connection)?.retire();
   }
 
@@ -233,7 +233,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
   }
 
   /** A connection of the same kind outside the pool and its bound, for the package's own purposes. */
-  async extra(signal: AbortSignal): Promise<C> {
+  async extra(signal: AbortSignal): Promise<BaseConnection> {
     const connection = await this.#dial(signal);
     if (this.unreferenced) setRef(connection, false);
     return connection;
@@ -246,9 +246,9 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
 
   /** A connection outside the pool and its bound that is dialled when it is needed and kept up while it is. */
   service(
-    settings: Omit<ServiceSettings<C>, 'address' | 'governor' | 'deadPeerTimeout' | 'unref'> &
-      Partial<Pick<ServiceSettings<C>, 'unref'>>,
-  ): ServiceConnection<C> {
+    settings: Omit<ServiceSettings, 'address' | 'governor' | 'deadPeerTimeout' | 'unref'> &
+      Partial<Pick<ServiceSettings, 'unref'>>,
+  ): ServiceConnection {
     return new ServiceConnection({
       unref: () => this.unreferenced,
       ...settings,
@@ -334,12 +334,12 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     return idle > 1 || connecting > 0 || open < max;
   }
   /** For the connections. */
-  drained(pooled: PooledConnection<C>): void {
+  drained(pooled: PooledConnection): void {
     this.#reAuthentication.drained(pooled);
     this.#tracking?.drained(pooled.connection);
   }
   /** For the connections. */
-  closed(pooled: PooledConnection<C>): void {
+  closed(pooled: PooledConnection): void {
     this.#all.delete(pooled);
     if (this.#all.size === 0 && !this.pool.closed) this.#state.tell('down', pooled.core.failure);
     this.#tracking?.ended(pooled.connection);
@@ -347,7 +347,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     this.#backlog.lost(pooled.core);
   }
   /** For the connections. */
-  refused(pooled: PooledConnection<C>, error: RedisError): void {
+  refused(pooled: PooledConnection, error: RedisError): void {
     if (pooled.outdated) return;
     // It was authenticated once: the server behind it was replaced, or it was told to forget.
     if (error instanceof AuthenticationRequiredError) {
@@ -358,11 +358,11 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     this.onRefusal?.(refusalBeneath(error), pooled.connection);
   }
   /** For re-authentication. */
-  get all(): Iterable<PooledConnection<C>> {
+  get all(): Iterable<PooledConnection> {
     return this.#all;
   }
 
-  #poolSettings(): PoolSettings<PooledConnection<C>> {
+  #poolSettings(): PoolSettings<PooledConnection> {
     const { address, max, maxWaiting, maxLifetime, leakDetection } = this.#settings;
     return {
       address,
@@ -382,7 +382,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     };
   }
 
-  async #create(signal: AbortSignal, reached: () => void): Promise<PooledConnection<C>> {
+  async #create(signal: AbortSignal, reached: () => void): Promise<PooledConnection> {
     const { changes } = this.#reAuthentication;
     const connection = await this.#dial(signal);
     reached();
@@ -396,7 +396,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     return pooled;
   }
 
-  async #dial(signal: AbortSignal): Promise<C> {
+  async #dial(signal: AbortSignal): Promise<BaseConnection> {
     try {
       const connection = await this.#settings.make(signal);
       const gone = connection.waitClosed();
@@ -416,7 +416,7 @@ export class ConnectionNode<C extends BaseConnection> implements PooledOwner<C> 
     return Math.max(minConnections, keepConnected ? 1 : 0);
   }
 
-  async #track(tracking: Tracking<C>, connection: C, signal: AbortSignal): Promise<void> {
+  async #track(tracking: Tracking, connection: BaseConnection, signal: AbortSignal): Promise<void> {
     try {
       await tracking.prepare(connection, signal);
     } catch (error) {
@@ -438,7 +438,7 @@ function refusalBeneath(error: RedisError): RedisError {
   return beneath;
 }
 
-function taken<C extends BaseConnection>(slot: NodeSlot<C>): NodeSlot<C> {
+function taken(slot: NodeSlot): NodeSlot {
   slot.value.taken();
   return slot;
 }

@@ -7,7 +7,7 @@ import { channels, observed } from '../telemetry/channels.ts';
 import { PeerWatch } from './peer-watch.ts';
 
 /** The node, as its connections see it. */
-export interface PooledOwner<C extends BaseConnection> {
+export interface PooledOwner {
   readonly owner: object;
   readonly address: string;
   /** For events. */
@@ -22,16 +22,16 @@ export interface PooledOwner<C extends BaseConnection> {
   readonly hungry: boolean;
   /** Whether there is somewhere else to go than behind a bulk reply. */
   detour(): boolean;
-  drained(pooled: PooledConnection<C>): void;
-  closed(pooled: PooledConnection<C>): void;
-  refused(pooled: PooledConnection<C>, error: RedisError): void;
+  drained(pooled: PooledConnection): void;
+  closed(pooled: PooledConnection): void;
+  refused(pooled: PooledConnection, error: RedisError): void;
 }
 
-const known = new WeakMap<BaseConnection, PooledConnection<BaseConnection>>();
+const known = new WeakMap<BaseConnection, PooledConnection>();
 let tenures = 0;
 
 /** The record of a connection that some pool made. */
-export function pooledOf(connection: BaseConnection): PooledConnection<BaseConnection> | undefined {
+export function pooledOf(connection: BaseConnection): PooledConnection | undefined {
   return known.get(connection);
 }
 
@@ -39,10 +39,10 @@ export function pooledOf(connection: BaseConnection): PooledConnection<BaseConne
  * The node's record of one connection. It reports the connection's fitness to the pool, and observes the
  * connection's engine.
  */
-export class PooledConnection<C extends BaseConnection> implements Resource, CoreObserver {
-  readonly connection: C;
+export class PooledConnection implements Resource, CoreObserver {
+  readonly connection: BaseConnection;
   readonly core: ConnectionCore;
-  readonly node: PooledOwner<C>;
+  readonly node: PooledOwner;
   /** Its place in the pool; null until it is admitted. */
   slot: SlotHandle | null = null;
   /** It leads to a retired server, whose further refusals are ignored. */
@@ -55,7 +55,7 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
   /** Monotonic ms. */
   #takenAt = 0;
 
-  constructor(connection: C, node: PooledOwner<C>) {
+  constructor(connection: BaseConnection, node: PooledOwner) {
     this.connection = connection;
     this.core = coreOf(connection);
     this.node = node;
@@ -66,7 +66,7 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
     });
     this.core.observer = this;
     this.core.poolName = node.poolName;
-    known.set(connection, this as unknown as PooledConnection<BaseConnection>);
+    known.set(connection, this);
   }
 
   /** Asked for every shared piece of work. */
@@ -122,7 +122,7 @@ export class PooledConnection<C extends BaseConnection> implements Resource, Cor
   }
 
   /** Handed over without a lease object: `releasePlain` ends it. */
-  handOver(): C {
+  handOver(): BaseConnection {
     if (this.slot !== null) this.slot.holder = this;
     return this.connection;
   }

@@ -1,27 +1,26 @@
-import type { BaseConnection } from '../connection/base-connection.ts';
 import { RESERVED } from '../connection/connection-core.ts';
 import { authenticate } from '../connection/opening/handshake.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
 import type { PooledConnection } from './pooled-connection.ts';
 
 /** The node, as re-authentication sees it. */
-export interface ReAuthenticationOwner<C extends BaseConnection> {
-  readonly all: Iterable<PooledConnection<C>>;
+export interface ReAuthenticationOwner {
+  readonly all: Iterable<PooledConnection>;
 }
 
 /**
  * New credentials for live connections. Each is kept from new work until it has drained, then AUTH goes out alone;
  * one that does not drain in time, or is refused, is retired.
  */
-export class ReAuthentication<C extends BaseConnection> {
+export class ReAuthentication {
   /** How often the credentials have changed: a dial that began before a change may have asked too early. */
   changes = 0;
-  readonly #node: ReAuthenticationOwner<C>;
+  readonly #node: ReAuthenticationOwner;
   readonly #limit: number | null;
-  readonly #waiting = new Map<PooledConnection<C>, NodeJS.Timeout | null>();
+  readonly #waiting = new Map<PooledConnection, NodeJS.Timeout | null>();
   #credentials: (() => Promise<Credentials | null>) | null = null;
 
-  constructor(node: ReAuthenticationOwner<C>, limit: number | null) {
+  constructor(node: ReAuthenticationOwner, limit: number | null) {
     this.#node = node;
     this.#limit = limit;
   }
@@ -33,7 +32,7 @@ export class ReAuthentication<C extends BaseConnection> {
   }
 
   /** Keeps the connection from new work and authenticates it again as soon as nothing is outstanding. */
-  renew(pooled: PooledConnection<C>): void {
+  renew(pooled: PooledConnection): void {
     if (this.#waiting.has(pooled)) return;
     const timer = this.#limit === null ? null : setTimeout(() => this.#late(pooled), this.#limit);
     timer?.unref();
@@ -43,12 +42,12 @@ export class ReAuthentication<C extends BaseConnection> {
     this.drained(pooled);
   }
 
-  drained(pooled: PooledConnection<C>): void {
+  drained(pooled: PooledConnection): void {
     if (this.#waiting.size > 0 && this.#waiting.has(pooled) && free(pooled)) void this.#authenticate(pooled);
   }
 
   /** The connection has ended. */
-  forget(pooled: PooledConnection<C>): void {
+  forget(pooled: PooledConnection): void {
     clearTimeout(this.#waiting.get(pooled) ?? undefined);
     this.#waiting.delete(pooled);
   }
@@ -57,7 +56,7 @@ export class ReAuthentication<C extends BaseConnection> {
     for (const pooled of [...this.#waiting.keys()]) this.forget(pooled);
   }
 
-  async #authenticate(pooled: PooledConnection<C>): Promise<void> {
+  async #authenticate(pooled: PooledConnection): Promise<void> {
     const { core } = pooled;
     try {
       const { changes } = this;
@@ -81,13 +80,13 @@ export class ReAuthentication<C extends BaseConnection> {
     pooled.slot?.changed();
   }
 
-  #late(pooled: PooledConnection<C>): void {
+  #late(pooled: PooledConnection): void {
     this.#waiting.delete(pooled);
     pooled.core.reserved &= ~RESERVED.credentials;
     pooled.retire();
   }
 }
 
-function free({ core }: PooledConnection<BaseConnection>): boolean {
+function free({ core }: PooledConnection): boolean {
   return core.state === 'ready' && core.outstanding === 0 && !core.session.inTransaction;
 }

@@ -30,20 +30,20 @@ const MOVES: Readonly<Record<ServiceState, readonly ServiceState[]>> = {
 const PAUSE = { base: 50, cap: 2_000 };
 
 /** Settings in which the owners of a service connection differ. */
-export interface ServiceSettings<C extends BaseConnection> {
+export interface ServiceSettings {
   readonly address: string;
   readonly governor: DialGovernor;
   readonly deadPeerTimeout: number | null;
   /** Gives a connection that has run. `reached` may be called once the address has answered. */
-  dial(signal: AbortSignal, reached: () => void): Promise<C>;
+  dial(signal: AbortSignal, reached: () => void): Promise<BaseConnection>;
   /** Whether there is work for it; asked before it is dialled again. */
   wanted(): boolean;
   /** It is there. */
-  up?(connection: C): void;
+  up?(connection: BaseConnection): void;
   /** A dial failed; told before the address learns of it. */
   failed?(error: unknown): void;
   /** It was lost, not ended by `drop` or `close`. */
-  lost?(error: Error, connection: C): void;
+  lost?(error: Error, connection: BaseConnection): void;
   /** It did its work before it was lost: the next dial need not pause. Absent: it did. */
   useful?(): boolean;
   /** True: neither a pause nor the connection keeps the process alive. */
@@ -55,11 +55,11 @@ export interface ServiceSettings<C extends BaseConnection> {
  * turn with everything else that dials its address, watched while it is up, dialled again after a loss, and ended when
  * it has no user.
  */
-export class ServiceConnection<C extends BaseConnection> implements DialCandidate, CoreObserver {
-  connection: C | null = null;
+export class ServiceConnection implements DialCandidate, CoreObserver {
+  connection: BaseConnection | null = null;
   /** Why the last dial failed; null once one has succeeded. */
   lastError: unknown = null;
-  readonly #settings: ServiceSettings<C>;
+  readonly #settings: ServiceSettings;
   readonly #dials: AddressDials;
   #state: ServiceState = 'idle';
   #abort: AbortController | null = null;
@@ -70,9 +70,9 @@ export class ServiceConnection<C extends BaseConnection> implements DialCandidat
   /** Connections in a row that were lost before they did anything useful. */
   #useless = 0;
   #timer: NodeJS.Timeout | null = null;
-  #next: Settler<C> | null = null;
+  #next: Settler<BaseConnection> | null = null;
 
-  constructor(settings: ServiceSettings<C>) {
+  constructor(settings: ServiceSettings) {
     this.#settings = settings;
     this.#dials = settings.governor.attach(settings.address);
   }
@@ -93,11 +93,11 @@ export class ServiceConnection<C extends BaseConnection> implements DialCandidat
   }
 
   /** The connection, once it is up. Rejects with the next failure to dial it, when it is closed, or with the signal's reason. */
-  ready(signal: AbortSignal): Promise<C> {
+  ready(signal: AbortSignal): Promise<BaseConnection> {
     if (this.connection !== null) return Promise.resolve(this.connection);
     if (this.#state === 'closed') return Promise.reject(this.#error('closed'));
     if (this.#next === null) {
-      this.#next = withResolvers<C>();
+      this.#next = withResolvers<BaseConnection>();
       // There may be no waiter left to get the error.
       this.#next.promise.catch(() => {});
     }
@@ -198,14 +198,14 @@ export class ServiceConnection<C extends BaseConnection> implements DialCandidat
   }
 
   /** Answers those that wait for it. */
-  #settle(answer: (next: Settler<C>) => void): void {
+  #settle(answer: (next: Settler<BaseConnection>) => void): void {
     const next = this.#next;
     this.#next = null;
     if (next !== null) answer(next);
   }
 
   async #run({ signal }: AbortController, permit: DialPermit): Promise<void> {
-    let connection: C;
+    let connection: BaseConnection;
     try {
       connection = await this.#settings.dial(signal, () => permit.succeeded());
       const { state, failure } = coreOf(connection);
@@ -234,7 +234,7 @@ export class ServiceConnection<C extends BaseConnection> implements DialCandidat
     this.dialsAllowed();
   }
 
-  #attach(connection: C): void {
+  #attach(connection: BaseConnection): void {
     const core = coreOf(connection);
     const { deadPeerTimeout } = this.#settings;
     this.lastError = null;

@@ -35,16 +35,16 @@ const PORTION = 1_024;
  * The connection on which one registry hears one node: made when something is wanted there, made again as long as
  * something is, ended when nothing is any more.
  */
-export class Subscriber<C extends BaseConnection> {
-  readonly node: ConnectionNode<C>;
+export class Subscriber {
+  readonly node: ConnectionNode;
   readonly #home: SubscriberHome;
-  readonly #service: ServiceConnection<C>;
+  readonly #service: ServiceConnection;
   #pump: SubscriptionPump | null = null;
   #probe: DeliveryProbe | null = null;
   /** Its loss says that something is wrong only if it was not ended on purpose. */
   #closed = false;
 
-  constructor(node: ConnectionNode<C>, home: SubscriberHome) {
+  constructor(node: ConnectionNode, home: SubscriberHome) {
     this.node = node;
     this.#home = home;
     this.#service = node.service({
@@ -121,7 +121,7 @@ export class Subscriber<C extends BaseConnection> {
     return this.#service.close();
   }
 
-  #attach(connection: C): void {
+  #attach(connection: BaseConnection): void {
     const core = coreOf(connection);
     // Silence is what a subscriber mostly hears; a dead peer is found by asking.
     core.idleWatch?.stop();

@@ -6,30 +6,36 @@ import { isPassing } from '../errors/reply-errors.ts';
 import type { Reply } from '../resp/types.ts';
 import { hasSaid, serverOf } from './server-identity.ts';
 import type { ServiceConnection, ServiceSettings } from './service-connection.ts';
-import type { TrackingSettings } from './tracking.ts';
 
-export interface ListenerHooks<C extends BaseConnection> {
-  service(
-    settings: Pick<ServiceSettings<C>, 'dial' | 'wanted' | 'up' | 'failed' | 'lost'>,
-  ): ServiceConnection<C>;
+/** The settings of the tracking that concern its listeners. */
+export interface ListenerSettings {
+  readonly mode: 'default' | 'optin' | 'bcast';
+  readonly prefixes: readonly string[];
+  readonly timeout: number | null;
+  /** A connection, not yet run, to where this one leads. */
+  readonly near: (connection: BaseConnection) => BaseConnection;
+}
+
+export interface ListenerHooks {
+  service(settings: Pick<ServiceSettings, 'dial' | 'wanted' | 'up' | 'failed' | 'lost'>): ServiceConnection;
   invalidated(core: ConnectionCore, frame: readonly Reply[]): boolean;
   /** A connection that was there already is guarded by this listener from now on. */
-  started(connection: C, listener: C): void;
+  started(connection: BaseConnection, listener: BaseConnection): void;
   /** A listener is gone, and with it everything that it guarded. */
   ended(core: ConnectionCore): void;
-  retire(connection: C): void;
+  retire(connection: BaseConnection): void;
   refused(reason: string): void;
   /** The server cannot say who it is for the moment: the connection has to ask again. */
-  later(connection: C): void;
+  later(connection: BaseConnection): void;
 }
 
 /** One server, as it names itself: a name or an address may stand for several. */
-interface Place<C extends BaseConnection> {
+interface Place {
   readonly key: string;
-  readonly data: Set<C>;
+  readonly data: Set<BaseConnection>;
   /** Those of them that wait for the listener, to be guarded by it from the start. */
-  readonly waiting: Set<C>;
-  readonly service: ServiceConnection<C>;
+  readonly waiting: Set<BaseConnection>;
+  readonly service: ServiceConnection;
   /** There are connections that do without the listener they should have. */
   missed: boolean;
 }
@@ -38,14 +44,14 @@ interface Place<C extends BaseConnection> {
 const TRIES = 4;
 
 /** The listeners of one node: one for each server that data connections lead to, made with the first of them. */
-export class TrackingListeners<C extends BaseConnection> {
-  readonly #settings: TrackingSettings<C>;
-  readonly #hooks: ListenerHooks<C>;
-  readonly #places = new Map<string, Place<C>>();
-  readonly #placeOf = new WeakMap<C, Place<C>>();
+export class TrackingListeners {
+  readonly #settings: ListenerSettings;
+  readonly #hooks: ListenerHooks;
+  readonly #places = new Map<string, Place>();
+  readonly #placeOf = new WeakMap<BaseConnection, Place>();
   #closed = false;
 
-  constructor(settings: TrackingSettings<C>, hooks: ListenerHooks<C>) {
+  constructor(settings: ListenerSettings, hooks: ListenerHooks) {
     this.#settings = settings;
     this.#hooks = hooks;
   }
@@ -57,7 +63,7 @@ export class TrackingListeners<C extends BaseConnection> {
   }
 
   /** The listener at the server of this connection; null when there is none and the cache has to do without. */
-  async near(connection: C, signal: AbortSignal): Promise<C | null> {
+  async near(connection: BaseConnection, signal: AbortSignal): Promise<BaseConnection | null> {
     const key = await keyOf(connection);
     if (connection.closed) return null;
     if (!hasSaid(coreOf(connection))) {
@@ -78,7 +84,7 @@ export class TrackingListeners<C extends BaseConnection> {
     }
   }
 
-  leave(connection: C): void {
+  leave(connection: BaseConnection): void {
     const place = this.#placeOf.get(connection);
     if (place === undefined || !place.data.delete(connection) || place.data.size > 0) return;
     this.#places.delete(place.key);
@@ -91,10 +97,10 @@ export class TrackingListeners<C extends BaseConnection> {
     this.#places.clear();
   }
 
-  #placeAt(key: string): Place<C> {
+  #placeAt(key: string): Place {
     const known = this.#places.get(key);
     if (known !== undefined) return known;
-    const place: Place<C> = {
+    const place: Place = {
       key,
       data: new Set(),
       waiting: new Set(),
@@ -111,7 +117,7 @@ export class TrackingListeners<C extends BaseConnection> {
     return place;
   }
 
-  async #dial({ key, data }: Place<C>, signal: AbortSignal, reached: () => void): Promise<C> {
+  async #dial({ key, data }: Place, signal: AbortSignal, reached: () => void): Promise<BaseConnection> {
     for (let tries = 1; ; tries++) {
       const [near] = data;
       if (near === undefined) throw new ConnectionError('no connection needs the listener any more');
@@ -125,7 +131,7 @@ export class TrackingListeners<C extends BaseConnection> {
     }
   }
 
-  async #listen(listener: C, signal: AbortSignal): Promise<C> {
+  async #listen(listener: BaseConnection, signal: AbortSignal): Promise<BaseConnection> {
     const { mode, prefixes, timeout } = this.#settings;
     const core = coreOf(listener);
     core.inbox.invalidations = (frame) => this.#hooks.invalidated(core, frame);
@@ -141,7 +147,7 @@ export class TrackingListeners<C extends BaseConnection> {
   }
 
   /** Connections that have lost their listener, or do without one, get this one or are replaced. */
-  #opened(place: Place<C>, listener: C): void {
+  #opened(place: Place, listener: BaseConnection): void {
     place.missed = false;
     for (const connection of [...place.data]) {
       if (place.waiting.has(connection)) continue;
@@ -150,13 +156,13 @@ export class TrackingListeners<C extends BaseConnection> {
     }
   }
 
-  #failed(place: Place<C>, error: unknown): void {
+  #failed(place: Place, error: unknown): void {
     // A server that refuses listeners is asked again by the next data connection only.
     place.missed = !(error instanceof ResponseError) || isPassing(error);
     if (error instanceof ResponseError && !place.missed) this.#hooks.refused(error.message);
   }
 
-  #lost(place: Place<C>, listener: C): void {
+  #lost(place: Place, listener: BaseConnection): void {
     this.#hooks.ended(coreOf(listener));
     // Connections that redirect to it are replaced by others that redirect to the next one.
     if (this.#settings.mode === 'bcast') place.missed = true;

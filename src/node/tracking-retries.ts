@@ -6,32 +6,32 @@ import { RESERVED } from '../connection/connection-core.ts';
 const PAUSE = { first: 50, longest: 2_000 };
 
 /** The tracking of one node, as its retries see it. */
-export interface RetryOwner<C extends BaseConnection> {
+export interface RetryOwner {
   /** False: a connection that is refused is replaced, because its listener has to be looked for again. */
   readonly inPlace: boolean;
   /** Asks again. Nothing is outstanding on the connection, and it gets no work until this resolves. */
-  again(connection: C): Promise<void>;
-  retire(connection: C): void;
+  again(connection: BaseConnection): Promise<void>;
+  retire(connection: BaseConnection): void;
   /** Whether the connection may get work has changed. */
-  changed(connection: C): void;
+  changed(connection: BaseConnection): void;
 }
 
 /**
  * Connections where tracking was refused only for the moment (`BUSY`, `LOADING`): each asks again after a pause, as soon
  * as nothing is outstanding on it.
  */
-export class TrackingRetries<C extends BaseConnection> {
-  readonly #owner: RetryOwner<C>;
+export class TrackingRetries {
+  readonly #owner: RetryOwner;
   /** The timer of the pause; null: the pause is over, and the connection has to run empty. */
-  readonly #waiting = new Map<C, NodeJS.Timeout | null>();
+  readonly #waiting = new Map<BaseConnection, NodeJS.Timeout | null>();
   /** In a row, on all connections of the node. */
   #refusals = 0;
 
-  constructor(owner: RetryOwner<C>) {
+  constructor(owner: RetryOwner) {
     this.#owner = owner;
   }
 
-  refused(connection: C): void {
+  refused(connection: BaseConnection): void {
     this.#refusals++;
     this.#pause(connection);
   }
@@ -42,7 +42,7 @@ export class TrackingRetries<C extends BaseConnection> {
   }
 
   /** Nothing is outstanding on the connection. */
-  drained(connection: C): void {
+  drained(connection: BaseConnection): void {
     if (this.#waiting.size === 0 || this.#waiting.get(connection) !== null) return;
     const core = coreOf(connection);
     if (core.outstanding > 0) return;
@@ -53,7 +53,7 @@ export class TrackingRetries<C extends BaseConnection> {
   }
 
   /** The connection has ended. */
-  forget(connection: C): void {
+  forget(connection: BaseConnection): void {
     clearTimeout(this.#waiting.get(connection) ?? undefined);
     this.#waiting.delete(connection);
   }
@@ -62,14 +62,14 @@ export class TrackingRetries<C extends BaseConnection> {
     for (const connection of [...this.#waiting.keys()]) this.forget(connection);
   }
 
-  #pause(connection: C): void {
+  #pause(connection: BaseConnection): void {
     const pause = Math.min(PAUSE.longest, PAUSE.first * 2 ** (this.#refusals - 1));
     const timer = setTimeout(() => this.#due(connection), jittered(pause));
     timer.unref();
     this.#waiting.set(connection, timer);
   }
 
-  #due(connection: C): void {
+  #due(connection: BaseConnection): void {
     const core = coreOf(connection);
     this.#waiting.delete(connection);
     if (core.state !== 'ready') return;
@@ -82,12 +82,12 @@ export class TrackingRetries<C extends BaseConnection> {
     this.drained(connection);
   }
 
-  async #ask(connection: C): Promise<void> {
+  async #ask(connection: BaseConnection): Promise<void> {
     await this.#owner.again(connection);
     this.#release(connection);
   }
 
-  #release(connection: C): void {
+  #release(connection: BaseConnection): void {
     coreOf(connection).reserved &= ~RESERVED.tracking;
     this.#owner.changed(connection);
   }

@@ -8,7 +8,8 @@ import { bytesOf } from '../connection/reading/push-frames.ts';
 import type { Effect } from '../connection/session/session-effect.ts';
 import { ResponseError } from '../errors/errors.ts';
 import { isPassing } from '../errors/reply-errors.ts';
-import { type DecodeMode, type Reply, UTF8 } from '../resp/types.ts';
+import type { Reply } from '../resp/types.ts';
+import { type DecodeMode, UTF8 } from '../resp/text-modes.ts';
 import { channels, observed } from '../telemetry/channels.ts';
 import { watchWrites } from './lease-writes.ts';
 import type { ServiceConnection, ServiceSettings } from './service-connection.ts';
@@ -25,24 +26,22 @@ export interface TrackingChoice {
   readonly redirect: boolean;
 }
 
-export interface TrackingSettings<C extends BaseConnection> extends TrackingChoice {
+export interface TrackingSettings extends TrackingChoice {
   readonly guard: CacheGuard;
   readonly writes: OwnWrites;
   /** A connection, not yet run, to where this one leads. */
-  readonly near: (connection: C) => C;
+  readonly near: (connection: BaseConnection) => BaseConnection;
   readonly timeout: number | null;
 }
 
 /** The node, as its tracking sees it. */
-export interface TrackingOwner<C extends BaseConnection> {
+export interface TrackingOwner {
   readonly address: string;
-  retire(connection: C): void;
+  retire(connection: BaseConnection): void;
   /** Whether the connection may get work has changed. */
-  changed(connection: C): void;
+  changed(connection: BaseConnection): void;
   /** Nothing that listens keeps the process alive by itself. */
-  service(
-    settings: Pick<ServiceSettings<C>, 'dial' | 'wanted' | 'up' | 'failed' | 'lost'>,
-  ): ServiceConnection<C>;
+  service(settings: Pick<ServiceSettings, 'dial' | 'wanted' | 'up' | 'failed' | 'lost'>): ServiceConnection;
 }
 
 /** Effects that end the tracking of a connection, whether the server says yes or no: looked at when queued. */
@@ -57,15 +56,15 @@ const TRIES = 3;
  * Keeps the promise of a cache for the connections to one address: switches tracking on before a connection is
  * used, hands invalidations to the guard as they are read, and tells it when a connection has ended.
  */
-export class Tracking<C extends BaseConnection> {
-  readonly #settings: TrackingSettings<C>;
-  readonly #owner: TrackingOwner<C>;
-  readonly #listeners: TrackingListeners<C> | null;
-  readonly #retries: TrackingRetries<C>;
+export class Tracking {
+  readonly #settings: TrackingSettings;
+  readonly #owner: TrackingOwner;
+  readonly #listeners: TrackingListeners | null;
+  readonly #retries: TrackingRetries;
   readonly #heartbeats = new WeakMap<ConnectionCore, Heartbeat>();
   #warned = false;
 
-  constructor(settings: TrackingSettings<C>, owner: TrackingOwner<C>) {
+  constructor(settings: TrackingSettings, owner: TrackingOwner) {
     this.#settings = settings;
     this.#owner = owner;
     this.#listeners =
@@ -80,7 +79,7 @@ export class Tracking<C extends BaseConnection> {
             later: (connection) => this.#retries.refused(connection),
           })
         : null;
-    this.#retries = new TrackingRetries<C>({
+    this.#retries = new TrackingRetries({
       inPlace: this.#listeners === null,
       again: (connection) => this.#again(connection),
       retire: (connection) => owner.retire(connection),
@@ -97,17 +96,17 @@ export class Tracking<C extends BaseConnection> {
    * Before the connection is used. Rejects when it is lost meanwhile; a refusal only keeps its replies uncached, and is
    * asked about again if it holds for the moment.
    */
-  async prepare(connection: C, signal: AbortSignal): Promise<void> {
+  async prepare(connection: BaseConnection, signal: AbortSignal): Promise<void> {
     // Others may hold keys that it writes, whether or not its own replies are to be kept.
     watchWrites(coreOf(connection), this.#settings.writes);
     await this.#track(connection, signal);
   }
 
-  async #track(connection: C, signal: AbortSignal | null): Promise<void> {
+  async #track(connection: BaseConnection, signal: AbortSignal | null): Promise<void> {
     const core = coreOf(connection);
     if (core.muted || core.state !== 'ready') return;
     if (core.session.resp === 2) return this.#off('the server speaks RESP2 only');
-    let listener: C | null = null;
+    let listener: BaseConnection | null = null;
     for (let tries = 1; ; tries++) {
       // Without a signal it is asked again, which happens only where no listener is needed.
       if (signal !== null) listener = (await this.#listeners?.near(connection, signal)) ?? null;
@@ -128,7 +127,7 @@ export class Tracking<C extends BaseConnection> {
   }
 
   /** Never rejects: a connection where that fails ends. */
-  async #again(connection: C): Promise<void> {
+  async #again(connection: BaseConnection): Promise<void> {
     try {
       await this.#track(connection, null);
     } catch {
@@ -139,7 +138,7 @@ export class Tracking<C extends BaseConnection> {
   /** Null, or why the server did not want to. */
   async #switchOn(
     core: ConnectionCore,
-    listener: C | null,
+    listener: BaseConnection | null,
     signal: AbortSignal | null,
   ): Promise<ResponseError | null> {
     const { mode, redirect, timeout } = this.#settings;
@@ -158,14 +157,14 @@ export class Tracking<C extends BaseConnection> {
   }
 
   /** The connection has ended. */
-  ended(connection: C): void {
+  ended(connection: BaseConnection): void {
     this.#end(coreOf(connection));
     this.#listeners?.leave(connection);
     this.#retries.forget(connection);
   }
 
   /** Nothing is outstanding on the connection. */
-  drained(connection: C): void {
+  drained(connection: BaseConnection): void {
     this.#retries.drained(connection);
   }
 
@@ -174,7 +173,7 @@ export class Tracking<C extends BaseConnection> {
     this.#listeners?.close();
   }
 
-  #start(connection: C, listener: C | null): void {
+  #start(connection: BaseConnection, listener: BaseConnection | null): void {
     const core = coreOf(connection);
     const guardian = listener === null ? core : coreOf(listener);
     if (core.state !== 'ready' || guardian.state !== 'ready') return;
@@ -194,7 +193,7 @@ export class Tracking<C extends BaseConnection> {
   }
 
   /** A lease has changed what its connection tracks: nothing that was read over it is guarded any more. */
-  #affected(connection: C, { kind }: Effect): void {
+  #affected(connection: BaseConnection, { kind }: Effect): void {
     if (!ENDING.has(kind) || !this.#settings.guard.isTracked(coreOf(connection))) return;
     this.#end(coreOf(connection));
     this.#owner.retire(connection);

@@ -2,24 +2,30 @@ import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import { call, ping } from '../connection/requests/call.ts';
 import { ConnectionError } from '../errors/errors.ts';
 import { isServerFull } from '../errors/reply-errors.ts';
-import type { ConnectionNode } from './connection-node.ts';
 import { addressAnswered } from './dials.ts';
 import { sameServer } from './server-identity.ts';
-import type { ServiceConnection } from './service-connection.ts';
+import type { ServiceConnection, ServiceSettings } from './service-connection.ts';
 
 /** How long a blocked connection may take to answer after CLIENT UNBLOCK. */
 export const GRACE = 1_000;
+
+/** The node, as the unblocker sees it. */
+export interface UnblockerNode {
+  tryShare(): BaseConnection | null;
+  extra(signal: AbortSignal): Promise<BaseConnection>;
+  service(settings: Pick<ServiceSettings, 'dial' | 'wanted'>): ServiceConnection;
+}
 
 /**
  * Sends CLIENT UNBLOCK or PING for a blocked connection: over the shared connection, else over a service connection,
  * which all concurrent users share and which ends after the last of them.
  */
-export class Unblocker<C extends BaseConnection> {
-  readonly #node: ConnectionNode<C>;
-  #service: ServiceConnection<C> | null = null;
+export class Unblocker {
+  readonly #node: UnblockerNode;
+  #service: ServiceConnection | null = null;
   #users = 0;
 
-  constructor(node: ConnectionNode<C>) {
+  constructor(node: UnblockerNode) {
     this.#node = node;
   }
 
@@ -29,7 +35,7 @@ export class Unblocker<C extends BaseConnection> {
   }
 
   /** Whether the server says that this client was blocked. Rejects when it refuses or cannot be asked. */
-  ask(blocked: C): Promise<boolean> {
+  ask(blocked: BaseConnection): Promise<boolean> {
     if (blocked.clientId === null)
       return Promise.reject(new Error('the server has not told the id of the connection'));
     const shared = this.#node.tryShare();
@@ -57,7 +63,7 @@ export class Unblocker<C extends BaseConnection> {
   }
 
   /** Runs work over the service connection if it is up in time. */
-  async #apart<R>(time: number, use: (connection: C) => Promise<R>): Promise<R> {
+  async #apart<R>(time: number, use: (connection: BaseConnection) => Promise<R>): Promise<R> {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new ConnectionError(`not connected within ${time} ms`)), time);
     this.#users++;

@@ -21,15 +21,8 @@ import type { WaitOptions } from '../interfaces/wait-options.ts';
 import { pooledOf } from '../node/pooled-connection.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
-import type {
-  DecodeMode,
-  Decoding,
-  RedisValue,
-  Reply,
-  ReplyOf,
-  TextEncoding,
-  TextOf,
-} from '../resp/types.ts';
+import type { Decoding, RedisValue, Reply, ReplyOf, TextOf } from '../resp/types.ts';
+import type { DecodeMode, TextEncoding } from '../resp/text-modes.ts';
 import { channels, observed } from '../telemetry/channels.ts';
 import { traces } from '../telemetry/traces.ts';
 import type { Topology } from '../topology/topology.ts';
@@ -67,7 +60,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
   readonly statistics: ConnectionPoolStatistics;
   /** @internal */
   protected readonly engine: PoolEngine;
-  readonly #topology: Topology<BaseConnection>;
+  readonly #topology: Topology;
   readonly #loop: RetryLoop;
   readonly #requests: PoolRequests;
   readonly #textMode: 1 | 2 | 3;

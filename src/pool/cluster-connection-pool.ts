@@ -1,7 +1,6 @@
 import { nameClass } from '../base/class-name.ts';
 import type { Deadline } from '../base/deadline.ts';
 import { demandKnown, demandObject } from '../base/known-options.ts';
-import type { BaseConnection } from '../connection/base-connection.ts';
 import { ClusterConnection } from '../connection/cluster-connection.ts';
 import { tcpRules } from '../connection/connection-options.ts';
 import { ReadOnlyError, RedisClusterError, RedisError } from '../errors/errors.ts';
@@ -54,7 +53,7 @@ export class ClusterConnectionPool<D extends Decoding = false> extends BaseConne
     nameClass(this, 'ClusterConnectionPool');
   }
 
-  readonly #topology: ClusterTopology<BaseConnection>;
+  readonly #topology: ClusterTopology;
   readonly #keeper: LayoutKeeper;
   /** Of commands that were merged before. */
   readonly #policies = new Map<string, string | null>();
@@ -111,7 +110,7 @@ export class ClusterConnectionPool<D extends Decoding = false> extends BaseConne
     this.engine.refuseIfOver(deadline);
     const maker = {
       nodes: () => candidates(this.#topology.members, this.#keeper, wish === true),
-      lease: (one: ConnectionNode<BaseConnection>, within: Deadline) => this.engine.lease(one, within),
+      lease: (one: ConnectionNode, within: Deadline) => this.engine.lease(one, within),
     };
     const lease = await this.engine.acquire(async () => {
       const node = await this.#topology.resolveNode(wish, deadline);

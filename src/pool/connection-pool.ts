@@ -105,7 +105,7 @@ function standalone(options: ConnectionPoolOptions): PoolSetup {
   if (pool.followPrimary && !(location instanceof TCPLocation))
     throw new TypeError('followPrimary: a Unix domain socket leads to one server');
   const make = (one: Location): BaseConnection => newConnections.prepare(new type(one, connection));
-  const address = new MovableAddress<BaseConnection>(location);
+  const address = new MovableAddress(location);
   const tracking = trackingFor(pool, settings, (near) => make(near.location));
   const nodeSettings = {
     owner,
@@ -116,7 +116,7 @@ function standalone(options: ConnectionPoolOptions): PoolSetup {
     ...nodeOptions(pool, settings),
     dialFailed: () => address.dialFailed(),
   };
-  const node = new ConnectionNode<BaseConnection>(nodeSettings);
+  const node = new ConnectionNode(nodeSettings);
   return {
     owner,
     topology: readingFrom(new SingleNode(node, address), { pool, node, nodeSettings, address, make }),
@@ -135,14 +135,14 @@ function standalone(options: ConnectionPoolOptions): PoolSetup {
 
 interface Reading {
   readonly pool: PoolSettings<'single'>;
-  readonly node: ConnectionNode<BaseConnection>;
-  readonly nodeSettings: NodeSettings<BaseConnection>;
-  readonly address: MovableAddress<BaseConnection>;
+  readonly node: ConnectionNode;
+  readonly nodeSettings: NodeSettings;
+  readonly address: MovableAddress;
   readonly make: (location: Location) => BaseConnection;
 }
 
 /** With `replicas` reads may go to them. */
-function readingFrom(primary: SingleNode<BaseConnection>, parts: Reading): Topology<BaseConnection> {
+function readingFrom(primary: SingleNode, parts: Reading): Topology {
   const { pool, node, nodeSettings, address, make } = parts;
   const { replicas } = pool;
   if (replicas === null) {
@@ -192,9 +192,8 @@ function locationOf({ location, host, port }: PoolSettings<'single'>): Location 
 /** The class for a kind of location; one of the package's own that does not fit is refused. */
 function classFor(given: ConnectionClass | null, location: Location): ConnectionClass {
   const unix = location instanceof UnixDomainSocketLocation;
-  if (given === null)
-    return (unix ? UnixDomainSocketConnection : TCPConnection) as unknown as ConnectionClass;
-  const type = given as unknown as { prototype: unknown };
+  if (given === null) return (unix ? UnixDomainSocketConnection : TCPConnection) as ConnectionClass;
+  const type = given as { prototype: unknown };
   if (!(type.prototype instanceof BaseConnection))
     throw new TypeError('connectionClass must extend BaseConnection');
   if (type.prototype instanceof TCPConnection && !(location instanceof TCPLocation))

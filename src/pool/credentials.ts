@@ -1,8 +1,7 @@
 import { fullJitter } from '../base/backoff.ts';
 import { reportCallbackError } from '../base/callback-errors.ts';
 import { LONGEST_DELAY } from '../base/clock.ts';
-import type { BaseConnection } from '../connection/base-connection.ts';
-import type { OptionRule } from '../connection/option-rules.ts';
+import { callback } from '../connection/option-rules.ts';
 import { AbstractCredentialProvider, type Credentials } from '../interfaces/credential-provider.ts';
 import type { Topology } from '../topology/topology.ts';
 
@@ -122,13 +121,7 @@ function heldOf(given: ExpiringCredentials): Held {
   return { credentials: { username, password }, expiresAt: end, renewAt: end - Math.max(0, left) };
 }
 
-export const credentials: OptionRule<CredentialsFunction | null> = {
-  fallback: null,
-  check(name, value) {
-    if (value !== null && typeof value !== 'function') throw new TypeError(`${name} must be a function`);
-    return value as CredentialsFunction | null;
-  },
-};
+export const credentials = callback<CredentialsFunction>();
 
 /** Hands new credentials to every live connection when their provider announces a change. */
 export class CredentialWatch {
@@ -137,7 +130,7 @@ export class CredentialWatch {
   /** `others`: connections of the pool that belong to no node. */
   constructor(
     provider: AbstractCredentialProvider | null,
-    topology: Topology<BaseConnection>,
+    topology: Topology,
     others: (credentials: () => Promise<Credentials>) => void,
   ) {
     const ask = (): Promise<Credentials> => (provider as AbstractCredentialProvider).getCredentials();

@@ -7,7 +7,8 @@ import type { RedisError } from '../errors/errors.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
 import { checkCallOptions, type PoolRequest, type PoolRequestOptions } from './calls/call-options.ts';
-import { type Decoding, type RedisValue, type Reply, type ReplyOf, textMode } from '../resp/types.ts';
+import type { Decoding, RedisValue, Reply, ReplyOf } from '../resp/types.ts';
+import { textMode } from '../resp/text-modes.ts';
 
 /** A light view of a pool with its own options; it owns nothing. `X`: the type that the options add to every reply. */
 export interface Executor<D extends Decoding, X = never> {

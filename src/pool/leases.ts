@@ -8,7 +8,7 @@ import type { Members } from '../topology/cluster/members.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { ClusterNodeLocation } from '../transport/location.ts';
 
-type Node = ConnectionNode<BaseConnection>;
+type Node = ConnectionNode;
 /** Longest wait for the PING of a connection that has idled. */
 const CHECK = 2_000;
 /** How long a lease that may be at any of several nodes waits for the first connection to one. */
@@ -20,9 +20,9 @@ const IMPATIENT = new Error('another node may be quicker');
 /** Holds one connection until it is released. */
 class ConnectionLease implements Lease<BaseConnection> {
   readonly connection: BaseConnection;
-  readonly #slot: NodeSlot<BaseConnection>;
+  readonly #slot: NodeSlot;
 
-  constructor(slot: NodeSlot<BaseConnection>) {
+  constructor(slot: NodeSlot) {
     this.connection = slot.value.connection;
     this.#slot = slot;
     slot.holder = this;
@@ -49,11 +49,11 @@ export function handOver<C extends BaseConnection>(lease: Lease<C>): C {
 
 /** Hands out connections to one caller alone. */
 export class Leases {
-  readonly #topology: Topology<BaseConnection>;
+  readonly #topology: Topology;
   /** PING a connection that has idled before it is handed out. */
   readonly #checks: boolean;
 
-  constructor(topology: Topology<BaseConnection>, checks: boolean) {
+  constructor(topology: Topology, checks: boolean) {
     this.#topology = topology;
     this.#checks = checks;
   }
@@ -115,11 +115,7 @@ interface LeaseMaker {
  * Nodes for a lease in random order, healthy ones first: primaries; or replicas, with the primaries behind them as
  * long as no replica has been reached.
  */
-export function candidates(
-  members: Members<BaseConnection>,
-  keeper: LayoutKeeper,
-  primary: boolean,
-): readonly Node[] {
+export function candidates(members: Members, keeper: LayoutKeeper, primary: boolean): readonly Node[] {
   const { primaries, replicas } = keeper.layout;
   const first = inOrder(primary ? primaries : replicas, keeper).map((one) => members.at(one).node);
   if (primary || first.some(({ figures }) => figures.open > 0)) return first;

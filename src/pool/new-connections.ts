@@ -40,11 +40,7 @@ export class NewConnections {
   }
 
   /** For connections of now and later; one that is leased or blocked is replaced after that. */
-  async rename(
-    name: string | null,
-    nodes: Iterable<ConnectionNode<BaseConnection>>,
-    timeout: number | null,
-  ): Promise<void> {
+  async rename(name: string | null, nodes: Iterable<ConnectionNode>, timeout: number | null): Promise<void> {
     const checked = baseConnectionRules.clientName.check('name', name) ?? '';
     this.#name = checked;
     const renamed: Promise<void>[] = [];

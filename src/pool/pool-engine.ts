@@ -10,15 +10,14 @@ import type { ConnectionNode } from '../node/connection-node.ts';
 import type { CacheSettings } from './cache/cache-setup.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
+import type { RedisValue, Reply } from '../resp/types.ts';
 import {
   type DecodeMode,
-  type RedisValue,
-  type Reply,
   replyMode,
   type TextEncoding,
   type TextMode,
   textMode,
-} from '../resp/types.ts';
+} from '../resp/text-modes.ts';
 import { channels, observed } from '../telemetry/channels.ts';
 import { startDebugLog } from '../telemetry/debug.ts';
 import { tracesCalls, withCallStack, withCallStacks } from '../errors/call-stacks.ts';
@@ -43,7 +42,7 @@ import { ExponentialBackoffRetryPolicy, type RetryPolicy } from './calls/retry-p
 
 /** A kind of pool as its parts: its topology, and the options that all pools have. */
 export interface PoolSetup {
-  readonly topology: Topology<BaseConnection>;
+  readonly topology: Topology;
   readonly owner: object;
   readonly settings: NormalizedConnectionOptions;
   readonly maxConnections: () => number;
@@ -64,7 +63,7 @@ export interface PoolSetup {
 /** The parts of a pool of any kind, and their common end. */
 export class PoolEngine {
   readonly setup: PoolSetup;
-  readonly topology: Topology<BaseConnection>;
+  readonly topology: Topology;
   readonly textMode: TextMode;
   readonly ownMode: DecodeMode;
   /** Every error that a caller gets carries the stack of its call. */
@@ -75,7 +74,7 @@ export class PoolEngine {
   readonly scans: Scans;
   readonly leases: Leases;
   readonly traces: PoolTraces;
-  readonly pubsub: PoolPubsub<BaseConnection>;
+  readonly pubsub: PoolPubsub;
   readonly cache: PoolCache | null;
   readonly statistics: PoolStatistics;
   readonly #credentials: CredentialWatch;
@@ -168,7 +167,7 @@ export class PoolEngine {
   }
 
   /** No node: any that the topology finds. */
-  lease(node: ConnectionNode<BaseConnection> | null, deadline: Deadline): Promise<Lease<BaseConnection>> {
+  lease(node: ConnectionNode | null, deadline: Deadline): Promise<Lease<BaseConnection>> {
     this.refuseIfOver(deadline);
     return this.leases.take(node, deadline);
   }
@@ -289,7 +288,7 @@ export class PoolEngine {
     return this.pubsub.connections + listeners;
   }
 
-  *#figures(): Iterable<ConnectionNode<BaseConnection>['figures']> {
+  *#figures(): Iterable<ConnectionNode['figures']> {
     for (const node of this.topology.nodes()) yield node.figures;
   }
 }

@@ -1,7 +1,7 @@
 import { isUint8Array } from 'node:util/types';
 import { AbstractChannel } from '../interfaces/abstract-channel.ts';
 import { latin1Text } from '../resp/decoding/native-slices.ts';
-import type { TextMode } from '../resp/types.ts';
+import type { TextMode } from '../resp/text-modes.ts';
 import { channelName } from './channels/channel.ts';
 import { flowOf } from './channels/flow.ts';
 import { pubsubAction } from './subscriptions/subscription-kinds.ts';

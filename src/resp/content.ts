@@ -1,6 +1,6 @@
 import { Buffer, isAscii, isUtf8 } from 'node:buffer';
 import { latin1Text, utf8Text } from './decoding/native-slices.ts';
-import { LATIN1, type TextMode, UTF8 } from './types.ts';
+import { LATIN1, type TextMode, UTF8 } from './text-modes.ts';
 
 /** Up to this many characters a loop finds what is not ASCII as fast as a call into C++. */
 const SHORT = 8;

@@ -1,6 +1,7 @@
 import { kind, RedisError, type RedisErrorOptions } from '../errors/errors.ts';
 import { ReplyMap, ReplySet } from './reply-map.ts';
-import { BYTES, type DecodeMode, LATIN1, ASCII, type Reply } from './types.ts';
+import type { Reply } from './types.ts';
+import { BYTES, type DecodeMode, LATIN1, ASCII } from './text-modes.ts';
 
 export interface DecodingErrorOptions extends RedisErrorOptions {
   reply: Reply;

@@ -3,7 +3,8 @@ import { isUint8Array } from 'node:util/types';
 import { allAscii, contentOf } from './content.ts';
 import { byteCount, isDetached, latin1Text, putBytes } from './decoding/native-slices.ts';
 import { takeMemory } from './decoding/spare-memory.ts';
-import { LATIN1, type RedisValue, type TextMode, UTF8 } from './types.ts';
+import { LATIN1, type TextMode, UTF8 } from './text-modes.ts';
+import type { RedisValue } from './types.ts';
 import { CR, LF } from './wire-types.ts';
 
 /** Bytes to send. A string's characters are bytes (latin1); a `Buffer` is private and never changes. */

@@ -2,7 +2,8 @@ import { nameClass } from '../base/class-name.ts';
 import { isUint8Array } from 'node:util/types';
 import { contentOf, textOf } from './content.ts';
 import { latin1Text } from './decoding/native-slices.ts';
-import { type Reply, type TextMode, UTF8 } from './types.ts';
+import type { Reply } from './types.ts';
+import { type TextMode, UTF8 } from './text-modes.ts';
 
 /**
  * Byte keys by content: their bytes as a latin1 string → the key that the collection holds.

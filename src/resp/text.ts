@@ -2,7 +2,7 @@ import { constants, isAscii, isUtf8, transcode } from 'node:buffer';
 import { endianness } from 'node:os';
 import { latin1Text, privateCopy, utf16Text, utf8Text } from './decoding/native-slices.ts';
 import { SHORT, shortText } from './decoding/short-text.ts';
-import { type DecodeMode, LATIN1, UTF8 } from './types.ts';
+import { type DecodeMode, LATIN1, UTF8 } from './text-modes.ts';
 import { MOST_BY_HAND, textByHand } from './decoding/utf8-by-hand.ts';
 
 /** From here on (and before Node 24) long text that is not ASCII is read fastest by way of UTF-16. */

@@ -16,7 +16,7 @@ const MOST_REDIRECTS = 16;
  * The address of a plain pool. The name in it may lead to another server by now, and a demoted primary may name its
  * successor (`REDIRECT`): dials go there from then on, until one fails.
  */
-export class MovableAddress<C extends BaseConnection> implements ServerRole<C> {
+export class MovableAddress implements ServerRole {
   readonly #given: Location;
   #current: Location;
 
@@ -40,7 +40,7 @@ export class MovableAddress<C extends BaseConnection> implements ServerRole<C> {
   }
 
   /** The connections to a demoted primary go once their work is done. */
-  refused(error: RedisError, _: C, node: ConnectionNode<C>): void {
+  refused(error: RedisError, _: BaseConnection, node: ConnectionNode): void {
     const successor = successorIn(error);
     if (successor !== null) this.moveTo(successor);
     if (successor !== null || isDemotion(error)) node.renew();

@@ -5,10 +5,10 @@ import type { ConnectionNode } from '../node/connection-node.ts';
 import type { Next, RoutedCall, Topology } from './topology.ts';
 
 /** How the one node of a topology finds its server, and what refusals tell of that server. */
-export interface ServerRole<C extends BaseConnection> {
+export interface ServerRole {
   /** Called for every error reply of every connection, before `next`. */
-  refused(error: RedisError, connection: C, node: ConnectionNode<C>): void;
-  next(call: RoutedCall, error: Error, node: ConnectionNode<C>): Next | null;
+  refused(error: RedisError, connection: BaseConnection, node: ConnectionNode): void;
+  next(call: RoutedCall, error: Error, node: ConnectionNode): Next | null;
   close(): void;
 }
 
@@ -20,15 +20,15 @@ export interface ConnectionCheck {
 }
 
 /** One node at a time: an address, or the primary or the replicas of a service, wherever these are now. */
-export class SingleNode<C extends BaseConnection> implements Topology<C> {
+export class SingleNode implements Topology {
   readonly name: string;
   /** Subscribers are lost with the server they are on, and look for the next one then. */
   onChange: (() => void) | null = null;
-  readonly #node: ConnectionNode<C>;
-  readonly #role: ServerRole<C>;
+  readonly #node: ConnectionNode;
+  readonly #role: ServerRole;
   readonly #check: ConnectionCheck | null;
 
-  constructor(node: ConnectionNode<C>, role: ServerRole<C>, check: ConnectionCheck | null = null) {
+  constructor(node: ConnectionNode, role: ServerRole, check: ConnectionCheck | null = null) {
     this.name = node.address;
     this.#node = node;
     this.#role = role;
@@ -36,29 +36,29 @@ export class SingleNode<C extends BaseConnection> implements Topology<C> {
     node.onRefusal = (error, connection) => role.refused(error, connection, node);
   }
 
-  route(): ConnectionNode<C> | null {
+  route(): ConnectionNode | null {
     return this.#check?.due === true ? null : this.#node;
   }
-  async resolve(_: RoutedCall, deadline: Deadline): Promise<ConnectionNode<C>> {
+  async resolve(_: RoutedCall, deadline: Deadline): Promise<ConnectionNode> {
     await this.#check?.passed(deadline);
     return this.#node;
   }
-  anyNode(): ConnectionNode<C> {
+  anyNode(): ConnectionNode {
     return this.#node;
   }
-  resolveAny(): Promise<ConnectionNode<C>> {
+  resolveAny(): Promise<ConnectionNode> {
     return Promise.resolve(this.#node);
   }
   next(call: RoutedCall, error: Error): Next | null {
     return this.#role.next(call, error, this.#node);
   }
-  *nodes(): Iterable<ConnectionNode<C>> {
+  *nodes(): Iterable<ConnectionNode> {
     yield this.#node;
   }
   refuse(): null {
     return null;
   }
-  subscriberNode(): ConnectionNode<C> {
+  subscriberNode(): ConnectionNode {
     return this.#node;
   }
   subscriberGroup(): number {

@@ -1,5 +1,4 @@
 import type { Deadline } from '../base/deadline.ts';
-import type { BaseConnection } from '../connection/base-connection.ts';
 import type { CommandInfo } from '../commands/command-info.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { SubscriptionKind } from '../pubsub/subscriptions/subscription-kinds.ts';
@@ -12,7 +11,7 @@ export interface RoutedCall {
   /** Filled in by a topology that routes by keys; kept over repetitions. -1: none. */
   slot: number;
   /** The node of the last attempt. */
-  node: ConnectionNode<BaseConnection> | null;
+  node: ConnectionNode | null;
   /** The next attempt is to be preceded by `ASKING`. */
   asking: boolean;
   /** Redirects followed so far. */
@@ -41,7 +40,7 @@ export type Next =
   /** Wait `ms` milliseconds and route again. */
   | { readonly kind: 'pause'; readonly ms: number }
   /** Use this node instead of routing. */
-  | { readonly kind: 'node'; readonly node: ConnectionNode<BaseConnection>; readonly asking: boolean }
+  | { readonly kind: 'node'; readonly node: ConnectionNode; readonly asking: boolean }
   /** Reject with this error. */
   | { readonly kind: 'fail'; readonly error: Error };
 
@@ -49,23 +48,23 @@ export type Next =
  * Knows the servers: picks a node, chooses the next step after a failure, and closes. A pool is a thin layer over one
  * topology: the pool loops, the topology only answers.
  */
-export interface Topology<C extends BaseConnection> {
+export interface Topology {
   /** Name for error texts and telemetry. */
   readonly name: string;
   /** The node for a call if it is known this very moment. Throws the error to reject the call with. */
-  route(call: RoutedCall, args: readonly RedisValue[] | null): ConnectionNode<C> | null;
+  route(call: RoutedCall, args: readonly RedisValue[] | null): ConnectionNode | null;
   /** As `route`, but looks up an unknown node. */
-  resolve(call: RoutedCall, deadline: Deadline): Promise<ConnectionNode<C>>;
+  resolve(call: RoutedCall, deadline: Deadline): Promise<ConnectionNode>;
   /** For leases that name no node, such as `tryLease`. */
-  anyNode(): ConnectionNode<C> | null;
-  resolveAny(deadline: Deadline): Promise<ConnectionNode<C>>;
+  anyNode(): ConnectionNode | null;
+  resolveAny(deadline: Deadline): Promise<ConnectionNode>;
   /**
    * The server said no, no node was found, or the connection was lost before the command was written; null: nothing
    * special is known. Not asked about anything else.
    */
   next(call: RoutedCall, error: Error): Next | null;
   /** Everything there is, for figures and for closing. */
-  nodes(): Iterable<ConnectionNode<C>>;
+  nodes(): Iterable<ConnectionNode>;
   /** Calls that wait for no node in particular. */
   readonly waiting?: number;
   /** Whether `COMMAND`-like knowledge of the topology forbids this command without a target. */
@@ -74,17 +73,17 @@ export interface Topology<C extends BaseConnection> {
   split?(info: CommandInfo, args: readonly RedisValue[]): readonly CommandPart[] | null;
   open(deadline: Deadline): Promise<void>;
   /** Where a name is to be heard now; null while that is not known, and then `onChange` is called once it is. */
-  subscriberNode(kind: SubscriptionKind, name: Buffer): ConnectionNode<C> | null;
+  subscriberNode(kind: SubscriptionKind, name: Buffer): ConnectionNode | null;
   /** The nodes that all have to hear a name whose messages are local to each (keyspace events); null for every other. */
-  subscriberNodes?(kind: SubscriptionKind, name: Buffer): readonly ConnectionNode<C>[] | null;
+  subscriberNodes?(kind: SubscriptionKind, name: Buffer): readonly ConnectionNode[] | null;
   /** Whether a name that is heard at that node may stay there, wherever else it would go. */
-  subscriberStays?(node: ConnectionNode<C>, kind: SubscriptionKind): boolean;
+  subscriberStays?(node: ConnectionNode, kind: SubscriptionKind): boolean;
   /** Names of different groups never share a command: in a cluster the slot of a shard channel. */
   subscriberGroup(kind: SubscriptionKind, name: Buffer): number;
   /** Nodes refuse names that belong to others (`MOVED`); these are then looked for elsewhere. */
   readonly moves?: boolean;
   /** A subscriber of that node was lost, could not be made, or was refused: look again at who serves what. */
-  subscriberFailed(node: ConnectionNode<C>, error: Error): void;
+  subscriberFailed(node: ConnectionNode, error: Error): void;
   /** Set by the subscriber; called when names may belong elsewhere, or when a node is gone. */
   onChange: (() => void) | null;
   /** Background work stops; nodes are closed by the pool. */

@@ -11,7 +11,8 @@ import { UnknownCommandError, WrongTypeError } from '../../src/errors/errors.ts'
 import { Decoder, INCOMPLETE } from '../../src/resp/decoding/decoder.ts';
 import { encodeCommand, encodeWords } from '../../src/resp/encoder.ts';
 import { ReplyMap, ReplySet } from '../../src/resp/reply-map.ts';
-import type { DecodeMode, RedisValue, Reply } from '../../src/resp/types.ts';
+import type { RedisValue, Reply } from '../../src/resp/types.ts';
+import type { DecodeMode } from '../../src/resp/text-modes.ts';
 
 /** The codec against a real server, over a bare socket: one command at a time, pushes set aside. */
 let server: ChildProcess;

@@ -1,6 +1,7 @@
 import { mapOfText, ReplyMap, ReplySet, setOfText } from '../../resp/reply-map.ts';
 import { decodeText } from '../../resp/text.ts';
-import { ASCII, BYTES, type DecodeMode, LATIN1, type Reply, textOfMode } from '../../resp/types.ts';
+import type { Reply } from '../../resp/types.ts';
+import { ASCII, BYTES, type DecodeMode, LATIN1, textOfMode } from '../../resp/text-modes.ts';
 
 /** The bytes behind a string, whatever it was decoded with: decoding loses nothing. */
 export function bytesOf(value: Reply | undefined, mode: DecodeMode): Buffer | null {

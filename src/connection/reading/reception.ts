@@ -8,7 +8,8 @@ import {
 import { DecodingError, holdsBytes, withBytes } from '../../resp/decoding-error.ts';
 import { Decoder } from '../../resp/decoding/decoder.ts';
 import { SMALLEST } from '../../resp/decoding/spare-memory.ts';
-import type { DecodeMode, Reply } from '../../resp/types.ts';
+import type { Reply } from '../../resp/types.ts';
+import type { DecodeMode } from '../../resp/text-modes.ts';
 import { ATTRIBUTE, BLOB_ERROR, ERROR as ERROR_TYPE, PUSH as PUSH_TYPE } from '../../resp/wire-types.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import { type Entry, SETTLED } from '../requests/entry.ts';
@@ -308,7 +309,7 @@ export class Reception {
     // A server that is full says so before it is asked anything.
     if (refused && core.state !== 'ready') {
       (value as { endpoint?: string }).endpoint ??= core.settings.endpoint;
-      core.close(value as unknown as Error);
+      core.close(value as Error);
     } else throw this.#unexpected();
   }
 

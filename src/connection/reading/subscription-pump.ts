@@ -13,7 +13,8 @@ import type {
 import type { Subscriptions } from '../../pubsub/subscriptions/subscriptions.ts';
 import { encodeCommand } from '../../resp/encoder.ts';
 import type { MessageListeners } from '../../resp/decoding/message-reader.ts';
-import { BYTES, type Reply, UTF8 } from '../../resp/types.ts';
+import type { Reply } from '../../resp/types.ts';
+import { BYTES, UTF8 } from '../../resp/text-modes.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import type { PubsubTaker } from './inbox.ts';
 import { effectFor } from '../session/session-effect.ts';

@@ -3,7 +3,8 @@ import type { CommandInfo } from '../../commands/command-info.ts';
 import { ResponseError } from '../../errors/errors.ts';
 import type { Acknowledgement } from '../../pubsub/subscriptions/subscription-kinds.ts';
 import type { Wire } from '../../resp/encoder.ts';
-import type { DecodeMode, Reply } from '../../resp/types.ts';
+import type { Reply } from '../../resp/types.ts';
+import type { DecodeMode } from '../../resp/text-modes.ts';
 import type { Effect } from '../session/session-effect.ts';
 
 /** Made, not yet handed to the transport: it can still be taken back. */

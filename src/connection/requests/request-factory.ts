@@ -15,15 +15,14 @@ import { effectValue } from '../../commands/session-effects.ts';
 import { OverloadedError, type RedisError } from '../../errors/errors.ts';
 import { encodeCommand } from '../../resp/encoder.ts';
 import { latin1Text } from '../../resp/decoding/native-slices.ts';
+import type { RedisValue, Reply } from '../../resp/types.ts';
 import {
   type DecodeMode,
-  type RedisValue,
-  type Reply,
   replyMode,
   type TextEncoding,
   type TextMode,
   textMode,
-} from '../../resp/types.ts';
+} from '../../resp/text-modes.ts';
 import { CallStack, tracesCalls } from '../../errors/call-stacks.ts';
 import { traces } from '../../telemetry/traces.ts';
 import type { ConnectionCore } from '../connection-core.ts';

@@ -1,7 +1,8 @@
 import { checkDuration, checkSignal } from '../../base/deadline.ts';
 import { demandKnown } from '../../base/known-options.ts';
 import type { WaitOptions } from '../../interfaces/wait-options.ts';
-import type { RedisValue, TextEncoding } from '../../resp/types.ts';
+import type { TextEncoding } from '../../resp/text-modes.ts';
+import type { RedisValue } from '../../resp/types.ts';
 
 /** Of one request; `timeout` overrides `streamTimeout`, and the clock starts when the request is made. */
 export interface RequestOptions extends WaitOptions {

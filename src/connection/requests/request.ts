@@ -2,7 +2,8 @@ import { inspect } from 'node:util';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { RequestAbortedError } from '../../errors/errors.ts';
 import type { Wire } from '../../resp/encoder.ts';
-import type { DecodeMode, Reply } from '../../resp/types.ts';
+import type { Reply } from '../../resp/types.ts';
+import type { DecodeMode } from '../../resp/text-modes.ts';
 import { Entry, QUEUED, SETTLED, takeMethods } from './entry.ts';
 import { capture, making, unset } from '../opening/resolving.ts';
 

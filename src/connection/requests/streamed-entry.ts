@@ -1,7 +1,8 @@
 import type { CommandInfo } from '../../commands/command-info.ts';
 import type { RedisError } from '../../errors/errors.ts';
 import type { Wire } from '../../resp/encoder.ts';
-import type { DecodeMode, Reply } from '../../resp/types.ts';
+import type { Reply } from '../../resp/types.ts';
+import type { DecodeMode } from '../../resp/text-modes.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import { Entry } from './entry.ts';
 import type { Inbox } from '../reading/inbox.ts';

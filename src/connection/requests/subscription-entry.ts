@@ -4,7 +4,8 @@ import { AskError, ClusterDownError, ProtocolError } from '../../errors/errors.t
 import { type Acknowledgement, pubsubAction } from '../../pubsub/subscriptions/subscription-kinds.ts';
 import type { PubsubAction } from '../../pubsub/subscriptions/subscription-kinds.ts';
 import { encodeCommand, type Wire } from '../../resp/encoder.ts';
-import { BYTES, type DecodeMode, type Reply, UTF8 } from '../../resp/types.ts';
+import type { Reply } from '../../resp/types.ts';
+import { BYTES, type DecodeMode, UTF8 } from '../../resp/text-modes.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import { sizeOf } from '../writing/outbox.ts';
 import { Entry, type PushMatch } from './entry.ts';
@@ -64,7 +65,7 @@ export abstract class SubscriptionEntry extends Entry {
   ownerOf(value: Reply, refused: boolean): FencedReply {
     const fence = this.fence as Fence;
     if (!refused) return fence.isAnswer(value) ? 'of the fence' : 'unclear';
-    const error = value as unknown as Error & { code?: string };
+    const error = value as Error & { code?: string };
     if (fence.isRefusal(error)) return 'of the fence';
     // A server that had carried it out would have acknowledged every name.
     if (this.#acknowledged < this.#names.length) return 'own refusal';

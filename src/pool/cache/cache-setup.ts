@@ -3,10 +3,10 @@ import { OwnWrites } from '../../cache/own-writes.ts';
 import { CacheGuard } from '../../cache/cache-guard.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import type { NormalizedConnectionOptions } from '../../connection/connection-options.ts';
-import type { OptionRule } from '../../connection/option-rules.ts';
+import { callback, type OptionRule } from '../../connection/option-rules.ts';
 import type { AbstractCache } from '../../interfaces/abstract-cache.ts';
 import type { TrackingChoice, TrackingSettings } from '../../node/tracking.ts';
-import { textMode } from '../../resp/types.ts';
+import { textMode } from '../../resp/text-modes.ts';
 
 /** How a pool with a `cache` learns of changed keys. */
 export interface CacheTracking {
@@ -24,13 +24,7 @@ export interface CacheTracking {
 /** Whether a read of this key may be answered from the cache, and kept there. Called at every such read: it must be quick. */
 export type Cacheable = (command: string, key: string | Buffer) => boolean;
 
-export const cacheable: OptionRule<Cacheable | null> = {
-  fallback: null,
-  check(name, value) {
-    if (value !== null && typeof value !== 'function') throw new TypeError(`${name} must be a function`);
-    return value as Cacheable | null;
-  },
-};
+export const cacheable = callback<Cacheable>();
 
 const MODES: readonly unknown[] = ['default', 'optin', 'bcast'];
 const NAMES: ReadonlySet<string> = new Set(['mode', 'prefixes', 'redirect']);
@@ -69,7 +63,7 @@ function checkPrefixes(name: string, value: unknown, mode: string): readonly str
 }
 
 /** Of a pool with a cache. */
-export interface CacheSettings extends TrackingSettings<BaseConnection> {
+export interface CacheSettings extends TrackingSettings {
   readonly cacheable: Cacheable | null;
 }
 

@@ -13,7 +13,8 @@ import { isOfServer, RedisError, TimeoutError, WrongTypeError } from '../../erro
 import type { AbstractCache } from '../../interfaces/abstract-cache.ts';
 import type { TrackingChoice } from '../../node/tracking.ts';
 import { kept } from '../../resp/decoding/native-slices.ts';
-import type { DecodeMode, RedisValue, Reply } from '../../resp/types.ts';
+import type { RedisValue, Reply } from '../../resp/types.ts';
+import type { DecodeMode } from '../../resp/text-modes.ts';
 import type { Cacheable } from './cache-setup.ts';
 import { CachingEntry } from '../calls/preludes.ts';
 import type { PoolRequest, PoolRequestOptions } from '../calls/call-options.ts';

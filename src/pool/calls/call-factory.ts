@@ -11,17 +11,16 @@ import {
   UNKNOWN,
 } from '../../commands/flags.ts';
 import { refusal } from '../../commands/refusals.ts';
-import type { BaseConnection } from '../../connection/base-connection.ts';
 import { demandArray } from '../../connection/requests/request-options.ts';
 import {
   BYTES,
   type DecodeMode,
-  type RedisValue,
   replyMode,
   type TextEncoding,
   type TextMode,
   textMode,
-} from '../../resp/types.ts';
+} from '../../resp/text-modes.ts';
+import type { RedisValue } from '../../resp/types.ts';
 import type { Topology } from '../../topology/topology.ts';
 import { makeScriptCall } from '../scripts/script-call.ts';
 import type { Script } from '../scripts/script.ts';
@@ -51,9 +50,9 @@ interface Decoding {
 export class CallFactory {
   readonly defaults: CallDefaults;
   readonly #loop: RetryLoop;
-  readonly #topology: Topology<BaseConnection>;
+  readonly #topology: Topology;
 
-  constructor(loop: RetryLoop, topology: Topology<BaseConnection>, defaults: CallDefaults) {
+  constructor(loop: RetryLoop, topology: Topology, defaults: CallDefaults) {
     this.#loop = loop;
     this.#topology = topology;
     this.defaults = defaults;

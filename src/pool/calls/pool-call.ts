@@ -8,7 +8,8 @@ import { capture, making, unset } from '../../connection/opening/resolving.ts';
 import { AskError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { encodeCommand, type Wire } from '../../resp/encoder.ts';
-import type { DecodeMode, RedisValue, Reply, TextMode } from '../../resp/types.ts';
+import type { RedisValue, Reply } from '../../resp/types.ts';
+import type { DecodeMode, TextMode } from '../../resp/text-modes.ts';
 import type { ReadFrom } from '../../topology/reads/read-from.ts';
 import type { RoutedCall } from '../../topology/topology.ts';
 
@@ -35,7 +36,7 @@ export interface CallHook {
 class Details {
   hook: CallHook | null = null;
   signal: AbortSignal | null = null;
-  pinned: ConnectionNode<BaseConnection> | null = null;
+  pinned: ConnectionNode | null = null;
   acquireBy = 0;
   redirects = 0;
   readFrom: ReadFrom | null = null;
@@ -117,10 +118,10 @@ export abstract class DetailedEntry extends Entry {
     if (signal !== null || this.details !== null) this.detailed().signal = signal;
   }
   /** This node and no other, redirects or not. */
-  get pinned(): ConnectionNode<BaseConnection> | null {
+  get pinned(): ConnectionNode | null {
     return this.details === null ? null : this.details.pinned;
   }
-  set pinned(node: ConnectionNode<BaseConnection> | null) {
+  set pinned(node: ConnectionNode | null) {
     if (node !== null || this.details !== null) this.detailed().pinned = node;
   }
   /** Without a limit of its own: when it must have a connection, over all attempts to get one. 0: not waiting. */
@@ -180,7 +181,7 @@ export class PoolCall implements RoutedCall {
   attempts: number;
   startedAt: number;
   slot: number;
-  node: ConnectionNode<BaseConnection> | null;
+  node: ConnectionNode | null;
 
   constructor(
     owner: CallOwner,
@@ -244,7 +245,7 @@ export class PoolCall implements RoutedCall {
   }
 
   /** Runs an attempt of a call with `leases`; rejects if no connection is available. */
-  place(_node: ConnectionNode<BaseConnection>, _acquire: Deadline): Promise<void> {
+  place(_node: ConnectionNode, _acquire: Deadline): Promise<void> {
     return Promise.resolve();
   }
 

@@ -1,7 +1,6 @@
 import { checkDuration, checkSignal, type Deadline } from '../../base/deadline.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { UNKNOWN } from '../../commands/flags.ts';
-import type { BaseConnection } from '../../connection/base-connection.ts';
 import {
   checkCommandRequest,
   type CommandRequest,
@@ -28,7 +27,7 @@ import { UnknownCommands } from './unknown-commands.ts';
 
 /** The node that a call is for, and the clocks that run since it was made. */
 export interface Pin {
-  readonly node: ConnectionNode<BaseConnection>;
+  readonly node: ConnectionNode;
   readonly since: number;
   /** Waiting plus dialling. */
   readonly acquire: Deadline;
@@ -38,7 +37,7 @@ export interface Pin {
 export class PoolRequests {
   readonly factory: CallFactory;
   readonly #loop: RetryLoop;
-  readonly #topology: Topology<BaseConnection>;
+  readonly #topology: Topology;
   cache: PoolCache | null = null;
   readonly #unknown = new UnknownCommands((name, limits) =>
     this.#request('COMMAND', ['INFO', name], { ...limits, decode: true }, null, null, undefined, null),
@@ -49,7 +48,7 @@ export class PoolRequests {
 
   constructor(
     loop: RetryLoop,
-    topology: Topology<BaseConnection>,
+    topology: Topology,
     factory: CallFactory,
     poolTraces: PoolTraces,
     tracesCalls: boolean,

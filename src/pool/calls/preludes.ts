@@ -1,7 +1,7 @@
 import { resolveCommand } from '../../commands/command-info.ts';
 import { Entry } from '../../connection/requests/entry.ts';
 import { encodeCommand, wireLength } from '../../resp/encoder.ts';
-import { BYTES, UTF8 } from '../../resp/types.ts';
+import { BYTES, UTF8 } from '../../resp/text-modes.ts';
 
 /** Goes right before a command that follows an ASK redirect; what is wrong shows in that command's answer. */
 export class AskingEntry extends Entry {

@@ -64,18 +64,18 @@ export interface RunnerSettings {
  *       └── pause ── next ─────┘
  */
 export class RetryLoop implements CallOwner {
-  readonly #topology: Topology<BaseConnection>;
+  readonly #topology: Topology;
   readonly #settings: RunnerSettings;
   readonly #pauses = new Set<Pause>();
   #closed: PoolClosedError | null = null;
 
-  constructor(topology: Topology<BaseConnection>, settings: RunnerSettings) {
+  constructor(topology: Topology, settings: RunnerSettings) {
     this.#topology = topology;
     this.#settings = settings;
   }
 
   /** The first attempt, on the node that the call was routed to if that has room now. */
-  begin(call: PoolCall, node: ConnectionNode<BaseConnection> | null): void {
+  begin(call: PoolCall, node: ConnectionNode | null): void {
     if (node !== null && call.prelude === null && node.submitNow(call)) {
       call.attempts = 1;
       call.node = node;
@@ -141,7 +141,7 @@ export class RetryLoop implements CallOwner {
     return acquireTimeout;
   }
 
-  #route(call: PoolCall): ConnectionNode<BaseConnection> | null {
+  #route(call: PoolCall): ConnectionNode | null {
     const pinned = call.pinned;
     return pinned ?? this.#topology.route(call, null);
   }
@@ -222,14 +222,14 @@ export class RetryLoop implements CallOwner {
     return { kind: 'pause', ms };
   }
 
-  #redirect(call: PoolCall, node: ConnectionNode<BaseConnection>, asking: boolean): void {
+  #redirect(call: PoolCall, node: ConnectionNode, asking: boolean): void {
     call.attempts++;
     call.asking = asking;
     const deadline = this.deadlineOf(call);
     this.#place(call, node, deadline).catch((error: unknown) => this.#unplaced(call, error));
   }
 
-  async #place(call: PoolCall, node: ConnectionNode<BaseConnection>, deadline: Deadline): Promise<void> {
+  async #place(call: PoolCall, node: ConnectionNode, deadline: Deadline): Promise<void> {
     call.node = node;
     const { asking } = call;
     call.asking = false;
@@ -246,12 +246,7 @@ export class RetryLoop implements CallOwner {
   }
 
   /** Settles the call itself: what comes back is an answer, not the news that it was queued. */
-  async #block(
-    call: PoolCall,
-    node: ConnectionNode<BaseConnection>,
-    deadline: Deadline,
-    asking: boolean,
-  ): Promise<void> {
+  async #block(call: PoolCall, node: ConnectionNode, deadline: Deadline, asking: boolean): Promise<void> {
     const attempt = new BlockingAttempt(call);
     // Without a limit of the whole call, that of the reply begins when there is a connection.
     const own = call.limit === 0 ? null : call.limit;

@@ -5,7 +5,8 @@ import type { CacheGuard } from '../../cache/cache-guard.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import { ClusterConnection } from '../../connection/cluster-connection.ts';
 import { concealed } from '../../connection/option-rules.ts';
-import type { Reply, TextEncoding } from '../../resp/types.ts';
+import type { Reply } from '../../resp/types.ts';
+import type { TextEncoding } from '../../resp/text-modes.ts';
 import { addressResolver, type ResolveAddress } from '../../topology/cluster/address-map.ts';
 import { ClusterTopology } from '../../topology/cluster/cluster-topology.ts';
 import { CommandKeys } from '../../topology/cluster/command-keys.ts';
@@ -28,7 +29,7 @@ type Make = new (location: TCPLocation, options: object) => Connection;
 
 export interface ClusterParts {
   readonly setup: PoolSetup;
-  readonly topology: ClusterTopology<BaseConnection>;
+  readonly topology: ClusterTopology;
   readonly keeper: LayoutKeeper;
 }
 
@@ -57,7 +58,7 @@ export function makeCluster(split: Split): ClusterParts {
     onRefresh: (error) => topology.refreshed(error),
     onMoved: tracking === null ? undefined : (slots) => forget(tracking.guard, slots, settings.encoding),
   });
-  const members = new Members<BaseConnection>({
+  const members = new Members({
     make: dial.toNode,
     maxConnections: pool.maxConnections,
     perNode: pool.maxConnectionsPerNode,
@@ -66,7 +67,7 @@ export function makeCluster(split: Split): ClusterParts {
     warn,
     node: { ...nodeSettings(split, owner), tracking },
   });
-  const topology: ClusterTopology<BaseConnection> = new ClusterTopology({
+  const topology: ClusterTopology = new ClusterTopology({
     keeper,
     members,
     questions,
@@ -95,7 +96,7 @@ export function makeCluster(split: Split): ClusterParts {
 }
 
 /** The keys of a cluster, as scans see them. */
-function keySpaceOf(keeper: LayoutKeeper, topology: ClusterTopology<BaseConnection>): KeySpace {
+function keySpaceOf(keeper: LayoutKeeper, topology: ClusterTopology): KeySpace {
   return {
     get map() {
       return keeper.map;
@@ -136,7 +137,7 @@ function discoveryOf({ pool }: Split, { ask }: Questions, resolve: ResolveAddres
   });
 }
 
-function nodeSettings({ pool, settings }: Split, owner: object): MemberNodeSettings<BaseConnection> {
+function nodeSettings({ pool, settings }: Split, owner: object): MemberNodeSettings {
   return {
     owner,
     poolName: pool.startupNodes.map(keyOf).join(','),
@@ -158,7 +159,7 @@ function checkCluster(pool: PoolSettings<'cluster'>): void {
   if (pool.startupNodes.length === 0) throw new TypeError('startupNodes must hold at least one location');
   if (pool.readFrom === 'nearest-zone' && pool.clientZone === null)
     throw new TypeError("readFrom 'nearest-zone' needs clientZone");
-  const type = pool.connectionClass as unknown as { prototype: unknown } | null;
+  const type = pool.connectionClass as { prototype: unknown } | null;
   if (type === null || (type as unknown) === ClusterConnection) return;
   if (!(type.prototype instanceof ClusterConnection))
     throw new TypeError('connectionClass must extend ClusterConnection');

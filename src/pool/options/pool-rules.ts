@@ -12,6 +12,7 @@ import {
   flag,
   having,
   refuseUnknown,
+  callback,
   sortOptions,
 } from '../../connection/option-rules.ts';
 import type { OptionRule, RuleTable, Sorted, ValuesOf } from '../../connection/option-rules.ts';
@@ -30,7 +31,7 @@ const connectionClass: OptionRule<ConnectionClass | null> = {
   fallback: null,
   check(name, value) {
     if (typeof value !== 'function') throw new TypeError(`${name} must be a class`);
-    return value as unknown as ConnectionClass;
+    return value as ConnectionClass;
   },
 };
 
@@ -78,13 +79,7 @@ const addressMap: OptionRule<AddressMap | null> = {
 const reading = {
   readFrom: { fallback: null, text: asWritten, check: checkReadFrom } as OptionRule<ReadFrom | null>,
   clientZone: { ...host, text: asWritten } as OptionRule<string | null>,
-  zoneOf: {
-    fallback: null,
-    check(name, value) {
-      if (value !== null && typeof value !== 'function') throw new TypeError(`${name} must be a function`);
-      return value as ZoneOf | null;
-    },
-  } as OptionRule<ZoneOf | null>,
+  zoneOf: callback<ZoneOf>(),
 } as const;
 
 /** The replicas of a primary without sentinels or a cluster. */
@@ -93,23 +88,11 @@ const replicas: OptionRule<readonly TCPLocation[] | 'role' | null> = {
   check: (name, value) => (value === 'role' ? value : toLocations(name, value)),
 };
 
-const onState: OptionRule<((change: PoolStateChange) => void) | null> = {
-  fallback: null,
-  check(name, value) {
-    if (value !== null && typeof value !== 'function') throw new TypeError(`${name} must be a function`);
-    return value as ((change: PoolStateChange) => void) | null;
-  },
-};
+const onState = callback<(change: PoolStateChange) => void>();
 
 const serviceName: OptionRule<string | null> = { ...host, text: asWritten };
 
-const sanitizeArguments: OptionRule<SanitizeArguments | null> = {
-  fallback: null,
-  check(name, value) {
-    if (typeof value !== 'function') throw new TypeError(`${name} must be a function`);
-    return value as unknown as SanitizeArguments;
-  },
-};
+const sanitizeArguments = callback<SanitizeArguments>();
 
 /** A collector without an interval would be none: null is the default too. */
 export const GC_INTERVAL = 30_000;

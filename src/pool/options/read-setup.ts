@@ -13,11 +13,11 @@ import { TCPLocation } from '../../transport/location.ts';
 /** Longest time for a question about replicas or zones, its dial included. */
 const PATIENCE = 5_000;
 
-type Settings = NodeSettings<BaseConnection>;
+type Settings = NodeSettings;
 
 export interface ReadSetup {
-  readonly primary: Topology<BaseConnection>;
-  readonly node: ConnectionNode<BaseConnection>;
+  readonly primary: Topology;
+  readonly node: ConnectionNode;
   /** Of the node of the primary; those of the replicas differ in where they lead. */
   readonly nodeSettings: Settings;
   readonly primaryAt: () => TCPLocation | null;
@@ -39,18 +39,18 @@ export function checkReading({ readFrom, clientZone }: ReadSetup['options']): vo
 }
 
 /** Sends reads of a pool with one primary to its replicas. */
-export function withReplicas(setup: ReadSetup): Topology<BaseConnection> {
+export function withReplicas(setup: ReadSetup): Topology {
   const { primary, node, nodeSettings, primaryAt, find, make, options } = setup;
   const { readFrom, clientZone, zoneOf, maxConnections } = options;
   checkReading(options);
   const { governor: _, ready: __, ...shared } = nodeSettings;
-  return new ReadSplit<BaseConnection>({
+  return new ReadSplit({
     primary,
     primaryNode: node,
     primaryAt,
     find,
     makeNode: (replica, dialFailed) =>
-      new ConnectionNode<BaseConnection>({
+      new ConnectionNode({
         ...shared,
         poolName: shared.poolName ?? shared.address,
         address: replica.toString(),
@@ -77,15 +77,9 @@ async function askOnce(connection: BaseConnection, command: string, args: readon
 }
 
 /** The replicas that a primary names when it is asked for its ROLE. */
-export async function replicasByRole(node: ConnectionNode<BaseConnection>): Promise<readonly TCPLocation[]> {
-  let connection = node.tryShare();
-  if (connection === null) {
-    const keep = (pooled: { readonly connection: BaseConnection }): void => {
-      connection = pooled.connection;
-    };
-    await node.pool.share(keep, new Deadline(null, PATIENCE));
-  }
-  const role = await call(coreOf(connection as unknown as BaseConnection), 'ROLE', [], { timeout: PATIENCE });
+export async function replicasByRole(node: ConnectionNode): Promise<readonly TCPLocation[]> {
+  const pooled = await node.pool.share((shared) => shared, new Deadline(null, PATIENCE));
+  const role = await call(pooled.core, 'ROLE', [], { timeout: PATIENCE });
   if (!Array.isArray(role) || textOf(role[0]) !== 'master' || !Array.isArray(role[2])) return [];
   return role[2].flatMap((entry) => {
     if (!Array.isArray(entry)) return [];

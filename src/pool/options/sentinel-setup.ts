@@ -25,8 +25,8 @@ const FIND_TIME = 5_000;
 
 /** The roles of a pool: the one it serves, and the one that answers for the other. */
 interface Roles {
-  readonly primary: PrimaryRole<BaseConnection>;
-  readonly replicas: ReplicaRole<BaseConnection>;
+  readonly primary: PrimaryRole;
+  readonly replicas: ReplicaRole;
 }
 export interface SentinelPoolParts extends Roles {
   readonly prepared: PreparedPool;
@@ -65,7 +65,7 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
     max: pool.maxConnections,
     ...nodeOptions(pool, settings),
   };
-  const node = new ConnectionNode<BaseConnection>(nodeSettings);
+  const node = new ConnectionNode(nodeSettings);
   roles.replicas.serve(node);
   // A silenced server sends no replies.
   const checks = pool.checkConnection && !settings.noreply;
@@ -114,7 +114,7 @@ function split(options: SentinelConnectionPoolOptions): Split {
 }
 
 function classOf(given: unknown): Make {
-  if (given === null) return SentinelManagedConnection as unknown as Make;
+  if (given === null) return SentinelManagedConnection as Make;
   const type = given as { prototype: unknown };
   if (given !== SentinelManagedConnection && !(type.prototype instanceof SentinelManagedConnection)) {
     throw new TypeError('connectionClass must extend SentinelManagedConnection');

@@ -1,5 +1,4 @@
 import { Deadline, type WaitLimits } from '../../base/deadline.ts';
-import type { BaseConnection } from '../../connection/base-connection.ts';
 import { AbstractChannel } from '../../interfaces/abstract-channel.ts';
 import type { Credentials } from '../../interfaces/credential-provider.ts';
 import { Channel } from '../../pubsub/channels/channel.ts';
@@ -12,7 +11,7 @@ import {
   type SubscriptionAck,
   type SubscriptionKind,
 } from '../../pubsub/subscriptions/subscription-kinds.ts';
-import type { TextEncoding, TextMode } from '../../resp/types.ts';
+import type { TextEncoding, TextMode } from '../../resp/text-modes.ts';
 import type { Topology } from '../../topology/topology.ts';
 import { type PublishProbe, SubscriberSet } from './subscriber-set.ts';
 
@@ -41,17 +40,17 @@ interface Share {
  * The subscriptions of a pool: desired state, made again by itself after whatever happens. Channels that ask for
  * pauses use connections apart from the others, so that a slow reader delays only channels of the same kind.
  */
-export class PoolPubsub<C extends BaseConnection> {
+export class PoolPubsub {
   readonly channels: ChannelView;
   readonly patterns: ChannelView;
   readonly shardChannels: ChannelView;
   readonly #settings: PoolPubsubSettings;
-  readonly #pausing: SubscriberSet<C>;
-  readonly #others: SubscriberSet<C>;
-  readonly #sets: readonly SubscriberSet<C>[];
+  readonly #pausing: SubscriberSet;
+  readonly #others: SubscriberSet;
+  readonly #sets: readonly SubscriberSet[];
   #closed: Error | null = null;
 
-  constructor(topology: Topology<C>, settings: PoolPubsubSettings) {
+  constructor(topology: Topology, settings: PoolPubsubSettings) {
     this.#settings = settings;
     const shared = {
       publish: settings.publish,
@@ -96,7 +95,7 @@ export class PoolPubsub<C extends BaseConnection> {
     const deadline = Deadline.of(limits, { fallback, patient: this.#settings.patient });
     if (this.#closed !== null) throw this.#closed;
     if (deadline.aborted) throw deadline.reason;
-    const shares = new Map<SubscriberSet<C>, Share>();
+    const shares = new Map<SubscriberSet, Share>();
     for (const [place, target] of targets.entries()) {
       for (const set of this.#setsOf(kind, subscribe, target, names[place] as Buffer))
         give(shares, set, target, place);
@@ -139,7 +138,7 @@ export class PoolPubsub<C extends BaseConnection> {
     await Promise.all(this.#sets.map((set) => set.close(error)));
   }
 
-  *#subscribers(): Iterable<SubscriberSet<C>['subscribers'] extends Iterable<infer S> ? S : never> {
+  *#subscribers(): Iterable<SubscriberSet['subscribers'] extends Iterable<infer S> ? S : never> {
     for (const set of this.#sets) yield* set.subscribers;
   }
 
@@ -148,7 +147,7 @@ export class PoolPubsub<C extends BaseConnection> {
     subscribe: boolean,
     target: SubscriptionTarget,
     name: Buffer,
-  ): readonly SubscriberSet<C>[] {
+  ): readonly SubscriberSet[] {
     if (target instanceof AbstractChannel) {
       return [flowOf(target)?.pauses === true ? this.#pausing : this.#others];
     }
@@ -160,9 +159,9 @@ export class PoolPubsub<C extends BaseConnection> {
   }
 }
 
-function give<C extends BaseConnection>(
-  shares: Map<SubscriberSet<C>, Share>,
-  set: SubscriberSet<C>,
+function give(
+  shares: Map<SubscriberSet, Share>,
+  set: SubscriberSet,
   target: SubscriptionTarget,
   place: number,
 ): void {

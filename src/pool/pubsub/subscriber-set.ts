@@ -1,6 +1,5 @@
 import { fullJitter } from '../../base/backoff.ts';
 import { Deadline } from '../../base/deadline.ts';
-import type { BaseConnection } from '../../connection/base-connection.ts';
 import { PAUSE } from '../../connection/reading/subscription-pump.ts';
 import { AskError, BusyLoadingError, ClusterDownError, TryAgainError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
@@ -19,12 +18,12 @@ export type PublishProbe = (
 ) => Promise<unknown>;
 
 /** One registry of a pool, and its subscriber connections: one per node where some of its names are heard. */
-export class SubscriberSet<C extends BaseConnection> {
+export class SubscriberSet {
   readonly registry: Subscriptions;
-  readonly #topology: Topology<C>;
+  readonly #topology: Topology;
   readonly #publish: PublishProbe;
-  readonly #subscribers = new Map<ConnectionNode<C>, Subscriber<C>>();
-  readonly #places = new WeakMap<Holder, ConnectionNode<C>>();
+  readonly #subscribers = new Map<ConnectionNode, Subscriber>();
+  readonly #places = new WeakMap<Holder, ConnectionNode>();
   /** Ends the search for nodes. */
   readonly #closing = new AbortController();
   #scheduled = false;
@@ -37,7 +36,7 @@ export class SubscriberSet<C extends BaseConnection> {
   #unref = false;
 
   constructor(
-    topology: Topology<C>,
+    topology: Topology,
     settings: Pick<SubscriptionsSettings, 'makeChannel' | 'textMode' | 'count'> & {
       readonly publish: PublishProbe;
     },
@@ -61,7 +60,7 @@ export class SubscriberSet<C extends BaseConnection> {
     for (const subscriber of this.#subscribers.values()) if (subscriber.open) open++;
     return open;
   }
-  get subscribers(): Iterable<Subscriber<C>> {
+  get subscribers(): Iterable<Subscriber> {
     return this.#subscribers.values();
   }
   /** Why the last dial failed, where one did. */
@@ -128,7 +127,7 @@ export class SubscriberSet<C extends BaseConnection> {
   }
 
   /** Empty: not known now. */
-  #nodesOf(kind: SubscriptionKind, name: Buffer): readonly ConnectionNode<C>[] {
+  #nodesOf(kind: SubscriptionKind, name: Buffer): readonly ConnectionNode[] {
     const all = this.#topology.subscriberNodes?.(kind, name) ?? null;
     if (all !== null) return all;
     const node = this.#nodeOf(kind, name);
@@ -142,18 +141,18 @@ export class SubscriberSet<C extends BaseConnection> {
     return nodes.length > 0 && nodes.every((node) => heard.has(node));
   }
 
-  #nodeOf(kind: SubscriptionKind, name: Buffer): ConnectionNode<C> | null {
+  #nodeOf(kind: SubscriptionKind, name: Buffer): ConnectionNode | null {
     const [holder] = this.registry.holdersOf(kind, name);
     const heard = holder === undefined ? undefined : this.#places.get(holder);
     if (heard !== undefined && this.#topology.subscriberStays?.(heard, kind) === true) return heard;
     return this.#topology.subscriberNode(kind, name);
   }
 
-  #obtain(node: ConnectionNode<C>): void {
+  #obtain(node: ConnectionNode): void {
     if (this.#subscribers.has(node)) return;
     const here = (kind: SubscriptionKind, name: Buffer): boolean => this.#nodesOf(kind, name).includes(node);
     const { registry } = this;
-    const subscriber = new Subscriber<C>(node, {
+    const subscriber = new Subscriber(node, {
       registry,
       placement: { here, group: (kind, name) => this.#topology.subscriberGroup(kind, name) },
       wanted: () => {
@@ -173,7 +172,7 @@ export class SubscriberSet<C extends BaseConnection> {
   }
 
   /** A refusal that passes by itself, or once the names are looked for elsewhere. */
-  #again(node: ConnectionNode<C>, error: Error): boolean {
+  #again(node: ConnectionNode, error: Error): boolean {
     const moved = error instanceof AskError && this.#topology.moves === true;
     const later =
       error instanceof TryAgainError ||

@@ -1,8 +1,8 @@
 import type { Deadline } from '../../base/deadline.ts';
-import type { BaseConnection } from '../../connection/base-connection.ts';
 import { RedisClusterError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
-import type { Reply, TextEncoding } from '../../resp/types.ts';
+import type { Reply } from '../../resp/types.ts';
+import type { TextEncoding } from '../../resp/text-modes.ts';
 import { keySlot, SLOT_COUNT } from '../../commands/key-slot.ts';
 import type { SlotMap } from '../../topology/cluster/slot-map.ts';
 import { type ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
@@ -12,7 +12,7 @@ import { passes, type ServerScan } from './server-scan.ts';
 export interface KeySpace {
   readonly map: SlotMap;
   refresh(deadline: Deadline): Promise<void>;
-  memberNode(location: TCPLocation): ConnectionNode<BaseConnection>;
+  memberNode(location: TCPLocation): ConnectionNode;
 }
 
 /** Most scans of single nodes, per primary: a layout that keeps changing ends in an error. */

@@ -1,7 +1,7 @@
-import type { BaseConnection } from '../../connection/base-connection.ts';
 import { kept } from '../../resp/decoding/native-slices.ts';
 import { encodeCommand } from '../../resp/encoder.ts';
-import type { RedisValue, Reply, TextEncoding } from '../../resp/types.ts';
+import type { RedisValue, Reply } from '../../resp/types.ts';
+import type { TextEncoding } from '../../resp/text-modes.ts';
 import type { Topology } from '../../topology/topology.ts';
 import type { CallFactory } from '../calls/call-factory.ts';
 import type { RetryLoop } from '../calls/retry-loop.ts';
@@ -18,7 +18,7 @@ import { ServerScan } from './server-scan.ts';
 
 export interface ScansSetup {
   readonly loop: RetryLoop;
-  readonly topology: Topology<BaseConnection>;
+  readonly topology: Topology;
   readonly factory: CallFactory;
   /** Of a cluster: its primaries have the keys between them. */
   readonly keySpace: KeySpace | null;

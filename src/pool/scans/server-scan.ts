@@ -1,9 +1,9 @@
-import type { BaseConnection } from '../../connection/base-connection.ts';
 import type { ConnectionCore } from '../../connection/connection-core.ts';
 import { call } from '../../connection/requests/call.ts';
 import { ConnectionError, PoolClosedError, RedisError, ResponseError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
-import { LATIN1, type RedisValue, type Reply } from '../../resp/types.ts';
+import type { RedisValue, Reply } from '../../resp/types.ts';
+import { LATIN1 } from '../../resp/text-modes.ts';
 import type { Topology } from '../../topology/topology.ts';
 import type { CallFactory } from '../calls/call-factory.ts';
 import type { RetryLoop } from '../calls/retry-loop.ts';
@@ -14,7 +14,7 @@ interface Step {
   readonly page: Reply[];
   /** The connection that the answer came over. */
   readonly core: ConnectionCore;
-  readonly node: ConnectionNode<BaseConnection> | null;
+  readonly node: ConnectionNode | null;
 }
 
 /** `SCAN`, `HSCAN`, `SSCAN` and `ZSCAN`, without the cursor. */
@@ -60,16 +60,11 @@ function identityOf(core: ConnectionCore): Promise<string> {
  */
 export class ServerScan {
   readonly #loop: RetryLoop;
-  readonly #topology: Topology<BaseConnection>;
+  readonly #topology: Topology;
   readonly #factory: CallFactory;
   readonly #command: ScanCommand;
 
-  constructor(
-    loop: RetryLoop,
-    topology: Topology<BaseConnection>,
-    factory: CallFactory,
-    command: ScanCommand,
-  ) {
+  constructor(loop: RetryLoop, topology: Topology, factory: CallFactory, command: ScanCommand) {
     this.#loop = loop;
     this.#topology = topology;
     this.#factory = factory;
@@ -77,7 +72,7 @@ export class ServerScan {
   }
 
   /** `node`: only there, and its loss ends the scan; null: wherever the pool finds the server. */
-  async *pages(node: ConnectionNode<BaseConnection> | null): AsyncGenerator<Reply[], void, undefined> {
+  async *pages(node: ConnectionNode | null): AsyncGenerator<Reply[], void, undefined> {
     let cursor = '0';
     let identity: string | null = null;
     let core: ConnectionCore | null = null;
@@ -113,7 +108,7 @@ export class ServerScan {
     }
   }
 
-  async #step(cursor: string, node: ConnectionNode<BaseConnection> | null): Promise<Step> {
+  async #step(cursor: string, node: ConnectionNode | null): Promise<Step> {
     const { command, before, behind, signal } = this.#command;
     signal?.throwIfAborted();
     const args = [...before, cursor, ...behind];

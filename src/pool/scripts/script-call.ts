@@ -4,7 +4,8 @@ import { Entry } from '../../connection/requests/entry.ts';
 import { sizeOf } from '../../connection/writing/outbox.ts';
 import { NoScriptError } from '../../errors/errors.ts';
 import { encodeCommand, type Wire } from '../../resp/encoder.ts';
-import { BYTES, type DecodeMode, type RedisValue, type TextMode, UTF8 } from '../../resp/types.ts';
+import { BYTES, type DecodeMode, type TextMode, UTF8 } from '../../resp/text-modes.ts';
+import type { RedisValue } from '../../resp/types.ts';
 import { type CallOwner, PoolCall, type Prelude, RequestPromise } from '../calls/pool-call.ts';
 import { luaOf, type Script } from './script.ts';
 

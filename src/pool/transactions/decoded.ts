@@ -1,7 +1,8 @@
 import { isUint8Array } from 'node:util/types';
 import { textOf } from '../../resp/content.ts';
 import { ReplyMap, ReplySet } from '../../resp/reply-map.ts';
-import { type DecodeMode, type Reply, textOfMode } from '../../resp/types.ts';
+import type { Reply } from '../../resp/types.ts';
+import { type DecodeMode, textOfMode } from '../../resp/text-modes.ts';
 
 /** A reply that was read as bytes, with text in the place of the bytes that are valid in its encoding. */
 export function asDecoded(value: Reply, mode: DecodeMode): Reply {

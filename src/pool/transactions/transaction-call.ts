@@ -13,7 +13,8 @@ import {
 } from '../../errors/errors.ts';
 import { replyError } from '../../errors/reply-errors.ts';
 import { encodeCommand, type Wire } from '../../resp/encoder.ts';
-import type { DecodeMode, RedisValue, Reply } from '../../resp/types.ts';
+import type { RedisValue, Reply } from '../../resp/types.ts';
+import type { DecodeMode } from '../../resp/text-modes.ts';
 import { type CallOwner, PoolCall } from '../calls/pool-call.ts';
 import type { Script } from '../scripts/script.ts';
 import { asDecoded } from './decoded.ts';

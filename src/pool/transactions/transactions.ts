@@ -1,13 +1,13 @@
 import { checkDuration, checkSignal } from '../../base/deadline.ts';
 import { demandKnown } from '../../base/known-options.ts';
-import type { BaseConnection } from '../../connection/base-connection.ts';
 import { checkCommandRequest, type CommandRequest } from '../../connection/requests/request-options.ts';
 import { sizeOf } from '../../connection/writing/outbox.ts';
 import { ClusterCrossSlotError, type PoolClosedError, type RedisError } from '../../errors/errors.ts';
 import type { WaitOptions } from '../../interfaces/wait-options.ts';
 import { encodeCommand } from '../../resp/encoder.ts';
 import { kept } from '../../resp/decoding/native-slices.ts';
-import { BYTES, type DecodeMode, type RedisValue, type Reply } from '../../resp/types.ts';
+import type { RedisValue, Reply } from '../../resp/types.ts';
+import { BYTES, type DecodeMode } from '../../resp/text-modes.ts';
 import type { RoutedCall, Topology } from '../../topology/topology.ts';
 import type { PoolCache } from '../cache/pool-cache.ts';
 import type { CallFactory } from '../calls/call-factory.ts';
@@ -37,14 +37,14 @@ const OF_WATCH: ReadonlySet<string> = new Set([...KNOWN, 'attempts']);
 /** Transactions on the shared connection: `MULTI`, commands and `EXEC` in one piece. */
 export class Transactions {
   readonly #loop: RetryLoop;
-  readonly #topology: Topology<BaseConnection>;
+  readonly #topology: Topology;
   readonly #factory: CallFactory;
   /** The servers answer nothing. */
   readonly #muted: boolean;
   cache: PoolCache | null = null;
   #closed: PoolClosedError | null = null;
 
-  constructor(loop: RetryLoop, topology: Topology<BaseConnection>, factory: CallFactory, muted: boolean) {
+  constructor(loop: RetryLoop, topology: Topology, factory: CallFactory, muted: boolean) {
     this.#loop = loop;
     this.#muted = muted;
     this.#topology = topology;

@@ -12,7 +12,8 @@ import {
   WatchError,
 } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
-import { BYTES, type RedisValue, type Reply } from '../../resp/types.ts';
+import type { RedisValue, Reply } from '../../resp/types.ts';
+import { BYTES } from '../../resp/text-modes.ts';
 import { PoolCall, RequestPromise } from '../calls/pool-call.ts';
 import type { RetryLoop } from '../calls/retry-loop.ts';
 import type { Leases } from '../leases.ts';
@@ -69,7 +70,7 @@ export class WatchCall extends PoolCall {
   }
 
   /** One attempt at that node; rejects if no connection is available. */
-  override async place(node: ConnectionNode<BaseConnection>, acquire: Deadline): Promise<void> {
+  override async place(node: ConnectionNode, acquire: Deadline): Promise<void> {
     const { leases, loop, attempts } = this.#setup;
     const lease = await leases.take(node, acquire);
     this.acquireBy = 0;
@@ -100,7 +101,7 @@ export class WatchCall extends PoolCall {
     }
   }
 
-  async #attempt(connection: BaseConnection, node: ConnectionNode<BaseConnection>): Promise<Outcome> {
+  async #attempt(connection: BaseConnection, node: ConnectionNode): Promise<Outcome> {
     this.#mayHaveRun = false;
     // Report the refusal with the connection that it came from.
     this.host = coreOf(connection);
@@ -137,7 +138,7 @@ export class WatchCall extends PoolCall {
 
   async #execute(
     connection: BaseConnection,
-    node: ConnectionNode<BaseConnection>,
+    node: ConnectionNode,
     parts: ReturnType<Transactions['partsOf']>,
     limit: Deadline,
     options: TransactionOptions,

@@ -79,9 +79,7 @@ export function parseConnectionUrl(url: string, { kind, decodeComponents = false
     throw new TypeError('connection URL: the host is missing');
   const { username = parts.username, password = parts.password, db = place.db, ...others } = options;
   const known = { scheme: parts.scheme, tls: scheme.tls, username, password, db, ssl };
-  return Object.freeze(
-    concealed({ ...place, ...known, options: concealed(others) }),
-  ) as unknown as ConnectionUrl;
+  return Object.freeze(concealed({ ...place, ...known, options: concealed(others) })) as ConnectionUrl;
 }
 
 const DECODE_COMPONENTS = 'decodeComponents';

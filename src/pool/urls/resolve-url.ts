@@ -92,7 +92,7 @@ function takeManager(options: Options, url: ConnectionUrl): ManagerOptions {
   const manager = concealed({ sentinels: url.sentinels, sentinelOptions });
   move(options, 'minOtherSentinels', manager, 'minOtherSentinels');
   move(options, 'addressMap', manager, 'addressMap');
-  return manager as unknown as ManagerOptions;
+  return manager as ManagerOptions;
 }
 
 function move(from: Options, name: string, to: Options, as: string): void {

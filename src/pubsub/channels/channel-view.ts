@@ -1,6 +1,6 @@
 import type { AbstractChannel } from '../../interfaces/abstract-channel.ts';
 import type { ChannelMap } from '../../interfaces/channel-map.ts';
-import type { TextMode } from '../../resp/types.ts';
+import type { TextMode } from '../../resp/text-modes.ts';
 import { anyNameKey } from '../subscriptions/subscription-kinds.ts';
 
 const NONE: readonly AbstractChannel[] = Object.freeze([]);

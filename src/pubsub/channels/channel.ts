@@ -5,7 +5,7 @@ import { AbstractChannel } from '../../interfaces/abstract-channel.ts';
 import type { ChannelGap } from '../../interfaces/abstract-channel.ts';
 import type { WaitOptions } from '../../interfaces/wait-options.ts';
 import { textContent } from '../../resp/encoder.ts';
-import { BYTES, type DecodeMode, type TextEncoding, type TextMode, UTF8 } from '../../resp/types.ts';
+import { BYTES, type DecodeMode, type TextEncoding, type TextMode, UTF8 } from '../../resp/text-modes.ts';
 import { reportCallbackError, runCallback } from '../../base/callback-errors.ts';
 import { Mailbox } from './mailbox.ts';
 import { bytesOf, makeReading } from './message-reading.ts';

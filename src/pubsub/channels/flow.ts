@@ -1,5 +1,5 @@
 import type { AbstractChannel } from '../../interfaces/abstract-channel.ts';
-import type { DecodeMode } from '../../resp/types.ts';
+import type { DecodeMode } from '../../resp/text-modes.ts';
 
 /** The policy for a reader that is too slow. */
 export type OverflowPolicy = 'pause' | 'drop-oldest' | 'drop-newest' | 'close';

@@ -1,7 +1,7 @@
 import { RingQueue } from '../../base/ring-queue.ts';
 import { OverloadedError } from '../../errors/errors.ts';
 import type { ChannelGap } from '../../interfaces/abstract-channel.ts';
-import type { DecodeMode } from '../../resp/types.ts';
+import type { DecodeMode } from '../../resp/text-modes.ts';
 import { readMessage } from './message-reading.ts';
 import type { RawMessage, Reading } from './message-reading.ts';
 import type { FlowState, OverflowPolicy } from './flow.ts';

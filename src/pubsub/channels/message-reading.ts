@@ -1,6 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer';
-import { ASCII, BYTES, LATIN1, textMode, UTF8 } from '../../resp/types.ts';
-import type { DecodeMode, TextEncoding } from '../../resp/types.ts';
+import { ASCII, BYTES, LATIN1, textMode, UTF8 } from '../../resp/text-modes.ts';
+import type { DecodeMode, TextEncoding } from '../../resp/text-modes.ts';
 
 /** A message as it came: bytes, or the pair of a pattern. */
 export type RawMessage = Buffer | readonly [channel: Buffer, message: Buffer];

@@ -1,5 +1,5 @@
 import { nameClass } from '../../base/class-name.ts';
-import type { TextEncoding } from '../../resp/types.ts';
+import type { TextEncoding } from '../../resp/text-modes.ts';
 import { Channel as AnyChannel, type ChannelOptions, type MessageCallback } from './channel.ts';
 
 /** Messages as text, without a decoder. */
@@ -96,4 +96,4 @@ nameClass(AnyPatternChannel, 'PatternChannel');
  * await pool.executePubsub('PSUBSCRIBE', users);
  * for await (const [channel, message] of users) console.log(String(channel), message);
  */
-export const PatternChannel: PatternChannelClass = AnyPatternChannel as unknown as PatternChannelClass;
+export const PatternChannel: PatternChannelClass = AnyPatternChannel as PatternChannelClass;

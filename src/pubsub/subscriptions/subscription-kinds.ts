@@ -1,6 +1,7 @@
 import { isUint8Array } from 'node:util/types';
 import { contentOf } from '../../resp/content.ts';
-import type { Reply, TextMode } from '../../resp/types.ts';
+import type { Reply } from '../../resp/types.ts';
+import type { TextMode } from '../../resp/text-modes.ts';
 
 export type SubscriptionKind = 'channel' | 'pattern' | 'shard';
 export const KINDS: readonly SubscriptionKind[] = ['channel', 'pattern', 'shard'];

@@ -3,7 +3,8 @@ import { reportCallbackError, reportLater, runCallback } from '../../base/callba
 import { RedisClusterError } from '../../errors/errors.ts';
 import type { AbstractChannel, ChannelGap } from '../../interfaces/abstract-channel.ts';
 import type { MessageListener } from '../../resp/decoding/message-reader.ts';
-import { BYTES, type DecodeMode, type Reply } from '../../resp/types.ts';
+import type { Reply } from '../../resp/types.ts';
+import { BYTES, type DecodeMode } from '../../resp/text-modes.ts';
 import { flowOf } from '../channels/flow.ts';
 import type { CallPlace } from './pubsub-call.ts';
 import type { SubscriptionAck, SubscriptionKind } from './subscription-kinds.ts';

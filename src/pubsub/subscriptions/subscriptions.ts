@@ -1,5 +1,5 @@
 import { AbstractChannel } from '../../interfaces/abstract-channel.ts';
-import { type TextMode, UTF8 } from '../../resp/types.ts';
+import { type TextMode, UTF8 } from '../../resp/text-modes.ts';
 import { ChannelView, type NameSource } from '../channels/channel-view.ts';
 import { FlowGate } from '../channels/flow.ts';
 import { type SubscriptionTarget, targetName } from '../pubsub-command.ts';

@@ -8,7 +8,8 @@ import { MessageReader } from './message-reader.ts';
 import { INCOMPLETE, OPENED } from './quick-reader.ts';
 import { ReplyMap, ReplySet } from '../reply-map.ts';
 import { decodeText, errorText, undecoded } from '../text.ts';
-import { BYTES, type DecodeMode, type Reply } from '../types.ts';
+import type { Reply } from '../types.ts';
+import { BYTES, type DecodeMode } from '../text-modes.ts';
 import { ARRAY, ATTRIBUTE, BLOB_ERROR, BULK, CR, LF, MAP, PART, PUSH, SET, VERBATIM } from '../wire-types.ts';
 
 export type { DecoderLimits };

@@ -1,6 +1,7 @@
 import type { ByteSink } from '../byte-sink.ts';
 import { mapOfText, type ReplyMap, type ReplySet, setOfText } from '../reply-map.ts';
-import { type DecodeMode, type Reply, textOfMode } from '../types.ts';
+import type { Reply } from '../types.ts';
+import { type DecodeMode, textOfMode } from '../text-modes.ts';
 import { ATTRIBUTE, MAP, PUSH, SET } from '../wire-types.ts';
 
 /** An aggregate, or streamed string, that is being read. `left` counts down; below 0 a terminator ends it. */

@@ -1,5 +1,6 @@
 import { OPENED, QuickReader } from './quick-reader.ts';
-import type { DecodeMode, Reply } from '../types.ts';
+import type { Reply } from '../types.ts';
+import type { DecodeMode } from '../text-modes.ts';
 import { CR, LF } from '../wire-types.ts';
 
 /** Receives the messages of one name. */

@@ -1,6 +1,5 @@
 import { Buffer } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
-import type { RedisValue } from '../types.ts';
 
 /** Buffer's own readers, taken once: an argument's or subclass's overrides can never run in their place. */
 interface Slices {
@@ -8,7 +7,7 @@ interface Slices {
   utf8Slice(this: Uint8Array, start?: number, end?: number): string;
   ucs2Slice(this: Uint8Array, start?: number, end?: number): string;
 }
-const { latin1Slice, utf8Slice, ucs2Slice } = Buffer.prototype as unknown as Slices;
+const { latin1Slice, utf8Slice, ucs2Slice } = Buffer.prototype as Slices;
 const setBytes = Uint8Array.prototype.set;
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
 const getter = (name: string): unknown => Object.getOwnPropertyDescriptor(typedArray, name)?.get;
@@ -86,6 +85,6 @@ export function privateCopy(bytes: Uint8Array): Buffer {
 }
 
 /** A copy of bytes, which the caller may change once the call is made; anything else as it is. */
-export function kept(value: RedisValue): RedisValue {
+export function kept<V>(value: V): V | Buffer {
   return isUint8Array(value) ? privateCopy(value) : value;
 }

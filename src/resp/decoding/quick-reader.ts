@@ -4,7 +4,8 @@ import type { DecoderLimits } from './decoder-limits.ts';
 import { latin1Text } from './native-slices.ts';
 import { exactDecimal, parseBigNumber, parseDouble, parseInteger } from '../numbers.ts';
 import { decodeText } from '../text.ts';
-import { BYTES, type DecodeMode, type Reply } from '../types.ts';
+import type { Reply } from '../types.ts';
+import { BYTES, type DecodeMode } from '../text-modes.ts';
 import { ARRAY, BULK, CR, LF } from '../wire-types.ts';
 
 /** Result of `read()` while the next message is incomplete. */

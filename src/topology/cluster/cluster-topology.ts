@@ -5,7 +5,6 @@ import { wordAt } from '../../commands/arguments.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { NEEDS_EXECUTE_ON } from '../../commands/flags.ts';
 import { clusterRefusal } from '../../commands/refusals.ts';
-import type { BaseConnection } from '../../connection/base-connection.ts';
 import {
   isOfServer,
   RedisClusterError,
@@ -43,9 +42,9 @@ const TRY_AGAIN_PAUSE = 60;
 const DEMOTED_PAUSE = 100;
 const LEARN_TIME = 5_000;
 
-export interface ClusterTopologyOptions<C extends BaseConnection> {
+export interface ClusterTopologyOptions {
   readonly keeper: LayoutKeeper;
-  readonly members: Members<C>;
+  readonly members: Members;
   readonly questions: Questions;
   readonly keys: CommandKeys;
   readonly timing: Timing;
@@ -57,19 +56,19 @@ export interface ClusterTopologyOptions<C extends BaseConnection> {
 }
 
 /** Many nodes, each with its share of the slots. What it knows comes from the layout's keeper; it only answers. */
-export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
+export class ClusterTopology implements Topology {
   readonly layout: ClusterLayout;
-  readonly members: Members<C>;
+  readonly members: Members;
   readonly #keeper: LayoutKeeper;
-  readonly #options: ClusterTopologyOptions<C>;
+  readonly #options: ClusterTopologyOptions;
   readonly #keys: CommandKeys;
   readonly #waits: LayoutWaits;
   readonly #readFrom: ReadFrom;
-  readonly #reads: ReplicaReads<C, Member<C>>;
+  readonly #reads: ReplicaReads<Member>;
   readonly #zones: Zones;
-  readonly #subscribers: SubscriberPlaces<C>;
+  readonly #subscribers: SubscriberPlaces;
   /** The nodes of `#shards`, in their order. */
-  #primaries: ConnectionNode<C>[] = [];
+  #primaries: ConnectionNode[] = [];
   #shards: readonly Shard[] | null = null;
   readonly #trails = new RedirectTrails();
   /** Arguments of calls whose keys are not known yet. */
@@ -81,7 +80,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   #measuresPrimaries = false;
   #closed = false;
 
-  constructor(options: ClusterTopologyOptions<C>) {
+  constructor(options: ClusterTopologyOptions) {
     const { keeper, members, timing } = options;
     this.#options = options;
     this.#keeper = keeper;
@@ -91,7 +90,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     this.#waits = new LayoutWaits(keeper, options.maxWaiting);
     this.#readFrom = options.readFrom;
     this.#zones = options.zones;
-    this.#reads = new ReplicaReads<C, Member<C>>({
+    this.#reads = new ReplicaReads<Member>({
       timing,
       choice: new ReadChoice(keeper.health, options.zones, () => timing.random()),
       at: (replica) => members.at(replica),
@@ -112,7 +111,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     return (nodes.length > 0 ? nodes : this.#options.startNodes).map(keyOf).join(',');
   }
 
-  route(call: RoutedCall, args: readonly RedisValue[] | null): ConnectionNode<C> | null {
+  route(call: RoutedCall, args: readonly RedisValue[] | null): ConnectionNode | null {
     if (args !== null) this.#read(call, args);
     const { map } = this.#keeper;
     if (map.shards !== this.#shards) this.#follow();
@@ -127,7 +126,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     return this.#reads.choose(from, primary, replicas)?.node ?? this.#primaries[index]!;
   }
 
-  async resolve(call: RoutedCall, deadline: Deadline): Promise<ConnectionNode<C>> {
+  async resolve(call: RoutedCall, deadline: Deadline): Promise<ConnectionNode> {
     await this.#known(deadline);
     const args = this.#unread.get(call);
     if (args !== undefined) {
@@ -145,13 +144,13 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   }
 
   /** A random primary, one that can be reached where that is known. */
-  anyNode(): ConnectionNode<C> | null {
+  anyNode(): ConnectionNode | null {
     const { map } = this.#keeper;
     if (map.shards !== this.#shards) this.#follow();
     return this.#primaries[anyPrimary(this.#keeper)] ?? null;
   }
 
-  async resolveAny(deadline: Deadline): Promise<ConnectionNode<C>> {
+  async resolveAny(deadline: Deadline): Promise<ConnectionNode> {
     await this.#known(deadline);
     const node = this.anyNode();
     if (node === null) throw new RedisClusterError('The cluster has no primary');
@@ -159,7 +158,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   }
 
   /** For a lease: that node, or any of a kind. */
-  async resolveNode(wish: TCPLocation | boolean, deadline: Deadline): Promise<ConnectionNode<C>> {
+  async resolveNode(wish: TCPLocation | boolean, deadline: Deadline): Promise<ConnectionNode> {
     await this.#known(deadline);
     if (wish === true) return this.resolveAny(deadline);
     if (wish === false) return this.members.at(this.layout.randomNode(false)).node;
@@ -167,7 +166,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     return this.memberNode(wish);
   }
 
-  memberNode(location: TCPLocation): ConnectionNode<C> {
+  memberNode(location: TCPLocation): ConnectionNode {
     const node = this.layout.nodeForLocation(location);
     if (node !== undefined) return this.members.at(node).node;
     throw noMember(location);
@@ -185,7 +184,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     }
   }
 
-  nodes(): Iterable<ConnectionNode<C>> {
+  nodes(): Iterable<ConnectionNode> {
     return this.members.nodes();
   }
   get waiting(): number {
@@ -207,19 +206,19 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   set onChange(listener: (() => void) | null) {
     this.#subscribers.onChange = listener;
   }
-  subscriberNode(kind: SubscriptionKind, name: Buffer): ConnectionNode<C> | null {
+  subscriberNode(kind: SubscriptionKind, name: Buffer): ConnectionNode | null {
     return this.#subscribers.nodeFor(kind, name);
   }
-  subscriberNodes(kind: SubscriptionKind, name: Buffer): readonly ConnectionNode<C>[] | null {
+  subscriberNodes(kind: SubscriptionKind, name: Buffer): readonly ConnectionNode[] | null {
     return this.#subscribers.nodesFor(kind, name);
   }
-  subscriberStays(node: ConnectionNode<C>, kind: SubscriptionKind): boolean {
+  subscriberStays(node: ConnectionNode, kind: SubscriptionKind): boolean {
     return this.#subscribers.keeps(node, kind);
   }
   subscriberGroup(kind: SubscriptionKind, name: Buffer): number {
     return this.#subscribers.groupOf(kind, name);
   }
-  subscriberFailed(node: ConnectionNode<C>, error: Error): void {
+  subscriberFailed(node: ConnectionNode, error: Error): void {
     this.#subscribers.failed(node, error);
   }
 
@@ -255,7 +254,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   }
 
   /** One place hears every error reply: of calls, leases, transactions, batches, and of nodes that were chosen. */
-  refused(member: Member<C>, error: RedisError): void {
+  refused(member: Member, error: RedisError): void {
     if (this.#closed) return;
     try {
       this.#keeper.learn(error, member.location);
@@ -267,7 +266,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     }
   }
 
-  dialFailed(member: Member<C>, error: unknown): void {
+  dialFailed(member: Member, error: unknown): void {
     if (this.#closed) return;
     this.#keeper.learn(error, member.location);
     if (member.replica) return this.#reads.passBy(member);
@@ -276,7 +275,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   }
 
   /** PUBLISH of one name always goes to one node: messages that are awaited one by one arrive in order. */
-  #keyless(call: RoutedCall, args: readonly RedisValue[] | null): ConnectionNode<C> | null {
+  #keyless(call: RoutedCall, args: readonly RedisValue[] | null): ConnectionNode | null {
     const { info } = call;
     if (info.name !== 'PUBLISH') return this.anyNode();
     if (args !== null) {
@@ -318,7 +317,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
     );
   }
 
-  #next(call: RoutedCall, error: Error, member: Member<C>): Next | null {
+  #next(call: RoutedCall, error: Error, member: Member): Next | null {
     const replicaRead = member.replica && this.#keys.reads(call.info);
     // Error replies were learned when they came; a lost connection is learned here.
     if (!isOfServer(error)) this.#keeper.learn(error, member.location);
@@ -349,7 +348,7 @@ export class ClusterTopology<C extends BaseConnection> implements Topology<C> {
   }
 
   /** Replaces the connections of a member: they lead to another node by now, or the node changed its role. */
-  #redial(member: Member<C>): void {
+  #redial(member: Member): void {
     const now = this.#options.timing.now();
     if (now - member.redialledAt < REDIAL_PAUSE) return;
     member.redialledAt = now;

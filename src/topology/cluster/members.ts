@@ -5,26 +5,23 @@ import { ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/lo
 import { MAX_NODES, type SlotMap } from './slot-map.ts';
 
 /** Connections to every node, as far as they have nothing to do with which node it is. */
-export type MemberNodeSettings<C extends BaseConnection> = Omit<
-  NodeSettings<C>,
-  'address' | 'make' | 'max' | 'dialFailed'
->;
+export type MemberNodeSettings = Omit<NodeSettings, 'address' | 'make' | 'max' | 'dialFailed'>;
 
-export interface MembersOptions<C extends BaseConnection> {
-  readonly node: MemberNodeSettings<C>;
+export interface MembersOptions {
+  readonly node: MemberNodeSettings;
   /** A connection not yet run; asked at every dial with what the layout says of the node then. */
-  readonly make: (location: ClusterNodeLocation) => C;
+  readonly make: (location: ClusterNodeLocation) => BaseConnection;
   readonly maxConnections: number;
   readonly perNode: boolean;
-  readonly dialFailed: (member: Member<C>, error: unknown) => void;
+  readonly dialFailed: (member: Member, error: unknown) => void;
   /** Called for every error reply of every connection to the node. */
-  readonly refused: (member: Member<C>, error: RedisError) => void;
+  readonly refused: (member: Member, error: RedisError) => void;
   readonly warn: (message: string) => void;
 }
 
 /** One address of the cluster with its connections. */
-export class Member<C extends BaseConnection> {
-  readonly node: ConnectionNode<C>;
+export class Member {
+  readonly node: ConnectionNode;
   location: ClusterNodeLocation;
   /** The layout has it. */
   listed = false;
@@ -35,9 +32,9 @@ export class Member<C extends BaseConnection> {
   /** When its connections were last made anew because it redirected to itself. */
   redialledAt = -Infinity;
 
-  constructor(location: ClusterNodeLocation, settings: MembersOptions<C>, max: number) {
+  constructor(location: ClusterNodeLocation, settings: MembersOptions, max: number) {
     this.location = location;
-    this.node = new ConnectionNode<C>({
+    this.node = new ConnectionNode({
       ...settings.node,
       address: location.toString(),
       max,
@@ -56,16 +53,16 @@ export class Member<C extends BaseConnection> {
 }
 
 /** The nodes that there are connections to: those of the layout, those a redirect named, and those on their way out. */
-export class Members<C extends BaseConnection> {
-  readonly #options: MembersOptions<C>;
-  readonly #byKey = new Map<string, Member<C>>();
-  readonly #byNode = new WeakMap<object, Member<C>>();
-  readonly #leaving = new Set<ConnectionNode<C>>();
+export class Members {
+  readonly #options: MembersOptions;
+  readonly #byKey = new Map<string, Member>();
+  readonly #byNode = new WeakMap<object, Member>();
+  readonly #leaving = new Set<ConnectionNode>();
   #listed = 0;
   #warned = false;
   #unref = false;
 
-  constructor(options: MembersOptions<C>) {
+  constructor(options: MembersOptions) {
     this.#options = options;
   }
 
@@ -76,7 +73,7 @@ export class Members<C extends BaseConnection> {
   }
 
   /** The node at an address; an unknown one counts as a primary. */
-  at(location: TCPLocation): Member<C> {
+  at(location: TCPLocation): Member {
     const known = this.#byKey.get(keyOf(location));
     if (known !== undefined) return known;
     const member = this.#add(location);
@@ -84,16 +81,16 @@ export class Members<C extends BaseConnection> {
     if (this.#listed > 0) this.#share();
     return member;
   }
-  find(location: TCPLocation): Member<C> | undefined {
+  find(location: TCPLocation): Member | undefined {
     return this.#byKey.get(keyOf(location));
   }
-  of(node: object): Member<C> | undefined {
+  of(node: object): Member | undefined {
     return this.#byNode.get(node);
   }
-  [Symbol.iterator](): Iterator<Member<C>> {
+  [Symbol.iterator](): Iterator<Member> {
     return this.#byKey.values();
   }
-  *nodes(): Iterable<ConnectionNode<C>> {
+  *nodes(): Iterable<ConnectionNode> {
     for (const { node } of this.#byKey.values()) yield node;
     yield* this.#leaving;
   }
@@ -116,7 +113,7 @@ export class Members<C extends BaseConnection> {
   }
 
   /** New connections instead of those it has, which end after what runs on them. */
-  renew(member: Member<C>): void {
+  renew(member: Member): void {
     for (const connection of [...member.node.connections]) member.node.retire(connection);
   }
 
@@ -124,7 +121,7 @@ export class Members<C extends BaseConnection> {
   sendAwayWaiting(): void {
     for (const member of [...this.#byKey.values()]) this.sendAwayFrom(member);
   }
-  sendAwayFrom(member: Member<C>): void {
+  sendAwayFrom(member: Member): void {
     const { node } = member;
     if (node.pool.hungry && node.figures.open === 0) node.sendAway(() => routeAgain(member));
   }
@@ -150,7 +147,7 @@ export class Members<C extends BaseConnection> {
     this.#unref = unref;
   }
 
-  #add(location: TCPLocation): Member<C> {
+  #add(location: TCPLocation): Member {
     if (this.#byKey.size >= 2 * MAX_NODES)
       throw new RedisClusterError('More nodes were named than a cluster can have');
     const known =

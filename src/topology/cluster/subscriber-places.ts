@@ -1,5 +1,4 @@
 import { fnv } from '../../base/fnv.ts';
-import type { BaseConnection } from '../../connection/base-connection.ts';
 import { ResponseError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { SubscriptionKind } from '../../pubsub/subscriptions/subscription-kinds.ts';
@@ -9,10 +8,10 @@ import type { LayoutKeeper } from './layout-keeper.ts';
 import type { Member } from './members.ts';
 
 /** The parts of the topology that subscriptions use. */
-export interface SubscriberNodes<C extends BaseConnection> {
+export interface SubscriberNodes {
   readonly members: {
-    of(node: object): Member<C> | undefined;
-    find(location: TCPLocation): Member<C> | undefined;
+    of(node: object): Member | undefined;
+    find(location: TCPLocation): Member | undefined;
   };
 }
 
@@ -21,20 +20,20 @@ export interface SubscriberNodes<C extends BaseConnection> {
  * published at any: each of the other names has one of its own, by the highest of the hashes of name and node, so
  * that a node that comes or goes moves only the names that were or will be there.
  */
-export class SubscriberPlaces<C extends BaseConnection> {
+export class SubscriberPlaces {
   onChange: (() => void) | null = null;
-  readonly #nodes: SubscriberNodes<C>;
+  readonly #nodes: SubscriberNodes;
   readonly #keeper: LayoutKeeper;
   readonly #keys: CommandKeys;
   #wanted = false;
 
-  constructor(nodes: SubscriberNodes<C>, keeper: LayoutKeeper, keys: CommandKeys) {
+  constructor(nodes: SubscriberNodes, keeper: LayoutKeeper, keys: CommandKeys) {
     this.#nodes = nodes;
     this.#keeper = keeper;
     this.#keys = keys;
   }
 
-  nodeFor(kind: SubscriptionKind, name: Buffer): ConnectionNode<C> | null {
+  nodeFor(kind: SubscriptionKind, name: Buffer): ConnectionNode | null {
     const primary = kind === 'shard' ? this.#ownerOf(name) : this.#chosen(name);
     const node = primary === null ? undefined : this.#nodes.members.find(primary)?.node;
     if (node === undefined) this.#want();
@@ -42,7 +41,7 @@ export class SubscriberPlaces<C extends BaseConnection> {
   }
 
   /** Every primary, for names whose messages are local to each node; null for every other name. */
-  nodesFor(kind: SubscriptionKind, name: Buffer): readonly ConnectionNode<C>[] | null {
+  nodesFor(kind: SubscriptionKind, name: Buffer): readonly ConnectionNode[] | null {
     if (kind === 'shard' || !isKeyspaceName(name, kind === 'pattern')) return null;
     const found = this.#keeper.map.primaries.map((primary) => this.#nodes.members.find(primary)?.node);
     const nodes = found.filter((node) => node !== undefined);
@@ -51,7 +50,7 @@ export class SubscriberPlaces<C extends BaseConnection> {
   }
 
   /** Whether a subscription may stay on `node`: never a sharded one, others while the node belongs to the cluster. */
-  keeps(node: ConnectionNode<C>, kind: SubscriptionKind): boolean {
+  keeps(node: ConnectionNode, kind: SubscriptionKind): boolean {
     return kind !== 'shard' && this.#nodes.members.of(node)?.listed === true;
   }
 
@@ -60,7 +59,7 @@ export class SubscriberPlaces<C extends BaseConnection> {
   }
 
   /** A lost connection proves nothing by itself; the next dial shows whether the node can be reached. */
-  failed(node: ConnectionNode<C>, error: Error): void {
+  failed(node: ConnectionNode, error: Error): void {
     const member = this.#nodes.members.of(node);
     if (member !== undefined && error instanceof ResponseError) this.#keeper.learn(error, member.location);
     this.#want();

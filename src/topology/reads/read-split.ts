@@ -1,7 +1,6 @@
 import type { Deadline } from '../../base/deadline.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { READONLY } from '../../commands/flags.ts';
-import type { BaseConnection } from '../../connection/base-connection.ts';
 import { ConnectionError, type RedisError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
@@ -18,15 +17,15 @@ const REFRESH = 5_000;
 /** Replicas that one read is sent to before the primary answers. */
 const MOST_TRIES = 4;
 
-export interface ReadSplitOptions<C extends BaseConnection> {
+export interface ReadSplitOptions {
   /** Everything but reads goes there. */
-  readonly primary: Topology<C>;
-  readonly primaryNode: ConnectionNode<C>;
+  readonly primary: Topology;
+  readonly primaryNode: ConnectionNode;
   /** Where the primary is; null while that is not known. */
   readonly primaryAt: () => TCPLocation | null;
   /** Looks the replicas up. */
   readonly find: () => Promise<readonly TCPLocation[]>;
-  readonly makeNode: (replica: TCPLocation, dialFailed: (error: unknown) => void) => ConnectionNode<C>;
+  readonly makeNode: (replica: TCPLocation, dialFailed: (error: unknown) => void) => ConnectionNode;
   /** Over all nodes; it is divided among them. */
   readonly maxConnections: number;
   readonly readFrom: ReadFrom;
@@ -34,12 +33,12 @@ export interface ReadSplitOptions<C extends BaseConnection> {
 }
 
 /** One replica with its connections. */
-class Replica<C extends BaseConnection> implements ReadTarget<C> {
+class Replica implements ReadTarget {
   readonly location: TCPLocation;
-  readonly node: ConnectionNode<C>;
+  readonly node: ConnectionNode;
   met = false;
 
-  constructor(location: TCPLocation, node: ConnectionNode<C>) {
+  constructor(location: TCPLocation, node: ConnectionNode) {
     this.location = location;
     this.node = node;
   }
@@ -50,24 +49,24 @@ class ReadAgain extends ConnectionError {}
 ReadAgain.prototype.name = 'ConnectionError';
 
 /** A primary whose reads may go to its replicas, without a cluster. */
-export class ReadSplit<C extends BaseConnection> implements Topology<C> {
+export class ReadSplit implements Topology {
   readonly name: string;
-  readonly #options: ReadSplitOptions<C>;
+  readonly #options: ReadSplitOptions;
   readonly #health = new ReplicaHealth(systemTiming);
-  readonly #reads: ReplicaReads<C, Replica<C>>;
-  readonly #byKey = new Map<string, Replica<C>>();
-  readonly #byNode = new Map<object, Replica<C>>();
-  readonly #leaving = new Set<ConnectionNode<C>>();
+  readonly #reads: ReplicaReads<Replica>;
+  readonly #byKey = new Map<string, Replica>();
+  readonly #byNode = new Map<object, Replica>();
+  readonly #leaving = new Set<ConnectionNode>();
   #locations: readonly TCPLocation[] = [];
   #foundAt = -Infinity;
   #finding: Promise<void> | null = null;
   #closed = false;
 
-  constructor(options: ReadSplitOptions<C>) {
+  constructor(options: ReadSplitOptions) {
     const { zones, primary } = options;
     this.name = primary.name;
     this.#options = options;
-    this.#reads = new ReplicaReads<C, Replica<C>>({
+    this.#reads = new ReplicaReads<Replica>({
       timing: systemTiming,
       choice: new ReadChoice(this.#health, zones, () => systemTiming.random()),
       at: (location) => this.#at(location),
@@ -81,7 +80,7 @@ export class ReadSplit<C extends BaseConnection> implements Topology<C> {
     });
   }
 
-  route(call: RoutedCall, args: Parameters<Topology<C>['route']>[1]): ConnectionNode<C> | null {
+  route(call: RoutedCall, args: Parameters<Topology['route']>[1]): ConnectionNode | null {
     const { primary, primaryAt, readFrom } = this.#options;
     const from = call.readFrom ?? readFrom;
     if (from === 'primary' || (call.info.flags & READONLY) === 0 || call.redirects > MOST_TRIES)
@@ -90,13 +89,13 @@ export class ReadSplit<C extends BaseConnection> implements Topology<C> {
     const replica = this.#reads.choose(from, primaryAt(), this.#locations);
     return replica === null ? primary.route(call, args) : replica.node;
   }
-  resolve(call: RoutedCall, deadline: Deadline): Promise<ConnectionNode<C>> {
+  resolve(call: RoutedCall, deadline: Deadline): Promise<ConnectionNode> {
     return this.#options.primary.resolve(call, deadline);
   }
-  anyNode(): ConnectionNode<C> | null {
+  anyNode(): ConnectionNode | null {
     return this.#options.primary.anyNode();
   }
-  resolveAny(deadline: Deadline): Promise<ConnectionNode<C>> {
+  resolveAny(deadline: Deadline): Promise<ConnectionNode> {
     return this.#options.primary.resolveAny(deadline);
   }
 
@@ -110,7 +109,7 @@ export class ReadSplit<C extends BaseConnection> implements Topology<C> {
     return { kind: 'again' };
   }
 
-  *nodes(): Iterable<ConnectionNode<C>> {
+  *nodes(): Iterable<ConnectionNode> {
     yield* this.#options.primary.nodes();
     for (const { node } of this.#byKey.values()) yield node;
     yield* this.#leaving;
@@ -131,13 +130,13 @@ export class ReadSplit<C extends BaseConnection> implements Topology<C> {
   set onChange(listener: (() => void) | null) {
     this.#options.primary.onChange = listener;
   }
-  subscriberNode(...args: Parameters<Topology<C>['subscriberNode']>): ConnectionNode<C> | null {
+  subscriberNode(...args: Parameters<Topology['subscriberNode']>): ConnectionNode | null {
     return this.#options.primary.subscriberNode(...args);
   }
-  subscriberGroup(...args: Parameters<Topology<C>['subscriberGroup']>): number {
+  subscriberGroup(...args: Parameters<Topology['subscriberGroup']>): number {
     return this.#options.primary.subscriberGroup(...args);
   }
-  subscriberFailed(node: ConnectionNode<C>, error: Error): void {
+  subscriberFailed(node: ConnectionNode, error: Error): void {
     this.#options.primary.subscriberFailed(node, error);
   }
   close(): void {
@@ -146,10 +145,10 @@ export class ReadSplit<C extends BaseConnection> implements Topology<C> {
     this.#options.primary.close();
   }
 
-  #at(location: TCPLocation): Replica<C> {
+  #at(location: TCPLocation): Replica {
     const known = this.#byKey.get(keyOf(location));
     if (known !== undefined) return known;
-    const replica: Replica<C> = new Replica(
+    const replica: Replica = new Replica(
       location,
       this.#options.makeNode(location, (error) => this.#failed(replica, error)),
     );
@@ -162,7 +161,7 @@ export class ReadSplit<C extends BaseConnection> implements Topology<C> {
     return replica;
   }
 
-  #failed(replica: Replica<C>, error: unknown): void {
+  #failed(replica: Replica, error: unknown): void {
     this.#health.report(replica.location, error as Error);
     this.#reads.passBy(replica);
   }

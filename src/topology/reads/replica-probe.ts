@@ -1,5 +1,5 @@
 import { jittered } from '../../base/backoff.ts';
-import { type BaseConnection, coreOf } from '../../connection/base-connection.ts';
+import { coreOf } from '../../connection/base-connection.ts';
 import { call } from '../../connection/requests/call.ts';
 import { Deadline } from '../../base/deadline.ts';
 import { TimeoutError } from '../../errors/errors.ts';
@@ -12,13 +12,13 @@ const PATIENCE = 500;
 const DIAL_PATIENCE = 5_000;
 
 /** A server that reads may go to, with its connections. */
-export interface ReadTarget<C extends BaseConnection> {
-  readonly node: ConnectionNode<C>;
+export interface ReadTarget {
+  readonly node: ConnectionNode;
   /** It has been connected, or could not be: reads need not wait for it. */
   met: boolean;
 }
 
-export interface ReplicaProbeOptions<C extends BaseConnection, M extends ReadTarget<C>> {
+export interface ReplicaProbeOptions<M extends ReadTarget> {
   readonly timing: Timing;
   /** The servers to measure. */
   readonly targets: () => Iterable<M>;
@@ -27,14 +27,14 @@ export interface ReplicaProbeOptions<C extends BaseConnection, M extends ReadTar
 }
 
 /** Measures replicas while they are read from, and brings those back that could not be reached. */
-export class ReplicaProbe<C extends BaseConnection, M extends ReadTarget<C>> {
-  readonly #options: ReplicaProbeOptions<C, M>;
+export class ReplicaProbe<M extends ReadTarget> {
+  readonly #options: ReplicaProbeOptions<M>;
   readonly #dialling = new Set<M>();
   #stopTimer: (() => void) | null = null;
   #used = false;
   #closed = false;
 
-  constructor(options: ReplicaProbeOptions<C, M>) {
+  constructor(options: ReplicaProbeOptions<M>) {
     this.#options = options;
   }
 

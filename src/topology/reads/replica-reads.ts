@@ -1,10 +1,9 @@
-import type { BaseConnection } from '../../connection/base-connection.ts';
 import type { TCPLocation } from '../../transport/location.ts';
 import type { Timing } from '../timing.ts';
 import type { ReadChoice, ReadFrom } from './read-from.ts';
 import { ReplicaProbe, type ReadTarget } from './replica-probe.ts';
 
-export interface ReplicaReadsOptions<C extends BaseConnection, M extends ReadTarget<C>> {
+export interface ReplicaReadsOptions<M extends ReadTarget> {
   readonly timing: Timing;
   readonly choice: ReadChoice;
   readonly at: (replica: TCPLocation) => M;
@@ -17,13 +16,13 @@ export interface ReplicaReadsOptions<C extends BaseConnection, M extends ReadTar
 }
 
 /** Which replica a read goes to, so that no read waits for one that cannot be reached. */
-export class ReplicaReads<C extends BaseConnection, M extends ReadTarget<C>> {
-  readonly #options: ReplicaReadsOptions<C, M>;
-  readonly #probe: ReplicaProbe<C, M>;
+export class ReplicaReads<M extends ReadTarget> {
+  readonly #options: ReplicaReadsOptions<M>;
+  readonly #probe: ReplicaProbe<M>;
 
-  constructor(options: ReplicaReadsOptions<C, M>) {
+  constructor(options: ReplicaReadsOptions<M>) {
     this.#options = options;
-    this.#probe = new ReplicaProbe<C, M>({
+    this.#probe = new ReplicaProbe<M>({
       timing: options.timing,
       targets: options.targets,
       answered: options.answered,

@@ -9,11 +9,11 @@ const IDLE = 100;
 const LONGEST = 2_000;
 
 /** PINGs the shared connection when it has idled, before calls go over it. Calls that come meanwhile wait in line. */
-export class IdleCheck<C extends BaseConnection> {
-  readonly #node: ConnectionNode<C>;
+export class IdleCheck {
+  readonly #node: ConnectionNode;
   #asking: Promise<void> | null = null;
 
-  constructor(node: ConnectionNode<C>) {
+  constructor(node: ConnectionNode) {
     this.#node = node;
   }
 
@@ -32,14 +32,14 @@ export class IdleCheck<C extends BaseConnection> {
     await deadline.wait(this.#asking, late);
   }
 
-  #idle(): C | null {
+  #idle(): BaseConnection | null {
     const connection = this.#node.tryShare();
     if (connection === null) return null;
     const { lastByteReceivedAt, requestsPending } = connection.statistics;
     return requestsPending === 0 && Date.now() - (lastByteReceivedAt ?? 0) > IDLE ? connection : null;
   }
 
-  async #ask(connection: C, timeout: number): Promise<void> {
+  async #ask(connection: BaseConnection, timeout: number): Promise<void> {
     try {
       // An error answer too is a sign of life.
       await connection.createRequest('PING', [], { timeout, raiseExceptions: false });

@@ -24,11 +24,11 @@ const CLOSED = new Error('the pool is closed');
  * wrong sends the same dial to what another sentinel says. When the primary is another one, whatever goes to the
  * old one ends at once: nothing more may be written there.
  */
-export class PrimaryRole<C extends BaseConnection> implements ServiceRole<C> {
+export class PrimaryRole implements ServiceRole {
   /** Null until it was looked up. */
   location: TCPLocation | null = null;
-  readonly #parts: RoleParts<C>;
-  readonly #roster = new OpenConnections<C>();
+  readonly #parts: RoleParts;
+  readonly #roster = new OpenConnections();
   readonly #dials = new Set<Dial>();
   #unfollow: (() => void) | null = null;
   #moves = 0;
@@ -36,11 +36,11 @@ export class PrimaryRole<C extends BaseConnection> implements ServiceRole<C> {
   #verifying: AbortController | null = null;
   #closed = false;
 
-  constructor(parts: RoleParts<C>) {
+  constructor(parts: RoleParts) {
     this.#parts = parts;
   }
 
-  async connect(signal: AbortSignal): Promise<C> {
+  async connect(signal: AbortSignal): Promise<BaseConnection> {
     this.#follow();
     const wrong = new Set<string>();
     let failure: unknown = null;
@@ -72,7 +72,7 @@ export class PrimaryRole<C extends BaseConnection> implements ServiceRole<C> {
   }
 
   /** A demoted primary: every connection to it goes, also those of leases, and the next dial asks the sentinels. */
-  refused(error: RedisError, { location }: C, node: ConnectionNode<C>): void {
+  refused(error: RedisError, { location }: BaseConnection, node: ConnectionNode): void {
     if (!isDemotion(error)) return;
     const stale = this.#roster.select((_, one) => one.location.toString() === location.toString());
     for (const connection of stale) node.retire(connection);
@@ -117,7 +117,7 @@ export class PrimaryRole<C extends BaseConnection> implements ServiceRole<C> {
     return location;
   }
 
-  async #dial(location: TCPLocation, signal: AbortSignal): Promise<C> {
+  async #dial(location: TCPLocation, signal: AbortSignal): Promise<BaseConnection> {
     const dial: Dial = { address: keyOf(location), controller: new AbortController() };
     const moved = dial.controller.signal;
     this.#dials.add(dial);
@@ -143,7 +143,7 @@ export class PrimaryRole<C extends BaseConnection> implements ServiceRole<C> {
     }
   }
 
-  async #run(location: TCPLocation, signal: AbortSignal): Promise<C> {
+  async #run(location: TCPLocation, signal: AbortSignal): Promise<BaseConnection> {
     const connection = this.#parts.make(location, true);
     await connection.run({ signal });
     return connection;

@@ -39,30 +39,30 @@ interface List {
  * The replicas of a service: one after the other for every new connection, their role verified; the primary when
  * none of them can be had, for as long as that is so.
  */
-export class ReplicaRole<C extends BaseConnection> implements ServiceRole<C> {
-  readonly #parts: RoleParts<C>;
-  readonly #roster = new OpenConnections<C>();
+export class ReplicaRole implements ServiceRole {
+  readonly #parts: RoleParts;
+  readonly #roster = new OpenConnections();
   /** Connections to the primary, for want of a replica. */
-  readonly #makeshift = new WeakSet<C>();
+  readonly #makeshift = new WeakSet<BaseConnection>();
   #list: List | null = null;
   #index = Math.floor(Math.random() * 1_000);
-  #node: ConnectionNode<C> | null = null;
+  #node: ConnectionNode | null = null;
   #unfollow: (() => void) | null = null;
   #cancelRefresh: (() => void) | null = null;
   readonly #over = new AbortController();
   /** Replicas that answered that they cannot serve rest for a while. */
   readonly #health = new ReplicaHealth(systemTiming);
 
-  constructor(parts: RoleParts<C>) {
+  constructor(parts: RoleParts) {
     this.#parts = parts;
   }
 
   /** Sets the node whose connections are retired when the list changes. */
-  serve(node: ConnectionNode<C>): void {
+  serve(node: ConnectionNode): void {
     this.#node = node;
   }
 
-  async connect(signal: AbortSignal): Promise<C> {
+  async connect(signal: AbortSignal): Promise<BaseConnection> {
     this.#follow();
     const failures: Error[] = [];
     const wrong = new Set<string>();
@@ -97,7 +97,7 @@ export class ReplicaRole<C extends BaseConnection> implements ServiceRole<C> {
     wrong: Set<string>,
     signal: AbortSignal,
     failures: Error[],
-  ): Promise<C | null> {
+  ): Promise<BaseConnection | null> {
     for (let left = replicas.length; left > 0; left--) {
       const location = replicas[this.#index++ % replicas.length] as TCPLocation;
       if (wrong.has(keyOf(location))) continue;
@@ -127,7 +127,7 @@ export class ReplicaRole<C extends BaseConnection> implements ServiceRole<C> {
   }
 
   /** A replica that has lost its primary or loads rests; one that refuses a write is right. */
-  refused(error: RedisError, { location }: C, node: ConnectionNode<C>): void {
+  refused(error: RedisError, { location }: BaseConnection, node: ConnectionNode): void {
     if (!isUnready(error)) return;
     this.#health.report(location as TCPLocation, error);
     for (const connection of this.#roster.at(location as TCPLocation)) {
@@ -164,7 +164,7 @@ export class ReplicaRole<C extends BaseConnection> implements ServiceRole<C> {
     }
   }
 
-  async #try(location: TCPLocation, signal: AbortSignal, failures: Error[]): Promise<C | null> {
+  async #try(location: TCPLocation, signal: AbortSignal, failures: Error[]): Promise<BaseConnection | null> {
     try {
       return await this.#dial(location, false, signal);
     } catch (error) {
@@ -174,7 +174,7 @@ export class ReplicaRole<C extends BaseConnection> implements ServiceRole<C> {
     }
   }
 
-  async #primary(signal: AbortSignal, failures: Error[]): Promise<C> {
+  async #primary(signal: AbortSignal, failures: Error[]): Promise<BaseConnection> {
     try {
       const location = await this.#parts.directory.discoverPrimary(this.#parts.service, { signal });
       const connection = await this.#dial(location, true, signal);
@@ -186,7 +186,7 @@ export class ReplicaRole<C extends BaseConnection> implements ServiceRole<C> {
     }
   }
 
-  async #dial(location: TCPLocation, isPrimary: boolean, signal: AbortSignal): Promise<C> {
+  async #dial(location: TCPLocation, isPrimary: boolean, signal: AbortSignal): Promise<BaseConnection> {
     const connection = this.#parts.make(location, isPrimary);
     // There are other replicas, but no other primary.
     const dial = (): Promise<void> => {

@@ -24,40 +24,40 @@ export interface Directory {
 }
 
 /** The parts of a pool that a role uses. */
-export interface RoleParts<C extends BaseConnection> {
+export interface RoleParts {
   readonly service: string;
   readonly directory: Directory;
   /** A connection not yet run; it verifies the role. */
-  readonly make: (location: TCPLocation, isPrimary: boolean) => C;
+  readonly make: (location: TCPLocation, isPrimary: boolean) => BaseConnection;
   /** The pool is worth another dial, now. */
   readonly hurry: () => void;
 }
 
 /** Where connections of one role go. */
-export interface ServiceRole<C extends BaseConnection> extends ServerRole<C> {
+export interface ServiceRole extends ServerRole {
   /** A usable connection: every candidate that the sentinels name is tried. */
-  connect(signal: AbortSignal): Promise<C>;
+  connect(signal: AbortSignal): Promise<BaseConnection>;
 }
 
 /** The open connections of a pool and where they go, those outside its bound included. */
-export class OpenConnections<C extends BaseConnection> {
-  readonly #places = new Map<C, TCPLocation>();
+export class OpenConnections {
+  readonly #places = new Map<BaseConnection, TCPLocation>();
 
   get size(): number {
     return this.#places.size;
   }
-  add(connection: C, location: TCPLocation): void {
+  add(connection: BaseConnection, location: TCPLocation): void {
     this.#places.set(connection, location);
     void connection.waitClosed().then(() => this.#places.delete(connection));
   }
-  at(location: TCPLocation): C[] {
+  at(location: TCPLocation): BaseConnection[] {
     return this.select((address) => address === keyOf(location));
   }
-  elsewhere(location: TCPLocation): C[] {
+  elsewhere(location: TCPLocation): BaseConnection[] {
     return this.select((address) => address !== keyOf(location));
   }
-  select(passes: (address: string, connection: C) => boolean): C[] {
-    const found: C[] = [];
+  select(passes: (address: string, connection: BaseConnection) => boolean): BaseConnection[] {
+    const found: BaseConnection[] = [];
     for (const [connection, location] of this.#places) {
       if (!connection.closed && passes(keyOf(location), connection)) found.push(connection);
     }

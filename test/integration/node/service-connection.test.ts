@@ -9,11 +9,11 @@ import { until } from '../../conformance/pool/support.ts';
 
 function serviceTo(
   location: TCPConnection['location'],
-  settings: Partial<ServiceSettings<TCPConnection>> = {},
-): { service: ServiceConnection<TCPConnection>; log: string[]; governor: DialGovernor } {
+  settings: Partial<ServiceSettings> = {},
+): { service: ServiceConnection; log: string[]; governor: DialGovernor } {
   const log: string[] = [];
   const governor = new DialGovernor();
-  const service = new ServiceConnection<TCPConnection>({
+  const service = new ServiceConnection({
     address: location.toString(),
     governor,
     deadPeerTimeout: null,

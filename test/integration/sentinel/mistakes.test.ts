@@ -125,7 +125,7 @@ test('a connection that cannot be made by mistake is not taken for a server in a
     waitClosed: () => new Promise(() => {}),
     invalidate() {},
   };
-  const place = new PrimaryRole<BaseConnection>({
+  const place = new PrimaryRole({
     service: 's',
     directory: {
       discoverPrimary: async () => here,

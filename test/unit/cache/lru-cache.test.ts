@@ -6,7 +6,8 @@ import type { LRUCacheOptions } from '../../../src/cache/lru-cache.ts';
 import { ResponseError } from '../../../src/errors/errors.ts';
 import { AbstractCache } from '../../../src/interfaces/abstract-cache.ts';
 import { mapOfText, ReplyMap, ReplySet, setOfText } from '../../../src/resp/reply-map.ts';
-import { LATIN1, type Reply } from '../../../src/resp/types.ts';
+import type { Reply } from '../../../src/resp/types.ts';
+import { LATIN1 } from '../../../src/resp/text-modes.ts';
 
 class AgingCache extends LRUCache {
   time = 0;

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { resolveCommand } from '../../../src/commands/command-info.ts';
 import * as flags from '../../../src/commands/flags.ts';
-import { ASCII, LATIN1, type RedisValue, UTF8 } from '../../../src/resp/types.ts';
+import { ASCII, LATIN1, UTF8 } from '../../../src/resp/text-modes.ts';
+import type { RedisValue } from '../../../src/resp/types.ts';
 
 function has(command: string | Uint8Array, args: readonly RedisValue[], flag: number): boolean {
   return (resolveCommand(command, args).flags & flag) !== 0;

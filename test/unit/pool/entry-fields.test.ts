@@ -6,7 +6,7 @@ import { RequestEntry } from '../../../src/connection/requests/request.ts';
 import { DetailedEntry } from '../../../src/pool/calls/pool-call.ts';
 import { AskingEntry } from '../../../src/pool/calls/preludes.ts';
 import { PoolCall } from '../../../src/pool/calls/pool-call.ts';
-import { UTF8 } from '../../../src/resp/types.ts';
+import { UTF8 } from '../../../src/resp/text-modes.ts';
 
 const info = resolveCommand('GET', ['k'], UTF8);
 const owner = { failed: (): void => {}, start: (): void => {} };

@@ -5,7 +5,7 @@ import { Channel } from '../../../src/pubsub/channels/channel.ts';
 import type { SubscriptionLink } from '../../../src/pubsub/subscriptions/subscription-link.ts';
 import { nameKey } from '../../../src/pubsub/subscriptions/subscription-kinds.ts';
 import { Subscriptions } from '../../../src/pubsub/subscriptions/subscriptions.ts';
-import { BYTES, UTF8 } from '../../../src/resp/types.ts';
+import { BYTES, UTF8 } from '../../../src/resp/text-modes.ts';
 
 const b = (text: string): Buffer => Buffer.from(text);
 

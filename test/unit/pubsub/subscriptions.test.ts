@@ -10,7 +10,8 @@ import { AbstractChannel } from '../../../src/interfaces/abstract-channel.ts';
 import type { ChannelGap } from '../../../src/interfaces/abstract-channel.ts';
 import { ChannelView } from '../../../src/pubsub/channels/channel-view.ts';
 import { Channel } from '../../../src/pubsub/channels/channel.ts';
-import { type Reply, UTF8 } from '../../../src/resp/types.ts';
+import type { Reply } from '../../../src/resp/types.ts';
+import { UTF8 } from '../../../src/resp/text-modes.ts';
 import { readAcknowledgement } from '../../../src/pubsub/subscriptions/subscription-kinds.ts';
 import type {
   SubscriptionCommand,

@@ -4,7 +4,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { InvalidResponse, RedisError, WrongTypeError } from '../../../src/errors/errors.ts';
 import { Decoder, INCOMPLETE } from '../../../src/resp/decoding/decoder.ts';
 import { ReplyMap, ReplySet } from '../../../src/resp/reply-map.ts';
-import { ASCII, type DecodeMode, LATIN1, type Reply, replyMode, UTF8 } from '../../../src/resp/types.ts';
+import type { Reply } from '../../../src/resp/types.ts';
+import { ASCII, type DecodeMode, LATIN1, replyMode, UTF8 } from '../../../src/resp/text-modes.ts';
 import { decodeAll } from './vectors.ts';
 
 function one(bytes: string | Buffer, mode: DecodeMode = 1, limits = {}): Reply {

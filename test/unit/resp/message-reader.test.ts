@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { InvalidResponse } from '../../../src/errors/errors.ts';
 import { Decoder, INCOMPLETE } from '../../../src/resp/decoding/decoder.ts';
 import type { MessageListener, MessageListeners } from '../../../src/resp/decoding/message-reader.ts';
-import { BYTES, type DecodeMode, type Reply, UTF8 } from '../../../src/resp/types.ts';
+import type { Reply } from '../../../src/resp/types.ts';
+import { BYTES, type DecodeMode, UTF8 } from '../../../src/resp/text-modes.ts';
 
 const push = (...items: (string | Buffer)[]): Buffer =>
   Buffer.concat([

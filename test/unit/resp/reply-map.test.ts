@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { mapOfText, ReplyMap, ReplySet, setOfText } from '../../../src/resp/reply-map.ts';
-import { ASCII, LATIN1, type Reply } from '../../../src/resp/types.ts';
+import type { Reply } from '../../../src/resp/types.ts';
+import { ASCII, LATIN1 } from '../../../src/resp/text-modes.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 

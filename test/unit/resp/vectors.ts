@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { InvalidResponse, RedisError } from '../../../src/errors/errors.ts';
 import { Decoder, INCOMPLETE } from '../../../src/resp/decoding/decoder.ts';
 import { ReplyMap, ReplySet } from '../../../src/resp/reply-map.ts';
-import type { DecodeMode, Reply } from '../../../src/resp/types.ts';
+import type { Reply } from '../../../src/resp/types.ts';
+import type { DecodeMode } from '../../../src/resp/text-modes.ts';
 
 export interface Expected {
   type?: string;
