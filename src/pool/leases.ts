@@ -1,5 +1,6 @@
 import { Deadline } from '../base/deadline.ts';
-import type { BaseConnection } from '../connection/base-connection.ts';
+import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
+import { ping } from '../connection/requests/call.ts';
 import { ConnectionError, PoolClosedError, RedisClusterError } from '../errors/errors.ts';
 import type { Lease } from '../interfaces/abstract-pool.ts';
 import type { ConnectionNode, NodeSlot } from '../node/connection-node.ts';
@@ -93,11 +94,7 @@ async function answersPing(connection: BaseConnection, deadline: Deadline): Prom
   // Half of the time is left for another connection.
   const timeout = Math.min(CHECK, Math.max(1, deadline.remaining() / 2));
   try {
-    await connection.createRequest('PING', [], {
-      timeout,
-      raiseExceptions: false,
-      ...(deadline.signal ? { signal: deadline.signal } : {}),
-    });
+    await ping(coreOf(connection), { timeout, signal: deadline.signal });
     return true;
   } catch {
     // Another connection is tried instead.

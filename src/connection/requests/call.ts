@@ -110,14 +110,14 @@ export function mayPing(core: ConnectionCore): boolean {
 export async function ping(
   core: ConnectionCore,
   options: Pick<CallOptions, 'timeout' | 'signal'> = {},
-): Promise<void> {
+): Promise<Reply> {
   const nonce = `${RUN}-${(nonces++).toString(36)}`;
   const answer = await call(core, 'PING', [nonce], { ...options, ledger: false, raise: false });
   // On a subscribed RESP2 connection it is an array.
   const text = Array.isArray(answer) ? answer.at(-1) : answer;
-  if (text === nonce) return void echoing.add(core);
+  if (text === nonce) echoing.add(core);
   // Some proxies answer by themselves and drop the argument.
-  if (text instanceof Error || (text === 'PONG' && !echoing.has(core))) return;
+  if (text === nonce || text instanceof Error || (text === 'PONG' && !echoing.has(core))) return text;
   const { endpoint } = core.settings;
   core.close(
     new ProtocolError(core.text('a reply was lost or came twice: PING was answered by another value'), {

@@ -1,6 +1,6 @@
 import { jittered } from '../../base/backoff.ts';
 import { coreOf } from '../../connection/base-connection.ts';
-import { call } from '../../connection/requests/call.ts';
+import { ping } from '../../connection/requests/call.ts';
 import { Deadline } from '../../base/deadline.ts';
 import { TimeoutError } from '../../errors/errors.ts';
 import type { Timing } from '../timing.ts';
@@ -82,7 +82,8 @@ export class ReplicaProbe<M extends ReadTarget> {
     }
     const start = timing.now();
     try {
-      await call(coreOf(connection), 'PING', [], { timeout: PATIENCE });
+      const answer = await ping(coreOf(connection), { timeout: PATIENCE });
+      if (answer instanceof Error) throw answer;
       answered(member, timing.now() - start);
     } catch (error) {
       failed(member, error instanceof Error ? error : new TimeoutError(String(error)));

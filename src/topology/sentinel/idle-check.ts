@@ -1,5 +1,6 @@
 import type { Deadline } from '../../base/deadline.ts';
-import type { BaseConnection } from '../../connection/base-connection.ts';
+import { type BaseConnection, coreOf } from '../../connection/base-connection.ts';
+import { ping } from '../../connection/requests/call.ts';
 import { type TimeoutError, tookTooLong } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 
@@ -42,7 +43,7 @@ export class IdleCheck {
   async #ask(connection: BaseConnection, timeout: number): Promise<void> {
     try {
       // An error answer too is a sign of life.
-      await connection.createRequest('PING', [], { timeout, raiseExceptions: false });
+      await ping(coreOf(connection), { timeout });
     } catch {
       connection.invalidate('it did not answer when it was checked after a pause');
     } finally {

@@ -1,5 +1,7 @@
 import { fullJitter } from '../../base/backoff.ts';
 import { reportCallbackError } from '../../base/callback-errors.ts';
+import { coreOf } from '../../connection/base-connection.ts';
+import { ping } from '../../connection/requests/call.ts';
 import type { TCPConnection } from '../../connection/tcp-connection.ts';
 import { RedisError, TimeoutError } from '../../errors/errors.ts';
 import type { Reply } from '../../resp/types.ts';
@@ -48,13 +50,9 @@ export class SwitchWatch {
   check(): void {
     const connection = this.#connection;
     if (!this.#live || connection === null) return;
-    try {
-      connection.createRequest('PING', [], { timeout: SILENCE }).catch((error: unknown) => {
-        if (error instanceof TimeoutError) connection.invalidate('the sentinel is silent');
-      });
-    } catch {
-      // It has ended just now.
-    }
+    ping(coreOf(connection), { timeout: SILENCE }).catch((error: unknown) => {
+      if (error instanceof TimeoutError) connection.invalidate('the sentinel is silent');
+    });
   }
 
   /** Dials again, with whatever credentials there are by now. */

@@ -123,6 +123,27 @@ test('checkConnection: an error is an answer, and what was made for a lease need
   assert.deepEqual([data.server.connections.length, data.count('PING')], [1, 2]);
 });
 
+test('checkConnection: another value than its nonce shows that replies are shifted, and the connection ends', async () => {
+  await using data = await FakeData.start();
+  await using sentinel = await FakeSentinel.start({ primary: data });
+  await using manager = new Sentinel({ sentinels: [sentinel.location], decodeResponses: true });
+  await using pool = manager.primaryFor('m', { checkConnection: true });
+  let shifted = false;
+  data.server.script({ PING: ([, nonce = '']) => reply.bulk(shifted ? 'the value before' : nonce) });
+  for (const kind of ['lease', 'call']) {
+    const first = await pool.acquire();
+    first.release();
+    shifted = true;
+    if (kind === 'lease') (await pool.acquire({ timeout: 10_000 })).release();
+    else {
+      await sleep(150);
+      assert.equal(await pool.execute('SET', 'a', 1), 'OK');
+    }
+    shifted = false;
+    assert.equal(first.connection.closed, true, kind);
+  }
+});
+
 test('option sentinels names whom to ask, in order', async () => {
   await using data = await FakeData.start();
   await using silent = await FakeSentinel.start({});
