@@ -1,5 +1,5 @@
 // What a lease, a time limit, a signal, a cluster route or subscribed telemetry costs, beside the plain call.
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
 import { spawnCluster } from './cluster.mjs';
 
 const { ConnectionPool, ClusterConnectionPool } = await import(
@@ -73,8 +73,30 @@ async function single({ host, port }, plan) {
     ],
     plan,
   );
+  results.push(...(await traced(pool, plan)));
   await pool.close();
   return results;
+}
+
+/** The plain call beside the same one that a subscriber of all messages of `respool:command` sees. */
+function traced(pool, plan) {
+  const channel = tracingChannel('respool:command');
+  const heard = () => {};
+  const subscriber = { start: heard, end: heard, asyncStart: heard, asyncEnd: heard, error: heard };
+  const call = () => pool.execute('GET', 'k16');
+  const title = 'GET 16 B, 64 in flight';
+  return compare(
+    [
+      { title, call },
+      {
+        title: `${title}, one tracing subscriber`,
+        before: () => channel.subscribe(subscriber),
+        after: () => channel.unsubscribe(subscriber),
+        call,
+      },
+    ],
+    { ...plan, width: 64 },
+  );
 }
 
 /** One node owns all slots, so that routing is the only difference. */

@@ -138,7 +138,7 @@ export type {
   ConnectTrace,
   SubscribeTrace,
 } from './telemetry/traces.ts';
-export type { SanitizeArguments } from './pool/pool-traces.ts';
+export type { SanitizeArguments } from './connection/requests/request-traces.ts';
 export type { CacheTracking } from './pool/cache/cache-setup.ts';
 export type { ConnectionPoolStatistics } from './pool/pool-statistics.ts';
 export {

@@ -19,6 +19,7 @@ import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
 import { replyMode, type TextEncoding, textMode } from '../resp/text-modes.ts';
+import { traces } from '../telemetry/traces.ts';
 import type { Location } from '../transport/location.ts';
 import { call } from './requests/call.ts';
 import { ConnectionCore } from './connection-core.ts';
@@ -31,6 +32,7 @@ import { classOptions } from './own-rules.ts';
 import type { Request } from './requests/request.ts';
 import type { RequestBatch } from './requests/request-batch.ts';
 import { RequestFactory } from './requests/request-factory.ts';
+import { subscribeTrace } from './requests/request-traces.ts';
 import {
   type BatchOptions,
   type CommandRequest,
@@ -236,7 +238,11 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   async executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<SubscriptionAck[]> {
     this.#demandUsable();
     this.#pubsub ??= new ConnectionPubsub(this.#core, this.encoding, textMode(this.#options.encoding));
-    return this.#pubsub.execute(command, channels, this.#options.streamTimeout);
+    const pubsub = this.#pubsub;
+    const run = (): Promise<SubscriptionAck[]> =>
+      pubsub.execute(command, channels, this.#options.streamTimeout);
+    if (!traces.subscribe.active) return run();
+    return traces.subscribe.promise(subscribeTrace(this.#core, command, channels.length), run);
   }
   get inPubsub(): number {
     return this.closed ? 0 : this.#core.session.subscribed;

@@ -10,6 +10,7 @@ import { type Entry, type EntryHost, SETTLED, WRITTEN } from './requests/entry.t
 import type { IdleWatch } from './session/idle-watch.ts';
 import { Inbox } from './reading/inbox.ts';
 import { endOfMessages, failAll, lossOf, timeoutOf } from './requests/losses.ts';
+import { type Peer, peerAt, type SanitizeArguments } from './requests/request-traces.ts';
 import { Outbox } from './writing/outbox.ts';
 import { Reception } from './reading/reception.ts';
 import { SessionState } from './session/session-state.ts';
@@ -80,8 +81,16 @@ export class ConnectionCore implements EntryHost {
 
   /** Of the pool that made the connection, for events. */
   poolName: string | null = null;
+  /** Of that pool: shows arguments to those who trace commands. */
+  sanitizeArguments: SanitizeArguments | null = null;
+  #peer: Peer | null = null;
   /** As the server said in HELLO. */
   clientId: number | null = null;
+
+  get peer(): Peer {
+    this.#peer ??= peerAt(this.settings.endpoint);
+    return this.#peer;
+  }
 
   /** The only way from state to state: forwards, and never on from `closed`. */
   move(to: CoreState): void {

@@ -2,6 +2,7 @@ import { systemClock } from '../base/clock.ts';
 import type { Deadline } from '../base/deadline.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import type { Entry } from '../connection/requests/entry.ts';
+import type { SanitizeArguments } from '../connection/requests/request-traces.ts';
 import {
   AuthenticationRequiredError,
   ExecAbortError,
@@ -32,6 +33,8 @@ export interface NodeSettings {
   readonly address: string;
   /** Of the pool, for events; default: the address. */
   readonly poolName?: string | undefined;
+  /** Shows arguments to those who trace commands on leases. */
+  readonly sanitizeArguments?: SanitizeArguments | null | undefined;
   /** A connection not yet run; asked at every dial, so that the place may have moved. */
   readonly make: (signal: AbortSignal) => BaseConnection | Promise<BaseConnection>;
   /** `make` has run the connection itself, having tried several places perhaps. */
@@ -89,6 +92,7 @@ export class ConnectionNode implements PooledOwner {
   readonly blocking: BlockingCalls;
   readonly deadPeerTimeout: number | null;
   readonly fence: number | null;
+  readonly sanitizeArguments: SanitizeArguments | null;
   /** How often subscribers prove that messages arrive, in ms; null: never. */
   readonly verifyDelivery: number | null;
   /** Idle connections let the process end. */
@@ -116,6 +120,7 @@ export class ConnectionNode implements PooledOwner {
     this.poolName = settings.poolName ?? settings.address;
     this.deadPeerTimeout = settings.deadPeerTimeout;
     this.fence = settings.fence ?? null;
+    this.sanitizeArguments = settings.sanitizeArguments ?? null;
     this.verifyDelivery = settings.verifyDelivery ?? null;
     this.#state = new StateReport(settings.address, settings.onState ?? null);
     this.#settings = settings;

@@ -1,6 +1,7 @@
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import { BULK, type ConnectionCore, type CoreObserver } from '../connection/connection-core.ts';
 import { type Entry, SETTLED } from '../connection/requests/entry.ts';
+import type { SanitizeArguments } from '../connection/requests/request-traces.ts';
 import type { RedisError } from '../errors/errors.ts';
 import type { Resource, ResourceState, SlotHandle } from '../pooling/slots.ts';
 import { channels, observed } from '../telemetry/channels.ts';
@@ -12,6 +13,8 @@ export interface PooledOwner {
   readonly address: string;
   /** For events. */
   readonly poolName: string;
+  /** Shows arguments to those who trace commands. */
+  readonly sanitizeArguments: SanitizeArguments | null;
   readonly deadPeerTimeout: number | null;
   readonly fence: number | null;
   /** Whether the server answers a PING over another connection within that time. */
@@ -66,6 +69,7 @@ export class PooledConnection implements Resource, CoreObserver {
     });
     this.core.observer = this;
     this.core.poolName = node.poolName;
+    this.core.sanitizeArguments = node.sanitizeArguments;
     known.set(connection, this);
   }
 

@@ -3,7 +3,7 @@ import { type BaseConnection, type BaseConnectionPool, TimeoutError } from '../i
 import type { LeaseReleasedEvent, PoolCreatedEvent, PoolWaitEvent } from '../telemetry/events.ts';
 import type { AcquireTrace, BatchTrace, CommandTrace, ConnectTrace } from '../telemetry/traces.ts';
 import { batchName, destinationAttributes, errorAttributes } from './attributes.ts';
-import { type Subscriptions, subscribeTracing } from './subscriptions.ts';
+import { Attached, type Subscriptions, subscribeTracing } from './subscriptions.ts';
 
 /** Any pool, as far as its gauges go. */
 export type ObservedPool = Pick<BaseConnectionPool<BaseConnection>, 'statistics' | 'telemetryAttributes'> & {
@@ -41,9 +41,9 @@ function durations<T extends { error?: unknown }>(
   channel: string,
   record: (trace: T, seconds: number) => void,
 ): void {
-  const begun = new WeakMap<T, number>();
+  const begun = new Attached<T, number>();
   subscribeTracing<T>(subscriptions, channel, {
-    start: (trace) => void begun.set(trace, now()),
+    start: (trace) => begun.set(trace, now()),
     asyncEnd(trace) {
       const since = begun.get(trace);
       if (since !== undefined) record(trace, now() - since);

@@ -8,7 +8,7 @@ import {
 } from '@opentelemetry/api';
 import type { BatchTrace, CommandTrace } from '../telemetry/traces.ts';
 import { batchName, destinationAttributes, errorAttributes, peerAttributes } from './attributes.ts';
-import { type Subscriptions, subscribeTracing } from './subscriptions.ts';
+import { Attached, type Subscriptions, subscribeTracing } from './subscriptions.ts';
 
 /** Spans of one kind of trace. */
 interface Kind<T extends { error?: unknown }> {
@@ -62,7 +62,7 @@ function watch<T extends { error?: unknown }>(
   channel: string,
   kind: Kind<T>,
 ): void {
-  const open = new WeakMap<T, Span>();
+  const open = new Attached<T, Span>();
   subscribeTracing<T>(subscriptions, channel, {
     start(trace) {
       const attributes = kind.atStart(trace);

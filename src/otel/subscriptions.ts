@@ -22,6 +22,21 @@ export class Subscriptions implements Disposable {
   }
 }
 
+/**
+ * Keeps a value with each trace, on the trace itself: a WeakMap of objects that live for a moment costs the collector
+ * more than the call.
+ */
+export class Attached<T extends object, V> {
+  readonly #key = Symbol('respool/otel');
+
+  set(trace: T, value: V): void {
+    (trace as Record<symbol, V>)[this.#key] = value;
+  }
+  get(trace: T): V | undefined {
+    return (trace as Record<symbol, V>)[this.#key];
+  }
+}
+
 interface Handlers<T> {
   start(trace: T): void;
   asyncEnd(trace: T): void;

@@ -2,7 +2,7 @@ import { checkDuration, Deadline, refuseUnknownWait, type WaitLimits } from '../
 import type { BaseConnection } from '../connection/base-connection.ts';
 import type { NormalizedConnectionOptions } from '../connection/connection-options.ts';
 import type { CommandRequest } from '../connection/requests/request-options.ts';
-import { commandWordOf } from '../connection/requests/request-traces.ts';
+import { commandWordOf, type SanitizeArguments } from '../connection/requests/request-traces.ts';
 import { PoolClosedError, type RedisError, TimeoutError } from '../errors/errors.ts';
 import type { AcquireOptions, Lease } from '../interfaces/abstract-pool.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
@@ -33,7 +33,7 @@ import { CallFactory } from './calls/call-factory.ts';
 import { PoolRequests } from './calls/pool-requests.ts';
 import { type TransactionOptions, Transactions, type WatchCallOptions } from './transactions/transactions.ts';
 import type { WatchFunction } from './transactions/watch-call.ts';
-import { PoolTraces, type SanitizeArguments } from './pool-traces.ts';
+import { PoolTraces } from './pool-traces.ts';
 import type { KeySpace } from './scans/cluster-scan.ts';
 import { Scans } from './scans/scans.ts';
 import type { AcquireSettings } from './options/pool-rules.ts';
@@ -108,6 +108,7 @@ export class PoolEngine {
       loop: this.loop,
       topology,
       factory,
+      traces: this.traces,
       keySpace: setup.keySpace,
       encoding: settings.encoding,
       muted: settings.noreply,
@@ -183,11 +184,12 @@ export class PoolEngine {
     commands: readonly CommandRequest[],
     options: TransactionOptions,
   ): Promise<(Reply | RedisError)[]> {
-    const run = (): Promise<(Reply | RedisError)[]> => this.transactions.run(commands, options);
     const traced = (): Promise<(Reply | RedisError)[]> =>
       !traces.transaction.active || !Array.isArray(commands)
-        ? run()
-        : this.traces.batch('transaction', commands.map(commandWordOf), run);
+        ? this.transactions.run(commands, options, null)
+        : this.traces.batch('transaction', commands.map(commandWordOf), (watch) =>
+            this.transactions.run(commands, options, watch),
+          );
     return this.tracesCalls ? withCallStacks(traced, options) : traced();
   }
 
@@ -197,7 +199,7 @@ export class PoolEngine {
     options: WatchCallOptions,
   ): Promise<(Reply | RedisError)[] | null> {
     const run = (): Promise<(Reply | RedisError)[] | null> =>
-      this.transactions.watch(keys, fn, options, this.leases);
+      this.transactions.watch(keys, fn, options, this);
     return this.tracesCalls ? withCallStacks<Reply | RedisError, null>(run, options) : run();
   }
 

@@ -1,43 +1,59 @@
 import type { CommandInfo } from '../commands/command-info.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
-import { splitAddress, watchEntry } from '../connection/requests/request-traces.ts';
+import {
+  CommandRecord,
+  type ConfiguredPlace,
+  noteHost,
+  type PartOf,
+  type Peer,
+  peerAt,
+  type SanitizeArguments,
+  shownArguments,
+  TracedCommand,
+} from '../connection/requests/request-traces.ts';
 import type { Lease } from '../interfaces/abstract-pool.ts';
 import type { RedisValue } from '../resp/types.ts';
 import { channels } from '../telemetry/channels.ts';
-import {
-  type AcquireTrace,
-  type BatchTrace,
-  type CommandTrace,
-  type EndTrace,
-  type SubscribeTrace,
-  traces,
-} from '../telemetry/traces.ts';
+import { type AcquireTrace, type BatchTrace, type SubscribeTrace, traces } from '../telemetry/traces.ts';
 import type { PoolCall } from './calls/pool-call.ts';
 
-/** Shows arguments to those who trace commands; each string stands for one argument, or for what it likes. */
-export type SanitizeArguments = (command: string, args: readonly RedisValue[]) => readonly string[];
-
-/** The batch that a command is part of. */
-interface PartOf {
-  readonly batchMode: 'PIPELINE' | 'MULTI';
-  readonly batchSize: number;
+/** Where a call went, for its trace. */
+interface Destination {
+  peerAddress?: string | undefined;
+  peerPort?: number | undefined;
+  clientId?: number | undefined;
 }
 
-interface PoolPlace {
-  readonly poolName: string;
-  readonly database: number;
-  readonly serverAddress: string;
-  readonly serverPort: number | undefined;
+/** Notes in a trace which connection answered the call, or which node it was for. */
+function noteDestination(trace: Destination, { host, node }: PoolCall): void {
+  if (host !== null) return noteHost(trace, host);
+  if (node === null) return;
+  const peer: Peer = peerAt(node.address);
+  trace.peerAddress = peer.host;
+  trace.peerPort = peer.port;
 }
+
+/** A command of a pool that is traced. */
+export class TracedCall extends TracedCommand {
+  protected override describe(call: PoolCall): void {
+    const { trace } = this;
+    trace.attempts = call.attempts;
+    trace.maybeExecuted = call.maybeExecuted;
+    noteDestination(trace, call);
+  }
+}
+
+/** The calls behind a batch or a transaction, as soon as they are made. */
+export type WatchCalls = (calls: readonly PoolCall[]) => void;
 
 /** The traces of one pool. Callers check first that a trace has subscribers. */
 export class PoolTraces {
-  readonly #place: PoolPlace;
+  readonly #place: ConfiguredPlace & { readonly poolName: string };
   readonly #sanitize: SanitizeArguments | null;
 
   /** `poolName`: as the pool is configured; where it has several servers, the first stands for the address. */
   constructor(poolName: string, database: number, sanitize: SanitizeArguments | null) {
-    const { host, port } = splitAddress(poolName.split(',')[0] ?? '');
+    const { host, port } = peerAt(poolName.split(',')[0] ?? '');
     this.#place = { poolName, database, serverAddress: host, serverPort: port };
     this.#sanitize = sanitize;
   }
@@ -46,45 +62,48 @@ export class PoolTraces {
     return this.#place.poolName;
   }
 
-  /** Traces a call. Where `make` has not tied the trace to a call of its own, the promise ends it. */
+  /** Traces a call. Where `make` has not made the trace follow a call of its own, the promise ends it. */
   command<R extends Promise<unknown>>(
     info: CommandInfo,
     args: readonly RedisValue[],
-    part: PartOf | null,
-    make: (watch: (call: PoolCall) => void) => R,
+    make: (traced: TracedCall) => R,
   ): R {
-    const trace: CommandTrace = {
-      ...this.#place,
-      command: info.name,
-      args: this.#shown(info, args),
-      ...part,
-      queueTime: null,
-      attempts: 0,
-      maybeExecuted: false,
-    };
-    return traces.command.begin(trace, (end) => {
-      let tied = false;
-      const promise = make((call) => {
-        tied = true;
-        watchCall(call, trace, end);
-      });
-      if (!tied) promise.then(() => end(), end);
+    const shown = shownArguments(this.#sanitize, info.name, args);
+    const trace = new CommandRecord(this.#place, info.name, shown, null);
+    return traces.command.begin(trace, TracedCall, (traced) => {
+      const promise = make(traced);
+      if (!traced.following)
+        promise.then(
+          () => traced.end(),
+          (error: unknown) => traced.fail(error),
+        );
       return promise;
     });
   }
 
-  /** Traces a command of a batch. */
-  part(call: PoolCall, args: readonly RedisValue[], part: PartOf): void {
-    void this.command(call.info, args, part, (watch) => {
-      watch(call);
-      return call.promise;
-    });
+  /** Traces a call that is made, and not started yet. `part`: the batch that it belongs to. */
+  follow(call: PoolCall, args: readonly RedisValue[], part: PartOf | null): void {
+    const shown = shownArguments(this.#sanitize, call.info.name, args);
+    const trace = new CommandRecord(this.#place, call.info.name, shown, part);
+    traces.command.begin(trace, TracedCall, (traced) => traced.follow(call));
   }
 
-  batch<R>(kind: 'batch' | 'transaction', commands: readonly string[], make: () => Promise<R>): Promise<R> {
+  /** The trace tells the connection of the last of the calls. */
+  batch<R>(
+    kind: 'batch' | 'transaction',
+    commands: readonly string[],
+    make: (watch: WatchCalls) => Promise<R>,
+  ): Promise<R> {
     const batchMode = kind === 'batch' ? 'PIPELINE' : 'MULTI';
     const trace: BatchTrace = { ...this.#place, batchMode, batchSize: commands.length, commands };
-    return traces[kind].promise(trace, make);
+    let last: PoolCall | undefined;
+    const complete = (): void => {
+      if (last !== undefined) noteDestination(trace, last);
+    };
+    const watch: WatchCalls = (calls) => {
+      last = calls.at(-1);
+    };
+    return traces[kind].promise(trace, () => make(watch), complete);
   }
 
   acquire<R>(make: () => Promise<R>): Promise<R> {
@@ -111,26 +130,4 @@ export class PoolTraces {
     const trace: SubscribeTrace = { ...this.#place, command: command.toUpperCase(), channels };
     return traces.subscribe.promise(trace, make);
   }
-
-  #shown(info: CommandInfo, args: readonly RedisValue[]): readonly string[] {
-    if (this.#sanitize === null) return args.map(() => '?');
-    try {
-      return this.#sanitize(info.name, args);
-    } catch {
-      // Telemetry never fails a call; nothing is shown.
-      return args.map(() => '?');
-    }
-  }
-}
-
-/** Ends the trace when the call settles, wherever that is. */
-function watchCall(call: PoolCall, trace: CommandTrace, end: EndTrace): void {
-  watchEntry(call, trace, end, () => {
-    trace.attempts = call.attempts;
-    trace.maybeExecuted = call.maybeExecuted;
-    if (call.node === null) return;
-    const { host, port } = splitAddress(call.node.address);
-    trace.peerAddress = host;
-    trace.peerPort = port;
-  });
 }

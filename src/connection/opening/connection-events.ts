@@ -1,10 +1,9 @@
 import { channels, observed } from '../../telemetry/channels.ts';
 import { type ConnectTrace, traces } from '../../telemetry/traces.ts';
 import type { ConnectionCore } from '../connection-core.ts';
-import { splitAddress } from '../requests/request-traces.ts';
 
 function placeOf(core: ConnectionCore): { serverAddress: string; serverPort: number | undefined } {
-  const { host, port } = splitAddress(core.settings.endpoint);
+  const { host, port } = core.peer;
   return { serverAddress: host, serverPort: port };
 }
 

@@ -6,6 +6,7 @@ import type { Wire } from '../../resp/encoder.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { DecodeMode } from '../../resp/text-modes.ts';
 import type { Effect } from '../session/session-effect.ts';
+import type { Peer } from './request-traces.ts';
 
 /** Made, not yet handed to the transport: it can still be taken back. */
 export const QUEUED = 0;
@@ -23,7 +24,7 @@ const KEEPS = 32;
 const IN_PARTS = 256;
 /** Two bits from here on. */
 const REPLY_MODE = 6;
-const TRACED = 1 << 8;
+const TRACED = 512;
 /** Entries with one of these need a look when they are written. */
 export const NOTED = NOREPLY | TRACED;
 /** The lower half belongs to the connection; subclasses use the upper half. */
@@ -34,14 +35,26 @@ const REPLY_MODES: readonly ReplyMode[] = ['', 'ON', 'OFF', 'SKIP'];
 /** How a push fits an entry: not its own, one of several, or the last one, which frees its place in the queue. */
 export type PushMatch = 'other' | 'part' | 'done';
 
-/** Of traced entries: called when they are written. Apart, for a field would cost every entry. */
-export const writeNotes = new WeakMap<Entry, () => void>();
+/** Learns when a traced entry is written. */
+export interface WriteNote {
+  written(): void;
+}
+
+/** The function that settles an entry. That of a traced one has a note, for a field would cost every entry. */
+export interface Settle {
+  (value: never): void;
+  note?: WriteNote;
+}
 
 /** The queue or connection that holds an entry and can cancel it. */
 export interface EntryHost {
   cancel(entry: Entry, error: unknown): void;
   /** A reply is due, but nothing arrives. */
   readonly suspect: boolean;
+  /** As the server said in HELLO. */
+  readonly clientId: number | null;
+  /** The server behind it. */
+  readonly peer: Peer;
   /**
    * Makes the error for another waiter of this reply, whose limit of `limit` ms has passed. It counts as evidence
    * against the peer, as the entry's own time-out would.
@@ -91,7 +104,7 @@ export abstract class Entry {
   set noreply(on: boolean) {
     this.mark(NOREPLY, on);
   }
-  /** The entry is traced: `writeNotes` holds the callback for its write. */
+  /** The entry is traced: `written` is called when it is. */
   get traced(): boolean {
     return (this.traits & TRACED) !== 0;
   }
@@ -172,6 +185,11 @@ export abstract class Entry {
   /** A reply at the place of a command that pushes acknowledge: it will not be acknowledged any more. */
   answeredInBand(_value: Reply): void {
     this.fail(new ResponseError(`${this.info.name} was answered by a reply instead of pushes`));
+  }
+
+  /** It is being written; called for traced entries. */
+  written(): void {
+    (this as { resolve?: Settle }).resolve?.note?.written();
   }
 
   /** Its bytes went to a transport, whatever became of it since. */

@@ -13,7 +13,8 @@ import type { Request } from './request.ts';
 /** One awaitable for a sequence of commands; it resolves with one entry per command. */
 export type RequestBatch = Request<(Reply | RedisError)[]>;
 
-class BatchPart extends Entry {
+/** One command of a batch on its way. */
+export class BatchPart extends Entry {
   readonly #batch: PendingBatch;
   readonly #index: number;
 
@@ -33,6 +34,22 @@ class BatchPart extends Entry {
       this.#index,
       error instanceof RedisError ? error : new ConnectionError('The command was given up', { cause: error }),
     );
+  }
+}
+
+/** A part whose outcome a trace learns before the batch does. */
+export class TracedPart extends BatchPart {
+  resolve: (value: never) => void = (value) => super.succeed(value);
+  reject: (error: unknown) => void = (error) => super.fail(error);
+
+  override succeed(value: Reply): void {
+    this.resolve(value as never);
+  }
+  override refuse(error: Error): void {
+    this.resolve(error as never);
+  }
+  override fail(error: unknown): void {
+    this.reject(error);
   }
 }
 
@@ -59,8 +76,8 @@ export class PendingBatch implements Request<(Reply | RedisError)[]> {
     if (count === 0) this.#resolve(this.#results);
   }
 
-  add(info: CommandInfo, wire: Wire, mode: DecodeMode): BatchPart {
-    const part = new BatchPart(this, this.#parts.length, info, wire, mode);
+  add(kind: typeof BatchPart, info: CommandInfo, wire: Wire, mode: DecodeMode): BatchPart {
+    const part = new kind(this, this.#parts.length, info, wire, mode);
     this.#parts.push(part);
     return part;
   }

@@ -24,13 +24,14 @@ import {
   textMode,
 } from '../../resp/text-modes.ts';
 import { CallStack, tracesCalls } from '../../errors/call-stacks.ts';
-import { traces } from '../../telemetry/traces.ts';
+import { type BatchTrace, traces } from '../../telemetry/traces.ts';
+import { Traced } from '../../telemetry/tracing.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import type { NormalizedConnectionOptions } from '../connection-options.ts';
 import { type Entry, SETTLED } from './entry.ts';
 import { sizeOf } from '../writing/outbox.ts';
 import { type PendingRequest, RequestEntry } from './request.ts';
-import { PendingBatch } from './request-batch.ts';
+import { BatchPart, PendingBatch, TracedPart } from './request-batch.ts';
 import {
   type BatchOptions,
   type CommandRequest,
@@ -42,7 +43,7 @@ import {
   type RequestOptions,
   signalOf,
 } from './request-options.ts';
-import { batchTrace, commandWordOf, connectionTrace, keepCallStack, watchEntry } from './request-traces.ts';
+import { batchTrace, commandWordOf, keepCallStack, traceRequest } from './request-traces.ts';
 import { effectFor } from '../session/session-effect.ts';
 import { StreamedEntry, StreamedSubscription } from './streamed-entry.ts';
 
@@ -97,20 +98,9 @@ export class RequestFactory {
     if (!core.hasRoom(request.size)) throw this.#overloaded(request.size, info.name);
     if (core.onRequest !== null) core.onRequest(request, args);
     if (this.#tracesCalls) keepCallStack(request);
-    if (traces.command.active) this.#submitTraced(request, args);
+    if (traces.command.active) traceRequest(core, request, args, null, () => core.submit(request));
     else core.submit(request);
     return request.promise;
-  }
-
-  #submitTraced(request: RequestEntry, args: readonly RedisValue[]): void {
-    const core = this.#core;
-    const trace = connectionTrace(core, request.info, args);
-    traces.command.begin(trace, (end) => {
-      watchEntry(request, trace, end, () => {
-        trace.maybeExecuted = request.sent;
-      });
-      core.submit(request);
-    });
   }
 
   /** Applies flags and options that most requests lack; false: the signal had fired already. */
@@ -133,9 +123,12 @@ export class RequestFactory {
   ): PendingBatch {
     if (!traces.batch.active || !Array.isArray(commands)) return this.#batch(commands, options, refusal);
     const names = commands.map(commandWordOf);
-    return traces.batch.begin(batchTrace(this.#core, names), (end) => {
+    return traces.batch.begin(batchTrace(this.#core, names), Traced<BatchTrace>, (traced) => {
       const batch = this.#batch(commands, options, refusal);
-      batch.then(() => end(), end);
+      batch.then(
+        () => traced.end(),
+        (error: unknown) => traced.fail(error),
+      );
       return batch;
     });
   }
@@ -151,6 +144,7 @@ export class RequestFactory {
     const signal = signalOf(options);
     const batch = new PendingBatch(commands.length);
     if (this.#tracesCalls) batch.stack = CallStack.take();
+    const kind = traces.command.active ? TracedPart : BatchPart;
     let size = 0;
     let monitoring = false;
     for (const entry of commands) {
@@ -162,7 +156,7 @@ export class RequestFactory {
       if (monitoring) throw new TypeError('MONITOR must be the last command of a connection');
       monitoring ||= (info.flags & MONITOR) !== 0;
       const wire = encodeCommand(info, args, this.#textMode);
-      const part = batch.add(info, wire, this.#decodeMode({ decode, encoding }));
+      const part = batch.add(kind, info, wire, this.#decodeMode({ decode, encoding }));
       this.#prepare(part, args, timeout);
       part.dropOnCancel = options?.disconnectOnCancellation ?? false;
       size += part.size;
@@ -183,11 +177,14 @@ export class RequestFactory {
     // One start time for all: requests with one limit time out together, before the loss that the first one causes.
     const now = performance.now();
     const { onRequest } = this.#core;
+    const of = { batchMode: 'PIPELINE', batchSize: commands.length } as const;
     let index = 0;
     for (const part of batch.parts) {
       if (part.limit !== 0) part.deadline = now + part.limit;
-      if (onRequest !== null) onRequest(part, commands[index++]?.args ?? NONE);
-      this.#core.submit(part);
+      const args = commands[index++]?.args ?? NONE;
+      if (onRequest !== null) onRequest(part, args);
+      if (!(part instanceof TracedPart)) this.#core.submit(part);
+      else traceRequest(this.#core, part, args, of, () => this.#core.submit(part));
     }
     return batch;
   }

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { wireLength, type Wire } from '../../resp/encoder.ts';
 import { giveMemory } from '../../resp/decoding/spare-memory.ts';
 import type { ConnectionCounters } from '../connection-statistics.ts';
-import { type Entry, QUEUED, SETTLED, WRITTEN, NOTED, writeNotes } from '../requests/entry.ts';
+import { type Entry, QUEUED, SETTLED, WRITTEN, NOTED } from '../requests/entry.ts';
 
 const SKIP = '*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n';
 /** One string is handed to the transport at a time, never longer than about this. */
@@ -149,7 +149,7 @@ export class Outbox {
   }
 
   #look(entry: Entry): string | null {
-    if (entry.traced) writeNotes.get(entry)?.();
+    if (entry.traced) entry.written();
     return entry.noreply || this.#silence !== 0 ? this.#unanswered(entry) : null;
   }
 

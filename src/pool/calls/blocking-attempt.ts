@@ -13,11 +13,14 @@ export class BlockingAttempt extends Entry {
   readonly detached: boolean;
   refused = false;
   undone = false;
+  readonly #call: PoolCall;
   #resolve!: (value: Reply) => void;
   #reject!: (error: unknown) => void;
 
   constructor(call: PoolCall) {
     super(call.info, call.wire, call.size, call.mode);
+    this.#call = call;
+    this.traced = call.traced;
     this.blocking = true;
     this.keepsBytes = true;
     this.allowed = call.limit;
@@ -34,6 +37,10 @@ export class BlockingAttempt extends Entry {
 
   get wasQueued(): boolean {
     return this.host !== null;
+  }
+
+  override written(): void {
+    this.#call.written();
   }
 
   succeed(value: Reply): void {

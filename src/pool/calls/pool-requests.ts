@@ -16,7 +16,7 @@ import { withCallStack, withCallStacks } from '../../errors/call-stacks.ts';
 import { traces } from '../../telemetry/traces.ts';
 import type { CommandPart, Topology } from '../../topology/topology.ts';
 import type { PoolCache } from '../cache/pool-cache.ts';
-import type { PoolTraces } from '../pool-traces.ts';
+import type { PoolTraces, TracedCall, WatchCalls } from '../pool-traces.ts';
 import type { CallFactory } from './call-factory.ts';
 import { Script, type ScriptCommand, scriptOf } from '../scripts/script.ts';
 import { checkCallOptions, type PoolRequest, type PoolRequestOptions } from './call-options.ts';
@@ -94,8 +94,8 @@ export class PoolRequests {
     } catch {
       return this.#request(command, args, options, pin, since, script, null);
     }
-    return this.#traces.command(info, args, null, (watch) =>
-      this.#request(command, args, options, pin, since, script, watch),
+    return this.#traces.command(info, args, (traced) =>
+      this.#request(command, args, options, pin, since, script, traced),
     );
   }
 
@@ -106,7 +106,7 @@ export class PoolRequests {
     pin: Pin | null,
     since: number | null,
     script: Script | undefined,
-    watch: ((call: PoolCall) => void) | null,
+    traced: TracedCall | null,
   ): PoolRequest<Reply> {
     try {
       if (this.#closed !== null) throw this.#closed;
@@ -134,8 +134,8 @@ export class PoolRequests {
       }
       const call = this.factory.make(command, args, options, pin !== null, script);
       if ((call.info.flags & UNKNOWN) !== 0 && this.#unknown.mustAsk(call.info))
-        return this.#afterLearning(call, command, args, options, pin, since, watch);
-      watch?.(call);
+        return this.#afterLearning(call, command, args, options, pin, since, traced);
+      traced?.follow(call);
       if (pin !== null) {
         call.pinned = pin.node;
         call.startedAt = pin.since;
@@ -152,6 +152,7 @@ export class PoolRequests {
       this.#loop.start(call);
       return promise;
     } catch (error) {
+      traced?.fail(error);
       const rejected = Promise.reject(error) as PoolRequest<Reply>;
       return Object.defineProperty(rejected, 'maybeExecuted', { value: false }) as PoolRequest<Reply>;
     }
@@ -170,7 +171,7 @@ export class PoolRequests {
     options: PoolRequestOptions,
     pin: Pin | null,
     since: number | null,
-    watch: ((call: PoolCall) => void) | null,
+    traced: TracedCall | null,
   ): PoolRequest<Reply> {
     const words = typeof command === 'string' ? command : Buffer.from(command);
     const values = args.map(kept);
@@ -178,7 +179,7 @@ export class PoolRequests {
     const { signal, timeout } = options;
     const from = since ?? (pin === null ? startedAt : null);
     const promise = this.#unknown.learn(info.name, { signal, timeout }).then(() => {
-      call = this.#request(words, values, options, pin, from, undefined, watch);
+      call = this.#request(words, values, options, pin, from, undefined, traced);
       return call;
     });
     const maybeExecuted = { get: () => call?.maybeExecuted ?? false };
@@ -222,14 +223,15 @@ export class PoolRequests {
     commands: readonly CommandRequest[],
     options: PoolRequestOptions,
   ): Promise<(Reply | RedisError)[]> {
-    if (!traces.batch.active || !Array.isArray(commands)) return this.#batch(commands, options);
+    if (!traces.batch.active || !Array.isArray(commands)) return this.#batch(commands, options, null);
     const names = commands.map(commandWordOf);
-    return this.#traces.batch('batch', names, () => this.#batch(commands, options));
+    return this.#traces.batch('batch', names, (watch) => this.#batch(commands, options, watch));
   }
 
   async #batch(
     commands: readonly CommandRequest[],
     options: PoolRequestOptions,
+    watch: WatchCalls | null,
   ): Promise<(Reply | RedisError)[]> {
     if (this.#closed !== null) throw this.#closed;
     const { noreply, disconnectOnCancellation, splitMultiKey, idempotent, readFrom } =
@@ -244,7 +246,7 @@ export class PoolRequests {
       await Promise.all(
         names.map((name) => this.#unknown.learn(name, { signal: options.signal, timeout: options.timeout })),
       );
-      return this.#batch(copies, options);
+      return this.#batch(copies, options, watch);
     }
     const answers: Promise<Reply | RedisError>[] = [];
     const calls: PoolCall[] = [];
@@ -254,8 +256,6 @@ export class PoolRequests {
       const { command, args = [], decode, encoding } = entry;
       const own = { decode, encoding, noreply, disconnectOnCancellation, idempotent, readFrom };
       const call = this.factory.make(command, args, own, false, scriptOf(entry));
-      if (traces.command.active)
-        this.#traces.part(call, args, { batchMode: 'PIPELINE', batchSize: commands.length });
       answers.push((call.promise as Promise<Reply>).catch((error: unknown) => asEntry(call, error)));
       this.factory.limit(call, args, options.timeout === undefined ? undefined : timeout);
       call.callSignal = signal;
@@ -265,6 +265,8 @@ export class PoolRequests {
       else split.set(call, parts);
       calls.push(call);
     }
+    watch?.(calls);
+    if (traces.command.active) this.#traceParts(calls, commands);
     if (signal?.aborted === true) {
       for (const call of calls) call.giveUp(signal.reason);
       return Promise.all(answers);
@@ -278,6 +280,12 @@ export class PoolRequests {
       } else this.#startParts(call, parts, { ...options, decode, encoding, cache: false });
     }
     return Promise.all(answers);
+  }
+
+  /** Once nothing of the batch can be refused any more. */
+  #traceParts(calls: readonly PoolCall[], commands: readonly CommandRequest[]): void {
+    const part = { batchMode: 'PIPELINE', batchSize: calls.length } as const;
+    for (const [index, call] of calls.entries()) this.#traces.follow(call, commands[index]?.args ?? [], part);
   }
 
   /** Keys of several slots are refused or split, cached or not. */

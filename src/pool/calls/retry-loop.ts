@@ -260,8 +260,10 @@ export class RetryLoop implements CallOwner {
         pinned: call.pinned !== null,
       });
       call.everWritten = true;
+      call.host = attempt.host;
       call.answer(value);
     } catch (error) {
+      call.host = attempt.host;
       call.heard = attempt.undone ? 0 : attempt.heard;
       if (!attempt.wasQueued) this.#unplaced(call, error);
       else this.failed(call, error, attempt.refused);

@@ -13,7 +13,7 @@ import type { ConnectCallback } from '../new-connections.ts';
 import type { PoolStateChange } from '../../node/pool-reports.ts';
 import type { Cacheable, CacheTracking } from '../cache/cache-setup.ts';
 import type { RetryPolicy } from '../calls/retry-policy.ts';
-import type { SanitizeArguments } from '../pool-traces.ts';
+import type { SanitizeArguments } from '../../connection/requests/request-traces.ts';
 import type { Decoding } from '../../resp/types.ts';
 
 /** Called with `(location, options)`. */

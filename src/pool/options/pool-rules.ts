@@ -25,7 +25,7 @@ import type { PoolStateChange } from '../../node/pool-reports.ts';
 import { cacheable, cacheTracking } from '../cache/cache-setup.ts';
 import type { ConnectionClass, SentinelManager } from './pool-options.ts';
 import type { RetryPolicy } from '../calls/retry-policy.ts';
-import type { SanitizeArguments } from '../pool-traces.ts';
+import type { SanitizeArguments } from '../../connection/requests/request-traces.ts';
 
 const connectionClass: OptionRule<ConnectionClass | null> = {
   fallback: null,
@@ -196,10 +196,12 @@ export interface AcquireSettings {
 /** Options that every kind of pool passes to its nodes. */
 export function nodeOptions(pool: PoolSettings<PoolKind>, { connectTimeout }: NormalizedConnectionOptions) {
   const { maxWaiting, maxWaitingBytes, maxLifetime, minConnections, keepConnected } = pool;
-  const { deadPeerTimeout, leakDetection, bulkDetour, fence, onState, verifyDelivery } = pool;
+  const { deadPeerTimeout, leakDetection, bulkDetour, fence, onState, verifyDelivery, sanitizeArguments } =
+    pool;
   return {
     ...{ maxWaiting, maxWaitingBytes, maxLifetime, minConnections, keepConnected },
     ...{ deadPeerTimeout, leakDetection, bulkDetour, fence, onState, verifyDelivery, connectTimeout },
+    sanitizeArguments,
   };
 }
 

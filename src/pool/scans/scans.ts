@@ -5,6 +5,7 @@ import type { TextEncoding } from '../../resp/text-modes.ts';
 import type { Topology } from '../../topology/topology.ts';
 import type { CallFactory } from '../calls/call-factory.ts';
 import type { RetryLoop } from '../calls/retry-loop.ts';
+import type { PoolTraces } from '../pool-traces.ts';
 import { ClusterScan, type KeySpace } from './cluster-scan.ts';
 import {
   checkScanOptions,
@@ -20,6 +21,7 @@ export interface ScansSetup {
   readonly loop: RetryLoop;
   readonly topology: Topology;
   readonly factory: CallFactory;
+  readonly traces: PoolTraces;
   /** Of a cluster: its primaries have the keys between them. */
   readonly keySpace: KeySpace | null;
   readonly encoding: TextEncoding;
@@ -64,12 +66,12 @@ export class Scans {
     options: KeyScanOptions,
     signal: AbortSignal | null,
   ): ServerScan {
-    const { loop, topology, factory } = this.#setup;
+    const { loop, topology, factory, traces } = this.#setup;
     const behind = scanArguments(options).map(kept);
     const own = before.map(kept);
     // A value that cannot be sent is refused here and not at the first step.
     encodeCommand(factory.infoOf(command, own), [...own, ...behind], factory.defaults.textMode);
-    return new ServerScan(loop, topology, factory, { command, before: own, behind, signal });
+    return new ServerScan({ loop, topology, factory, traces }, { command, before: own, behind, signal });
   }
 }
 

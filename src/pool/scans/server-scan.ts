@@ -4,9 +4,11 @@ import { ConnectionError, PoolClosedError, RedisError, ResponseError } from '../
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
 import { LATIN1 } from '../../resp/text-modes.ts';
+import { traces } from '../../telemetry/traces.ts';
 import type { Topology } from '../../topology/topology.ts';
 import type { CallFactory } from '../calls/call-factory.ts';
 import type { RetryLoop } from '../calls/retry-loop.ts';
+import type { PoolTraces } from '../pool-traces.ts';
 
 /** One step of a scan: a cursor and the elements before it. */
 interface Step {
@@ -15,6 +17,14 @@ interface Step {
   /** The connection that the answer came over. */
   readonly core: ConnectionCore;
   readonly node: ConnectionNode | null;
+}
+
+/** The parts of the pool that a scan uses. */
+interface ScanParts {
+  readonly loop: RetryLoop;
+  readonly topology: Topology;
+  readonly factory: CallFactory;
+  readonly traces: PoolTraces;
 }
 
 /** `SCAN`, `HSCAN`, `SSCAN` and `ZSCAN`, without the cursor. */
@@ -59,15 +69,11 @@ function identityOf(core: ConnectionCore): Promise<string> {
  * move of the key the scan begins again, so that nothing is missed and some elements come twice.
  */
 export class ServerScan {
-  readonly #loop: RetryLoop;
-  readonly #topology: Topology;
-  readonly #factory: CallFactory;
+  readonly #parts: ScanParts;
   readonly #command: ScanCommand;
 
-  constructor(loop: RetryLoop, topology: Topology, factory: CallFactory, command: ScanCommand) {
-    this.#loop = loop;
-    this.#topology = topology;
-    this.#factory = factory;
+  constructor(parts: ScanParts, command: ScanCommand) {
+    this.#parts = parts;
     this.#command = command;
   }
 
@@ -112,13 +118,15 @@ export class ServerScan {
     const { command, before, behind, signal } = this.#command;
     signal?.throwIfAborted();
     const args = [...before, cursor, ...behind];
-    const made = this.#factory.make(command, args, { idempotent: true }, node !== null);
+    const { loop, topology, factory, traces: poolTraces } = this.#parts;
+    const made = factory.make(command, args, { idempotent: true }, node !== null);
     made.pinned = node;
-    this.#factory.limit(made, args, undefined);
+    factory.limit(made, args, undefined);
     made.callSignal = signal;
     made.signal = signal;
-    if (node === null) this.#topology.route(made, args);
-    this.#loop.start(made);
+    if (node === null) topology.route(made, args);
+    if (traces.command.active) poolTraces.follow(made, args, null);
+    loop.start(made);
     const reply = await (made.promise as Promise<Reply>);
     if (!Array.isArray(reply) || reply.length !== 2 || !Array.isArray(reply[1]))
       throw new RedisError(`${command} was answered without a cursor and a list`, { command });

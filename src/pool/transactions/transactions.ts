@@ -16,6 +16,7 @@ import type { RetryLoop } from '../calls/retry-loop.ts';
 import { loadsOf } from '../scripts/script-call.ts';
 import { scriptOf } from '../scripts/script.ts';
 import type { Leases } from '../leases.ts';
+import type { PoolTraces } from '../pool-traces.ts';
 import { TransactionCall, type TransactionPart } from './transaction-call.ts';
 import { WatchCall, type WatchFunction } from './watch-call.ts';
 
@@ -55,7 +56,12 @@ export class Transactions {
     this.#closed = error;
   }
 
-  run(commands: readonly CommandRequest[], options: TransactionOptions): Promise<(Reply | RedisError)[]> {
+  /** `watch` learns of the call; null: nobody wants to know. */
+  run(
+    commands: readonly CommandRequest[],
+    options: TransactionOptions,
+    watch: ((calls: readonly TransactionCall[]) => void) | null,
+  ): Promise<(Reply | RedisError)[]> {
     try {
       if (this.#closed !== null) throw this.#closed;
       demandKnown(options, KNOWN, 'a transaction');
@@ -64,6 +70,7 @@ export class Transactions {
       const parts = this.partsOf(commands);
       if (parts.length === 0) return Promise.resolve([]);
       const call = this.make(this.#loop, parts, options);
+      watch?.([call]);
       this.#factory.limit(call, [], options.timeout === undefined ? undefined : timeout);
       call.callSignal = signal;
       call.signal = signal;
@@ -93,7 +100,7 @@ export class Transactions {
     keys: readonly RedisValue[],
     fn: WatchFunction,
     options: WatchCallOptions,
-    leases: Leases,
+    parts: { readonly leases: Leases; readonly traces: PoolTraces },
   ): Promise<(Reply | RedisError)[] | null> {
     try {
       if (this.#closed !== null) throw this.#closed;
@@ -107,7 +114,7 @@ export class Transactions {
       if (typeof fn !== 'function') throw new TypeError('watch needs a function that says what to write');
       if (this.#muted) throw new TypeError('watch needs replies: the pool has the option noreply');
       const own = (keys as readonly RedisValue[]).map(kept);
-      const setup = { loop: this.#loop, leases, transactions: this, keys: own, fn, attempts };
+      const setup = { ...parts, loop: this.#loop, transactions: this, keys: own, fn, attempts };
       const call = new WatchCall({ ...setup, options: { throwErrors } });
       // A key that cannot be sent is refused here.
       encodeCommand(call.info, own, this.#factory.defaults.textMode);

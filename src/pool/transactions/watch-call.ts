@@ -14,9 +14,12 @@ import {
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
 import { BYTES } from '../../resp/text-modes.ts';
+import { traces } from '../../telemetry/traces.ts';
 import { PoolCall, RequestPromise } from '../calls/pool-call.ts';
 import type { RetryLoop } from '../calls/retry-loop.ts';
 import type { Leases } from '../leases.ts';
+import type { PoolTraces } from '../pool-traces.ts';
+import type { TransactionPart } from './transaction-call.ts';
 import type { TransactionOptions, Transactions } from './transactions.ts';
 
 const WATCH = resolveCommand('WATCH', []);
@@ -32,6 +35,7 @@ export interface WatchSetup {
   readonly loop: RetryLoop;
   readonly leases: Leases;
   readonly transactions: Transactions;
+  readonly traces: PoolTraces;
   readonly keys: readonly RedisValue[];
   readonly fn: WatchFunction;
   readonly attempts: number;
@@ -139,7 +143,7 @@ export class WatchCall extends PoolCall {
   async #execute(
     connection: BaseConnection,
     node: ConnectionNode,
-    parts: ReturnType<Transactions['partsOf']>,
+    parts: readonly TransactionPart[],
     limit: Deadline,
     options: TransactionOptions,
   ): Promise<Outcome> {
@@ -164,14 +168,25 @@ export class WatchCall extends PoolCall {
     else if (this.limit !== 0) call.limit = this.limit;
     this.#setup.transactions.attachWrites(call, parts);
     try {
-      await node.enqueue(connection, entries, limit);
-      const value = await (call.promise as Promise<Reply>);
+      const value = await this.#traced(parts, call, async () => {
+        await node.enqueue(connection, entries, limit);
+        return call.promise as Promise<Reply>;
+      });
       return value === null ? { kind: 'conflict' } : { kind: 'answered', value };
     } catch (error) {
       // The error of the transaction tells which command was refused; the loop judges the reason.
       this.#told = error;
       return failed ?? { kind: 'thrown', error };
     }
+  }
+
+  #traced(parts: readonly TransactionPart[], call: PoolCall, run: () => Promise<Reply>): Promise<Reply> {
+    if (!traces.transaction.active) return run();
+    const names = parts.map(({ info }) => info.name);
+    return this.#setup.traces.batch('transaction', names, (watch) => {
+      watch([call]);
+      return run();
+    });
   }
 
   override giveUp(error: unknown): void {
