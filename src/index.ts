@@ -78,8 +78,14 @@ export type {
 } from './connection/connection-options.ts';
 export type { ConnectionStatistics } from './connection/connection-statistics.ts';
 export type { Request } from './connection/requests/request.ts';
+export type { ReplyStream } from './connection/requests/reply-stream.ts';
 export type { RequestBatch } from './connection/requests/request-batch.ts';
-export type { BatchOptions, CommandRequest, RequestOptions } from './connection/requests/request-options.ts';
+export type {
+  BatchOptions,
+  CommandRequest,
+  RequestOptions,
+  StreamOptions,
+} from './connection/requests/request-options.ts';
 export { BaseConnectionPool } from './pool/base-connection-pool.ts';
 export { ClusterConnectionPool } from './pool/cluster-connection-pool.ts';
 export { ConnectionPool } from './pool/connection-pool.ts';

@@ -30,6 +30,7 @@ import type { HandshakeStep } from './opening/handshake.ts';
 import { Opening } from './opening/opening.ts';
 import { classOptions } from './own-rules.ts';
 import type { Request } from './requests/request.ts';
+import type { ReplyStream } from './requests/reply-stream.ts';
 import type { RequestBatch } from './requests/request-batch.ts';
 import { RequestFactory } from './requests/request-factory.ts';
 import { subscribeTrace } from './requests/request-traces.ts';
@@ -40,6 +41,7 @@ import {
   limitOf,
   type RequestOptions,
   signalOf,
+  type StreamOptions,
 } from './requests/request-options.ts';
 
 /** The engine behind a connection, for the layers that own connections. */
@@ -213,6 +215,44 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     options?: BatchOptions,
   ): Promise<(Reply | RedisError)[]> {
     return this.#factory.batch(commands, options, () => this.#unusable());
+  }
+
+  /**
+   * Reads one large string while it arrives, in chunks of bytes: a slow reader stops the server, and no more than about
+   * 1 MiB is held. The connection takes no other work until the end. Leaving early closes it, and so does releasing it.
+   *
+   * @throws TypeError where the reply is no string. Iterating throws `ConnectionError` when the connection is lost.
+   * @example
+   * ```ts
+   * await using lease = await pool.acquire();
+   * for await (const chunk of lease.connection.stream('GET', ['backup'])) file.write(chunk);
+   * ```
+   */
+  stream(
+    command: string | Uint8Array,
+    args: readonly RedisValue[] = NO_ARGUMENTS,
+    options?: WaitOptions,
+  ): ReplyStream<Buffer> {
+    this.#demandUsable();
+    return this.#factory.stream(command, args, options, false) as ReplyStream<Buffer>;
+  }
+  /**
+   * The same for an array, a set or a map (as pairs): each item as soon as it is whole.
+   *
+   * @throws TypeError where the reply is none of them.
+   * @example
+   * ```ts
+   * await using lease = await pool.acquire();
+   * for await (const line of lease.connection.streamItems('LRANGE', ['log', 0, -1])) console.log(line);
+   * ```
+   */
+  streamItems<T extends Reply = Reply>(
+    command: string | Uint8Array,
+    args: readonly RedisValue[] = NO_ARGUMENTS,
+    options?: StreamOptions,
+  ): ReplyStream<T> {
+    this.#demandUsable();
+    return this.#factory.stream(command, args, options, true) as ReplyStream<T>;
   }
 
   /** Queues a command whose answer goes to `streamedMessages` (SUBSCRIBE and the like: to `pushMessages`). */

@@ -22,7 +22,7 @@ export { BULK } from './reading/reception.ts';
 export type { CoreObserver, CoreSettings, CoreState };
 
 /** Reasons to keep a connection from new work for a moment, as bits. */
-export const RESERVED = { credentials: 1, tracking: 2 } as const;
+export const RESERVED = { credentials: 1, tracking: 2, stream: 4 } as const;
 
 const STATES: readonly CoreState[] = ['new', 'dialling', 'handshake', 'ready', 'closed'];
 
@@ -50,6 +50,10 @@ export class ConnectionCore implements EntryHost {
   tenure = 0;
   /** Kept from new work by its owner, for these reasons (`RESERVED`); 0: it is not. */
   reserved = 0;
+  /** Replies that are handed on while they arrive. */
+  streams = 0;
+  /** The reader of such a reply is slow: the socket is not read. */
+  stalled = false;
   /** The owner closes the connection once no caller waits for a reply. */
   draining = false;
   observer: CoreObserver | null = null;

@@ -15,7 +15,7 @@ const EARLY = 64;
  * Pages not yet written are address space and take no memory.
  */
 export class ByteSink {
-  readonly limit: number;
+  limit: number;
   length = 0;
   private buffer: Buffer;
   /** The bytes are only looked at, and never leave. */
@@ -45,7 +45,8 @@ export class ByteSink {
     if (length === buffer.length || (buffer.length < limit && capacity(length, limit) === limit)) {
       this.grow(length);
     }
-    return this.buffer.subarray(length, length + most);
+    // After `take` there is more memory than the string has bytes left.
+    return this.buffer.subarray(length, length + Math.min(most, limit - length));
   }
 
   filled(count: number): void {
@@ -70,10 +71,20 @@ export class ByteSink {
     if (this.passing) giveMemory(this.buffer);
   }
 
+  /** The bytes that are here so far; those that follow take their place. */
+  take(): Buffer {
+    const bytes = privateCopy(this.buffer.subarray(0, this.length));
+    this.limit -= this.length;
+    this.length = 0;
+    return bytes;
+  }
+
   /** The received bytes in a buffer of exact size; do not use the sink afterwards. */
   bytes(): Buffer {
     const { buffer, length } = this;
-    return length === this.limit ? buffer : privateCopy(buffer.subarray(0, length));
+    return length === this.limit && length === buffer.length
+      ? buffer
+      : privateCopy(buffer.subarray(0, length));
   }
 }
 

@@ -6,13 +6,14 @@ import {
   withoutFrames,
 } from '../../errors/errors.ts';
 import { DecodingError, holdsBytes, withBytes } from '../../resp/decoding-error.ts';
-import { Decoder } from '../../resp/decoding/decoder.ts';
+import { PartialReader } from '../../resp/decoding/partial-reader.ts';
 import { SMALLEST } from '../../resp/decoding/spare-memory.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { DecodeMode } from '../../resp/text-modes.ts';
 import { ATTRIBUTE, BLOB_ERROR, ERROR as ERROR_TYPE, PUSH as PUSH_TYPE } from '../../resp/wire-types.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import { type Entry, SETTLED } from '../requests/entry.ts';
+import type { StreamEntry } from '../requests/stream-entry.ts';
 import type { SubscriptionEntry } from '../requests/subscription-entry.ts';
 import { mayHoldErrors, redact, redactInside } from '../redaction/redaction.ts';
 
@@ -34,7 +35,7 @@ const NOTHING = 3;
 /** The way in: bytes become messages, and each reply finds the command at the head of the queue. */
 export class Reception {
   readonly #core: ConnectionCore;
-  readonly #decoder = new Decoder();
+  readonly #decoder = new PartialReader();
   #bulk = false;
   /** A message that began while nothing was asked can never answer what was asked since. */
   #orphan = false;
@@ -60,6 +61,11 @@ export class Reception {
   /** From now on replies come in the shapes of RESP2. */
   readAsResp2(): void {
     this.#decoder.resp2Shapes = true;
+  }
+
+  /** Strings of any length may come while their bytes are handed on. */
+  takeHuge(on: boolean): void {
+    this.#decoder.takeHuge(on);
   }
 
   /** Where the next bytes should be read to; null: anywhere. */
@@ -171,7 +177,9 @@ export class Reception {
       const { kind } = decoder;
       // Not the value is compared with `INCOMPLETE`: where a value may be anything, that costs the engine a call.
       if (kind === NOTHING) {
-        if (head === undefined && !decoder.idle) this.#orphaned(decoder.begun);
+        if (head !== undefined) {
+          if (head.inPieces && head.phase !== SETTLED) (head as StreamEntry<unknown>).arrived(decoder);
+        } else if (!decoder.idle) this.#orphaned(decoder.begun);
         return false;
       }
       if (this.#trickle !== 0) this.#heard();
@@ -247,7 +255,7 @@ export class Reception {
     this.#decoder.spoiled = false;
     // The invalid bytes may have been in a push inside the reply.
     const isText = settings.lenient || !holdsBytes(value);
-    if (isText || refused || entry.streamed || entry.byPush || byPush) {
+    if (isText || refused || entry.streamed || entry.inPieces || entry.byPush || byPush) {
       this.#answer(entry, value, refused);
     } else if (!entry.inParts) {
       this.#core.outbox.shift();

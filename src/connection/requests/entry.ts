@@ -25,6 +25,7 @@ const IN_PARTS = 256;
 /** Two bits from here on. */
 const REPLY_MODE = 6;
 const TRACED = 512;
+const IN_PIECES = 1024;
 /** Entries with one of these need a look when they are written. */
 export const NOTED = NOREPLY | TRACED;
 /** The lower half belongs to the connection; subclasses use the upper half. */
@@ -150,6 +151,13 @@ export abstract class Entry {
   }
   set inParts(on: boolean) {
     this.mark(IN_PARTS, on);
+  }
+  /** Its reply is handed on while it arrives: a `StreamEntry`. */
+  get inPieces(): boolean {
+    return (this.traits & IN_PIECES) !== 0;
+  }
+  set inPieces(on: boolean) {
+    this.mark(IN_PIECES, on);
   }
   /** Of `CLIENT REPLY`: what it does to the commands after it. */
   get replyMode(): ReplyMode {

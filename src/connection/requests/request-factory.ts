@@ -17,6 +17,7 @@ import { encodeCommand } from '../../resp/encoder.ts';
 import { latin1Text } from '../../resp/decoding/native-slices.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
 import {
+  BYTES,
   type DecodeMode,
   replyMode,
   type TextEncoding,
@@ -30,6 +31,8 @@ import type { ConnectionCore } from '../connection-core.ts';
 import type { NormalizedConnectionOptions } from '../connection-options.ts';
 import { type Entry, SETTLED } from './entry.ts';
 import { sizeOf } from '../writing/outbox.ts';
+import type { ReplyStream } from './reply-stream.ts';
+import { ByteStream, ItemStream } from './stream-entry.ts';
 import { type PendingRequest, RequestEntry } from './request.ts';
 import { BatchPart, PendingBatch, TracedPart } from './request-batch.ts';
 import {
@@ -38,10 +41,12 @@ import {
   checkBatchOptions,
   checkCommandRequest,
   checkRequestOptions,
+  checkStreamOptions,
   demandArray,
   limitOf,
   type RequestOptions,
   signalOf,
+  type StreamOptions,
 } from './request-options.ts';
 import { batchTrace, commandWordOf, keepCallStack, traceRequest } from './request-traces.ts';
 import { effectFor } from '../session/session-effect.ts';
@@ -187,6 +192,34 @@ export class RequestFactory {
       else traceRequest(this.#core, part, args, of, () => this.#core.submit(part));
     }
     return batch;
+  }
+
+  /** A reply in parts: `items` of an aggregate, else the bytes of a string. */
+  stream(
+    command: string | Uint8Array,
+    args: readonly RedisValue[],
+    options: StreamOptions | undefined,
+    items: boolean,
+  ): ReplyStream<unknown> {
+    const core = this.#core;
+    demandArray(args);
+    checkStreamOptions(options);
+    const info = resolveCommand(command, args, this.#textMode);
+    this.#admit(info);
+    if ((info.flags & MONITOR) !== 0) throw new TypeError('MONITOR has no reply to stream');
+    if (core.muted) throw new TypeError('a noreply connection has no replies to stream');
+    if (core.session.inTransaction)
+      throw new TypeError('streaming is not possible inside MULTI: EXEC answers every command');
+    const wire = encodeCommand(info, args, this.#textMode);
+    const mode = items ? this.#decodeMode(options ?? {}) : BYTES;
+    const entry = items ? new ItemStream(core, info, wire, mode) : new ByteStream(core, info, wire, mode);
+    this.#prepare(entry, args, options?.timeout);
+    entry.signal = signalOf(options);
+    entry.signal?.throwIfAborted();
+    if (!core.hasRoom(entry.size)) throw this.#overloaded(entry.size, info.name);
+    core.onRequest?.(entry, args);
+    entry.submit();
+    return entry.stream;
   }
 
   send(command: string | Uint8Array, args: readonly RedisValue[]): void {

@@ -24,6 +24,14 @@ export interface BatchOptions extends WaitOptions {
   disconnectOnCancellation?: boolean | undefined;
 }
 
+/** Of a streamed reply; `timeout` is for its beginning. */
+export interface StreamOptions extends WaitOptions {
+  /** Strings instead of Buffers in items; default: the connection's `decodeResponses`. */
+  decode?: boolean | undefined;
+  /** Of text in items; default: the connection's. */
+  encoding?: TextEncoding | undefined;
+}
+
 /** One command of a batch. */
 export interface CommandRequest {
   /** Its name, in any case; several words are several arguments. */
@@ -59,6 +67,7 @@ const FLAGS: ReadonlySet<string> = new Set([
 const OF_A_WAIT: ReadonlySet<string> = new Set(['signal', 'timeout']);
 const OF_A_REQUEST: ReadonlySet<string> = new Set([...OF_A_WAIT, ...FLAGS, 'encoding']);
 const OF_A_COMMAND: ReadonlySet<string> = new Set(['command', 'args', 'decode', 'encoding']);
+const OF_A_STREAM: ReadonlySet<string> = new Set([...OF_A_WAIT, 'decode', 'encoding']);
 const OF_A_BATCH: ReadonlySet<string> = new Set([...OF_A_WAIT, 'disconnectOnCancellation']);
 
 /** Throws `TypeError` for an unknown option of a request. */
@@ -71,6 +80,9 @@ export function checkCommandRequest(command: CommandRequest): void {
 }
 export function checkBatchOptions(options: BatchOptions | undefined): void {
   if (options !== undefined) check(options, OF_A_BATCH);
+}
+export function checkStreamOptions(options: StreamOptions | undefined): void {
+  if (options !== undefined) check(options, OF_A_STREAM);
 }
 export function checkWaitOptions(options: WaitOptions | undefined): void {
   if (options !== undefined) check(options, OF_A_WAIT);

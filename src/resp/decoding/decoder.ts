@@ -36,9 +36,9 @@ export class Decoder extends MessageReader {
   private annotated = false;
   private failure: InvalidResponse | null = null;
   /** The string being read: its type (0: none), its length, and what has arrived where it is split. */
-  private bodyType = 0;
+  protected bodyType = 0;
   private bodyLength = 0;
-  private body: ByteSink | null = null;
+  protected body: ByteSink | null = null;
   /** Bytes of its body that were dropped. */
   private passed = 0;
   /** Something of the last message was not valid in its encoding, and is bytes; reset by the reader. */
@@ -343,7 +343,7 @@ export class Decoder extends MessageReader {
   /** Continues with the body of a string and the CR LF after it. */
   private resume(mode: DecodeMode): Reply | typeof OPENED | typeof INCOMPLETE {
     const { chunk, pos, end, bodyLength: length } = this;
-    const stop = pos + length - (this.body === null ? this.passed : this.body.length);
+    const stop = pos + (this.body === null ? length - this.passed : this.body.missing);
     if ((stop < end && chunk[stop] !== CR) || (stop + 1 < end && chunk[stop + 1] !== LF)) {
       return this.fail('a string is not followed by CR LF');
     }
@@ -360,14 +360,14 @@ export class Decoder extends MessageReader {
     this.body = null;
     this.pos = stop + 2;
     if (body === null) return this.finish(bodyType, chunk, pos, stop, mode, false);
-    const value = this.finish(bodyType, body.bytes(), 0, length, mode, true);
+    const value = this.finish(bodyType, body.bytes(), 0, body.length, mode, true);
     body.done();
     return value;
   }
 
   /** The same without keeping anything. */
   private pass(stop: number): Reply | typeof OPENED | typeof INCOMPLETE {
-    if (this.body !== null) this.passed = this.body.length;
+    if (this.body !== null) this.passed = this.bodyLength - this.body.missing;
     this.body = null;
     if (stop + 1 >= this.end) {
       const have = Math.min(stop, this.end);

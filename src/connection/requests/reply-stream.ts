@@ -1,0 +1,109 @@
+import type { Reply } from '../../resp/types.ts';
+import { weigh } from '../reading/message-buffer.ts';
+
+/**
+ * A reply that is read while it arrives. Iterating ends at its end, or throws what went wrong; it can be iterated once.
+ * Leaving before the end closes the connection.
+ */
+export interface ReplyStream<T> extends AsyncIterable<T> {
+  /**
+   * Bytes or items of the whole reply, once its head has come; null: the reply is null, or the server does not say.
+   * Rejects as the iteration does.
+   */
+  readonly size: Promise<number | null>;
+}
+
+type Waiter<T> = { resolve(result: IteratorResult<T>): void; reject(error: unknown): void };
+
+/** The source of the parts, as their reader sees it. */
+export interface PartSource {
+  /** The reader has taken a part. */
+  taken(): void;
+  /** The reader left before the end. */
+  left(): void;
+}
+
+const DONE = { done: true, value: undefined } as const;
+
+/** Parts of a reply that wait for their reader. */
+export class UnreadParts<T> implements ReplyStream<T>, AsyncIterator<T> {
+  readonly size: Promise<number | null>;
+  /** Memory of what is unread. */
+  bytes = 0;
+  begun = false;
+  readonly #source: PartSource;
+  readonly #unread: { readonly part: T; readonly bytes: number }[] = [];
+  readonly #waiters: Waiter<T>[] = [];
+  /** No more parts come; null: there may be more. */
+  #end: { readonly error?: unknown } | null = null;
+  #tellSize!: (size: number | null) => void;
+  #failSize!: (error: unknown) => void;
+
+  constructor(source: PartSource) {
+    this.#source = source;
+    this.size = new Promise((resolve, reject) => {
+      this.#tellSize = resolve;
+      this.#failSize = reject;
+    });
+    this.size.catch(() => {});
+  }
+
+  get ended(): boolean {
+    return this.#end !== null;
+  }
+
+  begin(size: number | null): void {
+    this.begun = true;
+    this.#tellSize(size);
+  }
+
+  push(part: T): void {
+    const waiter = this.#waiters.shift();
+    if (waiter !== undefined) return waiter.resolve({ done: false, value: part });
+    const bytes = weigh(part as Reply);
+    this.bytes += bytes;
+    this.#unread.push({ part, bytes });
+  }
+
+  /** With `error` the reader throws it after the last part. */
+  end(end: { readonly error?: unknown }): void {
+    if (this.#end !== null) return;
+    this.#end = end;
+    if ('error' in end) this.#failSize(end.error);
+    else this.#tellSize(null);
+    for (const waiter of this.#waiters.splice(0)) this.#conclude(waiter);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<T> {
+    return this;
+  }
+  next(): Promise<IteratorResult<T>> {
+    const next = this.#unread.shift();
+    if (next !== undefined) {
+      this.bytes -= next.bytes;
+      this.#source.taken();
+      return Promise.resolve({ done: false, value: next.part });
+    }
+    return new Promise((resolve, reject) => {
+      const waiter = { resolve, reject };
+      if (this.#end === null) this.#waiters.push(waiter);
+      else this.#conclude(waiter);
+    });
+  }
+  return(): Promise<IteratorResult<T>> {
+    const early = this.#end === null;
+    this.#unread.length = this.bytes = 0;
+    this.#end = {};
+    for (const waiter of this.#waiters.splice(0)) waiter.resolve(DONE);
+    if (early) this.#source.left();
+    return Promise.resolve(DONE);
+  }
+
+  /** The error is thrown once. */
+  #conclude(waiter: Waiter<T>): void {
+    const end = this.#end ?? {};
+    this.#end = {};
+    if ('error' in end) waiter.reject(end.error);
+    else waiter.resolve(DONE);
+  }
+}
