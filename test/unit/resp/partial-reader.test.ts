@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { INCOMPLETE } from '../../../src/resp/decoding/decoder.ts';
 import { PartialReader } from '../../../src/resp/decoding/partial-reader.ts';
-import { BYTES, type Reply, UTF8 } from '../../../src/resp/types.ts';
+import { BYTES, UTF8 } from '../../../src/resp/text-modes.ts';
+import type { Reply } from '../../../src/resp/types.ts';
 
 /** Reads two replies that come in pieces; parts of the first are taken whenever something has come. */
 function inPieces(
