@@ -4,7 +4,8 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NPM, ROOT, run } from './lib.mjs';
 
-const SYSTEMS = /(?:^|[-/])(aix|android|darwin|freebsd|linux|netbsd|openbsd|openharmony|sunos|win32)(?:-|$)/;
+const SYSTEMS =
+  /(?:^|[-/])(aix|android|darwin|freebsd|linux|netbsd|openbsd|openharmony|sunos|win32|windows)(?:-|$)/;
 const PROCESSORS = /-(arm64|arm|ia32|loong64|mips64el|ppc64|riscv64|s390x|x64)(?:-|$)/;
 
 /**
@@ -17,15 +18,15 @@ function addAbsentPlatforms(packages) {
       const path = `node_modules/${name}`;
       const system = SYSTEMS.exec(name)?.[1];
       const processor = PROCESSORS.exec(name)?.[1];
-      if (path in packages || system === undefined || processor === undefined) continue;
+      if (path in packages || system === undefined) continue;
       const libc = name.includes('musl') ? { libc: ['musl'] } : {};
       packages[path] = {
-        version,
-        cpu: [processor],
+        version: version.replace(/^[\^~]/, ''),
+        ...(processor === undefined ? {} : { cpu: [processor] }),
         ...(entry.dev ? { dev: true } : {}),
         ...libc,
         optional: true,
-        os: [system],
+        os: [system === 'windows' ? 'win32' : system],
       };
     }
   }

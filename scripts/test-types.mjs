@@ -3,11 +3,12 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from './build.mjs';
-import { files, NPM, ROOT, run, TSC } from './lib.mjs';
+import { bin, files, NPM, ROOT, run, TSC } from './lib.mjs';
+import { silentOptions } from './types/hover.mjs';
 
 const TOOLS = join(ROOT, 'tools/types');
 const compiler = (name) => [process.execPath, join(TOOLS, 'node_modules', name, 'bin/tsc')];
-const COMPILERS = { 5.4: compiler('typescript-5.4'), 5.9: compiler('typescript-5.9'), '7.0': TSC };
+const COMPILERS = { 5.4: compiler('typescript-5.4'), 5.9: bin('typescript-5.9', 'bin/tsc'), '7.0': TSC };
 const CALLS = 500;
 const CALLS_TIME = 3_000;
 const OPTIONS = {
@@ -18,12 +19,25 @@ const OPTIONS = {
   strict: true,
   exactOptionalPropertyTypes: true,
   noEmit: true,
-  // The declarations of Node itself need a newer compiler than the oldest one here.
-  skipLibCheck: true,
+  skipLibCheck: false,
   preserveSymlinks: true,
   types: ['node'],
   typeRoots: [join(ROOT, 'node_modules/@types')],
 };
+
+/** Code with one mistake, and the option that the compiler's message must name. */
+const MISTAKES = [
+  ["new ConnectionPool({ host: 'h', maxConection: 5 });", 'maxConection'],
+  ["new ConnectionPool({ host: 'h', connectionClass: TCPConnection, maxConection: 5 });", 'maxConection'],
+  ["ConnectionPool.fromUrl('redis://h', { maxConection: 5 });", 'maxConection'],
+  ["ConnectionPool.fromUrl('redis://h', { db: 1, maxConection: 5 });", 'maxConection'],
+  [
+    "ConnectionPool.fromUrl('redis://h', { connectionClass: TCPConnection, maxConection: 5 });",
+    'maxConection',
+  ],
+  ['new ClusterConnectionPool({ startupNodes: [], maxConection: 5 });', 'maxConection'],
+  ["ClusterConnectionPool.fromUrl('redis://h', { db: 0, maxConection: 5 });", 'maxConection'],
+];
 
 /** So many calls of commands in one file. */
 function manyCalls() {
@@ -38,9 +52,37 @@ function manyCalls() {
   return `import { ConnectionPool } from 'respool';\nconst pool = ConnectionPool.fromUrl('redis://h', { decodeResponses: true });\n${lines.join('\n')}\n`;
 }
 
-async function check(folder, name, include) {
+function configOf(folder, name, include) {
   const config = join(folder, `tsconfig.${name}.json`);
   writeFileSync(config, JSON.stringify({ compilerOptions: OPTIONS, include }));
+  return config;
+}
+
+/** Each mistake is one error of one line, which names the option and no other. */
+async function checkMessages(folder) {
+  const head = "import { ClusterConnectionPool, ConnectionPool, TCPConnection } from 'respool';";
+  writeFileSync(join(folder, 'mistakes.ts'), `${head}\n${MISTAKES.map(([code]) => code).join('\n')}\n`);
+  const config = configOf(folder, 'mistakes', ['mistakes.ts']);
+  let failed = false;
+  for (const [version, command] of Object.entries(COMPILERS)) {
+    const { output } = await run([...command, '-p', config, '--pretty', 'false'], {
+      cwd: folder,
+      quiet: true,
+    });
+    const errors = output.split('\n').filter((line) => line.startsWith('mistakes.ts('));
+    const wrong = MISTAKES.filter(([, option], index) => {
+      const own = errors.filter((line) => line.startsWith(`mistakes.ts(${index + 2},`));
+      return own.length !== 1 || !own[0].includes(option) || output.includes('No overload matches');
+    });
+    console.log(`messages, TypeScript ${version}: ${wrong.length === 0 ? 'ok' : 'FAILED'}`);
+    for (const [code] of wrong) console.error(`the message does not name the option: ${code}`);
+    failed ||= wrong.length > 0;
+  }
+  return failed;
+}
+
+async function check(folder, name, include) {
+  const config = configOf(folder, name, include);
   let failed = false;
   for (const [version, command] of Object.entries(COMPILERS)) {
     const { code, output } = await run(
@@ -61,6 +103,14 @@ async function check(folder, name, include) {
 
 if (!existsSync(join(TOOLS, 'node_modules')))
   await run([NPM, 'ci', '--no-audit', '--no-fund'], { cwd: TOOLS });
+/** Hovering an option must show its text. */
+function optionsShowNothing(folder) {
+  const silent = silentOptions(folder);
+  console.log(`hover: ${silent.length === 0 ? 'ok' : 'FAILED'}`);
+  for (const one of silent) console.error(`an editor shows nothing for ${one}`);
+  return silent.length > 0;
+}
+
 const built = await build();
 const folder = mkdtempSync(join(ROOT, '.build-types-'));
 try {
@@ -71,7 +121,12 @@ try {
   mkdirSync(join(folder, 'types'));
   for (const path of files('test/types', (name) => name.endsWith('.ts')))
     symlinkSync(join(ROOT, path), join(folder, path.replace('test/', '')));
-  const results = [await check(folder, 'calls', ['calls.ts']), await check(folder, 'types', ['types/*.ts'])];
+  const results = [
+    await check(folder, 'calls', ['calls.ts']),
+    await check(folder, 'types', ['types/*.ts']),
+    await checkMessages(folder),
+    optionsShowNothing(folder),
+  ];
   process.exitCode = built.code !== 0 || results.includes(true) ? 1 : 0;
 } finally {
   rmSync(folder, { recursive: true, force: true });

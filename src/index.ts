@@ -89,7 +89,7 @@ export type {
 export { BaseConnectionPool } from './pool/base-connection-pool.ts';
 export { ClusterConnectionPool } from './pool/cluster-connection-pool.ts';
 export { ConnectionPool } from './pool/connection-pool.ts';
-export type { FromUrlOptions } from './pool/connection-pool.ts';
+export type { BytesPool, FromUrlOptions, TextPool } from './pool/connection-pool.ts';
 export { Sentinel } from './pool/sentinel.ts';
 export { SentinelConnectionPool } from './pool/sentinel-connection-pool.ts';
 export type { SentinelUrlOptions } from './pool/sentinel-connection-pool.ts';

@@ -21,7 +21,7 @@ import type { WaitOptions } from '../interfaces/wait-options.ts';
 import { pooledOf } from '../node/pooled-connection.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
-import type { Decoding, RedisValue, Reply, ReplyOf, TextOf } from '../resp/types.ts';
+import type { DecodesMark, Decoding, RedisValue, Reply, ReplyOf, TextOf } from '../resp/types.ts';
 import type { DecodeMode, TextEncoding } from '../resp/text-modes.ts';
 import { channels, observed } from '../telemetry/channels.ts';
 import { traces } from '../telemetry/traces.ts';
@@ -55,7 +55,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
   }
 
   /** Only in the types: lets the compiler compare pools of different `decodeResponses` member by member. */
-  declare readonly decodes?: { readonly [M in `${D}`]?: true };
+  declare readonly decodes?: DecodesMark<D>;
   /** The gauges, exact at every moment. */
   readonly statistics: ConnectionPoolStatistics;
   /** @internal */

@@ -28,6 +28,7 @@ import type {
   ClusterAcquireOptions,
   ClusterConnectionPoolOptions,
   DecodeOf,
+  Misspelt,
   WithOwnOptions,
 } from './options/pool-options.ts';
 import { splitPoolOptions } from './options/pool-rules.ts';
@@ -45,10 +46,29 @@ const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['signal', 'timeout', 'node
 interface ClusterOptionHints extends Partial<ClusterConnectionPoolOptions>, FromUrlOptions {}
 
 /** Connections to the nodes of a cluster; it follows the cluster when that changes. */
-export class ClusterConnectionPool<D extends Decoding = false> extends BaseConnectionPool<
-  ClusterConnection,
-  D
-> {
+export interface ClusterConnectionPool<D extends Decoding = false> extends ClusterPool<D> {}
+
+/** The class as its users see it: its own options follow from the `connectionClass`. */
+export interface ClusterConnectionPoolClass {
+  /** `D`: how replies are decoded, `O`: the options of a connection class of your own. Both follow from the options. */
+  new <D extends Decoding = false, O = never>(
+    options: WithOwnOptions<ClusterConnectionPoolOptions<D, O>, O>,
+  ): ClusterConnectionPool<D>;
+  /** `redis://` or `rediss://`: the host is the one start node unless `startupNodes` are given. */
+  fromUrl<
+    P extends abstract new (
+      options: never,
+    ) => unknown = ClusterConnectionPoolClass,
+    const O extends Partial<ClusterConnectionPoolOptions> & FromUrlOptions = Record<never, never>,
+  >(
+    this: P,
+    url: string,
+    options?: O & ClusterOptionHints & Misspelt<O, ClusterOptionHints>,
+  ): ClusterPoolOf<P, O>;
+}
+
+/** The members of a `ClusterConnectionPool`. */
+export class ClusterPool<D extends Decoding> extends BaseConnectionPool<ClusterConnection, D> {
   static {
     nameClass(this, 'ClusterConnectionPool');
   }
@@ -58,8 +78,6 @@ export class ClusterConnectionPool<D extends Decoding = false> extends BaseConne
   /** Of commands that were merged before. */
   readonly #policies = new Map<string, string | null>();
 
-  constructor(options: WithOwnOptions<ClusterConnectionPoolOptions<D>>);
-  constructor(options: ClusterConnectionPoolOptions<D>);
   constructor(options: ClusterConnectionPoolOptions<D>) {
     const given = options as { connectionClass?: unknown };
     const own = given.connectionClass === undefined || given.connectionClass === ClusterConnection;
@@ -70,16 +88,9 @@ export class ClusterConnectionPool<D extends Decoding = false> extends BaseConne
     this.#keeper = keeper;
   }
 
-  /** `redis://` or `rediss://`: the host is the one start node unless `startupNodes` are given. */
-  static fromUrl<
-    P extends abstract new (
-      options: never,
-    ) => unknown = typeof ClusterConnectionPool<false>,
-    const O extends Partial<ClusterConnectionPoolOptions> & FromUrlOptions = Record<never, never>,
-  >(this: P, url: string, options?: O & ClusterOptionHints): ClusterPoolOf<P, O> {
-    const resolved = resolveUrl(url, options, 'cluster');
-    const make = this as unknown as new (options: object) => ClusterPoolOf<P, O>;
-    return new make(resolved.options);
+  /** @internal `ClusterConnectionPoolClass` says what it gives. */
+  static fromUrl(this: new (options: object) => unknown, url: string, options?: object): unknown {
+    return new this(resolveUrl(url, options, 'cluster').options);
   }
 
   /** The nodes and who owns which slot, as last heard; empty before the first use. */
@@ -277,12 +288,21 @@ export class ClusterConnectionPool<D extends Decoding = false> extends BaseConne
 /** Nodes by their part in the cluster, or one of them. */
 type NodeTarget = 'primaries' | 'replicas' | 'all' | ClusterNodeLocation | HostAndPort;
 
+/**
+ * Connections to the nodes of a cluster; it follows the cluster when that changes.
+ *
+ * @example
+ * await using pool = new ClusterConnectionPool({ startupNodes: [{ host: '127.0.0.1', port: 7000 }] });
+ * await pool.execute('SET', 'greeting', 'hello');
+ */
+export const ClusterConnectionPool: ClusterConnectionPoolClass = ClusterPool as ClusterConnectionPoolClass;
+
 type ClusterPoolOf<
   P extends abstract new (
     options: never,
   ) => unknown,
   O,
-> = typeof ClusterConnectionPool extends P ? ClusterConnectionPool<DecodeOf<O>> : InstanceType<P>;
+> = ClusterConnectionPoolClass extends P ? ClusterConnectionPool<DecodeOf<O>> : InstanceType<P>;
 
 /** A node; or whether it is to be a primary. */
 function wishOf(options: ClusterAcquireOptions = {}): TCPLocation | boolean {

@@ -18,6 +18,7 @@ import type {
   ConnectionClass,
   ConnectionPoolOptions,
   DecodeOf,
+  Misspelt,
   WithOwnOptions,
 } from './options/pool-options.ts';
 import { type PoolSettings, splitPoolOptions, nodeOptions } from './options/pool-rules.ts';
@@ -35,16 +36,35 @@ export interface FromUrlOptions {
 interface PoolOptionHints extends Partial<ConnectionPoolOptions>, FromUrlOptions {}
 
 /** Connections to one server. */
-export class ConnectionPool<
-  C extends BaseConnection = BaseConnection,
-  D extends Decoding = false,
-> extends BaseConnectionPool<C, D> {
+export interface ConnectionPool<C extends BaseConnection = BaseConnection, D extends Decoding = false>
+  extends BaseConnectionPool<C, D> {}
+
+/**
+ * The class as its users see it: its connections and its own options follow from the `connectionClass`, which the
+ * constructor of a class cannot declare.
+ */
+export interface ConnectionPoolClass {
+  /**
+   * `C`: the connections, `D`: how replies are decoded, `O`: the options of a connection class of your own. All follow
+   * from the options.
+   */
+  new <C extends BaseConnection = BaseConnection, D extends Decoding = false, O = never>(
+    options: WithOwnOptions<ConnectionPoolOptions<C, D, O>, O>,
+  ): ConnectionPool<C, D>;
+  /** `redis://`, `rediss://` or `unix://`; a subclass gets itself. */
+  fromUrl<
+    P extends abstract new (
+      options: never,
+    ) => unknown = ConnectionPoolClass,
+    const O extends Partial<ConnectionPoolOptions> & FromUrlOptions = Record<never, never>,
+  >(this: P, url: string, options?: O & PoolOptionHints & Misspelt<O, PoolOptionHints>): PoolOf<P, O>;
+}
+
+class ServerPool<C extends BaseConnection, D extends Decoding> extends BaseConnectionPool<C, D> {
   static {
     nameClass(this, 'ConnectionPool');
   }
 
-  constructor(options: WithOwnOptions<ConnectionPoolOptions<C, D>>);
-  constructor(options: ConnectionPoolOptions<C, D>);
   constructor(options: ConnectionPoolOptions<C, D>) {
     super(
       options instanceof PreparedPool
@@ -53,24 +73,30 @@ export class ConnectionPool<
     );
   }
 
-  /** `redis://`, `rediss://` or `unix://`; a subclass gets itself. */
-  static fromUrl<
-    P extends abstract new (
-      options: never,
-    ) => unknown = typeof ConnectionPool<BaseConnection, false>,
-    const O extends Partial<ConnectionPoolOptions> & FromUrlOptions = Record<never, never>,
-  >(this: P, url: string, options?: O & PoolOptionHints): PoolOf<P, O> {
-    const resolved = resolveUrl(url, options, 'single');
-    const make = this as unknown as new (options: object) => PoolOf<P, O>;
-    return new make(resolved.options);
+  static fromUrl(this: new (options: object) => unknown, url: string, options?: object): unknown {
+    return new this(resolveUrl(url, options, 'single').options);
   }
 }
+
+/**
+ * Connections to one server.
+ *
+ * @example
+ * await using pool = ConnectionPool.fromUrl('redis://127.0.0.1:6379/0', { decodeResponses: true });
+ * await pool.execute('SET', 'greeting', 'hello');
+ */
+export const ConnectionPool: ConnectionPoolClass = ServerPool as ConnectionPoolClass;
+
+/** A pool of one server whose replies hold strings: `ConnectionPool.fromUrl(url, { decodeResponses: true })`. */
+export type TextPool = ConnectionPool<BaseConnection, true>;
+/** A pool of one server whose replies hold Buffers: `ConnectionPool.fromUrl(url)`. */
+export type BytesPool = ConnectionPool<BaseConnection, false>;
 
 type ClassOf<O> = O extends { connectionClass: new (...args: never[]) => infer C extends BaseConnection }
   ? C
   : BaseConnection;
 /** The other way round a subclass would match too, and lose its own members. */
-export type PoolOf<P extends abstract new (options: never) => unknown, O> = typeof ConnectionPool extends P
+export type PoolOf<P extends abstract new (options: never) => unknown, O> = ConnectionPoolClass extends P
   ? ConnectionPool<ClassOf<O>, DecodeOf<O>>
   : InstanceType<P>;
 

@@ -7,13 +7,13 @@ import type { RedisError } from '../errors/errors.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
 import { checkCallOptions, type PoolRequest, type PoolRequestOptions } from './calls/call-options.ts';
-import type { Decoding, RedisValue, Reply, ReplyOf } from '../resp/types.ts';
+import type { DecodesMark, Decoding, RedisValue, Reply, ReplyOf } from '../resp/types.ts';
 import { textMode } from '../resp/text-modes.ts';
 
 /** A light view of a pool with its own options; it owns nothing. `X`: the type that the options add to every reply. */
 export interface Executor<D extends Decoding, X = never> {
   /** Only in the types: lets the compiler compare pools of different `decodeResponses` member by member. */
-  readonly decodes?: { readonly [M in `${D}`]?: true };
+  readonly decodes?: DecodesMark<D>;
   /** One command, as `execute` of the pool. */
   execute<
     T extends ReplyOf<D> | ByCommand = ByCommand,
@@ -52,7 +52,7 @@ interface Requester {
 
 /** The view that `with()` gives. */
 export class OptionedExecutor<D extends Decoding, X> implements Executor<D, X> {
-  declare readonly decodes?: { readonly [M in `${D}`]?: true };
+  declare readonly decodes?: DecodesMark<D>;
   readonly #pool: Requester;
   readonly #options: PoolRequestOptions;
 

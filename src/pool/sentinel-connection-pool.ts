@@ -5,11 +5,12 @@ import { tookTooLong } from '../errors/errors.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { SentinelGroup } from '../topology/sentinel/sentinel-group.ts';
 import type { TCPLocation } from '../transport/location.ts';
-import { ConnectionPool, type FromUrlOptions, type PoolOf } from './connection-pool.ts';
+import { ConnectionPool, type FromUrlOptions } from './connection-pool.ts';
 import { closedError } from './pool-engine.ts';
 import type {
   ConnectionClass,
   DecodeOf,
+  Misspelt,
   SentinelConnectionClass,
   SentinelConnectionPoolOptions,
   WithOwnOptions,
@@ -35,10 +36,27 @@ export interface SentinelUrlOptions
 interface SentinelOptionHints extends SentinelUrlOptions {}
 
 /** Connections to whichever server is the primary of a service now, or to its replicas. */
-export class SentinelConnectionPool<D extends Decoding = false> extends ConnectionPool<
-  SentinelManagedConnection,
-  D
-> {
+export interface SentinelConnectionPool<D extends Decoding = false> extends SentinelPool<D> {}
+
+/** The class as its users see it: its own options follow from the `connectionClass`. */
+export interface SentinelConnectionPoolClass {
+  /** `D`: how replies are decoded, `O`: the options of a connection class of your own. Both follow from the options. */
+  new <D extends Decoding = false, O = never>(
+    options: WithOwnOptions<SentinelConnectionPoolOptions<D, O>, O>,
+  ): SentinelConnectionPool<D>;
+  /** With a list of sentinels in the URL, or with `sentinelManager` and `serviceName`. */
+  fromUrl<
+    P extends AnyClass = SentinelConnectionPoolClass,
+    const O extends SentinelUrlOptions = Record<never, never>,
+  >(
+    this: P,
+    url: string,
+    options?: O & SentinelOptionHints & Misspelt<O, SentinelOptionHints>,
+  ): SentinelPoolOf<P, O>;
+}
+
+/** The members of a `SentinelConnectionPool`. */
+export class SentinelPool<D extends Decoding> extends ConnectionPool<SentinelManagedConnection, D> {
   static {
     nameClass(this, 'SentinelConnectionPool');
   }
@@ -49,34 +67,22 @@ export class SentinelConnectionPool<D extends Decoding = false> extends Connecti
   #manager: SentinelGroup | null = null;
   #closed: Promise<void> | null = null;
 
-  constructor(options: WithOwnOptions<SentinelConnectionPoolOptions<D>>);
-  constructor(options: SentinelConnectionPoolOptions<D>);
   constructor(options: SentinelConnectionPoolOptions<D>) {
     const parts = prepareSentinelPool(options);
     super(parts.prepared as never);
     this.#parts = parts;
   }
 
-  /** With a list of sentinels in the URL, or with `sentinelManager` and `serviceName`. */
-  static override fromUrl<
-    P extends AnyClass = typeof SentinelConnectionPool<false>,
-    const O extends SentinelUrlOptions = Record<never, never>,
-  >(this: P, url: string, options?: O & SentinelOptionHints): SentinelPoolOf<P, O>;
-  /** The signature of the base class, for subclasses. */
-  static override fromUrl<P extends AnyClass, const O extends SentinelUrlOptions = Record<never, never>>(
-    this: P,
-    url: string,
-    options?: O,
-  ): PoolOf<P, O>;
-  static override fromUrl(this: unknown, url: string, options?: SentinelUrlOptions): unknown {
+  /** @internal `SentinelConnectionPoolClass` says what it gives. */
+  static override fromUrl(this: unknown, url: string, options?: object): never {
     const resolved = resolveUrl(url, options, 'sentinel');
-    const make = this as new (options: object) => SentinelConnectionPool;
-    if (resolved.manager === null) return new make(resolved.options);
+    const make = this as new (options: object) => SentinelPool<Decoding>;
+    if (resolved.manager === null) return new make(resolved.options) as never;
     const { group } = splitSentinelOptions(resolved.manager);
     try {
       const pool = new make({ ...resolved.options, sentinelManager: group });
       pool.#manager = group;
-      return pool;
+      return pool as never;
     } catch (error) {
       group.close();
       throw error;
@@ -135,6 +141,16 @@ export class SentinelConnectionPool<D extends Decoding = false> extends Connecti
 }
 
 type AnyClass = abstract new (options: never) => unknown;
-type SentinelPoolOf<P extends AnyClass, O> = typeof SentinelConnectionPool extends P
+type SentinelPoolOf<P extends AnyClass, O> = SentinelConnectionPoolClass extends P
   ? SentinelConnectionPool<DecodeOf<O>>
   : InstanceType<P>;
+
+/**
+ * Connections to whichever server is the primary of a service now, or to its replicas.
+ *
+ * @example
+ * await using pool = SentinelConnectionPool.fromUrl('redis+sentinel://127.0.0.1:26379/mymaster');
+ * await pool.execute('SET', 'greeting', 'hello');
+ */
+export const SentinelConnectionPool: SentinelConnectionPoolClass =
+  SentinelPool as SentinelConnectionPoolClass;

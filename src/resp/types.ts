@@ -20,6 +20,14 @@ export type Reply =
 /** How replies are decoded: to text, to bytes, or to text where it is valid and bytes where it is not. */
 export type Decoding = boolean | 'lenient';
 
+/**
+ * Lets the compiler tell pools of different `decodeResponses` apart. No template of `D`: TypeScript 7.0 crashes where it
+ * compares two of them.
+ */
+export type DecodesMark<D extends Decoding> = {
+  readonly [M in D extends 'lenient' ? 'lenient' : D extends true ? 'true' : 'false']?: true;
+};
+
 /** A reply of an unknown command, by `decodeResponses`. All of `Reply` where the compiler does not know that. */
 export type ReplyOf<D extends Decoding> = [D] extends [true]
   ? Exclude<Reply, Buffer>

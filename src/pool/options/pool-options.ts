@@ -16,25 +16,40 @@ import type { RetryPolicy } from '../calls/retry-policy.ts';
 import type { SanitizeArguments } from '../../connection/requests/request-traces.ts';
 import type { Decoding } from '../../resp/types.ts';
 
-/** Called with `(location, options)`. */
-export type ConnectionClass<C extends BaseConnection = BaseConnection> = new (
+/** Called with `(location, options)`. `O`: the options that its constructor takes. */
+export type ConnectionClass<C extends BaseConnection = BaseConnection, O = never> = new (
   location: never,
-  options?: never,
+  options: O,
 ) => C;
 
 /** Called with `(location, primaryName, isPrimary, options)`. */
-export type SentinelConnectionClass<C extends SentinelManagedConnection = SentinelManagedConnection> = new (
-  location: never,
-  primaryName: never,
-  isPrimary: never,
-  options?: never,
-) => C;
+export type SentinelConnectionClass<
+  C extends SentinelManagedConnection = SentinelManagedConnection,
+  O = never,
+> = new (location: never, primaryName: never, isPrimary: never, options: O) => C;
 
-/** With a connection class of one's own: what the pool does not know is handed to it. */
-export type WithOwnOptions<O extends { connectionClass?: unknown }> = O & {
-  readonly connectionClass: NonNullable<O['connectionClass']>;
-  readonly [option: string]: unknown;
+/**
+ * Options of a pool, and those that only its connection class knows: the pool hands them to it. `O`: all options of the
+ * class.
+ */
+export type WithOwnOptions<P, O> = P & ([O] extends [never] ? unknown : Omit<NonNullable<O>, keyof P>);
+
+/** Options that neither the pool (`Known`) nor the connection class among the options `O` has. */
+export type Misspelt<O, Known> = {
+  readonly [K in Exclude<keyof O, keyof Known | keyof OptionsOfClass<O>>]: NoSuchOption<K>;
 };
+
+/** No value has this type: it only shows in the compiler's message. */
+export interface NoSuchOption<K> {
+  readonly 'there is no option': K;
+}
+
+/** All options of the connection class among `O`: of its constructor the last parameter. */
+type OptionsOfClass<O> = O extends { connectionClass: new (...args: infer A) => unknown }
+  ? Required<A> extends [...unknown[], infer Last]
+    ? NonNullable<Last>
+    : unknown
+  : unknown;
 
 /** How a pool made with the options `O` decodes: `boolean` where they do not tell. */
 export type DecodeOf<O> = 'decodeResponses' extends keyof O
@@ -49,9 +64,10 @@ export type DecodeOf<O> = 'decodeResponses' extends keyof O
 export interface BaseConnectionPoolOptions<
   C extends BaseConnection = BaseConnection,
   D extends Decoding = Decoding,
+  O = never,
 > extends BaseConnectionOptions {
   /** A subclass of `BaseConnection`; default: by the location. Unknown options are passed to it. */
-  connectionClass?: ConnectionClass<C> | undefined;
+  connectionClass?: ConnectionClass<C, O> | undefined;
   /** Strings instead of Buffers, also in the types; default false. */
   decodeResponses?: D | undefined;
   /** Open data connections plus those being made; default 64. */
@@ -138,7 +154,8 @@ export interface ReadOptions {
 export interface ConnectionPoolOptions<
   C extends BaseConnection = BaseConnection,
   D extends Decoding = Decoding,
-> extends BaseConnectionPoolOptions<C, D>,
+  O = never,
+> extends BaseConnectionPoolOptions<C, D, O>,
     TCPOptions,
     ReadOptions {
   /** The server's replicas, for `readFrom`; `'role'`: those that it names itself. Default: none. */
@@ -160,8 +177,8 @@ export type ConnectionPoolParams<
   D extends Decoding = Decoding,
 > = ConnectionPoolOptions<C, D>;
 
-export interface ClusterConnectionPoolOptions<D extends Decoding = Decoding>
-  extends BaseConnectionPoolOptions<ClusterConnection, D>,
+export interface ClusterConnectionPoolOptions<D extends Decoding = Decoding, O = never>
+  extends BaseConnectionPoolOptions<ClusterConnection, D, O>,
     TCPOptions,
     ReadOptions {
   /** Nodes to ask for the layout, in any order; one that answers is enough. */
@@ -197,12 +214,12 @@ export interface SentinelManager {
   discoverPrimary(serviceName: string, options?: object): Promise<TCPLocation>;
   discoverReplicas(serviceName: string, options?: object): Promise<TCPLocation[]>;
 }
-export interface SentinelConnectionPoolOptions<D extends Decoding = Decoding>
+export interface SentinelConnectionPoolOptions<D extends Decoding = Decoding, O = never>
   extends Omit<BaseConnectionPoolOptions<SentinelManagedConnection, D>, 'connectionClass'>,
     TCPOptions,
     ReadOptions {
   /** A subclass of `SentinelManagedConnection`; called with `(location, primaryName, isPrimary, options)`. */
-  connectionClass?: SentinelConnectionClass | undefined;
+  connectionClass?: SentinelConnectionClass<SentinelManagedConnection, O> | undefined;
   serviceName: string;
   sentinelManager: SentinelManager;
   /** Default true. */
