@@ -4,11 +4,19 @@ import { addCommands } from './commander.ts';
 import { Pipeline, Transaction } from './pipeline.ts';
 import { ScanStream, type ScanStreamOptions } from './scan-stream.ts';
 import type { Script, ScriptDefinition } from './script.ts';
+import type { ReplyContext } from './transformers.ts';
 
 type Batch = readonly (readonly unknown[])[];
 interface MultiOptions {
   pipeline?: boolean | undefined;
 }
+
+/** Commands that ioredis never groups. */
+const NEVER_GROUPED: ReadonlySet<string> = new Set(
+  'auth info script quit cluster pipeline multi subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe select client'.split(
+    ' ',
+  ),
+);
 
 /** Base of `Redis` and `Cluster`: commands, pipelines, scans, and a status that is also an event. */
 export abstract class Client<Status extends string> extends EventEmitter {
@@ -23,6 +31,7 @@ export abstract class Client<Status extends string> extends EventEmitter {
   abstract status: Status;
   readonly scriptsSet: Record<string, Script> = {};
   readonly addedBuiltinSet = new Set<string>();
+  abstract readonly replyContext: ReplyContext;
 
   abstract sendCommand(command: Command): unknown;
   abstract sendPipeline(pipeline: Pipeline): void;
@@ -33,7 +42,8 @@ export abstract class Client<Status extends string> extends EventEmitter {
   get autoPipelineQueueSize(): number {
     return this.#grouped;
   }
-  protected countGrouped(): void {
+  protected countGrouped({ name }: Command): void {
+    if (NEVER_GROUPED.has(name) || this.options.autoPipeliningIgnoredCommands?.includes(name)) return;
     if (this.#grouped++ > 0) return;
     setImmediate(() => {
       this.#grouped = 0;

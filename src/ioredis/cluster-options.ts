@@ -1,9 +1,19 @@
+import type { SrvRecord } from 'node:dns';
 import { parseAddress, type NatMap, type RedisOptions } from './redis-options.ts';
 import type { ScriptDefinition } from './script.ts';
 
 /** One start node: a port, a URL or an address. */
 export type ClusterNode = string | number | { host?: string | undefined; port?: number | string | undefined };
 export type ScaleReads = 'master' | 'slave' | 'all' | ((...args: never[]) => unknown);
+
+export type DnsLookup = (
+  hostname: string,
+  callback: (error: NodeJS.ErrnoException | null | undefined, address?: string, family?: number) => void,
+) => void;
+export type ResolveSrv = (
+  hostname: string,
+  callback: (error: NodeJS.ErrnoException | null | undefined, records?: SrvRecord[]) => void,
+) => void;
 
 /** The options of ioredis' `Cluster`. Times are milliseconds. */
 export interface ClusterOptions {
@@ -32,6 +42,12 @@ export interface ClusterOptions {
   retryDelayOnMoved?: number | undefined;
   /** Accepted, and of no effect: commands of one turn are written together anyway. */
   enableAutoPipelining?: boolean | undefined;
+  /** Looks up the names of start nodes; default: the system's own way when they are dialled. */
+  dnsLookup?: DnsLookup | undefined;
+  /** The hosts of start nodes are names of SRV records. */
+  useSRVRecords?: boolean | undefined;
+  /** Looks up SRV records; default: `dns.resolveSrv`. */
+  resolveSrv?: ResolveSrv | undefined;
   shardedSubscribers?: boolean | undefined;
   scripts?: Record<string, ScriptDefinition> | undefined;
   offlineQueueBytes?: number | undefined;

@@ -1,12 +1,19 @@
 import { resolveCommand } from '../commands/command-info.ts';
 import { keysOf } from '../commands/keys.ts';
 import type { CommandRequest } from '../connection/requests/request-options.ts';
-import { ExecAbortError, RedisError } from '../errors/errors.ts';
+import {
+  ClusterCrossSlotError,
+  ExecAbortError,
+  RedisClusterError,
+  RedisError,
+  TimeoutError,
+} from '../errors/errors.ts';
 import type { ClusterConnectionPool } from '../pool/cluster-connection-pool.ts';
 import type { Reply } from '../resp/types.ts';
 import type { Command } from './command.ts';
-import { isOfServer, replyErrorOf } from './errors.ts';
+import { isOfServer, replyErrorOf, timedOut } from './errors.ts';
 import type { Pipeline, PipelineEntry } from './pipeline.ts';
+import { decodingOf } from './shapes.ts';
 import { Subscriber } from './subscriber.ts';
 
 /** Commands that a cluster pool sends to no node of its own choice: ioredis asks a random one. */
@@ -17,16 +24,28 @@ const OF_ANY_NODE: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
+/** Errors of the pool by the words that callers of ioredis know. */
+function toldOfCluster(error: Error): Error {
+  if (error instanceof TimeoutError) return timedOut(error);
+  if (error instanceof ClusterCrossSlotError) {
+    return new Error('All the keys in a pipeline command should belong to the same slot', { cause: error });
+  }
+  if (error instanceof RedisClusterError && error.message.startsWith('More than ')) {
+    return new Error(`Too many Cluster redirections. Last error: ${error.message}`, { cause: error });
+  }
+  return error;
+}
+
 /** Carries commands out over the pool of a cluster. */
 export class ClusterRunner {
-  readonly #pool: ClusterConnectionPool<true>;
+  readonly #pool: ClusterConnectionPool<'lenient'>;
   readonly #subscriber: Subscriber;
   readonly #scripts = new Set<string>();
   readonly #timeout: { timeout?: number };
   /** Its cluster was told to disconnect. */
   left = false;
 
-  constructor(pool: ClusterConnectionPool<true>, subscriber: Subscriber, timeout: number | undefined) {
+  constructor(pool: ClusterConnectionPool<'lenient'>, subscriber: Subscriber, timeout: number | undefined) {
     this.#pool = pool;
     this.#subscriber = subscriber;
     this.#timeout = timeout === undefined ? {} : { timeout };
@@ -45,7 +64,7 @@ export class ClusterRunner {
       return await this.#run(command);
     } catch (error) {
       failing();
-      if (!isOfServer(error)) throw command.blame(error as Error);
+      if (!isOfServer(error)) throw command.blame(toldOfCluster(error as Error));
       const { script } = command;
       if (script === null || error.code !== 'NOSCRIPT') throw command.blame(replyErrorOf(error));
       this.#scripts.delete(script.sha);
@@ -59,7 +78,7 @@ export class ClusterRunner {
     }
     command.script?.address(command, this.#scripts);
     const { name, args } = command;
-    const decode = command.shape.text;
+    const decode = decodingOf(command.shape);
     const keyless = OF_ANY_NODE.has(name) && keysOf(resolveCommand(name, args), args).length === 0;
     const reply: Reply = keyless
       ? await this.#anywhere(command)
@@ -73,7 +92,10 @@ export class ClusterRunner {
     await this.#pool.open();
     const { primaries } = this.#pool.clusterLayout;
     const node = primaries[Math.floor(Math.random() * primaries.length)]!;
-    const answers = await this.#pool.executeOn(node, name, args, { decode: shape.text, ...this.#timeout });
+    const answers = await this.#pool.executeOn(node, name, args, {
+      decode: decodingOf(shape),
+      ...this.#timeout,
+    });
     const [answer] = answers.values() as Iterable<Reply>;
     if (answer instanceof RedisError) throw answer;
     return answer as Reply;
@@ -83,7 +105,8 @@ export class ClusterRunner {
     try {
       pipeline.resolve(await this.#entries(pipeline));
     } catch (error) {
-      pipeline.reject(isOfServer(error) ? replyErrorOf(error) : error);
+      const local = error instanceof ClusterCrossSlotError || !isOfServer(error);
+      pipeline.reject(local ? toldOfCluster(error as Error) : replyErrorOf(error));
     }
   }
 

@@ -9,14 +9,32 @@ import { ClusterAllFailedError, CONNECTION_CLOSED } from './errors.ts';
 import { coreSettings, tlsOf } from './link.ts';
 import type { CommandMethods } from './methods.ts';
 import { OfflineQueue, type Waiting } from './offline-queue.ts';
+import { dialError } from './dial-error.ts';
 import { Pipeline } from './pipeline.ts';
 import { Redis } from './redis.ts';
 import { parseOptions, reached, type RedisOptions } from './redis-options.ts';
+import { startAddresses } from './start-nodes.ts';
 import { Subscriber } from './subscriber.ts';
+import { contextOf, type ReplyContext } from './transformers.ts';
 
 export type ClusterStatus = 'wait' | 'connecting' | 'connect' | 'ready' | 'close' | 'reconnecting' | 'end';
 export type NodeRole = 'all' | 'master' | 'slave';
 const noop = (): void => {};
+
+interface KnownNode extends HostAndPort {
+  readonly serverType: string;
+}
+
+/** The address and the error of each node that was asked in vain. */
+function nodeFailures(error: Error | null): [address: string, error: Error][] {
+  const { cause } = error ?? {};
+  if (!(cause instanceof AggregateError)) return [];
+  return (cause.errors as (Error & { location?: HostAndPort })[]).map((failure) => {
+    const { location } = failure;
+    const reason = failure.cause instanceof Error ? failure.cause : failure;
+    return [`${location?.host}:${location?.port}`, dialError(reason)];
+  });
+}
 
 export interface Cluster extends Omit<CommandMethods, 'quit'> {}
 /** A cluster with the interface of ioredis, over the pool of one. */
@@ -25,21 +43,25 @@ export class Cluster extends Client<ClusterStatus> {
   readonly isCluster = true;
   options: ClusterOptions;
   status: ClusterStatus = 'wait';
+  readonly replyContext: ReplyContext;
   startupNodes: ClusterNode[];
   readonly #subscriber: Subscriber;
   readonly #waiting: OfflineQueue;
   readonly #nodes = new Map<string, { redis: Redis; primary: boolean }>();
-  #pool: ClusterConnectionPool<true> | null = null;
+  #pool: ClusterConnectionPool<'lenient'> | null = null;
   #runner: ClusterRunner | null = null;
   #retries = 0;
+  /** The present attempt to connect. */
+  #round: object = {};
   #redial: NodeJS.Timeout | undefined = undefined;
   #refresh: NodeJS.Timeout | undefined = undefined;
   #leaving = false;
 
-  constructor(startupNodes: ClusterNode[], options: ClusterOptions = {}) {
+  constructor(startupNodes: ClusterNode[] | null | undefined, options: ClusterOptions = {}) {
     super();
-    this.startupNodes = startupNodes;
+    this.startupNodes = startupNodes ?? [];
     this.options = { ...DEFAULT_CLUSTER_OPTIONS, ...options };
+    this.replyContext = contextOf(options.redisOptions ?? {});
     if (options.keyPrefix === undefined) this.options.keyPrefix = options.redisOptions?.keyPrefix;
     const { scaleReads } = this.options;
     if (typeof scaleReads !== 'function' && !['all', 'master', 'slave'].includes(String(scaleReads))) {
@@ -62,32 +84,51 @@ export class Cluster extends Client<ClusterStatus> {
     if (this.status === 'connecting' || this.status === 'connect' || this.status === 'ready') {
       throw new Error('Redis is already connecting/connected');
     }
-    if (this.startupNodes.length === 0) throw new Error('`startupNodes` should contain at least one node.');
     this.#leaving = false;
     this.become('connecting');
-    const pool = new ClusterConnectionPool<true>(this.#poolOptions());
-    this.#pool = pool;
+    const round = {};
+    this.#round = round;
+    let pool: ClusterConnectionPool<'lenient'> | null = null;
     let failure: Error | null = null;
     try {
+      if (this.startupNodes.length === 0) {
+        throw new Error('`startupNodes` should contain at least one node.');
+      }
+      const addresses = await startAddresses(this.startupNodes.map(nodeOf), this.options);
+      if (round !== this.#round || this.#leaving) throw new Error(CONNECTION_CLOSED);
+      this.#pool = pool = new ClusterConnectionPool<'lenient'>(this.#poolOptions(addresses));
       await pool.open({ timeout: this.#openTimeout() });
       this.become('connect');
       if (this.options.enableReadyCheck) await this.#check(pool);
     } catch (error) {
       failure = error as Error;
     }
-    if (pool !== this.#pool || this.#leaving) {
-      void pool.close({ timeout: 0 });
-      if (pool === this.#pool) this.#closed();
+    if (round !== this.#round || this.#leaving) {
+      void pool?.close({ timeout: 0 });
+      if (round === this.#round) this.#closed();
       throw new Error(CONNECTION_CLOSED);
     }
-    if (failure !== null) {
-      void pool.close({ timeout: 0 });
-      const told = new ClusterAllFailedError(ClusterAllFailedError.defaultMessage, failure);
-      if (this.listenerCount('error') > 0) this.emit('error', told);
-      this.#closed(told);
-      throw new Error('None of startup nodes is available', { cause: told });
-    }
+    if (failure !== null || pool === null) throw this.#failed(failure, pool);
     this.#ready(pool);
+  }
+
+  /** No layout was found: tells of each node that gave none. */
+  #failed(failure: Error | null, pool: ClusterConnectionPool<'lenient'> | null): Error {
+    void pool?.close({ timeout: 0 });
+    // A name that nobody could look up is the user's own error.
+    if (pool === null && failure !== null) {
+      this.#closed(failure);
+      return failure;
+    }
+    const failures = nodeFailures(failure);
+    for (const [address, error] of failures) this.emit('node error', error, address);
+    const told = new ClusterAllFailedError(
+      ClusterAllFailedError.defaultMessage,
+      failures.at(-1)?.[1] ?? failure,
+    );
+    if (this.listenerCount('error') > 0) this.emit('error', told);
+    this.#closed(told);
+    return new Error('None of startup nodes is available', { cause: told });
   }
 
   #openTimeout(): number {
@@ -96,7 +137,7 @@ export class Cluster extends Client<ClusterStatus> {
   }
 
   /** The cluster serves requests. */
-  async #check(pool: ClusterConnectionPool<true>): Promise<void> {
+  async #check(pool: ClusterConnectionPool<'lenient'>): Promise<void> {
     const [node] = pool.clusterLayout.primaries;
     if (node === undefined) throw new Error('the layout names no node');
     const [info] = (await pool.executeOn(node, 'cluster', ['INFO'])).values();
@@ -104,10 +145,9 @@ export class Cluster extends Client<ClusterStatus> {
     if (state !== undefined && state !== 'ok') throw new Error(`the state of the cluster is "${state}"`);
   }
 
-  #poolOptions(): ClusterConnectionPoolOptions<true> {
-    const startNodes = this.startupNodes.map(nodeOf);
+  #poolOptions(addresses: HostAndPort[]): ClusterConnectionPoolOptions<'lenient'> {
     const { natMap, scaleReads, redisOptions } = this.options;
-    const [first] = startNodes;
+    const first = this.startupNodes[0] === undefined ? undefined : nodeOf(this.startupNodes[0]);
     const own: RedisOptions = { ...redisOptions };
     for (const key of ['username', 'password', 'tls'] as const) {
       if (own[key] === undefined && first?.[key] !== undefined) Object.assign(own, { [key]: first[key] });
@@ -117,8 +157,7 @@ export class Cluster extends Client<ClusterStatus> {
     return {
       ...coreSettings(options, true),
       ...(tls === null ? {} : { sslContext: tls }),
-      decodeResponses: true,
-      startupNodes: startNodes.map(({ host, port }) => ({ host, port })),
+      startupNodes: addresses,
       readFromReplicas: scaleReads !== 'master',
       maxConnectionsPerNode: true,
       ...(natMap
@@ -127,15 +166,15 @@ export class Cluster extends Client<ClusterStatus> {
     };
   }
 
-  #ready(pool: ClusterConnectionPool<true>): void {
+  #ready(pool: ClusterConnectionPool<'lenient'>): void {
     this.#retries = 0;
     this.#runner = new ClusterRunner(pool, this.#subscriber, this.options.redisOptions?.commandTimeout);
     this.become('ready');
-    this.#meet(pool);
+    this.#meet(pool.clusterLayout.nodes);
     const { slotsRefreshInterval: interval } = this.options;
     if (typeof interval === 'number' && interval > 0) {
       this.#refresh = setInterval(() => {
-        pool.refreshLayout().then(() => this.#meet(pool), noop);
+        this.refreshSlotsCache();
       }, interval);
       this.#refresh.unref();
     }
@@ -153,27 +192,39 @@ export class Cluster extends Client<ClusterStatus> {
     }
   }
 
+  /** Reads the layout of the cluster again. */
+  refreshSlotsCache(callback?: Callback<void>): void {
+    const pool = this.#pool;
+    const read = pool === null ? Promise.reject(new Error(CONNECTION_CLOSED)) : pool.refreshLayout();
+    const met = read.then(() => {
+      if (pool !== null && pool === this.#pool) this.#meet(pool.clusterLayout.nodes);
+    });
+    if (callback === undefined) met.catch(noop);
+    else void nodeify(met, callback);
+  }
+
   /** Clients of single nodes, by the layout as it is now. */
-  #meet(pool: ClusterConnectionPool<true>): void {
-    const { nodes } = pool.clusterLayout;
+  #meet(nodes: readonly KnownNode[]): void {
     const seen = new Set<string>();
     for (const { host, port, serverType } of nodes) {
       const key = `${host}:${port}`;
       seen.add(key);
       const known = this.#nodes.get(key);
+      const primary = serverType === 'primary';
       if (known !== undefined) {
-        known.primary = serverType === 'primary';
+        known.primary = primary;
+        known.redis.options.readOnly = !primary;
         continue;
       }
-      const redis = this.#client(host, port, serverType !== 'primary');
-      this.#nodes.set(key, { redis, primary: serverType === 'primary' });
+      const redis = this.#client(host, port, !primary);
+      this.#nodes.set(key, { redis, primary });
       this.emit('+node', redis);
     }
     for (const [key, { redis }] of this.#nodes) {
       if (seen.has(key)) continue;
       this.#nodes.delete(key);
       redis.disconnect();
-      this.emit('-node', redis);
+      process.nextTick(() => this.emit('-node', redis));
     }
     this.emit('refresh');
   }
@@ -184,7 +235,7 @@ export class Cluster extends Client<ClusterStatus> {
       host,
       port,
       readOnly,
-      lazyConnect: true,
+      lazyConnect: this.options.redisOptions?.lazyConnect ?? true,
       enableOfflineQueue: true,
       retryStrategy: null,
     });
@@ -197,7 +248,10 @@ export class Cluster extends Client<ClusterStatus> {
     if (role !== 'all' && role !== 'master' && role !== 'slave') {
       throw new Error(`Invalid role "${String(role)}". Expected "all", "master" or "slave"`);
     }
-    if (this.#pool !== null && this.status === 'ready') this.#meet(this.#pool);
+    if (this.status === 'ready' && this.#pool !== null) this.#meet(this.#pool.clusterLayout.nodes);
+    else if (this.#nodes.size === 0 && this.status === 'connecting') {
+      this.#meet(this.startupNodes.map((node) => ({ ...nodeOf(node), serverType: 'primary' })));
+    }
     return [...this.#nodes.values()]
       .filter(({ primary }) => role === 'all' || primary === (role === 'master'))
       .map(({ redis }) => redis);
@@ -205,10 +259,14 @@ export class Cluster extends Client<ClusterStatus> {
 
   #closed(reason?: Error): void {
     this.#dropNodes();
-    clearInterval(this.#refresh);
+    if (this.#refresh !== undefined) clearInterval(this.#refresh);
+    this.#refresh = undefined;
+    this.#round = {};
     this.#pool = this.#runner = null;
     this.become('close');
-    const delay = this.#leaving ? null : this.options.clusterRetryStrategy?.(++this.#retries, reason);
+    const delay = this.#leaving
+      ? null
+      : this.options.clusterRetryStrategy?.call(this, ++this.#retries, reason);
     if (typeof delay !== 'number') return this.#end(reason);
     this.become('reconnecting', delay);
     this.#redial = setTimeout(() => {
@@ -229,7 +287,7 @@ export class Cluster extends Client<ClusterStatus> {
   }
 
   sendCommand(command: Command): unknown {
-    if (this.options.enableAutoPipelining) this.countGrouped();
+    if (this.options.enableAutoPipelining) this.countGrouped(command);
     const runner = this.#prepare();
     if (command.name === 'quit') return this.quit();
     if (runner !== null) return runner.send(command);
@@ -270,9 +328,9 @@ export class Cluster extends Client<ClusterStatus> {
     clearTimeout(this.#redial);
     this.#redial = undefined;
     this.#leaving = !reconnect;
-    if (this.status === 'connecting' && pool !== null) {
-      pool.disconnect();
-      void pool.close({ timeout: 0 });
+    if (this.status === 'connecting') {
+      pool?.disconnect();
+      void pool?.close({ timeout: 0 });
       return;
     }
     if (this.status === 'end') return;
@@ -290,7 +348,8 @@ export class Cluster extends Client<ClusterStatus> {
   async #quit(): Promise<'OK'> {
     const pool = this.#pool;
     if (pool === null || this.status !== 'ready') {
-      this.disconnect();
+      // Its caller hears of it before the events.
+      setImmediate(() => this.disconnect());
       return 'OK';
     }
     this.#leaving = true;

@@ -2,13 +2,15 @@ import { keyPositions, keysOf } from '../commands/keys.ts';
 import { resolveCommand } from '../commands/command-info.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
 import { type FailedCommand, withCommand } from './errors.ts';
+import { prefixKeys } from './key-prefix.ts';
 import type { Script } from './script.ts';
 import { type Shape, shaped, shapeOf } from './shapes.ts';
 import {
   type ArgumentTransformer,
   argumentTransformers,
+  DEFAULT_CONTEXT,
+  type ReplyContext,
   type ReplyTransformer,
-  type ReplyTransformerContext,
   replyTransformers,
 } from './transformers.ts';
 
@@ -22,6 +24,8 @@ export interface CommandOptions {
   readOnly?: boolean | undefined;
   /** Numbers of the reply as text. */
   stringNumbers?: boolean | undefined;
+  /** Handed to reply transformers. */
+  context?: ReplyContext | undefined;
 }
 
 /** The command flags of ioredis, by name. */
@@ -45,8 +49,6 @@ interface WaitLimits {
   blockingTimeout?: number | undefined;
 }
 
-const DEFAULT_CONTEXT = { protocol: 3, replyMapping: 'legacy' } as const;
-
 /** One command as it was asked for: its words, and how its reply is handed out. */
 export class Command implements FailedCommand {
   name: string;
@@ -56,13 +58,15 @@ export class Command implements FailedCommand {
   /** Set by `defineCommand`: which script it runs. */
   script: Script | null = null;
   isReadOnly = false;
+  /** With `showFriendlyErrorStack`: the stack of its call. */
+  frames = '';
   /** Part of MULTI … EXEC. */
   inTransaction = false;
   /** Its place in a pipeline. */
   pipelineIndex: number | undefined = undefined;
   /** Answered, but not part of what a pipeline hands out. */
   ignore = false;
-  context: Omit<ReplyTransformerContext, 'commandName'> = DEFAULT_CONTEXT;
+  readonly context: ReplyContext;
   /** Of `commandTimeout` and `blockingTimeout`, as long as it waits to be sent. */
   timer: NodeJS.Timeout | undefined = undefined;
   isSettled = false;
@@ -91,25 +95,20 @@ export class Command implements FailedCommand {
     this.name = name;
     this.callback = callback;
     this.shape = shapeOf(Boolean(options.replyEncoding), options.stringNumbers ?? false);
+    this.context = options.context ?? DEFAULT_CONTEXT;
     this.args = argumentsOf(name, args);
     if (options.readOnly === true) this.isReadOnly = true;
     const { keyPrefix } = options;
-    if (keyPrefix !== undefined && keyPrefix.length > 0) this.#prefix(keyPrefix);
-  }
-
-  #prefix(prefix: string | Buffer): void {
-    const info = resolveCommand(this.name, this.args);
-    for (const position of keyPositions(info, this.args)) {
-      const at = position - info.count;
-      const key = this.args[at];
-      if (key === undefined) continue;
-      if (typeof prefix === 'string' && typeof key === 'string') this.args[at] = prefix + key;
-      else this.args[at] = Buffer.concat([Buffer.from(prefix), Buffer.from(key as string)]);
-    }
+    if (keyPrefix !== undefined && keyPrefix.length > 0) prefixKeys(name, this.args, keyPrefix);
   }
 
   getKeys(): (string | Uint8Array)[] {
     return keysOf(resolveCommand(this.name, this.args), this.args);
+  }
+  /** Where they are among the arguments. */
+  get keyPlaces(): number[] {
+    const info = resolveCommand(this.name, this.args);
+    return keyPositions(info, this.args).map((position) => position - info.count);
   }
 
   /** Settles by itself where nobody settles it otherwise: for commands that wait, and for those who made one. */

@@ -1,12 +1,19 @@
 import { allEntries } from '../commands/catalogue.ts';
-import { type Callback, Command, nodeify } from './command.ts';
+import { type Callback, Command, type CommandOptions, nodeify } from './command.ts';
+import { framesOfCall } from './errors.ts';
 import { Script, type ScriptDefinition } from './script.ts';
+import type { ReplyContext } from './transformers.ts';
 
 /** The parts of a class that its generated methods use. */
 export interface Commander {
-  readonly options: { keyPrefix?: string | undefined; stringNumbers?: boolean | undefined };
+  readonly options: {
+    keyPrefix?: string | undefined;
+    stringNumbers?: boolean | undefined;
+    showFriendlyErrorStack?: boolean | undefined;
+  };
   readonly scriptsSet: Record<string, Script>;
   readonly addedBuiltinSet: Set<string>;
+  readonly replyContext: ReplyContext;
   sendCommand(command: Command): unknown;
 }
 
@@ -47,15 +54,17 @@ export function addCommands(prototype: object): void {
   define('defineCommand', defineCommand);
 }
 
+function optionsOf(
+  { options: { keyPrefix, stringNumbers }, replyContext: context }: Commander,
+  replyEncoding: BufferEncoding | null,
+): CommandOptions {
+  return { replyEncoding, keyPrefix, stringNumbers, context };
+}
+
 function commandMethod(name: string, replyEncoding: BufferEncoding | null): Method {
   return function (...args) {
     const callback = callbackOf(args);
-    const { keyPrefix, stringNumbers } = this.options;
-    return sent(
-      this,
-      new Command(name, args, { replyEncoding, keyPrefix, stringNumbers }, callback),
-      callback,
-    );
+    return sent(this, new Command(name, args, optionsOf(this, replyEncoding), callback), callback);
   };
 }
 
@@ -63,9 +72,7 @@ function callMethod(replyEncoding: BufferEncoding | null): Method {
   return function (...args) {
     const callback = callbackOf(args);
     const [name, ...rest] = args.flat();
-    const { keyPrefix, stringNumbers } = this.options;
-    const options = { replyEncoding, keyPrefix, stringNumbers };
-    return sent(this, new Command(String(name), rest, options, callback), callback);
+    return sent(this, new Command(String(name), rest, optionsOf(this, replyEncoding), callback), callback);
   };
 }
 
@@ -80,9 +87,8 @@ function defineCommand(this: Commander, name: string, definition: ScriptDefiniti
 function scriptMethod(script: Script, replyEncoding: BufferEncoding | null): Method {
   return function (...args) {
     const callback = callbackOf(args);
-    const { keyPrefix, stringNumbers } = this.options;
     const words = script.numberOfKeys === null ? args : [script.numberOfKeys, ...args];
-    const options = { replyEncoding, keyPrefix, stringNumbers, readOnly: script.readOnly };
+    const options = { ...optionsOf(this, replyEncoding), readOnly: script.readOnly };
     const command = new Command('evalsha', [script.sha, ...words], options, callback);
     command.script = script;
     return sent(this, command, callback);
@@ -95,6 +101,7 @@ function callbackOf(args: unknown[]): Callback | undefined {
 
 /** A pipeline takes care of callbacks itself. */
 function sent(owner: Commander, command: Command, callback: Callback | undefined): unknown {
+  if (owner.options.showFriendlyErrorStack) command.frames = framesOfCall();
   const result = owner.sendCommand(command);
   if (callback === undefined || !(result instanceof Promise)) return result;
   return nodeify(result, callback);

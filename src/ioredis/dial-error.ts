@@ -15,10 +15,23 @@ export function dialError(error: Error): Error {
   return cause instanceof Error ? cause : error;
 }
 
-/** The server wants no password: ioredis warns and goes on without. */
-export function needsNoPassword(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return /no password is set|without any password configured for the default user/i.test(error.message);
+/** Refusals of credentials after which ioredis warns and goes on without them. */
+const REFUSALS: readonly (readonly [RegExp, string])[] = [
+  [/no password is set/i, '[WARN] Redis server does not require a password, but a password was supplied.'],
+  [
+    /without any password configured for the default user/i,
+    "[WARN] This Redis server's `default` user does not require a password, but a password was supplied",
+  ],
+  [
+    /wrong number of arguments for 'auth' command/i,
+    '[ERROR] The server returned "wrong number of arguments for \'auth\' command". You are probably passing both username and password to Redis version 5 or below. Give only `password` there.',
+  ],
+];
+
+/** The warning, if the server wants no credentials or none of this kind; else null. */
+export function warningOfRefusal(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  return REFUSALS.find(([refusal]) => refusal.test(error.message))?.[1] ?? null;
 }
 
 /** Said of a lookup or a socket, so that another attempt may fare better. */

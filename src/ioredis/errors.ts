@@ -16,6 +16,8 @@ function nameOf(type: { readonly prototype: object }, name: string): void {
 export interface FailedCommand {
   readonly name: string;
   readonly args: readonly unknown[];
+  /** With `showFriendlyErrorStack`: where it was called. */
+  readonly frames?: string;
 }
 
 /** An error that the server answered with; the message is its whole line. */
@@ -54,9 +56,9 @@ export class ClusterAllFailedError extends Error {
 
   static readonly defaultMessage = 'Failed to refresh slots cache.';
 
-  constructor(message: string, lastNodeError?: Error) {
-    super(message, lastNodeError === undefined ? undefined : { cause: lastNodeError });
-    this.lastNodeError = lastNodeError;
+  constructor(message: string, lastNodeError?: Error | null) {
+    super(message, lastNodeError ? { cause: lastNodeError } : undefined);
+    this.lastNodeError = lastNodeError ?? undefined;
   }
 }
 nameOf(ClusterAllFailedError, 'ClusterAllFailedError');
@@ -69,7 +71,20 @@ export function isOfServer(error: unknown): error is RedisError {
 /** The server's line, whether or not its first word is part of the message. */
 export function lineOf(error: RedisError): string {
   const { code, message } = error;
-  return message.startsWith(`${code} `) || message === code ? message : `${code} ${message}`;
+  // The core gives the code ERR to lines that begin with none.
+  return code === 'ERR' || message.startsWith(`${code} `) || message === code
+    ? message
+    : `${code} ${message}`;
+}
+
+const OWN_FOLDER = new URL('.', import.meta.url).href;
+
+/** The stack of a call, to be put under an error that comes later; without the frames of this folder. */
+export function framesOfCall(): string {
+  const holder: { stack?: string } = {};
+  Error.captureStackTrace(holder, framesOfCall);
+  const lines = (holder.stack ?? '').split('\n').slice(1);
+  return lines.filter((line) => !line.includes(OWN_FOLDER)).join('\n');
 }
 
 /** An error of the server as callers of ioredis know it. */
@@ -78,13 +93,19 @@ export function replyErrorOf(error: RedisError, command?: FailedCommand): ReplyE
   return command === undefined ? made : withCommand(made, command);
 }
 
-export function withCommand<E extends Error>(error: E, { name, args }: FailedCommand): E {
+export function withCommand<E extends Error>(error: E, { name, args, frames }: FailedCommand): E {
+  if (frames) error.stack = `${error.name}: ${error.message}\n${frames}`;
   return Object.defineProperty(error, 'command', {
     value: { name, args },
     writable: true,
     configurable: true,
     enumerable: false,
   });
+}
+
+/** `commandTimeout` has passed. */
+export function timedOut(cause: Error): Error {
+  return new Error('Command timed out', { cause });
 }
 
 /** The command was on its way when the connection closed. */

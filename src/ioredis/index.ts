@@ -1,12 +1,12 @@
 /// <reference types="node" preserve="true" />
-import { Cluster } from './cluster.ts';
+import { Cluster as ClusterClass } from './cluster.ts';
 import { Command } from './command.ts';
 import { AbortError, ClusterAllFailedError, MaxRetriesPerRequestError, ReplyError } from './errors.ts';
+import type * as peer from './peer.ts';
 import { Pipeline } from './pipeline.ts';
-import { Redis } from './redis.ts';
+import { Redis as RedisClass } from './redis.ts';
 import { ScanStream } from './scan-stream.ts';
 
-export { Cluster } from './cluster.ts';
 export type { ClusterStatus, NodeRole } from './cluster.ts';
 export type { ClusterNode, ClusterOptions } from './cluster-options.ts';
 export { Command } from './command.ts';
@@ -17,15 +17,21 @@ export {
   ReplyError,
 } from './errors.ts';
 export { Pipeline } from './pipeline.ts';
-// biome-ignore lint/style/noDefaultExport: callers of ioredis import it so, and `require` gives the class itself.
-export { Redis, Redis as default, Redis as 'module.exports' } from './redis.ts';
 export type { RedisStatus } from './redis.ts';
 export type { RedisOptions } from './redis-options.ts';
 export { ScanStream } from './scan-stream.ts';
-export type { ScanStreamOptions } from './scan-stream.ts';
+
+/** One connection that is dialled again when it is lost; with the types of ioredis where that is installed. */
+export const Redis: peer.RedisConstructor = RedisClass;
+export type Redis = peer.Redis;
+/** A cluster; with the types of ioredis where that is installed. */
+export const Cluster: peer.ClusterConstructor = ClusterClass;
+export type Cluster = peer.Cluster;
+// biome-ignore lint/style/noDefaultExport: callers of ioredis import it so, and `require` gives the class itself.
+export { Redis as default, Redis as 'module.exports' };
 
 /** With `require` the class stands for the module, and has the other exports as fields. */
-Object.assign(Redis, {
+Object.assign(RedisClass, {
   AbortError,
   Cluster,
   ClusterAllFailedError,

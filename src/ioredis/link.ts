@@ -92,12 +92,15 @@ function keepAlive({ keepAlive: idle }: RedisOptions): TCPConnectionOptions {
   return { socketKeepalive: true, socketKeepaliveOptions: { idle } };
 }
 
+/** Text of a reply that is not valid UTF-8 comes as bytes, and `shaped` makes text of them. */
+type CoreSettings = BaseConnectionOptions & { decodeResponses: 'lenient' };
+
 /** The options of the core that stand for those of ioredis. */
-export function coreSettings(options: RedisOptions, auth: boolean): BaseConnectionOptions {
+export function coreSettings(options: RedisOptions, auth: boolean): CoreSettings {
   const { connectTimeout, connectionName, username, password, db, replyMapping, protocol } = options;
   const { disableClientInfo, clientInfoTag } = options;
-  const settings: BaseConnectionOptions = {
-    decodeResponses: true,
+  const settings: CoreSettings = {
+    decodeResponses: 'lenient',
     resp2Replies: replyMapping !== 'resp3',
     connectTimeout: connectTimeout && connectTimeout > 0 ? connectTimeout : null,
     db: db ?? 0,

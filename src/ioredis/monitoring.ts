@@ -1,6 +1,14 @@
 import type { EventEmitter } from 'node:events';
 import type { Link } from './link.ts';
 
+/** Resolves when a client of its own has begun to hear. */
+export function begun<T extends EventEmitter>(monitor: T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    monitor.once('error', reject);
+    monitor.once('monitoring', () => resolve(monitor));
+  });
+}
+
 /** The stream of MONITOR as events. */
 export class Monitoring {
   readonly #link: Link;

@@ -1,11 +1,13 @@
-import { RedisError } from '../errors/errors.ts';
+import { RedisError, TimeoutError } from '../errors/errors.ts';
 import type { CommandRequest } from '../connection/requests/request-options.ts';
 import type { Reply } from '../resp/types.ts';
 import { type Callback, Command, nodeify } from './command.ts';
 import { addCommands } from './commander.ts';
-import { abortedBy, isOfServer, replyErrorOf } from './errors.ts';
+import { abortedBy, isOfServer, replyErrorOf, timedOut } from './errors.ts';
 import type { Script } from './script.ts';
+import { decodingOf } from './shapes.ts';
 import { Subscriber } from './subscriber.ts';
+import type { ReplyContext } from './transformers.ts';
 
 /** One command's outcome. */
 export type PipelineEntry = [error: Error | null, result?: unknown];
@@ -15,6 +17,7 @@ export interface PipelineOwner {
   readonly options: { keyPrefix?: string | undefined; stringNumbers?: boolean | undefined };
   readonly scriptsSet: Record<string, Script>;
   readonly addedBuiltinSet: Set<string>;
+  readonly replyContext: ReplyContext;
   readonly isCluster: boolean;
   sendPipeline(pipeline: Pipeline): void;
 }
@@ -27,6 +30,7 @@ export class Pipeline {
   readonly options: PipelineOwner['options'];
   readonly scriptsSet: Record<string, Script>;
   readonly addedBuiltinSet: Set<string>;
+  readonly replyContext: ReplyContext;
   readonly promise: Promise<PipelineEntry[]>;
   /** How often its commands were redirected. */
   redirections = 0;
@@ -44,6 +48,7 @@ export class Pipeline {
     this.options = redis.options;
     this.scriptsSet = redis.scriptsSet;
     this.addedBuiltinSet = redis.addedBuiltinSet;
+    this.replyContext = redis.replyContext;
     const own = this as unknown as Record<string, unknown>;
     const methods = redis as unknown as Record<string, unknown>;
     for (const name of [...Object.keys(redis.scriptsSet), ...redis.addedBuiltinSet]) {
@@ -123,18 +128,19 @@ export class Pipeline {
   }
 
   /** One EXEC answers for commands of both kinds: bytes serve both. */
-  #decodes(command: Command, index: number): boolean {
-    if (command.name !== 'exec') return command.shape.text;
+  #decodes(command: Command, index: number): false | undefined {
+    if (command.name !== 'exec') return decodingOf(command.shape);
     for (let at = index - 1; at >= 0 && this.#queue[at]!.name !== 'multi'; at--) {
       if (!this.#queue[at]!.shape.text) return false;
     }
-    return command.shape.text;
+    return decodingOf(command.shape);
   }
 
   /** The result entry of one command. */
   entry(index: number, reply: Reply): PipelineEntry {
     const command = this.#queue[index]!;
     command.isSettled = true;
+    if (reply instanceof TimeoutError) return [command.blame(timedOut(reply))];
     if (reply instanceof RedisError) {
       if (isOfServer(reply)) return [command.blame(replyErrorOf(reply))];
       return [abortedBy(command)];

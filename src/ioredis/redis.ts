@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { Client } from './client.ts';
 import { type Callback, Command, nodeify } from './command.ts';
-import { dialError, isOfNetwork, needsNoPassword } from './dial-error.ts';
+import { dialError, isOfNetwork, warningOfRefusal } from './dial-error.ts';
 import {
   CONNECTION_CLOSED,
   isOfServer,
@@ -11,15 +11,26 @@ import {
 } from './errors.ts';
 import { type Link, linkOver, linkTo } from './link.ts';
 import type { CommandMethods } from './methods.ts';
-import { Monitoring } from './monitoring.ts';
+import { begun, Monitoring } from './monitoring.ts';
 import { OfflineQueue, tellResent, type Waiting } from './offline-queue.ts';
 import { Pipeline } from './pipeline.ts';
 import { serverReady } from './ready-check.ts';
 import { type Connector, parseOptions, type RedisOptions } from './redis-options.ts';
+import { Replay } from './replay.ts';
 import { SentinelConnector } from './sentinel-connector.ts';
 import { SilenceWatch } from './silence-watch.ts';
 import { Session, type SessionOwner } from './session.ts';
 import { Subscriber } from './subscriber.ts';
+import {
+  commandsAreTraced,
+  pipelinesAreTraced,
+  placeOf,
+  traceCommand,
+  traceConnect,
+  type TracedPlace,
+  tracePipeline,
+} from './tracing.ts';
+import { contextOf, type ReplyContext } from './transformers.ts';
 
 export type RedisStatus =
   | 'wait'
@@ -40,6 +51,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
   readonly isCluster: boolean = false;
   options: RedisOptions;
   status: RedisStatus = 'wait';
+  readonly replyContext: ReplyContext;
   /** The socket of the present connection. */
   stream: Duplex | null = null;
   readonly #connector: Connector | SentinelConnector | null;
@@ -57,11 +69,13 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
   /** `disconnect` or `quit` was called: commands from now on go to the next connection. */
   #ending = false;
   #epoch = 0;
+  #dials = 0;
   #silence: SilenceWatch | null = null;
 
   constructor(...given: unknown[]) {
     super();
     this.options = parseOptions(given);
+    this.replyContext = contextOf(this.options);
     this.#db = this.options.db ?? 0;
     this.#subscriber = new Subscriber(this);
     this.#waiting = new OfflineQueue(this.options.offlineQueueBytes ?? Number.POSITIVE_INFINITY);
@@ -96,7 +110,8 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
 
   /** Dials; resolves when ready. */
   connect(callback?: Callback<void>): Promise<void> {
-    return nodeify(this.#connect(), callback);
+    const dialled = traceConnect(placeOf(this.options), this.#dials++, () => this.#connect());
+    return nodeify(dialled, callback);
   }
 
   #connect(): Promise<void> {
@@ -150,8 +165,9 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
       await link.run();
     } catch (error) {
       if (epoch !== this.#epoch) return;
-      if (auth && needsNoPassword(error)) {
-        console.warn('[WARN] Redis server does not require a password, but a password was supplied.');
+      const warning = auth ? warningOfRefusal(error) : null;
+      if (warning !== null) {
+        console.warn(warning);
         return this.#dial(epoch, giveUp, false);
       }
       this.#dialFailed(error as Error);
@@ -223,15 +239,10 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
       new Monitoring(link, this).begin(() => this.become('monitoring'));
       return;
     }
+    const replay = new Replay(session, this.options.db ?? 0);
     const wanted = this.#db;
-    let present = this.options.db ?? 0;
-    const select = (db: number): void => {
-      if (db === present) return;
-      present = db;
-      session.send(new Command('select', [db], { replyEncoding: 'utf8' })).catch(noop);
-    };
     if (this.options.autoResubscribe && this.#subscriber.size > 0) {
-      select(wanted);
+      replay.select(wanted);
       this.#subscriber.again(link).catch((error: Error) => {
         if (link.usable) this.silentEmit('error', error);
       });
@@ -239,23 +250,8 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     const again = this.#unanswered;
     this.#unanswered = [];
     tellResent(again, link.location.toString());
-    for (const item of [...again, ...this.#waiting.take()]) {
-      if (!(item instanceof Command) || item.name !== 'select') select(item.select);
-      else present = Number(item.args[0]);
-      this.#go(session, item);
-    }
-    select(wanted);
-  }
-
-  /** Sends what waited; its promise was handed out long ago. */
-  #go(session: Session, item: Waiting): void {
-    if (item instanceof Pipeline) session.sendPipeline(item);
-    else {
-      session.send(item).then(
-        (value) => item.settle(value),
-        (error: unknown) => item.reject(error),
-      );
-    }
+    for (const item of [...again, ...this.#waiting.take()]) replay.send(item);
+    replay.select(wanted);
   }
 
   /** The connection is gone, or was never there. */
@@ -323,8 +319,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
       clearTimeout(this.#redial);
       this.#redial = undefined;
     }
-    if (this.#connector instanceof SentinelConnector || this.#connector !== null)
-      this.#connector.disconnect();
+    this.#connector?.disconnect();
     if (this.status === 'wait') return this.#closed(this.#epoch);
     if (this.status === 'reconnecting' && !reconnect) {
       this.#epoch++;
@@ -338,8 +333,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
       return;
     }
     // Write the commands of this turn first.
-    const { stream } = this;
-    process.nextTick(() => stream.end());
+    process.nextTick((stream: Duplex) => stream.end(), this.stream);
     const limit = setTimeout(() => link.invalidate('disconnected'), this.options.disconnectTimeout ?? 2_000);
     void link.waitClosed().then(() => clearTimeout(limit));
   }
@@ -352,16 +346,21 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
 
   /** Another connection, on which every command that the server handles becomes an event `monitor`. */
   monitor(callback?: Callback<Redis>): Promise<Redis> {
-    const monitor = this.duplicate({ monitor: true, lazyConnect: false });
-    const promise = new Promise<Redis>((resolve, reject) => {
-      monitor.once('error', reject);
-      monitor.once('monitoring', () => resolve(monitor));
-    });
-    return nodeify(promise, callback);
+    return nodeify(begun<Redis>(this.duplicate({ monitor: true, lazyConnect: false })), callback);
   }
 
   sendCommand(command: Command): unknown {
-    if (this.options.enableAutoPipelining) this.countGrouped();
+    if (this.options.enableAutoPipelining) this.countGrouped(command);
+    if (!commandsAreTraced()) return this.again(command);
+    return traceCommand(command, this.#traced, async () => this.again(command));
+  }
+
+  get #traced(): TracedPlace & { database: number } {
+    return { ...placeOf(this.options), database: this.#db };
+  }
+
+  /** Sends a command, for the first time or once more. */
+  again(command: Command): unknown {
     if (this.status === 'wait') this.connect().catch(noop);
     const session = this.#session;
     if (session !== null && session.usable && !this.#ending && !this.options.monitor && !this.#listensOnly) {
@@ -414,6 +413,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
   }
 
   sendPipeline(pipeline: Pipeline): void {
+    if (pipelinesAreTraced()) tracePipeline(pipeline, this.#traced);
     if (this.status === 'wait') this.connect().catch(noop);
     const session = this.#session;
     const [first] = pipeline.commands;

@@ -40,7 +40,7 @@ export class SentinelConnector {
     this.#options = options;
     this.#emitter = emitter;
     this.#makeClient = makeClient;
-    this.#sentinels = [...sentinels];
+    this.#sentinels = sentinels.slice();
   }
 
   /** The first address that a sentinel gives; `notice` hears of those that gave none. */

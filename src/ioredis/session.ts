@@ -1,10 +1,10 @@
-import { RedisError, TimeoutError } from '../errors/errors.ts';
+import { ProtocolError, RedisError, TimeoutError } from '../errors/errors.ts';
 import type { RequestOptions } from '../connection/requests/request-options.ts';
 import { blockingTime } from '../commands/blocking.ts';
 import { resolveCommand } from '../commands/command-info.ts';
 import type { Reply } from '../resp/types.ts';
 import { Command } from './command.ts';
-import { abortedBy, isOfServer, type ReplyError, replyErrorOf } from './errors.ts';
+import { abortedBy, isOfServer, type ReplyError, replyErrorOf, timedOut } from './errors.ts';
 import type { Link } from './link.ts';
 import type { Waiting } from './offline-queue.ts';
 import { type Pipeline, type PipelineEntry, unwrapped } from './pipeline.ts';
@@ -18,7 +18,8 @@ export interface SessionOwner {
   lost(item: Waiting): void;
   /** An error reply: 2 says that the command goes again, on a new connection. */
   judge(error: ReplyError, command: Command): boolean | 1 | 2;
-  sendCommand(command: Command): unknown;
+  /** Sends it once more. */
+  again(command: Command): unknown;
   selected(db: number): void;
   /** After QUIT the server closes the connection. */
   leaving(): void;
@@ -99,8 +100,10 @@ export class Session {
     if (error instanceof TimeoutError) {
       const { blockingTimeout } = this.#owner.options;
       if (blockingTimeout && Command.checkFlag('BLOCKING_COMMANDS', command.name)) return null;
-      throw command.blame(new Error('Command timed out', { cause: error }));
+      throw command.blame(timedOut(error));
     }
+    // What broke the connection would break the next one, and an error on a sound connection is about this command.
+    if (this.link.usable || error instanceof ProtocolError) throw command.blame(error as Error);
     this.#owner.lost(command);
     return command.promise;
   }
@@ -109,7 +112,7 @@ export class Session {
     const { script } = command;
     if (script !== null && error.code === NOSCRIPT) {
       this.#scripts.delete(script.sha);
-      return this.#owner.sendCommand(command);
+      return this.#owner.again(command);
     }
     if (this.#owner.judge(error, command) === 2) {
       this.#owner.lost(command);
@@ -157,7 +160,7 @@ export class Session {
       return this.#owner.options.stringNumbers ? String(count) : count;
     } catch (error) {
       if (isOfServer(error)) throw command.blame(replyErrorOf(error));
-      if (this.link.usable) throw error;
+      if (this.link.usable || error instanceof ProtocolError) throw command.blame(error as Error);
       this.#owner.lost(command);
       return command.promise;
     }
@@ -206,19 +209,20 @@ export class Session {
 
   async #entry(pipeline: Pipeline, index: number, reply: Reply): Promise<PipelineEntry> {
     const command = pipeline.commands[index]!;
-    if (reply instanceof TimeoutError)
-      return [command.blame(new Error('Command timed out', { cause: reply }))];
-    if (isLoss(reply)) return [abortedBy(command)];
     const entry = pipeline.entry(index, reply);
     const error = entry[0] as ReplyError | null;
     if (error === null || !isOfServer(reply)) return entry;
-    const goesAgain =
-      command.script !== null && error.code === NOSCRIPT && !command.inTransaction
-        ? this.#scripts.delete(command.script.sha) || true
-        : this.#owner.judge(error, command) === 2;
-    if (!goesAgain) return entry;
+    if (command.script !== null && error.code === NOSCRIPT && !command.inTransaction) {
+      this.#scripts.delete(command.script.sha);
+    } else if (this.#owner.judge(error, command) !== 2) {
+      return entry;
+    } else if (command.inTransaction) {
+      // A part of a transaction never goes again without the rest.
+      return [abortedBy(command)];
+    }
+    command.isSettled = false;
     try {
-      return [null, await this.#owner.sendCommand(command)];
+      return [null, await this.#owner.again(command)];
     } catch (again) {
       return [again as Error];
     }

@@ -20,6 +20,11 @@ export const BYTES: Shape = { text: false, stringNumbers: false };
 const TEXT_NUMBERS: Shape = { text: true, stringNumbers: true };
 const BYTES_NUMBERS: Shape = { text: false, stringNumbers: true };
 
+/** The option `decode` of a request: text is lenient by the connection's own default. */
+export function decodingOf({ text }: Shape): false | undefined {
+  return text ? undefined : false;
+}
+
 /** A reply of the core as ioredis gives it: text that is not UTF-8 with replacement characters, maps as objects. */
 export function shaped(value: Reply, shape: Shape): unknown {
   switch (typeof value) {

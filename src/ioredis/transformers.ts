@@ -6,6 +6,18 @@ export interface ReplyTransformerContext {
   protocol: 2 | 3;
   replyMapping: 'legacy' | 'resp3';
 }
+/** The part of a context that is the same for all commands of a client. */
+export type ReplyContext = Omit<ReplyTransformerContext, 'commandName'>;
+export const DEFAULT_CONTEXT: ReplyContext = { protocol: 3, replyMapping: 'legacy' };
+
+export function contextOf(options: {
+  protocol?: 2 | 3 | undefined;
+  replyMapping?: 'legacy' | 'resp3' | undefined;
+}): ReplyContext {
+  const { protocol = 3, replyMapping = 'legacy' } = options;
+  return protocol === 3 && replyMapping === 'legacy' ? DEFAULT_CONTEXT : { protocol, replyMapping };
+}
+
 export type ArgumentTransformer = (args: unknown[]) => unknown[];
 export type ReplyTransformer = (reply: unknown, context: ReplyTransformerContext) => unknown;
 

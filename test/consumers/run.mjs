@@ -3,11 +3,13 @@ import { Redis } from '../../dist/ioredis/index.js';
 import { startServer } from '../../dist/testkit/index.js';
 import { bullmq } from './bullmq.mjs';
 import * as others from './others.mjs';
+import { types } from './types.mjs';
 
 const LIMIT = 120_000;
 const consumers = {
   bullmq: (connect) => bullmq(connect, { jobs: Number(process.env.JOBS ?? 20_000), kills: 30 }),
   ...others,
+  types,
 };
 const filters = process.argv.slice(2);
 const server = await startServer();

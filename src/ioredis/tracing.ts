@@ -1,0 +1,85 @@
+import { tracingChannel } from 'node:diagnostics_channel';
+import type { Command } from './command.ts';
+import { type Pipeline, Transaction } from './pipeline.ts';
+
+/** The place that commands go to, as the channels tell it. */
+export interface TracedPlace {
+  serverAddress: string;
+  serverPort: number | undefined;
+}
+interface TracedSession extends TracedPlace {
+  database: number;
+}
+
+// The names are those of ioredis, for its instrumentations listen to them.
+const commands = tracingChannel('ioredis:command');
+const batches = tracingChannel('ioredis:batch');
+const connects = tracingChannel('ioredis:connect');
+const noop = (): void => {};
+
+export function pipelinesAreTraced(): boolean {
+  return commands.hasSubscribers || batches.hasSubscribers;
+}
+
+export function commandsAreTraced(): boolean {
+  return commands.hasSubscribers;
+}
+
+export function placeOf({
+  path,
+  host = 'localhost',
+  port,
+}: {
+  path?: string | undefined;
+  host?: string | undefined;
+  port?: number | undefined;
+}): TracedPlace {
+  return path ? { serverAddress: path, serverPort: undefined } : { serverAddress: host, serverPort: port };
+}
+
+/** Keys as they are, and `?` for every other word. */
+function wordsOf({ args, keyPlaces }: Command): string[] {
+  const keys = new Set(keyPlaces);
+  return args.map((arg, at) => (keys.has(at) ? String(arg) : '?'));
+}
+
+function contextOf(command: Command, session: TracedSession): object {
+  return { command: command.name, args: wordsOf(command), ...session };
+}
+
+/** Traces one command until it settles, however often it is sent. */
+export function traceCommand<T>(
+  command: Command,
+  session: TracedSession,
+  send: () => Promise<T>,
+): Promise<T> {
+  const traced = commands.tracePromise(send, contextOf(command, session)) as unknown as Promise<T>;
+  traced.catch(noop);
+  return traced;
+}
+
+/** Traces each command of a pipeline, and a transaction as a whole too. */
+export function tracePipeline(pipeline: Pipeline, session: TracedSession): void {
+  const { promise } = pipeline;
+  if (commands.hasSubscribers) {
+    for (const [index, command] of pipeline.commands.entries()) {
+      const outcome = async (): Promise<unknown> => {
+        const [error, value] = (await promise)[index] ?? [null];
+        if (error) throw error;
+        return value;
+      };
+      void traceCommand(command, session, outcome);
+    }
+  }
+  if (batches.hasSubscribers && pipeline instanceof Transaction) {
+    // MULTI and EXEC do not count.
+    const context = { batchMode: 'MULTI', batchSize: pipeline.length - 2, ...session };
+    const traced = batches.tracePromise(() => promise, context) as unknown as Promise<unknown>;
+    traced.catch(noop);
+  }
+}
+
+export function traceConnect(place: TracedPlace, epoch: number, dial: () => Promise<void>): Promise<void> {
+  if (!connects.hasSubscribers) return dial();
+  return connects.tracePromise(dial, { ...place, connectionEpoch: epoch }) as unknown as Promise<void>;
+}
