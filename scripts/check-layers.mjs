@@ -42,7 +42,11 @@ export function importsOf(path) {
 }
 
 /** Optional peers, each for the entry that needs it. */
-const PEERS = new Map([['@opentelemetry/api', 'otel']]);
+const PEERS = new Map([
+  ['@opentelemetry/api', 'otel'],
+  // Only its types.
+  ['ioredis', 'ioredis'],
+]);
 
 function judge(path, { specifier, target }, known) {
   if (target === null) {

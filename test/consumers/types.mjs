@@ -18,6 +18,24 @@ const OPTIONS = {
   typeRoots: [join(ROOT, 'node_modules', '@types')],
 };
 
+/** It has BullMQ and ioredis installed: clients of respool/ioredis are what BullMQ asks for. */
+const PROGRAM = `
+import { Queue, Worker } from 'bullmq';
+import type { Redis as Theirs } from 'ioredis';
+import Redis, { Cluster, type RedisOptions } from 'respool/ioredis';
+
+const options: RedisOptions = { host: '127.0.0.1', maxRetriesPerRequest: null, offlineQueueBytes: 1_000_000 };
+export const queue = new Queue('work', { connection: new Redis(options) });
+export const worker = new Worker('work', async ({ id }) => id, { connection: new Redis('redis://127.0.0.1') });
+export const cluster = new Queue('work', { connection: new Cluster([{ host: '127.0.0.1', port: 7000 }]) });
+export const same: Theirs = new Redis();
+export const text: Promise<string | null> = new Redis().get('key');
+// @ts-expect-error a queue has no such option: its types are not any.
+new Queue('work', { connection: new Redis(), nonsense: 1 });
+// @ts-expect-error a client has no such method: its types are not any.
+new Redis().nonsense();
+`;
+
 export async function types() {
   const folder = mkdtempSync(join(HERE, '.types-'));
   try {
@@ -27,13 +45,16 @@ export async function types() {
     for (const name of ['bullmq', 'ioredis']) {
       symlinkSync(join(HERE, 'node_modules', name), join(folder, 'node_modules', name));
     }
-    symlinkSync(join(HERE, 'program.ts'), join(folder, 'program.ts'));
+    writeFileSync(join(folder, 'program.ts'), PROGRAM);
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n');
     writeFileSync(
       join(folder, 'tsconfig.json'),
       JSON.stringify({ compilerOptions: OPTIONS, include: ['program.ts'] }),
     );
-    const { code, output } = await run([...TSC, '-p', folder, '--pretty', 'false'], { cwd: folder, quiet: true });
+    const { code, output } = await run([...TSC, '-p', folder, '--pretty', 'false'], {
+      cwd: folder,
+      quiet: true,
+    });
     assert.equal(code, 0, output);
   } finally {
     rmSync(folder, { recursive: true, force: true });
