@@ -90,7 +90,7 @@ function keySpecText({ begin_search: search, find_keys: keys }) {
   return range.join(':') === '0:1' ? start : `${start}:${range.join(':')}`;
 }
 
-export function record(pairs) {
+function record(pairs) {
   const result = {};
   for (let i = 0; i < pairs.length; i += 2) result[pairs[i]] = pairs[i + 1];
   return result;

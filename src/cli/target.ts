@@ -43,7 +43,7 @@ export interface Call {
 const DEFAULT_URL = 'redis://127.0.0.1:6379';
 
 /** The URL without what stands before the last @ of its authority. */
-export function withoutUserinfo(url: string): string {
+function withoutUserinfo(url: string): string {
   return url.replace(/^([\w+.-]+:\/\/)(?:[^/?#]*@)?/, '$1').replace(/([?&][^=&]*password=)[^&]*/gi, '$1***');
 }
 

@@ -94,6 +94,8 @@ export function learnCommands(asked: string, reply: unknown): void {
 /**
  * The commands and subcommands in an answer of `COMMAND INFO`; what is null or malformed in it is passed
  * over.
+ *
+ * @internal
  */
 export function commandsFromReply(reply: unknown): LearnedCommand[] {
   const found: LearnedCommand[] = [];

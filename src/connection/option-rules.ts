@@ -87,7 +87,7 @@ export function asWritten(_name: string, value: string): string {
   return value;
 }
 
-export function parseNumber(name: string, value: string): number {
+function parseNumber(name: string, value: string): number {
   if (!/^\d+(\.\d+)?$/.test(value)) throw new TypeError(`${name} is not a number`);
   return Number(value);
 }

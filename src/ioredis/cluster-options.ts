@@ -4,7 +4,7 @@ import type { ScriptDefinition } from './script.ts';
 
 /** One start node: a port, a URL or an address. */
 export type ClusterNode = string | number | { host?: string | undefined; port?: number | string | undefined };
-export type ScaleReads = 'master' | 'slave' | 'all' | ((...args: never[]) => unknown);
+type ScaleReads = 'master' | 'slave' | 'all' | ((...args: never[]) => unknown);
 
 export type DnsLookup = (
   hostname: string,

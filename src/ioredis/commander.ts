@@ -5,7 +5,7 @@ import { Script, type ScriptDefinition } from './script.ts';
 import type { ReplyContext } from './transformers.ts';
 
 /** The parts of a class that its generated methods use. */
-export interface Commander {
+interface Commander {
   readonly options: {
     keyPrefix?: string | undefined;
     stringNumbers?: boolean | undefined;

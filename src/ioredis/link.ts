@@ -10,7 +10,7 @@ import { TCPLocation, UnixDomainSocketLocation } from '../transport/location.ts'
 import type { RedisOptions } from './redis-options.ts';
 
 /** Told of the transport as soon as it is open, before anything is written. */
-export type OnTransport = (stream: Duplex) => void;
+type OnTransport = (stream: Duplex) => void;
 
 class TcpLink extends TCPConnection {
   onTransport: OnTransport | null = null;

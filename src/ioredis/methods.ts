@@ -2,7 +2,7 @@ import type { Commands } from '../commands/commands.ts';
 import type { Callback } from './command.ts';
 
 /** The words of a call, in the forms that ioredis takes; a callback may come last. */
-export type MethodArgument = unknown;
+type MethodArgument = unknown;
 
 type FirstWord<K extends string> = K extends `${infer First} ${string}` ? First : K;
 type CommandName = Lowercase<FirstWord<keyof Commands<string> & string>>;

@@ -35,8 +35,8 @@ export interface Connector {
   firstError?: Error | undefined;
 }
 
-export type RetryStrategy = ((times: number) => number | null | undefined | void) | null | undefined;
-export type ReconnectOnError = (error: Error) => boolean | 1 | 2;
+type RetryStrategy = ((times: number) => number | null | undefined | void) | null | undefined;
+type ReconnectOnError = (error: Error) => boolean | 1 | 2;
 
 /** The options of ioredis. Times are milliseconds unless an option says otherwise. */
 export interface RedisOptions {
@@ -101,7 +101,7 @@ export interface RedisOptions {
   natMap?: NatMap | null | undefined;
 }
 
-export const DEFAULT_OPTIONS: Readonly<RedisOptions> = {
+const DEFAULT_OPTIONS: Readonly<RedisOptions> = {
   port: 6379,
   host: 'localhost',
   family: 0,

@@ -15,8 +15,8 @@ export function shapeOf(text: boolean, stringNumbers: boolean): Shape {
   if (text) return stringNumbers ? TEXT_NUMBERS : TEXT;
   return stringNumbers ? BYTES_NUMBERS : BYTES;
 }
-export const TEXT: Shape = { text: true, stringNumbers: false };
-export const BYTES: Shape = { text: false, stringNumbers: false };
+const TEXT: Shape = { text: true, stringNumbers: false };
+const BYTES: Shape = { text: false, stringNumbers: false };
 const TEXT_NUMBERS: Shape = { text: true, stringNumbers: true };
 const BYTES_NUMBERS: Shape = { text: false, stringNumbers: true };
 

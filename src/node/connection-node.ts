@@ -67,7 +67,7 @@ export interface NodeSettings {
 }
 
 /** Servers that are loading or full recover; those that refuse the user, the database or the command do not. */
-export function isTransient(error: unknown): boolean {
+function isTransient(error: unknown): boolean {
   return !(error instanceof ResponseError) && !(error instanceof TypeError);
 }
 

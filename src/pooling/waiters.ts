@@ -83,7 +83,7 @@ export class WaitLine<W extends Linked<W>> {
   }
 }
 
-export type Kind = 'share' | 'lease' | 'occupy';
+type Kind = 'share' | 'lease' | 'occupy';
 
 /** The terms on which a caller of a pool waits. */
 export interface Terms<T> {

@@ -178,7 +178,11 @@ class Race<R> {
   }
 }
 
-/** The failure of one node; the node's error is the `cause`. */
+/**
+ * The failure of one node; the node's error is the `cause`.
+ *
+ * @internal
+ */
 export class NodeFailure extends Error {
   readonly location: TCPLocation;
 

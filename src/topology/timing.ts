@@ -11,7 +11,7 @@ export interface Timing {
   after(delay: number, call: () => void): () => void;
 }
 
-export function timingOf(clock: Clock, random: Random = Math.random): Timing {
+function timingOf(clock: Clock, random: Random = Math.random): Timing {
   return {
     now: () => clock.now(),
     random,

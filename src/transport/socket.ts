@@ -6,10 +6,10 @@ import type { ConnectAttemptEvent } from '../telemetry/events.ts';
  * Takes the first `bytes` of `slab`, which the next read of any connection of this thread overwrites:
  * what is kept must be copied before the call returns.
  */
-export type SlabReader = (slab: Buffer, bytes: number) => void;
+type SlabReader = (slab: Buffer, bytes: number) => void;
 
 /** Memory for the next read instead of the slab, asked for after each read; null: the slab. */
-export type ReadTarget = () => Buffer | null;
+type ReadTarget = () => Buffer | null;
 
 export interface KeepAlive {
   enabled: boolean;
@@ -31,6 +31,8 @@ export interface DialOptions {
 /**
  * One slab serves every connection of the thread, for parsing is synchronous. On Windows the system holds the
  * buffer of each pending read, so that two connections would write into it at the same time.
+ *
+ * @internal
  */
 export const slabReading: boolean = process.platform !== 'win32';
 const SLAB_SIZE = 256 * 1024;

@@ -87,7 +87,7 @@ function loadOf(options: Options): Load {
 }
 
 /** Each command as often as its weight says. */
-export function mixOf(text: string): Make[] {
+function mixOf(text: string): Make[] {
   return text.split(',').flatMap((part) => {
     const [name = '', weight = '1'] = part.split(':');
     const make = MAKERS[name.trim().toUpperCase()];

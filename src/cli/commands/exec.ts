@@ -47,7 +47,7 @@ async function fromInput(call: Call, pool: AnyPool): Promise<number> {
  * Splits a line into words; quotes keep blanks together, a backslash takes the next character as it is.
  * @throws UsageError for a quote that is not closed.
  */
-export function splitLine(line: string): string[] {
+function splitLine(line: string): string[] {
   const words: string[] = [];
   let word: string | null = null;
   let quote: string | null = null;

@@ -6,7 +6,7 @@ import { sentinels } from './sentinels.ts';
 import { server } from './server.ts';
 
 /** Host and port of a plain URL; null for a Unix socket. */
-export function placesOf(url: string): Place[] {
+function placesOf(url: string): Place[] {
   if (url.startsWith('unix:')) return [];
   const authority = (/^[\w+.-]+:\/\/([^/?#]*)/.exec(url)?.[1] ?? '').replace(/^.*@/, '');
   const sentinel = /\+sentinel:/.test(url);

@@ -50,7 +50,7 @@ function rootOf(error: Error): Error {
 }
 
 /** Explains a failed handshake. */
-export function refusal(error: Error, target: Target): Finding {
+function refusal(error: Error, target: Target): Finding {
   const root = rootOf(error);
   const all = `${error.message} ${root.message}`;
   if (/max number of clients/i.test(all))

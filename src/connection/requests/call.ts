@@ -10,7 +10,7 @@ import { sizeOf } from '../writing/outbox.ts';
 import { effectFor } from '../session/session-effect.ts';
 
 /** An entry with an ordinary promise: what the package itself asks of a server. */
-export class Call extends Entry {
+class Call extends Entry {
   readonly promise: Promise<Reply>;
   /** False: an error reply is the value. */
   raise = true;

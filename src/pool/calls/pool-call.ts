@@ -27,7 +27,7 @@ const LEASES = 1 << 24;
 export type Prelude = (connection: BaseConnection) => readonly Entry[];
 
 /** Learns the outcome of a call before its caller does. */
-export interface CallHook {
+interface CallHook {
   resolved(value: Reply): void;
   rejected(): void;
 }
@@ -43,7 +43,11 @@ class Details {
   prelude: Prelude | null = null;
 }
 
-/** The unusual sides of a pool's call: bits, and an object that only unusual calls have. */
+/**
+ * The unusual sides of a pool's call: bits, and an object that only unusual calls have.
+ *
+ * @internal
+ */
 export abstract class DetailedEntry extends Entry {
   details: Details | null = null;
 

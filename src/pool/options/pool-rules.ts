@@ -259,7 +259,7 @@ function withCredentials(ask: CredentialsFunction | null | undefined, sorted: So
 }
 
 /** Locations from an option that lists them; plain ones, for a start node is an address and no member of a layout. */
-export function toLocations(name: string, value: unknown): readonly TCPLocation[] {
+function toLocations(name: string, value: unknown): readonly TCPLocation[] {
   if (typeof value !== 'object' || value === null || !(Symbol.iterator in value)) {
     throw new TypeError(`${name} must be a list of locations`);
   }

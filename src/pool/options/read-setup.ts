@@ -33,7 +33,7 @@ export interface ReadSetup {
 }
 
 /** Refuses what reads cannot be told. */
-export function checkReading({ readFrom, clientZone }: ReadSetup['options']): void {
+function checkReading({ readFrom, clientZone }: ReadSetup['options']): void {
   if (readFrom === 'nearest-zone' && clientZone === null)
     throw new TypeError("readFrom 'nearest-zone' needs clientZone");
 }

@@ -16,7 +16,7 @@ export interface ScriptOptions {
 }
 
 /** Tells the calls of a pool that a command is a script, and which. */
-export const SCRIPT: unique symbol = Symbol('respool.script');
+const SCRIPT: unique symbol = Symbol('respool.script');
 /** Of the type only: what the script answers. */
 declare const ANSWER: unique symbol;
 

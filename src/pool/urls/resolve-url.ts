@@ -10,7 +10,7 @@ import { buildSslContext } from './url-tls.ts';
 type Options = Record<string, unknown>;
 
 /** Options of the `Sentinel` made for a URL that lists sentinels. */
-export interface ManagerOptions {
+interface ManagerOptions {
   readonly sentinels: readonly TCPLocation[];
   readonly minOtherSentinels?: number;
   readonly sentinelOptions: Readonly<Options>;

@@ -7,7 +7,7 @@ import type { Reading } from './message-reading.ts';
 type Resolve = (value: unknown) => void;
 type Reject = (reason: unknown) => void;
 
-export function closedError(mailbox: Mailbox): ChannelClosedError {
+function closedError(mailbox: Mailbox): ChannelClosedError {
   return new ChannelClosedError('the channel is closed', { cause: mailbox.error });
 }
 

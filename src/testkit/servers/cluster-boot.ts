@@ -47,7 +47,7 @@ export async function formCluster(nodes: readonly ClusterNode[], shape: ClusterS
   await Promise.all(others.map((node) => replicate(node, successors[node.index % primaries] as ClusterNode)));
 }
 
-export function slotRange(index: number, primaries: number): [number, number] {
+function slotRange(index: number, primaries: number): [number, number] {
   return [Math.floor((index * SLOTS) / primaries), Math.floor(((index + 1) * SLOTS) / primaries) - 1];
 }
 

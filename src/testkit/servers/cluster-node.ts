@@ -48,7 +48,7 @@ export function parseNodes(text: string): NodeLine[] {
 }
 
 /** `field:value` lines of INFO and CLUSTER INFO. */
-export function parseInfo(text: string): Map<string, string> {
+function parseInfo(text: string): Map<string, string> {
   return new Map(
     text
       .split(/\r?\n/)

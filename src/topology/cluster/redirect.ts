@@ -39,7 +39,7 @@ const UNREACHABLE: Meaning = { kind: 'unreachable' };
 const FINAL: Meaning = { kind: 'final' };
 
 /** The address a redirect names; the host of the node that answered where it names none. */
-export function redirectTarget(error: AskError, asked: TCPLocation, resolve: ResolveAddress): TCPLocation {
+function redirectTarget(error: AskError, asked: TCPLocation, resolve: ResolveAddress): TCPLocation {
   const { host: announced, port } = error;
   const host = announcedHost(announced, asked.host);
   if (host === null || !Number.isInteger(port) || port < 1 || port > 65_535) {
