@@ -130,14 +130,14 @@ describe('limits of calls to a cluster', () => {
       const target = replica ? 'replicas' : 'primaries';
       const node = nodes[replica ? 1 : 0];
       await node?.close();
+      // Alone: each failed dial makes the pause of the address longer, which the time of the others would have to cover.
+      const [lost] = [...(await pool.executeOn(target, 'PING', [], { timeout: null })).values()];
+      assert.equal((lost as Error).constructor, ConnectionError);
       const waits = [
         pool.executeOn(target, 'PING'),
         pool.executeOn(target, 'PING', [], { timeout: 5_000 }),
         pool.executeOn(target, 'BLPOP', ['key', 1], { timeout: 5_000 }),
       ];
-      const endless = pool.executeOn(target, 'PING', [], { timeout: null });
-      const [lost] = [...(await endless).values()];
-      assert.equal((lost as Error).constructor, ConnectionError);
       await sleep(800);
       await node?.listen();
       node?.script({ BLPOP: reply.null });
