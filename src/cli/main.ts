@@ -10,7 +10,7 @@ import { top } from './commands/top.ts';
 import { completion, helpOf } from './help.ts';
 import { type CommandName, readOptions, UsageError } from './options.ts';
 import { type Call, targetOf } from './target.ts';
-import { Terminal } from './terminal.ts';
+import { printable, Terminal } from './terminal.ts';
 
 /** Resolves to the exit code. */
 type Command = (call: Call) => Promise<number>;
@@ -64,7 +64,7 @@ function explain(error: unknown): number {
     return 2;
   }
   if (error instanceof TypeError || error instanceof RedisError) {
-    process.stderr.write(`respool: ${error.message}\n`);
+    process.stderr.write(`respool: ${printable(error.message)}\n`);
     return 1;
   }
   throw error;

@@ -1,10 +1,11 @@
 import { RedisError, ReplyMap, type Reply, ReplySet } from '../index.ts';
+import { printable } from './terminal.ts';
 
 /** Control characters and quotes escaped, as a person can paste it. */
 function quoted(value: string | Buffer): string {
   const text = typeof value === 'string' ? value : value.toString('latin1');
   const escaped = text.replace(/[\\"\x00-\x1f\x7f]|[\x80-\xff]/g, (char) => {
-    if (typeof value === 'string' && char >= '\x80') return char;
+    if (typeof value === 'string' && char >= '\xa0') return char;
     const named = { '\\': '\\\\', '"': '\\"', '\n': '\\n', '\r': '\\r', '\t': '\\t' }[char];
     return named ?? `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
   });
@@ -22,7 +23,7 @@ export function formatReply(reply: Reply, indent = ''): string {
   if (typeof reply === 'boolean') return `(${reply})`;
   if (typeof reply === 'string') return reply === 'OK' ? reply : quoted(reply);
   if (Buffer.isBuffer(reply)) return quoted(reply);
-  if (reply instanceof RedisError) return `(error) ${reply.message}`;
+  if (reply instanceof RedisError) return `(error) ${printable(reply.message)}`;
   if (reply instanceof ReplyMap) {
     const rows = [...reply].map(([key, value]) => ({ mark: `${formatReply(key, indent)} => `, value }));
     return listed(rows, indent, '(empty map)');

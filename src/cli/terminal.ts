@@ -33,6 +33,11 @@ export class Terminal {
     this.#drawn = 0;
   }
 
+  /** A line that a server or another client wrote: as it is in a pipe, printable on a terminal. */
+  foreign(text: string): void {
+    this.line(this.live ? printable(text) : text);
+  }
+
   /** A remark beside the result: on standard error, so that pipes stay clean. */
   note(text: string): void {
     process.stderr.write(`${text}\n`);
@@ -65,6 +70,14 @@ export class Terminal {
       process.stderr.write('\n');
     }
   }
+}
+
+/** A text of a server, without the control characters that would steer a terminal. */
+export function printable(text: string): string {
+  return text.replace(
+    /[\x00-\x09\x0b-\x1f\x7f-\x9f]/g,
+    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
 }
 
 /** Values as a row of bars, the largest at full height. */

@@ -1,7 +1,7 @@
 import { examine } from '../doctor/examination.ts';
 import type { Finding } from '../doctor/finding.ts';
 import type { Call } from '../target.ts';
-import type { Terminal } from '../terminal.ts';
+import { printable, type Terminal } from '../terminal.ts';
 
 /** Examines a set-up step by step; exit code 1 when something is wrong. */
 export async function doctor({ options, terminal, target, signal }: Call): Promise<number> {
@@ -23,6 +23,7 @@ function print(terminal: Terminal, { level, about, says, advice }: Finding): voi
     note: terminal.style('yellow', '!'),
     wrong: terminal.style('red', '✘'),
   };
-  terminal.line(`${marks[level]} ${about.padEnd(12)} ${says}`);
-  if (advice !== undefined) terminal.line(`  ${' '.repeat(12)} ${terminal.style('dim', '→')} ${advice}`);
+  terminal.line(`${marks[level]} ${about.padEnd(12)} ${printable(says)}`);
+  if (advice !== undefined)
+    terminal.line(`  ${' '.repeat(12)} ${terminal.style('dim', '→')} ${printable(advice)}`);
 }

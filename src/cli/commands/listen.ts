@@ -1,4 +1,5 @@
 import { Channel, ConnectionPool, type Reply } from '../../index.ts';
+import { printable } from '../terminal.ts';
 import { UsageError } from '../options.ts';
 import { type Call, openPool, poolOptions } from '../target.ts';
 
@@ -12,7 +13,7 @@ export async function subscribe({ options, terminal, target, signal }: Call): Pr
   await using pool = openPool(target);
   const channels = options.words.map((name) => {
     const onGap = ({ reason }: { reason: Error }): void =>
-      terminal.note(`messages of ${name} may be missing: ${reason.message}`);
+      terminal.note(`messages of ${name} may be missing: ${printable(reason.message)}`);
     return new Channel<unknown>(name, { isPattern, encoding: 'utf-8', onGap });
   });
   await pool.with({ signal }).executePubsub(command, ...channels);
@@ -27,7 +28,9 @@ export async function subscribe({ options, terminal, target, signal }: Call): Pr
         const [name, text] = Array.isArray(message)
           ? message.map(String)
           : [channel.name.toString(), message];
-        terminal.line(options.json ? JSON.stringify({ channel: name, message: text }) : `${name}: ${text}`);
+        terminal.foreign(
+          options.json ? JSON.stringify({ channel: name, message: text }) : `${name}: ${text}`,
+        );
       }
     }),
   );
@@ -44,7 +47,8 @@ export async function monitor({ options, terminal, target, signal }: Call): Prom
   try {
     for await (const message of connection.streamedMessages) {
       if (message instanceof Error) throw message;
-      if (message !== 'OK') terminal.line(options.json ? JSON.stringify(lineOf(message)) : String(message));
+      if (message !== 'OK')
+        terminal.foreign(options.json ? JSON.stringify(lineOf(message)) : String(message));
     }
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Call, openPool } from '../target.ts';
-import { milliseconds } from '../terminal.ts';
+import { milliseconds, printable } from '../terminal.ts';
 
 /** Round trips, one after another. */
 export async function ping({ options, terminal, target, signal }: Call): Promise<number> {
@@ -22,7 +22,7 @@ export async function ping({ options, terminal, target, signal }: Call): Promise
         );
     } catch (error) {
       lost++;
-      if (!options.json) terminal.line(`no answer: ${(error as Error).message}`);
+      if (!options.json) terminal.line(`no answer: ${printable((error as Error).message)}`);
     }
   }
   const sorted = times.toSorted((a, b) => a - b);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Reply } from '../../index.ts';
 import { type InfoFields, onPrimaries, parseInfo, total } from '../server-info.ts';
 import { type Call, type AnyPool, openPool } from '../target.ts';
-import { bytes, integer, milliseconds, sparkline, table, type Terminal } from '../terminal.ts';
+import { bytes, integer, milliseconds, printable, sparkline, table, type Terminal } from '../terminal.ts';
 
 const HISTORY = 40;
 const PINGS = 20;
@@ -131,7 +131,7 @@ function drawn(
   ]);
   const log = slow.map(
     ({ at, took, command }) =>
-      `  ${new Date(at * 1_000).toISOString().slice(11, 19)}  ${milliseconds(took / 1_000).padStart(9)}  ${command}`,
+      `  ${new Date(at * 1_000).toISOString().slice(11, 19)}  ${milliseconds(took / 1_000).padStart(9)}  ${printable(command)}`,
   );
   return [
     terminal.style(

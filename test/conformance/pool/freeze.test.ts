@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { ConnectionError, ConnectionPool } from '../../../src/index.ts';
+import { ConnectionError, ConnectionPool, TimeoutError } from '../../../src/index.ts';
 import { startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { atRest, clients, failure } from './support.ts';
 
@@ -66,4 +66,35 @@ test('a connection that has been silent and is well goes on', async () => {
     Array.from({ length: 600 }, (_, n) => String(n)),
   );
   assert.equal(await pool.execute('CLIENT', 'ID'), before);
+});
+
+test('a clock of the system that jumps ends no wait, no connection in use and no lease, and lengthens no limit', async (t) => {
+  await using server = await startServer();
+  await using pool = new ConnectionPool({
+    location: server.location,
+    decodeResponses: true,
+    maxIdleTime: 60_000,
+    maxLifetime: 600_000,
+    leakDetection: 60_000,
+  });
+  const { now } = Date;
+  let jump = 0;
+  Date.now = () => now() + jump;
+  t.after(() => {
+    Date.now = now;
+  });
+  await pool.execute('SET', 'k', 0);
+  for (const days of [1, -1, 400, -400, 0]) {
+    const lease = await pool.acquire();
+    const popped = pool.executeRequest('BLPOP', ['q', 5], { timeout: 10_000 });
+    const late = pool.executeRequest('BLPOP', ['other', 0], { timeout: 150 });
+    jump = days * 86_400_000;
+    assert.equal(await pool.execute('SET', 'k', days), 'OK');
+    assert.equal(await lease.connection.execute('GET', 'k'), String(days));
+    lease.release();
+    assert.ok((await failure(late)) instanceof TimeoutError);
+    await pool.execute('RPUSH', 'q', days);
+    assert.deepEqual(await popped, ['q', String(days)]);
+  }
+  await atRest(pool);
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ConnectionPool } from '../../../src/index.ts';
 import { startCluster, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { Terminal } from '../../../src/cli/terminal.ts';
 import { runCli } from '../../support/cli.ts';
 
 describe('the command respool', () => {
@@ -50,6 +51,28 @@ describe('the command respool', () => {
     const { code, stdout } = await runCli(['exec', 'LPUSH', 'only-a-key'], { env });
     assert.equal(code, 1);
     assert.match(stdout, /^\(error\) .*wrong number of arguments/);
+  });
+
+  it('prints no control character that a server or another client wrote', async () => {
+    const steering = '\x1b]0;title\x07\x9b31m';
+    const script = `return redis.error_reply('ERR ${steering}')`;
+    for (const args of [
+      ['exec', 'EVAL', script, '0'],
+      ['exec', 'ECHO', steering],
+      ['exec', 'JSON', steering],
+    ]) {
+      const { stdout, stderr } = await runCli(args, { env });
+      assert.match(stdout, /\\x1b|unknown command/);
+      assert.doesNotMatch(stdout + stderr, /[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
+    }
+    let shown = '';
+    const out = { isTTY: true, write: (text: string) => (shown += text) };
+    const terminal = new Terminal(out as unknown as NodeJS.WriteStream);
+    terminal.foreign(`message ${steering}`);
+    assert.equal(shown, 'message \\x1b]0;title\\x07\\x9b31m\n');
+    shown = '';
+    new Terminal({ ...out, isTTY: false } as unknown as NodeJS.WriteStream).foreign(`message ${steering}`);
+    assert.equal(shown, `message ${steering}\n`, 'a pipe gets the bytes');
   });
 
   it('reads commands from a pipe, quotes and blank lines included', async () => {

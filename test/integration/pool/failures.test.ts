@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
-import { ConnectionError, ConnectionPool, ResponseError, TimeoutError } from '../../../src/index.ts';
+import {
+  ConnectionError,
+  ConnectionPool,
+  ExecAbortError,
+  ResponseError,
+  TimeoutError,
+} from '../../../src/index.ts';
 import { reply, ScriptedServer, startServer } from '../../../src/testkit/index.ts';
 import { atRest, failure, gauges, sleep, until } from '../../conformance/pool/support.ts';
 
@@ -147,6 +153,9 @@ test('a server out of memory refuses writes and answers reads', async () => {
   await using pool = ConnectionPool.fromUrl(server.url);
   const error = await failure(pool.execute('SET', 'k', 'v'));
   assert.ok(error instanceof ResponseError && error.code === 'OOM');
+  assert.equal(await pool.execute('GET', 'k'), null);
+  const aborted = await failure(pool.transaction([{ command: 'SET', args: ['k', 'v'] }]));
+  assert.ok(aborted instanceof ExecAbortError, String(aborted));
   assert.equal(await pool.execute('GET', 'k'), null);
   assert.equal(gauges(pool)[0], 1);
 });
