@@ -43,7 +43,10 @@ export async function blockingConsumers(screen: Screen, pool: Pool, prefix: stri
     'no job lost',
     `${integer(pushed)} pushed = ${integer(popped.length)} done + ${integer(left)} left, ${CONSUMERS * ROUNDS} BLPOPs aborted`,
   );
-  return { good };
+  const remember = [
+    `${CONSUMERS} workers waited in BLPOP on the same pool, and nobody waited behind them: GET ${percentiles(beside)}.`,
+  ];
+  return { good, remember };
 }
 
 async function work(

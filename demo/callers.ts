@@ -31,7 +31,7 @@ export class Callers {
   readonly #plan: CallersPlan;
   readonly #tally: Tally;
   readonly #keys: readonly string[];
-  readonly #bars = new Sparkline(BARS);
+  #bars = new Sparkline(BARS);
   #latency = new Histogram();
   #callers: Promise<void>[] = [];
   #running = true;
@@ -79,6 +79,7 @@ export class Callers {
   }
   newPhase(): void {
     this.#latency = new Histogram();
+    this.#bars = new Sparkline(BARS);
     this.operations = 0;
   }
   /** When the next write made from now on was acknowledged. */
@@ -89,6 +90,10 @@ export class Callers {
 
   percentiles(): string {
     return `p50 ${milliseconds(this.#latency.percentile(0.5))}, p99 ${milliseconds(this.#latency.percentile(0.99))}`;
+  }
+  /** The rate since the last phase began. */
+  history(screen: Screen): string {
+    return screen.style('cyan', this.#bars.whole());
   }
   bar(screen: Screen): string {
     const bars = this.#bars.take(this.#total).padStart(BARS);

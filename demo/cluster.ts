@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterConnectionPool, type ClusterNodeLocation } from '../src/index.ts';
-import { startCluster, type TestCluster } from '../src/testkit/index.ts';
+import { type ClusterNode, startCluster, type TestCluster } from '../src/testkit/index.ts';
 import { Callers } from './callers.ts';
 import { integer, milliseconds, plural, type Screen, seconds } from './screen.ts';
 import { summary } from './summary.ts';
@@ -31,11 +31,11 @@ export async function clusterDemo(screen: Screen): Promise<Outcome> {
   for (const shard of shards) shard.callers.start();
   const bars = (): string => shards.map((shard) => shard.callers.bar(screen)).join('  ');
   await spread(screen, pool, shards, bars);
-  const survived = await failover(screen, cluster, shards, bars);
+  const { good: survived, remember } = await failover(screen, cluster, shards, bars);
   for (const shard of shards) shard.callers.stop();
   await Promise.all(shards.map((shard) => shard.callers.done()));
   const facts = { 'layout read': plural(pool.layoutRefreshes.succeeded, 'time') };
-  return { good: summary(screen, tally, [pool.statistics], facts) && survived };
+  return { good: summary(screen, tally, [pool.statistics], facts) && survived, remember };
 }
 
 interface Shard {
@@ -77,6 +77,7 @@ async function spread(
       `shard ${shard.name}`,
       `${shard.node}: ${integer(shard.callers.operations)} commands, ${shard.callers.percentiles()}`,
     );
+    screen.fact('', shard.callers.history(screen));
   }
   screen.fact(
     'connections',
@@ -90,7 +91,7 @@ async function failover(
   cluster: TestCluster,
   shards: readonly Shard[],
   bars: () => string,
-): Promise<boolean> {
+): Promise<Outcome> {
   const [victim, ...others] = shards as [Shard, ...Shard[]];
   screen.title(`2  the primary of shard ${victim.name} is killed under load (SIGKILL)`);
   const dead = cluster.nodes.find((node) => node.port === victim.node.port);
@@ -105,18 +106,19 @@ async function failover(
     const first = victim.callers.nextWrite();
     const chosen = await cluster.waitForNewPrimary(slot, dead);
     elected = performance.now();
+    const timeout = seconds(Number(await configured(chosen, 'cluster-node-timeout')));
     screen.fact(
-      'new primary',
-      `${chosen.location}, ${seconds(elected - killedAt)} after the kill: the cluster's own time`,
+      'the servers took',
+      `${seconds(elected - killedAt)}: ${timeout} of silence (cluster-node-timeout), then a vote; ${chosen.location} is primary`,
     );
     const at = await first;
     await sleep(3_000);
     return at;
   });
-  screen.fact(
-    'writing again',
-    `${recovered <= elected ? 'by then' : `${milliseconds(recovered - elected)} later`}, ${seconds(recovered - killedAt)} after the kill`,
-  );
+  const ours =
+    recovered <= elected ? 'nothing: it wrote by then' : `${milliseconds(recovered - elected)} more`;
+  screen.fact('the pool took', `${ours}; first write ${seconds(recovered - killedAt)} after the kill`);
+  screen.fact(`shard ${victim.name}`, victim.callers.history(screen));
   for (const [index, shard] of others.entries()) {
     const failed = shard.callers.failed - (failedBefore[index] ?? 0);
     screen.verdict(
@@ -124,6 +126,17 @@ async function failover(
       `shard ${shard.name} meanwhile`,
       `${integer(shard.callers.operations)} commands, ${shard.callers.percentiles()}, ${plural(failed, 'failure')}`,
     );
+    screen.fact('', shard.callers.history(screen));
   }
-  return others.every((shard, index) => shard.callers.failed === failedBefore[index]);
+  const good = others.every((shard, index) => shard.callers.failed === failedBefore[index]);
+  const remember = [
+    `A primary died: the servers needed ${seconds(elected - killedAt)} to replace it, the pool ${recovered <= elected ? 'nothing on top' : `${milliseconds(recovered - elected)} on top`}.`,
+    'The other shards did not notice. Every call that failed was told whether it may have run.',
+  ];
+  return { good, remember };
+}
+
+async function configured(node: ClusterNode, name: string): Promise<string> {
+  const [, value = ''] = (await node.command('CONFIG', 'GET', name)) as string[];
+  return String(value);
 }

@@ -48,6 +48,7 @@ export async function connectionsKilled(
       () => `counter ${value}, acknowledged ${load.counted} to ${load.counted + load.perhapsCounted}`,
     );
   recoveries.sort((one, other) => one - other);
+  screen.fact('over time', screen.style('cyan', bars.whole()));
   screen.fact(
     'commands',
     `${integer(tally.operations - before)} answered, ${integer(tally.failed)} failed with ${plural(killed, 'killed connection')}`,
@@ -61,7 +62,11 @@ export async function connectionsKilled(
     'counter',
     `server ${integer(value)}: ${integer(load.counted)} acknowledged, up to ${integer(load.perhapsCounted)} more may have run`,
   );
-  return { good: good && killed > 0 };
+  const remember = [
+    `${plural(killed, 'connection')} were killed under load: ${integer(tally.failed)} calls failed, each was told whether it may have run.`,
+    `Answering again after ${milliseconds(recoveries[recoveries.length >> 1] ?? 0)} (median). The counter agrees with what they were told.`,
+  ];
+  return { good: good && killed > 0, remember };
 }
 
 /** Every connection of the demo's pool, as the server lists them. */

@@ -29,11 +29,12 @@ const screen = new Screen();
 const page = args.includes('--web') ? await LivePage.start(ROOT) : null;
 if (page !== null) screen.line(`The live page: ${page.url}`);
 try {
-  const { good } = await part(screen);
+  const { good, remember = [] } = await part(screen);
   const [colour, verdict] = good
     ? (['green', 'All answers were right.'] as const)
     : (['red', 'Something was wrong: see above.'] as const);
   screen.line(`\n${screen.style(colour, verdict)}`);
+  if (good) for (const sentence of remember) screen.line(`  ${screen.style('bold', sentence)}`);
   process.exitCode = good ? 0 : 1;
 } catch (error) {
   screen.line(`\n${screen.style('red', 'The demo failed.')} ${explain(error)}`);

@@ -28,18 +28,22 @@ export async function poolDemo(screen: Screen): Promise<Outcome> {
   );
   screen.fact('server', pool.address ?? '');
   try {
-    await multiplexed(screen, pool, tally, target.prefix);
+    const many = await multiplexed(screen, pool, tally, target.prefix);
     const consumers = await blockingConsumers(screen, pool, target.prefix);
     const bank = await transfers(screen, pool, target.prefix);
     const killed = await connectionsKilled(screen, pool, tally, target);
     const good = summary(screen, tally, [pool.statistics], { 'latency, all of them': percentilesAt(tally) });
-    return { good: good && [consumers, bank, killed].every((part) => part.good) };
+    const parts = [many, consumers, bank, killed];
+    return {
+      good: good && parts.every((part) => part.good),
+      remember: parts.flatMap((part) => part.remember ?? []),
+    };
   } finally {
     await cleanUp(pool, target.prefix);
   }
 }
 
-async function multiplexed(screen: Screen, pool: Pool, tally: Tally, prefix: string): Promise<void> {
+async function multiplexed(screen: Screen, pool: Pool, tally: Tally, prefix: string): Promise<Outcome> {
   screen.title(`1  ${integer(CALLERS)} callers at once, each awaiting its own answers`);
   const load = new Load(pool, tally, `${prefix}many:`).start(CALLERS);
   const bars = new Sparkline();
@@ -60,16 +64,19 @@ async function multiplexed(screen: Screen, pool: Pool, tally: Tally, prefix: str
     'commands',
     `${integer(done)} in ${seconds(performance.now() - started)}, every answer compared`,
   );
-  screen.fact(
-    'rate',
-    `${integer((done / (performance.now() - started)) * 1_000)} per second over ${plural(open, 'connection')}`,
-  );
+  const rate = integer((done / (performance.now() - started)) * 1_000);
+  screen.fact('rate', `${rate} per second over ${plural(open, 'connection')}`);
+  screen.fact('over time', screen.style('cyan', bars.whole()));
   screen.fact('latency', `${at}, with ${integer(CALLERS)} in flight`);
   screen.verdict(
     good,
     'counter',
     `${integer(load.counted)} INCRs acknowledged, the server says ${integer(value)}`,
   );
+  const remember = [
+    `${integer(CALLERS)} callers shared ${plural(open, 'connection')}: ${rate} commands a second, every answer compared.`,
+  ];
+  return { good, remember };
 }
 
 function progress(tally: Tally): string {

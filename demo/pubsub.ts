@@ -44,7 +44,16 @@ export async function pubsubDemo(screen: Screen): Promise<Outcome> {
   await pool.executePubsub('UNSUBSCRIBE', ...names);
   await pool.executePubsub('PUNSUBSCRIBE', `${target.prefix}news:*`);
   await Promise.all([...listeners, pattern].map((listener) => listener.done()));
-  return account(screen, { pool, newspaper, listeners, pattern, caughtUp, started, slow });
+  const { good } = account(screen, { pool, newspaper, listeners, pattern, caughtUp, started, slow });
+  const all = [...listeners, pattern];
+  const remember = [
+    `${integer(received(all))} messages were heard in order. Each of ${plural(
+      all.reduce((sum, { gaps }) => sum + gaps, 0),
+      'gap',
+    )} was told to its reader.`,
+    'What a slow reader missed was counted. Nothing was lost in silence.',
+  ];
+  return { good, remember };
 }
 
 /** Publishes numbers on each name, in order. */
@@ -94,6 +103,7 @@ async function quiet(screen: Screen, newspaper: Newspaper, listeners: readonly L
       `${integer(newspaper.published)} published · ${integer(received(listeners))} received  ${screen.style('cyan', bars.take(received(listeners)))} ${integer(bars.rate)}/s`,
     () => sleep(2_500),
   );
+  screen.fact('over time', screen.style('cyan', bars.whole()));
   screen.fact('published', integer(newspaper.published));
   screen.fact(
     'received',
@@ -128,6 +138,7 @@ async function killed(
   );
   const holes = listeners.flatMap((listener) => listener.holes).sort((one, other) => one - other);
   const lost = listeners.reduce((sum, listener) => sum + listener.lostInGaps, 0);
+  screen.fact('over time', screen.style('cyan', bars.whole()));
   screen.fact('killed', plural(kills, 'subscriber connection'));
   screen.fact(
     'gaps told',

@@ -72,7 +72,7 @@ export class Screen {
 
 /** A rate over time as a row of bars. */
 export class Sparkline {
-  readonly #values: number[] = [];
+  readonly #all: number[] = [];
   readonly #length: number;
   /** Null before the first call, which only sets the mark. */
   #last: number | null = null;
@@ -83,19 +83,31 @@ export class Sparkline {
   constructor(length = 24) {
     this.#length = length;
   }
+  /** Everything since the beginning, at most `length` bars: what stays on the screen. */
+  whole(length = 48): string {
+    const share = Math.max(1, this.#all.length / length);
+    const means = Array.from({ length: Math.min(length, this.#all.length) }, (_, index) => {
+      const part = this.#all.slice(Math.floor(index * share), Math.max(1, Math.floor((index + 1) * share)));
+      return part.reduce((sum, value) => sum + value, 0) / Math.max(1, part.length);
+    });
+    return barsOf(means);
+  }
   /** Takes a running total; the bars show what was added between two calls. */
   take(total: number): string {
     const now = performance.now();
     if (this.#last !== null) {
       this.rate = ((total - this.#last) / Math.max(1, now - this.#at)) * 1_000;
-      this.#values.push(this.rate);
+      this.#all.push(this.rate);
     }
     this.#last = total;
     this.#at = now;
-    if (this.#values.length > this.#length) this.#values.shift();
-    const top = Math.max(...this.#values, Number.MIN_VALUE);
-    return this.#values.map((value) => LEVELS[Math.round((value / top) * (LEVELS.length - 1))]).join('');
+    return barsOf(this.#all.slice(-this.#length));
   }
+}
+
+function barsOf(values: readonly number[]): string {
+  const top = Math.max(...values, Number.MIN_VALUE);
+  return values.map((value) => LEVELS[Math.round((value / top) * (LEVELS.length - 1))]).join('');
 }
 
 export function integer(value: number): string {

@@ -43,20 +43,24 @@ export async function sentinelDemo(screen: Screen): Promise<Outcome> {
 
   callers.failedOver = true;
   screen.title('2  the primary is killed under load (SIGKILL)');
-  await moved(screen, { servers, pool, callers, bars }, () => servers.killPrimary());
+  const killed = await moved(screen, { servers, pool, callers, bars }, () => servers.killPrimary());
   screen.title('3  SENTINEL FAILOVER: the next one hands over');
   await screen.during(
     () => 'the servers find together',
     () => servers.waitHealthy(),
   );
-  await moved(screen, { servers, pool, callers, bars }, async () => {
+  const switched = await moved(screen, { servers, pool, callers, bars }, async () => {
     const before = await servers.currentPrimary();
     await servers.sentinels[0]?.command('SENTINEL', 'FAILOVER', servers.serviceName);
     return before;
   });
   callers.stop();
   await Promise.all([callers.done(), readers.stop()]);
-  return { good: summary(screen, tally, [pool.statistics, replicas.statistics]) };
+  const remember = [
+    `The primary was killed: the sentinels needed ${killed.servers} to replace it, the pool ${killed.ours}.`,
+    `A planned switch took ${switched.servers}, and the pool ${switched.ours}.`,
+  ];
+  return { good: summary(screen, tally, [pool.statistics, replicas.statistics]), remember };
 }
 
 interface Stage {
@@ -71,7 +75,7 @@ async function moved(
   screen: Screen,
   { servers, pool, callers, bars }: Stage,
   begin: () => Promise<TestServer>,
-): Promise<void> {
+): Promise<{ servers: string; ours: string }> {
   callers.newPhase();
   const startedAt = performance.now();
   const [announced, writing] = await screen.during(bars, async () => {
@@ -83,14 +87,12 @@ async function moved(
     await sleep(1_500);
     return both;
   });
-  screen.fact(
-    'new primary',
-    `${pool.address}, the sentinels agree ${seconds(announced - startedAt)} after the beginning`,
-  );
+  const agreed = seconds(announced - startedAt);
   const late = writing - announced;
-  screen.fact(
-    'writing again',
-    `${late <= 0 ? 'before they all did' : `${milliseconds(late)} later`}, ${seconds(writing - startedAt)} after the beginning`,
-  );
+  const ours = late <= 0 ? 'nothing on top' : `${milliseconds(late)} on top`;
+  screen.fact('the servers took', `${agreed} until all sentinels named ${pool.address}`);
+  screen.fact('the pool took', `${ours}; first write ${seconds(writing - startedAt)} after the beginning`);
   screen.fact('commands meanwhile', `${integer(callers.operations)}, ${callers.percentiles()}`);
+  screen.fact('over time', callers.history(screen));
+  return { servers: agreed, ours };
 }

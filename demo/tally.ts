@@ -37,7 +37,10 @@ export class Tally {
   }
 }
 
-/** The result of a demo, for the exit code. */
+/** The result of a demo or of one of its parts. */
 export interface Outcome {
+  /** For the exit code. */
   readonly good: boolean;
+  /** Sentences that sum it up. */
+  readonly remember?: readonly string[] | undefined;
 }

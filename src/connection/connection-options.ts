@@ -24,11 +24,14 @@ export type SSLContext = TLSOptions | (() => TLSOptions | Promise<TLSOptions>);
 
 /** Options of every connection. Times are milliseconds; `undefined` counts as absent. */
 export interface BaseConnectionOptions {
-  /** Longest wait for the reply of a request; default: none. */
+  /** Milliseconds; longest wait for the reply of a request; default: none. */
   streamTimeout?: number | null | undefined;
-  /** Dial, TLS, handshake and callbacks together; default 10,000. */
+  /** Milliseconds for dial, TLS, handshake and callbacks together; default 10,000. */
   connectTimeout?: number | null | undefined;
-  /** Longest silence of the server while nothing is outstanding; then the connection is closed. Default: none. */
+  /**
+   * Milliseconds; longest silence of the server while nothing is outstanding, then the connection is closed. With
+   * `noreply` writes count too; subscribers of a pool are exempt. Default: none.
+   */
   maxIdleTime?: number | null | undefined;
   /** Of text arguments and, with `decodeResponses`, of replies; default `utf-8`. */
   encoding?: TextEncoding | undefined;
@@ -38,7 +41,7 @@ export interface BaseConnectionOptions {
    */
   decodeResponses?: Decoding | undefined;
   /**
-   * Replies in the shapes of RESP2, whatever is spoken: maps (key and value in turn) and sets are arrays, doubles and
+   * Replies in the shapes of RESP2, also over RESP3: maps (key and value in turn) and sets are arrays, doubles and
    * big numbers their exact text, booleans 1 and 0. Default false.
    */
   resp2Replies?: boolean | undefined;
@@ -69,7 +72,7 @@ export interface BaseConnectionOptions {
   notouch?: boolean | undefined;
   /** Present: TLS. A function is asked at every dial. */
   sslContext?: SSLContext | null | undefined;
-  /** Throttles the handling of data that arrives unasked. */
+  /** Limits how fast push data (messages, invalidations) is handled. */
   processingBudget?: CapacityLimiter | undefined;
   /** Of unread messages and of queued output, each; default 64 MiB. */
   maxBufferedBytes?: number | undefined;

@@ -217,7 +217,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
     return this.#requests.request(command, args, options);
   }
 
-  /** Commands back to back; never rejects for their fate: each entry is a value or an error. Bad input rejects. */
+  /** Commands back to back. Does not reject when a command fails: each entry is a value or an error. Bad input rejects. */
   executeBatch<const B extends readonly CommandRequest[]>(
     commands: B,
     options?: WaitOptions,

@@ -53,7 +53,7 @@ export class TracedPart extends BatchPart {
   }
 }
 
-/** Never rejects for the fate of its commands: what has been received stays, the others hold their error. */
+/** Does not reject when a command fails: entries that were received stay, the others hold their error. */
 export class PendingBatch implements Request<(Reply | RedisError)[]> {
   readonly command: string;
   // Private: they hold the arguments.
