@@ -84,7 +84,7 @@ export class PrimaryFollowers {
 
   /** Listens to the sentinels known now, and stops listening to forgotten ones. */
   #watch(): void {
-    const { list, connect, timing, switched } = this.#parts;
+    const { list, connect, switched } = this.#parts;
     const known = new Set(list.locations.map(keyOf));
     for (const [address, watch] of this.#watches) {
       if (known.has(address)) continue;
@@ -95,7 +95,7 @@ export class PrimaryFollowers {
     for (const location of list.locations) {
       const address = keyOf(location);
       if (this.#watches.has(address) || this.#watches.size >= MAX_WATCHED) continue;
-      this.#watches.set(address, new SwitchWatch(location, () => connect(location), listener, timing));
+      this.#watches.set(address, new SwitchWatch(location, () => connect(location), listener));
     }
   }
 
@@ -106,10 +106,7 @@ export class PrimaryFollowers {
     const { timing } = this.#parts;
     const live = [...this.#watches.values()].some((watch) => watch.live);
     const pause = jittered(live ? POLL.listening : POLL.deaf, () => timing.random());
-    this.#cancelPoll = timing.after(pause, () => {
-      for (const watch of this.#watches.values()) watch.check();
-      void this.#poll();
-    });
+    this.#cancelPoll = timing.after(pause, () => void this.#poll());
   }
 
   async #poll(): Promise<void> {

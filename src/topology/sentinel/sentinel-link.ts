@@ -1,17 +1,14 @@
-import { coreOf } from '../../connection/base-connection.ts';
 import { SentinelError } from '../../errors/errors.ts';
 import type { TCPConnection } from '../../connection/tcp-connection.ts';
+import { setRef } from '../../node/pooled-connection.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { AskOptions } from '../first-answer.ts';
 
-/** Idle sentinel connections never keep the process alive; those with a waiter do. */
-export function setRef(connection: TCPConnection, on: boolean): void {
-  const transport = coreOf(connection).transport as { ref?: () => void; unref?: () => void } | null;
-  if (on) transport?.ref?.();
-  else transport?.unref?.();
-}
-
-/** Questions to one sentinel, over one connection that is dialled when there is something to ask. */
+/**
+ * Questions to one sentinel, over one connection that is dialled when there is something to ask. An idle connection
+ * does not keep the process alive; one with a waiter does. It is no service connection: several sentinels are asked in
+ * a race, and the pause of an address that was down must not hold back the first answer after it is up.
+ */
 export class SentinelLink {
   readonly #make: () => TCPConnection;
   #connection: TCPConnection | null = null;

@@ -1,19 +1,16 @@
-import { fullJitter } from '../../base/backoff.ts';
 import { reportCallbackError } from '../../base/callback-errors.ts';
-import { coreOf } from '../../connection/base-connection.ts';
-import { ping } from '../../connection/requests/call.ts';
+import type { BaseConnection } from '../../connection/base-connection.ts';
 import type { TCPConnection } from '../../connection/tcp-connection.ts';
-import { RedisError, TimeoutError } from '../../errors/errors.ts';
+import { RedisError } from '../../errors/errors.ts';
+import { dialGovernor } from '../../node/dials.ts';
+import { ServiceConnection } from '../../node/service-connection.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { TCPLocation } from '../../transport/location.ts';
 import { textOf } from '../reply-fields.ts';
-import type { Timing } from '../timing.ts';
 import { type PrimarySwitch, parsePrimarySwitch } from './replies.ts';
-import { setRef } from './sentinel-link.ts';
 
 const CHANNEL = '+switch-master';
-const PAUSE = { base: 100, cap: 2_000 };
-/** A sentinel that does not answer a PING for that long is dialled again. */
+/** A sentinel that says nothing for that long, not even to a PING, is dialled again. */
 const SILENCE = 5_000;
 
 export interface SwitchListener {
@@ -25,20 +22,31 @@ export interface SwitchListener {
 /** Listens to one sentinel's announcements over its own connection, which is made again after a loss. */
 export class SwitchWatch {
   readonly #location: TCPLocation;
-  readonly #make: () => TCPConnection;
   readonly #listener: SwitchListener;
-  readonly #timing: Timing;
-  #connection: TCPConnection | null = null;
+  readonly #service: ServiceConnection;
   #live = false;
+  /** Something was heard over the connection that is up. */
+  #useful = false;
   #stopped = false;
-  #endPause = (): void => {};
 
-  constructor(location: TCPLocation, make: () => TCPConnection, listener: SwitchListener, timing: Timing) {
+  constructor(location: TCPLocation, make: () => TCPConnection, listener: SwitchListener) {
     this.#location = location;
-    this.#make = make;
     this.#listener = listener;
-    this.#timing = timing;
-    void this.#run();
+    this.#service = new ServiceConnection({
+      address: location.toString(),
+      governor: dialGovernor,
+      deadPeerTimeout: SILENCE,
+      async dial(signal) {
+        const connection = make();
+        await connection.run({ signal });
+        return connection;
+      },
+      wanted: () => !this.#stopped,
+      up: (connection) => void this.#listen(connection),
+      useful: () => this.#useful,
+      unref: () => true,
+    });
+    this.#service.start();
   }
 
   /** Announcements of this sentinel are being heard. */
@@ -46,55 +54,31 @@ export class SwitchWatch {
     return this.#live;
   }
 
-  /** Finds out whether the sentinel is still there. */
-  check(): void {
-    const connection = this.#connection;
-    if (!this.#live || connection === null) return;
-    ping(coreOf(connection), { timeout: SILENCE }).catch((error: unknown) => {
-      if (error instanceof TimeoutError) connection.invalidate('the sentinel is silent');
-    });
-  }
-
   /** Dials again, with whatever credentials there are by now. */
   renew(): void {
-    this.#connection?.invalidate('renewed');
+    this.#service.drop('the credentials have changed');
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#connection?.invalidate('closed');
-    this.#endPause();
+    void this.#service.close();
   }
 
-  async #run(): Promise<void> {
-    for (let failures = 0; !this.#stopped; failures++) {
-      if (await this.#listen()) failures = 0;
-      if (!this.#stopped)
-        await this.#pause(fullJitter(failures, PAUSE.base, PAUSE.cap, () => this.#timing.random()));
-    }
-  }
-
-  /** True when it has listened for a while. */
-  async #listen(): Promise<boolean> {
-    const connection = this.#make();
-    this.#connection = connection;
-    let heard = false;
+  async #listen(connection: BaseConnection): Promise<void> {
+    this.#useful = false;
     try {
-      await connection.run();
-      setRef(connection, false);
       connection.sendCommand('SUBSCRIBE', [CHANNEL]);
       for await (const push of connection.pushMessages) {
-        heard = true;
+        this.#useful = true;
         this.#heard(push);
       }
     } catch (error) {
-      // Whatever ended the connection: the next attempt will show whether it lasts.
+      // A RedisError ended the connection: the service connection is dialled again.
       if (!(error instanceof RedisError)) this.#report(error);
     } finally {
       this.#live = false;
       connection.invalidate('listening ended');
     }
-    return heard;
   }
 
   #heard([kind, , payload]: Reply[]): void {
@@ -125,15 +109,5 @@ export class SwitchWatch {
 
   #report(error: unknown): void {
     reportCallbackError(this, `listening to the sentinel ${this.#location.toString()}`, error);
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.#timing.after(ms, resolve);
-      this.#endPause = () => {
-        cancel();
-        resolve();
-      };
-    });
   }
 }

@@ -12,7 +12,6 @@ import {
 import { FOLLOW } from '../../../src/topology/sentinel/service-role.ts';
 import { PrimaryRole } from '../../../src/topology/sentinel/primary-role.ts';
 import { SwitchWatch } from '../../../src/topology/sentinel/switch-watch.ts';
-import { systemTiming } from '../../../src/topology/timing.ts';
 import { TCPLocation } from '../../../src/transport/location.ts';
 import { ManualTiming, settle } from '../../unit/topology/manual-timing.ts';
 
@@ -53,7 +52,6 @@ test('a listener that throws ends no connection to a sentinel, and is told of on
       sentinel.location,
       () => new TCPConnection(sentinel.location, { decodeResponses: true }),
       listener,
-      systemTiming,
     );
     await sentinel.listened();
     sentinel.announce('s', here, there);
