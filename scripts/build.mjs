@@ -6,6 +6,14 @@ import { files, isMain, ROOT, read, run, TSC } from './lib.mjs';
 /** What the package's users can import or start. */
 const ENTRIES = ['index.js', 'otel/index.js', 'testkit/index.js', 'ioredis/index.js', 'cli/main.js'];
 
+/** What CommonJS can require. `main`: the class that stands for the module. */
+const COMMONJS = [
+  { entry: 'index' },
+  { entry: 'otel/index' },
+  { entry: 'testkit/index' },
+  { entry: 'ioredis/index', main: 'Redis' },
+];
+
 /**
  * A class that refers to itself comes out as `var Name = class _Name`, and would be called so. A blank instead of the
  * underscore gives the name back and leaves the source map true.
@@ -40,6 +48,41 @@ async function bundle() {
   }
 }
 
+/** The compiler's modes node16 and node18 do not know yet that Node 20.19 and newer can require an ES module. */
+const REQUIRED = '// @ts-ignore: node16 and node18';
+
+/** The declarations of a class that stands for its module, with the module's other exports as fields. */
+function declarationsOfMain(entry, main) {
+  const text = read(`dist/${entry}.d.ts`);
+  const names = [...text.matchAll(/export (?:type )?\{([^}]*)\}/g)].flatMap(([, list]) =>
+    list.split(',').map((one) => one.trim()),
+  );
+  const types = names.filter((name) => /^\w+$/.test(name) && name !== main);
+  return `${REQUIRED}
+import * as all from './index.js';
+declare const ${main}: typeof all.${main} & typeof all;
+type ${main} = all.${main};
+declare namespace ${main} {
+${[main, ...types].map((name) => `  type ${name} = all.${name};\n`).join('')}}
+export = ${main};
+`;
+}
+
+/**
+ * For `require`: a file that loads the ES module, so that there is one set of classes, and declarations that a compiler
+ * takes for CommonJS.
+ */
+function addCommonJs() {
+  for (const { entry, main } of COMMONJS) {
+    const stem = join(ROOT, 'dist', entry);
+    const rest = main === undefined ? '' : `.${main}`;
+    writeFileSync(`${stem}.cjs`, `'use strict';\nmodule.exports = require('./index.js')${rest};\n`);
+    const text =
+      main === undefined ? `${REQUIRED}\nexport * from './index.js';\n` : declarationsOfMain(entry, main);
+    writeFileSync(`${stem}.d.cts`, `/// <reference types="node" />\n${text}`);
+  }
+}
+
 /**
  * `src` to `dist`. The compiler rewrites `.ts` specifiers in JavaScript only; in declarations they are
  * rewritten here, so that compilers that know nothing of `.ts` imports resolve them too.
@@ -50,10 +93,14 @@ export async function build({ quiet = false } = {}) {
   if (result.code !== 0) return result;
   for (const path of files('dist', (name) => name.endsWith('.d.ts'))) {
     const text = read(path);
-    const rewritten = text.replace(/((?:from|import)\s*\(?\s*['"]\.[^'"]*)\.ts(['"])/g, '$1.js$2');
+    const rewritten = text
+      .replace(/((?:from|import)\s*\(?\s*['"]\.[^'"]*)\.ts(['"])/g, '$1.js$2')
+      // Compilers before 5.6 cannot read it. The declarations for CommonJS say the same.
+      .replace(/, \w+ as 'module\.exports'/g, '');
     if (rewritten !== text) writeFileSync(join(ROOT, path), rewritten);
   }
   await bundle();
+  addCommonJs();
   return result;
 }
 

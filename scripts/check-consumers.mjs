@@ -3,7 +3,7 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { files, NPM, ROOT, run, TSC } from './lib.mjs';
+import { bin, files, NPM, ROOT, run, TSC } from './lib.mjs';
 
 const BASE = {
   target: 'es2022',
@@ -26,6 +26,15 @@ const PERSUASIONS = {
     types: ['node'],
   },
 };
+/** How CommonJS programs in TypeScript find the package, and the compilers that know the mode. */
+const OLDER = bin('typescript-5.9', 'bin/tsc');
+const COMMONJS = {
+  'cjs-node16': { compilers: { 5.9: OLDER, '7.0': TSC }, module: 'node16', moduleResolution: 'node16' },
+  'cjs-node18': { compilers: { 5.9: OLDER, '7.0': TSC }, module: 'node18', moduleResolution: 'node16' },
+  'cjs-node20': { compilers: { 5.9: OLDER, '7.0': TSC }, module: 'node20', moduleResolution: 'node16' },
+  'cjs-nodenext': { compilers: { 5.9: OLDER, '7.0': TSC }, module: 'nodenext', moduleResolution: 'nodenext' },
+  'cjs-node10': { compilers: { 5.9: OLDER }, module: 'commonjs', moduleResolution: 'node10' },
+};
 const HELLO = `
 if (typeof ConnectionPool.fromUrl !== 'function') throw new Error('no ConnectionPool.fromUrl');
 if (typeof startServer !== 'function') throw new Error('no startServer');
@@ -42,12 +51,36 @@ function fail(what, { output }) {
   process.exitCode = 1;
 }
 
-async function compileAs(folder, name, options, include) {
+async function compileAs(folder, name, options, include, compilers = { '7.0': TSC }) {
   const config = join(folder, `tsconfig.${name}.json`);
   writeFileSync(config, JSON.stringify({ compilerOptions: { ...BASE, ...options }, include }));
-  const result = await run([...TSC, '-p', config, '--pretty', 'false'], { cwd: folder, quiet: true });
-  if (result.code !== 0) return fail(`types under ${name}`, result);
-  console.log(`types under ${name}: ok`);
+  for (const [version, compiler] of Object.entries(compilers)) {
+    const result = await run([...compiler, '-p', config, '--pretty', 'false'], { cwd: folder, quiet: true });
+    if (result.code !== 0) return fail(`types under ${name}, TypeScript ${version}`, result);
+    console.log(`types under ${name}, TypeScript ${version}: ok`);
+  }
+}
+
+/** A CommonJS program in every mode that TypeScript has; what the compiler made of it runs. */
+async function consumeAsCommonJs(folder) {
+  const peer = '@opentelemetry/api';
+  cpSync(join(ROOT, 'node_modules', peer), join(folder, 'node_modules', peer), { recursive: true });
+  const program = join(folder, 'commonjs.cts');
+  cpSync(join(ROOT, 'test/types/commonjs.cts'), program);
+  const common = { types: ['node'], lib: ['es2023', 'esnext.disposable'], esModuleInterop: true };
+  for (const [name, { compilers, ...modes }] of Object.entries(COMMONJS)) {
+    const outDir = join(folder, name);
+    await compileAs(
+      folder,
+      name,
+      { ...common, ...modes, noEmit: false, outDir },
+      ['commonjs.cts'],
+      compilers,
+    );
+    const ran = await run([process.execPath, join(outDir, 'commonjs.cjs')], { cwd: folder, quiet: true });
+    if (ran.code !== 0) fail(`the program of ${name}`, ran);
+  }
+  console.log('CommonJS programs: ran');
 }
 
 async function consume(folder) {
@@ -75,6 +108,7 @@ async function consume(folder) {
   for (const [name, options] of Object.entries(PERSUASIONS)) {
     await compileAs(folder, name, options, ['types/*.ts']);
   }
+  await consumeAsCommonJs(folder);
   for (const [name, text] of Object.entries(PROGRAMS)) {
     writeFileSync(join(folder, name), text);
     const ran = await run([process.execPath, name], { cwd: folder, quiet: true });

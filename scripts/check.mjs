@@ -35,14 +35,7 @@ const STEPS = [
     commands: [
       own('check-version.mjs'),
       [...bin('publint', 'src/cli.js'), '--strict'],
-      [
-        ...bin('@arethetypeswrong/cli', 'dist/index.js'),
-        '--pack',
-        '.',
-        '--profile',
-        'esm-only',
-        '--no-emoji',
-      ],
+      [...bin('@arethetypeswrong/cli', 'dist/index.js'), '--pack', '.', '--no-emoji'],
     ],
   },
   { name: 'consumers', dist: true, commands: [own('check-consumers.mjs')] },

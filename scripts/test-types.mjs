@@ -119,11 +119,11 @@ try {
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n');
   writeFileSync(join(folder, 'calls.ts'), manyCalls());
   mkdirSync(join(folder, 'types'));
-  for (const path of files('test/types', (name) => name.endsWith('.ts')))
+  for (const path of files('test/types', (name) => /\.c?ts$/.test(name)))
     symlinkSync(join(ROOT, path), join(folder, path.replace('test/', '')));
   const results = [
     await check(folder, 'calls', ['calls.ts']),
-    await check(folder, 'types', ['types/*.ts']),
+    await check(folder, 'types', ['types/*.ts', 'types/*.cts']),
     await checkMessages(folder),
     optionsShowNothing(folder),
   ];
