@@ -51,6 +51,7 @@ function fail(what, { output }) {
   process.exitCode = 1;
 }
 
+/** @param {Record<string, string[]>} [compilers] */
 async function compileAs(folder, name, options, include, compilers = { '7.0': TSC }) {
   const config = join(folder, `tsconfig.${name}.json`);
   writeFileSync(config, JSON.stringify({ compilerOptions: { ...BASE, ...options }, include }));
