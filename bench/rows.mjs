@@ -2,6 +2,8 @@ import { utf8Text } from './server.mjs';
 
 const S16 = 'abcdefghijklmnop';
 const S1024 = S16.repeat(64);
+/** As long as a SHA-1 in hexadecimal digits. */
+const KEY40 = 'exchange:'.padEnd(40, 'x');
 const B64K = Buffer.alloc(65_536, S16);
 const MANY = Array.from({ length: 50 }, (_, index) => `m:${index}`);
 const UTF1024 = utf8Text(1024);
@@ -14,7 +16,10 @@ const pairs = (size) => (reply) =>
   (reply?.size ?? (Array.isArray(reply) ? reply.length : Object.keys(reply).length)) >= size;
 const done = (reply) => reply === 'OK';
 
-/** `inFlight` calls are always outstanding; a `burst` is made in one tick and awaited together. */
+/**
+ * `inFlight` calls are always outstanding; a `burst` is made in one tick and awaited together. `clients`: only these have
+ * such a call.
+ */
 export const ROWS = [
   { id: 'get16-1', title: 'GET 16 B, 1 in flight', inFlight: 1, call: (c) => c.get('k16'), check: text(16) },
   {
@@ -117,5 +122,37 @@ export const ROWS = [
     own: true,
     call: (c) => c.lease('k16'),
     check: text(16),
+  },
+  {
+    id: 'transaction',
+    title: 'transaction of SET and GET 16 B, 64 in flight',
+    inFlight: 64,
+    clients: ['respool', 'ioredis', 'iovalkey'],
+    call: (c) => c.transaction('t16', S16),
+    check: (reply) => reply[0] === 'OK' && reply[1] === S16,
+  },
+  {
+    id: 'script',
+    title: 'script that does GET 16 B, 64 in flight',
+    inFlight: 64,
+    clients: ['respool', 'ioredis', 'iovalkey'],
+    call: (c) => c.script('k16'),
+    check: text(16),
+  },
+  {
+    id: 'script-size',
+    title: 'SET … GET of the size of that script call, 64 in flight',
+    inFlight: 64,
+    clients: ['respool', 'ioredis', 'iovalkey'],
+    call: (c) => c.exchange(KEY40, S16),
+    check: (reply) => reply === null || reply === S16,
+  },
+  {
+    id: 'scan',
+    title: 'SCAN of 10,000 keys in steps of 1,000',
+    inFlight: 1,
+    clients: ['respool', 'ioredis', 'iovalkey'],
+    call: (c) => c.scan(1_000),
+    check: (keys) => keys >= 10_000,
   },
 ];

@@ -119,5 +119,6 @@ export async function fill({ admin }) {
     many.push(encode(['HSET', 'hash100', `field:${index}`, `value:${index}`]));
   for (let index = 0; index < 500; index += 1)
     many.push(encode(['ZADD', 'zset500', index * 1.25 + 0.1, `member:${index}`]));
+  for (let index = 0; index < 10_000; index += 1) many.push(encode(['SET', `scan:${index}`, index]));
   await admin.pipeline(Buffer.concat(many), many.length);
 }

@@ -32,6 +32,7 @@ export async function measureRow(row, runners, settings, say) {
   const plan = [];
   for (const runner of runners) {
     if (row.own && runner.client.id !== 'respool') continue;
+    if (row.clients !== undefined && !row.clients.includes(runner.client.id)) continue;
     try {
       const operations = await calibrate(runner, row, settings);
       plan.push({

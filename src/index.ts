@@ -23,6 +23,7 @@ export type {
 } from './commands/commands.ts';
 export { commandInfo } from './commands/describe-command.ts';
 export type { CommandDescription } from './commands/describe-command.ts';
+export type { NodesReply } from './commands/merged-reply.ts';
 export { command, unwrap } from './commands/typed-command.ts';
 export type {
   AnsweredCommand,
@@ -100,7 +101,7 @@ export type { CredentialsFunction, ExpiringCredentials } from './pool/credential
 export type { ConnectCallback } from './pool/new-connections.ts';
 export type { KeyScanOptions, Scan, ScanOptions } from './pool/scans/scan.ts';
 export type { TransactionOptions, WatchCallOptions } from './pool/transactions/transactions.ts';
-export type { PoolRequest, PoolRequestOptions } from './pool/calls/call-options.ts';
+export type { ExecuteOnOptions, PoolRequest, PoolRequestOptions } from './pool/calls/call-options.ts';
 export type { Cacheable } from './pool/cache/cache-setup.ts';
 export type { ReadFrom } from './topology/reads/read-from.ts';
 export type { ZoneOf } from './topology/reads/zones.ts';

@@ -1,6 +1,7 @@
 export async function connectLike(Client, { host, port }) {
   const client = new Client(port, host);
   await client.ping();
+  client.defineCommand('getByScript', { numberOfKeys: 1, lua: "return redis.call('GET', KEYS[1])" });
   return {
     get: (key) => client.get(key),
     getBytes: (key) => client.getBuffer(key),
@@ -10,6 +11,20 @@ export async function connectLike(Client, { host, port }) {
     lrange: (key) => client.lrange(key, 0, -1),
     hgetall: (key) => client.hgetall(key),
     zrange: (key) => client.zrange(key, 0, -1, 'WITHSCORES'),
+    transaction: async (key, value) => {
+      const replies = await client.multi().set(key, value).get(key).exec();
+      return replies.map(([error, reply]) => {
+        if (error !== null) throw error;
+        return reply;
+      });
+    },
+    script: (key) => client.getByScript(key),
+    exchange: (key, value) => client.set(key, value, 'GET'),
+    scan: async (count) => {
+      let keys = 0;
+      for await (const page of client.scanStream({ count })) keys += page.length;
+      return keys;
+    },
     close: () => client.quit(),
   };
 }

@@ -1,5 +1,5 @@
 // Another build of the package can take its place: that is how two are compared.
-const { ConnectionPool, TCPConnection, TCPLocation } = await import(
+const { command, ConnectionPool, defineScript, TCPConnection, TCPLocation } = await import(
   process.env.RESPOOL_DIST ?? '../../dist/index.js'
 );
 
@@ -10,6 +10,8 @@ const both = (make) => {
     return made.get(decodeResponses);
   };
 };
+
+const getByScript = defineScript({ lua: "return redis.call('GET', KEYS[1])", keys: 1 });
 
 /** As a user calls it: `pool.execute`, default options. */
 export async function connect({ host, port }) {
@@ -32,6 +34,14 @@ export async function connect({ host, port }) {
       const request = lease.connection.createRequest('GET', [key]);
       lease.release();
       return request;
+    },
+    transaction: (key, value) => text.transaction([command('SET', key, value), command('GET', key)]),
+    script: (key) => text.run(getByScript, [key]),
+    exchange: (key, value) => text.execute('SET', key, value, 'GET'),
+    scan: async (count) => {
+      let keys = 0;
+      for await (const page of text.scan({ count }).pages()) keys += page.length;
+      return keys;
     },
     close: () => Promise.all([text.close(), pool(false).close()]),
   };

@@ -102,6 +102,11 @@ ${lines.join('\n')}
 `;
 }
 
+function policyOf(tips) {
+  const prefix = 'response_policy:';
+  return tips.find((tip) => tip.startsWith(prefix))?.slice(prefix.length) ?? null;
+}
+
 /** How a command is sent to several nodes, and how their answers become one. */
 function commandTips(facts) {
   const groups = new Map();
@@ -111,7 +116,22 @@ function commandTips(facts) {
     groups.set(text, [...(groups.get(text) ?? []), pathOf(fact)]);
   }
   const lines = [...groups.keys()].sort().map((text) => groupText(text, groups.get(text)));
+  const named = (fits) => {
+    const names = [...facts.values()].filter(({ tips }) => fits(policyOf(tips))).map(({ name }) => name);
+    return names
+      .sort()
+      .map((name) => `  | '${name}'`)
+      .join('\n');
+  };
   return `${HEAD}
+/** Commands whose answers from several nodes become one of the same kind: a sum, the first one. */
+export type MergedToOne =
+${named((policy) => policy !== null && policy !== 'special')};
+
+/** Commands whose answers from several nodes mean different things. */
+export type NeverMerged =
+${named((policy) => policy === 'special')};
+
 /** Groups of commands with the same tips of the servers, such as \`request_policy:all_shards\`. */
 export const COMMAND_TIPS: readonly (readonly [tips: string, names: string])[] = [
 ${lines.join('\n')}

@@ -4,6 +4,7 @@ import type { RedisValue } from '../resp/types.ts';
 import { wordAt, wordText } from './arguments.ts';
 import { addEntry } from './catalogue.ts';
 import { type CommandInfo, forgetSpellings } from './command-info.ts';
+import { learnTips } from './command-tips.ts';
 import { BLOCKING, HAS_EFFECT, READONLY, SCRIPT_LIKE, STATEFUL, WRITE } from './flags.ts';
 import type { KeySpec } from './key-specs.ts';
 import { keyPositions, keysOf } from './keys.ts';
@@ -16,6 +17,8 @@ export interface LearnedCommand {
   readonly keySpecs: readonly KeySpec[];
   /** False when only `COMMAND GETKEYS` can tell all keys. */
   readonly complete: boolean;
+  /** Such as `response_policy:agg_sum`. */
+  readonly tips: readonly string[];
 }
 
 const MAX_LEARNED = 4096;
@@ -84,7 +87,8 @@ export function learnCommands(asked: string, reply: unknown): void {
   const commands = commandsFromReply(reply);
   if (told.size >= MAX_LEARNED) told.clear();
   told.set(asked, commands);
-  for (const { name, flags, keySpecs, complete } of commands) {
+  for (const { name, flags, keySpecs, complete, tips } of commands) {
+    learnTips(name, tips);
     if (!complete) continue;
     addEntry(name, flags, keySpecs);
     forgetSpellings(name.split(' ')[0] as string);
@@ -116,6 +120,7 @@ function collect(entry: unknown, found: LearnedCommand[]): void {
     name,
     flags: flagsFrom(flags, texts(entry[6])),
     keySpecs: known,
+    tips: texts(entry[7]),
     complete: !incomplete && known.length === specs.length && (described || !flags.includes('movablekeys')),
   });
   for (const subcommand of list(entry[9])) collect(subcommand, found);

@@ -83,7 +83,7 @@ export type CallReply<T, K, A extends readonly unknown[], D extends Decoding> = 
  * The key in `Commands` of a call, in any case and either spelling of subcommands; `never` when it has none. Nothing
  * here distributes over `K`: the compiler would try every known name.
  */
-type NameOf<K, A extends readonly unknown[]> = [K] extends [string]
+export type NameOf<K, A extends readonly unknown[]> = [K] extends [string]
   ? string extends K
     ? never
     : [Uppercase<K>] extends [infer N extends CommandName]

@@ -1,6 +1,7 @@
 import type { RedisValue } from '../resp/types.ts';
 import { findEntry } from './catalogue.ts';
 import { resolveCommand } from './command-info.ts';
+import { requestPolicyOf, responsePolicyOf, tipsOf } from './command-tips.ts';
 import {
   BLOCKING,
   CACHEABLE,
@@ -11,7 +12,6 @@ import {
   STATEFUL,
   WRITE,
 } from './flags.ts';
-import { COMMAND_TIPS } from './generated/tips.ts';
 import { keysOf } from './keys.ts';
 
 /** The description of a command: its keys and traits. */
@@ -42,8 +42,6 @@ export interface CommandDescription {
   keys(...args: RedisValue[]): (string | Uint8Array)[];
 }
 
-const tips = new Map<string, readonly string[]>();
-
 /**
  * Describes a command, named in upper or lower case; null for an unknown one. Commands of newer servers become
  * known once a pool has used them.
@@ -56,7 +54,6 @@ export function commandInfo(name: string): CommandDescription | null {
   const entry = findEntry(info.name.split(' ')[0] as string);
   if (entry === undefined || info.keySpecs === null) return null;
   const { flags } = info;
-  const own = tipsOf(info.name);
   const has = (flag: number): boolean => (flags & flag) !== 0;
   return {
     name: info.name,
@@ -67,22 +64,9 @@ export function commandInfo(name: string): CommandDescription | null {
     cacheable: has(CACHEABLE),
     perNode: has(NEEDS_EXECUTE_ON),
     learned: has(LEARNED),
-    tips: own,
-    requestPolicy: policyOf(own, 'request_policy:'),
-    responsePolicy: policyOf(own, 'response_policy:'),
+    tips: tipsOf(info.name),
+    requestPolicy: requestPolicyOf(info.name),
+    responsePolicy: responsePolicyOf(info.name),
     keys: (...args) => keysOf(resolveCommand(name, args), args),
   };
-}
-
-/** The tips of a command by its name in `CommandInfo`. */
-export function tipsOf(name: string): readonly string[] {
-  if (tips.size === 0) {
-    for (const [text, names] of COMMAND_TIPS)
-      for (const path of names.split(' ')) tips.set(path.replace('|', ' '), text.split(' '));
-  }
-  return tips.get(name) ?? [];
-}
-
-function policyOf(own: readonly string[], prefix: string): string | null {
-  return own.find((tip) => tip.startsWith(prefix))?.slice(prefix.length) ?? null;
 }

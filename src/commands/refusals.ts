@@ -1,4 +1,5 @@
 import type { CommandInfo } from './command-info.ts';
+import { requestPolicyOf, responsePolicyOf } from './command-tips.ts';
 import { SUBSCRIBE_FAMILY } from './flags.ts';
 
 const ON_A_LEASE = 'run it on a connection of your own: pool.acquire() or pool.use()';
@@ -39,7 +40,18 @@ export function refusal(info: CommandInfo): string {
 
 /** Why a cluster pool does not send this command to a node of its own choice. */
 export function clusterRefusal(info: CommandInfo): string {
-  return `${info.name} concerns one node of a cluster: name the nodes with executeOn('primaries', …) or executeOn(node, …), and add { merge: true } for one answer`;
+  const nodes = requestPolicyOf(info.name) === 'all_nodes' ? 'all' : 'primaries';
+  const merged = mergeRefusal(info.name) === null ? ', and add { merge: true } for one answer' : '';
+  return `${info.name} concerns one node of a cluster: name the nodes with executeOn('${nodes}', …) or executeOn(node, …)${merged}`;
+}
+
+/** Why the answers of several nodes cannot become one; null: they can. */
+export function mergeRefusal(name: string): string | null {
+  if (responsePolicyOf(name) === 'special' || requestPolicyOf(name) === 'special')
+    return `${name}: the answers of its nodes mean different things, executeOn gives them without merge`;
+  if (requestPolicyOf(name) === 'multi_shard')
+    return `${name}: its keys say which nodes it concerns, use executeRequest with splitMultiKey`;
+  return null;
 }
 
 /** The error text for a command that cannot be sent as a request. */

@@ -85,3 +85,14 @@ export type ReplyByOptions<O> = typeof UNSPECIFIED extends keyof O
               : never
             : never)
     : never;
+
+/** Whether options of `executeOn` merge the answers; both where the compiler does not know. */
+export type MergeOf<O> = typeof UNSPECIFIED extends keyof O
+  ? 'each'
+  : 'merge' extends keyof O
+    ? O['merge'] extends true
+      ? 'merged'
+      : O['merge'] extends false | undefined
+        ? 'each'
+        : 'each' | 'merged'
+    : 'each';

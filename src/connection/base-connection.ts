@@ -8,8 +8,8 @@ import type {
   CallReply,
   ListedArguments,
 } from '../commands/commands.ts';
-import type { DecodingOf, ReplyByOptions, Unspecified } from '../commands/typed-command.ts';
-import { ConnectionError, ResponseError, UnknownCommandError, type RedisError } from '../errors/errors.ts';
+import type { BatchReplies, DecodingOf, ReplyByOptions, Unspecified } from '../commands/typed-command.ts';
+import { ConnectionError, ResponseError, UnknownCommandError } from '../errors/errors.ts';
 import { AbstractConnection } from '../interfaces/abstract-connection.ts';
 import { refuseDirectConstruction } from '../interfaces/abstract.ts';
 import type { ChannelMap } from '../interfaces/channel-map.ts';
@@ -210,10 +210,11 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
    * Commands back to back, whatever the state of the connection: it rejects only for bad input (`TypeError`). On a
    * connection that is not usable, or has no room, each entry is the error that says so.
    */
-  async executeBatch(
-    commands: readonly CommandRequest[],
+  executeBatch<const B extends readonly CommandRequest[]>(
+    commands: B,
     options?: BatchOptions,
-  ): Promise<(Reply | RedisError)[]> {
+  ): Promise<BatchReplies<B, 'lenient'>>;
+  async executeBatch(commands: readonly CommandRequest[], options?: BatchOptions): Promise<unknown> {
     return this.#factory.batch(commands, options, () => this.#unusable());
   }
 

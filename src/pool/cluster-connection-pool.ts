@@ -1,6 +1,9 @@
 import { nameClass } from '../base/class-name.ts';
 import type { Deadline } from '../base/deadline.ts';
 import { demandKnown, demandObject } from '../base/known-options.ts';
+import type { AnyCommand, ByCommand, ListedArguments } from '../commands/commands.ts';
+import type { NodesReply } from '../commands/merged-reply.ts';
+import type { Unspecified } from '../commands/typed-command.ts';
 import { ClusterConnection } from '../connection/cluster-connection.ts';
 import { tcpRules } from '../connection/connection-options.ts';
 import { ReadOnlyError, RedisClusterError, RedisError } from '../errors/errors.ts';
@@ -22,12 +25,12 @@ import { BaseConnectionPool } from './base-connection-pool.ts';
 import { candidates, leaseAny } from './leases.ts';
 import { makeCluster } from './options/cluster-parts.ts';
 import type { FromUrlOptions } from './connection-pool.ts';
-import type { PoolRequestOptions } from './calls/call-options.ts';
-import { mergeReplies, policyIn } from './calls/merged-replies.ts';
+import { mergePolicy, mergeReplies } from './calls/merged-replies.ts';
+import type { ExecuteOnOptions, PoolRequestOptions } from './calls/call-options.ts';
 import type {
   ClusterAcquireOptions,
   ClusterConnectionPoolOptions,
-  DecodeOf,
+  DecodeOfUrl,
   Misspelt,
   WithOwnOptions,
 } from './options/pool-options.ts';
@@ -60,11 +63,12 @@ export interface ClusterConnectionPoolClass {
       options: never,
     ) => unknown = ClusterConnectionPoolClass,
     const O extends Partial<ClusterConnectionPoolOptions> & FromUrlOptions = Record<never, never>,
+    const U extends string = string,
   >(
     this: P,
-    url: string,
+    url: U,
     options?: O & ClusterOptionHints & Misspelt<O, ClusterOptionHints>,
-  ): ClusterPoolOf<P, O>;
+  ): ClusterPoolOf<P, O, U>;
 }
 
 /** The members of a `ClusterConnectionPool`. */
@@ -75,8 +79,6 @@ export class ClusterPool<D extends Decoding> extends BaseConnectionPool<ClusterC
 
   readonly #topology: ClusterTopology;
   readonly #keeper: LayoutKeeper;
-  /** Of commands that were merged before. */
-  readonly #policies = new Map<string, string | null>();
 
   constructor(options: ClusterConnectionPoolOptions<D>) {
     const given = options as { connectionClass?: unknown };
@@ -149,54 +151,50 @@ export class ClusterPool<D extends Decoding> extends BaseConnectionPool<ClusterC
 
   /**
    * One command at several nodes, each with an answer of its own: a value or an error. With `merge: true` one answer in
-   * their place, put together as the server says in the tips of `COMMAND INFO`: sums, least values, lists one after the
-   * other. The first error rejects then, unless one success is enough for the command.
+   * their place, put together as the tips of the command say: sums, least values, lists one after the other. The first
+   * error rejects then, unless one success is enough for the command.
    *
-   * @throws TypeError with `merge` for a command whose answers cannot be merged (`INFO`).
+   * @throws TypeError with `merge` for a command whose answers cannot be merged (`INFO`); nothing is sent.
    * @example
    * ```ts
-   * const keys = await pool.executeOn('primaries', 'DBSIZE', [], { merge: true });
+   * const keys = await pool.executeOn('primaries', 'DBSIZE', [], { merge: true }); // number
+   * const times = await pool.executeOn('all', 'TIME'); // Map<ClusterNodeLocation, [string, string] | RedisError>
    * ```
    */
-  executeOn(
+  executeOn<T extends Reply = never>(
     target: NodeTarget,
     command: string | Uint8Array,
     args: readonly RedisValue[] | undefined,
-    options: PoolRequestOptions & { merge: true },
-  ): Promise<Reply>;
-  executeOn(
+    options: [T] extends [never] ? never : ExecuteOnOptions & { merge: true },
+  ): Promise<NoInfer<T>>;
+  executeOn<
+    T extends Reply | ByCommand = ByCommand,
+    const K extends AnyCommand = string | Uint8Array,
+    const A extends readonly RedisValue[] = RedisValue[],
+    const O extends ExecuteOnOptions = ExecuteOnOptions & Unspecified,
+  >(
     target: NodeTarget,
-    command: string | Uint8Array,
-    args?: readonly RedisValue[],
-    options?: PoolRequestOptions & { merge?: false | undefined },
-  ): Promise<Map<ClusterNodeLocation, Reply | RedisError>>;
+    command: K,
+    args?: A & ListedArguments<K, A>,
+    options?: O,
+  ): Promise<NodesReply<ClusterNodeLocation, T, K, A, O, D>>;
   async executeOn(
     target: NodeTarget,
     command: string | Uint8Array,
     args: readonly RedisValue[] = [],
-    options: PoolRequestOptions & { merge?: boolean | undefined } = {},
+    options: ExecuteOnOptions = {},
   ): Promise<unknown> {
     demandObject(options);
     const { merge = false, ...own } = options;
     if (typeof merge !== 'boolean') throw new TypeError('merge must be true or false');
     if (!merge) return this.#answersOf(target, command, args, own);
+    const { requests } = this.engine;
     this.engine.refuseIfOver(null);
-    this.engine.requests.checkPinned(command, args, own);
-    const { name } = this.engine.requests.factory.infoOf(command, args);
-    const policy = await this.#policyOf(name, own);
+    requests.checkPinned(command, args, own);
+    const name = await requests.learnedName(command, args, own);
+    const policy = mergePolicy(name);
     const answers = await this.#answersOf(target, command, args, own);
-    return mergeReplies(name, policy, [...answers.values()]);
-  }
-
-  /** How the server says that answers to a command are merged; it is asked once. */
-  async #policyOf(name: string, { signal, timeout }: PoolRequestOptions): Promise<string | null> {
-    const known = this.#policies.get(name);
-    if (known !== undefined) return known;
-    const args = ['INFO', name.toLowerCase().replace(' ', '|')];
-    const answer = await this.engine.requests.request('COMMAND', args, { signal, timeout, decode: true });
-    const policy = policyIn(answer, name);
-    this.#policies.set(name, policy);
-    return policy;
+    return this.#isSilent(own) ? null : mergeReplies(name, policy, [...answers.values()]);
   }
 
   async #answersOf(
@@ -219,9 +217,8 @@ export class ClusterPool<D extends Decoding> extends BaseConnectionPool<ClusterC
         .request(one, given, own, pin)
         .catch((error: unknown) => asAnswer(error, own.signal));
     };
-    const silent = options.noreply === true || this.engine.setup.settings.noreply;
     const isDemoted = async (location: ClusterNodeLocation): Promise<boolean> =>
-      target === 'primaries' && !silent && saysReplica(await ask(location, 'ROLE', []));
+      target === 'primaries' && !this.#isSilent(options) && saysReplica(await ask(location, 'ROLE', []));
     const result = new Map<ClusterNodeLocation, Reply | RedisError>();
     for (let round = 1; ; round++) {
       const locations = (await this.#targets(target, acquire)).filter((one) => !result.has(one));
@@ -242,6 +239,11 @@ export class ClusterPool<D extends Decoding> extends BaseConnectionPool<ClusterC
       await new Promise((resolve) => setTimeout(resolve, DEMOTED_PAUSE));
       await this.#topology.refresh(acquire);
     }
+  }
+
+  /** The servers answer nothing. */
+  #isSilent({ noreply }: PoolRequestOptions): boolean {
+    return noreply === true || this.engine.setup.settings.noreply;
   }
 
   /** The gauges of each node. */
@@ -302,7 +304,8 @@ type ClusterPoolOf<
     options: never,
   ) => unknown,
   O,
-> = ClusterConnectionPoolClass extends P ? ClusterConnectionPool<DecodeOf<O>> : InstanceType<P>;
+  U extends string,
+> = ClusterConnectionPoolClass extends P ? ClusterConnectionPool<DecodeOfUrl<U, O>> : InstanceType<P>;
 
 /** A node; or whether it is to be a primary. */
 function wishOf(options: ClusterAcquireOptions = {}): TCPLocation | boolean {

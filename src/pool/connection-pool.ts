@@ -17,7 +17,7 @@ import { trackingFor } from './cache/cache-setup.ts';
 import type {
   ConnectionClass,
   ConnectionPoolOptions,
-  DecodeOf,
+  DecodeOfUrl,
   Misspelt,
   WithOwnOptions,
 } from './options/pool-options.ts';
@@ -51,13 +51,17 @@ export interface ConnectionPoolClass {
   new <C extends BaseConnection = BaseConnection, D extends Decoding = false, O = never>(
     options: WithOwnOptions<ConnectionPoolOptions<C, D, O>, O>,
   ): ConnectionPool<C, D>;
-  /** `redis://`, `rediss://` or `unix://`; a subclass gets itself. */
+  /**
+   * `redis://`, `rediss://` or `unix://`; a subclass gets itself. The types follow `decodeResponses` of the options and of
+   * a literal URL.
+   */
   fromUrl<
     P extends abstract new (
       options: never,
     ) => unknown = ConnectionPoolClass,
     const O extends Partial<ConnectionPoolOptions> & FromUrlOptions = Record<never, never>,
-  >(this: P, url: string, options?: O & PoolOptionHints & Misspelt<O, PoolOptionHints>): PoolOf<P, O>;
+    const U extends string = string,
+  >(this: P, url: U, options?: O & PoolOptionHints & Misspelt<O, PoolOptionHints>): PoolOf<P, O, U>;
 }
 
 class ServerPool<C extends BaseConnection, D extends Decoding> extends BaseConnectionPool<C, D> {
@@ -89,16 +93,20 @@ export const ConnectionPool: ConnectionPoolClass = ServerPool as ConnectionPoolC
 
 /** A pool of one server whose replies hold strings: `ConnectionPool.fromUrl(url, { decodeResponses: true })`. */
 export type TextPool = ConnectionPool<BaseConnection, true>;
-/** A pool of one server whose replies hold Buffers: `ConnectionPool.fromUrl(url)`. */
+/** A pool of one server whose replies hold Buffers: `ConnectionPool.fromUrl(url, { decodeResponses: false })`. */
 export type BytesPool = ConnectionPool<BaseConnection, false>;
 
 type ClassOf<O> = O extends { connectionClass: new (...args: never[]) => infer C extends BaseConnection }
   ? C
   : BaseConnection;
 /** The other way round a subclass would match too, and lose its own members. */
-export type PoolOf<P extends abstract new (options: never) => unknown, O> = ConnectionPoolClass extends P
-  ? ConnectionPool<ClassOf<O>, DecodeOf<O>>
-  : InstanceType<P>;
+export type PoolOf<
+  P extends abstract new (
+    options: never,
+  ) => unknown,
+  O,
+  U extends string,
+> = ConnectionPoolClass extends P ? ConnectionPool<ClassOf<O>, DecodeOfUrl<U, O>> : InstanceType<P>;
 
 /** In the place of the options: the subclass has its own topology. */
 export class PreparedPool {

@@ -84,12 +84,12 @@ export class PoolEngine {
   constructor(setup: PoolSetup) {
     startDebugLog();
     const { settings, topology } = setup;
-    const { streamTimeout } = settings;
     this.setup = setup;
     this.topology = topology;
     this.textMode = textMode(settings.encoding);
     this.ownMode = replyMode(this.textMode, settings.decodeResponses);
     this.tracesCalls = tracesCalls(settings);
+    const { streamTimeout } = settings;
     const retryPolicy = setup.retryPolicy ?? new ExponentialBackoffRetryPolicy();
     this.traces = new PoolTraces(topology.name, settings.db, setup.sanitizeArguments);
     const { poolName } = this.traces;
@@ -101,7 +101,8 @@ export class PoolEngine {
       streamTimeout,
     });
     const { textMode: text, ownMode } = this;
-    const factory = new CallFactory(this.loop, topology, { textMode: text, ownMode, streamTimeout });
+    const lenient = settings.decodeResponses === 'lenient';
+    const factory = new CallFactory(this.loop, topology, { textMode: text, ownMode, lenient, streamTimeout });
     this.requests = new PoolRequests(this.loop, topology, factory, this.traces, this.tracesCalls);
     this.transactions = new Transactions(this.loop, topology, factory, settings.noreply);
     this.scans = new Scans({

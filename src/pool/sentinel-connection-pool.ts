@@ -9,7 +9,7 @@ import { ConnectionPool, type FromUrlOptions } from './connection-pool.ts';
 import { closedError } from './pool-engine.ts';
 import type {
   ConnectionClass,
-  DecodeOf,
+  DecodeOfUrl,
   Misspelt,
   SentinelConnectionClass,
   SentinelConnectionPoolOptions,
@@ -48,11 +48,12 @@ export interface SentinelConnectionPoolClass {
   fromUrl<
     P extends AnyClass = SentinelConnectionPoolClass,
     const O extends SentinelUrlOptions = Record<never, never>,
+    const U extends string = string,
   >(
     this: P,
-    url: string,
+    url: U,
     options?: O & SentinelOptionHints & Misspelt<O, SentinelOptionHints>,
-  ): SentinelPoolOf<P, O>;
+  ): SentinelPoolOf<P, O, U>;
 }
 
 /** The members of a `SentinelConnectionPool`. */
@@ -141,8 +142,8 @@ export class SentinelPool<D extends Decoding> extends ConnectionPool<SentinelMan
 }
 
 type AnyClass = abstract new (options: never) => unknown;
-type SentinelPoolOf<P extends AnyClass, O> = SentinelConnectionPoolClass extends P
-  ? SentinelConnectionPool<DecodeOf<O>>
+type SentinelPoolOf<P extends AnyClass, O, U extends string> = SentinelConnectionPoolClass extends P
+  ? SentinelConnectionPool<DecodeOfUrl<U, O>>
   : InstanceType<P>;
 
 /**

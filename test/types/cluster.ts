@@ -7,7 +7,6 @@ import {
   type ClusterNodeLocation,
   type Lease,
   type RedisError,
-  type Reply,
   type ReplyOf,
   SplitCommandError,
   TCPLocation,
@@ -37,7 +36,7 @@ export async function pools(decodeResponses: boolean): Promise<void> {
   };
   expectTypeOf(await bytes.acquire(wish)).toEqualTypeOf<Lease<ClusterConnection>>();
   expectTypeOf(await bytes.executeOn('all', 'PING', [], { timeout: 1 })).toEqualTypeOf<
-    Map<ClusterNodeLocation, Reply | RedisError>
+    Map<ClusterNodeLocation, Buffer | RedisError>
   >();
   // @ts-expect-error: no such target
   await bytes.executeOn('some', 'PING');

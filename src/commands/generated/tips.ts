@@ -1,5 +1,60 @@
 // Written by scripts/generate-commands.mjs; do not edit.
 
+/** Commands whose answers from several nodes become one of the same kind: a sum, the first one. */
+export type MergedToOne =
+  | 'ACL DELUSER'
+  | 'ACL SAVE'
+  | 'ACL SETUSER'
+  | 'CLIENT SETINFO'
+  | 'CLIENT SETNAME'
+  | 'COMMANDLOG LEN'
+  | 'COMMANDLOG RESET'
+  | 'CONFIG RESETSTAT'
+  | 'CONFIG REWRITE'
+  | 'CONFIG SET'
+  | 'DBSIZE'
+  | 'DEL'
+  | 'EXISTS'
+  | 'FLUSHALL'
+  | 'FLUSHDB'
+  | 'FUNCTION DELETE'
+  | 'FUNCTION FLUSH'
+  | 'FUNCTION KILL'
+  | 'FUNCTION LOAD'
+  | 'FUNCTION RESTORE'
+  | 'LATENCY RESET'
+  | 'MEMORY PURGE'
+  | 'MSET'
+  | 'MSETEX'
+  | 'PING'
+  | 'SCRIPT EXISTS'
+  | 'SCRIPT FLUSH'
+  | 'SCRIPT KILL'
+  | 'SCRIPT LOAD'
+  | 'SLOWLOG LEN'
+  | 'SLOWLOG RESET'
+  | 'TOUCH'
+  | 'UNLINK'
+  | 'WAIT'
+  | 'WAITAOF';
+
+/** Commands whose answers from several nodes mean different things. */
+export type NeverMerged =
+  | 'CLUSTERSCAN'
+  | 'FUNCTION STATS'
+  | 'HOTKEYS GET'
+  | 'INFO'
+  | 'LATENCY DOCTOR'
+  | 'LATENCY GRAPH'
+  | 'LATENCY HISTOGRAM'
+  | 'LATENCY HISTORY'
+  | 'LATENCY LATEST'
+  | 'MEMORY DOCTOR'
+  | 'MEMORY MALLOC-STATS'
+  | 'MEMORY STATS'
+  | 'RANDOMKEY'
+  | 'SCAN';
+
 /** Groups of commands with the same tips of the servers, such as `request_policy:all_shards`. */
 export const COMMAND_TIPS: readonly (readonly [tips: string, names: string])[] = [
   ['dont_cache', 'TS.QUERYLABELS TS.READ'],

@@ -1,11 +1,5 @@
-import {
-  InvalidResponse,
-  locateError,
-  ProtocolError,
-  RedisError,
-  withoutFrames,
-} from '../../errors/errors.ts';
-import { DecodingError, holdsBytes, withBytes } from '../../resp/decoding-error.ts';
+import { InvalidResponse, locateError, ProtocolError, RedisError } from '../../errors/errors.ts';
+import { type DecodingError, holdsBytes, notText } from '../../resp/decoding-error.ts';
 import { PartialReader } from '../../resp/decoding/partial-reader.ts';
 import { SMALLEST } from '../../resp/decoding/spare-memory.ts';
 import type { Reply } from '../../resp/types.ts';
@@ -254,25 +248,19 @@ export class Reception {
     const byPush = session.resp === 2 && session.subscribed > 0;
     this.#decoder.spoiled = false;
     // The invalid bytes may have been in a push inside the reply.
-    const isText = settings.lenient || !holdsBytes(value);
+    const isText = (settings.lenient && !entry.strict) || !holdsBytes(value);
     if (isText || refused || entry.streamed || entry.inPieces || entry.byPush || byPush) {
       this.#answer(entry, value, refused);
     } else if (!entry.inParts) {
       this.#core.outbox.shift();
-      this.#settle(entry, value, false, this.#decodingError(entry, value));
+      this.#settle(entry, value, false, notText(this.#core, entry.info.name, value, entry.mode));
     } else if (Array.isArray(value)) {
-      const entries = value.map((item) => (holdsBytes(item) ? this.#decodingError(entry, item) : item));
+      const { info, mode } = entry;
+      const entries = value.map((item) =>
+        holdsBytes(item) ? notText(this.#core, info.name, item, mode) : item,
+      );
       this.#answer(entry, entries, false);
     } else this.#answer(entry, value, false);
-  }
-
-  #decodingError({ info, mode }: Entry, value: Reply): DecodingError {
-    const text = this.#core.text(`the reply to ${info.name} holds bytes that are not valid text`);
-    return withoutFrames(DecodingError, text, {
-      endpoint: this.#core.settings.endpoint,
-      command: info.name,
-      reply: withBytes(value, mode),
-    });
   }
 
   /** A reply or an entry with more to it than its value. */

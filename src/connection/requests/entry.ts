@@ -26,6 +26,7 @@ const IN_PARTS = 256;
 const REPLY_MODE = 6;
 const TRACED = 512;
 const IN_PIECES = 1024;
+const STRICT = 2048;
 /** Entries with one of these need a look when they are written. */
 export const NOTED = NOREPLY | TRACED;
 /** The lower half belongs to the connection; subclasses use the upper half. */
@@ -158,6 +159,13 @@ export abstract class Entry {
   }
   set inPieces(on: boolean) {
     this.mark(IN_PIECES, on);
+  }
+  /** Bytes that are no text are an error, although the connection would let them pass (`decodeResponses: 'lenient'`). */
+  get strict(): boolean {
+    return (this.traits & STRICT) !== 0;
+  }
+  set strict(on: boolean) {
+    this.mark(STRICT, on);
   }
   /** Of `CLIENT REPLY`: what it does to the commands after it. */
   get replyMode(): ReplyMode {

@@ -164,6 +164,7 @@ export class RequestFactory {
       const part = batch.add(kind, info, wire, this.#decodeMode({ decode, encoding }));
       this.#prepare(part, args, timeout);
       part.dropOnCancel = options?.disconnectOnCancellation ?? false;
+      if (decode === true) part.strict = this.#options.decodeResponses === 'lenient';
       size += part.size;
     }
     if (commands.length === 0) return batch;
@@ -300,6 +301,7 @@ export class RequestFactory {
   #apply(request: Entry & { raise: boolean }, options: RequestOptions): void {
     checkRequestOptions(options);
     request.raise = options.raiseExceptions ?? true;
+    if (options.decode === true) request.strict = this.#options.decodeResponses === 'lenient';
     request.dropOnCancel = options.disconnectOnCancellation ?? false;
     request.signal = signalOf(options);
     if (options.noreply !== true) return;

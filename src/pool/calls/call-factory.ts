@@ -37,6 +37,8 @@ export const UNUSUAL = OF_ITS_CONNECTION | BLOCKING | MAY_BLOCK | NEEDS_EXECUTE_
 export interface CallDefaults {
   readonly textMode: TextMode;
   readonly ownMode: DecodeMode;
+  /** Bytes that are no text stand in the place of text, unless the call says `decode: true`. */
+  readonly lenient: boolean;
   readonly streamTimeout: number | null;
 }
 
@@ -88,6 +90,7 @@ export class CallFactory {
         : makeScriptCall(script, this.#loop, info, args, text, mode);
     call.startedAt = performance.now();
     call.raise = options.raiseExceptions ?? true;
+    if (this.isStrict(options)) call.strict = true;
     call.noreply = options.noreply ?? false;
     call.dropOnCancel = options.disconnectOnCancellation ?? false;
     if (options.idempotent !== undefined) call.idempotent = options.idempotent;
@@ -110,6 +113,11 @@ export class CallFactory {
       if (time === Number.POSITIVE_INFINITY) return;
       call.limit = this.defaults.streamTimeout + (time ?? 0);
     }
+  }
+
+  /** Whether the call asks for text where the pool would be lenient. */
+  isStrict({ decode }: Decoding): boolean {
+    return decode === true && this.defaults.lenient;
   }
 
   modeOf(options: Decoding): DecodeMode {

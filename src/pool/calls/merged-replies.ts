@@ -1,34 +1,34 @@
-import { RedisClusterError, RedisError, UnknownCommandError } from '../../errors/errors.ts';
-import { ReplyMap, ReplySet } from '../../resp/reply-map.ts';
+import { mergeRefusal } from '../../commands/refusals.ts';
+import { responsePolicyOf } from '../../commands/command-tips.ts';
+import { RedisClusterError, RedisError } from '../../errors/errors.ts';
+import { mapOfText, ReplyMap, ReplySet, setOfText, textOfCollection } from '../../resp/reply-map.ts';
 import type { Reply } from '../../resp/types.ts';
 
-/** How the answers of several nodes are merged, as the server says in the tips of `COMMAND INFO`; null: it does not. */
-type Policy = string | null;
+type Join = (one: number | bigint, other: number | bigint) => number | bigint | boolean;
 
-const NUMBERS: Readonly<Record<string, (one: number, other: number) => number>> = {
-  agg_sum: (one, other) => one + other,
-  agg_min: Math.min,
-  agg_max: Math.max,
-  agg_logical_and: (one, other) => (one !== 0 && other !== 0 ? 1 : 0),
-  agg_logical_or: (one, other) => (one !== 0 || other !== 0 ? 1 : 0),
+const JOINS: Readonly<Record<string, Join>> = {
+  agg_sum: sum,
+  agg_min: least,
+  agg_max: (one, other) => (least(one, other) === one ? other : one),
+  agg_logical_and: (one, other) => isTrue(one) && isTrue(other),
+  agg_logical_or: (one, other) => isTrue(one) || isTrue(other),
 };
 
-/** The response policy in an answer to `COMMAND INFO`; throws for a command that the server does not know. */
-export function policyIn(answer: Reply, name: string): Policy {
-  const [entry] = Array.isArray(answer) ? answer : [];
-  if (!Array.isArray(entry))
-    throw new UnknownCommandError(`${name}: the server does not know how to merge it`, { command: name });
-  const tips = entry[7];
-  // A set in RESP3, a list in RESP2.
-  const texts = Array.isArray(tips) || tips instanceof ReplySet ? [...tips].map(String) : [];
-  const found = texts.find((tip) => tip.startsWith('response_policy:'));
-  return found?.slice('response_policy:'.length) ?? null;
+/** How the server's tips say that answers are merged; null: one after the other. */
+type Policy = string | null;
+
+/** The policy of a command; throws for one whose answers cannot be merged, before anything is sent. */
+export function mergePolicy(name: string): Policy {
+  const refused = mergeRefusal(name);
+  if (refused !== null) throw new TypeError(refused);
+  const policy = responsePolicyOf(name);
+  const known = policy === null || policy.endsWith('_succeeded') || Object.hasOwn(JOINS, policy);
+  if (known) return policy;
+  throw new TypeError(`${name}: unknown response policy ${policy.slice(0, 64)}`);
 }
 
 /** One answer in the place of those of several nodes; throws where a node's error counts, or where none can be made. */
 export function mergeReplies(name: string, policy: Policy, replies: readonly (Reply | RedisError)[]): Reply {
-  if (policy === 'special')
-    throw new TypeError(`${name}: its answers mean different things, executeOn gives them without merge`);
   if (replies.length === 0) throw new RedisClusterError(`${name}: there is no such node`, { command: name });
   const error = replies.find((reply) => reply instanceof RedisError);
   if (policy === 'one_succeeded') {
@@ -40,30 +40,58 @@ export function mergeReplies(name: string, policy: Policy, replies: readonly (Re
   const [first = null, ...others] = replies;
   if (policy === 'all_succeeded') return first;
   if (policy === null) return together(replies);
-  const join = NUMBERS[policy];
-  if (join === undefined) throw new TypeError(`${name}: unknown response policy ${policy.slice(0, 64)}`);
+  const join = JOINS[policy] as Join;
   return others.reduce<Reply>((one, other) => joined(name, join, one, other), first);
 }
 
 /** Numbers, or lists of as many numbers. */
-function joined(name: string, join: (one: number, other: number) => number, one: Reply, other: Reply): Reply {
+function joined(name: string, join: Join, one: Reply, other: Reply): Reply {
   if (Array.isArray(one) && Array.isArray(other) && one.length === other.length)
     return one.map((item, index) => joined(name, join, item, other[index]!));
   const [a, b] = [numberOf(one), numberOf(other)];
   if (a === null || b === null) throw new TypeError(`${name}: its answers are no numbers to merge`);
-  return join(a, b);
+  const both = join(a, b);
+  // As the servers answered: true and false, or 1 and 0.
+  return typeof one === 'boolean' ? isTrue(Number(both)) : typeof both === 'boolean' ? Number(both) : both;
 }
 
-function numberOf(reply: Reply): number | null {
+function numberOf(reply: Reply): number | bigint | null {
   if (typeof reply === 'boolean') return reply ? 1 : 0;
-  return typeof reply === 'number' || typeof reply === 'bigint' ? Number(reply) : null;
+  return typeof reply === 'number' || typeof reply === 'bigint' ? reply : null;
+}
+
+function isTrue(value: number | bigint): boolean {
+  return value !== 0 && value !== 0n;
+}
+
+/** As it came: `Math.min` takes no bigint. */
+function least(one: number | bigint, other: number | bigint): number | bigint {
+  if (one > other) return other;
+  return one;
+}
+
+/** Exact, also where the sum is no safe integer. */
+function sum(one: number | bigint, other: number | bigint): number | bigint {
+  if (typeof one === 'number' && typeof other === 'number') {
+    const both = one + other;
+    if (Number.isSafeInteger(both) || !Number.isInteger(one) || !Number.isInteger(other)) return both;
+  }
+  const exact = BigInt(one) + BigInt(other);
+  const short = Number(exact);
+  return Number.isSafeInteger(short) ? short : exact;
 }
 
 /** Without a policy the elements stand one after the other, in no order. */
 function together(replies: readonly Reply[]): Reply {
-  if (replies.every((reply) => reply instanceof ReplyMap))
-    return new ReplyMap(replies.flatMap((reply) => [...(reply as ReplyMap)]));
-  if (replies.every((reply) => reply instanceof ReplySet))
-    return new ReplySet(replies.flatMap((reply) => [...(reply as ReplySet)]));
+  if (replies.every((reply) => reply instanceof ReplyMap)) {
+    const map = mapOfText(textOfCollection(replies[0] as ReplyMap));
+    for (const reply of replies) for (const [key, value] of reply as ReplyMap) map.set(key, value);
+    return map;
+  }
+  if (replies.every((reply) => reply instanceof ReplySet)) {
+    const set = setOfText(textOfCollection(replies[0] as ReplySet));
+    for (const reply of replies) for (const member of reply as ReplySet) set.add(member);
+    return set;
+  }
   return replies.flatMap((reply) => reply);
 }

@@ -1,12 +1,18 @@
 import { checkDuration, checkSignal, type Deadline } from '../../base/deadline.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
+import { toldOf } from '../../commands/command-table.ts';
 import { UNKNOWN } from '../../commands/flags.ts';
 import {
   checkCommandRequest,
   type CommandRequest,
   demandArray,
 } from '../../connection/requests/request-options.ts';
-import { type PoolClosedError, RedisError, RequestAbortedError } from '../../errors/errors.ts';
+import {
+  type PoolClosedError,
+  RedisError,
+  RequestAbortedError,
+  UnknownCommandError,
+} from '../../errors/errors.ts';
 import { commandWordOf } from '../../connection/requests/request-traces.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { kept } from '../../resp/decoding/native-slices.ts';
@@ -39,9 +45,7 @@ export class PoolRequests {
   readonly #loop: RetryLoop;
   readonly #topology: Topology;
   cache: PoolCache | null = null;
-  readonly #unknown = new UnknownCommands((name, limits) =>
-    this.#request('COMMAND', ['INFO', name], { ...limits, decode: true }, null, null, undefined, null),
-  );
+  readonly #unknown: UnknownCommands;
   readonly #traces: PoolTraces;
   readonly #tracesCalls: boolean;
   #closed: PoolClosedError | null = null;
@@ -58,6 +62,9 @@ export class PoolRequests {
     this.#loop = loop;
     this.#topology = topology;
     this.factory = factory;
+    this.#unknown = new UnknownCommands(topology, (name, limits) =>
+      this.#request('COMMAND', ['INFO', name], { ...limits, decode: true }, null, null, undefined, null),
+    );
   }
 
   close(error: PoolClosedError): void {
@@ -212,6 +219,22 @@ export class PoolRequests {
     checkDuration('timeout', options.timeout);
     checkSignal('signal', options.signal);
     this.factory.make(command, args, options, true);
+  }
+
+  /** The name of a command that a server was asked about, if the package does not know it. */
+  async learnedName(
+    command: string | Uint8Array,
+    args: readonly RedisValue[],
+    { signal, timeout }: PoolRequestOptions,
+  ): Promise<string> {
+    const info = this.factory.infoOf(command, args);
+    if ((info.flags & UNKNOWN) === 0) return info.name;
+    if (this.#unknown.mustAsk(info)) await this.#unknown.learn(info.name, { signal, timeout });
+    const told = toldOf(info.name) ?? [];
+    const [longer, shorter] = [this.factory.infoOf(command, args).name, info.name];
+    const found = [longer, shorter].find((name) => told.some((one) => one.name === name));
+    if (found !== undefined) return found;
+    throw new UnknownCommandError(`${longer}: the server does not say what it is`, { command: longer });
   }
 
   batch(commands: readonly CommandRequest[], options: PoolRequestOptions): Promise<(Reply | RedisError)[]> {

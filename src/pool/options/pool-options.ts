@@ -60,6 +60,48 @@ export type DecodeOf<O> = 'decodeResponses' extends keyof O
       : boolean
   : false;
 
+/**
+ * How a pool made by `fromUrl` decodes: as the query of a literal URL says, else as the options `O` say. `boolean` where
+ * the options do not tell and the URL is text that only the program knows.
+ */
+export type DecodeOfUrl<U extends string, O> = string extends U
+  ? DecodeOfOptions<O>
+  : [DecodeInUrl<U>] extends [never]
+    ? HasGap<U> extends true
+      ? DecodeOfOptions<O>
+      : DecodeOf<O>
+    : DecodeInUrl<U>;
+
+type DecodeOfOptions<O> = 'decodeResponses' extends keyof O ? DecodeOf<O> : boolean;
+
+/** Whether a template holds text that the compiler does not know. */
+type HasGap<U extends string> = U extends `${infer First}${infer Rest}`
+  ? string extends First
+    ? true
+    : string extends Rest
+      ? true
+      : HasGap<Rest>
+  : false;
+
+type DecodeInUrl<U extends string> = U extends `${string}?${infer Query}` ? DecodeInQuery<Query> : never;
+
+type DecodeInQuery<Q extends string> = Q extends `${infer First}&${infer Rest}`
+  ? DecodeOfPair<First> | DecodeInQuery<Rest>
+  : DecodeOfPair<Q>;
+
+/** The option may have either name, as in every URL. */
+type DecodeOfPair<P extends string> = P extends `${'decodeResponses' | 'decode_responses'}=${infer Value}`
+  ? string extends Value
+    ? boolean
+    : Lowercase<Value> extends 'true' | 'yes' | 'on' | '1'
+      ? true
+      : Lowercase<Value> extends 'false' | 'no' | 'off' | '0'
+        ? false
+        : Value extends 'lenient'
+          ? Value
+          : boolean
+  : never;
+
 /** Options of every pool, besides those of its connections. Times are milliseconds. */
 export interface BaseConnectionPoolOptions<
   C extends BaseConnection = BaseConnection,

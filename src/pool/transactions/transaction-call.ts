@@ -1,4 +1,5 @@
 import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
+import type { ConnectionCore } from '../../connection/connection-core.ts';
 import { SETTLED } from '../../connection/requests/entry.ts';
 import { redact } from '../../connection/redaction/redaction.ts';
 import { sizeOf } from '../../connection/writing/outbox.ts';
@@ -13,8 +14,9 @@ import {
 } from '../../errors/errors.ts';
 import { replyError } from '../../errors/reply-errors.ts';
 import { encodeCommand, type Wire } from '../../resp/encoder.ts';
+import { holdsBytes, notText } from '../../resp/decoding-error.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
-import type { DecodeMode } from '../../resp/text-modes.ts';
+import { BYTES, type DecodeMode } from '../../resp/text-modes.ts';
 import { type CallOwner, PoolCall } from '../calls/pool-call.ts';
 import type { Script } from '../scripts/script.ts';
 import { asDecoded } from './decoded.ts';
@@ -31,6 +33,8 @@ export interface TransactionPart {
   readonly wire: Wire;
   readonly size: number;
   readonly mode: DecodeMode;
+  /** It asks for text where the pool would be lenient. */
+  readonly strict: boolean;
   readonly script: Script | undefined;
 }
 
@@ -120,15 +124,25 @@ export class TransactionCall extends PoolCall {
       );
     }
     let first: RedisError | null = null;
-    for (const [index, { info, mode }] of this.#parts.entries()) {
+    for (const [index, part] of this.#parts.entries()) {
+      const { info, mode, strict } = part;
+      if (mode !== this.mode || strict) value[index] = this.#decoded(value[index]!, part);
       const entry = value[index]!;
       if (entry instanceof RedisError) {
         (entry as { command?: string }).command = info.name;
         first ??= entry;
-      } else if (mode !== this.mode) value[index] = asDecoded(entry, mode);
+      }
     }
     if (first !== null && this.throwErrors) this.giveUp(first);
     else this.answer(value);
+  }
+
+  /** A reply as its command asks for it; the error in its place where it is to be text and is none. */
+  #decoded(value: Reply, { info, mode, strict }: TransactionPart): Reply {
+    const core = this.host as ConnectionCore;
+    const decoded = mode === this.mode ? value : asDecoded(value, mode);
+    if (mode <= BYTES || (core.settings.lenient && !strict) || !holdsBytes(decoded)) return decoded;
+    return notText(core, info.name, decoded, mode);
   }
 
   /** Which command was refused, where one was. */

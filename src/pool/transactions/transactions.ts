@@ -149,6 +149,7 @@ export class Transactions {
         wire,
         size: sizeOf(wire),
         mode: this.#factory.modeOf(entry),
+        strict: this.#factory.isStrict(entry),
         script: scriptOf(entry),
       };
     });

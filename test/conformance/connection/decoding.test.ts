@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { tracingChannel } from 'node:diagnostics_channel';
 import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
 import { ConnectionPool, DecodingError, LRUCache, RedisError, ReplyMap } from '../../../src/index.ts';
@@ -73,6 +74,47 @@ describe('a reply that is not valid text', () => {
       async () => open(server, { decodeResponses: 'strict' } as never),
       /decodeResponses must be/,
     );
+  });
+
+  test('decode: true of a call is strict on a lenient connection too', async () => {
+    const server = await realServer();
+    const lenient = { decodeResponses: 'lenient' } as const;
+    const connection = await open(server, lenient);
+    await connection.execute('SET', 'k', broken);
+    const strict = { command: 'GET', args: ['k'], decode: true } as const;
+    const request = connection.createRequest('GET', ['k'], { decode: true });
+    assert.deepEqual((await failure(request, DecodingError)).reply, broken);
+    const batch = await connection.executeBatch([strict, { command: 'GET', args: ['k'] }]);
+    assert.ok(batch[0] instanceof DecodingError);
+    assert.deepEqual(batch[1], broken);
+    await using pool = new ConnectionPool({ location: server.location, ...lenient });
+    const call = pool.executeRequest('GET', ['k'], { decode: true });
+    assert.deepEqual((await failure(call, DecodingError)).reply, broken);
+    const [first, second, third]: unknown[] = await pool.transaction([
+      { command: 'GET', args: ['k'] },
+      strict,
+      { command: 'GET', args: ['k'], decode: false },
+    ]);
+    assert.deepEqual([first, third], [broken, broken]);
+    assert.ok(second instanceof DecodingError);
+    assert.deepEqual(second.reply, broken);
+    const [only]: unknown[] = await pool.transaction([strict]);
+    assert.ok(only instanceof DecodingError);
+  });
+
+  test('a traced call rejects as any other', async () => {
+    const server = await realServer();
+    const connection = await open(server, text);
+    await connection.execute('RPUSH', 'l', broken);
+    const channel = tracingChannel('respool:command');
+    const listener = { start() {}, end() {}, asyncStart() {}, asyncEnd() {}, error() {} };
+    channel.subscribe(listener);
+    try {
+      const error = await failure(connection.createRequest('LRANGE', ['l', 0, -1]), DecodingError);
+      assert.deepEqual(error.reply, [broken]);
+    } finally {
+      channel.unsubscribe(listener);
+    }
   });
 
   test('pushes and answers to sendCommand stay readable as bytes', async () => {

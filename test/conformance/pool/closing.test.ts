@@ -183,7 +183,7 @@ test('calls that wait for room are rejected by close()', async () => {
 });
 
 test('await using closes a pool', async () => {
-  let seen: ConnectionPool;
+  let seen: { readonly closed: boolean };
   {
     await using pool = ConnectionPool.fromUrl(server.url);
     seen = pool;

@@ -3,11 +3,13 @@ import { after, before, test } from 'node:test';
 import {
   ConnectionError,
   ConnectionPool,
+  DecodingError,
   defineScript,
   ExecAbortError,
   LRUCache,
   ReadOnlyError,
   RedisError,
+  ReplyMap,
   TimeoutError,
   WrongTypeError,
 } from '../../../src/index.ts';
@@ -108,6 +110,28 @@ test('each command of a transaction may say how its reply is decoded', async () 
     { command: 'GET', args: ['t:c'] },
   ]);
   assert.deepEqual(replies, ['OK', Buffer.from('é'), 'Ã©', 'é']);
+});
+
+test('a reply of a transaction that is no text is the error of its command, whatever the others ask for', async () => {
+  await using pool = text(server.url);
+  const broken = Buffer.from([0x61, 0xff]);
+  await pool.execute('DEL', 't:hash');
+  await pool.execute('HSET', 't:hash', 'good', 'a', 'bad', broken);
+  const commands = [
+    { command: 'HGETALL', args: ['t:hash'] },
+    { command: 'HGET', args: ['t:hash', 'bad'], decode: false },
+    { command: 'HGETALL', args: ['t:hash'], encoding: 'latin1' },
+    { command: 'HGET', args: ['t:hash', 'good'] },
+  ] as const;
+  const [error, bytes, latin1, good]: unknown[] = await pool.transaction(commands);
+  assert.ok(error instanceof DecodingError && error.command === 'HGETALL', String(error));
+  assert.equal(error.endpoint, `127.0.0.1:${server.port}`);
+  assert.ok(error.reply instanceof ReplyMap);
+  assert.deepEqual(error.reply.get('bad'), broken);
+  assert.deepEqual([bytes, good], [broken, 'a']);
+  assert.ok(latin1 instanceof ReplyMap);
+  assert.deepEqual([latin1.get('bad'), latin1.get(Buffer.from('good'))], ['a\xff', 'a']);
+  assert.ok((await failure(pool.transaction(commands, { throwErrors: true }))) instanceof DecodingError);
 });
 
 test('large arguments and replies go through a transaction', async () => {

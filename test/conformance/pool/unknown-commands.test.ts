@@ -1,8 +1,13 @@
 // Commands that no table of the package has: what the server tells of them decides how a pool runs them.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { ConnectionPool } from '../../../src/index.ts';
-import { reply, ScriptedServer } from '../../../src/testkit/index.ts';
+import { commandInfo, ConnectionPool } from '../../../src/index.ts';
+import {
+  reply,
+  ScriptedServer,
+  type ScriptedServerOptions,
+  type ScriptedTable,
+} from '../../../src/testkit/index.ts';
 
 const list = (...items: string[]): string => reply.array(...items);
 const words = (...items: string[]): string => list(...items.map((item) => reply.simple(item)));
@@ -23,8 +28,12 @@ function entry(name: string, flags: string[], categories: string[] = [], tips: s
   );
 }
 
-async function serverOf(known: Record<string, string>, asked: string[]): Promise<ScriptedServer> {
-  return ScriptedServer.start({
+async function serverOf(
+  known: Record<string, string>,
+  asked: string[],
+  options: ScriptedServerOptions = {},
+): Promise<ScriptedServer> {
+  const table: ScriptedTable = {
     COMMAND: (args: readonly string[]) => {
       const name = String(args[2]);
       asked.push(name);
@@ -35,7 +44,8 @@ async function serverOf(known: Record<string, string>, asked: string[]): Promise
     'NEW.STATE': () => reply.simple('OK'),
     'NO.ONE': () => reply.error("ERR unknown command 'NO.ONE'"),
     PING: () => reply.simple('PONG'),
-  });
+  };
+  return ScriptedServer.start(table, options);
 }
 
 it('are asked for once, before their first call', async () => {
@@ -86,6 +96,31 @@ it('that no server has are sent, and asked for once a pool', async () => {
   const [entryOfBatch] = await pool.executeBatch([{ command: 'NO.ONE' }]);
   assert.match(String(entryOfBatch), /unknown command/);
   assert.deepEqual(asked, ['NO.ONE']);
+});
+
+it('are asked for once for each version of a server, and not by every pool', async () => {
+  const asked: string[] = [];
+  const known = { 'NEW.AGE': entry('new.age', ['readonly']) };
+  const use = async (server: ScriptedServer): Promise<void> => {
+    await using pool = new ConnectionPool({ location: server.location });
+    await assert.rejects(pool.execute('NO.AGE', 'x'), /unknown command/);
+    await assert.rejects(pool.execute('NEW.AGE', 'x'), /unknown command/);
+    assert.equal(commandInfo('NEW.AGE')?.learned, true);
+  };
+  const port = await (async () => {
+    await using server = await serverOf(known, asked, { version: '8.0.0' });
+    await use(server);
+    await use(server);
+    assert.deepEqual(asked, ['NO.AGE', 'NEW.AGE']);
+    return server.port;
+  })();
+  await using upgraded = await serverOf(known, asked, { version: '8.2.0', port });
+  await using pool = new ConnectionPool({ location: upgraded.location });
+  await pool.execute('PING');
+  await assert.rejects(pool.execute('NO.AGE', 'x'), /unknown command/);
+  assert.deepEqual(asked, ['NO.AGE', 'NEW.AGE', 'NO.AGE']);
+  await use(upgraded);
+  assert.deepEqual(asked, ['NO.AGE', 'NEW.AGE', 'NO.AGE']);
 });
 
 it('HIMPORT is refused on a pool, and a lease that prepared is not used again', async () => {

@@ -1,26 +1,102 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { ResponseError } from '../../../src/index.ts';
-import { startCluster } from '../../../src/testkit/index.ts';
+import { after, before, describe, it } from 'node:test';
+import {
+  type ClusterConnectionPool,
+  ReplyMap,
+  ResponseError,
+  UnknownCommandError,
+} from '../../../src/index.ts';
+import { startCluster, type TestCluster } from '../../../src/testkit/index.ts';
 import { poolOf } from './support.ts';
 
-test('option merge of executeOn: one answer, put together as the server says', async () => {
-  await using cluster = await startCluster({ primaries: 3, replicasPerPrimary: 0 });
-  await using pool = poolOf(cluster);
-  const names = Array.from({ length: 90 }, (_, index) => `key:${index}`);
-  await Promise.all(names.map((name) => pool.execute('SET', name, 'v')));
-  const merge = { merge: true } as const;
-  assert.equal(await pool.executeOn('primaries', 'DBSIZE', [], merge), 90);
-  const keys = (await pool.executeOn('primaries', 'KEYS', ['*'], merge)) as string[];
-  assert.deepEqual(new Set(keys), new Set(names));
-  const sha = await pool.executeOn('primaries', 'SCRIPT', ['LOAD', 'return 1'], merge);
-  const none = '0'.repeat(40);
-  assert.deepEqual(await pool.executeOn('primaries', 'SCRIPT EXISTS', [String(sha), none], merge), [1, 0]);
-  await assert.rejects(pool.executeOn('primaries', 'INFO', [], merge), /without merge/);
-  await assert.rejects(pool.executeOn('primaries', 'CONFIG', ['SET', 'nonsense', '1'], merge), ResponseError);
-  await assert.rejects(pool.execute('DBSIZE'), /merge: true/);
-  await assert.rejects(pool.executeOn('primaries', 'DBSIZE', [], { merge: 1 } as never), TypeError);
-  assert.equal(await pool.executeOn('primaries', 'FLUSHALL', [], merge), 'OK');
-  const sizes = await pool.executeOn('primaries', 'DBSIZE');
-  assert.deepEqual([...sizes.values()], [0, 0, 0]);
+const MERGE = { merge: true } as const;
+
+describe('option merge of executeOn: one answer, put together as the tips of the command say', () => {
+  let cluster: TestCluster;
+  let pool: ClusterConnectionPool<true>;
+  before(async () => {
+    cluster = await startCluster({ primaries: 3, replicasPerPrimary: 1 });
+    pool = poolOf(cluster);
+  });
+  after(async () => {
+    await pool.close();
+    await cluster.stop();
+  });
+
+  it('sums and lists', async () => {
+    const names = Array.from({ length: 90 }, (_, index) => `key:${index}`);
+    await Promise.all(names.map((name) => pool.execute('SET', name, 'v')));
+    const size: number = await pool.executeOn('primaries', 'DBSIZE', [], MERGE);
+    assert.equal(size, 90);
+    const keys: string[] = await pool.executeOn('primaries', 'keys', ['*'], MERGE);
+    assert.deepEqual(new Set(keys), new Set(names));
+    assert.equal(await pool.executeOn('all', 'SLOWLOG', ['LEN'], MERGE), 0);
+    const bytes = await pool.executeOn('primaries', 'KEYS', ['key:1'], { ...MERGE, decode: false });
+    assert.deepEqual(bytes, [Buffer.from('key:1')]);
+  });
+
+  it('commands that all nodes must run give the answer of one of them', async () => {
+    assert.equal(await pool.executeOn('all', 'PING', [], MERGE), 'PONG');
+    assert.equal(await pool.executeOn('all', 'CONFIG', ['SET', 'slowlog-max-len', '77'], MERGE), 'OK');
+    const set = await pool.executeOn('all', 'CONFIG GET', ['slowlog-max-len']);
+    assert.equal(set.size, 6);
+    for (const one of set.values())
+      assert.ok(one instanceof ReplyMap && one.get('slowlog-max-len') === '77', String(one));
+    const library = "#!lua name=l\nredis.register_function('f', function() return 1 end)";
+    assert.equal(await pool.executeOn('primaries', 'FUNCTION', ['LOAD', library], MERGE), 'l');
+    await assert.rejects(pool.executeOn('primaries', 'FUNCTION LOAD', [library], MERGE), ResponseError);
+    await assert.rejects(
+      pool.executeOn('primaries', 'CONFIG', ['SET', 'nonsense', '1'], MERGE),
+      ResponseError,
+    );
+  });
+
+  it('SCRIPT EXISTS is true where every node has the script', async () => {
+    const sha = await pool.executeOn('primaries', 'SCRIPT', ['LOAD', 'return 1'], MERGE);
+    const [first] = pool.clusterLayout.primaries;
+    const alone = await pool.executeOn(first!, 'SCRIPT LOAD', ['return 2'], MERGE);
+    assert.deepEqual(await pool.executeOn('primaries', 'SCRIPT EXISTS', [sha, alone], MERGE), [1, 0]);
+    assert.deepEqual(await pool.executeOn(first!, 'SCRIPT EXISTS', [sha, alone], MERGE), [1, 1]);
+  });
+
+  it('SCRIPT KILL needs one success', async () => {
+    await pool.executeOn('primaries', 'CONFIG SET', ['busy-reply-threshold', '1'], MERGE);
+    await using other = poolOf(cluster);
+    const busy = other.execute('EVAL', 'while true do end', 1, 'key').catch((error: unknown) => error);
+    for (;;) {
+      const killed = pool.executeOn('primaries', 'SCRIPT KILL', [], MERGE);
+      const told = await killed.catch((error: unknown) => String(error));
+      if (told === 'OK') break;
+      assert.match(told, /NOTBUSY/);
+    }
+    assert.match(String(await busy), /killed by user/);
+  });
+
+  it('without a policy maps become one, and everything else stands in a list', async () => {
+    const all = await pool.executeOn('primaries', 'CONFIG GET', ['maxmemory'], MERGE);
+    assert.deepEqual([...all], [['maxmemory', '0']]);
+    const ids: string[] = await pool.executeOn('all', 'CLUSTER MYID', [], MERGE);
+    assert.deepEqual(new Set(ids).size, 6);
+    assert.equal((await pool.executeOn('primaries', 'TIME', [], MERGE)).length, 6);
+  });
+
+  it('answers that mean different things are refused, and nothing is sent', async () => {
+    const refused: Promise<never> = pool.executeOn('primaries', 'MEMORY', ['DOCTOR'], MERGE);
+    await assert.rejects(refused, /MEMORY DOCTOR: .*without merge/);
+    const stats = await pool.executeOn('primaries', 'INFO', ['commandstats']);
+    for (const text of stats.values()) assert.doesNotMatch(String(text), /cmdstat_memory/);
+    await assert.rejects(pool.executeOn('primaries', 'DEL', ['a'], MERGE), /splitMultiKey/);
+    await assert.rejects(pool.executeOn('primaries', 'NO.SUCH', ['a'], MERGE), UnknownCommandError);
+    await assert.rejects(pool.executeOn('primaries', 'DBSIZE', [], { merge: 1 } as never), TypeError);
+    await assert.rejects(pool.execute('DBSIZE'), /executeOn\('primaries', …\).*merge: true/);
+    await assert.rejects(pool.execute('CONFIG', 'SET', 'a', 'b'), /executeOn\('all', …\).*merge: true/);
+    await assert.rejects(pool.execute('RANDOMKEY'), (error: Error) => !error.message.includes('merge'));
+  });
+
+  it('FLUSHALL, and a call that is not answered', async () => {
+    assert.equal(await pool.executeOn('primaries', 'FLUSHALL', [], MERGE), 'OK');
+    const sizes = await pool.executeOn('primaries', 'DBSIZE');
+    assert.deepEqual([...sizes.values()], [0, 0, 0]);
+    assert.equal(await pool.executeOn('primaries', 'DBSIZE', [], { ...MERGE, noreply: true }), null);
+  });
 });

@@ -50,7 +50,11 @@ for (const binary of await serverBinaries()) {
     }
 
     test(`${ROUNDS} failovers in a row, by force and by kill`, async (t) => {
-      await using pool = SentinelConnectionPool.fromUrl(group.url, { maxConnections: 4, clientName: 'load' });
+      await using pool = SentinelConnectionPool.fromUrl(group.url, {
+        decodeResponses: false,
+        maxConnections: 4,
+        clientName: 'load',
+      });
       const load = new Load(pool);
       await eventually('the load runs', () => load.writes.length > 100);
       const gaps: string[] = [];

@@ -4,6 +4,7 @@ import { tracingChannel } from 'node:diagnostics_channel';
 import { after, before, describe, it } from 'node:test';
 import { inspect, types } from 'node:util';
 import {
+  type BaseConnection,
   ClusterConnectionPool,
   ConnectionError,
   ConnectionPool,
@@ -36,7 +37,7 @@ function assertCalledBy(error: Error, caller: string): void {
 
 describe('option traceCalls', () => {
   let server: TestServer;
-  let pool: ConnectionPool;
+  let pool: ConnectionPool<BaseConnection, boolean>;
   before(async () => {
     server = await startServer();
     pool = ConnectionPool.fromUrl(`${server.url}?traceCalls=true`);

@@ -33,7 +33,7 @@ describe('traces of every call', () => {
   let pool: ConnectionPool;
   before(async () => {
     server = await startServer();
-    pool = ConnectionPool.fromUrl(server.url, { sanitizeArguments: firstOnly });
+    pool = ConnectionPool.fromUrl(server.url, { decodeResponses: false, sanitizeArguments: firstOnly });
     await pool.execute('SET', 'text', 'x');
   });
   after(async () => {

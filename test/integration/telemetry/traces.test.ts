@@ -27,7 +27,7 @@ describe('tracing channels', () => {
   let pool: ConnectionPool;
   before(async () => {
     server = await startServer();
-    pool = ConnectionPool.fromUrl(server.url);
+    pool = ConnectionPool.fromUrl(server.url, { decodeResponses: false });
   });
   after(async () => {
     await pool.close();
