@@ -11,13 +11,7 @@ import type { CacheSettings } from './cache/cache-setup.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
-import {
-  type DecodeMode,
-  replyMode,
-  type TextEncoding,
-  type TextMode,
-  textMode,
-} from '../resp/text-modes.ts';
+import { type DecodeMode, type TextEncoding, type TextMode } from '../resp/text-modes.ts';
 import { channels, observed } from '../telemetry/channels.ts';
 import { startDebugLog } from '../telemetry/debug.ts';
 import { tracesCalls, withCallStack, withCallStacks } from '../errors/call-stacks.ts';
@@ -29,7 +23,7 @@ import { Leases } from './leases.ts';
 import type { NewConnections } from './new-connections.ts';
 import { PoolCache } from './cache/pool-cache.ts';
 import { PoolPubsub } from './pubsub/pool-pubsub.ts';
-import { CallFactory } from './calls/call-factory.ts';
+import { callDefaults, CallFactory } from './calls/call-factory.ts';
 import { PoolRequests } from './calls/pool-requests.ts';
 import { type TransactionOptions, Transactions, type WatchCallOptions } from './transactions/transactions.ts';
 import type { WatchFunction } from './transactions/watch-call.ts';
@@ -86,23 +80,19 @@ export class PoolEngine {
     const { settings, topology } = setup;
     this.setup = setup;
     this.topology = topology;
-    this.textMode = textMode(settings.encoding);
-    this.ownMode = replyMode(this.textMode, settings.decodeResponses);
+    const defaults = callDefaults(settings);
+    this.textMode = defaults.textMode;
+    this.ownMode = defaults.ownMode;
     this.tracesCalls = tracesCalls(settings);
-    const { streamTimeout } = settings;
-    const retryPolicy = setup.retryPolicy ?? new ExponentialBackoffRetryPolicy();
     this.traces = new PoolTraces(topology.name, settings.db, setup.sanitizeArguments);
-    const { poolName } = this.traces;
     this.loop = new RetryLoop(topology, {
-      poolName,
-      retryPolicy,
+      poolName: this.traces.poolName,
+      retryPolicy: setup.retryPolicy ?? new ExponentialBackoffRetryPolicy(),
       acquire: setup.acquire,
       ownPolicy: setup.retryPolicy !== null,
-      streamTimeout,
+      streamTimeout: settings.streamTimeout,
     });
-    const { textMode: text, ownMode } = this;
-    const lenient = settings.decodeResponses === 'lenient';
-    const factory = new CallFactory(this.loop, topology, { textMode: text, ownMode, lenient, streamTimeout });
+    const factory = new CallFactory(this.loop, topology, defaults);
     this.requests = new PoolRequests(this.loop, topology, factory, this.traces, this.tracesCalls);
     this.transactions = new Transactions(this.loop, topology, factory, settings.noreply);
     this.scans = new Scans({
@@ -121,7 +111,7 @@ export class PoolEngine {
     this.transactions.cache = this.cache;
     this.pubsub = new PoolPubsub(topology, {
       encoding: this.encoding,
-      textMode: text,
+      textMode: this.textMode,
       timeout: setup.acquire.timeout,
       patient: setup.acquire.given || setup.acquire.waitForServer,
       publish: (command, channel, message, timeout) =>

@@ -11,6 +11,7 @@ import {
   UNKNOWN,
 } from '../../commands/flags.ts';
 import { refusal } from '../../commands/refusals.ts';
+import type { NormalizedConnectionOptions } from '../../connection/connection-options.ts';
 import { demandArray } from '../../connection/requests/request-options.ts';
 import {
   BYTES,
@@ -40,6 +41,17 @@ export interface CallDefaults {
   /** Bytes that are no text stand in the place of text, unless the call says `decode: true`. */
   readonly lenient: boolean;
   readonly streamTimeout: number | null;
+}
+
+/** Those of a pool with these options. */
+export function callDefaults(settings: NormalizedConnectionOptions): CallDefaults {
+  const text = textMode(settings.encoding);
+  return {
+    textMode: text,
+    ownMode: replyMode(text, settings.decodeResponses),
+    lenient: settings.decodeResponses === 'lenient',
+    streamTimeout: settings.streamTimeout,
+  };
 }
 
 /** How strings of a reply are to be read. */
