@@ -11,7 +11,7 @@ import type { CacheSettings } from './cache/cache-setup.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
-import { type DecodeMode, type TextEncoding, type TextMode } from '../resp/text-modes.ts';
+import type { DecodeMode, TextEncoding, TextMode } from '../resp/text-modes.ts';
 import { channels, observed } from '../telemetry/channels.ts';
 import { startDebugLog } from '../telemetry/debug.ts';
 import { tracesCalls, withCallStack, withCallStacks } from '../errors/call-stacks.ts';
