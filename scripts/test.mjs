@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compile } from './compile.mjs';
+import { ensureChromium } from './ensure-chromium.mjs';
 import { files, ROOT, run } from './lib.mjs';
 
 /** A single file that takes longer than this has hung. */
@@ -52,6 +53,8 @@ for (const path of missing) console.error(`not compiled: ${path}`);
 const strict = '--unhandled-rejections=strict --enable-source-maps';
 const nodeTest = [process.execPath, '--test', `--test-timeout=${FILE_TIMEOUT}`];
 const env = { NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} ${strict}`.trim(), RESPOOL_ROOT: ROOT };
+// The live page is tested in a browser.
+if (chosen.some((path) => path.includes('live-page'))) env.CHROMIUM = (await ensureChromium()) ?? '';
 const report = join(ROOT, '.build', 'tests.txt');
 const own = flags.some((flag) => flag.startsWith('--test-reporter'));
 const reporter = own

@@ -1,6 +1,7 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel';
 import {
   ClusterConnectionPool,
+  type ClusterLayout,
   type CommandTrace,
   type ConnectionClosedEvent,
   type ConnectionPoolStatistics,
@@ -9,6 +10,7 @@ import {
   type PoolStateEvent,
   type PubsubGapEvent,
   type RedirectEvent,
+  RedisClusterError,
 } from '../../src/index.ts';
 import { Histogram } from '../histogram.ts';
 
@@ -48,10 +50,13 @@ interface Watched {
   readonly closed: boolean;
 }
 
+/** When a command began; kept on its trace, for a WeakMap of them costs the collector more than the call. */
+const BEGUN = Symbol('begun');
+type TimedTrace = CommandTrace & { [BEGUN]?: number };
+
 /** Watches every pool of the process through its diagnostics channels, as a program of your own would. */
 export class Watcher {
   readonly #pools: Watched[] = [];
-  readonly #begun = new WeakMap<object, number>();
   #latency = new Histogram();
   #operations = 0;
   #errors = 0;
@@ -61,8 +66,10 @@ export class Watcher {
 
   constructor() {
     const { start, asyncEnd } = tracingChannel<unknown, CommandTrace>('respool:command');
-    start.subscribe((trace) => void this.#begun.set(trace as object, performance.now()));
-    asyncEnd.subscribe((trace) => this.#ended(trace as CommandTrace));
+    start.subscribe((trace) => {
+      (trace as TimedTrace)[BEGUN] = performance.now();
+    });
+    asyncEnd.subscribe((trace) => this.#ended(trace as TimedTrace));
     this.#on<PoolCreatedEvent>('pool:created', ({ pool }) => void this.#pools.push(pool as Watched));
     this.#on<ConnectionClosedEvent>('connection:closed', ({ serverPort, lost, reason }) => {
       if (lost > 0)
@@ -112,8 +119,8 @@ export class Watcher {
     return sample;
   }
 
-  #ended(trace: CommandTrace): void {
-    const begun = this.#begun.get(trace);
+  #ended(trace: TimedTrace): void {
+    const begun = trace[BEGUN];
     this.#operations++;
     if (trace.error !== undefined) this.#errors++;
     else if (begun !== undefined) this.#latency.add(performance.now() - begun);
@@ -130,15 +137,25 @@ function brief({ message }: Error): string {
   return message.replace(/^Connection to [^ ]+: /, '').slice(0, 80);
 }
 
+/** Its address; an empty one where nobody owns the slot. */
+function ownerOf(layout: ClusterLayout, slot: number): string {
+  try {
+    return String(layout.nodeForSlot(slot));
+  } catch (error) {
+    if (error instanceof RedisClusterError) return '';
+    throw error;
+  }
+}
+
 function pictureOf(pool: unknown): Sample['cluster'] {
   if (!(pool instanceof ClusterConnectionPool)) return null;
   const layout = pool.clusterLayout;
+  if (layout.nodes.length === 0) return null;
   const primaries = layout.primaries.map(String).sort();
   const counts = new Map<string, number>();
   const cells: number[] = [];
   for (let cell = 0; cell < CELLS; cell++) {
-    const owner = layout.nodeForSlot((cell * SLOTS) / CELLS);
-    const address = owner === null || owner === undefined ? '' : String(owner);
+    const address = ownerOf(layout, (cell * SLOTS) / CELLS);
     counts.set(address, (counts.get(address) ?? 0) + SLOTS / CELLS);
     cells.push(primaries.indexOf(address));
   }
