@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
 import Redlock from 'redlock';
 import { RedisPubSub } from 'graphql-redis-subscriptions';
+import fastifyRedis from '@fastify/redis';
+import rateLimit from '@fastify/rate-limit';
+import Fastify from 'fastify';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { createAdapter } from '@socket.io/redis-adapter';
@@ -75,4 +78,26 @@ export async function socketIoStreams(connect) {
   await twoServers(() => createStreamsAdapter(left.pop()));
   for (const client of clients) client.disconnect();
   return 'an event from one server to a client of the other';
+}
+
+/** The plug-in gets a client, and the limiter gets the plug-in's. */
+export async function fastify(connect) {
+  const app = Fastify();
+  await app.register(fastifyRedis, { client: connect(), closeClient: true });
+  await app.register(fastifyRedis, { client: connect(), namespace: 'other', closeClient: true });
+  await app.register(rateLimit, { max: 2, timeWindow: '1 minute', redis: app.redis.other });
+  app.get('/', async () => app.redis.incr('visits'));
+  const replies = [];
+  for (let call = 0; call < 3; call++) replies.push(await app.inject('/'));
+  assert.deepEqual(
+    replies.map(({ statusCode }) => statusCode),
+    [200, 200, 429],
+  );
+  assert.deepEqual(
+    replies.map(({ headers }) => headers['x-ratelimit-remaining']),
+    ['1', '0', '0'],
+  );
+  assert.equal(await app.redis.get('visits'), '2');
+  await app.close();
+  return 'a client for the plug-in, and a limit of two';
 }

@@ -2,6 +2,7 @@
 import { Redis } from '../../dist/ioredis/index.js';
 import { startServer } from '../../dist/testkit/index.js';
 import { bullmq } from './bullmq.mjs';
+import * as stores from './node-redis.mjs';
 import * as others from './others.mjs';
 import { types } from './types.mjs';
 
@@ -9,6 +10,7 @@ const LIMIT = 120_000;
 const consumers = {
   bullmq: (connect) => bullmq(connect, { jobs: Number(process.env.JOBS ?? 20_000), kills: 30 }),
   ...others,
+  ...stores,
   types,
 };
 const filters = process.argv.slice(2);
@@ -28,7 +30,7 @@ for (const [name, run] of Object.entries(consumers)) {
     setTimeout(() => reject(new Error(`not done within ${LIMIT} ms`)), LIMIT).unref();
   });
   try {
-    const what = await Promise.race([run(connect), late]);
+    const what = await Promise.race([run(connect, server.url), late]);
     console.log(`ok      ${name}: ${what} (${Math.round(performance.now() - since)} ms)`);
   } catch (error) {
     failed++;
