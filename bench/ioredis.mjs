@@ -22,60 +22,87 @@ async function atOnce(width, many, call) {
   await Promise.all(Array.from({ length: width }, lane));
 }
 
-const rows = {
-  'GET, 1 at a time': [3_000, (redis, many) => atOnce(1, many, () => redis.get('key'))],
-  'GET, 64 at a time': [40_000, (redis, many) => atOnce(64, many, () => redis.get('key'))],
-  'SET, 64 at a time': [40_000, (redis, many) => atOnce(64, many, () => redis.set('key', 'value'))],
-  'INCR, 64 at a time': [40_000, (redis, many) => atOnce(64, many, () => redis.incr('count'))],
-  'GET, bursts of 1,000': [
-    40_000,
-    async (redis, many) => {
-      for (let n = 0; n < many; n += 1_000)
-        await Promise.all(Array.from({ length: 1_000 }, () => redis.get('key')));
-    },
-  ],
-  'pipelines of 100 GET': [
-    40_000,
-    async (redis, many) => {
-      for (let n = 0; n < many; n += 100) {
-        const pipeline = redis.pipeline();
-        for (let one = 0; one < 100; one++) pipeline.get('key');
-        await pipeline.exec();
-      }
-    },
-  ],
-  'defineCommand, 64 at a time': [
-    20_000,
-    (redis, many) => atOnce(64, many, () => redis.echo1('key', 'value')),
-  ],
+async function bursts(many, call) {
+  for (let n = 0; n < many; n += 1_000) await Promise.all(Array.from({ length: 1_000 }, call));
+}
+
+const COMMANDS = {
+  GET: (redis) => redis.get('key'),
+  SET: (redis) => redis.set('key', 'value'),
+  INCR: (redis) => redis.incr('count'),
 };
+
+/** Row → [operations of a round, a round]. */
+const rows = {};
+for (const [name, call] of Object.entries(COMMANDS)) {
+  rows[`${name}, 1 at a time`] = [2_000, ({ redis }, many) => atOnce(1, many, () => call(redis))];
+  rows[`${name}, 64 at a time`] = [40_000, ({ redis }, many) => atOnce(64, many, () => call(redis))];
+  rows[`${name}, bursts of 1,000`] = [40_000, ({ redis }, many) => bursts(many, () => call(redis))];
+}
+rows['pipelines of 100 GET'] = [
+  40_000,
+  async ({ redis }, many) => {
+    for (let n = 0; n < many; n += 100) {
+      const pipeline = redis.pipeline();
+      for (let one = 0; one < 100; one++) pipeline.get('key');
+      await pipeline.exec();
+    }
+  },
+];
+rows['defineCommand, 64 at a time'] = [
+  20_000,
+  ({ redis }, many) => atOnce(64, many, () => redis.echo1('key', 'value')),
+];
+rows['PUBLISH and its message, 64 at a time'] = [
+  20_000,
+  async ({ redis, subscriber }, many) => {
+    let left = many;
+    const heard = new Promise((done) => {
+      subscriber.on('message', () => {
+        if (--left === 0) done();
+      });
+    });
+    await atOnce(64, many, () => redis.publish('news', 'hello'));
+    await heard;
+    subscriber.removeAllListeners('message');
+  },
+];
 
 const server = await startServer();
 const open = Object.fromEntries(
-  Object.entries(clients).map(([name, Client]) => {
-    const redis = new Client({ host: '127.0.0.1', port: server.location.port });
-    redis.defineCommand('echo1', { numberOfKeys: 1, lua: 'return ARGV[1]' });
-    return [name, redis];
-  }),
+  await Promise.all(
+    Object.entries(clients).map(async ([name, Client]) => {
+      const [redis, subscriber] = [0, 1].map(
+        () => new Client({ host: '127.0.0.1', port: server.location.port }),
+      );
+      redis.defineCommand('echo1', { numberOfKeys: 1, lua: 'return ARGV[1]' });
+      await redis.set('key', 'value');
+      return [name, { redis, subscriber }];
+    }),
+  ),
 );
-for (const redis of Object.values(open)) await redis.set('key', 'value');
 const names = Object.keys(open);
 console.log(`µs of CPU an operation, median of ${ROUNDS}: ${names.join(' · ')}`);
 for (const [row, [many, run]] of Object.entries(rows)) {
   const figures = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round <= ROUNDS; round++) {
     for (const name of names) {
+      await open[name].subscriber.subscribe('news');
       await run(open[name], Math.ceil(many / 10));
       const before = process.cpuUsage();
       await run(open[name], many);
       const { user, system } = process.cpuUsage(before);
+      await open[name].subscriber.unsubscribe('news');
       if (round > 0) figures[name].push((user + system) / many);
     }
   }
   const [ours, theirs] = names.map((name) => figures[name].sort((a, b) => a - b)[ROUNDS >> 1]);
   console.log(
-    `${row.padEnd(30)} ${ours.toFixed(2).padStart(7)} ${theirs.toFixed(2).padStart(7)}   ${(theirs / ours).toFixed(1)} ×`,
+    `${row.padEnd(38)} ${ours.toFixed(2).padStart(7)} ${theirs.toFixed(2).padStart(7)}   ${(theirs / ours).toFixed(1)} ×`,
   );
 }
-for (const redis of Object.values(open)) redis.disconnect();
+for (const { redis, subscriber } of Object.values(open)) {
+  redis.disconnect();
+  subscriber.disconnect();
+}
 await server.stop();

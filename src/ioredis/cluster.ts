@@ -9,6 +9,7 @@ import { ClusterAllFailedError, CONNECTION_CLOSED } from './errors.ts';
 import { coreSettings, tlsOf } from './link.ts';
 import type { CommandMethods } from './methods.ts';
 import { OfflineQueue, type Waiting } from './offline-queue.ts';
+import { RedisError } from '../errors/errors.ts';
 import { dialError } from './dial-error.ts';
 import { Pipeline } from './pipeline.ts';
 import { Redis } from './redis.ts';
@@ -26,8 +27,9 @@ interface KnownNode extends HostAndPort {
 }
 
 /** The address and the error of each node that was asked in vain. */
-function nodeFailures(error: Error | null): [address: string, error: Error][] {
-  const { cause } = error ?? {};
+function nodeFailures({ cause }: Error): [address: string, error: Error][] {
+  // One node that was asked leaves its own error.
+  if (cause instanceof RedisError) return [[cause.endpoint ?? '', dialError(cause)]];
   if (!(cause instanceof AggregateError)) return [];
   return (cause.errors as (Error & { location?: HostAndPort })[]).map((failure) => {
     const { location } = failure;
@@ -120,7 +122,7 @@ export class Cluster extends Client<ClusterStatus> {
       this.#closed(failure);
       return failure;
     }
-    const failures = nodeFailures(failure);
+    const failures = failure === null ? [] : nodeFailures(failure);
     for (const [address, error] of failures) this.emit('node error', error, address);
     const told = new ClusterAllFailedError(
       ClusterAllFailedError.defaultMessage,

@@ -62,17 +62,22 @@ function optionsOf(
 }
 
 function commandMethod(name: string, replyEncoding: BufferEncoding | null): Method {
-  return function (...args) {
+  return function method(...args) {
     const callback = callbackOf(args);
-    return sent(this, new Command(name, args, optionsOf(this, replyEncoding), callback), callback);
+    return sent(this, new Command(name, args, optionsOf(this, replyEncoding), callback), callback, method);
   };
 }
 
 function callMethod(replyEncoding: BufferEncoding | null): Method {
-  return function (...args) {
+  return function method(...args) {
     const callback = callbackOf(args);
     const [name, ...rest] = args.flat();
-    return sent(this, new Command(String(name), rest, optionsOf(this, replyEncoding), callback), callback);
+    return sent(
+      this,
+      new Command(String(name), rest, optionsOf(this, replyEncoding), callback),
+      callback,
+      method,
+    );
   };
 }
 
@@ -85,13 +90,13 @@ function defineCommand(this: Commander, name: string, definition: ScriptDefiniti
 }
 
 function scriptMethod(script: Script, replyEncoding: BufferEncoding | null): Method {
-  return function (...args) {
+  return function method(...args) {
     const callback = callbackOf(args);
     const words = script.numberOfKeys === null ? args : [script.numberOfKeys, ...args];
     const options = { ...optionsOf(this, replyEncoding), readOnly: script.readOnly };
     const command = new Command('evalsha', [script.sha, ...words], options, callback);
     command.script = script;
-    return sent(this, command, callback);
+    return sent(this, command, callback, method);
   };
 }
 
@@ -100,8 +105,8 @@ function callbackOf(args: unknown[]): Callback | undefined {
 }
 
 /** A pipeline takes care of callbacks itself. */
-function sent(owner: Commander, command: Command, callback: Callback | undefined): unknown {
-  if (owner.options.showFriendlyErrorStack) command.frames = framesOfCall();
+function sent(owner: Commander, command: Command, callback: Callback | undefined, method: Method): unknown {
+  if (owner.options.showFriendlyErrorStack) command.frames = framesOfCall(method);
   const result = owner.sendCommand(command);
   if (callback === undefined || !(result instanceof Promise)) return result;
   return nodeify(result, callback);

@@ -77,14 +77,11 @@ export function lineOf(error: RedisError): string {
     : `${code} ${message}`;
 }
 
-const OWN_FOLDER = new URL('.', import.meta.url).href;
-
-/** The stack of a call, to be put under an error that comes later; without the frames of this folder. */
-export function framesOfCall(): string {
+/** The stack below a call of `method`, to be put under an error that comes later. */
+export function framesOfCall(method: (...args: never[]) => unknown): string {
   const holder: { stack?: string } = {};
-  Error.captureStackTrace(holder, framesOfCall);
-  const lines = (holder.stack ?? '').split('\n').slice(1);
-  return lines.filter((line) => !line.includes(OWN_FOLDER)).join('\n');
+  Error.captureStackTrace(holder, method);
+  return (holder.stack ?? '').split('\n').slice(1).join('\n');
 }
 
 /** An error of the server as callers of ioredis know it. */

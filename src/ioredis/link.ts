@@ -95,6 +95,13 @@ function keepAlive({ keepAlive: idle }: RedisOptions): TCPConnectionOptions {
 /** Text of a reply that is not valid UTF-8 comes as bytes, and `shaped` makes text of them. */
 type CoreSettings = BaseConnectionOptions & { decodeResponses: 'lenient' };
 
+/** Ends the stream behind the commands of this turn. After a long silence the core waits two turns before it writes. */
+export function endWhenWritten(link: Link, stream: Duplex): void {
+  const end = (): void => void stream.end();
+  if (link.statistics.requestsPending === 0) process.nextTick(end);
+  else setImmediate(() => setImmediate(() => setImmediate(end)));
+}
+
 /** The options of the core that stand for those of ioredis. */
 export function coreSettings(options: RedisOptions, auth: boolean): CoreSettings {
   const { connectTimeout, connectionName, username, password, db, replyMapping, protocol } = options;

@@ -9,7 +9,7 @@ import {
   type ReplyError,
   replyErrorOf,
 } from './errors.ts';
-import { type Link, linkOver, linkTo } from './link.ts';
+import { endWhenWritten, type Link, linkOver, linkTo } from './link.ts';
 import type { CommandMethods } from './methods.ts';
 import { begun, Monitoring } from './monitoring.ts';
 import { OfflineQueue, tellResent, type Waiting } from './offline-queue.ts';
@@ -332,8 +332,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
       link.invalidate('disconnected');
       return;
     }
-    // Write the commands of this turn first.
-    process.nextTick((stream: Duplex) => stream.end(), this.stream);
+    endWhenWritten(link, this.stream);
     const limit = setTimeout(() => link.invalidate('disconnected'), this.options.disconnectTimeout ?? 2_000);
     void link.waitClosed().then(() => clearTimeout(limit));
   }

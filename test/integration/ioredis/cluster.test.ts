@@ -65,3 +65,38 @@ it('a cluster hears messages, reads from replicas and ends', async () => {
   assert.equal(await cluster.quit(), 'OK');
   await assert.rejects(cluster.get!('a'), /Connection is closed/);
 });
+
+it('a cluster is found by names that are looked up, and says which nodes gave no layout', async () => {
+  const { port } = servers.startupNodes[0]!;
+  const asked: string[] = [];
+  const cluster = new Cluster([{ host: 'cluster.example', port }], {
+    dnsLookup: (hostname, callback) => {
+      asked.push(hostname);
+      callback(null, '127.0.0.1');
+    },
+  });
+  clusters.push(cluster);
+  await once(cluster, 'ready');
+  assert.deepEqual(asked, ['cluster.example']);
+  const refreshed = once(cluster, 'refresh');
+  cluster.refreshSlotsCache();
+  await refreshed;
+  const records = [{ name: '127.0.0.1', port, priority: 1, weight: 1 }];
+  const byService = new Cluster([{ host: 'service.example' }], {
+    useSRVRecords: true,
+    resolveSrv: (_hostname, callback) => callback(null, records),
+  });
+  clusters.push(byService);
+  await once(byService, 'ready');
+
+  const nowhere = new Cluster([{ host: '127.0.0.1', port: 1 }], { clusterRetryStrategy: null });
+  nowhere.on('error', () => {});
+  const [error, address] = (await once(nowhere, 'node error')) as [NodeJS.ErrnoException, string];
+  assert.equal(address, '127.0.0.1:1');
+  assert.equal(error.code, 'ECONNREFUSED');
+});
+
+it('a pipeline of a cluster refuses a command whose keys are in several slots', async () => {
+  const batch = open().pipeline([['mget', 'a', 'b']]);
+  await assert.rejects(batch.exec() as Promise<unknown>, /All the keys in a pipeline command should belong/);
+});
