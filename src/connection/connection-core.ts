@@ -83,9 +83,9 @@ export class ConnectionCore implements EntryHost {
     this.#sweep = new DeadlineSweep(this.outbox, (entries) => this.#expireAll(entries));
   }
 
-  /** Of the pool that made the connection, for events. */
+  /** The name of the pool that made the connection, for events. */
   poolName: string | null = null;
-  /** Of that pool: shows arguments to those who trace commands. */
+  /** The pool's `sanitizeArguments`: shows arguments to subscribers of traces. */
   sanitizeArguments: SanitizeArguments | null = null;
   #peer: Peer | null = null;
   /** As the server said in HELLO. */

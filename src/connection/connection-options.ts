@@ -33,7 +33,7 @@ export interface BaseConnectionOptions {
    * `noreply` writes count too; subscribers of a pool are exempt. Default: none.
    */
   maxIdleTime?: number | null | undefined;
-  /** Of text arguments and, with `decodeResponses`, of replies; default `utf-8`. */
+  /** Encoding of text arguments and, with `decodeResponses`, of replies; default `utf-8`. */
   encoding?: TextEncoding | undefined;
   /**
    * Strings instead of Buffers; default false. A reply that holds bytes not valid in `encoding` rejects with
@@ -74,7 +74,7 @@ export interface BaseConnectionOptions {
   sslContext?: SSLContext | null | undefined;
   /** Limits how fast push data (messages, invalidations) is handled. */
   processingBudget?: CapacityLimiter | undefined;
-  /** Of unread messages and of queued output, each; default 64 MiB. */
+  /** Most bytes of unread messages and of queued output, each; default 64 MiB. */
   maxBufferedBytes?: number | undefined;
   /**
    * The error of a call carries the stack of the place that made it. Default false, for each call pays for it: without

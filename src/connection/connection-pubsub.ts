@@ -49,7 +49,9 @@ export class ConnectionPubsub {
       throw new TypeError('MONITOR is on: this connection takes no further commands');
     }
     if (core.muted) {
-      throw new TypeError('a noreply connection hears no acknowledgement: subscribe on another one');
+      throw new TypeError(
+        'a noreply connection receives no acknowledgements: subscribe on another connection',
+      );
     }
     if (core.session.inTransaction) {
       throw new TypeError(`${command} is not possible inside MULTI: EXEC answers every command`);

@@ -73,6 +73,8 @@ export class TCPConnection extends BaseConnection {
 
 function demandContext(given: TLSOptions): TLSOptions {
   if (typeof given === 'object' && given !== null) return given;
-  throw new TypeError(`sslContext must give TLS options; it gave ${given === null ? 'null' : typeof given}`);
+  throw new TypeError(
+    `sslContext must return TLS options; it returned ${given === null ? 'null' : typeof given}`,
+  );
 }
 addRules(TCPConnection, tcpRules);

@@ -67,7 +67,7 @@ export class Command implements FailedCommand {
   /** Answered, but not part of what a pipeline hands out. */
   ignore = false;
   readonly context: ReplyContext;
-  /** Of `commandTimeout` and `blockingTimeout`, as long as it waits to be sent. */
+  /** Timers of `commandTimeout` and `blockingTimeout`, as long as it waits to be sent. */
   timer: NodeJS.Timeout | undefined = undefined;
   isSettled = false;
   /** The database that was chosen when it was asked for. */

@@ -1,6 +1,6 @@
 import { Readable, type ReadableOptions } from 'node:stream';
 
-/** Of `scanStream` and its kin. */
+/** Options of `scanStream` and its kin. */
 export interface ScanStreamOptions extends ReadableOptions {
   match?: string | undefined;
   type?: string | undefined;

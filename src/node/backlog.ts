@@ -39,7 +39,7 @@ export class Backlog {
       return undefined;
     }
     if (this.#full()) {
-      const text = core.text('its queue is full, and maxWaiting callers wait already');
+      const text = core.text('its queue is full, and maxWaiting callers already wait');
       return Promise.reject(new OverloadedError(text, { endpoint: core.settings.endpoint }));
     }
     return this.#wait(core, line ?? this.#begin(core), { entries, size, deadline });

@@ -31,7 +31,7 @@ export interface NodeSettings {
   readonly owner: object;
   /** Key of the shared dial state, and the name in errors and events. */
   readonly address: string;
-  /** Of the pool, for events; default: the address. */
+  /** The name of the pool, for events; default: the address. */
   readonly poolName?: string | undefined;
   /** Shows arguments to those who trace commands on leases. */
   readonly sanitizeArguments?: SanitizeArguments | null | undefined;
@@ -105,7 +105,7 @@ export class ConnectionNode implements PooledOwner {
   readonly #settings: NodeSettings;
   readonly #all = new Set<PooledConnection>();
   readonly #backlog: Backlog;
-  /** Of commands that wait for a connection or for room on it. */
+  /** Commands that wait for a connection or for room on it. */
   #waitingBytes = 0;
   readonly #reAuthentication: ReAuthentication;
   /** Sockets that are not gone yet. */

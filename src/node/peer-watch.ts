@@ -25,7 +25,7 @@ export class PeerWatch {
   #asked = false;
   /** Chunks heard at the last fence. */
   #fenced = -1;
-  /** Of the silence while a command blocks. */
+  /** When the silence began while a command blocks; monotonic ms. */
   #blockedSince = 0;
   #asking = false;
 

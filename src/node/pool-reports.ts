@@ -10,7 +10,7 @@ export function poolErrors(address: string): PoolErrors {
   return {
     exhausted: (figures, deadline, lastError) => exhausted(address, figures, deadline, lastError),
     overloaded: (maxWaiting, lastError) =>
-      new OverloadedError(`${maxWaiting} callers wait for a connection to ${address} already (maxWaiting)`, {
+      new OverloadedError(`${maxWaiting} callers already wait for a connection to ${address} (maxWaiting)`, {
         endpoint,
         cause: lastError ?? undefined,
       }),

@@ -33,7 +33,7 @@ export interface ListenerHooks {
 interface Place {
   readonly key: string;
   readonly data: Set<BaseConnection>;
-  /** Those of them that wait for the listener, to be guarded by it from the start. */
+  /** Data connections that wait for the listener, to be guarded by it from the start. */
   readonly waiting: Set<BaseConnection>;
   readonly service: ServiceConnection;
   /** There are connections that do without the listener they should have. */

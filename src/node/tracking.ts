@@ -20,7 +20,7 @@ import { TrackingRetries } from './tracking-retries.ts';
 export interface TrackingChoice {
   /** `default`: of keys that were read; `optin`: of keys that a cached call has read; `bcast`: of every key with a prefix. */
   readonly mode: 'default' | 'optin' | 'bcast';
-  /** Of `bcast`; none: every key. */
+  /** The prefixes of mode `bcast`; none: every key. */
   readonly prefixes: readonly string[];
   /** To one listener per server instead of to the connections themselves. */
   readonly redirect: boolean;

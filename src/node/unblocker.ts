@@ -37,7 +37,7 @@ export class Unblocker {
   /** Whether the server says that this client was blocked. Rejects when it refuses or cannot be asked. */
   ask(blocked: BaseConnection): Promise<boolean> {
     if (blocked.clientId === null)
-      return Promise.reject(new Error('the server has not told the id of the connection'));
+      return Promise.reject(new Error('the server has not named the id of the connection'));
     const shared = this.#node.tryShare();
     if (shared !== null) return unblock(shared, blocked);
     return this.#apart(GRACE, (connection) => unblock(connection, blocked));
@@ -85,7 +85,7 @@ export class Unblocker {
 async function unblock(connection: BaseConnection, blocked: BaseConnection): Promise<boolean> {
   const core = coreOf(connection);
   if (!(await sameServer(core, coreOf(blocked))))
-    throw new ConnectionError('the address leads to another server by now', {
+    throw new ConnectionError('the address now leads to another server', {
       endpoint: core.settings.endpoint,
     });
   return (await call(core, 'CLIENT UNBLOCK', [blocked.clientId as number], { timeout: GRACE })) === 1;

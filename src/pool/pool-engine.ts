@@ -42,10 +42,10 @@ export interface PoolSetup {
   readonly maxConnections: () => number;
   readonly acquire: AcquireSettings;
   readonly retryPolicy: RetryPolicy | null;
-  /** Of the pool's cache; null: none. */
+  /** The guard of the pool's cache; null: none. */
   readonly tracking: CacheSettings | null;
   readonly newConnections: NewConnections;
-  /** Of a cluster: which primary has which keys. */
+  /** For a cluster: which primary has which keys. */
   readonly keySpace: KeySpace | null;
   /** `open()` makes a connection; false: it only finds the nodes. */
   readonly dialsWhenOpened: boolean;

@@ -40,7 +40,7 @@ export class Sentinel<D extends Decoding = false> implements Directory, AsyncDis
   discoverPrimary(serviceName: string, options: FindOptions = {}): Promise<TCPLocation> {
     return this.#group.discoverPrimary(serviceName, options);
   }
-  /** Those that are up; none for a service that the sentinels do not know. */
+  /** The replicas that are up; none for a service that the sentinels do not know. */
   discoverReplicas(serviceName: string, options: WaitOptions = {}): Promise<TCPLocation[]> {
     return this.#group.discoverReplicas(serviceName, options);
   }
@@ -91,7 +91,7 @@ export class Sentinel<D extends Decoding = false> implements Directory, AsyncDis
     const given = Object.entries(options).filter(([, value]) => value !== undefined);
     for (const [option] of given) {
       if (!DECIDED.has(option)) continue;
-      throw new TypeError(`${option} is no option of ${isPrimary ? 'primaryFor' : 'replicaFor'}`);
+      throw new TypeError(`${option} is not an option of ${isPrimary ? 'primaryFor' : 'replicaFor'}`);
     }
     const all = {
       ...this.#data,

@@ -17,7 +17,7 @@ export class CapacityLimiter {
 
   constructor(total: number) {
     if (!Number.isInteger(total) || total < 1) {
-      throw new TypeError(`total must be a whole number, 1 or more; got ${String(total)}`);
+      throw new TypeError(`total must be an integer of at least 1; got ${String(total)}`);
     }
     this.total = total;
     this.#available = total;

@@ -445,5 +445,5 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
 }
 
 function checkMax(max: number): void {
-  if (!Number.isInteger(max) || max < 1) throw new TypeError('max must be an integer of 1 or more');
+  if (!Number.isInteger(max) || max < 1) throw new TypeError('max must be an integer of at least 1');
 }

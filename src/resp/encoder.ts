@@ -166,7 +166,7 @@ export function textContent(text: string, mode: TextMode, what: string): string 
 function encodeBytes(value: Uint8Array, index: number): string | Uint8Array {
   const count = byteCount(value);
   if (count === 0 && isDetached(value)) {
-    throw new TypeError(`argument ${index} of a command has lost its bytes: they were transferred`);
+    throw new TypeError(`argument ${index} of a command is a detached buffer`);
   }
   return count <= SMALL_BYTES ? latin1Text(value) : value;
 }

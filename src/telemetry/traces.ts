@@ -23,7 +23,7 @@ export interface CommandTrace extends Place {
   readonly command: string;
   /** As `sanitizeArguments` shows them; without it each is `?`. */
   readonly args: readonly string[];
-  /** Of a command of a batch. */
+  /** Set for a command of a batch. */
   readonly batchMode?: 'PIPELINE' | 'MULTI' | undefined;
   readonly batchSize?: number | undefined;
   /** Milliseconds from the call to the write; null: it was not written. Set when the call ends. */

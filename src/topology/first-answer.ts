@@ -51,7 +51,7 @@ class Race<R> {
   readonly #options: RaceOptions;
   #failures: NodeFailure[] = [];
   readonly #running = new Set<(reason: Error) => void>();
-  /** Those of the running ones whose time does not run. */
+  /** Attempts whose time does not run, because they dial. */
   readonly #dialling = new Set<(reason: Error) => void>();
   #next = 0;
   #stopHeadStart = (): void => {};

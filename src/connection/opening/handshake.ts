@@ -42,7 +42,7 @@ export function laterSteps(options: NormalizedConnectionOptions): readonly Hands
   });
   const steps: HandshakeStep[] = [];
   const { clientInfo } = options;
-  // Of `protocol: 2` no more is sent than was asked for.
+  // With `protocol: 2` nothing is sent but what was asked for.
   if (clientInfo !== false && (options.protocol !== 2 || clientInfo !== null)) {
     const name = clientInfo === null ? LIBRARY_NAME : `${LIBRARY_NAME}(${clientInfo})`;
     steps.push(
@@ -123,7 +123,7 @@ export async function authenticate(
   await call(core, 'AUTH', args, { ledger: false, timeout });
 }
 
-/** Of RESP2 the same pairs come as a flat array. */
+/** RESP2 sends the same pairs as a flat array. */
 function readGreeting(core: ConnectionCore, reply: Reply, protocol: 3 | 'auto'): Greeting {
   const fields = reply instanceof Map ? reply : new Map<Reply, Reply>();
   if (Array.isArray(reply)) {
@@ -133,7 +133,7 @@ function readGreeting(core: ConnectionCore, reply: Reply, protocol: 3 | 'auto'):
   if (spoken === 2 && protocol === 'auto') {
     core.session.resp = 2;
   } else if (spoken !== 3 || !(reply instanceof Map)) {
-    throw new ConnectionError(core.text('the answer to HELLO 3 was not RESP3'), {
+    throw new ConnectionError(core.text('the reply to HELLO 3 was not RESP3'), {
       endpoint: core.settings.endpoint,
       command: 'HELLO',
     });
@@ -167,7 +167,7 @@ export async function runSteps(
 
 function expectOk(core: ConnectionCore, command: string, reply: Reply): void {
   if (reply === 'OK') return;
-  throw new ConnectionError(core.text(`${command} was not answered with OK`), {
+  throw new ConnectionError(core.text(`${command} did not return OK`), {
     endpoint: core.settings.endpoint,
     command,
   });

@@ -292,7 +292,9 @@ function demandDuplex(transport: Duplex): Duplex {
   const given = transport as Partial<Duplex> | null | undefined;
   const methods = ['on', 'write', 'destroy'] as const;
   if (methods.every((method) => typeof given?.[method] === 'function')) return transport;
-  throw new TypeError(`openTransport must give a Duplex; it gave ${given === null ? 'null' : typeof given}`);
+  throw new TypeError(
+    `openTransport must return a Duplex; it returned ${given === null ? 'null' : typeof given}`,
+  );
 }
 
 interface Fault {

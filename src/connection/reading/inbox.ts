@@ -11,7 +11,7 @@ import { bytesOf, frameBytes, frameIn } from './push-frames.ts';
 
 /** Takes pub/sub pushes first, with strings as bytes. False: the push is no pub/sub message. */
 export interface PubsubTaker {
-  /** Those whose messages need not become frames. */
+  /** Readers whose messages need not become frames. */
   readonly listeners: MessageListeners;
   message(frame: readonly Reply[]): boolean;
   acknowledged(ack: Acknowledgement): boolean;

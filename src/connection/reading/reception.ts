@@ -239,7 +239,9 @@ export class Reception {
   #refuses(entry: Entry, value: Reply, refused: boolean): boolean {
     const owner = (entry as SubscriptionEntry).ownerOf(value, refused);
     if (owner !== 'unclear') return owner === 'own refusal';
-    throw new ProtocolError(this.#core.text(`the replies to ${entry.info.name} cannot be told apart`));
+    throw new ProtocolError(
+      this.#core.text(`the replies to ${entry.info.name} cannot be matched to their requests`),
+    );
   }
 
   /** A reply that was to be text and holds bytes that are not valid there. */

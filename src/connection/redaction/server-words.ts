@@ -106,7 +106,7 @@ your zero ziplist zset zunion
 
 let words: Set<string> | null = null;
 
-/** Those words and the names of commands, in lower case; made when the first error comes. */
+/** The words above and the names of commands, in lower case; made when the first error comes. */
 export function serverWords(): ReadonlySet<string> {
   if (words !== null) return words;
   words = new Set(WORDS.trim().split(/\s+/));

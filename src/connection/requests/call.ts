@@ -120,7 +120,7 @@ export async function ping(
   if (text === nonce || text instanceof Error || (text === 'PONG' && !echoing.has(core))) return text;
   const { endpoint } = core.settings;
   core.close(
-    new ProtocolError(core.text('a reply was lost or came twice: PING was answered by another value'), {
+    new ProtocolError(core.text('a reply was lost or sent twice: PING returned another value'), {
       endpoint,
     }),
   );

@@ -132,7 +132,7 @@ export abstract class Entry {
   set blocking(on: boolean) {
     this.mark(BLOCKING, on);
   }
-  /** Of the SUBSCRIBE family: its place is freed by pushes, and a reply in its place can only be an error. */
+  /** A command of the SUBSCRIBE family: its place is freed by pushes, and a reply in its place can only be an error. */
   get byPush(): boolean {
     return (this.traits & BY_PUSH) !== 0;
   }
@@ -167,7 +167,7 @@ export abstract class Entry {
   set strict(on: boolean) {
     this.mark(STRICT, on);
   }
-  /** Of `CLIENT REPLY`: what it does to the commands after it. */
+  /** The mode that `CLIENT REPLY` sets for the commands after it. */
   get replyMode(): ReplyMode {
     return REPLY_MODES[(this.traits >> REPLY_MODE) & 3]!;
   }
@@ -200,7 +200,7 @@ export abstract class Entry {
 
   /** A reply at the place of a command that pushes acknowledge: it will not be acknowledged any more. */
   answeredInBand(_value: Reply): void {
-    this.fail(new ResponseError(`${this.info.name} was answered by a reply instead of pushes`));
+    this.fail(new ResponseError(`${this.info.name} got a reply instead of pushes`));
   }
 
   /** It is being written; called for traced entries. */

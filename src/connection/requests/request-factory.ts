@@ -265,9 +265,7 @@ export class RequestFactory {
     if (session.monitoring) throw new TypeError('MONITOR is on: this connection takes no further commands');
     if (session.resp !== 2 || !session.inPubsub) return;
     if ((info.flags & SUBSCRIBE_FAMILY) !== 0 || WHILE_SUBSCRIBED.has(info.name)) return;
-    throw new TypeError(
-      'this connection speaks RESP2 and is subscribed: only SUBSCRIBE and its like are possible',
-    );
+    throw new TypeError('a subscribed RESP2 connection takes only the SUBSCRIBE family');
   }
 
   #overloaded(size: number, what: string): OverloadedError {

@@ -4,13 +4,13 @@ import type { WaitOptions } from '../../interfaces/wait-options.ts';
 import type { TextEncoding } from '../../resp/text-modes.ts';
 import type { RedisValue } from '../../resp/types.ts';
 
-/** Of one request; `timeout` overrides `streamTimeout`, and the clock starts when the request is made. */
+/** Options of one request; `timeout` overrides `streamTimeout`, and the clock starts when the request is made. */
 export interface RequestOptions extends WaitOptions {
   /** The server does not answer, and the request resolves to null once written (`CLIENT REPLY SKIP`). */
   noreply?: boolean | undefined;
   /** Strings instead of Buffers; default: the connection's `decodeResponses`. */
   decode?: boolean | undefined;
-  /** Of this reply; default: the connection's. */
+  /** Decoding of this reply; default: the connection's. */
   encoding?: TextEncoding | undefined;
   /** False: a server error is the value. Time-outs, aborts and losses reject all the same. Default true. */
   raiseExceptions?: boolean | undefined;
@@ -18,17 +18,17 @@ export interface RequestOptions extends WaitOptions {
   disconnectOnCancellation?: boolean | undefined;
 }
 
-/** Of a batch: one limit and one signal for all of it. */
+/** Options of a batch: one limit and one signal for all of it. */
 export interface BatchOptions extends WaitOptions {
   /** A time-out or an abort also ends the connection; default false. */
   disconnectOnCancellation?: boolean | undefined;
 }
 
-/** Of a streamed reply; `timeout` is for its beginning. */
+/** Options of a streamed reply; `timeout` is for its beginning. */
 export interface StreamOptions extends WaitOptions {
   /** Strings instead of Buffers in items; default: the connection's `decodeResponses`. */
   decode?: boolean | undefined;
-  /** Of text in items; default: the connection's. */
+  /** Encoding of text in items; default: the connection's. */
   encoding?: TextEncoding | undefined;
 }
 
@@ -40,7 +40,7 @@ export interface CommandRequest {
   args?: readonly RedisValue[] | undefined;
   /** Strings instead of Buffers; default: the connection's `decodeResponses`. */
   decode?: boolean | undefined;
-  /** Of its reply; default: the connection's. */
+  /** Decoding of its reply; default: the connection's. */
   encoding?: TextEncoding | undefined;
 }
 

@@ -21,7 +21,7 @@ export interface Peer {
   readonly port: number | undefined;
 }
 
-/** Of `host:port`, or a path. */
+/** Splits `host:port`; a path has no port. */
 export function peerAt(address: string): Peer {
   const [, host = address, port] = /^(.*):(\d+)$/.exec(address) ?? [];
   return { host: host.replace(/^\[|\]$/g, ''), port: port === undefined ? undefined : Number(port) };

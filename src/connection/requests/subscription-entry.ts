@@ -114,7 +114,7 @@ export class Fence extends Entry {
   succeed(value: Reply): void {
     if (this.isAnswer(value)) return;
     const { settings } = this.#core;
-    const text = this.#core.text('a reply came at the place of another one: replies cannot be told apart');
+    const text = this.#core.text('replies cannot be matched to their requests any more');
     this.#core.close(new ProtocolError(text, { endpoint: settings.endpoint }));
   }
   refuse(): void {}

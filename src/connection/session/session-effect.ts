@@ -9,7 +9,7 @@ import type { RedisValue } from '../../resp/types.ts';
 /** The change of connection state that a command makes once the server has accepted it. */
 export interface Effect {
   readonly kind: EffectKind;
-  /** Of `hello` the version, and after a space the name it sets. */
+  /** For `hello` the version, and after a space the name it sets. */
   readonly value: string;
 }
 

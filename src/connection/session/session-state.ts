@@ -112,7 +112,7 @@ export class SessionState {
     this.#replay();
   }
 
-  /** Of EXEC the reply is looked into, where it is at hand. */
+  /** Looks into the reply to EXEC, where it is at hand. */
   replied(effect: Effect, succeeded: boolean, reply?: Reply): void {
     this.#forget(effect);
     // Kept by acknowledgements; a change only while it is under way.

@@ -15,7 +15,7 @@ export interface CacheTracking {
    * `bcast`: of every change to a key with one of the `prefixes`, over a listener. Default `default`.
    */
   mode?: 'default' | 'optin' | 'bcast' | undefined;
-  /** Of `bcast`: only keys with one of these are cached. Default: every key. */
+  /** With `bcast` only keys that begin with one of these are cached. Default: every key. */
   prefixes?: readonly string[] | undefined;
   /** Over one listener per server, outside `maxConnections`, instead of the data connections. Default false. */
   redirect?: boolean | undefined;
@@ -62,7 +62,7 @@ function checkPrefixes(name: string, value: unknown, mode: string): readonly str
   return Object.freeze(prefixes);
 }
 
-/** Of a pool with a cache. */
+/** Settings of a pool with a cache. */
 export interface CacheSettings extends TrackingSettings {
   readonly cacheable: Cacheable | null;
 }

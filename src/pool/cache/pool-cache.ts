@@ -72,7 +72,7 @@ export class PoolCache {
   readonly #settings: PoolCacheSettings;
   readonly #guard: CacheGuard;
   readonly #cache: AbstractCache;
-  /** Behind the names of commands, where the plain ones belong to replies of another kind. */
+  /** Follows the names of commands, where the plain ones belong to replies of another kind. */
   readonly #suffix: string;
   /** A hit that is to be compared with the answer to the call that is being made. */
   #doubted: Reply | undefined = undefined;

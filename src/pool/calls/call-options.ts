@@ -2,7 +2,7 @@ import { checkReadFrom, type ReadFrom } from '../../topology/reads/read-from.ts'
 import { demandObject, unknownOption } from '../../base/known-options.ts';
 import type { RequestOptions } from '../../connection/requests/request-options.ts';
 
-/** Of one call of a pool; `timeout` covers waiting, dialling, writing, the reply and every repetition. */
+/** Options of one call of a pool; `timeout` covers waiting, dialling, writing, the reply and every repetition. */
 export interface PoolRequestOptions extends RequestOptions {
   /** False: asks the server even where the cache knows; default true. */
   cache?: boolean | undefined;

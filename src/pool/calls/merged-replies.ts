@@ -49,7 +49,7 @@ function joined(name: string, join: Join, one: Reply, other: Reply): Reply {
   if (Array.isArray(one) && Array.isArray(other) && one.length === other.length)
     return one.map((item, index) => joined(name, join, item, other[index]!));
   const [a, b] = [numberOf(one), numberOf(other)];
-  if (a === null || b === null) throw new TypeError(`${name}: its answers are no numbers to merge`);
+  if (a === null || b === null) throw new TypeError(`${name}: the replies to merge are not numbers`);
   const both = join(a, b);
   // As the servers answered: true and false, or 1 and 0.
   return typeof one === 'boolean' ? isTrue(Number(both)) : typeof both === 'boolean' ? Number(both) : both;

@@ -215,7 +215,7 @@ export class PoolRequests {
   checkPinned(command: string | Uint8Array, args: readonly RedisValue[], options: PoolRequestOptions): void {
     checkCallOptions(options);
     if (options.splitMultiKey === true)
-      throw new TypeError('splitMultiKey: a command for chosen nodes goes to each of them as it is');
+      throw new TypeError('splitMultiKey: executeOn sends the command to each node as it is');
     checkDuration('timeout', options.timeout);
     checkSignal('signal', options.signal);
     this.factory.make(command, args, options, true);

@@ -218,7 +218,7 @@ export class RetryLoop implements CallOwner {
     });
     if (ms === null) return null;
     if (typeof ms !== 'number' || !(ms >= 0 && ms < Number.POSITIVE_INFINITY))
-      throw new TypeError('a retry policy answers milliseconds or null');
+      throw new TypeError('next() of a retry policy must return milliseconds or null');
     return { kind: 'pause', ms };
   }
 

@@ -24,7 +24,7 @@ export interface RetryPolicy {
   next(attempt: number, error: Error, context: RetryContext): number | null;
 }
 
-/** Of an `ExponentialBackoffRetryPolicy`; times are milliseconds. */
+/** Options of an `ExponentialBackoffRetryPolicy`; times are milliseconds. */
 export interface ExponentialBackoffOptions {
   /** How often a call is repeated at most; default 3. */
   retries?: number | undefined;
@@ -74,7 +74,7 @@ function isReadOnly({ command, readOnly }: RetryContext): boolean {
 
 function count(name: string, value: number): number {
   if (Number.isInteger(value) && value >= 0) return value;
-  throw new TypeError(`${name} must be a whole number, 0 or more; got ${String(value)}`);
+  throw new TypeError(`${name} must be an integer of at least 0; got ${String(value)}`);
 }
 
 function pause(name: string, value: number): number {

@@ -118,7 +118,7 @@ function readsOf(
   const ask = (location: TCPLocation): Promise<Reply> =>
     new Deadline(null, NODE_TIMEOUT).run(
       (signal) => questions.ask(location, 'INFO', ['server'], { signal, timeout: NODE_TIMEOUT }),
-      () => new Error('the node does not tell its zone in time'),
+      () => new Error('the node did not name its zone in time'),
     );
   const { clientZone, zoneOf } = pool;
   return { readFrom: readFromOf(pool), zones: new Zones({ clientZone, zoneOf, ask }) };

@@ -18,7 +18,7 @@ type Settings = NodeSettings;
 export interface ReadSetup {
   readonly primary: Topology;
   readonly node: ConnectionNode;
-  /** Of the node of the primary; those of the replicas differ in where they lead. */
+  /** Settings of the primary's node; those of the replicas differ in where they lead. */
   readonly nodeSettings: Settings;
   readonly primaryAt: () => TCPLocation | null;
   readonly find: () => Promise<readonly TCPLocation[]>;

@@ -18,12 +18,12 @@ export type SentinelServiceOptions<D extends Decoding = Decoding> = Omit<
   'serviceName' | 'sentinelManager' | 'isPrimary'
 >;
 
-/** Of the sentinels; everything else holds for the pools that are made from it. */
+/** Options of the sentinels; everything else holds for the pools that are made from it. */
 export interface SentinelOptions<D extends Decoding = Decoding> extends SentinelServiceOptions<D> {
   sentinels: Iterable<TCPLocation | HostAndPort>;
   /** An answer of a sentinel that knows fewer others does not count. Default 0. */
   minOtherSentinels?: number | undefined;
-  /** Of the connections to the sentinels: credentials of their own, TLS of their own (null: none). */
+  /** Options of the connections to the sentinels: credentials of their own, TLS of their own (null: none). */
   sentinelOptions?: (BaseConnectionOptions & TCPOptions) | undefined;
   /** Announced address to reachable address, for NAT and containers; null refuses an address. */
   addressMap?: AddressMap | undefined;
@@ -50,7 +50,7 @@ export function splitSentinelOptions(options: object): SplitSentinelOptions {
   const { given, others } = sortOptions(sentinelRules, options);
   if (!Object.hasOwn(given, 'sentinels')) throw new TypeError('a Sentinel needs sentinels');
   for (const name of ['serviceName', 'sentinelManager', 'isPrimary']) {
-    if (Object.hasOwn(others, name)) throw new TypeError(`${name} is no option of a Sentinel`);
+    if (Object.hasOwn(others, name)) throw new TypeError(`${name} is not an option of Sentinel`);
   }
   splitPoolOptions('sentinel', others, { custom: Object.hasOwn(others, 'connectionClass') });
   const own = complete(sentinelRules, given);

@@ -19,9 +19,9 @@ import { type PublishProbe, SubscriberSet } from './subscriber-set.ts';
 const FOR_EVER = 2 ** 31 - 1;
 
 export interface PoolPubsubSettings {
-  /** Of the messages of channels that are given as names. */
+  /** How messages of channels that are given as names are decoded. */
   readonly encoding: TextEncoding | null;
-  /** Of names in letters. */
+  /** The encoding of names in letters. */
   readonly textMode: TextMode;
   /** The pool's own limit for a call. */
   readonly timeout: number | null;

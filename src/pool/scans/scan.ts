@@ -3,7 +3,7 @@ import { checkSignal } from '../../base/deadline.ts';
 import { demandKnown } from '../../base/known-options.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
 
-/** Of `hscan`, `sscan` and `zscan`. */
+/** Options of `hscan`, `sscan` and `zscan`. */
 export interface ScanOptions {
   /** A pattern: only what fits it is given. Default: everything. */
   match?: string | Uint8Array | undefined;
@@ -12,7 +12,7 @@ export interface ScanOptions {
   /** Ends the scan with its reason. */
   signal?: AbortSignal | undefined;
 }
-/** Of `scan`. */
+/** Options of `scan`. */
 export interface KeyScanOptions extends ScanOptions {
   /** Only keys of that type, as the command `TYPE` names it. Default: every key. */
   type?: string | undefined;
@@ -34,7 +34,7 @@ export function checkScanOptions(options: KeyScanOptions, ofKeys: boolean): Abor
   if (match !== undefined && typeof match !== 'string' && !isUint8Array(match))
     throw new TypeError('match must be text or bytes');
   if (count !== undefined && !(Number.isSafeInteger(count) && count > 0))
-    throw new TypeError('count must be a whole number, 1 or more');
+    throw new TypeError('count must be an integer of at least 1');
   if (type !== undefined && (typeof type !== 'string' || type === ''))
     throw new TypeError('type must be the name of a type');
   return checkSignal('signal', options.signal);
@@ -68,14 +68,14 @@ export class PagedScan<T> implements Scan<T> {
   }
 }
 
-/** Of a flat list of names and values. */
+/** Pairs from a flat list of names and values. */
 export function pairsOf(page: Reply[]): [Reply, Reply][] {
   const pairs: [Reply, Reply][] = [];
   for (let index = 0; index + 1 < page.length; index += 2) pairs.push([page[index]!, page[index + 1]!]);
   return pairs;
 }
 
-/** Of a flat list of members and scores. */
+/** Pairs from a flat list of members and scores. */
 export function scoresOf(page: Reply[]): [Reply, number][] {
   return pairsOf(page).map(([member, score]) => [member, scoreOf(score)]);
 }

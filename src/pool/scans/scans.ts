@@ -22,7 +22,7 @@ export interface ScansSetup {
   readonly topology: Topology;
   readonly factory: CallFactory;
   readonly traces: PoolTraces;
-  /** Of a cluster: its primaries have the keys between them. */
+  /** For a cluster: its primaries have the keys between them. */
   readonly keySpace: KeySpace | null;
   readonly encoding: TextEncoding;
   /** The servers answer nothing. */
@@ -56,7 +56,7 @@ export class Scans {
 
   #check(options: KeyScanOptions, ofKeys: boolean): AbortSignal | null {
     this.#setup.refuseIfClosed();
-    if (this.#setup.muted) throw new TypeError('a scan needs replies: the pool has the option noreply');
+    if (this.#setup.muted) throw new TypeError('a scan needs replies, but the pool has noreply: true');
     return checkScanOptions(options, ofKeys);
   }
 

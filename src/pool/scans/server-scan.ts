@@ -129,7 +129,7 @@ export class ServerScan {
     loop.start(made);
     const reply = await (made.promise as Promise<Reply>);
     if (!Array.isArray(reply) || reply.length !== 2 || !Array.isArray(reply[1]))
-      throw new RedisError(`${command} was answered without a cursor and a list`, { command });
+      throw new RedisError(`${command} did not return a cursor and a list`, { command });
     return {
       cursor: String(reply[0]),
       page: reply[1],

@@ -5,7 +5,7 @@ import type { CommandRequest } from '../../connection/requests/request-options.t
 import { latin1Text } from '../../resp/decoding/native-slices.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
 
-/** Of a script for `defineScript`. */
+/** The definition of a script for `defineScript`. */
 export interface ScriptOptions {
   /** The program. */
   lua: string;
@@ -17,7 +17,7 @@ export interface ScriptOptions {
 
 /** Tells the calls of a pool that a command is a script, and which. */
 const SCRIPT: unique symbol = Symbol('respool.script');
-/** Of the type only: what the script answers. */
+/** For the type only: the reply of the script. */
 declare const ANSWER: unique symbol;
 
 /** A call of a script as one command of a batch or a transaction of a pool. */
@@ -48,7 +48,7 @@ export class Script<R extends Reply = Reply> {
     const { lua, keys = null, readOnly = false } = options;
     if (typeof lua !== 'string' || lua === '') throw new TypeError('lua must be the text of a script');
     if (keys !== null && !(Number.isSafeInteger(keys) && keys >= 0))
-      throw new TypeError('keys must be a whole number, 0 or more, or null');
+      throw new TypeError('keys must be an integer of at least 0, or null');
     if (typeof readOnly !== 'boolean') throw new TypeError('readOnly must be true or false');
     this.lua = lua;
     this.keys = keys;

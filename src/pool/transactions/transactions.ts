@@ -20,13 +20,13 @@ import type { PoolTraces } from '../pool-traces.ts';
 import { TransactionCall, type TransactionPart } from './transaction-call.ts';
 import { WatchCall, type WatchFunction } from './watch-call.ts';
 
-/** Of `transaction` and `watch`; `timeout` covers waiting, dialling, every attempt and its replies. */
+/** Options of `transaction` and `watch`; `timeout` covers waiting, dialling, every attempt and its replies. */
 export interface TransactionOptions extends WaitOptions {
   /** True: the first error of a command rejects; default false: it stands in the place of its reply. */
   throwErrors?: boolean | undefined;
 }
 
-/** Of `watch`; `timeout` covers every attempt. */
+/** Options of `watch`; `timeout` covers every attempt. */
 export interface WatchCallOptions extends TransactionOptions {
   /** How often the transaction is tried while others change the watched keys; default 10. */
   attempts?: number | undefined;
@@ -109,10 +109,10 @@ export class Transactions {
       const timeout = checkDuration('timeout', options.timeout);
       const signal = checkSignal('signal', options.signal);
       if (!Number.isSafeInteger(attempts) || attempts < 1)
-        throw new TypeError('attempts must be a whole number, 1 or more');
+        throw new TypeError('attempts must be an integer of at least 1');
       if (!Array.isArray(keys) || keys.length === 0) throw new TypeError('watch needs an array of keys');
       if (typeof fn !== 'function') throw new TypeError('watch needs a function that says what to write');
-      if (this.#muted) throw new TypeError('watch needs replies: the pool has the option noreply');
+      if (this.#muted) throw new TypeError('watch needs replies, but the pool has noreply: true');
       const own = (keys as readonly RedisValue[]).map(kept);
       const setup = { ...parts, loop: this.#loop, transactions: this, keys: own, fn, attempts };
       const call = new WatchCall({ ...setup, options: { throwErrors } });

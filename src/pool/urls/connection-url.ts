@@ -24,10 +24,10 @@ export interface ConnectionUrl {
   readonly location: Location | null;
   readonly sentinels: readonly TCPLocation[];
   readonly serviceName: string | undefined;
-  /** Of the query, else of the userinfo. */
+  /** From the query, else from the userinfo. */
   readonly username: string | undefined;
   readonly password: string | undefined;
-  /** Of the query, else of the path. */
+  /** From the query, else from the path. */
   readonly db: number | undefined;
   /** The other query options by their camelCase names, read and checked. */
   readonly options: Readonly<Record<string, unknown>>;

@@ -18,7 +18,7 @@ interface ManagerOptions {
 export interface ResolvedUrl {
   /** The constructor options of the pool. */
   readonly options: Readonly<Options>;
-  /** Of a URL that lists sentinels: the manager to make, which is missing in `options`. */
+  /** The manager to make for a URL that lists sentinels; it is missing in `options`. */
   readonly manager: ManagerOptions | null;
 }
 

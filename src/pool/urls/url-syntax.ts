@@ -26,7 +26,7 @@ export function percentDecode(part: string, what: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw new TypeError(`connection URL: the percent-encoding of ${what} is broken`);
+    throw new TypeError(`connection URL: the percent-encoding of ${what} is invalid`);
   }
 }
 

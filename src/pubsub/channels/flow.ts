@@ -16,7 +16,7 @@ export function checkMaxMessages(value: number | null | undefined): number {
   if (value === undefined) return 65_536;
   if (value === null) return Infinity;
   if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new TypeError('maxMessages must be a whole number above 0, or null for no limit');
+  throw new TypeError('maxMessages must be an integer of at least 1, or null for no limit');
 }
 
 /**

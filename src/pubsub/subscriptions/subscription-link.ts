@@ -174,11 +174,11 @@ export class SubscriptionLink implements Holder, MessageListeners {
     }
     return commands.sort((a, b) => rank(a) - rank(b));
   }
-  /** Those that subscribe. */
+  /** Calls that subscribe. */
   missing(placement?: Placement): SubscriptionCommand[] {
     return this.pending(placement).filter(({ subscribe }) => subscribe);
   }
-  /** Those that end what is not wanted here. */
+  /** Calls that end names which are not wanted here. */
   surplus(placement?: Placement): SubscriptionCommand[] {
     return this.pending(placement).filter(({ subscribe }) => !subscribe);
   }

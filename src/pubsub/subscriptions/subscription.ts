@@ -122,7 +122,7 @@ export class Subscription implements MessageListener {
     this.#closeGap(now);
   }
 
-  /** That link lost the name: a gap opens, unless other links suffice. An open gap continues. */
+  /** The link lost the name: a gap opens, unless other links suffice. An open gap continues. */
   unhold(holder: Holder, reason: Error, from: number, complete: () => boolean): void {
     if (!this.#holders.includes(holder)) return;
     this.#holders = this.#holders.filter((other) => other !== holder);

@@ -20,7 +20,9 @@ export class RecordingChannel extends AbstractChannel {
     this.messages.push(data);
   }
   get(): Promise<unknown> {
-    return Promise.reject(new Error('get() belongs to the reader: whoever feeds a channel does not call it'));
+    return Promise.reject(
+      new Error('get() is for readers: the connection that feeds a channel does not call it'),
+    );
   }
   close(error?: Error): void {
     this.closings.push(error);

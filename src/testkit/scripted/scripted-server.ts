@@ -41,7 +41,7 @@ interface Waiter {
 export class ScriptedServer {
   /** All that ever came, in order. */
   readonly connections: ScriptedConnection[] = [];
-  /** Of all connections, in the order of arrival. */
+  /** The commands of all connections, in the order of arrival. */
   readonly commands: ScriptedCommand[] = [];
   readonly tls: ServerTls | null;
   readonly socketPath: string | null;

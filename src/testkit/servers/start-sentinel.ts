@@ -23,9 +23,9 @@ export interface StartSentinelOptions {
   readonly tls?: boolean | TlsOptions | undefined;
   /** `false`: leave the sentinels' periods of INFO and greetings as they are; then they see changes late. */
   readonly quick?: boolean | undefined;
-  /** Of the data servers. */
+  /** Options of the data servers. */
   readonly password?: string | undefined;
-  /** Of the sentinels. */
+  /** Options of the sentinels. */
   readonly sentinelPassword?: string | undefined;
   /** Further flags of the data servers. */
   readonly args?: readonly string[] | undefined;

@@ -23,7 +23,7 @@ export class TestCluster {
     this.#made = nodes.length;
   }
 
-  /** Of the first node; a cluster client finds the others. */
+  /** The URL of the first node; a cluster client finds the others. */
   get url(): string {
     return this.nodes[0]?.url ?? '';
   }
@@ -43,7 +43,7 @@ export class TestCluster {
     return this.nodes[0]?.kind ?? 'redis';
   }
 
-  /** Those that run and are not paused. */
+  /** Nodes that run and are not paused. */
   get reachable(): ClusterNode[] {
     return this.nodes.filter((node) => node.running && !node.paused);
   }

@@ -312,7 +312,8 @@ export class ClusterTopology implements Topology {
     return this.#keys.learn(info, args, (words) =>
       new Deadline(null, LEARN_TIME).run(
         (signal) => questions.ask(location, 'COMMAND', words, { signal, timeout: LEARN_TIME }),
-        () => new TimeoutError('the question for the keys of a command took too long', { phase: 'connect' }),
+        () =>
+          new TimeoutError('the server took too long to name the keys of the command', { phase: 'connect' }),
       ),
     );
   }

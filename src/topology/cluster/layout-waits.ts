@@ -85,7 +85,7 @@ export class LayoutWaits {
   /** A call counts while it waits, and is refused where too many do. */
   async #counted<R>(wait: () => Promise<R>): Promise<R> {
     if (this.#calls > this.#maxWaiting)
-      throw new OverloadedError(`${this.#maxWaiting} callers wait for the layout of the cluster already`);
+      throw new OverloadedError(`${this.#maxWaiting} callers already wait for the layout of the cluster`);
     this.#calls++;
     try {
       return await wait();

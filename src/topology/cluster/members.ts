@@ -149,7 +149,7 @@ export class Members {
 
   #add(location: TCPLocation): Member {
     if (this.#byKey.size >= 2 * MAX_NODES)
-      throw new RedisClusterError('More nodes were named than a cluster can have');
+      throw new RedisClusterError('the answer names more nodes than a cluster can have');
     const known =
       location instanceof ClusterNodeLocation
         ? location

@@ -37,7 +37,7 @@ export class Questions {
     args: readonly RedisValue[],
     { signal, timeout, dialling }: AskOptions,
   ): Promise<Reply> => {
-    if (this.#closed) throw new ConnectionError('The pool is closed');
+    if (this.#closed) throw new ConnectionError('the pool is closed');
     const open = this.#options.open(location);
     if (open !== null) return await call(coreOf(open), command, args, { signal, timeout });
     const temporary = this.#temporary.get(signal) ?? this.#dial(location, signal);

@@ -64,7 +64,7 @@ export class SlotMap {
     this.replicas = Object.freeze(this.nodes.filter((node) => node.serverType === 'replica'));
   }
 
-  /** Of ranges that overlap, the first keeps its slots. */
+  /** Where ranges overlap, the first keeps its slots. */
   static of(shards: readonly Shard[], ranges: readonly SlotRange[]): SlotMap {
     const slots = new Uint16Array(SLOT_COUNT);
     let covered = 0;

@@ -97,7 +97,7 @@ export async function findReplicas(service: string, options: SentinelSearch): Pr
   });
 }
 
-/** Those that pass; where none does the sentinel has nothing to offer. */
+/** The replicas that pass; where none does the sentinel has nothing to offer. */
 function believed(locations: TCPLocation[], vet: SentinelSearch['vet']): TCPLocation[] {
   if (vet === undefined) return locations;
   let refusal: unknown = null;

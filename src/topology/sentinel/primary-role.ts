@@ -32,7 +32,7 @@ export class PrimaryRole implements ServiceRole {
   readonly #dials = new Set<Dial>();
   #unfollow: (() => void) | null = null;
   #moves = 0;
-  /** Of the look at another primary that is under way. */
+  /** Ends the look at another primary that is under way. */
   #verifying: AbortController | null = null;
   #closed = false;
 

@@ -22,7 +22,7 @@ export interface SentinelGroupOptions {
   readonly sentinels: readonly TCPLocation[];
   readonly minOtherSentinels: number;
   readonly addressMap: AddressMap | null;
-  /** Of the connections to the sentinels. */
+  /** Options of the connections to the sentinels. */
   readonly connection: TCPConnectionOptions;
   readonly timing?: Timing | undefined;
 }

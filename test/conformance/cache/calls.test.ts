@@ -70,7 +70,7 @@ test('cacheable reads of every type are served from memory until somebody writes
   assert.deepEqual(await pool.execute('LRANGE', 'l', 0, -1), []);
 });
 
-test('what is no pure read of one key always asks the server', async () => {
+test('a command that is not a pure read of one key always asks the server', async () => {
   const cache = new LRUCache();
   await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
   await writer.execute('SET', 'k', 'v', 'EX', 100);
@@ -122,7 +122,7 @@ test('a hundred callers who miss the same share one request, and each has a copy
   assert.deepEqual(await pool.execute('LRANGE', 'l', 0, -1), [Buffer.from('a'), Buffer.from('b')]);
 });
 
-test('who gives up leaves the shared request to the others, whoever made it', async () => {
+test('a caller that gives up leaves the shared request to the others', async () => {
   const answers: (() => void)[] = [];
   await using scripted = await countingServer({
     GET: () => new Promise((resolve) => answers.push(() => resolve(reply.bulk('v')))),
@@ -496,7 +496,7 @@ test('a cache whose get throws costs nobody an answer', async () => {
   assert.equal(warnings.length, 1);
 });
 
-test('what happens to a cache is told on a diagnostics channel', async () => {
+test('events of a cache are published on a diagnostics channel', async () => {
   const events: { kind: string; keys: number; address: string }[] = [];
   const listen = (event: unknown): void => void events.push(event as (typeof events)[number]);
   subscribe('respool:cache:event', listen);

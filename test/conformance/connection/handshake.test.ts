@@ -78,7 +78,7 @@ describe('the order of the handshake', () => {
     );
   });
 
-  test('what the server said in HELLO is there', async () => {
+  test('facts that the server said in HELLO are there', async () => {
     const { connection } = await pair({}, { clientName: 'me' }, { version: '7.2.9' });
     assert.equal(connection.clientId, 1);
     assert.equal(connection.serverVersion, '7.2.9');
@@ -186,7 +186,7 @@ describe('special connections', () => {
     }
   });
 
-  test('what they are called', () => {
+  test('names of errors', () => {
     const location = new TCPLocation('127.0.0.1', 7000);
     assert.equal(
       String(new TCPConnection(location, { db: 2 })),
@@ -288,7 +288,7 @@ describe('callbacks', () => {
     await failure(connection.run(), ConnectionError);
   });
 
-  test('what they changed is how the connection is meant to be', async () => {
+  test('state that connect callbacks changed counts as clean', async () => {
     const server = await scripted();
     const connection = new TCPConnection(server.location);
     connection.registerConnectCallback(async (given) => {

@@ -151,7 +151,7 @@ describe('sendCommand', () => {
     assert.equal(connection.statistics.requestsPending, 0);
   });
 
-  test('what it still waits for when the connection ends is no message', async () => {
+  test('replies that are due when the connection ends are not messages', async () => {
     const { connection, peer } = await pair({ ECHO: null, SUBSCRIBE: null });
     connection.sendCommand('ECHO', ['x']);
     connection.sendCommand('SUBSCRIBE', ['x']);
@@ -229,7 +229,7 @@ describe('reading messages', () => {
     assert.deepEqual(await one.next(), { done: true, value: undefined });
   });
 
-  test('what is buffered when the connection ends is delivered first', async () => {
+  test('buffered messages are delivered first when the connection ends', async () => {
     const { connection, peer } = await pair({}, text);
     const reader = connection.pushMessages;
     for (let index = 0; index < 100; index++) peer.push('message', 'a', index);

@@ -132,7 +132,7 @@ describe('CLIENT REPLY through sendCommand', () => {
     assert.deepEqual([await skipped, await answered], [null, 'answered']);
   });
 
-  test('what the server refuses changes nothing', async () => {
+  test('a refused command changes nothing', async () => {
     const connection = await open(server, text);
     connection.sendCommand('CLIENT REPLY', ['MAYBE']);
     connection.sendCommand('CLIENT REPLY', ['OFF', 'NOW']);

@@ -14,7 +14,7 @@ function shown(error: unknown): string {
   return [error.message, error.stack, error.command, inspect(error), JSON.stringify({ ...error })].join('\n');
 }
 
-describe('what an error tells of arguments', () => {
+describe('arguments in error texts', () => {
   let connection: TCPConnection;
   let server: TestServer;
   before(async () => {
@@ -133,7 +133,7 @@ describe('what an error tells of arguments', () => {
     assert.equal(wrongType.code, 'WRONGTYPE');
   });
 
-  test('what a script answers in words of its own stays', async () => {
+  test('an error text that a script makes stays', async () => {
     for (const message of ['MYERR no such tenant', 'WRONGTYPE of pudding', 'LOADING the truck']) {
       const script = `return redis.error_reply('${message}')`;
       const request = connection.createRequest('EVAL', [script, 0], { raiseExceptions: false });

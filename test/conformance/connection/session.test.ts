@@ -205,7 +205,7 @@ describe('reusable: what makes it clean again', () => {
     assert.equal(connection.reusable, true);
   });
 
-  test('what a transaction did to the connection is read from the answer to EXEC', async () => {
+  test('the reply to EXEC tells what a transaction did to the connection', async () => {
     const connection = await fresh();
     for (const command of [['MULTI'], ['SELECT', 1], ['EXEC']] as const) await run(connection, command);
     assert.deepEqual([connection.reusable, connection.db], [false, 1]);

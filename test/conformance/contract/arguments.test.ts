@@ -14,7 +14,7 @@ import { pair, realServer, scripted, wait } from '../connection/support.ts';
 const bogus = { bogus: 1 } as never;
 const names = (error: unknown): boolean => error instanceof TypeError && /bogus/.test(error.message);
 
-describe('what nobody knows is refused', () => {
+describe('unknown names are refused', () => {
   test('options of waits', async () => {
     const server = await realServer();
     await using pool = new ConnectionPool({ location: server.location });
@@ -77,7 +77,7 @@ describe('undefined is absent', () => {
   });
 });
 
-describe('what a lease promises', () => {
+describe('promises of a lease', () => {
   test('streamTimeout is lengthened by what a blocking command waits at the server', async () => {
     const server = await scripted({
       BLPOP: () => wait(120).then(() => reply.nullArray),

@@ -94,7 +94,7 @@ describe('split commands', () => {
   });
 });
 
-test('what is waited out until the deadline ends with what the server said', async () => {
+test('an error that is waited out until the deadline ends with the words of the server', async () => {
   const pool = poolOf(await twoNodes(() => ({ GET: reply.error('CLUSTERDOWN Hash slot not served') })));
   await pool.open();
   const calls = Array.from({ length: 20 }, (_, index) =>
@@ -222,7 +222,7 @@ test('executeOn answers under the very node it was asked for', async () => {
   assert.equal((await pool.executeOn(own, 'PING')).get(own), 'PONG');
 });
 
-test('what a single start node did wrong is the cause', async () => {
+test('the failure of a single start node is the cause', async () => {
   const refusing = await ScriptedServer.start({ HELLO: reply.error('WRONGPASS no') });
   ends.push(() => refusing.close());
   const nobody = new ClusterConnectionPool({ startupNodes: [new TCPLocation('127.0.0.1', 1)] });

@@ -11,7 +11,7 @@ import {
 import { reply } from '../../../src/testkit/index.ts';
 import { pair, realServer, scripted } from '../connection/support.ts';
 
-describe('what time mends', () => {
+describe('errors that waiting mends', () => {
   for (const line of [
     'LOADING x',
     'MASTERDOWN x',
@@ -27,7 +27,7 @@ describe('what time mends', () => {
       assert.equal(await pool.executeRequest('GET', ['k'], { timeout: 800 }), 'v');
     });
 
-  test('what lasts is given up when the deadline is near, not before', async () => {
+  test('a lasting error is given up when the deadline is near, not before', async () => {
     const server = await scripted({ GET: reply.error('LOADING x') });
     await using pool = new ConnectionPool({ location: server.location });
     for (let turn = 0; turn < 5; turn++) {
@@ -52,7 +52,7 @@ test('a retry policy knows by itself which commands only read', () => {
   assert.equal(next('NOSUCHCOMMAND'), null);
 });
 
-describe('what servers quote', () => {
+describe('texts that servers quote', () => {
   test('of the arguments is cut from their errors', async () => {
     const server = await realServer();
     await using pool = new ConnectionPool({ location: server.location });

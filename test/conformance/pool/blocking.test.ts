@@ -48,7 +48,7 @@ test('8 consumers for ever and 8 producers on one pool all settle', async () => 
   await atRest(pool);
 });
 
-test('what blocks on a connection that was released counts among those that block', async () => {
+test('a blocking command on a released connection counts as blocking', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 2, decodeResponses: true });
   const lease = await pool.acquire();
   const left = lease.connection.createRequest('BLPOP', ['left', 0]);

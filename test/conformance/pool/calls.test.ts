@@ -102,7 +102,7 @@ test('options and lists that are none are TypeErrors that say so', async () => {
   }
 });
 
-test('who subscribes on an unref’d pool keeps the process until the acknowledgement', async () => {
+test('a SUBSCRIBE on an unref’d pool keeps the process until the acknowledgement', async () => {
   const entry = new URL('../../../src/index.js', import.meta.url).href;
   for (const before of ['', "await pool.execute('PING');"]) {
     const source = `

@@ -362,7 +362,7 @@ test('option maxWaiting refuses one more waiter at once; 0 lets nobody wait', as
   assert.deepEqual(new Set(await Promise.all(calls)), new Set(['PONG']));
 });
 
-test('who waits behind the dial of another counts for option maxWaiting, who dials does not', async () => {
+test('option maxWaiting counts callers that wait behind a dial, not the one that dials', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxWaiting: 5 });
   const calls = Array.from({ length: 10 }, () =>
     pool.execute('PING').then(String, (error: Error) => error.name),

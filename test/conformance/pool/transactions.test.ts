@@ -246,7 +246,7 @@ test('on a pool with noreply a transaction resolves to nulls', async () => {
   await until(async () => (await server.command('GET', 't:e')) === '1');
 });
 
-test('what a transaction writes leaves the cache', async () => {
+test('keys that a transaction writes leave the cache', async () => {
   await using pool = text(server.url, { cache: new LRUCache() });
   await pool.execute('SET', 't:f', 'old');
   assert.equal(await pool.execute('GET', 't:f'), 'old');

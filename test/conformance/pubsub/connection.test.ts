@@ -190,7 +190,7 @@ test('on RESP2 other commands throw while subscribed, and work again afterwards'
   await connection.close();
 });
 
-test('what is wrong with a call is a TypeError before anything is sent', async () => {
+test('an invalid call is a TypeError before anything is sent', async () => {
   const connection = await open();
   const written = connection.statistics.bytesWritten;
   const closed = new Channel('closed');

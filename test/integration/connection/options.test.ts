@@ -288,7 +288,7 @@ describe('the socket', () => {
   });
 });
 
-describe('what a connection tells of itself', () => {
+describe('figures of a connection', () => {
   test('address, host, port, telemetry attributes', async () => {
     const connection = await open(server, { ...text, db: 2 });
     assert.equal(connection.address, server.location.toString());

@@ -81,7 +81,7 @@ describe('replies that arrive together', () => {
     assert.ok((outcome.at(-1) as PromiseRejectedResult).reason instanceof ConnectionError);
   });
 
-  test('what is broken behind the first half ends the connection, and nobody before it', async () => {
+  test('malformed bytes behind the first half end the connection, and no caller before them', async () => {
     for (const goOn of [true, false]) {
       const { connection, peer } = await pair(SILENT, text);
       const requests = echoes(connection);
@@ -107,7 +107,7 @@ describe('replies that arrive together', () => {
     }
   });
 
-  test('what nobody had asked for when it came is no answer to what was asked since', async () => {
+  test('a reply that came unasked does not answer a later request', async () => {
     for (const cut of [null, 8]) {
       const { connection, peer } = await pair(SILENT, text);
       const count = cut === null ? 20 : 1;

@@ -64,7 +64,10 @@ describe('TLS', () => {
       const wrong = new TCPConnection(server.location, { sslContext: (() => given) as never });
       const { cause } = await failure(wrong.run(), ConnectionError);
       assert.ok(cause instanceof TypeError);
-      assert.match(cause.message, /^sslContext must give TLS options; it gave (undefined|null|string)$/);
+      assert.match(
+        cause.message,
+        /^sslContext must return TLS options; it returned (undefined|null|string)$/,
+      );
     }
   });
 
@@ -199,7 +202,7 @@ describe('a connection class of one’s own', () => {
     });
   }
 
-  test('what comes late and is no duplex harms nobody', async () => {
+  test('a late value that is not a Duplex harms nobody', async () => {
     let resolve!: (given: Duplex) => void;
     const opener = (): Promise<Duplex> => new Promise((yes) => (resolve = yes));
     const connection = new OwnConnection(new TCPLocation('127.0.0.1', 1), { connectTimeout: 10 }, opener);

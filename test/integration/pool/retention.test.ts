@@ -24,7 +24,7 @@ async function isLetGo(make: () => PromiseLike<unknown>): Promise<boolean> {
   return false;
 }
 
-describe('what a caller has let go of', () => {
+describe('values that a caller has let go of', () => {
   let server: TestServer;
   before(async () => {
     server = await startServer();

@@ -44,7 +44,7 @@ test('10,000 leases of one turn, left early, are served over no more than the bo
   await atRest(pool);
 });
 
-test('what two leases ask for in one turn of the loop leaves in one write', async () => {
+test('requests of two leases in one turn of the loop leave in one write', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
   await pool.execute('PING');
   const first = await pool.acquire();

@@ -187,7 +187,7 @@ test('the subscriber of a noreply pool, of one with maxIdleTime and of one with 
   assert.equal(channel.gaps, 0);
 });
 
-test('what was refused for a while is asked for again', async () => {
+test('a subscription that was refused for a while is asked for again', async () => {
   let refusals = 0;
   const script = subscribing();
   await using loading = await ScriptedServer.start({

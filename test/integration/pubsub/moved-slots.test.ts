@@ -124,7 +124,7 @@ describe('SUNSUBSCRIBE of a slot that has moved away', () => {
     assert.equal(connection.usable, true);
   });
 
-  it('where replies cannot be told apart nobody gets one', async () => {
+  it('where replies cannot be matched to their requests nobody gets one', async () => {
     await using scene = await open(taken('a'), '-BUSY a script is running\r\n');
     const { connection } = scene;
     const left = connection.executePubsub('SUNSUBSCRIBE', 'a');

@@ -91,7 +91,7 @@ test('a follower that throws keeps no news from the others; questions go on', as
   assert.equal(timing.pending, 0);
 });
 
-test('what is thrown by mistake while sentinels are asked or believed is told; that nobody knows is not', async () => {
+test('a programming error while sentinels are asked is reported; an unknown service is not', async () => {
   const timing = new ManualTiming();
   const failing = (error: Error): PrimaryFollowers =>
     new PrimaryFollowers({

@@ -366,7 +366,7 @@ test('a sentinel that is slow to connect has connectTimeout for it', async () =>
   assert.equal((await manager.discoverPrimary('m')).port, data.port);
 });
 
-test('what a Sentinel decides for its pools is refused by name', async () => {
+test('options that a Sentinel decides for its pools are refused by name', async () => {
   await using sentinel = await FakeSentinel.start({});
   await using manager = new Sentinel({ sentinels: [sentinel.location] });
   for (const option of ['serviceName', 'sentinelManager', 'isPrimary']) {

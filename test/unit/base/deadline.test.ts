@@ -21,7 +21,7 @@ describe('durations', () => {
     assert.equal(checkDuration('timeout', null), null);
     assert.equal(checkDuration('timeout', 1.5), 1.5);
   });
-  test('what is no limit is a TypeError that names the option', () => {
+  test('an invalid limit is a TypeError that names the option', () => {
     for (const bad of [0, -1, NaN, Infinity, -Infinity, '5', {}, true, 5n]) {
       assert.throws(() => checkDuration('connectTimeout', bad), {
         name: 'TypeError',

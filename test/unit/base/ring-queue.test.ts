@@ -22,7 +22,7 @@ test('a ring queue behaves as an array does, through every wrap and growth', () 
   }
 });
 
-test('what was shifted is not held, and a large ring is given back once it is empty', () => {
+test('shifted items are not held, and a large ring is given back once it is empty', () => {
   const queue = new RingQueue<object>();
   for (let count = 0; count < 10_000; count++) queue.push({});
   const size = queue.slots.length;

@@ -34,7 +34,7 @@ describe('signal registry', () => {
     assert.equal(listeners(signal), 0);
   });
 
-  test('who is cancelled by one told earlier is not told', () => {
+  test('a listener that an earlier one cancels is not told', () => {
     const controller = new AbortController();
     const heard: string[] = [];
     const second = { onAbort: () => heard.push('second') };

@@ -332,7 +332,7 @@ describe('connection URL: what is refused', () => {
     });
   }
 
-  it('what is no string', () => {
+  it('a value that is not a string', () => {
     for (const url of [undefined, null, 7, new URL('redis://u:canary@h')]) {
       assert.throws(() => parseConnectionUrl(url as unknown as string, { kind: 'single' }), TypeError);
     }

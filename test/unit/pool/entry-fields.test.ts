@@ -11,7 +11,7 @@ import { UTF8 } from '../../../src/resp/text-modes.ts';
 const info = resolveCommand('GET', ['k'], UTF8);
 const owner = { failed: (): void => {}, start: (): void => {} };
 
-test('what sets its fields without super() is an entry all the same, with every field of one', () => {
+test('a call that sets its fields without super() has every field of an entry', () => {
   const plain = new AskingEntry();
   const request = new RequestEntry(info, 'wire', 4, UTF8);
   const call = new PoolCall(owner, info, 'wire', 4, UTF8);

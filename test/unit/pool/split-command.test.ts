@@ -38,7 +38,7 @@ test('instanceof holds across two copies of the package', async () => {
   assert.ok(!(new RedisClusterError('x') instanceof SplitCommandError));
 });
 
-test('what failed whole, or was aborted, rejects with its own error', async () => {
+test('a part that failed whole, or was aborted, rejects with its own error', async () => {
   const cause = new ResponseError('no');
   await assert.rejects(joinParts('DEL', parts, answers(cause, new ResponseError('no either'))), cause);
   const reason = new Error('stop');

@@ -58,7 +58,7 @@ describe('age', () => {
     assert.equal(world.pool.tryLease(), 2);
   });
 
-  test('what cannot be replaced now is kept, and tried again', async () => {
+  test('a resource that cannot be replaced now is kept, and tried again', async () => {
     const world = new Integers({ max: 2, maxLifetime: 1000 });
     await world.share();
     world.set(1, 'ready');

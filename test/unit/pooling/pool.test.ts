@@ -45,7 +45,7 @@ describe('sharing', () => {
     for (let turn = 0; turn < 10; turn++) assert.equal(world.pool.tryShare(), first);
   });
 
-  test('what a sharer throws is his alone', async () => {
+  test('an exception of a sharer reaches that sharer alone', async () => {
     const world = new Integers();
     const failure = new Error('mine');
     const thrower = world.pool.share(() => {

@@ -16,7 +16,7 @@ test('a small byte string pins at most 8 KiB, whatever the size of the runtimeâ€
   }
 });
 
-test('what the pool hands out does not overlap', () => {
+test('blocks that the pool hands out do not overlap', () => {
   const pool = new BytePool();
   const taken = Array.from({ length: 2_000 }, (_, index) => pool.take(index % 97).fill(index & 0xff));
   for (const [index, bytes] of taken.entries()) {

@@ -28,7 +28,7 @@ test('the last step to the full size is made before a 64th is copied twice, and 
   }
 });
 
-test('what was put in comes out, whatever the steps', () => {
+test('a random walk of puts and gets loses no message', () => {
   for (const passing of [false, true]) {
     const input = Buffer.alloc(700_001, 'the bytes of a sink ');
     const sink = new ByteSink(input.length, 10, passing);

@@ -73,7 +73,7 @@ test('numbers are sent in their shortest exact form', () => {
   for (const [value, text] of cases) assert.equal(sent(value), text);
 });
 
-test('what is no value is refused, named by index and type, never shown', () => {
+test('an invalid argument is refused, named by index and type, never shown', () => {
   const secret = { toString: (): string => 'secret-value' };
   class Text extends String {}
   for (const value of [
@@ -188,7 +188,7 @@ const argument = fc.oneof(
   fc.string({ unit: 'binary', minLength: 600, maxLength: 1500 }),
 );
 
-test('whatever is sent, a server reads the same arguments', () => {
+test('a server reads the same arguments that were sent', () => {
   fc.assert(
     fc.property(fc.array(argument, { maxLength: 70 }), (args) => {
       const read = parse(encode('ECHO', args));

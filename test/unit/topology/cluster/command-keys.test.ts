@@ -77,7 +77,7 @@ test('a command nobody knows is asked for once; what a server told is kept', asy
   ]);
 });
 
-test('who may not ask is routed by redirects; a lost connection is told and asked about again', async () => {
+test('a user without COMMAND is routed by redirects; after a lost connection the server is asked again', async () => {
   const keys = new CommandKeys('utf-8');
   const info = resolveCommand('SOME.THING', ['a']);
   const lost = new ConnectionError('lost');

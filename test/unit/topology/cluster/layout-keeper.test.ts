@@ -106,7 +106,7 @@ test('a burst in single file, with answers in between, causes one refresh too', 
   assert.equal(voice.asked.length, 2);
 });
 
-test('who a MOVED named is asked first', async () => {
+test('the node that a MOVED named is asked first', async () => {
   const { keeper, voice, timing } = stage();
   await keeper.refresh();
   keeper.learn(moved(100, 7004), at(7000));

@@ -66,7 +66,7 @@ test('hostile redirects never give an address', () => {
   assert.throws(() => classify(port, asked, same), errors.RedisClusterError);
 });
 
-test('what other errors mean', () => {
+test('other errors are classified', () => {
   const table: [unknown, string][] = [
     [replyError('TRYAGAIN Multiple keys request during rehashing of slot'), 'wait'],
     [replyError('CLUSTERDOWN The cluster is down'), 'wait'],

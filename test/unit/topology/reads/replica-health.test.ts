@@ -87,7 +87,7 @@ test('loading ones are skipped until a layout calls them ready', () => {
   assert.equal(tally(health).size, 3);
 });
 
-test('what is known of an address outlives a layout, and goes with the node', () => {
+test('knowledge of an address outlives a layout, and goes with the node', () => {
   const { health } = stage();
   health.report(one, new Error('lost'));
   const again = replica(1);
