@@ -62,6 +62,13 @@ export type { CacheStatistics, CacheSummary } from './interfaces/abstract-cache.
 export { LRUCache } from './cache/lru-cache.ts';
 export type { LRUCacheOptions } from './cache/lru-cache.ts';
 export { CapacityLimiter } from './pooling/capacity-limiter.ts';
+export { FailoverPool } from './pool/failover-pool.ts';
+export type {
+  FailoverMemberOptions,
+  FailoverPoolOptions,
+  FailoverStateChange,
+  PoolThatDecodes,
+} from './pool/failover-pool.ts';
 export { ExponentialBackoffRetryPolicy } from './pool/calls/retry-policy.ts';
 export type { ExponentialBackoffOptions, RetryContext, RetryPolicy } from './pool/calls/retry-policy.ts';
 export { BaseConnection } from './connection/base-connection.ts';

@@ -118,7 +118,12 @@ export class BlockingCalls {
   /** The pool closes: every blocked call is unblocked. The commands for that are queued when this returns. */
   close(): void {
     this.#closed = true;
-    for (const giveUp of [...this.#running]) giveUp(new PoolClosedError('the pool was closed'));
+    this.abandon(new PoolClosedError('the pool was closed'));
+  }
+
+  /** Every blocked call is unblocked and rejects with the reason, unless it was answered meanwhile. */
+  abandon(reason: Error): void {
+    for (const giveUp of [...this.#running]) giveUp(reason);
   }
 
   /** Nothing of this may be left open. */

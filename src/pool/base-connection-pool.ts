@@ -43,6 +43,9 @@ import type { WatchFunction } from './transactions/watch-call.ts';
 
 export type { PoolSetup };
 
+/** The parts of a pool, for pools that are made of pools. */
+export let engineOf: (pool: BaseConnectionPool<BaseConnection, Decoding>) => PoolEngine;
+
 /**
  * Base of all pools: calls over shared connections, leases, statistics, closing. The topology knows the servers.
  */
@@ -52,10 +55,13 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
 {
   static {
     nameClass(this, 'BaseConnectionPool');
+    engineOf = (pool) => pool.engine;
   }
 
   /** Only in the types: lets the compiler compare pools of different `decodeResponses` member by member. */
   declare readonly decodes?: DecodesMark<D>;
+  /** Only in the types: tells `D` to who is given a pool. */
+  declare readonly decoding?: D;
   /** The gauges, exact at every moment. */
   readonly statistics: ConnectionPoolStatistics;
   /** @internal */
