@@ -231,9 +231,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       await using near = await startServer({ binary: path });
       await using far = await startServer({ binary: path });
       const make = (): FailoverPool =>
-        new FailoverPool<false>({
-          pools: [near, far].map(({ location }) => new ConnectionPool({ location })),
-        });
+        new FailoverPool({ pools: [ConnectionPool.fromUrl(near.url), ConnectionPool.fromUrl(far.url)] });
       for (const { name, run } of poolConformance(make)) await t.test(name, run);
     });
   });
