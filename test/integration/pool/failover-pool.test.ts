@@ -230,7 +230,7 @@ for (const { path, kind, version } of await serverBinaries()) {
     it('is a pool like others', async (t) => {
       await using near = await startServer({ binary: path });
       await using far = await startServer({ binary: path });
-      const make = (): FailoverPool =>
+      const make = (): FailoverPool<boolean> =>
         new FailoverPool({ pools: [ConnectionPool.fromUrl(near.url), ConnectionPool.fromUrl(far.url)] });
       for (const { name, run } of poolConformance(make)) await t.test(name, run);
     });
