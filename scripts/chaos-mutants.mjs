@@ -23,11 +23,7 @@ const MUTANTS = [
     file: 'connection/reading/reception.ts',
     from: 'throw this.#unexpected();',
     to: 'return;',
-    gates: [
-      'conformance/connection/hostile',
-      'conformance/connection/errors',
-      'conformance/contract/wrong-peers',
-    ],
+    gates: ['conformance/connection/messages', 'conformance/contract/wrong-peers'],
   },
   {
     name: 'decoder-reset',

@@ -1,4 +1,4 @@
-// npm run chaos -- [scenario …] [--seconds N] [--seed N] [--lanes N]: long runs with an oracle; ends with 1 when any is violated.
+// npm run chaos -- [scenario …] [--seconds N] [--seed N] [--lanes N] [--rate N]: long runs with an oracle; ends with 1 when any is violated.
 import { parseArgs } from 'node:util';
 import { churn } from './scenarios/churn.ts';
 import { clusterStage } from './scenarios/cluster.ts';
@@ -12,6 +12,7 @@ interface Settings {
   readonly seed: number;
   readonly seconds: number;
   readonly lanes: number;
+  readonly rate: number | undefined;
 }
 interface Outcome {
   readonly lines: string[];
@@ -20,10 +21,10 @@ interface Outcome {
 type Scenario = (settings: Settings) => Promise<Outcome>;
 
 function staged(make: (seed: number) => Promise<Stage>): Scenario {
-  return async ({ seed, seconds, lanes }) => {
+  return async ({ seed, seconds, lanes, rate }) => {
     const stage = await make(seed);
     try {
-      const report = await runChaos(stage, { seed, seconds, lanes, log: (line) => console.log(line) });
+      const report = await runChaos(stage, { seed, seconds, lanes, rate, log: (line) => console.log(line) });
       return { lines: describeRun(stage.name, seed, report), violations: report.violations };
     } finally {
       await stage.close();
@@ -44,7 +45,12 @@ const SCENARIOS: Readonly<Record<string, readonly [run: Scenario, seconds: numbe
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seconds: { type: 'string' }, seed: { type: 'string' }, lanes: { type: 'string' } },
+  options: {
+    seconds: { type: 'string' },
+    seed: { type: 'string' },
+    lanes: { type: 'string' },
+    rate: { type: 'string' },
+  },
 });
 const names = positionals.length > 0 ? positionals : Object.keys(SCENARIOS);
 const unknown = names.filter((name) => !Object.hasOwn(SCENARIOS, name));
@@ -53,11 +59,17 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+const rate = values.rate === undefined ? undefined : Number(values.rate);
 const seed = Number(values.seed ?? Date.now() % 2 ** 31);
 let failed = false;
 for (const name of names) {
   const [run, usual] = SCENARIOS[name]!;
-  const settings = { seed, seconds: Number(values.seconds ?? usual), lanes: Number(values.lanes ?? 24) };
+  const settings = {
+    seed,
+    seconds: Number(values.seconds ?? usual),
+    lanes: Number(values.lanes ?? 24),
+    rate,
+  };
   console.log(`── ${name}: ${settings.seconds} s, --seed ${seed}`);
   const { lines, violations } = await run(settings);
   console.log(lines.join('\n'));

@@ -63,7 +63,7 @@ export class Load {
 
   start(): void {
     const { lanes } = this.#options;
-    this.#lanes = Array.from({ length: lanes }, (_, lane) => this.#lane(lane));
+    this.#lanes = Array.from({ length: lanes }, () => this.#lane());
   }
 
   /** Resolves when every call has settled; complains about those that have not after 15 s. */
@@ -75,7 +75,7 @@ export class Load {
     this.#signal.abort();
   }
 
-  async #lane(lane: number): Promise<void> {
+  async #lane(): Promise<void> {
     const { random, oracle, pause } = this.#options;
     const writer = { register: oracle.newRegister() };
     const steps = [
@@ -85,7 +85,7 @@ export class Load {
       () => this.#read(),
       () => this.#read(),
       () => this.#count(),
-      () => this.#push(lane),
+      () => this.#push(),
       () => this.#pop(),
       () => this.#batch(),
       () => this.#transfer(),
@@ -170,13 +170,12 @@ export class Load {
     else if (call.maybeExecuted === true) oracle.counters[index]!.perhaps++;
   }
 
-  async #push(lane: number): Promise<void> {
+  async #push(): Promise<void> {
     const { oracle, random } = this.#options;
-    const element = `${lane}:${oracle.token()}`;
-    oracle.perhapsPushed.add(element);
+    const element = oracle.newElement();
     const [call, timeout] = this.#send('RPUSH', [`list:${Math.floor(random() * LISTS)}`, element]);
-    if ((await this.#outcome(call, 'RPUSH', timeout)) !== undefined) oracle.pushed.add(element);
-    else if (call.maybeExecuted !== true) oracle.perhapsPushed.delete(element);
+    if ((await this.#outcome(call, 'RPUSH', timeout)) !== undefined) oracle.pushedElement(element);
+    else if (call.maybeExecuted !== true) oracle.unsentElement(element);
   }
 
   async #pop(): Promise<void> {

@@ -20,8 +20,31 @@ interface Register {
 interface Counter {
   acknowledged: number;
   perhaps: number;
-  readonly seen: Set<number>;
+  readonly seen: Marks;
 }
+
+/** A byte for each number, outside the heap: a run has millions. */
+class Marks {
+  #bytes = new Uint8Array(1 << 16);
+
+  get(index: number): number {
+    return this.#bytes[index] ?? 0;
+  }
+  set(index: number, mark: number): void {
+    if (index >= this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(index + 1, this.#bytes.length * 2));
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+    }
+    this.#bytes[index] = mark;
+  }
+}
+
+/** What is known of an element of a list. */
+const SENT = 1;
+const PUSHED = 2;
+const POPPED = 4;
+const LEFT = 8;
 
 export class Oracle {
   readonly violations: string[] = [];
@@ -36,12 +59,11 @@ export class Oracle {
   readonly counters: Counter[] = Array.from({ length: COUNTERS }, () => ({
     acknowledged: 0,
     perhaps: 0,
-    seen: new Set(),
+    seen: new Marks(),
   }));
-  readonly pushed = new Set<string>();
-  readonly perhapsPushed = new Set<string>();
-  readonly popped = new Set<string>();
   perhapsPopped = 0;
+  readonly #elements = new Marks();
+  #lastElement = 0;
   #tokens = 0;
 
   violation(text: string): void {
@@ -88,16 +110,35 @@ export class Oracle {
     const counter = this.counters[index] as Counter;
     counter.acknowledged++;
     if (typeof value !== 'number') return this.violation(`crossed: INCR got ${String(value).slice(0, 80)}`);
-    if (counter.seen.has(value) && this.durable) this.violation(`counter ${index}: ${value} was given twice`);
-    counter.seen.add(value);
+    if (counter.seen.get(value) > 0 && this.durable)
+      this.violation(`counter ${index}: ${value} was given twice`);
+    counter.seen.set(value, 1);
   }
 
+  /** An element that is about to be pushed. */
+  newElement(): string {
+    this.#elements.set(++this.#lastElement, SENT);
+    return `element:${this.#lastElement}`;
+  }
+  pushedElement(element: string): void {
+    this.#mark(element, PUSHED);
+  }
+  /** It was certainly not pushed. */
+  unsentElement(element: string): void {
+    this.#elements.set(numberOf(element), 0);
+  }
   poppedElement(element: unknown): void {
-    const text = String(element);
-    if (!this.pushed.has(text) && !this.perhapsPushed.has(text))
-      return this.violation(`popped ${text.slice(0, 80)}, which nobody has pushed`);
-    if (this.popped.has(text) && this.durable) this.violation(`${text} was popped twice`);
-    this.popped.add(text);
+    const known = this.#mark(element, POPPED);
+    if (known === 0) return this.violation(`popped ${String(element).slice(0, 80)}, which nobody has pushed`);
+    if ((known & POPPED) !== 0 && this.durable) this.violation(`${String(element)} was popped twice`);
+  }
+
+  /** What was known before; 0: it was never sent. */
+  #mark(element: unknown, mark: number): number {
+    const at = numberOf(element);
+    const known = this.#elements.get(at);
+    if (known !== 0) this.#elements.set(at, known | mark);
+    return known;
   }
 
   async openBank(ask: Ask): Promise<void> {
@@ -130,19 +171,23 @@ export class Oracle {
   }
 
   async #auditLists(ask: Ask): Promise<void> {
-    const left = new Set<string>();
     for (let index = 0; index < LISTS; index++)
       for (const element of (await ask('LRANGE', `list:${index}`, 0, -1)) as unknown[]) {
         const text = String(element);
-        if (left.has(text) || (this.popped.has(text) && this.durable))
+        const known = this.#mark(element, LEFT);
+        if (known === 0) this.violation(`${text.slice(0, 80)} was never pushed`);
+        else if ((known & LEFT) !== 0 || ((known & POPPED) !== 0 && this.durable))
           this.violation(`${text} is there twice`);
-        left.add(text);
       }
-    for (const element of left)
-      if (!this.pushed.has(element) && !this.perhapsPushed.has(element))
-        this.violation(`${element} was never pushed`);
-    const lost = [...this.pushed].filter((element) => !this.popped.has(element) && !left.has(element));
-    if (lost.length > this.perhapsPopped && this.durable)
-      this.violation(`${lost.length} elements are lost, ${this.perhapsPopped} pops have an unknown end`);
+    let lost = 0;
+    for (let at = 1; at <= this.#lastElement; at++)
+      if ((this.#elements.get(at) & (PUSHED | POPPED | LEFT)) === PUSHED) lost++;
+    if (lost > this.perhapsPopped && this.durable)
+      this.violation(`${lost} elements are lost, ${this.perhapsPopped} pops have an unknown end`);
   }
+}
+
+/** 0: it is no element. */
+function numberOf(element: unknown): number {
+  return Number(/^element:(\d+)$/.exec(String(element))?.[1] ?? 0);
 }

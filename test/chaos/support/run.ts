@@ -1,5 +1,6 @@
 // A run: lanes, planned faults, recovery times, rest, audit. The same for every topology.
 import { randomOf } from '../../support/random.ts';
+import { HeapWatch } from './heap.ts';
 import { type ChaosPool, Load, LoopClock, sleep } from './load.ts';
 import { type Ask, Oracle } from './oracle.ts';
 
@@ -37,6 +38,8 @@ export interface RunOptions {
   readonly lanes: number;
   readonly pause?: number;
   readonly impatience?: number;
+  /** Faults a second, without waiting for the recovery; absent: as the stage says, each after the recovery. */
+  readonly rate?: number | undefined;
   readonly log?: (line: string) => void;
 }
 
@@ -49,7 +52,12 @@ export interface RunReport {
   /** Milliseconds from the end of a fault to the next success, by kind. */
   readonly recovery: ReadonlyMap<string, number[]>;
   readonly errors: ReadonlyMap<string, number>;
+  /** Of a run of a minute and more. */
+  readonly heap: HeapWatch['figures'];
 }
+
+/** A run of at least this many seconds must not grow by more than this many megabytes a minute. */
+const LEAK = { seconds: 600, slope: 0.5 };
 
 /** Rejections, exceptions and warnings that nobody handled. */
 class Alarms implements Disposable {
@@ -123,7 +131,7 @@ async function rest(pools: readonly ChaosPool[], oracle: Oracle): Promise<void> 
 }
 
 export async function runChaos(stage: Stage, options: RunOptions): Promise<RunReport> {
-  const { seed, seconds, lanes, pause = 10, impatience = 0.15, log = () => {} } = options;
+  const { seed, seconds, lanes, pause = 10, impatience = 0.15, rate, log = () => {} } = options;
   const random = randomOf(seed);
   const oracle = new Oracle();
   using _alarms = new Alarms(oracle);
@@ -143,10 +151,16 @@ export async function runChaos(stage: Stage, options: RunOptions): Promise<RunRe
   let planned = 0;
   let applied = 0;
   const draw = drawer(stage.faults, random);
+  const heap = seconds < 60 ? null : new HeapWatch();
   const began = performance.now();
   const end = began + seconds * 1000;
+  const recoveries = new Set<Promise<void>>();
+  let due = began;
   while (performance.now() < end) {
-    await sleep(stage.every * (0.5 + random()));
+    const share = 0.5 + random();
+    // What a long fault has delayed is made up for within two seconds, or left.
+    due = Math.max(due + (share * 1000) / (rate ?? 1), performance.now() - 2_000);
+    await sleep(rate === undefined ? stage.every * share : Math.max(0, due - performance.now()));
     if (performance.now() >= end) break;
     const fault = draw();
     planned++;
@@ -158,12 +172,21 @@ export async function runChaos(stage: Stage, options: RunOptions): Promise<RunRe
     } catch (error) {
       log(`  not applied: ${String(error)}`);
     }
-    const took = await Promise.all(stage.pools.map((pool) => recovery(pool, oracle)));
-    const list = times.get(fault.name) ?? [];
-    list.push(...took);
-    times.set(fault.name, list);
+    const struck = planned;
+    const recovered = Promise.all(stage.pools.map((pool) => recovery(pool, oracle))).then((took) => {
+      recoveries.delete(recovered);
+      // The time after a fault that another one has followed meanwhile belongs to neither.
+      if (struck !== planned) return;
+      const list = times.get(fault.name) ?? [];
+      list.push(...took);
+      times.set(fault.name, list);
+    });
+    recoveries.add(recovered);
+    if (rate === undefined) await recovered;
   }
   await stage.heal();
+  await Promise.all(recoveries);
+  heap?.stop();
   await Promise.all(loads.map((load) => load.stop()));
   await rest(stage.pools, oracle);
   clearInterval(gauges);
@@ -174,8 +197,11 @@ export async function runChaos(stage: Stage, options: RunOptions): Promise<RunRe
   if (applied < planned * 0.95) oracle.violation(`${applied} of ${planned} faults were applied`);
   if (oracle.right < oracle.operations * 0.3)
     oracle.violation(`only ${oracle.right} of ${oracle.operations} calls went well`);
+  const grown = heap?.figures ?? null;
+  if (grown !== null && seconds >= LEAK.seconds && grown.slope > LEAK.slope)
+    oracle.violation(`the heap grew by ${grown.slope.toFixed(2)} MB a minute`);
   const { violations, operations, right, errors } = oracle;
-  return { violations, operations, right, planned, applied, recovery: times, errors };
+  return { violations, operations, right, planned, applied, recovery: times, errors, heap: grown };
 }
 
 async function close(stage: Stage, oracle: Oracle): Promise<void> {
@@ -212,6 +238,11 @@ export function describeRun(name: string, seed: number, report: RunReport): stri
       `  recovery after ${kind}: p50 ${percentile(sorted, 0.5)}, p99 ${percentile(sorted, 0.99)} (${sorted.length})`,
     );
   }
+  const { heap } = report;
+  if (heap !== null)
+    lines.push(
+      `  heap: ${heap.end.toFixed(1)} MB at the end, ${heap.slope.toFixed(2)} MB a minute over the last half`,
+    );
   lines.push(
     `  errors: ${[...report.errors].map(([error, count]) => `${error} ${count}`).join(', ') || 'none'}`,
   );
