@@ -23,10 +23,10 @@ export function hasSaid(core: ConnectionCore): boolean {
   return known.has(core);
 }
 
-/** Whether two connections lead to one server. Servers that do not say who they are count as one. */
+/** Whether two connections certainly lead to one server. */
 export async function sameServer(one: ConnectionCore, other: ConnectionCore): Promise<boolean> {
   const [first, second] = await Promise.all([serverOf(one), serverOf(other)]);
-  return first === second;
+  return first !== null && first === second;
 }
 
 async function ask(core: ConnectionCore): Promise<string | null> {

@@ -40,6 +40,9 @@ interface Place {
   missed: boolean;
 }
 
+/** A listener at another server would guard nothing. */
+const NAMELESS =
+  'the server does not tell its run_id (INFO server), and a listener has to be at the same server';
 /** How often a name that stands for several servers is dialled for one of them. */
 const TRIES = 4;
 
@@ -64,13 +67,15 @@ export class TrackingListeners {
 
   /** The listener at the server of this connection; null when there is none and the cache has to do without. */
   async near(connection: BaseConnection, signal: AbortSignal): Promise<BaseConnection | null> {
-    const key = await keyOf(connection);
+    const core = coreOf(connection);
+    const name = await serverOf(core);
     if (connection.closed) return null;
-    if (!hasSaid(coreOf(connection))) {
-      this.#hooks.later(connection);
+    if (name === null) {
+      if (hasSaid(core)) this.#hooks.refused(NAMELESS);
+      else this.#hooks.later(connection);
       return null;
     }
-    const place = this.#placeAt(key);
+    const place = this.#placeAt(name);
     this.#placeOf.set(connection, place);
     place.data.add(connection);
     place.waiting.add(connection);
@@ -125,7 +130,7 @@ export class TrackingListeners {
       await listener.run({ signal });
       // Whatever follows says nothing about the address.
       reached();
-      if ((await keyOf(listener)) === key) return this.#listen(listener, signal);
+      if ((await serverOf(coreOf(listener))) === key) return this.#listen(listener, signal);
       listener.invalidate('it leads to another server');
       if (tries === TRIES) throw new ConnectionError(`no listener could be connected to ${key}`);
     }
@@ -168,9 +173,4 @@ export class TrackingListeners {
     if (this.#settings.mode === 'bcast') place.missed = true;
     else for (const connection of [...place.data]) this.#hooks.retire(connection);
   }
-}
-
-/** By what it says of itself; else by its address. */
-async function keyOf(connection: BaseConnection): Promise<string> {
-  return (await serverOf(coreOf(connection))) ?? connection.address ?? '';
 }

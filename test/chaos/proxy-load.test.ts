@@ -9,9 +9,12 @@ const seed = Number(process.env['RESPOOL_SEED'] ?? 20_261_130);
 test(`64 lanes over a bad line: nothing crossed, nothing lost, nothing left (seed ${seed})`, async () => {
   const stage = await singleStage({ seed, gentle: true });
   try {
-    const report = await runChaos(stage, { seed, seconds: 15, lanes: 22 });
+    const journal: string[] = [];
+    const log = (line: string): void => void journal.push(line);
+    const report = await runChaos(stage, { seed, seconds: 15, lanes: 22, log });
     const lines = describeRun('64 lanes', seed, report);
     console.log(lines.join('\n'));
+    if (report.violations.length > 0) lines.push(...journal);
     assert.deepEqual(report.violations, [], lines.join('\n'));
     assert.ok(report.operations > 300, `${report.operations} operations`);
   } finally {

@@ -6,6 +6,7 @@ export interface ScriptedIdentity {
   readonly version: string;
   readonly mode: string;
   readonly role: string;
+  readonly runId: string;
 }
 
 function hello(command: ScriptedCommand, identity: ScriptedIdentity): string {
@@ -74,6 +75,8 @@ export function defaultReply(command: ScriptedCommand, identity: ScriptedIdentit
       return args[1] === undefined ? reply.simple('PONG') : reply.bulk(args[1]);
     case 'ECHO':
       return reply.bulk(args[1] ?? '');
+    case 'INFO':
+      return reply.bulk(`# Server\r\nredis_version:${identity.version}\r\nrun_id:${identity.runId}\r\n`);
     case 'RESET':
       return reply.simple('RESET');
     case 'ROLE':

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
@@ -59,6 +60,7 @@ export class ScriptedServer {
       version: options.version ?? '7.2.0',
       mode: options.mode ?? 'standalone',
       role: options.role ?? 'master',
+      runId: randomBytes(20).toString('hex'),
     };
     this.tls = serverTls(options.tls);
     this.socketPath = options.path === true ? `${newFolderName('scripted')}.sock` : options.path || null;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { ConnectionPool, LRUCache, TCPConnection } from '../../../src/index.ts';
-import { startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { ConnectionPool, LRUCache, type RequestAbortedError, TCPConnection } from '../../../src/index.ts';
+import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { ServiceAddress } from '../../support/service-address.ts';
+import { cacheWarnings } from '../cache/support.ts';
 import { atRest, blockedClients, failure, until } from './support.ts';
 
 describe('one address leads to two servers: client ids of one are not used at the other', () => {
@@ -65,6 +66,47 @@ describe('one address leads to two servers: client ids of one are not used at th
         await until(async () => (await pool.execute('GET', 'k')) === `v${n}`, 'the new value');
       }
       await atRest(pool);
+    });
+  }
+});
+
+describe('a server that does not say who it is', () => {
+  const INFO = reply.error("NOPERM this user has no permissions to run the 'info' command");
+
+  test('a blocking call that is given up costs its connection, and no client is unblocked', async () => {
+    await using scripted = await ScriptedServer.start({ INFO, BLPOP: null });
+    await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true });
+    const abort = new AbortController();
+    const call = failure(pool.executeRequest('BLPOP', ['q', 0], { signal: abort.signal }));
+    await scripted.waitForCommand('BLPOP');
+    const blocked = scripted.connections.find(({ commands }) =>
+      commands.some(({ name }) => name === 'BLPOP'),
+    );
+    abort.abort(new Error('enough'));
+    assert.equal(((await call) as RequestAbortedError).maybeExecuted, true);
+    await until(() => blocked?.open === false, 'the connection is dropped');
+    const unblocked = scripted.commands.filter(({ args }) => args[1]?.toUpperCase() === 'UNBLOCK');
+    assert.deepEqual(unblocked, []);
+    await atRest(pool);
+  });
+
+  for (const cacheTracking of [{ redirect: true }, { mode: 'bcast' }] as const) {
+    test(`no listener guards a cache (${JSON.stringify(cacheTracking)})`, async () => {
+      let calls = 0;
+      await using scripted = await ScriptedServer.start({ INFO, GET: () => reply.bulk(`v${++calls}`) });
+      const cache = new LRUCache();
+      await using pool = new ConnectionPool({
+        location: scripted.location,
+        decodeResponses: true,
+        cache,
+        cacheTracking,
+      });
+      const warnings = await cacheWarnings(async () => {
+        assert.equal(await pool.execute('GET', 'k'), 'v1');
+        assert.equal(await pool.execute('GET', 'k'), 'v2');
+      });
+      assert.equal(cache.size, 0);
+      assert.match(warnings.join(), /run_id/);
     });
   }
 });
