@@ -1,23 +1,122 @@
-// npm run docs: the API reference, from the docstrings of what the entries export, to docs/api/.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+// npm run docs: guides, recipes and API reference as one static site in tools/site/dist; --serve shows it on loopback.
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { extname, join, posix, relative } from 'node:path';
 import { installedIn } from './installed.mjs';
 import { NPM, ROOT, run } from './lib.mjs';
 
-const tools = join(ROOT, 'tools', 'docs');
-if (!existsSync(join(tools, 'node_modules')) || !installedIn(tools)) {
-  const { code } = await run([NPM, 'ci', '--prefix', tools, '--no-audit', '--no-fund', '--loglevel=error']);
-  if (code !== 0) {
-    console.error('npm ci failed in tools/docs: this command needs the package registry once.');
-    process.exit(code);
+const site = join(ROOT, 'tools', 'site');
+const pages = join(site, 'pages');
+const built = join(site, 'dist');
+const bin = (name, path) => [process.execPath, join(site, 'node_modules', name, path)];
+
+async function step(name, command, options = {}) {
+  const { code } = await run(command, options);
+  if (code === 0) return;
+  console.error(`${name} failed.`);
+  process.exit(code || 1);
+}
+
+/** The guides and what they show, at the places where their links look for them. */
+function copyPages() {
+  rmSync(pages, { recursive: true, force: true });
+  mkdirSync(pages, { recursive: true });
+  for (const name of ['README.md', 'CHANGELOG.md', 'SECURITY.md'])
+    cpSync(join(ROOT, name), join(pages, name));
+  cpSync(join(ROOT, 'docs'), join(pages, 'docs'), { recursive: true });
+  cpSync(join(ROOT, 'docs', 'dashboards'), join(pages, 'public', 'docs', 'dashboards'), { recursive: true });
+  // GitHub shows README.md of a folder, the site shows index.md.
+  for (const folder of ['', 'docs/recipes'])
+    renameSync(join(pages, folder, 'README.md'), join(pages, folder, 'index.md'));
+  for (const path of filesBelow(pages).filter((name) => name.endsWith('.md'))) {
+    const text = readFileSync(join(pages, path), 'utf8');
+    writeFileSync(join(pages, path), text.replace(/(\]\([^)\s]*)README\.md/g, '$1index.md'));
   }
 }
-const typedoc = join(tools, 'node_modules', 'typedoc', 'bin', 'typedoc');
-const command = [
-  process.execPath,
-  typedoc,
-  '--options',
-  join(tools, 'typedoc.json'),
-  ...process.argv.slice(2),
-];
-process.exitCode = (await run(command, { cwd: tools })).code;
+
+function filesBelow(folder) {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((path) => path.replaceAll('\\', '/'));
+}
+
+/**
+ * A class that is written as a constant and an interface of one name has two pages: the first tells what it is for, with
+ * the example, the second lists its members. Each is completed with what the other has.
+ */
+function joinTwins() {
+  const reference = join(pages, 'reference');
+  for (const path of filesBelow(reference).filter((name) => /(^|\/)variables\/[^/]+\.md$/.test(name))) {
+    const twin = path.replace('variables/', 'interfaces/');
+    if (!existsSync(join(reference, twin))) continue;
+    const [constant, members] = [path, twin].map((name) => readFileSync(join(reference, name), 'utf8'));
+    const about = constant.replace(/^# .*\n/, '').replace(/^```ts\n[\s\S]*?^```\n/m, '');
+    const name = posix.basename(path, '.md');
+    const title = /^# Interface: (.*)$/m.exec(members)?.[1] ?? name;
+    writeFileSync(
+      join(reference, twin),
+      `# Class: ${title}\n${about}\n${members.slice(members.indexOf('\n## '))}`,
+    );
+    writeFileSync(join(reference, path), `${constant}\nIts members: [${name}](../interfaces/${name}.md).\n`);
+  }
+  const index = join(reference, 'index.md');
+  const named = (text, from, to) => text.replace(`[${from}](`, `[${to}](`);
+  let text = readFileSync(index, 'utf8').replace('## Modules', '## Entries');
+  text = named(text, 'index', 'respool');
+  for (const entry of ['ioredis', 'otel', 'testkit']) text = named(text, entry, `respool/${entry}`);
+  writeFileSync(index, text);
+}
+
+/** Links inside the site whose file or anchor does not exist. */
+function deadLinks() {
+  const texts = new Map(
+    filesBelow(built)
+      .filter((path) => path.endsWith('.html'))
+      .map((path) => [path, readFileSync(join(built, path), 'utf8')]),
+  );
+  const anchors = new Map();
+  const anchorsOf = (path) => {
+    let found = anchors.get(path);
+    if (found === undefined) {
+      found = new Set([...texts.get(path).matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id));
+      anchors.set(path, found);
+    }
+    return found;
+  };
+  const dead = new Set();
+  for (const [path, text] of texts) {
+    for (const [, href] of text.matchAll(/<a\s[^>]*href="([^"]+)"/g)) {
+      if (/^[a-z]+:/.test(href)) continue;
+      const [to, anchor = ''] = decodeURI(href.replaceAll('&amp;', '&')).split('#');
+      let target = to === '' ? path : posix.join(to.startsWith('/') ? '.' : posix.dirname(path), to);
+      if (target === '.' || target.endsWith('/')) target = posix.join(target, 'index.html');
+      if (extname(target) === '') target += '.html';
+      if (!existsSync(join(built, target))) dead.add(`${path} → ${href}`);
+      else if (anchor !== '' && texts.has(target) && !anchorsOf(target).has(anchor))
+        dead.add(`${path} → ${href}`);
+    }
+  }
+  return { pages: texts.size, dead: [...dead] };
+}
+
+if (!existsSync(join(site, 'node_modules')) || !installedIn(site)) {
+  const install = [NPM, 'ci', '--prefix', site, '--no-audit', '--no-fund', '--loglevel=error'];
+  await step('npm ci in tools/site: this command needs the package registry once; it', install);
+}
+await step('The build', [process.execPath, join(ROOT, 'scripts', 'build.mjs')]);
+copyPages();
+await step('typedoc', [...bin('typedoc', 'bin/typedoc'), '--options', 'typedoc.json'], { cwd: site });
+joinTwins();
+await step('vitepress', [...bin('vitepress', 'bin/vitepress.js'), 'build', '.'], { cwd: site });
+const links = deadLinks();
+for (const link of links.dead) console.error(`dead link: ${link}`);
+console.log(`${links.pages} pages in ${relative(ROOT, built)}, ${links.dead.length} dead links`);
+if (links.dead.length > 0) process.exit(1);
+if (process.argv.includes('--serve'))
+  await step('vitepress preview', [...bin('vitepress', 'bin/vitepress.js'), 'preview', '.'], { cwd: site });

@@ -3,8 +3,8 @@ import { escaped, Picture } from './picture.mjs';
 
 const LINE = 17;
 const TOP = 62;
-/** How long the last picture stays, in ms. */
-const REST = 8_000;
+/** How long the last picture stays, in ms; it is the first one that a reader sees. */
+const REST = 6_000;
 
 const percent = (part, whole) => `${((100 * part) / whole).toFixed(2)}%`;
 
@@ -27,7 +27,7 @@ export function recordingPicture({ columns, length, rows }) {
       animations.push(
         `@keyframes ${name} { 0% { visibility: hidden } ${percent(at, whole)} { visibility: visible } ` +
           `${stays ? '' : `${percent(until, whole)} { visibility: hidden } `}}`,
-        `.${name} { animation: ${name} ${(whole / 1_000).toFixed(1)}s step-end infinite }`,
+        `.${name} { animation: ${name} ${(whole / 1_000).toFixed(1)}s step-end -${(length / 1_000).toFixed(1)}s infinite }`,
       );
       const text = spans.map(([part, style]) => `<tspan class="${style}">${escaped(part)}</tspan>`).join('');
       picture.raw(

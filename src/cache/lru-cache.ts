@@ -72,6 +72,8 @@ class KeyNode extends RecencyNode {
 /**
  * Replies in memory, the least recently used keys dropped first. Bounded by keys and by bytes: after every
  * call it holds no more than `maxBytes`, and a reply that is larger is not kept.
+ *
+ * @example ConnectionPool.fromUrl(url, { cache: new LRUCache({ maxKeys: 10_000 }) })
  */
 export class LRUCache extends AbstractCache {
   static {

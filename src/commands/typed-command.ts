@@ -35,6 +35,7 @@ export function command<const K extends AnyCommand, const A extends readonly Red
  * The replies of a batch without its errors.
  *
  * @throws the first error among them, a `RedisError`
+ * @example const [name, visits] = unwrap(await pool.executeBatch([command('GET', 'n'), command('INCR', 'v')]));
  */
 export function unwrap<const R extends readonly unknown[]>(
   entries: R,

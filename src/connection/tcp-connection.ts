@@ -16,7 +16,11 @@ import { addRules } from './own-rules.ts';
 
 type Settings = NormalizedConnectionOptions & ValuesOf<typeof tcpRules>;
 
-/** A connection over TCP, with TLS when `sslContext` is given. */
+/**
+ * A connection over TCP, with TLS when `sslContext` is given.
+ *
+ * @example const connection = new TCPConnection(new TCPLocation('127.0.0.1', 6379)); await connection.run();
+ */
 export class TCPConnection extends BaseConnection {
   static {
     nameClass(this, 'TCPConnection');

@@ -25,7 +25,7 @@ export abstract class AbstractPool<
     super();
     refuseDirectConstruction(new.target, AbstractPool);
   }
-  /** A connection at once or not at all; to be released. */
+  /** A connection, if there is one at once, else null; to be released. */
   abstract tryGetConnection(): C | null;
   /** A connection for the caller alone; `TimeoutError` when none came in time. */
   abstract acquire(options?: AcquireOptions): Promise<Lease<C>>;

@@ -26,7 +26,11 @@ export abstract class AbstractCredentialProvider {
   onChange?(listener: () => void): () => void;
 }
 
-/** Fixed credentials: user `default` and an empty password where none are given. */
+/**
+ * Fixed credentials: user `default` and an empty password where none are given.
+ *
+ * @example new ConnectionPool({ host: 'cache.example', credentialProvider: new UserPassCredentialProvider('app', 'secret') })
+ */
 export class UserPassCredentialProvider extends AbstractCredentialProvider {
   static {
     nameClass(this, 'UserPassCredentialProvider');

@@ -123,7 +123,12 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
     if (this.closed) return null;
     return (this.#topology.anyNode()?.tryLease()?.value.handOver() ?? null) as C | null;
   }
-  /** As `getConnection`, with the release bound to the scope. */
+  /**
+   * As `getConnection`, with the release bound to the scope.
+   *
+   * @throws TimeoutError when no connection came in time.
+   * @example using lease = await pool.acquire({ timeout: 1_000 });
+   */
   acquire(options?: AcquireOptions): Promise<Lease<C>> {
     try {
       refuseUnknownWait(options);
@@ -135,7 +140,11 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
       return Promise.reject(error);
     }
   }
-  /** Runs `fn` with a leased connection and gives it back when `fn` has settled. */
+  /**
+   * Runs `fn` with a leased connection and gives it back when `fn` has settled.
+   *
+   * @example const role = await pool.use((connection) => connection.execute('ROLE'));
+   */
   async use<R>(fn: (connection: C) => R | PromiseLike<R>, options?: AcquireOptions): Promise<Awaited<R>> {
     const lease = await this.acquire(options);
     try {
@@ -152,7 +161,11 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
     pooled.releasePlain();
   }
 
-  /** One command over the shared connection; commands of one turn go out together, in call order. */
+  /**
+   * One command over the shared connection; commands of one turn go out together, in call order.
+   *
+   * @example const name = await pool.execute('GET', 'user:1'); // string | null, where replies are decoded
+   */
   execute<
     T extends ReplyOf<D> | ByCommand = ByCommand,
     const K extends AnyCommand = string | Uint8Array,
@@ -204,7 +217,11 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
     return promise;
   }
 
-  /** As `execute`, with options; `timeout` covers everything from waiting to the last repetition. */
+  /**
+   * As `execute`, with options; `timeout` (milliseconds) covers everything from waiting to the last repetition.
+   *
+   * @example await pool.executeRequest('GET', ['user:1'], { timeout: 500, signal });
+   */
   executeRequest<
     T extends Reply | ByCommand = ByCommand,
     const K extends AnyCommand = string | Uint8Array,
@@ -223,7 +240,11 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
     return this.#requests.request(command, args, options);
   }
 
-  /** Commands back to back. Does not reject when a command fails: each entry is a value or an error. Bad input rejects. */
+  /**
+   * Commands back to back. Does not reject when a command fails: each entry is a value or an error. Bad input rejects.
+   *
+   * @example const [name, visits] = unwrap(await pool.executeBatch([command('GET', 'n'), command('INCR', 'v')]));
+   */
   executeBatch<const B extends readonly CommandRequest[]>(
     commands: B,
     options?: WaitOptions,
@@ -282,6 +303,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
    * Runs a script of `defineScript` by its SHA-1, and once by its text where the server does not have it.
    *
    * @throws TypeError when the number of keys is not that of the script.
+   * @example const left = await pool.run(take, ['tokens'], [10]); // take = defineScript<number>({ lua, keys: 1 })
    */
   run<R extends Reply>(
     script: Script<R>,
@@ -318,7 +340,11 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
     return this.engine.scans.elements('ZSCAN', key, options, scoresOf) as Scan<[TextOf<D>, number]>;
   }
 
-  /** A light view with options that hold for all its calls; it owns nothing. */
+  /**
+   * A light view with options that hold for all its calls; it owns nothing.
+   *
+   * @example const redis = pool.with({ timeout: 500, signal }); await redis.execute('GET', 'user:1');
+   */
   with<const O extends PoolRequestOptions>(options: O): Executor<DecodingOf<O, D>, ReplyByOptions<O>> {
     const requester = {
       request: this.#requests.request.bind(this.#requests),
@@ -331,6 +357,8 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
   /**
    * Subscriptions of the pool, over connections of their own. Once acknowledged they are desired state: after a lost
    * connection, a failover or a moved slot they are made again, and each channel learns of the hole by a gap.
+   *
+   * @example await pool.executePubsub('SUBSCRIBE', new Channel('news', { encoding: 'utf-8' }));
    */
   executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<SubscriptionAck[]> {
     return this.engine.subscribe(command, channels);

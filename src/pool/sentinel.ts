@@ -16,7 +16,11 @@ import type { Decoding } from '../resp/types.ts';
 /** Options that a `Sentinel` sets itself for the pools it makes. */
 const DECIDED: ReadonlySet<string> = new Set(['serviceName', 'sentinelManager', 'isPrimary']);
 
-/** Asks sentinels who is primary and who are the replicas, and makes pools that follow the answer. */
+/**
+ * Asks sentinels for the primary and the replicas of a service, and makes pools that follow them.
+ *
+ * @example const primary = new Sentinel({ sentinels: [{ host: 'a', port: 26379 }] }).primaryFor('mymaster');
+ */
 export class Sentinel<D extends Decoding = false> implements Directory, AsyncDisposable {
   static {
     nameClass(this, 'Sentinel');
@@ -31,7 +35,7 @@ export class Sentinel<D extends Decoding = false> implements Directory, AsyncDis
     this.#data = data;
   }
 
-  /** In the order in which they are asked next; those that were learned from others are among them. */
+  /** In the order in which they are asked next, including sentinels that others have named. */
   get sentinels(): readonly TCPLocation[] {
     return this.#group.sentinels;
   }
@@ -45,14 +49,14 @@ export class Sentinel<D extends Decoding = false> implements Directory, AsyncDis
     return this.#group.discoverReplicas(serviceName, options);
   }
 
-  /** A pool for the primary; what is not said here is as it was said to the `Sentinel`. */
+  /** A pool for the primary. The options of the `Sentinel` hold unless `options` overrides them. */
   primaryFor<E extends Decoding = D>(
     serviceName: string,
     options?: SentinelServiceOptions<E>,
   ): SentinelConnectionPool<E> {
     return this.#poolFor(serviceName, true, options);
   }
-  /** A pool for the replicas; likewise. */
+  /** A pool for the replicas. The options of the `Sentinel` hold unless `options` overrides them. */
   replicaFor<E extends Decoding = D>(
     serviceName: string,
     options?: SentinelServiceOptions<E>,
@@ -60,7 +64,7 @@ export class Sentinel<D extends Decoding = false> implements Directory, AsyncDis
     return this.#poolFor(serviceName, false, options);
   }
 
-  /** Sentinels are neither asked nor listened to any more. Pools keep the connections they have, and are not closed. */
+  /** Stops asking and listening to the sentinels. Its pools keep their connections, and are not closed. */
   async close(): Promise<void> {
     this.#group.close();
   }

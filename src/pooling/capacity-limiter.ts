@@ -4,7 +4,11 @@ import type { WaitLimits } from '../base/deadline.ts';
 import { TimeoutError } from '../errors/errors.ts';
 import { WaitLine, Waiter } from './waiters.ts';
 
-/** A number of tokens. Waiters are served first in, first out; a cancelled one leaves no trace. */
+/**
+ * A number of tokens. Waiters are served first in, first out; a cancelled one leaves no trace.
+ *
+ * @example ConnectionPool.fromUrl(url, { processingBudget: new CapacityLimiter(100) })
+ */
 export class CapacityLimiter {
   static {
     nameClass(this, 'CapacityLimiter');

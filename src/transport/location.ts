@@ -36,7 +36,11 @@ export abstract class Location {
   }
 }
 
-/** A host and a port. The name is looked up at every dial. */
+/**
+ * A host and a port. The name is looked up at every dial.
+ *
+ * @example new ConnectionPool({ location: new TCPLocation('cache.example', 6379) })
+ */
 export class TCPLocation extends Location {
   static {
     nameClass(this, 'TCPLocation');
@@ -77,7 +81,11 @@ export function locationFrom(value: unknown): TCPLocation | null {
   return typeof host === 'string' && host !== '' && isPort(port) ? new TCPLocation(host, port) : null;
 }
 
-/** A Unix domain socket. */
+/**
+ * A Unix domain socket.
+ *
+ * @example new ConnectionPool({ location: new UnixDomainSocketLocation('/run/redis.sock') })
+ */
 export class UnixDomainSocketLocation extends Location {
   static {
     nameClass(this, 'UnixDomainSocketLocation');

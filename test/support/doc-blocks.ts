@@ -33,7 +33,7 @@ export function docPages(): string[] {
   const docs = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' });
   const found = docs
     .map((path) => `docs/${path.replaceAll('\\', '/')}`)
-    .filter((path) => path.endsWith('.md') && !path.startsWith('docs/api/'));
+    .filter((path) => path.endsWith('.md'));
   return ['README.md', ...found.sort()];
 }
 

@@ -38,7 +38,11 @@ export interface ExponentialBackoffOptions {
 
 const KNOWN = new Set(['retries', 'base', 'cap', 'retryReadOnly']);
 
-/** Exponential back-off with full jitter; repeats only what was surely not executed. The default of every pool. */
+/**
+ * Exponential back-off with full jitter; repeats only what was surely not executed. The default of every pool.
+ *
+ * @example new ExponentialBackoffRetryPolicy({ retries: 5, retryReadOnly: true }) // also reads whose reply was lost
+ */
 export class ExponentialBackoffRetryPolicy implements RetryPolicy {
   static {
     nameClass(this, 'ExponentialBackoffRetryPolicy');

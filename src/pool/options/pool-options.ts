@@ -115,21 +115,21 @@ export interface BaseConnectionPoolOptions<
   /** Open data connections plus those being made; default 64. */
   maxConnections?: number | null | undefined;
   /**
-   * Longest wait for a connection in ms, dialling included; 0: at once or not at all. Default 10,000. Given, it waits out
-   * failed dials; otherwise a failed dial ends the wait, and the retry policy is asked.
+   * Longest wait for a connection in ms, dialling included; 0: do not wait. Default 10,000. If you set it, failed dials are
+   * repeated within it; with the default a failed dial ends the wait, and the retry policy decides.
    */
   acquireTimeout?: number | null | undefined;
-  /** The older name of `acquireTimeout`; both is a `TypeError`. */
+  /** The older name of `acquireTimeout`; giving both is a `TypeError`. */
   timeout?: number | null | undefined;
   /** Failed dials are repeated, with back-off, until the limit of the call. Default false. */
   waitForServer?: boolean | undefined;
-  /** Answers reads from memory, kept true by the server's invalidations. */
+  /** Answers repeated reads from memory; the server's invalidations keep it up to date. */
   cache?: AbstractCache | null | undefined;
   /** How the pool learns of changed keys for its `cache`. */
   cacheTracking?: CacheTracking | null | undefined;
   /** Which reads may be cached, by command and key. Default: all that can be. */
   cacheable?: Cacheable | undefined;
-  /** Most waiters; one more gets `OverloadedError` at once. 0: no call waits. Default: no bound. */
+  /** How many calls may wait; a further one gets `OverloadedError` at once. 0: no call waits. Default: no bound. */
   maxWaiting?: number | null | undefined;
   /**
    * Bytes of the commands that wait at one node for a connection or for room; beyond it a call gets `OverloadedError` at
@@ -140,11 +140,11 @@ export interface BaseConnectionPoolOptions<
   minConnections?: number | null | undefined;
   /** Dial again, with back-off, when the last connection of a node has gone. Default false. */
   keepConnected?: boolean | undefined;
-  /** Told when a node of this pool gets its first connection, and when it has none any more. */
+  /** Called when a node of this pool gets its first connection, and when it has lost its last one. */
   onState?: ((change: PoolStateChange) => void) | null | undefined;
-  /** In ms, with jitter; then a connection is replaced between uses. Default: none. */
+  /** A connection older than this, in ms and with jitter, is replaced between uses. Default: none. */
   maxLifetime?: number | null | undefined;
-  /** Silence in ms of a peer that should be heard: a PING after half of it, the end after all of it. Default 30,000. */
+  /** Silence in ms of a peer that owes a reply: PING after half of it, dropped after all of it. Default 30,000. */
   deadPeerTimeout?: number | null | undefined;
   /** A lease older than this, in ms, is reported once, with the stack of its acquire. Default: none. */
   leakDetection?: number | null | undefined;
@@ -188,11 +188,11 @@ export interface ReadOptions {
   readFrom?: ReadFrom | undefined;
   /** The zone of this process, for `'nearest-zone'`. Default: none. */
   clientZone?: string | undefined;
-  /** The zone of a server that tells none itself, in its layout or by `INFO`. Default: unknown. */
+  /** Tells the zone of a server that names none in its layout or in `INFO`. Default: unknown. */
   zoneOf?: ZoneOf | undefined;
 }
 
-/** A location, else host and port (6379). */
+/** Either `location`, or `host` and optional `port` (default 6379). */
 export interface ConnectionPoolOptions<
   C extends BaseConnection = BaseConnection,
   D extends Decoding = Decoding,
@@ -229,7 +229,7 @@ export interface ClusterConnectionPoolOptions<D extends Decoding = Decoding, O =
   maxConnectionsPerNode?: boolean | undefined;
   /** Relevant errors before the layout is read again. Default 2. */
   reinitializeSteps?: number | null | undefined;
-  /** Accepts a layout with unserved slots, even if the servers require full coverage. Default false. */
+  /** Accept a cluster with unassigned slots, even if the servers require full coverage. Default false. */
   skipFullCoverageCheck?: boolean | undefined;
   /** Read the layout from the last known nodes too. Default true. */
   nodemanagerFollowCluster?: boolean | undefined;
@@ -242,7 +242,7 @@ export interface ClusterConnectionPoolOptions<D extends Decoding = Decoding, O =
   /** Announced address to reachable address, for NAT and containers; null refuses an address. */
   addressMap?: AddressMap | undefined;
 }
-/** Which node a connection is to lead to; neither: a random primary. */
+/** The node that a connection leads to; default: a random primary. */
 export interface ClusterAcquireOptions extends AcquireOptions {
   /** This one, of the pool's `clusterLayout`, or the one at that address. */
   node?: ClusterNodeLocation | HostAndPort | undefined;
@@ -266,6 +266,6 @@ export interface SentinelConnectionPoolOptions<D extends Decoding = Decoding, O 
   sentinelManager: SentinelManager;
   /** Default true. */
   isPrimary?: boolean | undefined;
-  /** PING a connection that has idled before handing it out. Default false. */
+  /** Send `PING` over a connection that was idle before handing it out. Default false. */
   checkConnection?: boolean | undefined;
 }

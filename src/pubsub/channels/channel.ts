@@ -23,7 +23,7 @@ export interface ChannelOptions<T> {
   isPattern?: boolean | undefined;
   /** Null, the default: messages are Buffers. Bytes that are not valid in it stay Buffers. */
   encoding?: TextEncoding | null | undefined;
-  /** Gets what `encoding` made of the message. When it throws, the message stays readable. */
+  /** Called with the message as `encoding` has decoded it. When it throws, the message stays readable. */
   decoder?: MessageDecoder<T> | undefined;
   /** How many unread messages are kept; 65,536. */
   maxMessages?: number | null | undefined;
@@ -35,8 +35,8 @@ export interface ChannelOptions<T> {
   onGap?: ((gap: ChannelGap) => void) | undefined;
   /**
    * Gets every message, in order, in place of readers. When it returns a promise the next message waits for it, and
-   * `maxMessages` and `overflow` bound what waits. A message that it or the `decoder` throws on is passed by, and a
-   * process warning (`RESPOOL_CALLBACK`) tells of the first one.
+   * `maxMessages` and `overflow` bound what waits. If it or the `decoder` throws, the message is skipped, and a
+   * process warning (`RESPOOL_CALLBACK`) reports the first one.
    */
   onMessage?: MessageCallback<T> | undefined;
 }

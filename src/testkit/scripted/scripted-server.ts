@@ -38,7 +38,11 @@ interface Waiter {
   settle(error: Error | null): void;
 }
 
-/** A server in this process that says what a test tells it to, and remembers what it was told. */
+/**
+ * A server in this process that answers what a test tells it to, and remembers the commands that came.
+ *
+ * @example await using server = await ScriptedServer.start({ GET: () => reply.bulk('hello') });
+ */
 export class ScriptedServer {
   /** All that ever came, in order. */
   readonly connections: ScriptedConnection[] = [];

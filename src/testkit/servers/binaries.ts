@@ -74,7 +74,12 @@ function describeOnce(path: string): Promise<ServerBinary> {
   return description;
 }
 
-/** `binary`, else `RESPOOL_SERVER`, else `redis-server`, else `valkey-server`. */
+/**
+ * The server that `startServer` starts: `binary`, else `RESPOOL_SERVER`, else `redis-server`, else `valkey-server`.
+ *
+ * @throws Error when there is none; the message says how to install one.
+ * @example const { kind, version } = await findServerBinary();
+ */
 export async function findServerBinary(binary?: string): Promise<ServerBinary> {
   const asked = binary || process.env['RESPOOL_SERVER'] || undefined;
   const names = asked === undefined ? ['redis-server', 'valkey-server'] : [asked];

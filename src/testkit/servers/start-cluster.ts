@@ -90,7 +90,11 @@ async function startNode(
   return new ClusterNode(launched, index, id);
 }
 
-/** Real nodes that form a cluster and agree about it when this resolves. */
+/**
+ * Real nodes that form a cluster and agree about it when this resolves.
+ *
+ * @example await using cluster = await startCluster({ primaries: 3, replicasPerPrimary: 1 });
+ */
 export async function startCluster(options: StartClusterOptions = {}): Promise<TestCluster> {
   checkOptions(options, CHECKS);
   const { primaries = 3, replicasPerPrimary = 1 } = options;

@@ -172,7 +172,11 @@ async function startSentinels(
   }
 }
 
-/** A primary, replicas and sentinels that know each other when this resolves. */
+/**
+ * A primary, replicas and sentinels that know each other when this resolves.
+ *
+ * @example await using servers = await startSentinel({ replicas: 2, sentinels: 3 });
+ */
 export async function startSentinel(options: StartSentinelOptions = {}): Promise<TestSentinel> {
   checkOptions(options, CHECKS);
   const { replicas = 2, sentinels = 3, serviceName = 'mymaster' } = options;

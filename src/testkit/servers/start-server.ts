@@ -86,7 +86,12 @@ function access(options: StartServerOptions): Access {
   return { lines, prelude, username: urlUser, password: passwordOf(rules) };
 }
 
-/** A plain server, ready when this resolves. */
+/**
+ * A plain server, ready when this resolves.
+ *
+ * @throws Error when no server binary is found, or when the server does not start; its log is in the message.
+ * @example await using server = await startServer({ tls: true, requirepass: 'secret' });
+ */
 export async function startServer(options: StartServerOptions = {}): Promise<TestServer> {
   checkOptions(options, CHECKS);
   const tls = serverTls(options.tls);

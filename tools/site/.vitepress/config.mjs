@@ -1,0 +1,40 @@
+import { defineConfig } from 'vitepress';
+import { guides, recipes, reference } from './sidebar.mjs';
+
+/** As GitHub does it, so that one link works on both. */
+function slugify(heading) {
+  return heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    .trim()
+    .replaceAll(' ', '-');
+}
+
+export default defineConfig({
+  title: 'respool',
+  description: 'Redis and Valkey connections and connection pools for TypeScript',
+  srcDir: 'pages',
+  outDir: 'dist',
+  cleanUrls: false,
+  lastUpdated: false,
+  markdown: {
+    anchor: { slugify },
+    toc: { slugify },
+    theme: { light: 'github-light', dark: 'github-dark' },
+    // "```ts no-run" and the like say how the tests run a block.
+    languageAlias: { cjs: 'js' },
+  },
+  themeConfig: {
+    outline: [2, 3],
+    search: { provider: 'local' },
+    nav: [
+      { text: 'Tasks', link: '/docs/tasks' },
+      { text: 'Recipes', link: '/docs/recipes/', activeMatch: '^/docs/recipes/' },
+      { text: 'Guides', link: '/docs/pools', activeMatch: '^/docs/(?!recipes|tasks)' },
+      { text: 'Reference', link: '/reference/', activeMatch: '^/reference/' },
+      { text: 'Changes', link: '/CHANGELOG' },
+    ],
+    sidebar: { '/reference/': reference(), '/docs/recipes/': recipes(), '/': guides() },
+    docFooter: { prev: 'Before', next: 'Next' },
+  },
+});
