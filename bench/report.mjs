@@ -241,6 +241,7 @@ export function chart({ rows, clients, about }) {
   const height = top + shown.length * rowHeight + 40;
   const out = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${left + width + 70} ${height}" font-family="system-ui, sans-serif" font-size="11">`,
+    '<style>@media (prefers-color-scheme: dark) { rect[fill="#ffffff"] { fill: #0d1117 } text[fill="#1f2328"] { fill: #e6edf3 } text[fill="#57606a"] { fill: #9198a1 } line { stroke: #3d444d } }</style>',
     '<rect width="100%" height="100%" fill="#ffffff"/>',
     '<text x="16" y="22" font-size="14" font-weight="600" fill="#1f2328">Work per second of client CPU (best Node peer = 1, longer is better)</text>',
   ];

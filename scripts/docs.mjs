@@ -48,7 +48,8 @@ function filesBelow(folder) {
 
 /**
  * A class that is written as a constant and an interface of one name has two pages: the first tells what it is for, with
- * the example, the second lists its members. Each is completed with what the other has.
+ * the example, the second lists its members. Each is completed with what the other has. Where members are inherited from
+ * is left out of all pages.
  */
 function joinTwins() {
   const reference = join(pages, 'reference');
@@ -64,6 +65,11 @@ function joinTwins() {
       `# Class: ${title}\n${about}\n${members.slice(members.indexOf('\n## '))}`,
     );
     writeFileSync(join(reference, path), `${constant}\nIts members: [${name}](../interfaces/${name}.md).\n`);
+  }
+  const inherited = /^#+ (?:Inherited from|Overrides|Implementation of)\n\n.*\n\n?/gm;
+  for (const path of filesBelow(reference).filter((name) => name.endsWith('.md'))) {
+    const text = readFileSync(join(reference, path), 'utf8');
+    writeFileSync(join(reference, path), text.replace(inherited, ''));
   }
   const index = join(reference, 'index.md');
   const named = (text, from, to) => text.replace(`[${from}](`, `[${to}](`);

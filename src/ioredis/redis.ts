@@ -299,7 +299,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     this.#waiting.fail(error);
   }
 
-  /** Emits where somebody listens; an error that nobody hears goes to the console. */
+  /** Emits an event; an error without a listener goes to the console. */
   silentEmit(event: string, argument?: unknown): boolean {
     if (event === 'error') {
       if (this.status === 'end') return false;

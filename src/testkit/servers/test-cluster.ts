@@ -77,7 +77,7 @@ export class TestCluster {
       ({ role, slots, healthy }) =>
         role === 'primary' && healthy && slots.some(([first, last]) => first <= slot && slot <= last),
     );
-    if (line === undefined) throw new Error(`respool/testkit: nobody serves slot ${slot}`);
+    if (line === undefined) throw new Error(`respool/testkit: no node serves slot ${slot}`);
     return this.node(line.id);
   }
 

@@ -10,6 +10,11 @@ function slugify(heading) {
     .replaceAll(' ', '-');
 }
 
+/** Guides answer a question before the reference does. */
+function boostDocument(id) {
+  return id.startsWith('/reference/') ? 0.3 : 1;
+}
+
 export default defineConfig({
   title: 'respool',
   description: 'Redis and Valkey connections and connection pools for TypeScript',
@@ -26,7 +31,7 @@ export default defineConfig({
   },
   themeConfig: {
     outline: [2, 3],
-    search: { provider: 'local' },
+    search: { provider: 'local', options: { miniSearch: { searchOptions: { boostDocument } } } },
     nav: [
       { text: 'Tasks', link: '/docs/tasks' },
       { text: 'Recipes', link: '/docs/recipes/', activeMatch: '^/docs/recipes/' },

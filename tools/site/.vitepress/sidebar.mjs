@@ -18,7 +18,7 @@ const GROUPS = [
       'caching',
     ],
   ],
-  ['Reach the servers', ['connections', 'cluster', 'sentinel', 'tls-and-credentials']],
+  ['Reach the servers', ['connections', 'cluster', 'sentinel', 'failover-pool', 'tls-and-credentials']],
   [
     'Run it',
     [
