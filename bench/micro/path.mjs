@@ -75,6 +75,7 @@ class Mirror extends EventEmitter {
 
 const bulk = (text) => `$${text.length}\r\n${text}\r\n`;
 const wire = (words) => `*${words.length}\r\n${words.map(bulk).join('')}`;
+const nothing = () => {};
 const K16 = 'abcdefghijklmnop';
 
 async function poolOf(build) {
@@ -104,6 +105,11 @@ const CALLS = {
     words: ['GET', 'k16'],
     reply: bulk(K16),
     call: (_pool, connection) => connection.createRequest('GET', ['k16']),
+  },
+  error: {
+    words: ['INCR', 'k16'],
+    reply: '-ERR value is not an integer or out of range\r\n',
+    call: (pool) => pool.execute('INCR', 'k16').catch(nothing),
   },
   lease: {
     words: ['GET', 'k16'],
