@@ -339,8 +339,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
 
   /** Ends the connection at once; pending requests reject and the reason is in their error. */
   invalidate(reason = 'invalidated'): void {
-    const { endpoint } = this.#core.settings;
-    this.#core.close(new ConnectionError(this.#core.text(`closed by this side: ${reason}`), { endpoint }));
+    this.#core.close(this.#core.error(ConnectionError, `closed by this side: ${reason}`));
     this.#opening.ended();
   }
   /** Ends the connection at once (`invalidate('closed')`); resolves when the socket is gone. */
@@ -402,8 +401,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     const { state } = this.#core;
     const open = state === 'ready' || (state === 'handshake' && this.#opening.inCallbacks);
     if (open && !this.#leaving) return null;
-    return new ConnectionError(this.#core.text(open ? 'not usable: quit() was called' : 'not usable'), {
-      endpoint: this.#core.settings.endpoint,
+    return this.#core.error(ConnectionError, open ? 'not usable: quit() was called' : 'not usable', {
       cause: this.#core.failure ?? undefined,
     });
   }

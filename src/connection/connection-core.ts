@@ -1,7 +1,13 @@
 import type { Duplex } from 'node:stream';
 import { reportCallbackError } from '../base/callback-errors.ts';
 import { unwatchSignal, watchSignal } from '../base/signal-registry.ts';
-import { ConnectionError, OverloadedError, ProtocolError, type TimeoutError } from '../errors/errors.ts';
+import {
+  ConnectionError,
+  OverloadedError,
+  type RedisErrorOptions,
+  ProtocolError,
+  type TimeoutError,
+} from '../errors/errors.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
 import { ConnectionCounters } from './connection-statistics.ts';
 import type { CoreObserver, CoreSettings, CoreState } from './core-observer.ts';
@@ -76,8 +82,7 @@ export class ConnectionCore implements EntryHost {
     this.writing = new Writing(this);
     this.suspicion = new Suspicion(
       this.outbox,
-      (limit) =>
-        this.close(new ConnectionError(this.text(`nothing arrived for ${limit} ms after a time-out`))),
+      (limit) => this.close(this.error(ConnectionError, `nothing arrived for ${limit} ms after a time-out`)),
       () => this.observer?.changed(),
     );
     this.#sweep = new DeadlineSweep(this.outbox, (entries) => this.#expireAll(entries));
@@ -216,7 +221,7 @@ export class ConnectionCore implements EntryHost {
 
   #drop(entry: Entry): void {
     if (this.observer?.sparesOthers(entry) === true) return;
-    this.close(new ConnectionError(this.text(`${entry.info.name} was cancelled`)));
+    this.close(this.error(ConnectionError, `${entry.info.name} was cancelled`));
   }
 
   /** Bytes from the transport; they may be overwritten once this returns. */
@@ -333,14 +338,17 @@ export class ConnectionCore implements EntryHost {
   }
 
   overflowed(what: string): void {
-    this.close(
-      new OverloadedError(
-        this.text(`unread ${what} exceed maxBufferedBytes (${this.settings.maxBufferedBytes})`),
-        {
-          endpoint: this.settings.endpoint,
-        },
-      ),
-    );
+    const bound = `maxBufferedBytes (${this.settings.maxBufferedBytes})`;
+    this.close(this.error(OverloadedError, `unread ${what} exceed ${bound}`));
+  }
+
+  /** An error of this connection: its text and its `endpoint` say which one. */
+  error<E, O extends RedisErrorOptions>(
+    type: new (text: string, options?: O) => E,
+    what: string,
+    options?: Omit<O, 'endpoint'>,
+  ): E {
+    return new type(this.text(what), { ...options, endpoint: this.settings.endpoint } as O);
   }
 
   text(what: string): string {

@@ -68,6 +68,6 @@ export class ConnectionPubsub {
 
   #reset(): void {
     for (const kind of KINDS) this.registry.unwant(kind, this.registry.names(kind));
-    this.#pump.forgotten(new ConnectionError(this.#core.text('RESET ended its subscriptions')));
+    this.#pump.forgotten(this.#core.error(ConnectionError, 'RESET ended its subscriptions'));
   }
 }

@@ -39,8 +39,8 @@ export class Backlog {
       return undefined;
     }
     if (this.#full()) {
-      const text = core.text('its queue is full, and maxWaiting callers already wait');
-      return Promise.reject(new OverloadedError(text, { endpoint: core.settings.endpoint }));
+      const text = 'its queue is full, and maxWaiting callers already wait';
+      return Promise.reject(core.error(OverloadedError, text));
     }
     return this.#wait(core, line ?? this.#begin(core), { entries, size, deadline });
   }
@@ -49,10 +49,7 @@ export class Backlog {
   lost(core: ConnectionCore): void {
     const line = this.#end(core);
     if (line.length === 0) return;
-    const error = new ConnectionError(core.text('lost before there was room'), {
-      cause: core.failure,
-      endpoint: core.settings.endpoint,
-    });
+    const error = core.error(ConnectionError, 'lost before there was room', { cause: core.failure });
     for (const waiting of line) {
       waiting.resolve();
       for (const entry of waiting.entries) entry.fail(error);
@@ -98,13 +95,7 @@ export class Backlog {
       };
       call.deadline.watch({
         onAbort: leave,
-        onTimeout: () =>
-          leave(
-            new TimeoutError(core.text('its queue stayed full'), {
-              phase: 'acquire',
-              endpoint: core.settings.endpoint,
-            }),
-          ),
+        onTimeout: () => leave(core.error(TimeoutError, 'its queue stayed full', { phase: 'acquire' })),
       });
     });
   }

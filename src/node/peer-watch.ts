@@ -101,6 +101,6 @@ export class PeerWatch {
     const core = this.#core;
     const { endpoint } = core.settings;
     const cause = new TimeoutError(what, { phase: 'reply', endpoint });
-    core.close(new ConnectionError(core.text(what), { cause, endpoint }));
+    core.close(core.error(ConnectionError, what, { cause }));
   }
 }

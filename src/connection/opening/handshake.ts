@@ -133,10 +133,7 @@ function readGreeting(core: ConnectionCore, reply: Reply, protocol: 3 | 'auto'):
   if (spoken === 2 && protocol === 'auto') {
     core.session.resp = 2;
   } else if (spoken !== 3 || !(reply instanceof Map)) {
-    throw new ConnectionError(core.text('the reply to HELLO 3 was not RESP3'), {
-      endpoint: core.settings.endpoint,
-      command: 'HELLO',
-    });
+    throw core.error(ConnectionError, 'the reply to HELLO 3 was not RESP3', { command: 'HELLO' });
   }
   const version = fields.get('version');
   const id = fields.get('id');
@@ -167,8 +164,5 @@ export async function runSteps(
 
 function expectOk(core: ConnectionCore, command: string, reply: Reply): void {
   if (reply === 'OK') return;
-  throw new ConnectionError(core.text(`${command} did not return OK`), {
-    endpoint: core.settings.endpoint,
-    command,
-  });
+  throw core.error(ConnectionError, `${command} did not return OK`, { command });
 }

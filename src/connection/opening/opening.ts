@@ -197,9 +197,7 @@ export class Opening<C> {
     const lost = (): void => {
       const cause = failure ?? undefined;
       const detail = failure === null ? 'the peer closed it' : failure.message;
-      core.close(
-        new ConnectionError(core.text(`lost: ${detail}`), { endpoint: core.settings.endpoint, cause }),
-      );
+      core.close(core.error(ConnectionError, `lost: ${detail}`, { cause }));
     };
     transport.on('error', (error: Error) => {
       failure ??= error;
@@ -249,9 +247,7 @@ export class Opening<C> {
     const cause = new TimeoutError(`the server said nothing for ${limit} ms (maxIdleTime)`, {
       phase: 'reply',
     });
-    this.#core.close(
-      new ConnectionError(this.#core.text(cause.message), { cause, endpoint: this.#core.settings.endpoint }),
-    );
+    this.#core.close(this.#core.error(ConnectionError, cause.message, { cause }));
   }
 
   #timeout(): TimeoutError {

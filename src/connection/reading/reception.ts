@@ -239,8 +239,9 @@ export class Reception {
   #refuses(entry: Entry, value: Reply, refused: boolean): boolean {
     const owner = (entry as SubscriptionEntry).ownerOf(value, refused);
     if (owner !== 'unclear') return owner === 'own refusal';
-    throw new ProtocolError(
-      this.#core.text(`the replies to ${entry.info.name} cannot be matched to their requests`),
+    throw this.#core.error(
+      ProtocolError,
+      `the replies to ${entry.info.name} cannot be matched to their requests`,
     );
   }
 
@@ -321,7 +322,7 @@ export class Reception {
   }
 
   #unexpected(): ProtocolError {
-    return new ProtocolError(this.#core.text('unexpected reply: no request is pending'));
+    return this.#core.error(ProtocolError, 'unexpected reply: no request is pending');
   }
 
   #explain(error: unknown): Error {
@@ -329,13 +330,13 @@ export class Reception {
     const { endpoint } = core.settings;
     if (error instanceof InvalidResponse && core.state === 'handshake') {
       const hint = 'is it a Redis or Valkey server, and TLS used on both sides or on none?';
-      return new InvalidResponse(core.text(`${error.message} (${hint})`), { endpoint, cause: error });
+      return core.error(InvalidResponse, `${error.message} (${hint})`, { cause: error });
     }
     if (error instanceof ProtocolError) {
       (error as { endpoint?: string }).endpoint ??= endpoint;
       return error;
     }
-    return new InvalidResponse(core.text('a reply could not be read'), { endpoint, cause: error });
+    return core.error(InvalidResponse, 'a reply could not be read', { cause: error });
   }
 }
 

@@ -118,11 +118,6 @@ export async function ping(
   if (text === nonce) echoing.add(core);
   // Some proxies answer by themselves and drop the argument.
   if (text === nonce || text instanceof Error || (text === 'PONG' && !echoing.has(core))) return text;
-  const { endpoint } = core.settings;
-  core.close(
-    new ProtocolError(core.text('a reply was lost or sent twice: PING returned another value'), {
-      endpoint,
-    }),
-  );
+  core.close(core.error(ProtocolError, 'a reply was lost or sent twice: PING returned another value'));
   throw core.failure;
 }

@@ -65,8 +65,5 @@ export function timeoutOf(core: ConnectionCore, entry: Entry, written: boolean, 
 /** How the streams of messages end: always with a `ConnectionError`. */
 export function endOfMessages(core: ConnectionCore, reason: Error): ConnectionError {
   if (reason instanceof ConnectionError) return reason;
-  return new ConnectionError(core.text(`closed: ${reason.message}`), {
-    endpoint: core.settings.endpoint,
-    cause: reason,
-  });
+  return core.error(ConnectionError, `closed: ${reason.message}`, { cause: reason });
 }

@@ -269,11 +269,8 @@ export class RequestFactory {
   }
 
   #overloaded(size: number, what: string): OverloadedError {
-    const core = this.#core;
     const bound = `maxBufferedBytes (${this.#options.maxBufferedBytes})`;
-    return new OverloadedError(core.text(`${what} (${size} bytes) would exceed ${bound}`), {
-      endpoint: core.settings.endpoint,
-    });
+    return this.#core.error(OverloadedError, `${what} (${size} bytes) would exceed ${bound}`);
   }
 
   #prepare(entry: Entry, args: readonly RedisValue[], timeout: number | null | undefined): void {

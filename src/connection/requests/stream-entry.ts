@@ -105,9 +105,8 @@ export abstract class StreamEntry<T> extends Entry implements PartSource {
 
   #close(what: string): void {
     const { core } = this;
-    const { endpoint } = core.settings;
-    const text = core.text(`the streamed reply to ${this.info.name} ${what}`);
-    core.close(new ConnectionError(text, { endpoint, command: this.info.name }));
+    const { name } = this.info;
+    core.close(core.error(ConnectionError, `the streamed reply to ${name} ${what}`, { command: name }));
   }
 
   #unfit(value: Reply): TypeError {

@@ -113,9 +113,8 @@ export class Fence extends Entry {
 
   succeed(value: Reply): void {
     if (this.isAnswer(value)) return;
-    const { settings } = this.#core;
-    const text = this.#core.text('replies cannot be matched to their requests any more');
-    this.#core.close(new ProtocolError(text, { endpoint: settings.endpoint }));
+    const text = 'replies cannot be matched to their requests any more';
+    this.#core.close(this.#core.error(ProtocolError, text));
   }
   refuse(): void {}
   fail(): void {}

@@ -151,7 +151,7 @@ export class Writing {
       this.#write(core.transport);
       return this.#ending === null;
     } catch (cause) {
-      core.close(new ConnectionError(core.text('writing to its transport failed'), { cause }));
+      core.close(core.error(ConnectionError, 'writing to its transport failed', { cause }));
       return false;
     }
   }
