@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { nameClass } from '../base/class-name.ts';
 import { demandKnown } from '../base/known-options.ts';
 import { AbstractCache } from '../interfaces/abstract-cache.ts';
@@ -129,6 +130,17 @@ export class LRUCache extends AbstractCache {
   /** The keys held now. */
   get size(): number {
     return this.#keys.size;
+  }
+
+  override toString(): string {
+    const { bytes, hits, misses } = this.#stats;
+    return `LRUCache<keys=${this.size}, bytes=${bytes}, hits=${hits}, misses=${misses}>`;
+  }
+  toJSON(): Record<string, unknown> {
+    return { type: 'LRUCache', keys: this.size, stats: this.#stats };
+  }
+  [inspect.custom](): string {
+    return this.toString();
   }
 
   get(command: string, key: string | Uint8Array, ...args: RedisValue[]): Reply | undefined {

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /** Counters and times of one connection. Times are epoch milliseconds, or null until the event has happened. */
 export interface ConnectionStatistics {
   readonly createdAt: number;
@@ -64,6 +66,9 @@ export class ConnectionCounters implements ConnectionStatistics {
     this.bytesRead += bytes;
   }
 
+  [inspect.custom](): ConnectionStatistics {
+    return this.toJSON();
+  }
   toJSON(): ConnectionStatistics {
     const { createdAt, connectedAt, firstByteReceivedAt, lastByteReceivedAt, lastByteWrittenAt } = this;
     const { lastRequestCreatedAt, lastRequestResolvedAt, bytesRead, bytesWritten } = this;

@@ -55,6 +55,14 @@ export class RedisError extends Error {
     if (options.command !== undefined) this.command = options.command;
   }
 
+  /** With its name and message, which JSON leaves out of other errors. */
+  toJSON(): Record<string, unknown> {
+    const { name, message, cause } = this;
+    const because = cause instanceof Error ? { cause: `${cause.name}: ${cause.message}` } : {};
+    const fields: Record<string, unknown> = { name, message };
+    return Object.assign(fields, this, because);
+  }
+
   static override [Symbol.hasInstance](this: ErrorClass, value: unknown): boolean {
     if (typeof value !== 'object' || value === null) return false;
     // A user's subclass carries its parent's kinds: only the prototype chain can tell it apart.

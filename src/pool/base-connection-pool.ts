@@ -435,6 +435,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
   }
   [inspect.custom](): string {
     const { activeConnections, inUseConnections, waiting } = this.statistics;
+    if (this.closed) return `${this.toString().slice(0, -1)}, closed>`;
     return `${this.toString().slice(0, -1)}, open=${activeConnections}, inUse=${inUseConnections}, waiting=${waiting}>`;
   }
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { checkDuration, checkSignal } from '../base/deadline.ts';
 import type { AnyCommand, ByCommand, CallArguments, CallReply } from '../commands/commands.ts';
 import type { BatchReplies } from '../commands/typed-command.ts';
@@ -88,5 +89,22 @@ export class OptionedExecutor<D extends Decoding, X> implements Executor<D, X> {
   executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<SubscriptionAck[]> {
     const { signal, timeout } = this.#options;
     return this.#pool.pubsub(command, channels, { signal, timeout });
+  }
+
+  toString(): string {
+    const shown = Object.entries(this.#shown()).map(([name, value]) => `${name}=${String(value)}`);
+    return `Executor<${shown.join(', ')}>`;
+  }
+  toJSON(): Record<string, unknown> {
+    return { type: 'Executor', options: this.#shown() };
+  }
+  [inspect.custom](): string {
+    return this.toString();
+  }
+
+  /** Options whose values say something in a line. */
+  #shown(): Record<string, unknown> {
+    const plain = Object.entries(this.#options).filter(([, value]) => typeof value !== 'object');
+    return Object.fromEntries(plain);
   }
 }

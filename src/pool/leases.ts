@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Deadline } from '../base/deadline.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import { ping } from '../connection/requests/call.ts';
@@ -34,6 +35,15 @@ class ConnectionLease implements Lease<BaseConnection> {
   }
   handOver(): BaseConnection {
     return this.#slot.holder === this ? this.#slot.value.handOver() : this.connection;
+  }
+  toString(): string {
+    return `Lease<${this.connection.toString()}, ${this.#slot.holder === this ? 'held' : 'released'}>`;
+  }
+  toJSON(): Record<string, unknown> {
+    return { type: 'Lease', connection: this.connection.toJSON(), held: this.#slot.holder === this };
+  }
+  [inspect.custom](): string {
+    return this.toString();
   }
   [Symbol.dispose](): void {
     this.release();

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { nameClass } from '../base/class-name.ts';
 import { Deadline, refuseUnknownWait } from '../base/deadline.ts';
 import type { WaitLimits } from '../base/deadline.ts';
@@ -62,6 +63,17 @@ export class CapacityLimiter {
     if (next !== null) return next.resolve();
     if (this.#available === this.total) throw new TypeError('release() without acquire()');
     this.#available++;
+  }
+
+  toString(): string {
+    return `CapacityLimiter<${this.#available} of ${this.total} free, ${this.waiting} waiting>`;
+  }
+  toJSON(): Record<string, unknown> {
+    const { total, available, waiting } = this;
+    return { type: 'CapacityLimiter', total, available, waiting };
+  }
+  [inspect.custom](): string {
+    return this.toString();
   }
 
   /** @internal */

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { Reply } from '../../resp/types.ts';
 import { weigh } from '../reading/message-buffer.ts';
 
@@ -55,6 +56,16 @@ export class UnreadParts<T> implements ReplyStream<T>, AsyncIterator<T> {
   begin(size: number | null): void {
     this.begun = true;
     this.#tellSize(size);
+  }
+
+  toString(): string {
+    return `ReplyStream<${this.ended ? 'ended' : 'open'}, ${this.bytes} bytes unread>`;
+  }
+  toJSON(): Record<string, unknown> {
+    return { type: 'ReplyStream', ended: this.ended, unreadBytes: this.bytes };
+  }
+  [inspect.custom](): string {
+    return this.toString();
   }
 
   push(part: T): void {

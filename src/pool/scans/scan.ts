@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 import { checkSignal } from '../../base/deadline.ts';
 import { demandKnown } from '../../base/known-options.ts';
@@ -57,6 +58,11 @@ export class PagedScan<T> implements Scan<T> {
   constructor(pages: () => AsyncIterable<Reply[]>, read: (page: Reply[]) => T[]) {
     this.#pages = pages;
     this.#read = read;
+  }
+
+  /** Each iteration is a scan of its own, so that there is nothing to tell; its pattern may hold a value. */
+  [inspect.custom](): string {
+    return 'Scan<>';
   }
 
   async *pages(): AsyncGenerator<T[], void, undefined> {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { createHash } from 'node:crypto';
 import { demandKnown, demandObject } from '../../base/known-options.ts';
 import type { AnsweredCommand } from '../../commands/typed-command.ts';
@@ -75,6 +76,12 @@ export class Script<R extends Reply = Reply> {
   /** Never the text: it may hold values. */
   toJSON(): Record<string, unknown> {
     return { type: 'Script', sha: this.sha, keys: this.keys, readOnly: this.readOnly };
+  }
+  toString(): string {
+    return `Script<${this.sha}${this.keys === null ? '' : `, keys=${this.keys}`}>`;
+  }
+  [inspect.custom](): string {
+    return this.toString();
   }
 }
 

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { AbstractChannel } from '../../interfaces/abstract-channel.ts';
 import type { ChannelMap } from '../../interfaces/channel-map.ts';
 import type { TextMode } from '../../resp/text-modes.ts';
@@ -68,6 +69,17 @@ export class ChannelView implements ChannelMap {
       const channels = this.#channels(key);
       if (channels.length > 0) yield [Buffer.from(key, 'latin1'), channels];
     }
+  }
+
+  toString(): string {
+    const { size } = this;
+    return `ChannelMap<${size} ${size === 1 ? 'name' : 'names'}>`;
+  }
+  toJSON(): Record<string, unknown> {
+    return { type: 'ChannelMap', names: Array.from(this.keys(), String) };
+  }
+  [inspect.custom](): string {
+    return this.toString();
   }
 
   #names(): Set<string> {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { nameClass } from '../../base/class-name.ts';
 import { isUint8Array } from 'node:util/types';
 import { demandKnown } from '../../base/known-options.ts';
@@ -177,6 +178,27 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
   [Symbol.asyncIterator](): AsyncIterator<T, undefined> & AsyncIterable<T> {
     this.#demandReaders();
     return new MessageIterator(this.#mailbox, this.#reading);
+  }
+
+  override toString(): string {
+    const state = this.#mailbox.ended ? 'ended' : this.#mailbox.paused ? 'paused' : 'open';
+    return `${this.constructor.name}<${this.#name.toString()}, ${state}, ${this.#mailbox.unread} unread>`;
+  }
+  toJSON(): Record<string, unknown> {
+    const { dropped, gaps, paused, isActive } = this;
+    const name = this.#name.toString();
+    return {
+      type: this.constructor.name,
+      name,
+      isActive,
+      paused,
+      unread: this.#mailbox.unread,
+      dropped,
+      gaps,
+    };
+  }
+  [inspect.custom](): string {
+    return this.toString();
   }
 
   #callBack(onMessage: MessageCallback<unknown>): void {

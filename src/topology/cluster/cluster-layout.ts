@@ -1,7 +1,8 @@
+import { inspect } from 'node:util';
 import { nameClass } from '../../base/class-name.ts';
 import { RedisClusterError } from '../../errors/errors.ts';
 import type { ClusterNodeLocation, HostAndPort, TCPLocation } from '../../transport/location.ts';
-import { keySlot } from '../../commands/key-slot.ts';
+import { keySlot, SLOT_COUNT } from '../../commands/key-slot.ts';
 import type { SlotMap } from './slot-map.ts';
 
 /** The live source of the public layout. */
@@ -75,6 +76,19 @@ export class ClusterLayout {
       if (this.#source.healthy(node)) return node;
     }
     return this.#any(map.nodes);
+  }
+
+  toString(): string {
+    const { primaries, replicas } = this;
+    const count = `${primaries.length} primaries, ${replicas.length} replicas`;
+    return `ClusterLayout<${count}, ${this.#source.map.covered} of ${SLOT_COUNT} slots covered>`;
+  }
+  toJSON(): Record<string, unknown> {
+    const nodes = this.nodes.map((node) => ({ address: node.toString(), role: node.serverType }));
+    return { type: 'ClusterLayout', nodes, coveredSlots: this.#source.map.covered };
+  }
+  [inspect.custom](): string {
+    return this.toString();
   }
 
   #any(nodes: readonly ClusterNodeLocation[]): ClusterNodeLocation {
