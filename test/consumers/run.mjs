@@ -1,7 +1,7 @@
 // Consumers of ioredis, unmodified, over respool/ioredis: npm run test:consumers [-- part of a name …]
 import { Redis } from '../../dist/ioredis/index.js';
 import { startServer } from '../../dist/testkit/index.js';
-import { bullmq } from './bullmq.mjs';
+import { bullmq, bullmqFeatures, bullmqRestart } from './bullmq.mjs';
 import * as stores from './node-redis.mjs';
 import * as others from './others.mjs';
 import { types } from './types.mjs';
@@ -9,6 +9,8 @@ import { types } from './types.mjs';
 const LIMIT = 120_000;
 const consumers = {
   bullmq: (connect) => bullmq(connect, { jobs: Number(process.env.JOBS ?? 20_000), kills: 30 }),
+  bullmqFeatures,
+  bullmqRestart,
   ...others,
   ...stores,
   types,
