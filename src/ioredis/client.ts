@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { Command } from './command.ts';
-import { addCommands } from './commander.ts';
+import { addCommands, defineCommand } from './commander.ts';
 import { Pipeline, Transaction } from './pipeline.ts';
 import { ScanStream, type ScanStreamOptions } from './scan-stream.ts';
 import type { Script, ScriptDefinition } from './script.ts';
@@ -51,9 +51,8 @@ export abstract class Client<Status extends string> extends EventEmitter {
   }
 
   protected defineScripts(): void {
-    const owner = this as unknown as { defineCommand(name: string, script: ScriptDefinition): void };
     for (const [name, script] of Object.entries(this.options.scripts ?? {}))
-      owner.defineCommand(name, script);
+      defineCommand.call(this, name, script);
   }
 
   protected become(status: Status, argument?: unknown): void {
@@ -78,8 +77,8 @@ export abstract class Client<Status extends string> extends EventEmitter {
   }
 
   #scan(name: string, key: string | Buffer | undefined, options?: ScanStreamOptions): ScanStream {
-    const methods = this as unknown as Record<string, (args: unknown[]) => Promise<[string, unknown[]]>>;
-    return new ScanStream((args) => methods[name]!(args), key, options);
+    const method = Reflect.get(this, name) as (args: unknown[]) => Promise<[string, unknown[]]>;
+    return new ScanStream((args) => method.call(this, args), key, options);
   }
   scanStream(options?: ScanStreamOptions): ScanStream {
     return this.#scan('scan', undefined, options);

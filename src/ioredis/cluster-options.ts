@@ -6,11 +6,11 @@ import type { ScriptDefinition } from './script.ts';
 export type ClusterNode = string | number | { host?: string | undefined; port?: number | string | undefined };
 type ScaleReads = 'master' | 'slave' | 'all' | ((...args: never[]) => unknown);
 
-export type DnsLookup = (
+type DnsLookup = (
   hostname: string,
   callback: (error: NodeJS.ErrnoException | null | undefined, address?: string, family?: number) => void,
 ) => void;
-export type ResolveSrv = (
+type ResolveSrv = (
   hostname: string,
   callback: (error: NodeJS.ErrnoException | null | undefined, records?: SrvRecord[]) => void,
 ) => void;

@@ -47,9 +47,10 @@ export function addCommands(prototype: object): void {
   }));
   define('addBuiltinCommand', function addBuiltinCommand(this: Commander, name: string): void {
     this.addedBuiltinSet.add(name);
-    const methods = this as unknown as Record<string, Method>;
-    methods[name] = commandMethod(name, TEXT);
-    methods[`${name}Buffer`] = commandMethod(name, null);
+    Object.assign(this, {
+      [name]: commandMethod(name, TEXT),
+      [`${name}Buffer`]: commandMethod(name, null),
+    });
   });
   define('defineCommand', defineCommand);
 }
@@ -81,12 +82,14 @@ function callMethod(replyEncoding: BufferEncoding | null): Method {
   };
 }
 
-function defineCommand(this: Commander, name: string, definition: ScriptDefinition): void {
+/** Gives a client a method that runs a script. */
+export function defineCommand(this: Commander, name: string, definition: ScriptDefinition): void {
   const script = new Script(definition.lua, definition.numberOfKeys, definition.readOnly);
   this.scriptsSet[name] = script;
-  const methods = this as unknown as Record<string, Method>;
-  methods[name] = scriptMethod(script, TEXT);
-  methods[`${name}Buffer`] = scriptMethod(script, null);
+  Object.assign(this, {
+    [name]: scriptMethod(script, TEXT),
+    [`${name}Buffer`]: scriptMethod(script, null),
+  });
 }
 
 function scriptMethod(script: Script, replyEncoding: BufferEncoding | null): Method {

@@ -49,11 +49,8 @@ export class Pipeline {
     this.scriptsSet = redis.scriptsSet;
     this.addedBuiltinSet = redis.addedBuiltinSet;
     this.replyContext = redis.replyContext;
-    const own = this as unknown as Record<string, unknown>;
-    const methods = redis as unknown as Record<string, unknown>;
     for (const name of [...Object.keys(redis.scriptsSet), ...redis.addedBuiltinSet]) {
-      own[name] = methods[name];
-      own[`${name}Buffer`] = methods[`${name}Buffer`];
+      for (const own of [name, `${name}Buffer`]) Object.assign(this, { [own]: Reflect.get(redis, own) });
     }
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -86,9 +83,9 @@ export class Pipeline {
   /** `[['set', 'key', 'value'], ['get', 'key']]`. */
   addBatch(commands: readonly (readonly unknown[])[]): this {
     for (const [name, ...args] of commands) {
-      const method = (this as unknown as Record<string, (...args: unknown[]) => unknown>)[String(name)];
+      const method: unknown = Reflect.get(this, String(name));
       if (typeof method !== 'function') throw new TypeError(`${String(name)} is no command`);
-      method.apply(this, args);
+      Reflect.apply(method, this, args);
     }
     return this;
   }

@@ -1,4 +1,4 @@
-import { tracingChannel } from 'node:diagnostics_channel';
+import { type TracingChannel, tracingChannel } from 'node:diagnostics_channel';
 import type { Command } from './command.ts';
 import { type Pipeline, Transaction } from './pipeline.ts';
 
@@ -11,10 +11,19 @@ interface TracedSession extends TracedPlace {
   database: number;
 }
 
+/** As the runtime has it; its types say that `tracePromise` returns nothing. */
+interface Tracing {
+  readonly hasSubscribers: boolean;
+  tracePromise<T>(run: () => Promise<T>, context: object): Promise<T>;
+}
+function tracingOf(name: string): Tracing {
+  return tracingChannel(name) as TracingChannel & Tracing;
+}
+
 // The names are those of ioredis, for its instrumentations listen to them.
-const commands = tracingChannel('ioredis:command');
-const batches = tracingChannel('ioredis:batch');
-const connects = tracingChannel('ioredis:connect');
+const commands = tracingOf('ioredis:command');
+const batches = tracingOf('ioredis:batch');
+const connects = tracingOf('ioredis:connect');
 const noop = (): void => {};
 
 export function pipelinesAreTraced(): boolean {
@@ -53,7 +62,7 @@ export function traceCommand<T>(
   session: TracedSession,
   send: () => Promise<T>,
 ): Promise<T> {
-  const traced = commands.tracePromise(send, contextOf(command, session)) as unknown as Promise<T>;
+  const traced = commands.tracePromise(send, contextOf(command, session));
   traced.catch(noop);
   return traced;
 }
@@ -74,12 +83,12 @@ export function tracePipeline(pipeline: Pipeline, session: TracedSession): void 
   if (batches.hasSubscribers && pipeline instanceof Transaction) {
     // MULTI and EXEC do not count.
     const context = { batchMode: 'MULTI', batchSize: pipeline.length - 2, ...session };
-    const traced = batches.tracePromise(() => promise, context) as unknown as Promise<unknown>;
+    const traced = batches.tracePromise(() => promise, context);
     traced.catch(noop);
   }
 }
 
 export function traceConnect(place: TracedPlace, epoch: number, dial: () => Promise<void>): Promise<void> {
   if (!connects.hasSubscribers) return dial();
-  return connects.tracePromise(dial, { ...place, connectionEpoch: epoch }) as unknown as Promise<void>;
+  return connects.tracePromise(dial, { ...place, connectionEpoch: epoch });
 }
