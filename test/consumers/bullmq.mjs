@@ -71,7 +71,7 @@ export async function bullmqFeatures(connect) {
   const fails = await queue.add('fails', {}, { attempts: 3, backoff: 5, priority: 20 });
   const child = (name) => ({ name, queueName: 'features' });
   const { job: parent } = await flows.add({ ...child('parent'), children: [child('one'), child('two')] });
-  worker.run();
+  worker.run().catch(() => {});
   assert.equal(await parent.waitUntilFinished(events, 30_000), 2);
   assert.equal(await late.waitUntilFinished(events, 30_000), 'late');
   assert.equal(await fails.waitUntilFinished(events, 30_000), 'fails');
