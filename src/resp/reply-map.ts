@@ -261,8 +261,8 @@ export class ReplySet<V = Reply> extends Set<V> {
 /** A key of a reply as the name of a property. */
 function keyText(key: unknown, mode: TextMode): string {
   if (isUint8Array(key)) return textOf(key, mode) ?? latin1Text(key);
-  return typeof key === 'string'
-    ? key
+  return typeof key === 'string' || typeof key === 'bigint'
+    ? String(key)
     : JSON.stringify(key, (_, value) => (typeof value === 'bigint' ? String(value) : value));
 }
 

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { ConnectionPool, WrongTypeError } from '../../../src/index.ts';
 import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { atRest, failure } from './support.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 let server: TestServer;
 before(async () => {
@@ -156,4 +161,27 @@ test('a server that is restarted in the midst of a scan loses no key', async () 
   }
   assert.ok(restarted);
   assert.equal(keys.size, 1_000);
+});
+
+test('a million keys are scanned in the memory of a few pages', async () => {
+  await using own = await startServer({ args: ['--enable-debug-command', 'yes'] } as never);
+  await using pool = ConnectionPool.fromUrl(own.url, { decodeResponses: true });
+  const COUNT = 1_000_000;
+  await pool.execute('DEBUG', 'POPULATE', COUNT, 'key', 1);
+  const seen = new Uint8Array(COUNT);
+  const held: number[] = [];
+  let pages = 0;
+  for await (const page of pool.scan({ count: 5_000 }).pages()) {
+    for (const key of page) seen[Number(key.slice(4))] = 1;
+    if (++pages % 50 !== 0) continue;
+    collectGarbage();
+    held.push(process.memoryUsage().heapUsed);
+  }
+  assert.equal(
+    seen.reduce((sum, one) => sum + one, 0),
+    COUNT,
+  );
+  assert.ok(held.length >= 3, `${held.length} samples`);
+  const growth = Math.max(...held) - held[0]!;
+  assert.ok(growth < 4 << 20, `the heap grew by ${growth} bytes: ${held.join(', ')}`);
 });

@@ -10,7 +10,7 @@ import {
   WatchError,
   WrongTypeError,
 } from '../../../src/index.ts';
-import { ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { atRest, clients, failure, sleep } from './support.ts';
 
 let server: TestServer;
@@ -74,6 +74,23 @@ test('null gives up: nothing is written, and the connection watches nothing any 
   assert.deepEqual(await pool.watch(['w:c'], () => []), []);
   assert.equal(await pool.execute('CLIENT', 'ID'), id);
   await atRest(pool as never);
+});
+
+test('whatever ends it, nothing is watched before the connection is used again', async () => {
+  const answers = { WATCH: reply.ok, UNWATCH: reply.ok, GET: reply.null, ECHO: reply.bulk('x') };
+  await using scripted = await ScriptedServer.start(answers);
+  await using pool = new ConnectionPool({ location: scripted.location, maxConnections: 1 });
+  const sent = (): string[] =>
+    scripted.commands.map(({ name }) => name).filter((name) => /^(UN)?WATCH|RESET|ECHO$/.test(name));
+  assert.equal(await pool.watch(['w:k'], () => null), null);
+  await pool.execute('ECHO', 'x');
+  assert.deepEqual(sent(), ['WATCH', 'UNWATCH', 'ECHO']);
+  await failure(pool.watch(['w:k'], () => Promise.reject(new Error('of the function'))));
+  await pool.execute('ECHO', 'x');
+  const [watch, between, echo] = sent().slice(3);
+  const replaced = scripted.connections.length > 1;
+  assert.equal(watch, 'WATCH');
+  assert.ok(replaced || (/UNWATCH|RESET/.test(String(between)) && echo === 'ECHO'), sent().join());
 });
 
 test('errors of the function and of the transaction reach the caller, and the connection comes back clean', async () => {

@@ -227,3 +227,41 @@ test('it behaves as a map of contents', () => {
     { numRuns: 500 },
   );
 });
+
+test('toObject gives a plain object by the text of the keys, JSON an object or pairs', () => {
+  const map = new ReplyMap([
+    [bytes('käse'), bytes('v')],
+    ['text', 1],
+    [bytes('__proto__'), 2],
+  ]);
+  const object: Record<string, Reply> = map.toObject();
+  assert.deepEqual(Object.keys(object), ['käse', 'text', '__proto__']);
+  assert.deepEqual([object.käse, object.text], [bytes('v'), 1]);
+  assert.equal(Object.getPrototypeOf(object), Object.prototype);
+  assert.equal(
+    JSON.stringify(new ReplyMap([['a', new ReplyMap([['b', [1, null]]])]])),
+    '{"a":{"b":[1,null]}}',
+  );
+  assert.equal(JSON.stringify(new ReplyMap([[1, 'a']])), '[[1,"a"]]');
+  assert.equal(JSON.stringify(new ReplyMap([[bytes('a'), 1]])), JSON.stringify([[bytes('a'), 1]]));
+  assert.equal(JSON.stringify(new ReplyMap()), '{}');
+});
+
+test('keys of toObject that are no text, or no strings, keep apart', () => {
+  const latin1 = mapOfText(LATIN1).set(Buffer.from([0xe9]), 1);
+  assert.deepEqual(latin1.toObject(), { é: 1 });
+  const map = new ReplyMap([
+    [Buffer.from([0xff]), 1],
+    [7, 2],
+    [8n, 3],
+    [null, 4],
+    [['a', 1n], 5],
+  ]);
+  assert.deepEqual(map.toObject(), { '7': 2, '8': 3, ÿ: 1, null: 4, '["a","1"]': 5 });
+});
+
+test('a set is an array in JSON', () => {
+  assert.equal(JSON.stringify(new ReplySet(['a', 1, null])), '["a",1,null]');
+  assert.deepEqual(new ReplySet([bytes('a'), bytes('a')]).toJSON(), [bytes('a')]);
+  assert.equal(JSON.stringify({ set: new ReplySet() }), '{"set":[]}');
+});
