@@ -2,6 +2,7 @@
 // The package's own part of a call: the server is a stream that answers at once, so that no system call, no second
 // process and no wake-up is in the figure. Builds are measured in turn in one process; nanoseconds per call.
 // With --operations nothing is measured: so many calls are made, for whoever counts their instructions.
+import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -77,6 +78,8 @@ const bulk = (text) => `$${text.length}\r\n${text}\r\n`;
 const wire = (words) => `*${words.length}\r\n${words.map(bulk).join('')}`;
 const nothing = () => {};
 const K16 = 'abcdefghijklmnop';
+const LUA = "return redis.call('GET', KEYS[1])";
+const SHA = createHash('sha1').update(LUA).digest('hex');
 
 async function poolOf(build) {
   const script = new Script();
@@ -94,13 +97,24 @@ async function poolOf(build) {
   await pool.open();
   const connection = new MirrorConnection(location, { decodeResponses: true });
   await connection.run();
-  return { pool, connection, script };
+  return { pool, connection, script, defined: build.defineScript({ lua: LUA, keys: 1 }) };
 }
 
 const CALLS = {
   get: { words: ['GET', 'k16'], reply: bulk(K16), call: (pool) => pool.execute('GET', 'k16') },
   set: { words: ['SET', 'w16', K16], reply: '+OK\r\n', call: (pool) => pool.execute('SET', 'w16', K16) },
   incr: { words: ['INCR', 'n'], reply: ':12345\r\n', call: (pool) => pool.execute('INCR', 'n') },
+  // A call of a script, and an ordinary command of its size.
+  script: {
+    words: ['EVALSHA', SHA, '1', 'k16'],
+    reply: bulk(K16),
+    call: (pool, _connection, script) => pool.run(script, ['k16']),
+  },
+  sized: {
+    words: ['SET', SHA, '1', 'KEEPTTL'],
+    reply: bulk(K16),
+    call: (pool) => pool.execute('SET', SHA, 1, 'KEEPTTL'),
+  },
   request: {
     words: ['GET', 'k16'],
     reply: bulk(K16),
@@ -123,12 +137,12 @@ const CALLS = {
   },
 };
 
-async function round({ pool, connection, script }, { words, reply, call }, burst, bursts) {
+async function round({ pool, connection, script, defined }, { words, reply, call }, burst, bursts) {
   script.set(wire(words).length, reply, burst);
   const before = process.cpuUsage();
   for (let done = 0; done < bursts; done += 1) {
     const all = new Array(burst);
-    for (let index = 0; index < burst; index += 1) all[index] = call(pool, connection);
+    for (let index = 0; index < burst; index += 1) all[index] = call(pool, connection, defined);
     await Promise.all(all);
   }
   const { user, system } = process.cpuUsage(before);

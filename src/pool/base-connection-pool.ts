@@ -309,7 +309,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
     script: Script<R>,
     keys: readonly RedisValue[],
     args?: readonly RedisValue[],
-    options: PoolRequestOptions = {},
+    options?: PoolRequestOptions,
   ): PoolRequest<R> {
     return this.#requests.run(script, keys, args, options) as PoolRequest<R>;
   }

@@ -24,9 +24,10 @@ import type { CommandPart, Topology } from '../../topology/topology.ts';
 import type { PoolCache } from '../cache/pool-cache.ts';
 import type { PoolTraces, TracedCall, WatchCalls } from '../pool-traces.ts';
 import type { CallFactory } from './call-factory.ts';
-import { Script, type ScriptCommand, scriptOf } from '../scripts/script.ts';
+import { makeScriptCall } from '../scripts/script-call.ts';
+import { Script, scriptOf } from '../scripts/script.ts';
 import { checkCallOptions, type PoolRequest, type PoolRequestOptions } from './call-options.ts';
-import type { PoolCall } from './pool-call.ts';
+import { type PoolCall, thisTurn } from './pool-call.ts';
 import type { RetryLoop } from './retry-loop.ts';
 import { joinParts } from './split-command.ts';
 import { UnknownCommands } from './unknown-commands.ts';
@@ -38,6 +39,8 @@ export interface Pin {
   /** Waiting plus dialling. */
   readonly acquire: Deadline;
 }
+
+const NO_ARGUMENTS: readonly RedisValue[] = [];
 
 /** Calls with options, and batches: the careful path beside the fast one of `execute`. */
 export class PoolRequests {
@@ -198,17 +201,37 @@ export class PoolRequests {
     script: Script,
     keys: readonly RedisValue[],
     args: readonly RedisValue[] | undefined,
-    options: PoolRequestOptions,
+    options: PoolRequestOptions | undefined,
   ): PoolRequest<Reply> {
-    let call: ScriptCommand;
     try {
       if (!(script instanceof Script)) throw new TypeError('the script must be made by defineScript()');
-      call = script.command(keys, args);
+      const plain = options === undefined && this.cache === null && this.#closed === null;
+      if (plain && !this.#tracesCalls && !traces.command.active)
+        return this.#runPlain(script, keys, args ?? NO_ARGUMENTS);
+      const call = script.command(keys, args);
+      return this.request(call.command, call.args, options ?? {}, null, null, script);
     } catch (error) {
       const rejected = Promise.reject(error) as PoolRequest<Reply>;
       return Object.defineProperty(rejected, 'maybeExecuted', { value: false }) as PoolRequest<Reply>;
     }
-    return this.request(call.command, call.args ?? [], options, null, null, script);
+  }
+
+  /** As `execute` of the pool makes a call that nothing is unusual about. */
+  #runPlain(script: Script, keys: readonly RedisValue[], args: readonly RedisValue[]): PoolRequest<Reply> {
+    const { textMode, ownMode, streamTimeout } = this.factory.defaults;
+    const info = script.headOf(keys, args);
+    const values = args.length === 0 ? keys : [...keys, ...args];
+    const call = makeScriptCall(script, this.#loop, info, values, textMode, ownMode);
+    call.startedAt = thisTurn();
+    if (streamTimeout !== null) call.limit = streamTimeout;
+    const node = this.#topology.route(call, values);
+    if (node !== null && call.prelude === null && node.submitNow(call)) {
+      call.attempts = 1;
+      call.node = node;
+    } else {
+      this.#loop.start(call);
+    }
+    return call.promise as Promise<Reply> as PoolRequest<Reply>;
   }
 
   /** Throws the refusal of a call to a chosen node; nothing is sent. */

@@ -6,29 +6,37 @@ import { NoScriptError } from '../../errors/errors.ts';
 import { encodeCommand, type Wire } from '../../resp/encoder.ts';
 import { BYTES, type DecodeMode, type TextMode, UTF8 } from '../../resp/text-modes.ts';
 import type { RedisValue } from '../../resp/types.ts';
-import { type CallOwner, PoolCall, type Prelude, RequestPromise } from '../calls/pool-call.ts';
+import { type CallOwner, makeRequest, type PoolCall, type Prelude } from '../calls/pool-call.ts';
 import { luaOf, type Script } from './script.ts';
 
-/** A call by SHA that becomes one by text where the server does not have the script. */
-class ScriptCall extends PoolCall {
-  readonly #script: Script;
-  #byText = false;
+/** Owns one call by SHA, which becomes one by text where the server does not have the script. */
+class ScriptOwner implements CallOwner {
+  private readonly loop: CallOwner;
+  private readonly script: Script;
+  private byText: boolean;
 
-  constructor(script: Script, ...parts: ConstructorParameters<typeof PoolCall>) {
-    super(...parts);
-    this.#script = script;
+  constructor(loop: CallOwner, script: Script) {
+    this.loop = loop;
+    this.script = script;
+    this.byText = false;
   }
 
-  override refuse(error: Error): void {
+  failed(call: PoolCall, error: unknown, refused: boolean): void {
+    const { script } = this;
     // A script may answer NOSCRIPT itself: only the server's own words mean that nothing was run.
-    if (this.#byText || !(error instanceof NoScriptError) || !error.message.includes('No matching script'))
-      return super.refuse(error);
-    this.#byText = true;
-    this.wire = withText(this.wire, this.#script);
-    this.size = sizeOf(this.wire);
-    (this as { info: CommandInfo }).info = resolveCommand(this.#script.readOnly ? 'EVAL_RO' : 'EVAL', []);
-    this.again();
-    this.owner.start(this);
+    const isMissing =
+      refused && error instanceof NoScriptError && error.message.includes('No matching script');
+    if (!isMissing || this.byText) return this.loop.failed(call, error, refused);
+    this.byText = true;
+    call.wire = withText(call.wire, script);
+    call.size = sizeOf(call.wire);
+    (call as { info: CommandInfo }).info = resolveCommand(script.readOnly ? 'EVAL_RO' : 'EVAL', []);
+    call.again();
+    this.loop.start(call);
+  }
+
+  start(call: PoolCall): void {
+    this.loop.start(call);
   }
 }
 
@@ -41,10 +49,7 @@ export function makeScriptCall(
   text: TextMode,
   mode: DecodeMode,
 ): PoolCall {
-  const wire = encodeCommand(info, args, text);
-  const call = new ScriptCall(script, owner, info, wire, sizeOf(wire), mode, RequestPromise);
-  RequestPromise.attach(call);
-  return call;
+  return makeRequest(new ScriptOwner(owner, script), info, args, text, mode);
 }
 
 /** The same call with the text in the place of the SHA. */

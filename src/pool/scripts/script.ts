@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { createHash } from 'node:crypto';
 import { demandKnown, demandObject } from '../../base/known-options.ts';
+import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
 import type { AnsweredCommand } from '../../commands/typed-command.ts';
 import type { CommandRequest } from '../../connection/requests/request-options.ts';
 import { latin1Text } from '../../resp/decoding/native-slices.ts';
@@ -28,6 +29,8 @@ export interface ScriptCommand<R extends Reply = Reply>
   readonly [SCRIPT]: Script<R>;
 }
 
+/** Beginnings of calls are kept for fewer keys than these. */
+const MOST_HEADS = 64;
 const KNOWN: ReadonlySet<string> = new Set(['lua', 'keys', 'readOnly']);
 
 /**
@@ -41,6 +44,8 @@ export class Script<R extends Reply = Reply> {
   /** In lower-case hexadecimal digits, as servers know it. */
   readonly sha: string;
   declare readonly [ANSWER]: R;
+  /** The beginning of a call by its number of keys: command, SHA and that number. */
+  readonly #heads: (CommandInfo | undefined)[] = [];
 
   /** @internal */
   constructor(options: ScriptOptions) {
@@ -62,15 +67,36 @@ export class Script<R extends Reply = Reply> {
    * @throws TypeError when the number of keys is not that of the script.
    */
   command(keys: readonly RedisValue[], args: readonly RedisValue[] = []): ScriptCommand<R> {
-    if (!Array.isArray(keys)) throw new TypeError('the keys of a script must be an array');
-    if (!Array.isArray(args)) throw new TypeError('the arguments of a script must be an array');
-    if (this.keys !== null && keys.length !== this.keys)
-      throw new TypeError(`the script has ${this.keys} keys, and the call gives ${keys.length}`);
+    this.#check(keys, args);
     return {
       command: this.readOnly ? 'EVALSHA_RO' : 'EVALSHA',
       args: [this.sha, keys.length, ...keys, ...args],
       [SCRIPT]: this,
     };
+  }
+
+  /**
+   * @internal What stands before the keys of a call, as one command.
+   * @throws TypeError for keys and arguments that are none.
+   */
+  headOf(keys: readonly RedisValue[], args: readonly RedisValue[]): CommandInfo {
+    this.#check(keys, args);
+    const count = keys.length;
+    return this.#heads[count] ?? this.#makeHead(count);
+  }
+
+  #makeHead(count: number): CommandInfo {
+    const info = resolveCommand(`${this.readOnly ? 'EVALSHA_RO' : 'EVALSHA'} ${this.sha} ${count}`, []);
+    // Sparse beyond that, and hardly a call has so many.
+    if (count < MOST_HEADS) this.#heads[count] = info;
+    return info;
+  }
+
+  #check(keys: readonly RedisValue[], args: readonly RedisValue[]): void {
+    if (!Array.isArray(keys)) throw new TypeError('the keys of a script must be an array');
+    if (!Array.isArray(args)) throw new TypeError('the arguments of a script must be an array');
+    if (this.keys !== null && keys.length !== this.keys)
+      throw new TypeError(`the script has ${this.keys} keys, and the call gives ${keys.length}`);
   }
 
   /** Never the text: it may hold values. */
