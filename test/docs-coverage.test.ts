@@ -51,3 +51,31 @@ test('docs/testing.md names every export of respool/testkit', () => {
     [],
   );
 });
+
+/** Classes that the package makes, and bases that nobody extends. */
+const NOT_MADE_BY_USERS = new Set([
+  'BaseConnectionPool',
+  'ClusterConnection',
+  'ClusterNodeLocation',
+  'Location',
+  'ReplySet',
+  'Script',
+  'SentinelManagedConnection',
+]);
+
+test('every class and function that people use shows an example in its docstring', () => {
+  const text = sources('src').join('\n');
+  const without = ['src/index.ts', 'src/testkit/index.ts']
+    .flatMap((entry) => [...read(entry).matchAll(/export \{([^}]*)\}/g)])
+    .flatMap(([, names = '']) => names.split(','))
+    .map((name) => name.trim())
+    .filter(
+      (name) => /^\w+$/.test(name) && !/Error$|^InvalidResponse$/.test(name) && !NOT_MADE_BY_USERS.has(name),
+    )
+    .filter((name) => {
+      const declared = `export (?:declare )?(?:abstract )?(?:async )?(?:class|function|const) ${name}\\b`;
+      const docs = [...text.matchAll(new RegExp(`/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\s*${declared}`, 'g'))];
+      return !docs.some(([, doc = '']) => doc.includes('@example'));
+    });
+  assert.deepEqual(without, []);
+});

@@ -59,6 +59,13 @@ const NO_ARGUMENTS: readonly RedisValue[] = [];
  *
  * A subclass supplies `openTransport` and may have its own options: unknown options are refused only where one of the
  * package's classes is constructed itself.
+ *
+ * @example
+ * class ProxiedConnection extends BaseConnection {
+ *   protected override openTransport(signal: AbortSignal): Promise<Duplex> {
+ *     return dialThroughProxy(String(this.location), signal);
+ *   }
+ * }
  */
 export abstract class BaseConnection extends AbstractConnection implements TelemetryAttributeProvider {
   static {

@@ -6,7 +6,11 @@ import { BaseConnection, coreOf } from './base-connection.ts';
 import { type BaseConnectionOptions, unixRules } from './connection-options.ts';
 import { addRules } from './own-rules.ts';
 
-/** A connection over a Unix domain socket. */
+/**
+ * A connection over a Unix domain socket.
+ *
+ * @example await new UnixDomainSocketConnection(new UnixDomainSocketLocation('/run/redis.sock')).run();
+ */
 export class UnixDomainSocketConnection extends BaseConnection {
   static {
     nameClass(this, 'UnixDomainSocketConnection');

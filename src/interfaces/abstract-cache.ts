@@ -29,6 +29,8 @@ export interface CacheStatistics {
 /**
  * A cache of replies, by key, command and arguments; synchronous. It need not know of servers: the code that uses
  * it calls `invalidate` and `reset` when the server says so. Text and bytes of one key are the same key.
+ *
+ * @example class OwnCache extends AbstractCache { … } // new ConnectionPool({ host, cache: new OwnCache() })
  */
 export abstract class AbstractCache {
   static {

@@ -15,6 +15,8 @@ export interface ChannelGap {
 /**
  * Where the messages of one name go. A connection or a pool that is given a channel calls `putNowait`, `gap`
  * and `close`, and nothing else; `get` belongs to the reader.
+ *
+ * @example class LatestMessage extends AbstractChannel { … } // channelConformance() of the test kit tests it
  */
 export abstract class AbstractChannel {
   static {

@@ -9,6 +9,8 @@ import type { WaitOptions } from './wait-options.ts';
 /**
  * The interface of a connection, for code that uses one and for classes that implement one. A pool implements it
  * too: code written against this class runs on either.
+ *
+ * @example async function visits(redis: AbstractConnection) { return redis.execute('INCR', 'visits'); }
  */
 export abstract class AbstractConnection {
   static {

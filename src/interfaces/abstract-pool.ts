@@ -13,7 +13,11 @@ export interface Lease<C> extends Disposable, AsyncDisposable {
   release(): void;
 }
 
-/** A pool implements the interface of a connection: code that takes a connection also takes a pool. */
+/**
+ * A pool implements the interface of a connection: code that takes a connection also takes a pool.
+ *
+ * @example class SplitPool extends AbstractPool { … } // poolConformance() of the test kit tests it
+ */
 export abstract class AbstractPool<
   C extends AbstractConnection = AbstractConnection,
 > extends AbstractConnection {

@@ -8,7 +8,16 @@ export interface Credentials {
   password: string;
 }
 
-/** Provides the credentials. Called at every dial, so that they may change. */
+/**
+ * Provides the credentials. Called at every dial, so that they may change.
+ *
+ * @example
+ * class Tokens extends AbstractCredentialProvider {
+ *   override async getCredentials() {
+ *     return { username: 'app', password: await fetchToken() };
+ *   }
+ * }
+ */
 export abstract class AbstractCredentialProvider {
   static {
     nameClass(this, 'AbstractCredentialProvider');

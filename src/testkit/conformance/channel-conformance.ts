@@ -149,7 +149,7 @@ const CASES: Record<string, (open: Source) => Promise<void>> = {
 /**
  * Cases that every channel must pass, no matter which messages it keeps and how it decodes them.
  *
- *     for (const { name, run } of channelConformance((name) => new MyChannel(name))) test(name, run);
+ * @example for (const { name, run } of channelConformance((name) => new MyChannel(name))) test(name, run);
  */
 export function channelConformance(make: MakeChannel): ConformanceCase[] {
   const source: Source = {

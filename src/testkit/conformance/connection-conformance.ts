@@ -95,7 +95,7 @@ const CASES: Record<string, ConnectionCase> = {
 /**
  * Cases that every connection must pass, and so every pool.
  *
- *     for (const { name, run } of connectionConformance(() => open())) test(name, run);
+ * @example for (const { name, run } of connectionConformance(() => open())) test(name, run);
  */
 export function connectionConformance(make: MakeConnection): ConformanceCase[] {
   return casesOf('connection', make, { ...CASES, ...pubsubCases(make) });

@@ -94,7 +94,7 @@ const CASES: Record<string, (pool: AbstractPool) => Promise<void>> = {
  * Cases that every pool must pass: all of `connectionConformance`, and those for leases. The pool must allow at least
  * two connections at a time.
  *
- *     for (const { name, run } of poolConformance(() => new MyPool(…))) test(name, run);
+ * @example for (const { name, run } of poolConformance(() => new MyPool(…))) test(name, run);
  */
 export function poolConformance(make: MakeConnection<AbstractPool>): ConformanceCase[] {
   return [...connectionConformance(make), ...casesOf('pool', make, CASES)];

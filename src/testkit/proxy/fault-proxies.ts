@@ -2,7 +2,11 @@ import { TCPLocation } from '../../transport/location.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import type { FaultProxyOptions, FaultProxyTarget } from './faults.ts';
 
-/** Proxies in front of several servers, and the map that leads pools through them. */
+/**
+ * Proxies in front of several servers, and the map that leads pools through them.
+ *
+ * @example const { addressMap, locations } = await FaultProxies.start(cluster.nodes);
+ */
 export class FaultProxies implements AsyncDisposable {
   readonly proxies: readonly FaultProxy[];
   readonly #targets: readonly FaultProxyTarget[];

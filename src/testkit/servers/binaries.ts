@@ -93,6 +93,8 @@ export async function findServerBinary(binary?: string): Promise<ServerBinary> {
 /**
  * The servers installed on this machine, `redis-server` first; `RESPOOL_SERVER` is included if it is another one, and is
  * the only one with `RESPOOL_SERVER_ONLY=1`.
+ *
+ * @example for (const { path } of await serverBinaries()) await using server = await startServer({ binary: path });
  */
 export async function serverBinaries(): Promise<ServerBinary[]> {
   const found = new Map<string, ServerBinary>();

@@ -122,7 +122,11 @@ function store(label: string, cert: string, privateKey: KeyObject): Certificate 
   return { cert, key, certPath: `${stem}.crt`, keyPath: `${stem}.key` };
 }
 
-/** A certificate authority of its own, with ECDSA P-256 keys; needs no openssl binary. */
+/**
+ * A certificate authority of its own, with ECDSA P-256 keys; needs no openssl binary.
+ *
+ * @example const { certPath, keyPath } = new CertificateAuthority('test').issue({ names: ['cache.example'] });
+ */
 export class CertificateAuthority {
   readonly name: string;
   readonly certificate: Certificate;
@@ -178,6 +182,11 @@ export interface TestCertificates {
 
 let made: TestCertificates | null = null;
 
+/**
+ * The certificates of servers with `tls`, and wrong ones to test with; made once for each process.
+ *
+ * @example const { authority, expired } = testCertificates();
+ */
 export function testCertificates(): TestCertificates {
   if (made !== null) return made;
   const authority = new CertificateAuthority();

@@ -7,7 +7,11 @@ function all(kind: string, items: readonly string[]): string {
   return `${kind}${items.length}\r\n${items.join('')}`;
 }
 
-/** Parts of a reply; those with `items` take parts made here: `reply.array(reply.bulk('x'), reply.integer(1))`. */
+/**
+ * RESP text of a reply, or of a part of one.
+ *
+ * @example reply.array(reply.bulk('x'), reply.integer(1))
+ */
 export const reply = {
   ok: '+OK\r\n',
   null: '_\r\n',

@@ -14,7 +14,11 @@ export interface LayoutSource {
   random(): number;
 }
 
-/** The nodes of a cluster and who owns which slot, as last heard. */
+/**
+ * The nodes of a cluster and who owns which slot, as last heard.
+ *
+ * @example pool.clusterLayout.nodeForKey('user:7').toString() // '10.0.0.2:6379'
+ */
 export class ClusterLayout {
   static {
     nameClass(this, 'ClusterLayout');
