@@ -117,7 +117,10 @@ async function failover(
   });
   const ours =
     recovered <= elected ? 'nothing: it wrote by then' : `${milliseconds(recovered - elected)} more`;
-  screen.fact('the pool took', `${ours}; first write ${seconds(recovered - killedAt)} after the kill`);
+  screen.fact(
+    'the pool took',
+    `${ours} (it reads the layout again in pauses of up to 0.75 s); first write after ${seconds(recovered - killedAt)}`,
+  );
   screen.fact(`shard ${victim.name}`, victim.callers.history(screen));
   for (const [index, shard] of others.entries()) {
     const failed = shard.callers.failed - (failedBefore[index] ?? 0);
