@@ -114,7 +114,7 @@ function serversTool(pipelined) {
 
 /** Everything measured, as markdown. */
 export function markdown(result) {
-  const { rows, clients, pipelined, asleep, latency, memory, costs, scale, shards, cold, sizes } = result;
+  const { rows, clients, pipelined, awake, latency, memory, costs, scale, shards, cold, sizes } = result;
   const parts = [heading(result)];
   const variants = [
     ['respool', '`pool.execute`, default options'],
@@ -132,10 +132,12 @@ export function markdown(result) {
       ...(pipelined ? [serversTool(pipelined)] : []),
     );
   }
-  if (asleep?.length) {
+  if (awake?.length) {
     parts.push(
-      "### `pool.execute` where the server's core halts when it has nothing to do: client CPU per operation, µs",
-      table(comparison(asleep, 'respool', 'cpu', clients)),
+      "### `pool.execute` where the server's core is kept awake: client CPU per operation, µs",
+      table(comparison(awake, 'respool', 'cpu', clients)),
+      "### `pool.execute` where the server's core is kept awake: operations per second",
+      table(comparison(awake, 'respool', 'rate', clients)),
     );
   }
   if (latency?.length) {

@@ -15,6 +15,7 @@ const list = (size) => (reply) => Array.isArray(reply) && reply.length === size;
 const pairs = (size) => (reply) =>
   (reply?.size ?? (Array.isArray(reply) ? reply.length : Object.keys(reply).length)) >= size;
 const done = (reply) => reply === 'OK';
+const messageOf = (error) => error.message;
 
 /**
  * `inFlight` calls are always outstanding; a `burst` is made in one tick and awaited together. `clients`: only these have
@@ -37,6 +38,13 @@ export const ROWS = [
     check: text(16),
   },
   {
+    id: 'get200-burst',
+    title: 'GET 200 B, bursts of 50',
+    burst: 50,
+    call: (c) => c.get('k200'),
+    check: text(200),
+  },
+  {
     id: 'set16-burst',
     title: 'SET 16 B, bursts of 1000',
     burst: 1000,
@@ -44,6 +52,13 @@ export const ROWS = [
     check: done,
   },
   { id: 'incr-64', title: 'INCR, 64 in flight', inFlight: 64, call: (c) => c.incr('n'), check: (n) => n > 0 },
+  {
+    id: 'error-64',
+    title: 'INCR of text: error replies, 64 in flight',
+    inFlight: 64,
+    call: (c) => c.incr('k16').catch(messageOf),
+    check: (message) => message?.includes('not an integer') === true,
+  },
   {
     id: 'get1k',
     title: 'GET 1 KiB, 64 in flight',
@@ -114,6 +129,14 @@ export const ROWS = [
     inFlight: 16,
     call: (c) => c.zrange('zset500'),
     check: pairs(500),
+  },
+  {
+    id: 'xrange100',
+    title: 'XRANGE of 100 entries, 16 in flight',
+    inFlight: 16,
+    clients: ['respool', 'respool-connection', 'ioredis', 'iovalkey', 'node-redis', 'bun'],
+    call: (c) => c.xrange('stream100'),
+    check: list(100),
   },
   {
     id: 'lease-64',

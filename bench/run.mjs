@@ -1,6 +1,8 @@
 // npm run bench [-- --quick] [--only text,…] [--clients id,…] [--rounds n] [--bun] [--latency] [--memory] [--cold]
-//               [--scale] [--costs] [--shards] [--all] [--asleep] [--profile row]
-// Without a mode: the throughput rows. --all: everything. --asleep: the server's core may halt when it has nothing to do.
+//               [--scale] [--costs] [--shards] [--all] [--awake] [--profile row]
+// Without a mode: the throughput rows. --all: everything. The server's core may halt when it has nothing to do, as on users'
+// machines; --awake keeps it from that, which makes the rows steadier. Without it the rows of small commands are
+// measured once more with the core awake.
 // Results: bench/results/, docs/bench.md, docs/bench.svg (full runs).
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -27,7 +29,7 @@ const { values: options } = parseArgs({
     scale: { type: 'boolean', default: false },
     costs: { type: 'boolean', default: false },
     shards: { type: 'boolean', default: false },
-    asleep: { type: 'boolean', default: false },
+    awake: { type: 'boolean', default: false },
     bun: { type: 'boolean', default: false },
     only: { type: 'string' },
     clients: { type: 'string' },
@@ -148,15 +150,15 @@ function write(result) {
 }
 
 /** The rows in which waking the server is most of the work. */
-const WAKING = new Set(['get16-1', 'get16-64', 'incr-64']);
+const WAKING = new Set(['get16-1', 'get16-64', 'incr-64', 'error-64', 'get16-burst', 'get200-burst']);
 
 const server = await startServer();
-let awake = options.asleep ? null : keepAwake();
+let awake = options.awake ? keepAwake() : null;
 await fill(server);
 const address = { host: server.host, port: server.port };
 const about = `Node ${process.version}, ${server.version}, ${cpus()[0]?.model.trim()}, ${
   PINNED ? 'client and server on a core each' : 'not pinned'
-}${awake !== null && WAKEABLE ? " (the server's kept awake)" : ''}, medians of ${settings.rounds} interleaved rounds.`;
+}${awake !== null && WAKEABLE ? " (the server's kept awake)" : ' (the server\'s may sleep)'}, medians of ${settings.rounds} interleaved rounds.`;
 try {
   if (options.profile) {
     const client = CLIENTS.find(({ id }) => id === (wanted?.[0] ?? 'respool'));
@@ -165,14 +167,15 @@ try {
     const result = { about, versions: versionsOf(chosen), clients: chosen.map(({ id }) => id), rows: [] };
     if (throughput)
       Object.assign(result, { rows: await eachRow(address), pipelined: await pipelined(address) });
-    if (options.all && awake !== null && WAKEABLE) {
-      say('the same with a core that may sleep');
-      awake.stop();
-      result.asleep = await eachRow(
+    if (throughput && awake === null && WAKEABLE && !options.only) {
+      say("the same with the server's core kept awake");
+      awake = keepAwake();
+      result.awake = await eachRow(
         address,
         rowsToRun.filter(({ id }) => WAKING.has(id)),
       );
-      awake = keepAwake();
+      awake.stop();
+      awake = null;
     }
     if (options.latency || options.all) result.latency = await withRunners(address, latencies);
     if (options.memory || options.all) result.memory = await memories(address);

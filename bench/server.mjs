@@ -108,6 +108,7 @@ export function utf8Text(bytes) {
 export async function fill({ admin }) {
   const bytes = (size) => Buffer.alloc(size, 'abcdefghijklmnopqrstuvwxyz0123456789');
   await admin.command('SET', 'k16', bytes(16));
+  await admin.command('SET', 'k200', bytes(200));
   await admin.command('SET', 'k1024', bytes(1024));
   await admin.command('SET', 'utf1024', utf8Text(1024));
   await admin.command('SET', 'k64k', bytes(65_536));
@@ -117,6 +118,8 @@ export async function fill({ admin }) {
   for (let index = 0; index < 1000; index += 1) many.push(encode(['RPUSH', 'list1000', `item:${index}`]));
   for (let index = 0; index < 100; index += 1)
     many.push(encode(['HSET', 'hash100', `field:${index}`, `value:${index}`]));
+  for (let index = 0; index < 100; index += 1)
+    many.push(encode(['XADD', 'stream100', `${index + 1}-0`, 'field', `value:${index}`]));
   for (let index = 0; index < 500; index += 1)
     many.push(encode(['ZADD', 'zset500', index * 1.25 + 0.1, `member:${index}`]));
   for (let index = 0; index < 10_000; index += 1) many.push(encode(['SET', `scan:${index}`, index]));

@@ -12,6 +12,7 @@ export async function connect({ host, port }) {
     lrange: (key) => client.send('LRANGE', [key, '0', '-1']),
     hgetall: (key) => client.send('HGETALL', [key]),
     zrange: (key) => client.send('ZRANGE', [key, '0', '-1', 'WITHSCORES']),
+    xrange: (key) => client.send('XRANGE', [key, '-', '+']),
     close: () => client.close(),
   };
 }

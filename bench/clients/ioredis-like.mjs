@@ -11,6 +11,7 @@ export async function connectLike(Client, { host, port }) {
     lrange: (key) => client.lrange(key, 0, -1),
     hgetall: (key) => client.hgetall(key),
     zrange: (key) => client.zrange(key, 0, -1, 'WITHSCORES'),
+    xrange: (key) => client.xrange(key, '-', '+'),
     transaction: async (key, value) => {
       const replies = await client.multi().set(key, value).get(key).exec();
       return replies.map(([error, reply]) => {

@@ -14,6 +14,7 @@ export async function connect({ host, port }) {
     lrange: (key) => client.lRange(key, 0, -1),
     hgetall: (key) => client.hGetAll(key),
     zrange: (key) => client.zRangeWithScores(key, 0, -1),
+    xrange: (key) => client.xRange(key, '-', '+'),
     close: () => client.close(),
   };
 }

@@ -29,6 +29,7 @@ export async function connect({ host, port }) {
     lrange: (key) => text.execute('LRANGE', key, 0, -1),
     hgetall: (key) => text.execute('HGETALL', key),
     zrange: (key) => text.execute('ZRANGE', key, 0, -1, 'WITHSCORES'),
+    xrange: (key) => text.execute('XRANGE', key, '-', '+'),
     lease: async (key) => {
       const lease = await text.acquire();
       const request = lease.connection.createRequest('GET', [key]);
@@ -65,6 +66,7 @@ export async function connectOne({ host, port, textOnly = false }) {
     lrange: (key) => text.createRequest('LRANGE', [key, 0, -1]),
     hgetall: (key) => text.createRequest('HGETALL', [key]),
     zrange: (key) => text.createRequest('ZRANGE', [key, 0, -1, 'WITHSCORES']),
+    xrange: (key) => text.createRequest('XRANGE', [key, '-', '+']),
     close: () => Promise.all([text.close(), raw.close()]),
   };
 }

@@ -196,7 +196,7 @@ describe('a connection class of one’s own', () => {
       const connection = new OwnConnection(new TCPLocation('127.0.0.1', 1), text, opener);
       const error = await failure(connection.run(), ConnectionError);
       assert.ok(error.cause instanceof TypeError);
-      assert.match(error.cause.message, /openTransport must give a Duplex/);
+      assert.match(error.cause.message, /openTransport must return a Duplex/);
       await connection.waitClosed({ timeout: 5_000 });
       assert.equal(connection.closed, true);
     });
