@@ -77,7 +77,7 @@ export abstract class QuickReader extends ChunkReader {
     const type = this.chunk[this.pos];
     if (type === BULK) return this.quickBulk(mode);
     if (type === 0x3a) return this.quickInteger() ?? OPENED;
-    if (type === ARRAY) return this.pair(mode);
+    if (type === ARRAY) return this.few(mode, 1);
     if (type !== 0x2c) return OPENED;
     const quick = this.resp2Shapes ? null : this.quickDouble();
     if (quick !== null) return quick;
@@ -85,21 +85,24 @@ export abstract class QuickReader extends ChunkReader {
     return value === INCOMPLETE ? OPENED : value;
   }
 
-  /** A small array of plain values, such as a member and its score; `OPENED` when it is anything else. */
-  private pair(mode: DecodeMode): Reply | typeof OPENED {
+  /**
+   * A small array of plain values, such as a member and its score, or with one more such array in it, such as the entry
+   * of a stream; `OPENED` when it is anything else. `level`: 1, or 2 in another one.
+   */
+  private few(mode: DecodeMode, level: 1 | 2): Reply | typeof OPENED {
     const { chunk, pos } = this;
     const count = chunk[pos + 1]! - 0x30;
-    if (!(count >= 1 && count <= 8) || pos + 4 > this.end || this.depth >= this.limits.maxDepth)
+    if (!(count >= 1 && count <= 8) || pos + 4 > this.end || this.depth + level > this.limits.maxDepth)
       return OPENED;
     if (chunk[pos + 2] !== CR || chunk[pos + 3] !== LF) return OPENED;
     const from = (this.pos = pos + 4);
-    const first = this.member(mode) as Reply;
+    const first = this.member(mode, level) as Reply;
     const next = this.pos;
     if (next !== from) {
       if (count === 1) return [first];
       // A literal holds two; an array that grows by pushing holds seventeen from the first one on.
-      const values = [first, this.member(mode) as Reply];
-      for (let last = next; this.pos !== last; values.push(this.member(mode) as Reply)) {
+      const values = [first, this.member(mode, level) as Reply];
+      for (let last = next; this.pos !== last; values.push(this.member(mode, level) as Reply)) {
         if (values.length === count) return values;
         last = this.pos;
       }
@@ -109,8 +112,9 @@ export abstract class QuickReader extends ChunkReader {
     return OPENED;
   }
 
-  private member(mode: DecodeMode): Reply | typeof OPENED {
-    return this.chunk[this.pos] === ARRAY ? OPENED : this.plain(mode);
+  private member(mode: DecodeMode, level: 1 | 2): Reply | typeof OPENED {
+    if (this.chunk[this.pos] !== ARRAY) return this.plain(mode);
+    return level === 1 ? this.few(mode, 2) : OPENED;
   }
 
   /** A whole bulk string with a plain header; `OPENED` when it is anything else. */

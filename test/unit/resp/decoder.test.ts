@@ -568,8 +568,12 @@ test('small arrays among others hold just their members', () => {
     '*3\r\n:1\r\n:2\r\n:3\r\n',
     '*2\r\n*1\r\n:1\r\n:2\r\n',
     '*0\r\n',
+    '*2\r\n$3\r\n1-0\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n',
+    '*2\r\n:1\r\n*1\r\n*1\r\n:2\r\n',
+    '*3\r\n*1\r\n:1\r\n_\r\n*0\r\n',
   ];
-  const values = [[1], ['a', 1.5], [1, 2, 3], [[1], 2], []];
+  const entry = ['1-0', ['f', 'v']];
+  const values = [[1], ['a', 1.5], [1, 2, 3], [[1], 2], [], entry, [1, [[2]]], [[1], null, []]];
   const text = `*${parts.length * 4}\r\n${parts.join('').repeat(4)}`;
   assert.deepEqual(one(text), [...values, ...values, ...values, ...values]);
   for (let cut = 1; cut < text.length; cut++) {
@@ -580,6 +584,12 @@ test('small arrays among others hold just their members', () => {
     );
     assert.deepEqual(outcome.messages[0]?.value, [...values, ...values, ...values, ...values]);
   }
+});
+
+test('arrays within small arrays count for the depth', () => {
+  const entries = `*20\r\n${'*2\r\n:1\r\n*1\r\n:2\r\n'.repeat(20)}`;
+  assert.deepEqual(one(entries, 1, { maxDepth: 3 }), Array(20).fill([1, [2]]));
+  assert.throws(() => one(entries, 1, { maxDepth: 2 }), InvalidResponse);
 });
 
 test('maps and sets know the encoding of their text, decoded or not, at every depth and every split', () => {
