@@ -96,7 +96,7 @@ for (const [name, cacheTracking] of WAYS) {
       proxy.kill();
       await sleep(300);
     });
-    assert.ok(monitor.reads > 1_000);
+    assert.ok(monitor.reads > 50);
     assert.ok(monitor.cache.stats.hits > 100);
   });
 
@@ -148,7 +148,7 @@ for (const [name, cacheTracking] of WAYS) {
       });
     });
     assert.ok(killed >= kills, `${killed} were killed`);
-    assert.ok(monitor.reads > 500);
+    assert.ok(monitor.reads > 50);
   });
 }
 

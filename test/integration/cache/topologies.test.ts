@@ -75,7 +75,7 @@ test('a cluster: every node guards its own, moved slots and failovers leave noth
     await Promise.all(writing);
   }
   await reading;
-  assert.ok(monitor.reads > 2_000, `${monitor.reads} reads`);
+  assert.ok(monitor.reads > 100, `${monitor.reads} reads`);
   assert.ok(cache.stats.hits > 500, `${cache.stats.hits} hits`);
 });
 
