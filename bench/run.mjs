@@ -158,7 +158,7 @@ await fill(server);
 const address = { host: server.host, port: server.port };
 const about = `Node ${process.version}, ${server.version}, ${cpus()[0]?.model.trim()}, ${
   PINNED ? 'client and server on a core each' : 'not pinned'
-}${awake !== null && WAKEABLE ? " (the server's kept awake)" : ' (the server\'s may sleep)'}, medians of ${settings.rounds} interleaved rounds.`;
+}${awake !== null && WAKEABLE ? " (the server's kept awake)" : " (the server's may sleep)"}, medians of ${settings.rounds} interleaved rounds.`;
 try {
   if (options.profile) {
     const client = CLIENTS.find(({ id }) => id === (wanted?.[0] ?? 'respool'));
