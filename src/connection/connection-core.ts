@@ -56,6 +56,10 @@ export class ConnectionCore implements EntryHost {
   tenure = 0;
   /** Kept from new work by its owner, for these reasons (`RESERVED`); 0: it is not. */
   reserved = 0;
+  /** Monotonic ms: the server is being moved until then, and its silence is no fault. */
+  relaxedUntil = 0;
+  /** The limit that waits for it: one that no caller has chosen. */
+  relaxedLimit = 0;
   /** Replies that are handed on while they arrive. */
   streams = 0;
   /** The reader of such a reply is slow: the socket is not read. */
@@ -277,9 +281,15 @@ export class ConnectionCore implements EntryHost {
 
   #expireAll(entries: readonly Entry[]): void {
     let drop: Entry | null = null;
+    const patient = performance.now() < this.relaxedUntil;
     for (const entry of entries) {
       // One of those before may have taken it along.
       if (entry.deadline === 0 || entry.phase === SETTLED) continue;
+      if (patient && entry.limit === this.relaxedLimit) {
+        entry.deadline = this.relaxedUntil;
+        this.#sweep.arm(entry.deadline);
+        continue;
+      }
       this.#expire(entry);
       if (entry.dropOnCancel) drop = entry;
     }

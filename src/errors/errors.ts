@@ -272,6 +272,16 @@ kind(ReplicaNotFoundError, 'ReplicaNotFoundError', 'RESPOOL_REPLICA_NOT_FOUND');
 
 /** Programs may have frozen `Error`. */
 const limitIsWritable = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable === true;
+/** Without frames JavaScriptCore leaves the text out as well, and printed errors would say nothing. */
+const stackNeedsText = limitIsWritable && stackWithoutFrames() === '';
+
+function stackWithoutFrames(): string | undefined {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  const { stack } = new Error('text');
+  Error.stackTraceLimit = limit;
+  return stack;
+}
 
 /**
  * Makes an error without stack frames: those of a socket's callback do not help, and capturing them costs more than
@@ -287,6 +297,7 @@ export function withoutFrames<E extends RedisError, O extends RedisErrorOptions>
   Error.stackTraceLimit = 0;
   const error = new type(message, options);
   Error.stackTraceLimit = limit;
+  if (stackNeedsText) error.stack = `${error.name}: ${message}`;
   return error;
 }
 

@@ -59,7 +59,7 @@ export class PeerWatch {
     this.#heard = outbox.heard;
     if (!blocked || news) this.#blockedSince = now;
     else if (!overdue) this.#askElsewhere(now - this.#blockedSince, limit);
-    if (!expecting || core.muted || core.inbox.paused || core.stalled || news) {
+    if (!expecting || core.muted || core.inbox.paused || core.stalled || news || now < core.relaxedUntil) {
       this.#since = now;
       this.#asked = false;
       return;

@@ -140,12 +140,17 @@ function standalone(options: ConnectionPoolOptions): PoolSetup {
     throw new TypeError('followPrimary: a Unix domain socket leads to one server');
   const make = (one: Location): BaseConnection => newConnections.prepare(new type(one, connection));
   const address = new MovableAddress(location);
+  const moveTo = location instanceof TCPLocation ? (to: TCPLocation): void => address.moveTo(to) : null;
+  const makePrimary = (): BaseConnection => {
+    const made = newConnections.prepare(new type(address.location, connection), moveTo);
+    return pool.followPrimary ? askingForRedirects(made) : made;
+  };
   const tracking = trackingFor(pool, settings, (near) => make(near.location));
   const nodeSettings = {
     owner,
     tracking,
     address: location.toString(),
-    make: () => (pool.followPrimary ? askingForRedirects(make(address.location)) : make(location)),
+    make: makePrimary,
     max: pool.maxConnections,
     ...nodeOptions(pool, settings),
     dialFailed: () => address.dialFailed(),

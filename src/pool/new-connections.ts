@@ -5,11 +5,23 @@ import { ResponseError } from '../errors/errors.ts';
 import { call } from '../connection/requests/call.ts';
 import type { OptionRule } from '../connection/option-rules.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
+import { heedMaintenance } from '../node/maintenance.ts';
+import type { TCPLocation } from '../transport/location.ts';
 
 /** Runs on each new connection of a pool after the handshake, before the connection is used. */
 export type ConnectCallback<C extends BaseConnection = BaseConnection> = (
   connection: C,
 ) => void | Promise<void>;
+
+/** Whether servers are asked to announce that they move. */
+export const maintNotifications: OptionRule<'auto' | false> = {
+  fallback: 'auto',
+  check(name, value) {
+    if (value === 'auto' || value === false) return value;
+    throw new TypeError(`${name} must be 'auto' or false`);
+  },
+  text: (_name, given) => (given === 'false' ? false : given),
+};
 
 export const onConnect: OptionRule<readonly ConnectCallback[]> = {
   fallback: [],
@@ -24,14 +36,21 @@ export const onConnect: OptionRule<readonly ConnectCallback[]> = {
 /** Prepares the connections that a pool makes: connect callbacks, and a name that was given later. */
 export class NewConnections {
   readonly #callbacks: readonly ConnectCallback[];
+  readonly #asks: boolean;
   /** Undefined: that of the option `clientName`. */
   #name: string | undefined = undefined;
 
-  constructor(callbacks: readonly ConnectCallback[]) {
+  constructor(callbacks: readonly ConnectCallback[], asksForNotifications: boolean) {
     this.#callbacks = callbacks;
+    this.#asks = asksForNotifications;
   }
 
-  prepare<C extends BaseConnection>(connection: C): C {
+  /** `moveTo` learns where its server moves to; null: the pool finds its servers by itself. */
+  prepare<C extends BaseConnection>(
+    connection: C,
+    moveTo: ((location: TCPLocation) => void) | null = null,
+  ): C {
+    heedMaintenance(connection, { asks: this.#asks, moveTo });
     connection.registerConnectCallback(async () => {
       if (this.#name !== undefined) await connection.execute('CLIENT SETNAME', this.#name);
     });

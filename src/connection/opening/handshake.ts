@@ -24,6 +24,10 @@ export interface HandshakeStep {
   readonly args: readonly RedisValue[];
   readonly rule: 'must pass' | 'may fail';
   readonly check?: (reply: Reply) => void;
+  /** Without RESP3 it is left out. */
+  readonly needsPushes?: boolean;
+  /** Of one that may fail: whether it was refused. */
+  readonly told?: (refused: boolean) => void;
 }
 
 export interface Greeting {
@@ -151,12 +155,16 @@ export async function runSteps(
   // Bytes behind the greeting may have ended the connection.
   if (core.state === 'closed') throw core.failure;
   // Only the server's own refusal is no harm: a reply that is late would be taken for another one's.
-  const pending = steps.map(({ command, args, rule }) =>
+  const due = steps.filter(({ needsPushes }) => needsPushes !== true || core.session.resp === 3);
+  const pending = due.map(({ command, args, rule }) =>
     call(core, command, args, { timeout, raise: rule === 'must pass' }),
   );
-  for (const [index, step] of steps.entries()) {
+  for (const [index, step] of due.entries()) {
     const reply = await (pending[index] as Promise<Reply>);
-    if (step.rule === 'may fail') continue;
+    if (step.rule === 'may fail') {
+      step.told?.(reply instanceof Error);
+      continue;
+    }
     if (step.check !== undefined) step.check(reply);
     else expectOk(core, step.command, reply);
   }

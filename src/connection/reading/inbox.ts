@@ -31,6 +31,8 @@ export class Inbox {
   pubsub: PubsubTaker | null = null;
   /** Takes what a cache must hear in order with the replies, whatever else is throttled; false: not mine. */
   invalidations: ((frame: readonly Reply[]) => boolean) | null = null;
+  /** Takes announcements of the server, and pushes that nobody knows; false: not mine. */
+  notices: ((frame: readonly Reply[]) => boolean) | null = null;
   limiter: CapacityLimiter | null = null;
   /** The socket is not read. */
   paused = false;
@@ -67,7 +69,7 @@ export class Inbox {
   }
 
   push(arrived: Reply[], head: Entry | undefined): void {
-    if (this.invalidations?.(arrived) === true) return;
+    if (this.invalidations?.(arrived) === true || this.notices?.(arrived) === true) return;
     const { pubsub } = this;
     let frame = arrived;
     if (pubsub !== null) {

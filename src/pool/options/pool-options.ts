@@ -164,6 +164,11 @@ export interface BaseConnectionPoolOptions<
   credentials?: CredentialsFunction | null | undefined;
   /** Runs on each new connection after its handshake, before it is used; one that rejects fails the dial. */
   onConnect?: ConnectCallback<C> | readonly ConnectCallback<C>[] | undefined;
+  /**
+   * Servers of managed services are asked, once per address, to announce that they move or fail over
+   * (`CLIENT MAINT_NOTIFICATIONS`); default `'auto'`. False: they are not asked.
+   */
+  maintNotifications?: 'auto' | false | undefined;
   /** Commands behind a reply over 1 MiB may take another connection. Default true. */
   bulkDetour?: boolean | undefined;
   /**

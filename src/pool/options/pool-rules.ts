@@ -20,7 +20,7 @@ import { checkReadFrom, type ReadFrom } from '../../topology/reads/read-from.ts'
 import type { ZoneOf } from '../../topology/reads/zones.ts';
 import type { AddressMap } from '../../topology/cluster/address-map.ts';
 import { credentials, type CredentialsFunction, RenewedCredentials } from '../credentials.ts';
-import { type ConnectCallback, NewConnections, onConnect } from '../new-connections.ts';
+import { type ConnectCallback, maintNotifications, NewConnections, onConnect } from '../new-connections.ts';
 import type { PoolStateChange } from '../../node/pool-reports.ts';
 import { cacheable, cacheTracking } from '../cache/cache-setup.ts';
 import type { ConnectionClass, SentinelManager } from './pool-options.ts';
@@ -123,6 +123,7 @@ const everyPool = {
   onState,
   credentials,
   onConnect,
+  maintNotifications,
 } as const;
 
 /** Key → check, default, and how a URL spells it; for each kind of pool. */
@@ -243,7 +244,10 @@ export function splitPoolOptions<K extends PoolKind>(
     connection: Object.freeze(concealed({ ...connection.given, ...connection.others })),
     settings: complete(baseConnectionRules, connection.given),
     acquire: acquireSettings(values, pool.given),
-    newConnections: new NewConnections((pool.given.onConnect ?? []) as readonly ConnectCallback[]),
+    newConnections: new NewConnections(
+      (pool.given.onConnect ?? []) as readonly ConnectCallback[],
+      values.maintNotifications === 'auto',
+    ),
   };
 }
 

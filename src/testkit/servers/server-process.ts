@@ -79,16 +79,26 @@ export class ServerProcess {
   }
 
   signal(signal: NodeJS.Signals): void {
-    if (this.#running) this.#child.kill(signal);
+    if (this.#running) send(this.pid, signal);
   }
 
   /** Sends a signal that ends the process, and waits for that; after `patience` ms SIGKILL follows. */
   async kill(signal: NodeJS.Signals, patience = 3000): Promise<void> {
     if (!this.#running) return;
     this.#child.ref();
-    this.#child.kill(signal);
+    send(this.pid, signal);
     const timer = setTimeout(() => this.signal('SIGKILL'), patience);
     await this.exited;
     clearTimeout(timer);
+  }
+}
+
+/** Not by the child's own method: under Deno that one stops on signals that do not end a process. */
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // It has ended meanwhile.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

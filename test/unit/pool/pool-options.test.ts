@@ -41,6 +41,7 @@ const COMMON = {
   maxWaitingBytes: 268_435_456,
   onState: null,
   verifyDelivery: null,
+  maintNotifications: 'auto',
 };
 const DEFAULTS: Record<PoolKind, object> = {
   single: { ...COMMON, location: null, host: null, port: null, replicas: null, followPrimary: false },

@@ -1,0 +1,138 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import { addHandshakeStep, type BaseConnection, coreOf, settingsOf } from '../connection/base-connection.ts';
+import type { ConnectionCore } from '../connection/connection-core.ts';
+import type { HandshakeStep } from '../connection/opening/handshake.ts';
+import { BY_PUSH } from '../commands/session-effects.ts';
+import type { Reply } from '../resp/types.ts';
+import { TCPLocation } from '../transport/location.ts';
+import { pooledOf } from './pooled-connection.ts';
+
+/** Longest time, in ms, for which one announcement relaxes limits; it counts where none is told. */
+const MOST = 30_000;
+/** Endpoints that are remembered: more than a process can sensibly have. */
+const MOST_ENDPOINTS = 1_000;
+
+/** Endpoints whose servers know no such notifications: they are asked once. */
+const silent = new Set<string>();
+
+/** Names of pushes that mean something to a connection of a pool. */
+const KNOWN: ReadonlySet<string> = new Set([...BY_PUSH, 'message', 'pmessage', 'smessage', 'invalidate']);
+
+export interface MaintenanceSettings {
+  /** Ask servers for notifications; false: only unknown pushes are kept away. */
+  readonly asks: boolean;
+  /** The server's successor is to be dialled from now on; null: the pool finds its servers by itself. */
+  readonly moveTo: ((location: TCPLocation) => void) | null;
+}
+
+/**
+ * Servers of managed services announce that they are about to move or to fail over (`CLIENT MAINT_NOTIFICATIONS`):
+ *
+ *     MOVING seq seconds endpoint        dial the endpoint first, then drain this connection
+ *     MIGRATING, FAILING_OVER seq seconds   be patient
+ *     MIGRATED, FAILED_OVER seq             it is over
+ *
+ * To be called with each connection of a pool before it is run.
+ */
+export function heedMaintenance(connection: BaseConnection, settings: MaintenanceSettings): void {
+  const core = coreOf(connection);
+  core.inbox.notices = (frame) => heed(connection, frame, settings);
+  const { endpoint } = core.settings;
+  if (settings.asks && !silent.has(endpoint)) addHandshakeStep(connection, askingStep(connection, endpoint));
+}
+
+function askingStep(connection: BaseConnection, endpoint: string): HandshakeStep {
+  return {
+    command: 'CLIENT MAINT_NOTIFICATIONS',
+    get args() {
+      return ['ON', 'moving-endpoint-type', endpointType(connection)];
+    },
+    rule: 'may fail',
+    needsPushes: true,
+    told(refused) {
+      if (!refused) return;
+      if (silent.size >= MOST_ENDPOINTS) silent.clear();
+      silent.add(endpoint);
+    },
+  };
+}
+
+/** Names where TLS verifies them, addresses elsewhere; those that can be reached from here. */
+function endpointType(connection: BaseConnection): string {
+  const host = (connection.address ?? '').replace(/:\d+$/, '');
+  const kind = settingsOf(connection).sslContext === null ? 'ip' : 'fqdn';
+  return `${isPrivate(host) ? 'internal' : 'external'}-${kind}`;
+}
+
+function isPrivate(host: string): boolean {
+  const address = host.replace(/^::ffff:/, '');
+  if (isIPv4(address)) return /^(?:10|127|192\.168|169\.254|172\.(?:1[6-9]|2\d|3[01]))\./.test(address);
+  return isIPv6(address) && /^(?:::1$|f[cd]|fe[89ab])/i.test(address);
+}
+
+/** Takes an announcement, and every push that nobody here knows; false: the push is for others. */
+function heed(connection: BaseConnection, frame: readonly Reply[], settings: MaintenanceSettings): boolean {
+  const core = coreOf(connection);
+  const kind = textOf(frame[0]);
+  switch (kind) {
+    case 'MOVING':
+      moving(connection, frame, settings);
+      return true;
+    case 'MIGRATING':
+    case 'FAILING_OVER':
+      relax(connection, core, milliseconds(frame[2]));
+      return true;
+    case 'MIGRATED':
+    case 'FAILED_OVER':
+      core.relaxedUntil = 0;
+      return true;
+  }
+  if (KNOWN.has(kind) || core.tenure !== 0 || core.inbox.pushes.everRead) return false;
+  core.counters.messagesDropped++;
+  return true;
+}
+
+function moving(connection: BaseConnection, frame: readonly Reply[], settings: MaintenanceSettings): void {
+  const time = milliseconds(frame[2]);
+  relax(connection, coreOf(connection), time);
+  const endpoint = locationIn(textOf(frame[3]));
+  if (endpoint !== null && settings.moveTo !== null) {
+    settings.moveTo(endpoint);
+    handOver(connection);
+  } else {
+    // The same name leads to the successor by then.
+    setTimeout(() => handOver(connection), time / 2).unref();
+  }
+}
+
+/** A successor is made first, leases and outstanding work finish here; a subscriber is made anew at once. */
+function handOver(connection: BaseConnection): void {
+  const { state } = coreOf(connection);
+  if (state === 'closed') return;
+  const pooled = pooledOf(connection);
+  if (pooled === undefined) connection.invalidate('its server is about to move');
+  else pooled.slot?.retire(true);
+}
+
+/** Limits that no caller has set wait that long. */
+function relax(connection: BaseConnection, core: ConnectionCore, time: number): void {
+  core.relaxedUntil = Math.max(core.relaxedUntil, performance.now() + time);
+  core.relaxedLimit = settingsOf(connection).streamTimeout ?? 0;
+}
+
+function milliseconds(seconds: Reply | undefined): number {
+  const given = Number(typeof seconds === 'number' ? seconds : textOf(seconds) || Number.NaN);
+  return given >= 0 && given * 1_000 < MOST ? given * 1_000 : MOST;
+}
+
+function textOf(value: Reply | undefined): string {
+  return typeof value === 'string' || Buffer.isBuffer(value) ? value.toString() : '';
+}
+
+/** `host:port`, or null. */
+function locationIn(text: string): TCPLocation | null {
+  const [, host = '', port = ''] = /^\[?([^\s\]@/]+)\]?:(\d{1,5})$/.exec(text) ?? [];
+  return host !== '' && Number(port) > 0 && Number(port) < 65_536
+    ? new TCPLocation(host, Number(port))
+    : null;
+}
