@@ -53,10 +53,15 @@ export class CommandInfo {
   }
 }
 
-function soleKeyOf({ name, keySpecs, count }: CommandInfo): number {
+function soleKeyOf({ name, keySpecs, count, words }: CommandInfo): number {
   const [spec, more] = keySpecs ?? [];
   // These two have keys that no rule tells.
   if (spec === undefined || more !== undefined || name === 'SORT' || name === 'MIGRATE') return -1;
+  if (spec.keyword === null && spec.counted) {
+    // The words tell that there is one key: `EVALSHA <sha> 1`.
+    const [number, first] = [spec.start + spec.last, spec.start + spec.limit];
+    return number < count && first === count && words[number] === '1' ? 0 : -1;
+  }
   const sole = spec.keyword === null && !spec.counted && spec.last === 0 && spec.start >= count;
   return sole ? spec.start - count : -1;
 }

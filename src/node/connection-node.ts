@@ -209,8 +209,8 @@ export class ConnectionNode implements PooledOwner {
     return this.#backlog.enqueue(coreOf(connection), entries, deadline);
   }
 
-  async lease(deadline: Deadline): Promise<NodeSlot> {
-    return taken(await this.pool.lease(deadline));
+  async lease(deadline: Deadline, pinned = true): Promise<NodeSlot> {
+    return taken(await this.pool.lease(deadline, null, pinned));
   }
   tryLease(): NodeSlot | null {
     const slot = this.pool.tryLease();

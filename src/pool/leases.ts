@@ -69,24 +69,27 @@ export class Leases {
     this.#checks = checks;
   }
 
-  /** No node: the one that the topology finds. On a node that is known nothing is awaited first: the line is kept. */
-  take(node: Node | null, deadline: Deadline): Promise<Lease<BaseConnection>> {
-    if (this.#checks) return this.#takeChecked(node, deadline);
+  /**
+   * No node: the one that the topology finds. On a node that is known nothing is awaited first: the line is kept. `pinned`:
+   * the wait is never sent away.
+   */
+  take(node: Node | null, deadline: Deadline, pinned = true): Promise<Lease<BaseConnection>> {
+    if (this.#checks) return this.#takeChecked(node, deadline, pinned);
     const slot = node?.tryLease() ?? null;
-    if (slot === null) return this.#takeLater(node, deadline);
+    if (slot === null) return this.#takeLater(node, deadline, pinned);
     return Promise.resolve(new ConnectionLease(slot));
   }
 
-  async #takeLater(node: Node | null, deadline: Deadline): Promise<Lease<BaseConnection>> {
+  async #takeLater(node: Node | null, deadline: Deadline, pinned: boolean): Promise<Lease<BaseConnection>> {
     const place = node ?? (await this.#topology.resolveAny(deadline));
-    return new ConnectionLease(await place.lease(deadline));
+    return new ConnectionLease(await place.lease(deadline, pinned));
   }
 
-  async #takeChecked(node: Node | null, deadline: Deadline): Promise<Lease<BaseConnection>> {
+  async #takeChecked(node: Node | null, deadline: Deadline, pinned: boolean): Promise<Lease<BaseConnection>> {
     const begin = Date.now();
     for (;;) {
       const slot = node?.tryLease() ?? null;
-      const lease = slot === null ? await this.#takeLater(node, deadline) : new ConnectionLease(slot);
+      const lease = slot === null ? await this.#takeLater(node, deadline, pinned) : new ConnectionLease(slot);
       // A connection that was made while this lease waited has not idled.
       const fresh = lease.connection.statistics.createdAt >= begin;
       if (fresh || (await answersPing(lease.connection, deadline))) return lease;

@@ -137,9 +137,9 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     return this.#tryTake('lease', origin ?? this.#housekeeper.origin(this.tryLease));
   }
 
-  /** The slot of a resource with nothing outstanding, for the caller alone; to be released. Never sent away. */
-  lease(deadline: Deadline, origin: Origin | null = null): Promise<Slot<T>> {
-    return this.#take('lease', deadline, origin ?? this.#housekeeper.origin(this.lease), true);
+  /** The slot of a resource with nothing outstanding, for the caller alone; to be released. `pinned`: see `evict`. */
+  lease(deadline: Deadline, origin: Origin | null = null, pinned = true): Promise<Slot<T>> {
+    return this.#take('lease', deadline, origin ?? this.#housekeeper.origin(this.lease), pinned);
   }
 
   /** As `lease`, for work that blocks: at most `max - 1` at a time, the only one when `max` is 1. */

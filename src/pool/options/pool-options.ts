@@ -52,7 +52,7 @@ type OptionsOfClass<O> = O extends { connectionClass: new (...args: infer A) => 
   : unknown;
 
 /** How a pool made with the options `O` decodes: `boolean` where they do not tell. */
-export type DecodeOf<O> = 'decodeResponses' extends keyof O
+type DecodeOf<O> = 'decodeResponses' extends keyof O
   ? [O['decodeResponses']] extends [true | 'lenient']
     ? Extract<O['decodeResponses'], Decoding>
     : [O['decodeResponses']] extends [false | undefined]

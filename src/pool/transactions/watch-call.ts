@@ -76,7 +76,8 @@ export class WatchCall extends PoolCall {
   /** One attempt at that node; rejects if no connection is available. */
   override async place(node: ConnectionNode, acquire: Deadline): Promise<void> {
     const { leases, loop, attempts } = this.#setup;
-    const lease = await leases.take(node, acquire);
+    // A wait for a node that has died is sent away once the servers have a new primary.
+    const lease = await leases.take(node, acquire, false);
     this.acquireBy = 0;
     let outcome: Outcome;
     try {

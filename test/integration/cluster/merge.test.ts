@@ -6,8 +6,8 @@ import {
   ResponseError,
   UnknownCommandError,
 } from '../../../src/index.ts';
-import { startCluster, type TestCluster } from '../../../src/testkit/index.ts';
-import { poolOf } from './support.ts';
+import { reply, startCluster, type TestCluster } from '../../../src/testkit/index.ts';
+import { closeAll, poolOf, scriptedCluster, startNodesOf } from './support.ts';
 
 const MERGE = { merge: true } as const;
 
@@ -99,4 +99,54 @@ describe('option merge of executeOn: one answer, put together as the tips of the
     assert.deepEqual([...sizes.values()], [0, 0, 0]);
     assert.equal(await pool.executeOn('primaries', 'DBSIZE', [], { ...MERGE, noreply: true }), null);
   });
+});
+
+it('a command that the package does not know is merged as its server says', async () => {
+  const nothing = reply.array();
+  const entry = (name: string, policy: string): string =>
+    reply.array(
+      reply.bulk(name),
+      reply.integer(1),
+      reply.array(reply.simple('readonly')),
+      reply.integer(0),
+      reply.integer(0),
+      reply.integer(0),
+      nothing,
+      reply.array(reply.bulk('request_policy:all_shards'), reply.bulk(`response_policy:${policy}`)),
+      nothing,
+      nothing,
+    );
+  const policies: Record<string, string> = {
+    'NEW.LEAST': 'agg_min',
+    'NEW.MOST': 'agg_max',
+    'NEW.ANY': 'agg_logical_or',
+    'NEW.REPORT': 'special',
+  };
+  const asked: string[] = [];
+  const nodes = await scriptedCluster(3, (index) => ([command = '', , name = '']) => {
+    if (command === 'COMMAND') {
+      asked.push(name);
+      return reply.array(entry(name.toLowerCase(), policies[name]!));
+    }
+    if (command === 'ROLE') return reply.array(reply.bulk('master'), reply.integer(0), nothing);
+    return Object.hasOwn(policies, command)
+      ? reply.integer(command === 'NEW.ANY' ? index % 2 : index + 4)
+      : undefined;
+  });
+  const pool = poolOf(startNodesOf(nodes) as never);
+  const ask = (name: string): Promise<unknown> => pool.executeOn('primaries', name, [], MERGE);
+  assert.deepEqual(
+    await Promise.all(['NEW.LEAST', 'NEW.MOST', 'NEW.ANY'].map((name) => ask(name))),
+    [4, 6, 1],
+  );
+  await assert.rejects(ask('NEW.REPORT'), /NEW\.REPORT: .*without merge/);
+  assert.equal(await ask('NEW.MOST'), 6);
+  assert.deepEqual(new Set(asked), new Set(Object.keys(policies)));
+  assert.equal(asked.length, 4);
+  assert.equal(
+    nodes.flatMap(({ commands }) => commands).filter(({ name }) => name === 'NEW.REPORT').length,
+    0,
+  );
+  await pool.close();
+  await closeAll(nodes);
 });

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { ClusterCrossSlotError, type ClusterConnectionPool, defineScript } from '../../../src/index.ts';
+import {
+  ClusterCrossSlotError,
+  type ClusterConnectionPool,
+  defineScript,
+  TimeoutError,
+} from '../../../src/index.ts';
 import { startCluster, type TestCluster } from '../../../src/testkit/index.ts';
 import { keySlot } from '../../../src/commands/key-slot.ts';
-import { keysOfSlot, keyWhere, poolOf, sleep } from '../cluster/support.ts';
+import { keysOfSlot, keyWhere, poolOf } from '../cluster/support.ts';
 import { Money } from './money.ts';
 
 describe('transactions and scripts on a cluster', () => {
@@ -89,16 +94,17 @@ describe('transactions and scripts on a cluster', () => {
     const slot = 9_000;
     const accounts = keysOfSlot(slot, 8).map((key) => `${key}:account`);
     const money = await Money.start(pool, accounts, 6);
-    await sleep(300);
+    await money.more(50);
     await cluster.failover(slot);
-    await sleep(300);
+    await money.more(50);
     await moveSlot(slot);
-    await sleep(300);
+    await money.more(50);
     const killed = await cluster.killPrimary(slot);
     await cluster.waitForNewPrimary(slot, killed);
-    await sleep(500);
+    await money.more(50);
     await money.stop();
     assert.equal(await money.sum(), 800);
-    assert.ok(money.done > 100, `${money.done} done, ${money.failures.length} failed`);
+    const late = money.failures.filter((error) => error instanceof TimeoutError);
+    assert.deepEqual(late.map(String), [], 'nobody waited for the dead primary until its limit');
   });
 });

@@ -32,6 +32,16 @@ export class Money {
     return money;
   }
 
+  /** So many more transfers come about: what has just happened does not stop them. */
+  async more(count: number): Promise<void> {
+    const wanted = this.done + count;
+    for (const end = performance.now() + 40_000; this.done < wanted; ) {
+      const told = (): string => `${this.done} done; ${this.failures.map(String).join('; ')}`;
+      assert.ok(performance.now() < end, `transfers have stopped: ${told()}`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     await Promise.all(this.#lanes);

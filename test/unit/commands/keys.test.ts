@@ -32,6 +32,16 @@ describe('keysOf', () => {
     assert.deepEqual(keys('MSETEX', 2, 'a', 1, 'b', 2, 'EX', 5), ['a', 'b']);
   });
 
+  it('knows the only key of a call whose words tell that there is one', () => {
+    const sole = (command: string): number => resolveCommand(command, []).soleKey;
+    assert.deepEqual(['EVALSHA abc 1', 'FCALL_RO f 1', 'LMPOP 1', 'BZMPOP 0 1'].map(sole), [0, 0, 0, 0]);
+    assert.deepEqual(
+      ['EVALSHA abc 0', 'EVALSHA abc 2', 'EVALSHA abc', 'EVAL', 'LMPOP 1 k'].map(sole),
+      [-1, -1, -1, -1, -1],
+    );
+    assert.deepEqual(keys('EVALSHA abc 1', 'k', 'argument'), ['k']);
+  });
+
   it('finds keys behind keywords', () => {
     assert.deepEqual(keys('XREAD', 'COUNT', 2, 'STREAMS', 'a', 'b', '0', '0'), ['a', 'b']);
     assert.deepEqual(keys('xreadgroup', 'GROUP', 'streams', 'c', 'streams', 'a', '>'), ['a']);
