@@ -19,13 +19,13 @@ import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
 import { replyMode, type TextEncoding, textMode } from '../resp/text-modes.ts';
-import { traces } from '../telemetry/traces.ts';
 import type { Location } from '../transport/location.ts';
 import { call } from './requests/call.ts';
 import { ConnectionCore } from './connection-core.ts';
 import type { BaseConnectionOptions, NormalizedConnectionOptions } from './connection-options.ts';
 import { ConnectionPubsub, NO_CHANNELS } from './connection-pubsub.ts';
 import type { ConnectionStatistics } from './connection-statistics.ts';
+import { traceSubscribe } from './opening/connection-events.ts';
 import type { HandshakeStep } from './opening/handshake.ts';
 import { Opening } from './opening/opening.ts';
 import { classOptions } from './own-rules.ts';
@@ -33,7 +33,6 @@ import type { Request } from './requests/request.ts';
 import type { ReplyStream } from './requests/reply-stream.ts';
 import type { RequestBatch } from './requests/request-batch.ts';
 import { RequestFactory } from './requests/request-factory.ts';
-import { subscribeTrace } from './requests/request-traces.ts';
 import {
   type BatchOptions,
   type CommandRequest,
@@ -287,10 +286,9 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     this.#demandUsable();
     this.#pubsub ??= new ConnectionPubsub(this.#core, this.encoding, textMode(this.#options.encoding));
     const pubsub = this.#pubsub;
-    const run = (): Promise<SubscriptionAck[]> =>
-      pubsub.execute(command, channels, this.#options.streamTimeout);
-    if (!traces.subscribe.active) return run();
-    return traces.subscribe.promise(subscribeTrace(this.#core, command, channels.length), run);
+    return traceSubscribe(this.#core, command, channels.length, () =>
+      pubsub.execute(command, channels, this.#options.streamTimeout),
+    );
   }
   get inPubsub(): number {
     return this.closed ? 0 : this.#core.session.subscribed;

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { inspect } from 'node:util';
 import { Command } from './command.ts';
 import { addCommands, defineCommand } from './commander.ts';
 import { Pipeline, Transaction } from './pipeline.ts';
@@ -48,6 +49,17 @@ export abstract class Client<Status extends string> extends EventEmitter {
     setImmediate(() => {
       this.#grouped = 0;
     });
+  }
+
+  /** Without the options, which hold passwords. */
+  toJSON(): Record<string, unknown> {
+    const { host, port } = this.options as { host?: string | undefined; port?: number | undefined };
+    const place = this.isCluster ? {} : { host, port };
+    return { type: this.isCluster ? 'Cluster' : 'Redis', status: this.status, ...place };
+  }
+  [inspect.custom](): string {
+    const { type, host, port } = this.toJSON();
+    return `${type}<${host === undefined ? '' : `${host}:${port}, `}${this.status}>`;
   }
 
   protected defineScripts(): void {

@@ -23,6 +23,7 @@ import {
   UnixDomainSocketLocation,
   UserPassCredentialProvider,
 } from '../../src/index.ts';
+import Redis, { Cluster } from '../../src/ioredis/index.ts';
 import {
   startCluster,
   startSentinel,
@@ -131,6 +132,16 @@ it('objects of a pool show their state in a line, and no secret', async () => {
   check({ released: { shown: lease, inspect: /, released>$/ } });
   await pool.close();
   check({ closed: { shown: pool, inspect: /, closed>$/ } });
+});
+
+it('clients of respool/ioredis show no options, which hold passwords', () => {
+  const redis = new Redis({ host: 'host', port: 1, password: SECRET, lazyConnect: true });
+  const nodes = [{ host: 'host', port: 1, password: SECRET }];
+  const many = new Cluster(nodes, { lazyConnect: true, redisOptions: { password: SECRET } });
+  check({
+    redis: { shown: redis, inspect: /^Redis<host:1, wait>$/, json: /"status":"wait"/ },
+    cluster: { shown: many, inspect: /^Cluster<wait>$/ },
+  });
 });
 
 it('objects of clusters and sentinels show their state in a line, and no secret', async () => {

@@ -1,8 +1,9 @@
 import { channels, observed } from '../../telemetry/channels.ts';
-import { type ConnectTrace, traces } from '../../telemetry/traces.ts';
+import { type ConnectTrace, type SubscribeTrace, traces } from '../../telemetry/traces.ts';
 import type { ConnectionCore } from '../connection-core.ts';
+import { noteHost, placeOf } from '../requests/request-traces.ts';
 
-function placeOf(core: ConnectionCore): { serverAddress: string; serverPort: number | undefined } {
+function addressOf(core: ConnectionCore): { serverAddress: string; serverPort: number | undefined } {
   const { host, port } = core.peer;
   return { serverAddress: host, serverPort: port };
 }
@@ -10,7 +11,7 @@ function placeOf(core: ConnectionCore): { serverAddress: string; serverPort: num
 /** Traces a dial from its beginning to the end of the handshake, where anybody listens. */
 export function traceConnect(core: ConnectionCore, tls: boolean, dial: () => Promise<void>): Promise<void> {
   if (!traces.connect.active) return dial();
-  const trace: ConnectTrace = { ...placeOf(core), tls };
+  const trace: ConnectTrace = { ...addressOf(core), tls };
   return traces.connect.promise(trace, async () => {
     await dial();
     if (core.clientId !== null) trace.clientId = core.clientId;
@@ -21,7 +22,7 @@ export function traceConnect(core: ConnectionCore, tls: boolean, dial: () => Pro
 export function reportReady(core: ConnectionCore, serverVersion: string | null, since: number): void {
   if (!observed(channels.connectionReady)) return;
   channels.connectionReady.publish({
-    ...placeOf(core),
+    ...addressOf(core),
     clientId: core.clientId,
     serverVersion,
     protocol: core.session.resp === 2 ? 2 : 3,
@@ -34,5 +35,22 @@ export function reportClosed(core: ConnectionCore, reason: Error, lost: number):
   if (!observed(channels.connectionClosed)) return;
   const { connectedAt, createdAt } = core.counters;
   const age = Date.now() - (connectedAt ?? createdAt);
-  channels.connectionClosed.publish({ ...placeOf(core), clientId: core.clientId, reason, age, lost });
+  channels.connectionClosed.publish({ ...addressOf(core), clientId: core.clientId, reason, age, lost });
+}
+
+/** Traces a call of the SUBSCRIBE family, where anybody listens. */
+export function traceSubscribe<R>(
+  core: ConnectionCore,
+  command: string,
+  names: number,
+  run: () => Promise<R>,
+): Promise<R> {
+  if (!traces.subscribe.active) return run();
+  const trace: SubscribeTrace = {
+    ...placeOf(core),
+    command: String(command).toUpperCase(),
+    channels: names,
+  };
+  noteHost(trace, core);
+  return traces.subscribe.promise(trace, run);
 }

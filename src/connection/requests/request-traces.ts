@@ -2,7 +2,7 @@ import { isUint8Array } from 'node:util/types';
 import { latin1Text } from '../../resp/decoding/native-slices.ts';
 import type { RedisValue } from '../../resp/types.ts';
 import { CallStack } from '../../errors/call-stacks.ts';
-import { type BatchTrace, type CommandTrace, type SubscribeTrace, traces } from '../../telemetry/traces.ts';
+import { type BatchTrace, type CommandTrace, traces } from '../../telemetry/traces.ts';
 import { Traced } from '../../telemetry/tracing.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import { unset } from '../opening/resolving.ts';
@@ -97,7 +97,8 @@ export class CommandRecord implements CommandTrace {
   }
 }
 
-function placeOf(core: ConnectionCore): ConfiguredPlace {
+/** Where the commands of a connection go. */
+export function placeOf(core: ConnectionCore): ConfiguredPlace {
   const { host, port } = core.peer;
   return {
     poolName: core.poolName,
@@ -192,13 +193,6 @@ export function batchTrace(core: ConnectionCore, commands: readonly string[]): B
     batchSize: commands.length,
     commands,
   };
-  noteHost(trace, core);
-  return trace;
-}
-
-/** The payload of a call of the SUBSCRIBE family on one connection. */
-export function subscribeTrace(core: ConnectionCore, command: string, names: number): SubscribeTrace {
-  const trace: SubscribeTrace = { ...placeOf(core), command: String(command).toUpperCase(), channels: names };
   noteHost(trace, core);
   return trace;
 }
