@@ -10,7 +10,7 @@ import { top } from './commands/top.ts';
 import { completion, helpOf } from './help.ts';
 import { type CommandName, readOptions, UsageError } from './options.ts';
 import { type Call, targetOf } from './target.ts';
-import { printable, Terminal } from './terminal.ts';
+import { printable, Terminal, writeNote } from './terminal.ts';
 
 /** Resolves to the exit code. */
 type Command = (call: Call) => Promise<number>;
@@ -60,11 +60,11 @@ function topic([first, second]: readonly string[]): CommandName | null {
 
 function explain(error: unknown): number {
   if (error instanceof UsageError) {
-    process.stderr.write(`respool: ${error.message}\nTry: respool --help\n`);
+    writeNote(`respool: ${error.message}\nTry: respool --help`);
     return 2;
   }
   if (error instanceof TypeError || error instanceof RedisError) {
-    process.stderr.write(`respool: ${printable(error.message)}\n`);
+    writeNote(`respool: ${printable(error.message)}`);
     return 1;
   }
   throw error;

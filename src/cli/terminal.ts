@@ -33,6 +33,16 @@ export class Terminal {
     this.#drawn = 0;
   }
 
+  /** A sentence behind `lead`: on a terminal it is broken between words, and goes on below its own beginning. */
+  sentence(lead: string, text: string, style?: Style): void {
+    const indent = widthOf(lead);
+    const rows = this.live ? wrapped(text, this.columns - indent) : [text];
+    for (const [index, row] of rows.entries())
+      this.line(
+        (index === 0 ? lead : ' '.repeat(indent)) + (style === undefined ? row : this.style(style, row)),
+      );
+  }
+
   /** A line that a server or another client wrote: as it is in a pipe, printable on a terminal. */
   foreign(text: string): void {
     this.line(this.live ? printable(text) : text);
@@ -40,7 +50,7 @@ export class Terminal {
 
   /** A remark beside the result: on standard error, so that pipes stay clean. */
   note(text: string): void {
-    process.stderr.write(`${text}\n`);
+    writeNote(text);
   }
 
   /** Draws a picture over the last one; elsewhere than on a terminal `plain` becomes one line. */
@@ -52,9 +62,10 @@ export class Terminal {
     this.#drawn = picture.length;
   }
 
+  /** A row that is too long loses its end and its colours: a part of them could colour what follows. */
   #cut(row: string): string {
     const plain = stripVTControlCharacters(row);
-    return plain.length <= this.columns ? row : plain.slice(0, this.columns - 1);
+    return plain.length <= this.columns ? row : `${plain.slice(0, this.columns - 1)}…`;
   }
 
   /** Asks for a line that is not shown. */
@@ -78,6 +89,27 @@ export function printable(text: string): string {
     /[\x00-\x09\x0b-\x1f\x7f-\x9f]/g,
     (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );
+}
+
+/** Lines on standard error, broken between words on a terminal. */
+export function writeNote(text: string): void {
+  const { isTTY, columns = 80 } = process.stderr;
+  const lines = isTTY ? text.split('\n').flatMap((line) => wrapped(line, columns)) : [text];
+  process.stderr.write(`${lines.join('\n')}\n`);
+}
+
+/** Lines of at most `width` characters, broken between words; a longer word stays whole. */
+export function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (line !== '' && longer.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = longer;
+  }
+  return [...lines, line];
 }
 
 /** Values as a row of bars, the largest at full height. */

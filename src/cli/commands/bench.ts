@@ -8,6 +8,8 @@ import { bar, integer, milliseconds, table, type Terminal } from '../terminal.ts
 const PREFIX = 'respool:bench:';
 const PERCENTILES = [50, 75, 90, 99, 99.9, 99.99];
 const CHART_WIDTH = 40;
+/** Name and figure of a row. */
+const BEFORE_CHART = 20;
 const PROGRESS = 500;
 
 type Make = (key: string, value: string) => [string, ...string[]];
@@ -161,17 +163,18 @@ function report(
   const loop =
     load.rate === null ? `${load.concurrency} in flight` : `open loop at ${integer(load.rate)} a second`;
   if (terminal.live) terminal.draw([], '');
-  terminal.line(
-    terminal.style('bold', `${integer(done / elapsed)} ops/s`) +
-      ` · ${loop} · ${elapsed.toFixed(1)} s · ${(cpu / Math.max(1, done)).toFixed(2)} µs of client CPU per call`,
-  );
-  const top = Math.log1p(1_000 * (percentiles.at(-1)?.[1] ?? 1));
-  const rows = percentiles.map(([at, ms]) => [
-    `  p${at}`,
+  const perCall = `${(cpu / Math.max(1, done)).toFixed(2)} µs of client CPU per call`;
+  const rate = `${integer(done / elapsed)} ops/s`;
+  terminal.sentence(`${terminal.style('bold', rate)} · `, `${loop} · ${elapsed.toFixed(1)} s · ${perCall}`);
+  const slowest = histogram.max / 1_000;
+  const top = Math.log1p(1_000 * slowest);
+  const width = Math.max(8, Math.min(CHART_WIDTH, terminal.columns - BEFORE_CHART));
+  const named = [...percentiles.map(([at, ms]) => [`p${at}`, ms] as const), ['max', slowest] as const];
+  const rows = named.map(([name, ms]) => [
+    `  ${name}`,
     milliseconds(ms),
-    terminal.style('cyan', bar(Math.log1p(1_000 * ms) / top, CHART_WIDTH)),
+    terminal.style('cyan', bar(Math.log1p(1_000 * ms) / top, width)),
   ]);
   for (const row of table(rows)) terminal.line(row);
-  terminal.line(`  max  ${milliseconds(histogram.max / 1_000)}`);
   for (const [code, count] of errors) terminal.line(terminal.style('red', `  ${integer(count)} × ${code}`));
 }

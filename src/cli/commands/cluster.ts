@@ -5,7 +5,9 @@ import { type Call, poolOptions } from '../target.ts';
 import { integer, table, type Terminal } from '../terminal.ts';
 
 const SLOTS = 16_384;
+/** The drawing of the slots, at most; a narrow terminal gets fewer. */
 const CELLS = 64;
+const LEAD = 'slots  ';
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const COLOURS = ['green', 'yellow', 'blue', 'magenta', 'cyan', 'white'] as const;
 
@@ -99,9 +101,10 @@ function drawn(shards: readonly Shard[], owners: readonly (number | null)[], ter
   const uncovered = owners.filter((owner) => owner === null).length;
   const paint = (index: number, text: string): string =>
     terminal.style(COLOURS[index % COLOURS.length] ?? 'white', text);
-  const per = SLOTS / CELLS;
-  const strip = Array.from({ length: CELLS }, (_, cell) => {
-    const part = owners.slice(cell * per, (cell + 1) * per);
+  const cells = Math.max(1, Math.min(CELLS, terminal.columns - LEAD.length));
+  const per = SLOTS / cells;
+  const strip = Array.from({ length: cells }, (_, cell) => {
+    const part = owners.slice(Math.floor(cell * per), Math.floor((cell + 1) * per));
     if (part.includes(null)) return terminal.style('red', '·');
     const owner = part[0] as number;
     return paint(
@@ -111,7 +114,7 @@ function drawn(shards: readonly Shard[], owners: readonly (number | null)[], ter
   });
   const rows = shards.flatMap((shard, index) => shardRows(shard, index, paint, terminal));
   return [
-    `slots  ${strip.join('')}`,
+    `${LEAD}${strip.join('')}`,
     ...table(rows),
     uncovered === 0
       ? terminal.style('green', 'every slot is served')

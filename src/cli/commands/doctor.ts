@@ -26,9 +26,9 @@ function print(terminal: Terminal, { level, about, says, advice }: Finding): voi
     note: terminal.style('yellow', '!'),
     wrong: terminal.style('red', '✘'),
   };
-  terminal.line(`${marks[level]} ${about.padEnd(12)} ${printable(says)}`);
+  terminal.sentence(`${marks[level]} ${about.padEnd(12)} `, printable(says));
   if (advice !== undefined)
-    terminal.line(`  ${' '.repeat(12)} ${terminal.style('dim', '→')} ${printable(advice)}`);
+    terminal.sentence(`  ${' '.repeat(12)} ${terminal.style('dim', '→')} `, printable(advice));
 }
 
 /** Host and port of a plain URL; null for a Unix socket. */

@@ -17,12 +17,13 @@ export async function ping({ options, terminal, target, signal }: Call): Promise
       await pool.executeRequest('PING', [], { timeout: target.timeout });
       times.push(performance.now() - begun);
       if (!options.json)
-        terminal.line(
+        terminal.sentence(
+          '',
           `PONG from ${target.shown}: ${milliseconds(times.at(-1) as number)}${index === 0 ? ' (with the connection)' : ''}`,
         );
     } catch (error) {
       lost++;
-      if (!options.json) terminal.line(`no answer: ${printable((error as Error).message)}`);
+      if (!options.json) terminal.sentence('', `no answer: ${printable((error as Error).message)}`);
     }
   }
   const sorted = times.toSorted((a, b) => a - b);
@@ -38,7 +39,8 @@ export async function ping({ options, terminal, target, signal }: Call): Promise
     };
     terminal.line(JSON.stringify(result));
   } else if (middle !== null) {
-    terminal.line(
+    terminal.sentence(
+      '',
       `${times.length + lost} sent, ${lost} lost, min ${milliseconds(sorted[0] as number)}, median ${milliseconds(middle)}, max ${milliseconds(sorted.at(-1) as number)}`,
     );
   }

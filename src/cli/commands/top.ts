@@ -127,7 +127,11 @@ function drawn(
       `in ${bytes(1_024 * sum('instantaneous_input_kbps'))}/s`,
       `out ${bytes(1_024 * sum('instantaneous_output_kbps'))}/s`,
     ],
-    ['this tool', `${activeConnections} connections`, `${waiting} waiting`],
+    [
+      'this tool',
+      `${activeConnections} ${activeConnections === 1 ? 'connection' : 'connections'}`,
+      `${waiting} waiting`,
+    ],
   ]);
   const log = slow.map(
     ({ at, took, command }) =>

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ConnectionPool } from '../../../src/index.ts';
@@ -152,9 +153,56 @@ describe('the command respool', () => {
     }
   });
 
-  it('writes completions that bash understands', async () => {
+  it('loads a server at a rate, and shows percentiles as a chart', async () => {
+    const { code, stdout } = await runCli(['bench', '--seconds', '0.3', '--rate', '500', '-m', 'PING'], {
+      env,
+    });
+    assert.equal(code, 0, stdout);
+    // In a pipe its progress is a line each, without colours.
+    assert.match(
+      stdout,
+      /^[\d,]+ ops\/s · open loop at 500 a second · \d\.\d s · [\d.]+ µs of client CPU per call$/m,
+    );
+    const rows = stdout.match(/^ {2}(?:p[\d.]+|max) +[\d.]+ m?s +█*░*$/gm) ?? [];
+    assert.deepEqual(
+      rows.map((row) => row.trim().split(' ')[0]),
+      ['p50', 'p75', 'p90', 'p99', 'p99.9', 'p99.99', 'max'],
+    );
+    assert.match(rows.at(-1) ?? '', /█{40}$/);
+    assert.doesNotMatch(stdout, /\x1b/);
+  });
+
+  it('makes no more calls than are due in the open loop', async () => {
+    const { stdout } = await runCli(['bench', '--seconds', '0.4', '--rate', '100', '--json'], { env });
+    const { operations, seconds, loop } = JSON.parse(stdout) as {
+      operations: number;
+      seconds: number;
+      loop: { rate: number };
+    };
+    assert.equal(loop.rate, 100);
+    assert.ok(operations > 0 && operations <= seconds * 100 + 1, `${operations} in ${seconds} s`);
+  });
+
+  it('writes completions that bash and zsh understand', async () => {
     const { stdout } = await runCli(['completion', 'bash']);
-    assert.match(stdout, /complete -F _respool respool/);
+    const bash = (script: string): string => {
+      const { status, stdout: out, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
+      assert.deepEqual([status, stderr], [0, '']);
+      return out.trim();
+    };
+    const completed = (...words: string[]): string =>
+      bash(
+        `${stdout}\nCOMP_WORDS=(respool ${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length}\n_respool; echo "\${COMPREPLY[*]}"`,
+      );
+    assert.equal(spawnSync('bash', ['-n'], { input: stdout }).status, 0);
+    assert.equal(completed('do'), 'doctor');
+    assert.equal(completed('bench', '--ra'), '--rate');
+    assert.match(completed('cluster', '--'), /--watch/);
+    const zsh = (await runCli(['completion', 'zsh'])).stdout;
+    assert.match(zsh, /^#compdef respool\n/);
+    assert.match(zsh, /compdef _respool respool/);
+    // Both list the same words.
+    assert.equal(/case[\s\S]*esac/.exec(zsh)?.[0], /case[\s\S]*esac/.exec(stdout)?.[0]);
     assert.equal((await runCli(['completion', 'fish'])).code, 2);
   });
 
