@@ -133,10 +133,6 @@ function drawn(
       `${waiting} waiting`,
     ],
   ]);
-  const log = slow.map(
-    ({ at, took, command }) =>
-      `  ${new Date(at * 1_000).toISOString().slice(11, 19)}  ${milliseconds(took / 1_000).padStart(9)}  ${printable(command)}`,
-  );
   return [
     terminal.style(
       'bold',
@@ -144,8 +140,16 @@ function drawn(
     ),
     ...rows.map((row) => `  ${row}`),
     terminal.style('bold', 'Slow log'),
-    ...(log.length > 0 ? log : ['  empty']),
+    ...slowLog(slow),
   ];
+}
+
+function slowLog(slow: readonly SlowCommand[]): string[] {
+  if (slow.length === 0) return ['  empty'];
+  return slow.map(({ at, took, command }) => {
+    const time = new Date(at * 1_000).toISOString().slice(11, 19);
+    return `  ${time}  ${milliseconds(took / 1_000).padStart(9)}  ${printable(command)}`;
+  });
 }
 
 function lineOf({ servers, latency }: Picture): string {
