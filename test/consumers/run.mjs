@@ -1,5 +1,7 @@
-// Consumers of ioredis, unmodified, over respool/ioredis: npm run test:consumers [-- part of a name …]
-import { Redis } from '../../dist/ioredis/index.js';
+// Consumers of ioredis, unmodified, over respool/ioredis: npm run test:consumers [-- part of a name …]. With --theirs
+// they run over ioredis itself, to compare.
+import { Redis as Theirs } from 'ioredis';
+import { Redis as Ours } from '../../dist/ioredis/index.js';
 import { startServer } from '../../dist/testkit/index.js';
 import { bullmq, bullmqFeatures, bullmqRestart } from './bullmq.mjs';
 import * as stores from './node-redis.mjs';
@@ -15,7 +17,9 @@ const consumers = {
   ...stores,
   types,
 };
-const filters = process.argv.slice(2);
+const words = process.argv.slice(2);
+const Redis = words.includes('--theirs') ? Theirs : Ours;
+const filters = words.filter((word) => word !== '--theirs');
 const server = await startServer();
 let failed = 0;
 for (const [name, run] of Object.entries(consumers)) {

@@ -149,6 +149,18 @@ describe('the connection', () => {
     await assert.rejects(redis.get!('a'), /Connection is closed/);
   });
 
+  it('writes the commands of its last turn before it ends, also after a silence', async () => {
+    const redis = client();
+    await redis.set!('last', 1);
+    const heard: Error[] = [];
+    redis.on('error', (error) => heard.push(error));
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    const written = redis.set!('last', 2);
+    redis.disconnect();
+    assert.equal(await written, 'OK');
+    assert.deepEqual(heard, []);
+  });
+
   it('hears messages as events, also after it was lost', async () => {
     const redis = client({ retryStrategy: () => 5 });
     const publisher = client();
