@@ -33,10 +33,18 @@ export function table(lines) {
   return [print(lines[0]), rule, ...lines.slice(1).map(print)].join('\n');
 }
 
+/** The figure of the C program, and how near to it this package is. */
+function limitCells({ limit }, mine, measure, show) {
+  if (limit === undefined || mine === undefined) return ['–', '–'];
+  return [show(limit[measure]), `${(mine[measure] / limit[measure]).toFixed(2)} ×`];
+}
+
 function comparison(rows, own, measure, ids) {
   const columns = [own, ...ids.filter((id) => id !== 'respool' && id !== 'respool-connection')];
   const show = measure === 'cpu' ? number : rate;
-  const lines = [['workload', ...columns.map(title), 'best Node peer', 'ratio']];
+  const limited = rows.some((row) => row.limit !== undefined);
+  const limitHead = limited ? ['in C', 'of C'] : [];
+  const lines = [['workload', ...columns.map(title), 'best Node peer', 'ratio', ...limitHead]];
   for (const row of rows) {
     const peer = best(row, measure);
     const mine = row.results[own];
@@ -47,7 +55,8 @@ function comparison(rows, own, measure, ids) {
       ratio = `${value.toFixed(2)} ×`;
     }
     const cells = columns.map((id) => (row.results[id] ? show(row.results[id][measure]) : '–'));
-    lines.push([row.title, ...cells, peer ? title(peer) : '–', ratio]);
+    const last = limited ? limitCells(row, mine, measure, show) : [];
+    lines.push([row.title, ...cells, peer ? title(peer) : '–', ratio, ...last]);
   }
   return lines;
 }

@@ -1,8 +1,9 @@
 // npm run bench [-- --quick] [--only text,…] [--clients id,…] [--rounds n] [--bun] [--latency] [--memory] [--cold]
-//               [--scale] [--costs] [--shards] [--all] [--awake] [--profile row]
+//               [--scale] [--costs] [--shards] [--all] [--awake] [--limit] [--profile row]
 // Without a mode: the throughput rows. --all: everything. The server's core may halt when it has nothing to do, as on users'
 // machines; --awake keeps it from that, which makes the rows steadier. Without it the rows of small commands are
 // measured once more with the core awake.
+// --limit: beside a small C program on hiredis that does the same, where it can be built.
 // Results: bench/results/, docs/bench.md, docs/bench.svg (full runs).
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,6 +11,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CLIENTS } from './clients/index.mjs';
+import { buildLimit, limitOf } from './limit.mjs';
 import { profileRow } from './profile.mjs';
 import { chart, markdown, summary } from './report.mjs';
 import { ROWS } from './rows.mjs';
@@ -30,6 +32,7 @@ const { values: options } = parseArgs({
     costs: { type: 'boolean', default: false },
     shards: { type: 'boolean', default: false },
     awake: { type: 'boolean', default: false },
+    limit: { type: 'boolean', default: false },
     bun: { type: 'boolean', default: false },
     only: { type: 'string' },
     clients: { type: 'string' },
@@ -58,6 +61,9 @@ const modes =
   options.latency || options.memory || options.cold || options.scale || options.costs || options.shards;
 const throughput = options.all || options.only || !modes;
 
+/** A C program that does the same rows, as the limit to compare with. */
+const program = options.limit ? buildLimit(say) : null;
+
 async function withRunners(address, use) {
   const runners = [];
   for (const client of chosen) runners.push(await Runner.start(client, address));
@@ -72,7 +78,9 @@ async function eachRow(address, wanted = rowsToRun) {
   for (const [index, row] of wanted.entries()) {
     say(`[${index + 1}/${wanted.length}] ${row.title}`);
     const measured = await withRunners(address, (runners) => measureRow(row, runners, settings, say));
-    if (Object.keys(measured.results).length > 0) rows.push(measured);
+    if (Object.keys(measured.results).length === 0) continue;
+    const limit = program === null ? null : limitOf(program, row, address);
+    rows.push(limit === null ? measured : { ...measured, limit });
   }
   return rows;
 }

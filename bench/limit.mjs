@@ -1,0 +1,53 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BENCH, median } from './runner.mjs';
+import { onCore } from './server.mjs';
+
+/** The commands of the rows, as the C program is to send them. */
+const COMMANDS = {
+  'get16-1': ['GET', 'k16'],
+  'get16-64': ['GET', 'k16'],
+  'get16-burst': ['GET', 'k16'],
+  'get200-burst': ['GET', 'k200'],
+  'set16-burst': ['SET', 'w16', 'abcdefghijklmnop'],
+  'incr-64': ['INCR', 'n'],
+  get1k: ['GET', 'k1024'],
+  get64k: ['GET', 'k64k'],
+  mget50: ['MGET', ...Array.from({ length: 50 }, (_, index) => `m:${index}`)],
+  lrange1000: ['LRANGE', 'list1000', '0', '-1'],
+  xrange100: ['XRANGE', 'stream100', '-', '+'],
+};
+const ROUNDS = 5;
+const TIME = 300_000;
+
+/** Builds the C program; null and a sentence where that cannot be done. */
+export function buildLimit(say) {
+  const program = join(mkdtempSync(join(tmpdir(), 'respool-limit-')), 'limit');
+  const { error, status, stderr } = spawnSync(
+    'cc',
+    ['-O2', '-o', program, join(BENCH, 'limit.c'), '-lhiredis'],
+    { encoding: 'utf8' },
+  );
+  if (error === undefined && status === 0) return program;
+  say(
+    `no C program beside the rows: install cc and libhiredis (apt-get install gcc libhiredis-dev)\n${stderr ?? ''}`,
+  );
+  return null;
+}
+
+/** Medians of what the C program needs for a row; null for a row that it does not have. */
+export function limitOf(program, { id, inFlight = 0, burst = 0 }, { host, port }) {
+  const words = COMMANDS[id];
+  if (words === undefined) return null;
+  const rounds = Array.from({ length: ROUNDS }, () => {
+    const [command, ...args] = onCore(0, [
+      program,
+      ...[host, port, TIME, inFlight, burst].map(String),
+      ...words,
+    ]);
+    return JSON.parse(execFileSync(command, args, { encoding: 'utf8' }));
+  });
+  return { cpu: median(rounds.map(({ cpu }) => cpu)), rate: median(rounds.map(({ rate }) => rate)) };
+}
