@@ -6,7 +6,7 @@ import { blocksOf, compileBlocks, type DocBlock, docPages, runBlock } from './su
 import { DocServers } from './support/doc-servers.ts';
 
 /** Most blocks wait for servers: pages beside each other, the blocks of a page in order. */
-const PAGES_AT_ONCE = 4;
+const PAGES_AT_ONCE = 3;
 
 const blocks = docPages().flatMap(blocksOf);
 const servers = new DocServers();
