@@ -272,8 +272,8 @@ kind(ReplicaNotFoundError, 'ReplicaNotFoundError', 'RESPOOL_REPLICA_NOT_FOUND');
 
 /** Programs may have frozen `Error`. */
 const limitIsWritable = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable === true;
-/** Without frames JavaScriptCore leaves the text out as well, and printed errors would say nothing. */
-const stackNeedsText = limitIsWritable && stackWithoutFrames() === '';
+/** Without frames JavaScriptCore has no stack at all, and loggers that print it would say nothing. */
+const stackNeedsText = limitIsWritable && !stackWithoutFrames();
 
 function stackWithoutFrames(): string | undefined {
   const limit = Error.stackTraceLimit;

@@ -38,6 +38,8 @@ export class Opening<C> {
   greeting: Greeting = { version: null, clientId: null };
   address: string | null = null;
   inCallbacks = false;
+  /** HELLO was sent and not answered. */
+  #helloPending = false;
   readonly #core: ConnectionCore;
   readonly #options: NormalizedConnectionOptions;
   readonly #hooks: OpeningHooks<C>;
@@ -90,6 +92,7 @@ export class Opening<C> {
         signal,
         fault !== null && fault.error === error ? fault.code : undefined,
       );
+      if (this.#helloPending) hintAtHello(failure);
       this.#core.close(
         failure instanceof Error ? failure : new ConnectionError('aborted', { cause: failure }),
       );
@@ -151,7 +154,9 @@ export class Opening<C> {
     const core = this.#core;
     const { streamTimeout } = this.#options;
     try {
+      this.#helloPending = this.#options.protocol !== 2;
       this.greeting = await greet(core, credentials, this.#options);
+      this.#helloPending = false;
       core.clientId = this.greeting.clientId;
       await runSteps(core, [...laterSteps(this.#options), ...this.steps], streamTimeout);
     } catch (error) {
@@ -267,6 +272,12 @@ const ESCAPE_HINT =
 function hintAtEscapes(error: Error, credentials: Credentials | null): void {
   if (credentials === null) return;
   if (ESCAPE.test(credentials.username) || ESCAPE.test(credentials.password)) error.message += ESCAPE_HINT;
+}
+
+/** Some proxies drop what they do not know, or hang up on it. */
+function hintAtHello(failure: unknown): void {
+  if (failure instanceof ConnectionError && failure.code === 'RESPOOL_CONNECTION')
+    failure.message += ' (HELLO was not answered: a proxy that does not know it needs protocol: 2)';
 }
 
 /** The same text comes from servers that could have the database. */
