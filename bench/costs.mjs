@@ -22,7 +22,11 @@ async function round(call, count, width) {
 /** Rounds of the calls in turn; `more` is the median of the differences, round by round, from the first call. */
 async function compare(calls, { count, rounds, width = 100 }) {
   const costs = calls.map(() => []);
-  for (const { call } of calls) await round(call, count, width);
+  for (const { call, before, after } of calls) {
+    before?.();
+    await round(call, count, width);
+    after?.();
+  }
   for (let at = 0; at < rounds; at += 1) {
     for (const [index, { call, before, after }] of calls.entries()) {
       before?.();
