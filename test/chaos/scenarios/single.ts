@@ -243,6 +243,7 @@ export async function singleStage({ seed, gentle = false, every = 400 }: SingleO
     faults,
     every,
     heal: () => proxy.heal(),
+    remarks: () => (server.running ? '' : `the server has ended:\n${server.logTail()}`),
     clients: async () =>
       String(await server.command('CLIENT', 'LIST'))
         .split('\n')

@@ -28,6 +28,8 @@ export interface Stage {
   heal(): Promise<void>;
   /** Clients of the package that the servers still see. */
   clients?(): Promise<number>;
+  /** Why a fault could not be applied, as far as the servers tell. */
+  remarks?(): string;
   close(): Promise<void>;
 }
 
@@ -170,7 +172,7 @@ export async function runChaos(stage: Stage, options: RunOptions): Promise<RunRe
       await fault.strike(random);
       applied++;
     } catch (error) {
-      log(`  not applied: ${String(error)}`);
+      log(`  not applied: ${String(error)} ${stage.remarks?.() ?? ''}`);
     }
     const struck = planned;
     const recovered = Promise.all(stage.pools.map((pool) => recovery(pool, oracle))).then((took) => {
