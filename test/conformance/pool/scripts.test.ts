@@ -5,6 +5,7 @@ import {
   ConnectionError,
   ConnectionPool,
   defineScript,
+  LRUCache,
   NoScriptError,
   ResponseError,
 } from '../../../src/index.ts';
@@ -45,6 +46,36 @@ test('a script with large arguments is repeated by its text as it was given', as
   assert.deepEqual(await pool.run(script, [], ['ü', large]), [Buffer.from('ü'), 100_000, Buffer.from('é')]);
   await server.command('SCRIPT', 'FLUSH');
   assert.deepEqual(await pool.run(script, [], [large, 'b']), [large, 1, Buffer.from('é')]);
+});
+
+test('a script runs alike with a cache, with stacks of calls and with options', async () => {
+  const script = defineScript<string>({ lua: "redis.call('SET', KEYS[1], ARGV[1]) return ARGV[1]", keys: 1 });
+  await using cached = ConnectionPool.fromUrl(server.url, { decodeResponses: true, cache: new LRUCache() });
+  await cached.execute('SET', 's:cached', 'old');
+  assert.equal(await cached.execute('GET', 's:cached'), 'old');
+  assert.equal(await cached.run(script, ['s:cached'], ['new']), 'new');
+  assert.equal(await cached.execute('GET', 's:cached'), 'new');
+  await using traced = ConnectionPool.fromUrl(server.url, { decodeResponses: true, traceCalls: true });
+  assert.equal(await traced.run(script, ['s:cached'], ['x']), 'x');
+  await using plain = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
+  assert.deepEqual(await plain.run(script, ['s:cached'], ['y'], { decode: false }), Buffer.from('y'));
+  const request = plain.run(script, ['s:cached'], ['z']);
+  assert.equal(await request, 'z');
+  assert.equal(request.maybeExecuted, true);
+  await plain.close();
+  const late = plain.run(script, ['s:cached'], ['z']);
+  assert.equal((await failure(late)).name, 'PoolClosedError');
+  assert.equal(late.maybeExecuted, false);
+});
+
+test('a script without a known number of keys takes any, and many', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
+  const script = defineScript<number[]>({ lua: 'return {#KEYS, #ARGV}', readOnly: true });
+  for (const count of [0, 1, 2, 63, 64, 200]) {
+    const keys = Array.from({ length: count }, (_, index) => `s:${index}`);
+    assert.deepEqual(await pool.run(script, keys, ['a']), [count, 1]);
+    assert.deepEqual(await pool.run(script, keys), [count, 0]);
+  }
 });
 
 test('a read-only script goes by EVALSHA_RO', async () => {
