@@ -97,7 +97,7 @@ async function poolOf(build) {
   await pool.open();
   const connection = new MirrorConnection(location, { decodeResponses: true });
   await connection.run();
-  return { pool, connection, script, defined: build.defineScript({ lua: LUA, keys: 1 }) };
+  return { pool, connection, script, defined: build.defineScript?.({ lua: LUA, keys: 1 }) };
 }
 
 const CALLS = {
