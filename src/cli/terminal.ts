@@ -98,7 +98,11 @@ export function writeNote(text: string): void {
   process.stderr.write(`${lines.join('\n')}\n`);
 }
 
-/** Lines of at most `width` characters, broken between words; a longer word stays whole. */
+/**
+ * Lines of at most `width` characters, broken between words; a longer word stays whole.
+ *
+ * @testable
+ */
 export function wrapped(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';

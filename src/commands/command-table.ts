@@ -99,7 +99,7 @@ export function learnCommands(asked: string, reply: unknown): void {
  * The commands and subcommands in an answer of `COMMAND INFO`; what is null or malformed in it is passed
  * over.
  *
- * @internal
+ * @testable
  */
 export function commandsFromReply(reply: unknown): LearnedCommand[] {
   const found: LearnedCommand[] = [];

@@ -181,7 +181,7 @@ class Race<R> {
 /**
  * The failure of one node; the node's error is the `cause`.
  *
- * @internal
+ * @testable
  */
 export class NodeFailure extends Error {
   readonly location: TCPLocation;

@@ -32,7 +32,7 @@ export interface DialOptions {
  * One slab serves every connection of the thread, for parsing is synchronous. On Windows the system holds the
  * buffer of each pending read, so that two connections would write into it at the same time.
  *
- * @internal
+ * @testable
  */
 export const slabReading: boolean = process.platform !== 'win32';
 const SLAB_SIZE = 256 * 1024;

@@ -13,9 +13,9 @@ import { call } from '../requests/call.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import type { NormalizedConnectionOptions } from '../connection-options.ts';
 
-/** @internal */
+/** @testable */
 export const LIBRARY_NAME = 'respool';
-/** @internal */
+/** @testable */
 export const LIBRARY_VERSION = '0.1.0';
 
 /** One row of the handshake. `may fail`: a refusal only switches that feature off. */

@@ -46,7 +46,7 @@ class Details {
 /**
  * The unusual sides of a pool's call: bits, and an object that only unusual calls have.
  *
- * @internal
+ * @testable
  */
 export abstract class DetailedEntry extends Entry {
   details: Details | null = null;

@@ -55,7 +55,7 @@ export const POOL = 8192;
  * Hands out memory for bytes, small ones cut from a block of `POOL` bytes. The runtime's own pool grew to 64 KiB in
  * Node 24, and each reply that is kept would pin as much.
  *
- * @internal
+ * @testable
  */
 export class BytePool {
   #block = Buffer.alloc(0);
