@@ -17,6 +17,11 @@ async function testOn(name, parts) {
   const count = (word) => [...output.matchAll(new RegExp(`^ℹ ${word} (\\d+)`, 'gm'))].at(-1)?.[1] ?? '?';
   const failed = [...new Set([...output.matchAll(/^test at (\S+)/gm)].map(([, at]) => at))];
   for (const at of failed) console.log(`  ${name}: ${at}`);
+  // Of test/integration/command-facts: the commands that the tables do not know yet.
+  const fresh = new Set(
+    [...output.matchAll(/^\s*ℹ (\d+ commands, [1-9]\d* new.*)$/gm)].map(([, line]) => line),
+  );
+  for (const line of fresh) console.log(`  ${name}: ${line}`);
   return [
     name,
     count('pass'),

@@ -210,6 +210,10 @@ export interface SortedSetCommands<Text> {
     reply: number;
   };
   ZLEXCOUNT: { args: [key: RedisValue, min: RedisValue, max: RedisValue]; reply: number };
+  ZMOVE: {
+    args: [source: RedisValue, destination: RedisValue, where: RedisValue, ...options: RedisValue[]];
+    reply: [member: Text, score: number][] | null;
+  };
   ZMPOP: {
     args: [numkeys: RedisValue, key: RedisValue, ...keys: RedisValue[], where: RedisValue];
     reply: [key: Text, members: [member: Text, score: number][]] | null;
