@@ -15,6 +15,7 @@ const TASKS = {
   bench: { script: 'bench.mjs' },
   chaos: { script: 'chaos.mjs', servers: true },
   'chaos-mutants': { script: 'chaos-mutants.mjs', servers: true },
+  release: { script: 'release.mjs', servers: true },
   'bench-gate': { script: 'bench.mjs', args: ['--gate'] },
 };
 

@@ -1,10 +1,26 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { build as esbuild } from 'esbuild';
+import { pruneDeclarations } from './declarations.mjs';
 import { files, isMain, ROOT, read, run, TSC } from './lib.mjs';
 
 /** What the package's users can import or start. */
 const ENTRIES = ['index.js', 'otel/index.js', 'testkit/index.js', 'ioredis/index.js', 'cli/main.js'];
+
+/**
+ * Further entries of the bundler: what only they need goes into files of their own, so that a program that imports one
+ * of them alone does not get the others. Files, because bundlers drop whole files (`sideEffects`) more surely than parts.
+ */
+const PARTS = [
+  'pool/connection-pool.js',
+  'pool/cluster-connection-pool.js',
+  'pool/sentinel.js',
+  'pool/sentinel-connection-pool.js',
+  'commands/describe-command.js',
+  'cache/lru-cache.js',
+  'connection/cluster-connection.js',
+  'connection/sentinel-managed-connection.js',
+];
 
 /** What CommonJS can require. `main`: the class that stands for the module. */
 const COMMONJS = [
@@ -24,14 +40,18 @@ function namedAsWritten(text) {
   return text.replace(new RegExp(`(?<![\\w$])_(${renamed.join('|')})(?![\\w$])`, 'g'), ' $1');
 }
 
+/** Imports of no name, which keep an order that nothing depends on: bundlers warn of them in packages without side effects. */
+const withoutBareImports = (text) =>
+  text.replace(/^import\s*"\.[^"]*chunk-\w+\.js";\n|(?<=;)import"\.[^"]*chunk-\w+\.js";/gm, '');
+
 /**
  * The modules as few files, which a process reads in a third of the time; declarations stay as they are. One call
  * for all entries, so that what they share is there once.
  */
-async function bundle() {
+async function bundle(readable) {
   const dist = join(ROOT, 'dist');
   const { outputFiles } = await esbuild({
-    entryPoints: ENTRIES.map((entry) => join(dist, entry)),
+    entryPoints: [...ENTRIES, ...PARTS].map((entry) => join(dist, entry)),
     outdir: dist,
     bundle: true,
     splitting: true,
@@ -39,12 +59,14 @@ async function bundle() {
     platform: 'node',
     target: 'node20',
     packages: 'external',
-    sourcemap: true,
+    minify: !readable,
+    lineLimit: 120,
+    sourcemap: readable,
     write: false,
   });
   for (const path of files('dist', (name) => /\.js(?:\.map)?$/.test(name))) rmSync(join(ROOT, path));
   for (const { path, contents, text } of outputFiles) {
-    writeFileSync(path, path.endsWith('.js') ? namedAsWritten(text) : contents);
+    writeFileSync(path, path.endsWith('.js') ? withoutBareImports(namedAsWritten(text)) : contents);
   }
 }
 
@@ -54,10 +76,15 @@ const REQUIRED = '// @ts-ignore: node16 and node18';
 /** The declarations of a class that stands for its module, with the module's other exports as fields. */
 function declarationsOfMain(entry, main) {
   const text = read(`dist/${entry}.d.ts`);
-  const names = [...text.matchAll(/export (?:type )?\{([^}]*)\}/g)].flatMap(([, list]) =>
-    list.split(',').map((one) => one.trim()),
-  );
-  const types = names.filter((name) => /^\w+$/.test(name) && name !== main);
+  const listed = [...text.matchAll(/export (?:type )?\{([^}]*)\}/g)].flatMap(([, list]) => list.split(','));
+  const declared = [...text.matchAll(/export (?:declare )?(?:const|type|class|interface) (\w+)/g)];
+  const names = new Set([...listed.map((name) => name.trim()), ...declared.map(([, name]) => name)]);
+  // A type with parameters would need them here as well: only what needs none is listed.
+  const all = files(`dist/${dirname(entry)}`, (path) => path.endsWith('.d.ts'))
+    .map(read)
+    .join('\n');
+  const isPlain = (name) => new RegExp(`\\b(?:type|interface|class) ${name}\\b(?!<)`).test(all);
+  const types = [...names].filter((name) => /^\w+$/.test(name) && name !== main && isPlain(name));
   return `${REQUIRED}
 import * as all from './index.js';
 declare const ${main}: typeof all.${main} & typeof all;
@@ -87,7 +114,7 @@ function addCommonJs() {
  * `src` to `dist`. The compiler rewrites `.ts` specifiers in JavaScript only; in declarations they are
  * rewritten here, so that compilers that know nothing of `.ts` imports resolve them too.
  */
-export async function build({ quiet = false } = {}) {
+export async function build({ quiet = false, readable = false } = {}) {
   rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
   const result = await run([...TSC, '-p', 'tsconfig.build.json'], { quiet });
   if (result.code !== 0) return result;
@@ -99,7 +126,11 @@ export async function build({ quiet = false } = {}) {
       .replace(/, \w+ as 'module\.exports'/g, '');
     if (rewritten !== text) writeFileSync(join(ROOT, path), rewritten);
   }
-  await bundle();
+  await bundle(readable);
+  pruneDeclarations(
+    join(ROOT, 'dist'),
+    COMMONJS.map(({ entry }) => `${entry}.d.ts`),
+  );
   addCommonJs();
   return result;
 }
@@ -109,4 +140,6 @@ export async function buildIfMissing() {
   return { code: 0, output: '' };
 }
 
-if (isMain(import.meta.url)) process.exitCode = (await build()).code;
+if (isMain(import.meta.url)) {
+  process.exitCode = (await build({ readable: process.argv.includes('--readable') })).code;
+}

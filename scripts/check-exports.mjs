@@ -29,7 +29,15 @@ function forgottenIn(program) {
   const namesOf = (entry) => {
     const file = program.getSourceFile(join(DIST, `${entry}.d.ts`));
     const own = checker.getExportsOfModule(checker.getSymbolAtLocation(file));
-    return new Map(own.map((symbol) => [resolved(symbol), symbol.name]));
+    const names = new Map(own.map((symbol) => [resolved(symbol), symbol.name]));
+    // `type Redis = peer.Redis` exports the other declaration under its own name.
+    for (const [symbol, name] of [...names]) {
+      const alias = symbol.declarations?.find(ts.isTypeAliasDeclaration)?.type;
+      if (alias === undefined || !ts.isTypeReferenceNode(alias) || alias.typeArguments !== undefined)
+        continue;
+      names.set(resolved(checker.getSymbolAtLocation(alias.typeName)), name);
+    }
+    return names;
   };
   const main = namesOf('index');
   const found = new Set();

@@ -28,6 +28,7 @@ const STEPS = [
   { name: 'unused', commands: [knip, [...knip, '--production', '--tags=-testable']] },
   { name: 'options', commands: [own('check-options.mjs')] },
   { name: 'api', dist: true, commands: [own('check-api.mjs')] },
+  { name: 'exports', dist: true, commands: [own('check-exports.mjs')] },
   { name: 'names', dist: true, commands: [own('check-names.mjs')] },
   {
     name: 'package',
@@ -38,6 +39,7 @@ const STEPS = [
       [...bin('@arethetypeswrong/cli', 'dist/index.js'), '--pack', '.', '--no-emoji'],
     ],
   },
+  { name: 'size', dist: true, commands: [own('check-size.mjs')] },
   { name: 'consumers', dist: true, commands: [own('check-consumers.mjs')] },
 ];
 

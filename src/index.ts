@@ -195,3 +195,61 @@ export {
   WrongTypeError,
 } from './errors/errors.ts';
 export type { ExhaustionFigures, TimeoutPhase } from './errors/errors.ts';
+
+/** Types that the ones above are made of. */
+export type { Random as RandomSource } from './base/backoff.ts';
+export type { WaitLimits } from './base/deadline.ts';
+export type { CacheStats } from './cache/cache-stats.ts';
+export type {
+  ArgumentsBehind,
+  General as GeneralReply,
+  NameOf,
+  ReplyOfEntry,
+  TupleOf,
+} from './commands/commands.ts';
+export type { CollectionCommands } from './commands/generated/collections.ts';
+export type { KeyCommands } from './commands/generated/keys.ts';
+export type { ModuleCommands } from './commands/generated/modules.ts';
+export type { ServerCommands } from './commands/generated/servers.ts';
+export type { SortedSetCommands } from './commands/generated/sorted-sets.ts';
+export type { StringCommands } from './commands/generated/strings.ts';
+export type { Merged as MergedReply } from './commands/merged-reply.ts';
+export type { MergeOf, REPLY, UNSPECIFIED } from './commands/typed-command.ts';
+export type { TCPOptions } from './connection/connection-options.ts';
+export type {
+  DeliveryErrorOptions,
+  ErrorClass,
+  RedirectErrorOptions,
+  RedisErrorOptions,
+  TimeoutErrorOptions,
+} from './errors/errors.ts';
+export type { ClusterConnectionPoolClass, ClusterPool } from './pool/cluster-connection-pool.ts';
+export type { ConnectionPoolClass } from './pool/connection-pool.ts';
+export type { SentinelConnectionPoolClass, SentinelPool } from './pool/sentinel-connection-pool.ts';
+export type { Channel as BaseChannel } from './pubsub/channels/channel.ts';
+export type { DecodesMark } from './resp/types.ts';
+export type { Place as TracePlace } from './telemetry/traces.ts';
+export type { Directory, FindOptions } from './topology/sentinel/service-role.ts';
+export type { CheckOptions, ClusterNodeDescription, ClusterServerType } from './transport/location.ts';
+export type {
+  Options as OptionArguments,
+  ReplyByCount,
+  ReplyByOption,
+  SubcommandOf,
+  WordsOf,
+} from './commands/commands.ts';
+export type { MergedToOne, NeverMerged } from './commands/generated/tips.ts';
+export type { Joined as JoinedReply } from './commands/merged-reply.ts';
+export type { ClusterOptionHints, ClusterPoolOf, NodeTarget } from './pool/cluster-connection-pool.ts';
+export type { PoolOf, PoolOptionHints } from './pool/connection-pool.ts';
+export type { Misspelt, WithOwnOptions } from './pool/options/pool-options.ts';
+export type { AnyClass, SentinelOptionHints, SentinelPoolOf } from './pool/sentinel-connection-pool.ts';
+export type { PrimaryListener } from './topology/sentinel/primary-followers.ts';
+export type { Behind, Places } from './commands/commands.ts';
+export type { Element } from './commands/merged-reply.ts';
+export type { ClassOf } from './pool/connection-pool.ts';
+export type { DecodeOfUrl, NoSuchOption, OptionsOfClass } from './pool/options/pool-options.ts';
+export type { P } from './commands/commands.ts';
+export type { DecodeInUrl, DecodeOf, DecodeOfOptions, HasGap } from './pool/options/pool-options.ts';
+export type { DecodeInQuery } from './pool/options/pool-options.ts';
+export type { DecodeOfPair } from './pool/options/pool-options.ts';

@@ -42,7 +42,7 @@ export type ArgumentsOf<K, A extends readonly unknown[] = []> = [NameOf<K, A>] e
     ? Tuple
     : never;
 
-type TupleOf<K, A extends readonly unknown[], N extends CommandName> =
+export type TupleOf<K, A extends readonly unknown[], N extends CommandName> =
   Uppercase<K & string> extends N
     ? Commands<string>[N]['args']
     : [subcommand: A[0] & RedisValue, ...args: Commands<string>[N]['args']];
@@ -95,7 +95,7 @@ export type NameOf<K, A extends readonly unknown[]> = [K] extends [string]
       : SubcommandOf<Uppercase<K>, A>
   : never;
 
-type SubcommandOf<K extends string, A extends readonly unknown[]> = A extends readonly [
+export type SubcommandOf<K extends string, A extends readonly unknown[]> = A extends readonly [
   infer S extends string,
   ...unknown[],
 ]
@@ -105,19 +105,19 @@ type SubcommandOf<K extends string, A extends readonly unknown[]> = A extends re
   : never;
 
 /** The arguments behind the name, where the first one may belong to it. */
-type ArgumentsBehind<K, A extends readonly unknown[]> =
+export type ArgumentsBehind<K, A extends readonly unknown[]> =
   Uppercase<K & string> extends NameOf<K, A> ? A : A extends readonly [unknown, ...infer Rest] ? Rest : A;
 
 /** A command that may answer anything answers what the decoding leaves. */
-type General<R, D extends Decoding> = [Reply] extends [R] ? ReplyOf<D> : R;
+export type General<R, D extends Decoding> = [Reply] extends [R] ? ReplyOf<D> : R;
 
-type ReplyOfEntry<E, A extends readonly unknown[]> = E extends { options: infer O }
+export type ReplyOfEntry<E, A extends readonly unknown[]> = E extends { options: infer O }
   ? number extends A['length']
     ? ReplyByCount<E, A> | O[keyof O]
     : ReplyByOption<E, O, A, WordsOf<Options<E, A>>>
   : ReplyByCount<E, A>;
 
-type ReplyByOption<E, O, A extends readonly unknown[], W> = [W] extends [never]
+export type ReplyByOption<E, O, A extends readonly unknown[], W> = [W] extends [never]
   ? ReplyByCount<E, A>
   : string extends W
     ? ReplyByCount<E, A> | O[keyof O]
@@ -125,7 +125,7 @@ type ReplyByOption<E, O, A extends readonly unknown[], W> = [W] extends [never]
       ? ReplyByCount<E, A>
       : O[W & keyof O];
 
-type ReplyByCount<E, A extends readonly unknown[]> = E extends { reply: infer R }
+export type ReplyByCount<E, A extends readonly unknown[]> = E extends { reply: infer R }
   ? E extends { from: infer N extends keyof Places; then: infer Then }
     ? number extends A['length']
       ? R | Then
@@ -136,7 +136,7 @@ type ReplyByCount<E, A extends readonly unknown[]> = E extends { reply: infer R 
   : never;
 
 /** The arguments among which options are looked for. */
-type Options<E, A extends readonly unknown[]> = E extends { after: infer N extends keyof Places }
+export type Options<E, A extends readonly unknown[]> = E extends { after: infer N extends keyof Places }
   ? Behind<A, N>
   : E extends { keysAt: infer N extends keyof Places }
     ? Behind<A, N> extends readonly [infer Count, ...infer Rest]
@@ -146,7 +146,7 @@ type Options<E, A extends readonly unknown[]> = E extends { after: infer N exten
       : []
     : A;
 
-type Behind<A extends readonly unknown[], N extends keyof Places> = A extends readonly [
+export type Behind<A extends readonly unknown[], N extends keyof Places> = A extends readonly [
   ...Places[N],
   ...infer Rest,
 ]
@@ -154,7 +154,7 @@ type Behind<A extends readonly unknown[], N extends keyof Places> = A extends re
   : [];
 
 /** Strings in upper case; `string` for text that the compiler does not know. */
-type WordsOf<A extends readonly unknown[]> = A[number] extends infer W
+export type WordsOf<A extends readonly unknown[]> = A[number] extends infer W
   ? W extends string
     ? string extends W
       ? string
@@ -164,8 +164,8 @@ type WordsOf<A extends readonly unknown[]> = A[number] extends infer W
       : never
   : never;
 
-type P = unknown;
-interface Places {
+export type P = unknown;
+export interface Places {
   0: [];
   1: [P];
   2: [P, P];

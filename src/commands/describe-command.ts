@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import type { RedisValue } from '../resp/types.ts';
 import { findEntry } from './catalogue.ts';
 import { resolveCommand } from './command-info.ts';
@@ -70,3 +71,4 @@ export function commandInfo(name: string): CommandDescription | null {
     keys: (...args) => keysOf(resolveCommand(name, args), args),
   };
 }
+nameClass(commandInfo, 'commandInfo');

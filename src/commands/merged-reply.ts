@@ -10,7 +10,7 @@ export type NodesReply<L, T, K, A extends readonly unknown[], O, D extends Decod
   merged: Merged<T, NameOf<K, A>, CallReply<T, K, A, DecodingOf<O, D>>> | ReplyByOptions<O>;
 }[MergeOf<O>];
 
-type Merged<T, N, R> = [T] extends [ByCommand]
+export type Merged<T, N, R> = [T] extends [ByCommand]
   ? [N] extends [never]
     ? R
     : [N] extends [MergedToOne]
@@ -21,10 +21,10 @@ type Merged<T, N, R> = [T] extends [ByCommand]
   : R;
 
 /** Without a policy: maps and sets become one, and everything else stands in one list. */
-type Joined<R> = Reply[] extends R
+export type Joined<R> = Reply[] extends R
   ? R
   : [R] extends [Map<unknown, unknown> | Set<unknown>]
     ? R
     : Element<R>[] | Extract<R, Map<unknown, unknown> | Set<unknown>>;
 
-type Element<R> = R extends readonly (infer M)[] ? M : R;
+export type Element<R> = R extends readonly (infer M)[] ? M : R;

@@ -1,8 +1,9 @@
+import { nameClass } from '../base/class-name.ts';
 import { RedisError } from '../errors/errors.ts';
 import type { Decoding, RedisValue, Reply } from '../resp/types.ts';
 import type { AnyCommand, CallArguments, ReplyTo } from './commands.ts';
 
-declare const REPLY: unique symbol;
+export declare const REPLY: unique symbol;
 
 /** A command of a batch or a transaction whose reply is known by its name. */
 export interface TypedCommand<K extends string | Uint8Array, A extends readonly RedisValue[]> {
@@ -30,6 +31,7 @@ export function command<const K extends AnyCommand, const A extends readonly Red
 ): TypedCommand<K, A> {
   return { command: name, args: args as readonly RedisValue[] as A };
 }
+nameClass(command, 'command');
 
 /**
  * The replies of a batch without its errors.
@@ -44,6 +46,7 @@ export function unwrap<const R extends readonly unknown[]>(
   if (error !== undefined) throw error;
   return entries as { -readonly [I in keyof R]: Exclude<R[I], RedisError> };
 }
+nameClass(unwrap, 'unwrap');
 
 /** The reply of one command of a batch, by the `decodeResponses` of the pool. */
 export type ReplyOfCommand<C, D extends Decoding> = typeof REPLY extends keyof C
@@ -57,7 +60,7 @@ export type BatchReplies<C extends readonly unknown[], D extends Decoding> = {
   -readonly [I in keyof C]: ReplyOfCommand<C[I], D> | RedisError;
 };
 
-declare const UNSPECIFIED: unique symbol;
+export declare const UNSPECIFIED: unique symbol;
 /** In the place of options that a call does not give. */
 export interface Unspecified {
   readonly [UNSPECIFIED]?: never;

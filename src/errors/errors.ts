@@ -20,7 +20,7 @@ export interface DeliveryErrorOptions extends RedisErrorOptions {
   maybeExecuted?: boolean | undefined;
 }
 
-type ErrorClass = { readonly name: string; readonly prototype: object };
+export type ErrorClass = { readonly name: string; readonly prototype: object };
 
 /**
  * Names the class and its bases on the prototype; called once per class, right after its declaration. The name is a

@@ -7,8 +7,8 @@ import { ScanStream, type ScanStreamOptions } from './scan-stream.ts';
 import type { Script, ScriptDefinition } from './script.ts';
 import type { ReplyContext } from './transformers.ts';
 
-type Batch = readonly (readonly unknown[])[];
-interface MultiOptions {
+export type Batch = readonly (readonly unknown[])[];
+export interface MultiOptions {
   pipeline?: boolean | undefined;
 }
 

@@ -4,13 +4,13 @@ import type { ScriptDefinition } from './script.ts';
 
 /** One start node: a port, a URL or an address. */
 export type ClusterNode = string | number | { host?: string | undefined; port?: number | string | undefined };
-type ScaleReads = 'master' | 'slave' | 'all' | ((...args: never[]) => unknown);
+export type ScaleReads = 'master' | 'slave' | 'all' | ((...args: never[]) => unknown);
 
-type DnsLookup = (
+export type DnsLookup = (
   hostname: string,
   callback: (error: NodeJS.ErrnoException | null | undefined, address?: string, family?: number) => void,
 ) => void;
-type ResolveSrv = (
+export type ResolveSrv = (
   hostname: string,
   callback: (error: NodeJS.ErrnoException | null | undefined, records?: SrvRecord[]) => void,
 ) => void;

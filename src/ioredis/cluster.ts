@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import { type Callback, type Command, nodeify } from './command.ts';
 import { ClusterConnectionPool } from '../pool/cluster-connection-pool.ts';
 import type { ClusterConnectionPoolOptions } from '../pool/options/pool-options.ts';
@@ -367,3 +368,4 @@ export class Cluster extends Client<ClusterStatus> {
     return new Cluster([...nodes], { ...this.options, ...more });
   }
 }
+nameClass(Cluster, 'Cluster');

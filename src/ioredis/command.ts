@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import { keyPositions, keysOf } from '../commands/keys.ts';
 import { resolveCommand } from '../commands/command-info.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
@@ -29,7 +30,7 @@ export interface CommandOptions {
 }
 
 /** The command flags of ioredis, by name. */
-const FLAGS = {
+export const FLAGS = {
   VALID_IN_SUBSCRIBER_MODE: 'subscribe psubscribe unsubscribe punsubscribe ssubscribe sunsubscribe ping quit',
   VALID_IN_MONITOR_MODE: 'monitor auth',
   ENTER_SUBSCRIBER_MODE: 'subscribe psubscribe ssubscribe',
@@ -44,7 +45,7 @@ const flagged = new Map(
   Object.entries(FLAGS).map(([flag, names]) => [flag as CommandFlag, new Set(names.split(' '))]),
 );
 
-interface WaitLimits {
+export interface WaitLimits {
   commandTimeout?: number | undefined;
   blockingTimeout?: number | undefined;
 }
@@ -167,6 +168,7 @@ export class Command implements FailedCommand {
     return withCommand(error, this);
   }
 }
+nameClass(Command, 'Command');
 
 const NEEDS_CARE = 1;
 

@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import { RedisError } from '../errors/errors.ts';
 
 /** The message of everything that waits when the connection ends for good. */
@@ -32,12 +33,14 @@ export class ReplyError extends Error {
     this.code = options.code ?? message.split(' ', 1)[0]!;
   }
 }
+nameClass(ReplyError, 'ReplyError');
 nameOf(ReplyError, 'ReplyError');
 
 /** A command that was given up, for its connection closed under it. */
 export class AbortError extends Error {
   declare readonly command?: FailedCommand;
 }
+nameClass(AbortError, 'AbortError');
 nameOf(AbortError, 'AbortError');
 
 /** A command waited through `maxRetriesPerRequest` failed attempts to connect. */
@@ -48,6 +51,7 @@ export class MaxRetriesPerRequestError extends AbortError {
     );
   }
 }
+nameClass(MaxRetriesPerRequestError, 'MaxRetriesPerRequestError');
 nameOf(MaxRetriesPerRequestError, 'MaxRetriesPerRequestError');
 
 /** No node of a cluster could be asked. */
@@ -61,6 +65,7 @@ export class ClusterAllFailedError extends Error {
     this.lastNodeError = lastNodeError ?? undefined;
   }
 }
+nameClass(ClusterAllFailedError, 'ClusterAllFailedError');
 nameOf(ClusterAllFailedError, 'ClusterAllFailedError');
 
 /** Said by a server, and not made on this side. */

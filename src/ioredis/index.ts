@@ -43,3 +43,35 @@ Object.assign(RedisClass, {
   ScanStream,
   default: Redis,
 });
+
+/** Types that the ones above are made of. */
+export type { DnsLookup, ResolveSrv, ScaleReads } from './cluster-options.ts';
+export type { Callback, CommandFlag, CommandOptions, WaitLimits } from './command.ts';
+export type { FailedCommand } from './errors.ts';
+export type { ClusterConstructor, RedisConstructor } from './peer.ts';
+export type { PipelineEntry, PipelineOwner } from './pipeline.ts';
+export type {
+  Connector,
+  NatMap,
+  PreferredSlaves,
+  ReconnectOnError,
+  RetryStrategy,
+  SentinelAddress,
+} from './redis-options.ts';
+export type { AskForPage, ScanStreamOptions } from './scan-stream.ts';
+export type { Script, ScriptDefinition } from './script.ts';
+export type { Shape } from './shapes.ts';
+export type { ArgumentTransformer, ReplyContext, ReplyTransformer } from './transformers.ts';
+export type { Cluster as OwnCluster } from './cluster.ts';
+export type { FLAGS } from './command.ts';
+export type { Peer, PeerInstance, Typed } from './peer.ts';
+export type { Redis as OwnRedis } from './redis.ts';
+export type { ConnectorNotice, ListedReplica } from './redis-options.ts';
+export type { Client } from './client.ts';
+export type { CommandMethods } from './methods.ts';
+export type { Waiting } from './offline-queue.ts';
+export type { SessionOwner } from './session.ts';
+export type { Batch, MultiOptions } from './client.ts';
+export type { CommandName, MethodArgument, Own, TextReply } from './methods.ts';
+export type { FirstWord } from './methods.ts';
+export type { ReplyTransformerContext } from './transformers.ts';

@@ -2,13 +2,13 @@ import type { Commands } from '../commands/commands.ts';
 import type { Callback } from './command.ts';
 
 /** The words of a call, in the forms that ioredis takes; a callback may come last. */
-type MethodArgument = unknown;
+export type MethodArgument = unknown;
 
-type FirstWord<K extends string> = K extends `${infer First} ${string}` ? First : K;
-type CommandName = Lowercase<FirstWord<keyof Commands<string> & string>>;
+export type FirstWord<K extends string> = K extends `${infer First} ${string}` ? First : K;
+export type CommandName = Lowercase<FirstWord<keyof Commands<string> & string>>;
 
 /** The text reply of a command, if RESP2 and RESP3 give it the same shape; else unknown. */
-type TextReply<K extends string> =
+export type TextReply<K extends string> =
   Uppercase<K> extends keyof Commands<string>
     ? Commands<string>[Uppercase<K>] extends { reply: infer R }
       ? Extract<R, string | number | null> extends infer Plain
@@ -20,7 +20,7 @@ type TextReply<K extends string> =
     : unknown;
 
 /** Names that a class gives other types than those of a plain command. */
-type Own = 'multi' | 'monitor' | 'quit' | 'exec';
+export type Own = 'multi' | 'monitor' | 'quit' | 'exec';
 
 /** A method for each command, and its variant whose strings are bytes. */
 export type CommandMethods = {

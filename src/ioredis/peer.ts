@@ -9,11 +9,11 @@ import type { RedisOptions } from './redis-options.ts';
 // directive stays in the declarations, and keeps the compiler of users quiet.
 // biome-ignore lint/suspicious/noTsIgnore: @ts-expect-error would fail where ioredis is installed.
 /** @ts-ignore: ioredis is an optional peer. */
-type Peer = typeof import('ioredis');
+export type Peer = typeof import('ioredis');
 
 /** `Theirs` where ioredis is installed, else `Own`. */
-type Typed<Theirs, Own> = string extends keyof Peer ? Own : Theirs;
-type PeerInstance<K extends 'Redis' | 'Cluster'> = Peer[K] extends { prototype: infer I } ? I : never;
+export type Typed<Theirs, Own> = string extends keyof Peer ? Own : Theirs;
+export type PeerInstance<K extends 'Redis' | 'Cluster'> = Peer[K] extends { prototype: infer I } ? I : never;
 
 export type Redis = Typed<PeerInstance<'Redis'>, OwnRedis>;
 export type Cluster = Typed<PeerInstance<'Cluster'>, OwnCluster>;

@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import { RedisError, TimeoutError } from '../errors/errors.ts';
 import type { CommandRequest } from '../connection/requests/request-options.ts';
 import type { Reply } from '../resp/types.ts';
@@ -183,6 +184,7 @@ export class Pipeline {
     this.resolve(this.#queue.map((command): PipelineEntry => [command.blame(copyOf(error))]));
   }
 }
+nameClass(Pipeline, 'Pipeline');
 addCommands(Pipeline.prototype);
 
 /** Each command blames an error of its own. */

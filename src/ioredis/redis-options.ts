@@ -35,8 +35,8 @@ export interface Connector {
   firstError?: Error | undefined;
 }
 
-type RetryStrategy = ((times: number) => number | null | undefined | void) | null | undefined;
-type ReconnectOnError = (error: Error) => boolean | 1 | 2;
+export type RetryStrategy = ((times: number) => number | null | undefined | void) | null | undefined;
+export type ReconnectOnError = (error: Error) => boolean | 1 | 2;
 
 /** The options of ioredis. Times are milliseconds unless an option says otherwise. */
 export interface RedisOptions {

@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import type { Duplex } from 'node:stream';
 import { Client } from './client.ts';
 import { type Callback, Command, nodeify } from './command.ts';
@@ -446,3 +447,4 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     this.#leaving = true;
   }
 }
+nameClass(Redis, 'Redis');

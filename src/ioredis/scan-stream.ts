@@ -1,3 +1,4 @@
+import { nameClass } from '../base/class-name.ts';
 import { Readable, type ReadableOptions } from 'node:stream';
 
 /** Options of `scanStream` and its kin. */
@@ -53,3 +54,4 @@ export class ScanStream extends Readable {
     this.#drained = true;
   }
 }
+nameClass(ScanStream, 'ScanStream');

@@ -1,7 +1,7 @@
 import { put } from './shapes.ts';
 
 /** Context passed to a reply transformer with the reply. */
-interface ReplyTransformerContext {
+export interface ReplyTransformerContext {
   commandName: string;
   protocol: 2 | 3;
   replyMapping: 'legacy' | 'resp3';

@@ -1,4 +1,5 @@
 /// <reference types="node" preserve="true" />
+import { nameClass } from '../base/class-name.ts';
 import { metrics, type MeterProvider, trace, type TracerProvider } from '@opentelemetry/api';
 import { ObservedPools, type ObservedPool, watchMetrics } from './metrics.ts';
 import { watchSpans } from './spans.ts';
@@ -54,3 +55,4 @@ export function instrument(options: InstrumentOptions = {}): Instrumentation {
     [Symbol.dispose]: () => subscriptions[Symbol.dispose](),
   };
 }
+nameClass(instrument, 'instrument');

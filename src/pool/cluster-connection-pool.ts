@@ -46,7 +46,7 @@ const DEMOTED = Symbol('demoted');
 const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['signal', 'timeout', 'node', 'primary']);
 
 /** Gives options inside a call of `fromUrl` their types. */
-interface ClusterOptionHints extends Partial<ClusterConnectionPoolOptions>, FromUrlOptions {}
+export interface ClusterOptionHints extends Partial<ClusterConnectionPoolOptions>, FromUrlOptions {}
 
 /** Connections to the nodes of a cluster; it follows the cluster when that changes. */
 export interface ClusterConnectionPool<D extends Decoding = false> extends ClusterPool<D> {}
@@ -288,7 +288,7 @@ export class ClusterPool<D extends Decoding> extends BaseConnectionPool<ClusterC
 }
 
 /** Nodes by their part in the cluster, or one of them. */
-type NodeTarget = 'primaries' | 'replicas' | 'all' | ClusterNodeLocation | HostAndPort;
+export type NodeTarget = 'primaries' | 'replicas' | 'all' | ClusterNodeLocation | HostAndPort;
 
 /**
  * Connections to the nodes of a cluster; it follows the cluster when that changes.
@@ -299,7 +299,7 @@ type NodeTarget = 'primaries' | 'replicas' | 'all' | ClusterNodeLocation | HostA
  */
 export const ClusterConnectionPool: ClusterConnectionPoolClass = ClusterPool as ClusterConnectionPoolClass;
 
-type ClusterPoolOf<
+export type ClusterPoolOf<
   P extends abstract new (
     options: never,
   ) => unknown,

@@ -33,7 +33,7 @@ export interface FromUrlOptions {
 }
 
 /** Gives options inside a call of `fromUrl` their types: a type parameter alone leaves callbacks without. */
-interface PoolOptionHints extends Partial<ConnectionPoolOptions>, FromUrlOptions {}
+export interface PoolOptionHints extends Partial<ConnectionPoolOptions>, FromUrlOptions {}
 
 /** Connections to one server. */
 export interface ConnectionPool<C extends BaseConnection = BaseConnection, D extends Decoding = false>
@@ -96,7 +96,9 @@ export type TextPool = ConnectionPool<BaseConnection, true>;
 /** A pool of one server whose replies hold Buffers: `ConnectionPool.fromUrl(url, { decodeResponses: false })`. */
 export type BytesPool = ConnectionPool<BaseConnection, false>;
 
-type ClassOf<O> = O extends { connectionClass: new (...args: never[]) => infer C extends BaseConnection }
+export type ClassOf<O> = O extends {
+  connectionClass: new (...args: never[]) => infer C extends BaseConnection;
+}
   ? C
   : BaseConnection;
 /** The other way round a subclass would match too, and lose its own members. */

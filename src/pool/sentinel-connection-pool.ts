@@ -33,7 +33,7 @@ export interface SentinelUrlOptions
 }
 
 /** Gives options inside a call of `fromUrl` their types. */
-interface SentinelOptionHints extends SentinelUrlOptions {}
+export interface SentinelOptionHints extends SentinelUrlOptions {}
 
 /** Connections to whichever server is the primary of a service now, or to its replicas. */
 export interface SentinelConnectionPool<D extends Decoding = false> extends SentinelPool<D> {}
@@ -141,8 +141,8 @@ export class SentinelPool<D extends Decoding> extends ConnectionPool<SentinelMan
   }
 }
 
-type AnyClass = abstract new (options: never) => unknown;
-type SentinelPoolOf<P extends AnyClass, O, U extends string> = SentinelConnectionPoolClass extends P
+export type AnyClass = abstract new (options: never) => unknown;
+export type SentinelPoolOf<P extends AnyClass, O, U extends string> = SentinelConnectionPoolClass extends P
   ? SentinelConnectionPool<DecodeOfUrl<U, O>>
   : InstanceType<P>;
 

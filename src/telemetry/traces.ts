@@ -1,7 +1,7 @@
 import { Tracing } from './tracing.ts';
 
 /** Where a call goes: as configured, and as it turned out. */
-interface Place {
+export interface Place {
   /** Name of the pool; null: a connection that no pool made. */
   readonly poolName: string | null;
   readonly database: number;

@@ -40,3 +40,12 @@ export type { StartServerOptions } from './servers/start-server.ts';
 export type { TestCluster } from './servers/test-cluster.ts';
 export type { TestSentinel } from './servers/test-sentinel.ts';
 export type { TestServer } from './servers/test-server.ts';
+
+/** Types that the ones above are made of. */
+export type { ScriptedOwner } from './scripted/scripted-connection.ts';
+export type { NodeMaker } from './servers/test-cluster.ts';
+export type { SentinelParts } from './servers/test-sentinel.ts';
+export type { CommandArgument, LaunchedServer } from './servers/test-server.ts';
+export type { ServerProcess } from './servers/server-process.ts';
+export type { ServerPlan } from './servers/test-server.ts';
+export type { ProcessOptions } from './servers/server-process.ts';

@@ -45,14 +45,14 @@ export interface NoSuchOption<K> {
 }
 
 /** All options of the connection class among `O`: of its constructor the last parameter. */
-type OptionsOfClass<O> = O extends { connectionClass: new (...args: infer A) => unknown }
+export type OptionsOfClass<O> = O extends { connectionClass: new (...args: infer A) => unknown }
   ? Required<A> extends [...unknown[], infer Last]
     ? NonNullable<Last>
     : unknown
   : unknown;
 
 /** How a pool made with the options `O` decodes: `boolean` where they do not tell. */
-type DecodeOf<O> = 'decodeResponses' extends keyof O
+export type DecodeOf<O> = 'decodeResponses' extends keyof O
   ? [O['decodeResponses']] extends [true | 'lenient']
     ? Extract<O['decodeResponses'], Decoding>
     : [O['decodeResponses']] extends [false | undefined]
@@ -72,10 +72,10 @@ export type DecodeOfUrl<U extends string, O> = string extends U
       : DecodeOf<O>
     : DecodeInUrl<U>;
 
-type DecodeOfOptions<O> = 'decodeResponses' extends keyof O ? DecodeOf<O> : boolean;
+export type DecodeOfOptions<O> = 'decodeResponses' extends keyof O ? DecodeOf<O> : boolean;
 
 /** Whether a template holds text that the compiler does not know. */
-type HasGap<U extends string> = U extends `${infer First}${infer Rest}`
+export type HasGap<U extends string> = U extends `${infer First}${infer Rest}`
   ? string extends First
     ? true
     : string extends Rest
@@ -83,24 +83,27 @@ type HasGap<U extends string> = U extends `${infer First}${infer Rest}`
       : HasGap<Rest>
   : false;
 
-type DecodeInUrl<U extends string> = U extends `${string}?${infer Query}` ? DecodeInQuery<Query> : never;
+export type DecodeInUrl<U extends string> = U extends `${string}?${infer Query}`
+  ? DecodeInQuery<Query>
+  : never;
 
-type DecodeInQuery<Q extends string> = Q extends `${infer First}&${infer Rest}`
+export type DecodeInQuery<Q extends string> = Q extends `${infer First}&${infer Rest}`
   ? DecodeOfPair<First> | DecodeInQuery<Rest>
   : DecodeOfPair<Q>;
 
 /** The option may have either name, as in every URL. */
-type DecodeOfPair<P extends string> = P extends `${'decodeResponses' | 'decode_responses'}=${infer Value}`
-  ? string extends Value
-    ? boolean
-    : Lowercase<Value> extends 'true' | 'yes' | 'on' | '1'
-      ? true
-      : Lowercase<Value> extends 'false' | 'no' | 'off' | '0'
-        ? false
-        : Value extends 'lenient'
-          ? Value
-          : boolean
-  : never;
+export type DecodeOfPair<P extends string> =
+  P extends `${'decodeResponses' | 'decode_responses'}=${infer Value}`
+    ? string extends Value
+      ? boolean
+      : Lowercase<Value> extends 'true' | 'yes' | 'on' | '1'
+        ? true
+        : Lowercase<Value> extends 'false' | 'no' | 'off' | '0'
+          ? false
+          : Value extends 'lenient'
+            ? Value
+            : boolean
+    : never;
 
 /** Options of every pool, besides those of its connections. Times are milliseconds. */
 export interface BaseConnectionPoolOptions<

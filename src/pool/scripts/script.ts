@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { nameClass } from '../../base/class-name.ts';
 import { createHash } from 'node:crypto';
 import { demandKnown, demandObject } from '../../base/known-options.ts';
 import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
@@ -110,6 +111,7 @@ export class Script<R extends Reply = Reply> {
     return this.toString();
   }
 }
+nameClass(Script, 'Script');
 
 /**
  * A script for `pool.run`, and for batches and transactions by its `command()`.
@@ -130,6 +132,7 @@ export class Script<R extends Reply = Reply> {
 export function defineScript<R extends Reply = Reply>(options: ScriptOptions): Script<R> {
   return new Script<R>(options);
 }
+nameClass(defineScript, 'defineScript');
 
 /** The script that a command of a batch calls; undefined for every other command. */
 export function scriptOf(request: CommandRequest): Script | undefined {

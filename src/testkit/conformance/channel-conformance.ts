@@ -1,3 +1,4 @@
+import { nameClass } from '../../base/class-name.ts';
 import assert from 'node:assert/strict';
 import type { AbstractChannel } from '../../interfaces/abstract-channel.ts';
 import { type ConformanceCase, rejection, rejectsWithName, sleep, soon } from './suite.ts';
@@ -165,6 +166,7 @@ export function channelConformance(make: MakeChannel): ConformanceCase[] {
     run: () => check(source),
   }));
 }
+nameClass(channelConformance, 'channelConformance');
 
 /** Decoders make what they like of a message; text and bytes have to be what was put. */
 function checkMessage(value: unknown): void {

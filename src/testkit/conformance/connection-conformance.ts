@@ -1,3 +1,4 @@
+import { nameClass } from '../../base/class-name.ts';
 import assert from 'node:assert/strict';
 import type { AbstractConnection } from '../../interfaces/abstract-connection.ts';
 import { pubsubCases } from './pubsub-cases.ts';
@@ -100,6 +101,7 @@ const CASES: Record<string, ConnectionCase> = {
 export function connectionConformance(make: MakeConnection): ConformanceCase[] {
   return casesOf('connection', make, { ...CASES, ...pubsubCases(make) });
 }
+nameClass(connectionConformance, 'connectionConformance');
 
 /** Each case gets one of its own, which is closed afterwards. */
 export function casesOf<C extends AbstractConnection>(

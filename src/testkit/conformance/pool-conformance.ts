@@ -1,3 +1,4 @@
+import { nameClass } from '../../base/class-name.ts';
 import assert from 'node:assert/strict';
 import { AbstractConnection } from '../../interfaces/abstract-connection.ts';
 import type { AbstractPool } from '../../interfaces/abstract-pool.ts';
@@ -99,3 +100,4 @@ const CASES: Record<string, (pool: AbstractPool) => Promise<void>> = {
 export function poolConformance(make: MakeConnection<AbstractPool>): ConformanceCase[] {
   return [...connectionConformance(make), ...casesOf('pool', make, CASES)];
 }
+nameClass(poolConformance, 'poolConformance');

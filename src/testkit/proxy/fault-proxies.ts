@@ -1,3 +1,4 @@
+import { nameClass } from '../../base/class-name.ts';
 import { TCPLocation } from '../../transport/location.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import type { FaultProxyOptions, FaultProxyTarget } from './faults.ts';
@@ -63,3 +64,4 @@ export class FaultProxies implements AsyncDisposable {
     return this.close();
   }
 }
+nameClass(FaultProxies, 'FaultProxies');

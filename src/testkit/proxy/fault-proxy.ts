@@ -1,3 +1,4 @@
+import { nameClass } from '../../base/class-name.ts';
 import { rmSync } from 'node:fs';
 import { type AddressInfo, createConnection, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
@@ -346,6 +347,7 @@ export class FaultProxy implements AsyncDisposable {
     return { client, server, sockets: [plain, socket] };
   }
 }
+nameClass(FaultProxy, 'FaultProxy');
 
 function ratesOf(rates: ProxyRates): [ProxyFaultKind, number][] {
   return Object.entries(rates).filter((entry): entry is [ProxyFaultKind, number] => {

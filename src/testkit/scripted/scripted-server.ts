@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { nameClass } from '../../base/class-name.ts';
 import { rmSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
@@ -245,6 +246,7 @@ export class ScriptedServer {
     for (const waiter of this.#waiters) if (waiter.check()) waiter.settle(null);
   }
 }
+nameClass(ScriptedServer, 'ScriptedServer');
 
 function lookUp(table: ScriptedTable, { name, args }: ScriptedCommand): ScriptedReply | ScriptedHandler {
   const two = `${name} ${(args[1] ?? '').toUpperCase()}`;

@@ -1,3 +1,4 @@
+import { nameClass } from '../../base/class-name.ts';
 import { execFile } from 'node:child_process';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
@@ -89,6 +90,7 @@ export async function findServerBinary(binary?: string): Promise<ServerBinary> {
   }
   throw new Error(`respool/testkit: found no server binary (${names.join(', ')}).\n${INSTALL}`);
 }
+nameClass(findServerBinary, 'findServerBinary');
 
 /**
  * The servers installed on this machine, `redis-server` first; `RESPOOL_SERVER` is included if it is another one, and is
@@ -105,3 +107,4 @@ export async function serverBinaries(): Promise<ServerBinary[]> {
   }
   return [...found.values()];
 }
+nameClass(serverBinaries, 'serverBinaries');

@@ -1,3 +1,4 @@
+import { nameClass } from '../../base/class-name.ts';
 import { generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
@@ -165,6 +166,7 @@ export class CertificateAuthority {
     return store(commonName.replace(/[^\w.-]/g, '_'), cert, privateKey);
   }
 }
+nameClass(CertificateAuthority, 'CertificateAuthority');
 
 /** Valid and invalid certificates for TLS tests; one set for the whole process. */
 export interface TestCertificates {
@@ -206,3 +208,4 @@ export function testCertificates(): TestCertificates {
   };
   return made;
 }
+nameClass(testCertificates, 'testCertificates');

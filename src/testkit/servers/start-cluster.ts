@@ -1,3 +1,4 @@
+import { nameClass } from '../../base/class-name.ts';
 import { findServerBinary, type ServerBinary } from './binaries.ts';
 import { formCluster } from './cluster-boot.ts';
 import { ClusterNode } from './cluster-node.ts';
@@ -114,3 +115,4 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
     throw error;
   }
 }
+nameClass(startCluster, 'startCluster');

@@ -1,3 +1,4 @@
+import { nameClass } from '../../base/class-name.ts';
 import { randomBytes } from 'node:crypto';
 import { findServerBinary, type ServerBinary } from './binaries.ts';
 import { type Checks, checkOptions, flag, text, texts, whole } from './option-checks.ts';
@@ -206,3 +207,4 @@ export async function startSentinel(options: StartSentinelOptions = {}): Promise
     throw error;
   }
 }
+nameClass(startSentinel, 'startSentinel');

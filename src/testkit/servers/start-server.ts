@@ -1,3 +1,4 @@
+import { nameClass } from '../../base/class-name.ts';
 import { randomBytes } from 'node:crypto';
 import { findServerBinary } from './binaries.ts';
 import { type Checks, checkOptions, either, port, record, text, texts } from './option-checks.ts';
@@ -120,3 +121,4 @@ export async function startServer(options: StartServerOptions = {}): Promise<Tes
   };
   return new TestServer(await launch(plan));
 }
+nameClass(startServer, 'startServer');

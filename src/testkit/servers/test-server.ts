@@ -26,7 +26,7 @@ export interface ServerPlan {
   configure(folder: string, port: number): readonly string[];
 }
 
-type CommandArgument = string | number | Uint8Array;
+export type CommandArgument = string | number | Uint8Array;
 
 const BIND_ATTEMPTS = 20;
 const NEVER_ENDS = new Set<NodeJS.Signals>([

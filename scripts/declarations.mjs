@@ -1,0 +1,148 @@
+// Drops from the built declarations everything that no public declaration names.
+import { readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ts from 'typescript-5.9';
+
+const OPTIONS = {
+  module: ts.ModuleKind.NodeNext,
+  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  target: ts.ScriptTarget.ES2022,
+  lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
+  types: ['node'],
+  skipLibCheck: true,
+};
+
+/** The program of some declaration files, and the symbol behind a name, through imports and exports. */
+export function readDeclarations(entries) {
+  const program = ts.createProgram(entries, OPTIONS);
+  const checker = program.getTypeChecker();
+  const origin = (symbol) =>
+    symbol !== undefined && symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+  const exportsOf = (file) =>
+    checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(file)));
+  return { program, checker, origin, exportsOf };
+}
+
+const isLink = (statement) => ts.isImportDeclaration(statement) || ts.isExportDeclaration(statement);
+
+/** The statement of the file that a declaration belongs to. */
+function statementOf(declaration) {
+  let node = declaration;
+  while (node.parent !== undefined && !ts.isSourceFile(node.parent)) node = node.parent;
+  return node;
+}
+
+/** The statements that the exports of the entries need. */
+function neededStatements(entries, dist) {
+  const { program, checker, origin, exportsOf } = readDeclarations(entries);
+  const needed = new Set();
+  const waiting = [];
+  const need = (symbol) => {
+    for (const declaration of origin(symbol)?.declarations ?? []) {
+      const statement = statementOf(declaration);
+      if (!statement.getSourceFile().fileName.startsWith(dist) || isLink(statement)) continue;
+      if (needed.has(statement)) continue;
+      needed.add(statement);
+      waiting.push(statement);
+    }
+  };
+  const visit = (node) => {
+    if (ts.isIdentifier(node)) need(checker.getSymbolAtLocation(node));
+    ts.forEachChild(node, visit);
+  };
+  for (const entry of entries) for (const symbol of exportsOf(entry)) need(symbol);
+  while (waiting.length > 0) visit(waiting.pop());
+  return { program, checker, origin, needed };
+}
+
+/** An import or export without the names that are not needed; null when none is left. */
+function pruneLink(statement, { checker, origin, needed, used }) {
+  const clause = ts.isImportDeclaration(statement)
+    ? statement.importClause?.namedBindings
+    : statement.exportClause;
+  if (clause === undefined || !('elements' in clause)) return statement.getText();
+  const kept = clause.elements.filter((element) => {
+    if (ts.isImportDeclaration(statement) && !used.has(element.name.text)) return false;
+    const declarations = origin(checker.getSymbolAtLocation(element.name))?.declarations ?? [];
+    return declarations.some((one) => needed.has(statementOf(one)) || !isOwn(one, needed));
+  });
+  if (kept.length === 0) return null;
+  const text = statement.getText();
+  const names = kept.map((element) => element.getText()).join(', ');
+  return text.replace(/\{[^}]*\}/, `{ ${names} }`);
+}
+
+const isOwn = (declaration, needed) => {
+  const [first] = needed;
+  const folder = first.getSourceFile().fileName.replace(/\/dist\/.*/, '/dist/');
+  return declaration.getSourceFile().fileName.startsWith(folder);
+};
+
+function identifiersOf(statements) {
+  const names = new Set();
+  const visit = (node) => {
+    if (ts.isIdentifier(node)) names.add(node.text);
+    ts.forEachChild(node, visit);
+  };
+  for (const statement of statements) visit(statement);
+  return names;
+}
+
+/** The text of a file without what nobody needs; null when nothing is left. */
+function pruneFile(file, parts, isEntry) {
+  const { needed } = parts;
+  const own = file.statements.filter((one) => needed.has(one));
+  const used = identifiersOf(own);
+  for (const one of file.statements.filter(ts.isExportDeclaration)) {
+    if (one.moduleSpecifier === undefined) for (const name of identifiersOf([one])) used.add(name);
+  }
+  const texts = [];
+  let holds = false;
+  for (const statement of file.statements) {
+    if (needed.has(statement)) {
+      texts.push(statement.getFullText().replace(/^\n+/, ''));
+      holds = true;
+      continue;
+    }
+    if (!isLink(statement)) continue;
+    const text = pruneLink(statement, { ...parts, used });
+    if (text === null) continue;
+    texts.push(text);
+    if (ts.isExportDeclaration(statement)) holds = true;
+  }
+  if (!holds && !isEntry) return null;
+  const isModule = texts.some((text) => /^(?:\/\*[\s\S]*?\*\/\s*)*(?:import|export)\b/.test(text.trim()));
+  const references = file.typeReferenceDirectives.map(
+    () => '/// <reference types="node" preserve="true" />\n',
+  );
+  const body = texts.map((text) => text.replace(/^\/\/\/ <reference[^\n]*\n/, '').trimEnd()).join('\n');
+  const text = `${references.join('')}${body}\n${isModule ? '' : 'export {};\n'}`;
+  return text.replace(/^(?: {4})+/gm, (indent) => ' '.repeat(indent.length / 2));
+}
+
+/** @param {string} dist absolute, with forward slashes @param {string[]} entries names of declaration files in it */
+export function pruneDeclarations(dist, entries) {
+  const roots = entries.map((entry) => join(dist, entry));
+  const parts = neededStatements(roots, dist);
+  const results = new Map();
+  for (const name of readdirSync(dist, { recursive: true })) {
+    const path = join(dist, String(name));
+    if (!path.endsWith('.d.ts')) continue;
+    const file = parts.program.getSourceFile(path);
+    results.set(path, file === undefined ? null : pruneFile(file, parts, roots.includes(path)));
+  }
+  for (const [path, text] of results) {
+    if (text === null) rmSync(path);
+    else writeFileSync(path, text);
+  }
+  removeEmptyFolders(dist);
+}
+
+function removeEmptyFolders(folder) {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    const path = join(folder, entry.name);
+    removeEmptyFolders(path);
+    if (readdirSync(path).length === 0) rmdirSync(path);
+  }
+}
