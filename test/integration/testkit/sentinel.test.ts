@@ -95,5 +95,5 @@ test('nonsense is refused before anything starts', async () => {
 });
 
 test('when a sentinel does not start, nothing is left', async () => {
-  await assert.rejects(startSentinel({ sentinelConfig: ['no-such-line 1'] }), /no-such-line/);
+  await assert.rejects(startSentinel({ sentinelConfig: ['port no-such-port'] }), /no-such-port/);
 });
