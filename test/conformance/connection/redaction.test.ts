@@ -81,7 +81,7 @@ describe('arguments in error texts', () => {
       error.message,
       /^ERR user_script:1: Script attempted to access nonexistent global variable '…' /,
     );
-    assert.match(error.message, / script: [0-9a-f]{40}, on @user_script:1\.$/);
+    assert.match(error.message, / script: (?:[0-9a-f]{40}, )?on @user_script:1\.$/);
   });
 
   test('in a latin1 connection, and where its bytes are no text', async () => {
@@ -151,10 +151,13 @@ describe('arguments in error texts', () => {
   });
 
   test('a subcommand is a name where it is known or written as one', async () => {
-    for (const call of [['CLIENT canary'], ['client', 'IMPORT-SOURCE', 'on']] as const) {
+    for (const call of [['CLIENT canary'], ['client', 'MAINT_NOTIFICATIONS', 'on']] as const) {
       const error = await refused(call, UnknownCommandError);
-      assert.match(error.message, /^ERR unknown subcommand '(canary|IMPORT-SOURCE)'\. Try CLIENT HELP\.$/);
-      assert.match(error.command ?? '', /^(canary|IMPORT-SOURCE)$/);
+      assert.match(
+        error.message,
+        /^ERR unknown subcommand '(canary|MAINT_NOTIFICATIONS)'\. Try CLIENT HELP\.$/,
+      );
+      assert.match(error.command ?? '', /^(canary|MAINT_NOTIFICATIONS)$/);
     }
     assert.equal((await refused(['CLIENT', 'canary'], UnknownCommandError)).command, 'CLIENT');
   });
@@ -189,7 +192,9 @@ describe('an ordinary message stays whole', () => {
   for (const [[command, ...args], message] of WHOLE) {
     test([command, ...args].join(' '), async () => {
       const error = await failure(connection.createRequest(command, args), ResponseError);
-      assert.equal(error.message, message);
+      // Newer servers leave the advice out.
+      const whole = [message, message.replace(' Please use EVAL.', '')];
+      assert.ok(whole.includes(error.message), error.message);
       assert.match(error.stack ?? '', /Error: /);
       assert.doesNotMatch(error.stack ?? '', /\n\s+at /);
     });

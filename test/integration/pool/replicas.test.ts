@@ -29,7 +29,7 @@ for (const { path, kind, version } of await serverBinaries()) {
           decodeResponses: true,
         }).open();
         await pool.execute('SET', 'k', 'v');
-        await primary.command('WAIT', 1, 1_000);
+        await eventually('the replica has it', async () => String(await replica.command('GET', 'k')) === 'v');
         const before = [await reads(primary), await reads(replica)];
         const values = await Promise.all(Array.from({ length: 10 }, () => pool.execute('GET', 'k')));
         assert.deepEqual([...new Set(values)], ['v']);
