@@ -74,6 +74,12 @@ async function useUpDescriptors(ms: number): Promise<void> {
   for (const descriptor of held) closeSync(descriptor);
 }
 
+/** What a server that crashed says of it; else its last line. */
+function crashIn(log: string): string {
+  const lines = log.split('\n');
+  return lines.filter((line) => /ASSERTION|==>|crashed by/.test(line)).join(' ') || (lines.at(-1) ?? '');
+}
+
 export interface SingleOptions {
   readonly seed: number;
   /** Of this server alone: without faults of the process itself, which a test run shares. */
@@ -243,7 +249,7 @@ export async function singleStage({ seed, gentle = false, every = 400 }: SingleO
     faults,
     every,
     heal: () => proxy.heal(),
-    remarks: () => (server.running ? '' : `the server has ended:\n${server.logTail()}`),
+    remarks: () => (server.running ? '' : `the server has ended: ${crashIn(server.logTail(2_000))}`),
     clients: async () =>
       String(await server.command('CLIENT', 'LIST'))
         .split('\n')
