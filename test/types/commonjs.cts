@@ -7,15 +7,15 @@ import respool = require('respool');
 
 declare module 'respool' {
   interface Commands<Text> {
-    'MY.COMMAND': { args: [key: RedisValue]; reply: Text | null };
+    'COMMONJS.COMMAND': { args: [key: RedisValue]; reply: Text | null };
   }
 }
 
 export async function typed(pool: TextPool, redis: Redis): Promise<Reply> {
   const value: string | null = await pool.execute('GET', 'k');
-  const own: string | null = await pool.execute('MY.COMMAND', 'k');
+  const own: string | null = await pool.execute('COMMONJS.COMMAND', 'k');
   // @ts-expect-error: an argument too many
-  await pool.execute('MY.COMMAND', 'k', 'l');
+  await pool.execute('COMMONJS.COMMAND', 'k', 'l');
   // @ts-expect-error: not a RedisValue
   await pool.execute('SET', 'k', {});
   const options: RedisOptions = { lazyConnect: true };
