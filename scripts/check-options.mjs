@@ -60,7 +60,7 @@ function publicNames() {
 function options() {
   const known = publicNames();
   const found = [];
-  for (const path of files('src', (name) => name.endsWith('.ts') && !name.startsWith('src/testkit/'))) {
+  for (const path of files('src', (name) => name.endsWith('.ts') && !/^src\/(?:testkit|cli)\//.test(name))) {
     const text = withoutComments(read(path));
     for (const match of text.matchAll(OPTION_INTERFACE)) {
       if (!known.has(match[1]) || OF_ERRORS.test(match[1].replace(/Options$/, ''))) continue;

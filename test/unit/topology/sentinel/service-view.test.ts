@@ -24,7 +24,7 @@ const refused = (view: ServiceView, location: TCPLocation, epoch: number | null,
   }
 };
 
-test('an address that has proved wrong is refused', async () => {
+test('option FindOptions.avoid: an address that has proved wrong is refused', async () => {
   const { view } = stage();
   assert.equal(refused(view, A, null), false);
   assert.equal(refused(view, new TCPLocation('A', 1), null, new Set([keyOf(A)])), true);
