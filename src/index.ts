@@ -107,7 +107,8 @@ export { defineScript, Script, type ScriptCommand, type ScriptOptions } from './
 export type { CredentialsFunction, ExpiringCredentials } from './pool/credentials.ts';
 export type { ConnectCallback } from './pool/new-connections.ts';
 export type { KeyScanOptions, Scan, ScanOptions } from './pool/scans/scan.ts';
-export type { TransactionOptions, WatchCallOptions } from './pool/transactions/transactions.ts';
+export type { TransactionOptions } from './pool/transactions/transaction-call.ts';
+export type { WatchCallOptions } from './pool/transactions/transactions.ts';
 export type { ExecuteOnOptions, PoolRequest, PoolRequestOptions } from './pool/calls/call-options.ts';
 export type { Cacheable } from './pool/cache/cache-setup.ts';
 export type { ReadFrom } from './topology/reads/read-from.ts';

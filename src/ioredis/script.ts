@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { Command } from './command.ts';
 
 /** A Lua script by the name it was defined under. */
 export class Script {
@@ -16,7 +15,7 @@ export class Script {
   }
 
   /** Fills in the first word: its text where the connection has not sent it yet, else its digest. */
-  address(command: Command, sent: Set<string>): void {
+  address(command: { name: string; readonly args: unknown[] }, sent: Set<string>): void {
     const known = sent.has(this.sha);
     sent.add(this.sha);
     command.name = known ? 'evalsha' : 'eval';

@@ -38,7 +38,8 @@ import type { PoolRequests } from './calls/pool-requests.ts';
 import type { ConnectionPoolStatistics } from './pool-statistics.ts';
 import { type KeyScanOptions, pairsOf, type Scan, type ScanOptions, scoresOf } from './scans/scan.ts';
 import type { Script } from './scripts/script.ts';
-import type { TransactionOptions, WatchCallOptions } from './transactions/transactions.ts';
+import type { TransactionOptions } from './transactions/transaction-call.ts';
+import type { WatchCallOptions } from './transactions/transactions.ts';
 import type { WatchFunction } from './transactions/watch-call.ts';
 
 export type { PoolSetup };

@@ -6,7 +6,7 @@ export type { ClusterNode, NodeLine } from './servers/cluster-node.ts';
 export { channelConformance } from './conformance/channel-conformance.ts';
 export type { MakeChannel } from './conformance/channel-conformance.ts';
 export { connectionConformance } from './conformance/connection-conformance.ts';
-export type { MakeConnection } from './conformance/connection-conformance.ts';
+export type { MakeConnection } from './conformance/suite.ts';
 export { poolConformance } from './conformance/pool-conformance.ts';
 export type { ConformanceCase } from './conformance/suite.ts';
 export { FaultProxies } from './proxy/fault-proxies.ts';

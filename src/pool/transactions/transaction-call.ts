@@ -1,3 +1,4 @@
+import type { WaitOptions } from '../../interfaces/wait-options.ts';
 import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
 import type { ConnectionCore } from '../../connection/connection-core.ts';
 import { SETTLED } from '../../connection/requests/entry.ts';
@@ -42,6 +43,12 @@ export interface TransactionPart {
 interface Refusal {
   readonly at: number;
   readonly error: RedisError;
+}
+
+/** Options of `transaction` and `watch`; `timeout` covers waiting, dialling, every attempt and its replies. */
+export interface TransactionOptions extends WaitOptions {
+  /** True: the first error of a command rejects; default false: it stands in the place of its reply. */
+  throwErrors?: boolean | undefined;
 }
 
 /**

@@ -3,7 +3,6 @@ import { demandKnown } from '../../base/known-options.ts';
 import { checkCommandRequest, type CommandRequest } from '../../connection/requests/request-options.ts';
 import { sizeOf } from '../../connection/writing/outbox.ts';
 import { ClusterCrossSlotError, type PoolClosedError, type RedisError } from '../../errors/errors.ts';
-import type { WaitOptions } from '../../interfaces/wait-options.ts';
 import { encodeCommand } from '../../resp/encoder.ts';
 import { kept } from '../../resp/decoding/native-slices.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
@@ -17,14 +16,8 @@ import { loadsOf } from '../scripts/script-call.ts';
 import { scriptOf } from '../scripts/script.ts';
 import type { Leases } from '../leases.ts';
 import type { PoolTraces } from '../pool-traces.ts';
-import { TransactionCall, type TransactionPart } from './transaction-call.ts';
+import { TransactionCall, type TransactionOptions, type TransactionPart } from './transaction-call.ts';
 import { WatchCall, type WatchFunction } from './watch-call.ts';
-
-/** Options of `transaction` and `watch`; `timeout` covers waiting, dialling, every attempt and its replies. */
-export interface TransactionOptions extends WaitOptions {
-  /** True: the first error of a command rejects; default false: it stands in the place of its reply. */
-  throwErrors?: boolean | undefined;
-}
 
 /** Options of `watch`; `timeout` covers every attempt. */
 export interface WatchCallOptions extends TransactionOptions {

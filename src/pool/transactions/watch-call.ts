@@ -19,8 +19,8 @@ import { PoolCall, RequestPromise } from '../calls/pool-call.ts';
 import type { RetryLoop } from '../calls/retry-loop.ts';
 import type { Leases } from '../leases.ts';
 import type { PoolTraces } from '../pool-traces.ts';
-import type { TransactionPart } from './transaction-call.ts';
-import type { TransactionOptions, Transactions } from './transactions.ts';
+import type { CallOwner } from '../calls/pool-call.ts';
+import type { TransactionCall, TransactionOptions, TransactionPart } from './transaction-call.ts';
 
 const WATCH = resolveCommand('WATCH', []);
 /** Pauses after a conflict, in ms: others who want the same keys get ahead. */
@@ -31,10 +31,18 @@ export type WatchFunction = (
   connection: BaseConnection,
 ) => readonly CommandRequest[] | null | PromiseLike<readonly CommandRequest[] | null>;
 
+/** The pool's transactions, as a watch uses them. */
+interface TransactionMaker {
+  partsOf(commands: readonly CommandRequest[]): readonly TransactionPart[];
+  slotOf(parts: readonly TransactionPart[]): number | Promise<number>;
+  make(owner: CallOwner, parts: readonly TransactionPart[], options: TransactionOptions): TransactionCall;
+  attachWrites(call: TransactionCall, parts: readonly TransactionPart[]): void;
+}
+
 export interface WatchSetup {
   readonly loop: RetryLoop;
   readonly leases: Leases;
-  readonly transactions: Transactions;
+  readonly transactions: TransactionMaker;
   readonly traces: PoolTraces;
   readonly keys: readonly RedisValue[];
   readonly fn: WatchFunction;

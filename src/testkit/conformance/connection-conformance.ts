@@ -2,11 +2,16 @@ import { nameClass } from '../../base/class-name.ts';
 import assert from 'node:assert/strict';
 import type { AbstractConnection } from '../../interfaces/abstract-connection.ts';
 import { pubsubCases } from './pubsub-cases.ts';
-import { bytesOf, type ConformanceCase, fresh, rejection, rejectsWithName, soon } from './suite.ts';
-
-/** Makes a new, open connection, or pool, to a server that holds nothing of value. */
-export type MakeConnection<C extends AbstractConnection = AbstractConnection> = () => C | Promise<C>;
-export type ConnectionCase = (connection: AbstractConnection) => Promise<void>;
+import {
+  bytesOf,
+  type ConformanceCase,
+  type ConnectionCase,
+  fresh,
+  type MakeConnection,
+  rejection,
+  rejectsWithName,
+  soon,
+} from './suite.ts';
 
 const BAD_ARGUMENTS: readonly unknown[] = [undefined, null, true, {}, [], Number.NaN, Symbol('s')];
 

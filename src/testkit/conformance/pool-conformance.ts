@@ -2,7 +2,8 @@ import { nameClass } from '../../base/class-name.ts';
 import assert from 'node:assert/strict';
 import { AbstractConnection } from '../../interfaces/abstract-connection.ts';
 import type { AbstractPool } from '../../interfaces/abstract-pool.ts';
-import { casesOf, connectionConformance, type MakeConnection } from './connection-conformance.ts';
+import { casesOf, connectionConformance } from './connection-conformance.ts';
+import type { MakeConnection } from './suite.ts';
 import { type ConformanceCase, rejection, rejectsWithName, sleep, soon } from './suite.ts';
 
 const CASES: Record<string, (pool: AbstractPool) => Promise<void>> = {

@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
 import type { AbstractConnection } from '../../interfaces/abstract-connection.ts';
-import type { ConnectionCase, MakeConnection } from './connection-conformance.ts';
 import { RecordingChannel } from './recording-channel.ts';
-import { bytesOf, fresh, rejectsWithName, soon, until } from './suite.ts';
+import {
+  bytesOf,
+  type ConnectionCase,
+  fresh,
+  type MakeConnection,
+  rejectsWithName,
+  soon,
+  until,
+} from './suite.ts';
 
 type Acks = readonly [kind: unknown, name: unknown, count: unknown][];
 

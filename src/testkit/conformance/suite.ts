@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
 import { isUint8Array } from 'node:util/types';
+import type { AbstractConnection } from '../../interfaces/abstract-connection.ts';
+
+/** Makes a new, open connection, or pool, to a server that holds nothing of value. */
+export type MakeConnection<C extends AbstractConnection = AbstractConnection> = () => C | Promise<C>;
+export type ConnectionCase = (connection: AbstractConnection) => Promise<void>;
 
 /** One thing that has to hold. `run` rejects with an `AssertionError` that says what does not. */
 export interface ConformanceCase {
