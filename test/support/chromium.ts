@@ -134,8 +134,16 @@ export class ChromiumPage implements AsyncDisposable {
       this.#process.kill('SIGKILL');
       await gone;
     }
-    // Its helpers may still write for a moment.
-    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 10 });
+    // Its children may write files for a moment: what came meanwhile is removed by another try.
+    for (let tries = 1; ; tries++) {
+      try {
+        rmSync(this.#folder, { recursive: true, force: true });
+        return;
+      } catch (error) {
+        if (tries === 50) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
   }
 
   #ask(method: string, params: object): Promise<Record<string, unknown>> {
