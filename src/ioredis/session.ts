@@ -102,7 +102,8 @@ export class Session {
       if (blockingTimeout && Command.checkFlag('BLOCKING_COMMANDS', command.name)) return null;
       throw command.blame(timedOut(error));
     }
-    // What broke the connection would break the next one, and an error on a sound connection is about this command.
+    // Repeat nothing that broke the connection: it would break the next one. An error on a sound connection is about
+    // this command.
     if (this.link.usable || error instanceof ProtocolError) throw command.blame(error as Error);
     this.#owner.lost(command);
     return command.promise;

@@ -119,7 +119,7 @@ export class PooledConnection implements Resource, CoreObserver {
   release(): void {
     if (observed(channels.leaseReleased)) this.#reportUse();
     const { core } = this;
-    // Whoever comes next would wait for a reply that nobody reads.
+    // The next user would wait for a reply that nobody reads.
     if (core.streams > 0) this.connection.invalidate('released while a reply was streamed');
     core.tenure = 0;
     if (core.state === 'ready' && !core.session.clean) this.#unproved = true;

@@ -159,7 +159,7 @@ export class FailoverPool<D extends Decoding = false> extends BaseConnectionPool
   /** Whether a pool counts as up. */
   isUp(pool: BaseConnectionPool<BaseConnection, D>): boolean {
     const index = this.pools.indexOf(pool);
-    if (index === -1) throw new TypeError('isUp() of a pool that is none of this FailoverPool');
+    if (index === -1) throw new TypeError('isUp(): the pool is not a member of this FailoverPool');
     return this.#topology.isUp(index);
   }
 

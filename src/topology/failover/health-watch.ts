@@ -136,7 +136,7 @@ export class HealthWatch {
     try {
       await call(coreOf(connection), 'PING', [], { signal });
     } catch (error) {
-      // Who may not ask is answered all the same.
+      // A refusal is an answer: the server is up.
       if (!(error instanceof AuthorizationError)) throw error;
     }
   }
