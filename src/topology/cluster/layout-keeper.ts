@@ -15,6 +15,10 @@ import { SlotMap } from './slot-map.ts';
 const ERROR_MEMORY = 10_000;
 const DEFAULT_STEPS = 2;
 const HINTS = 4;
+/** A primary that failed for at least so long is out of order; one error may be a lost connection only. */
+const OUTAGE = 100;
+/** An outage is watched for so long after its last error: pauses between dials grow, so errors become rare. */
+const WATCH = 15_000;
 
 export interface LayoutKeeperOptions {
   readonly discovery: Discovery;
@@ -34,6 +38,12 @@ export interface LayoutKeeperOptions {
 interface Fact {
   readonly target: TCPLocation;
   readonly version: number;
+}
+
+interface Outage {
+  readonly node: TCPLocation;
+  readonly since: number;
+  readonly last: number;
 }
 
 interface Dispute {
@@ -56,6 +66,7 @@ export class LayoutKeeper implements LayoutSource {
   readonly #disputes = new Map<number, Dispute>();
   readonly #hints = new Map<string, TCPLocation>();
   readonly #avoid = new Set<string>();
+  readonly #outages = new Map<string, Outage>();
   #map = SlotMap.empty;
   #version = 0;
   #errors = 0;
@@ -71,7 +82,10 @@ export class LayoutKeeper implements LayoutSource {
       run: (signal) => this.#refresh(signal),
       interval: options.refreshInterval ?? 60_000,
       timing: this.#timing,
-      done: (error) => options.onRefresh?.(error),
+      done: (error) => {
+        if (this.#isWatching()) this.#schedule.request();
+        options.onRefresh?.(error);
+      },
     });
     this.layout = new ClusterLayout(this, options.encoding);
   }
@@ -140,6 +154,7 @@ export class LayoutKeeper implements LayoutSource {
       case 'unreachable':
         this.health.report(node, error as Error);
         this.#avoid.add(keyOf(node));
+        this.#noteOutage(node);
         this.#count(1);
         return;
       case 'wait':
@@ -159,6 +174,27 @@ export class LayoutKeeper implements LayoutSource {
     this.#facts.clear();
     this.#disputes.clear();
     this.#hints.clear();
+    this.#outages.clear();
+  }
+
+  #noteOutage(node: TCPLocation): void {
+    const key = keyOf(node);
+    const now = this.#timing.now();
+    const before = this.#outages.get(key);
+    const since = before !== undefined && now - before.last < WATCH ? before.since : now;
+    this.#outages.set(key, { node, since, last: now });
+  }
+
+  /** True while a primary of the layout is out of order: only another layout tells who takes its slots over. */
+  #isWatching(): boolean {
+    const now = this.#timing.now();
+    let watching = false;
+    for (const [key, { node, since, last }] of this.#outages) {
+      const primary = this.#map.nodeAt(node.host, node.port)?.serverType === 'primary';
+      if (!primary || now - last >= WATCH) this.#outages.delete(key);
+      else if (last - since >= OUTAGE) watching = true;
+    }
+    return watching;
   }
 
   #isReplica({ host, port }: TCPLocation): boolean {

@@ -6,6 +6,9 @@ import type { Timing } from '../timing.ts';
 const FIRST_PAUSE = 100;
 /** Pauses between refreshes that errors ask for: after a refresh that worked, and after one that failed. */
 const LONGEST_PAUSE = 750;
+/** A layout that is read quickly may be read again sooner: a pause is this many times the duration of the reading. */
+const PAUSE_PER_READING = 25;
+const SHORTEST_LIMIT = 350;
 const LONGEST_FAILED_PAUSE = 2_000;
 /** Longest pause between tries after a failed refresh, while no call reports errors. */
 const LONGEST_LONELY_PAUSE = 30_000;
@@ -30,6 +33,7 @@ export class RefreshSchedule {
   #stopTimer = (): void => {};
   #due = Infinity;
   #requested = false;
+  #began = 0;
   #ended = -Infinity;
   #pause = 0;
   #streak = 0;
@@ -67,6 +71,7 @@ export class RefreshSchedule {
     this.#requested = false;
     const { timing, run } = this.#options;
     if (!this.#failedLast && timing.now() - this.#ended > QUIET) this.#streak = 0;
+    this.#began = timing.now();
     const controller = new AbortController();
     this.#controller = controller;
     const flight = run(controller.signal).then(
@@ -93,7 +98,9 @@ export class RefreshSchedule {
     // A failure after a success starts its pauses anew, and the reverse.
     if (this.#failedLast !== (error !== null)) this.#streak = 0;
     this.#failedLast = error !== null;
-    const longest = error === null ? LONGEST_PAUSE : LONGEST_FAILED_PAUSE;
+    const readable = (this.#ended - this.#began) * PAUSE_PER_READING;
+    const longest =
+      error === null ? Math.min(LONGEST_PAUSE, Math.max(SHORTEST_LIMIT, readable)) : LONGEST_FAILED_PAUSE;
     const grown = FIRST_PAUSE * 2 ** Math.min(this.#streak++, 20);
     const random = (): number => timing.random();
     this.#pause = jittered(Math.min(longest, grown), random);

@@ -184,6 +184,38 @@ test('errors that go on cause refreshes in growing pauses: single digits for an 
   assert.ok(voice.asked.length < 20, `${voice.asked.length}`);
 });
 
+test('a primary out of order: the layout is read until another node has its slots, without further errors', async () => {
+  const { keeper, voice, timing } = stage();
+  await keeper.refresh();
+  keeper.learn(new ConnectionError('lost'), at(7000));
+  await timing.pass(300);
+  keeper.learn(new ConnectionError('refused'), at(7000));
+  await timing.pass(2_000);
+  const asked = voice.asked.length;
+  assert.ok(asked > 5 && asked < 12, `${asked}`);
+  voice.says = [[0, 16_383, node(7001)]];
+  await timing.pass(500);
+  assert.equal(keeper.layout.nodeForSlot(0).port, 7001);
+  const settled = voice.asked.length;
+  await timing.pass(20_000);
+  assert.equal(voice.asked.length, settled);
+});
+
+test('a lost connection is no outage, and an outage is watched for 15 seconds after its last error', async () => {
+  const { keeper, voice, timing } = stage();
+  await keeper.refresh();
+  for (let count = 0; count < 50; count++) keeper.learn(new ConnectionError('lost'), at(7000));
+  await timing.pass(20_000);
+  assert.equal(voice.asked.length, 2);
+  keeper.learn(new ConnectionError('lost'), at(7000));
+  await timing.pass(200);
+  keeper.learn(new ConnectionError('refused'), at(7000));
+  await timing.pass(15_500);
+  const asked = voice.asked.length;
+  await timing.pass(20_000);
+  assert.equal(voice.asked.length, asked);
+});
+
 test('a failing refresh keeps the map, is tried again, and never ends the watch', async () => {
   const { keeper, voice, timing, refreshed } = stage();
   await keeper.refresh();
