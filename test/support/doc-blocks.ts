@@ -111,7 +111,12 @@ export async function runBlock(
   const file = join(dirname(compiledPath(block)), `${block.name}.run.${extension}`);
   let code = block.code;
   if (block.typed) code = readFileSync(join(ROOT, compiledPath(block)), 'utf8');
-  else code = code.replace(/(['"])respool\1/g, "'../../src/index.js'");
+  else {
+    // Not from dist: `npm test` runs on a clone that nobody has built.
+    code = code
+      .replace(/(['"])respool\/(\w+)\1/g, "'../../src/$2/index.js'")
+      .replace(/(['"])respool\1/g, "'../../src/index.js'");
+  }
   writeFileSync(join(ROOT, file), places(code));
   const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
   const args =
