@@ -155,6 +155,16 @@ export function replyError(line: string): RedisError {
   return fixed === undefined ? otherError(line) : withoutFrames(fixed.type, line, fixed.options);
 }
 
+/** EXEC that is refused because of a command in it says so in its text: that refusal is what counts. */
+export function refusalBeneath(error: RedisError): RedisError {
+  if (!(error instanceof errors.ExecAbortError)) return error;
+  const line = /because of: ([A-Z]+ .*)$/.exec(error.message)?.[1];
+  if (line === undefined) return error;
+  const beneath = replyError(line);
+  errors.locateError(beneath, error.endpoint ?? '', 'EXEC');
+  return beneath;
+}
+
 function otherError(line: string): RedisError {
   const space = line.indexOf(' ');
   const prefix = space === -1 ? line : line.slice(0, space);

@@ -110,11 +110,6 @@ export class BlockingCalls {
     return this.#unblocker.answers(patience);
   }
 
-  /** Connections outside the pool. */
-  get services(): number {
-    return this.#unblocker.connections;
-  }
-
   /** The pool closes: every blocked call is unblocked. The commands for that are queued when this returns. */
   close(): void {
     this.#closed = true;

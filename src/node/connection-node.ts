@@ -5,13 +5,11 @@ import type { Entry } from '../connection/requests/entry.ts';
 import type { SanitizeArguments } from '../connection/requests/request-traces.ts';
 import {
   AuthenticationRequiredError,
-  ExecAbortError,
-  locateError,
   OverloadedError,
   type RedisError,
   ResponseError,
 } from '../errors/errors.ts';
-import { replyError } from '../errors/reply-errors.ts';
+import { refusalBeneath } from '../errors/reply-errors.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
 import type { DialGovernor } from '../pooling/dial-governor.ts';
 import { Pool } from '../pooling/pool.ts';
@@ -23,7 +21,7 @@ import { addressAnswered, dialGovernor } from './dials.ts';
 import { poolErrors, type PoolStateChange, reportLeak, StateReport } from './pool-reports.ts';
 import { PooledConnection, pooledOf, type PooledOwner, setRef } from './pooled-connection.ts';
 import { ReAuthentication } from './re-authentication.ts';
-import { ServiceConnection, type ServiceSettings } from './service-connection.ts';
+import { ServiceConnection, type ServiceGauge, type ServiceSettings } from './service-connection.ts';
 import { Tracking, type TrackingSettings } from './tracking.ts';
 
 export interface NodeSettings {
@@ -104,6 +102,7 @@ export class ConnectionNode implements PooledOwner {
   onRefusal: ((error: RedisError, connection: BaseConnection) => void) | null = null;
   readonly #settings: NodeSettings;
   readonly #all = new Set<PooledConnection>();
+  readonly #services = new Set<ServiceConnection>();
   readonly #backlog: Backlog;
   /** Commands that wait for a connection or for room on it. */
   #waitingBytes = 0;
@@ -148,9 +147,15 @@ export class ConnectionNode implements PooledOwner {
   get connections(): Iterable<BaseConnection> {
     return [...this.#all].map(({ connection }) => connection);
   }
-  /** Connections outside the pool that listen for its cache or unblock commands; subscribers are counted elsewhere. */
-  get services(): number {
-    return (this.#tracking?.listeners ?? 0) + this.blocking.services;
+  /** Connections outside the pool: subscribers, listeners of the cache, the one that unblocks commands. */
+  get services(): ServiceGauge {
+    let open = 0;
+    let connecting = 0;
+    for (const { state } of this.#services) {
+      if (state === 'up') open++;
+      if (state === 'dialling') connecting++;
+    }
+    return { open, connecting };
   }
   get governor(): DialGovernor {
     return this.#settings.governor ?? dialGovernor;
@@ -251,10 +256,10 @@ export class ConnectionNode implements PooledOwner {
 
   /** A connection outside the pool and its bound that is dialled when it is needed and kept up while it is. */
   service(
-    settings: Omit<ServiceSettings, 'address' | 'governor' | 'deadPeerTimeout' | 'unref'> &
+    settings: Omit<ServiceSettings, 'address' | 'governor' | 'deadPeerTimeout' | 'ended' | 'unref'> &
       Partial<Pick<ServiceSettings, 'unref'>>,
   ): ServiceConnection {
-    return new ServiceConnection({
+    const service = new ServiceConnection({
       unref: () => this.unreferenced,
       ...settings,
       address: this.address,
@@ -268,7 +273,10 @@ export class ConnectionNode implements PooledOwner {
         this.pool.lastError = error;
         settings.failed?.(error);
       },
+      ended: (ended) => this.#services.delete(ended),
     });
+    this.#services.add(service);
+    return service;
   }
 
   /** The credentials have changed: live connections are authenticated again. */
@@ -431,16 +439,6 @@ export class ConnectionNode implements PooledOwner {
       throw error;
     }
   }
-}
-
-/** EXEC that is refused because of a command in it says so in its text: that refusal is what counts. */
-function refusalBeneath(error: RedisError): RedisError {
-  if (!(error instanceof ExecAbortError)) return error;
-  const line = /because of: ([A-Z]+ .*)$/.exec(error.message)?.[1];
-  if (line === undefined) return error;
-  const beneath = replyError(line);
-  locateError(beneath, error.endpoint ?? '', 'EXEC');
-  return beneath;
 }
 
 function taken(slot: NodeSlot): NodeSlot {

@@ -29,15 +29,26 @@ const MOVES: Readonly<Record<ServiceState, readonly ServiceState[]>> = {
 /** Bounds of the pause after useless connections: the same for every service. */
 const PAUSE = { base: 50, cap: 2_000 };
 
+/** How many of them are open, and how many are being made. */
+export interface ServiceGauge {
+  readonly open: number;
+  readonly connecting: number;
+}
+
 /** Settings in which the owners of a service connection differ. */
 export interface ServiceSettings {
   readonly address: string;
   readonly governor: DialGovernor;
   readonly deadPeerTimeout: number | null;
+  /**
+   * Questions are asked of several servers in a race: such a dial waits out no pause, because the pause of an address
+   * that was down would hold back the first answer. Its outcome counts for the address like any other.
+   */
+  readonly atOnce?: boolean;
   /** Gives a connection that has run. `reached` may be called once the address has answered. */
   dial(signal: AbortSignal, reached: () => void): Promise<BaseConnection>;
-  /** Whether there is work for it; asked before it is dialled again. */
-  wanted(): boolean;
+  /** Whether there is work for it; asked before it is dialled again. Absent: it is dialled for `ready()` alone. */
+  wanted?(): boolean;
   /** It is there. */
   up?(connection: BaseConnection): void;
   /** A dial failed; told before the address learns of it. */
@@ -46,6 +57,8 @@ export interface ServiceSettings {
   lost?(error: Error, connection: BaseConnection): void;
   /** It did its work before it was lost: the next dial need not pause. Absent: it did. */
   useful?(): boolean;
+  /** It was closed, and counts no more. */
+  ended?(service: ServiceConnection): void;
   /** True: neither a pause nor the connection keeps the process alive. */
   unref(): boolean;
 }
@@ -87,13 +100,13 @@ export class ServiceConnection implements DialCandidate, CoreObserver {
   /** Dials, unless it is up, under way, pausing or closed. May be called often. */
   start(): void {
     if (this.#state !== 'idle') return;
-    const permit = this.#dials.tryStart(this);
+    const permit = this.#settings.atOnce === true ? this.#dials.startNow() : this.#dials.tryStart(this);
     // Without a permit the address pauses or enough dials are under way: `dialsAllowed` follows.
     if (permit !== null) this.#dial(permit);
   }
 
   /** The connection, once it is up. Rejects with the next failure to dial it, when it is closed, or with the signal's reason. */
-  ready(signal: AbortSignal): Promise<BaseConnection> {
+  ready(signal: AbortSignal | null): Promise<BaseConnection> {
     if (this.connection !== null) return Promise.resolve(this.connection);
     if (this.#state === 'closed') return Promise.reject(this.#error('closed'));
     if (this.#next === null) {
@@ -123,6 +136,7 @@ export class ServiceConnection implements DialCandidate, CoreObserver {
     this.#dials.detach(this);
     this.#abort?.abort(this.#error(reason));
     this.#move('closed');
+    this.#settings.ended?.(this);
     this.#settle((next) => next.reject(this.#error(reason)));
     this.#watch?.stop();
     connection?.invalidate(reason);
@@ -139,7 +153,7 @@ export class ServiceConnection implements DialCandidate, CoreObserver {
   }
 
   dialsAllowed(): void {
-    if (this.#state === 'idle' && (this.#next !== null || this.#settings.wanted())) this.start();
+    if (this.#state === 'idle' && (this.#next !== null || this.#settings.wanted?.() === true)) this.start();
   }
 
   closed(error: Error): void {
@@ -225,8 +239,9 @@ export class ServiceConnection implements DialCandidate, CoreObserver {
     const own = permit.over || addressAnswered(error);
     this.lastError = error;
     // The pause of an address that is well holds for this connection alone.
-    if (own) this.#useless++;
-    this.#move(own ? 'pausing' : 'idle');
+    const pausing = own && this.#settings.atOnce !== true;
+    if (pausing) this.#useless++;
+    this.#move(pausing ? 'pausing' : 'idle');
     this.#settle((next) => next.reject(error));
     this.#settings.failed?.(error);
     if (own) permit.succeeded();
@@ -253,6 +268,15 @@ export class ServiceConnection implements DialCandidate, CoreObserver {
     if (this.#state === 'dialling') this.#move('idle');
     this.dialsAllowed();
   }
+}
+
+/** A connection that has been run, for `dial`. */
+export async function runConnection(
+  connection: BaseConnection,
+  signal: AbortSignal,
+): Promise<BaseConnection> {
+  await connection.run({ signal });
+  return connection;
 }
 
 interface Settler<T> {

@@ -59,12 +59,6 @@ export class TrackingListeners {
     this.#hooks = hooks;
   }
 
-  get size(): number {
-    let size = 0;
-    for (const { service } of this.#places.values()) if (service.state === 'up') size++;
-    return size;
-  }
-
   /** The listener at the server of this connection; null when there is none and the cache has to do without. */
   async near(connection: BaseConnection, signal: AbortSignal): Promise<BaseConnection | null> {
     const core = coreOf(connection);

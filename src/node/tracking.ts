@@ -87,11 +87,6 @@ export class Tracking {
     });
   }
 
-  /** Connections outside the pool that listen for it. */
-  get listeners(): number {
-    return this.#listeners?.size ?? 0;
-  }
-
   /**
    * Before the connection is used. Rejects when it is lost meanwhile; a refusal only keeps its replies uncached, and is
    * asked about again if it holds for the moment.

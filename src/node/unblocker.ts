@@ -29,11 +29,6 @@ export class Unblocker {
     this.#node = node;
   }
 
-  /** 1 while there is a connection for it. */
-  get connections(): number {
-    return this.#service?.state === 'up' ? 1 : 0;
-  }
-
   /** Whether the server says that this client was blocked. Rejects when it refuses or cannot be asked. */
   ask(blocked: BaseConnection): Promise<boolean> {
     if (blocked.clientId === null)

@@ -251,9 +251,8 @@ export class ClusterPool<D extends Decoding> extends BaseConnectionPool<ClusterC
     const statistics = new Map<ClusterNodeLocation, ConnectionPoolStatistics>();
     for (const { location, node } of this.#topology.members) {
       const one = new PoolStatistics(
-        () => [node.figures],
+        () => [node],
         () => node.pool.max,
-        () => 0,
         () => 0,
       );
       statistics.set(location, one.toJSON());

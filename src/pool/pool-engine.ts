@@ -122,9 +122,8 @@ export class PoolEngine {
       this.pubsub.authenticate(ask),
     );
     this.statistics = new PoolStatistics(
-      () => this.#figures(),
+      () => topology.nodes(),
       setup.maxConnections,
-      () => this.#services(),
       () => topology.waiting ?? 0,
     );
   }
@@ -274,16 +273,6 @@ export class PoolEngine {
       streamTimeout: settings.streamTimeout,
       again: (command, args, options, since) => this.requests.request(command, args, options, null, since),
     });
-  }
-
-  #services(): number {
-    let listeners = 0;
-    for (const node of this.topology.nodes()) listeners += node.services;
-    return this.pubsub.connections + listeners;
-  }
-
-  *#figures(): Iterable<ConnectionNode['figures']> {
-    for (const node of this.topology.nodes()) yield node.figures;
   }
 }
 

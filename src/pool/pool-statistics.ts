@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import type { ConnectionNode } from '../node/connection-node.ts';
 
 /**
  * The gauges of a pool, exact at every moment. `activeConnections` = `inUseConnections` + `idleConnections`; the
@@ -13,42 +14,30 @@ export interface ConnectionPoolStatistics {
   /** Leased or blocked. */
   readonly inUseConnections: number;
   readonly idleConnections: number;
-  /** Being made. */
+  /** Data connections that are being made; with the active ones never more than `maxConnections`. */
   readonly connectingConnections: number;
-  /** Subscribers and cache listeners, outside `maxConnections`. */
+  /** Open subscribers and cache listeners, outside `maxConnections`. */
   readonly serviceConnections: number;
+  /** Such connections that are being made. */
+  readonly connectingServiceConnections: number;
   /** Calls that wait for a connection or for room. */
   readonly waiting: number;
   /** Age in ms of the oldest lease, or null. */
   readonly oldestLease: number | null;
 }
 
-interface Figures {
-  readonly open: number;
-  readonly inUse: number;
-  readonly idle: number;
-  readonly connecting: number;
-  readonly waiting: number;
-  readonly oldestLease: number | null;
-}
+type Node = Pick<ConnectionNode, 'figures' | 'services'>;
 
 /** Sums over the nodes of a pool, counted when asked. */
 export class PoolStatistics implements ConnectionPoolStatistics {
   readonly createdAt = Date.now();
-  readonly #figures: () => Iterable<Figures>;
+  readonly #nodes: () => Iterable<Node>;
   readonly #maxConnections: () => number;
-  readonly #serviceConnections: () => number;
   readonly #waiting: () => number;
 
-  constructor(
-    figures: () => Iterable<Figures>,
-    maxConnections: () => number,
-    serviceConnections: () => number,
-    waiting: () => number,
-  ) {
-    this.#figures = figures;
+  constructor(nodes: () => Iterable<Node>, maxConnections: () => number, waiting: () => number) {
+    this.#nodes = nodes;
     this.#maxConnections = maxConnections;
-    this.#serviceConnections = serviceConnections;
     this.#waiting = waiting;
   }
 
@@ -56,26 +45,30 @@ export class PoolStatistics implements ConnectionPoolStatistics {
     return this.#maxConnections();
   }
   get activeConnections(): number {
-    return this.#sum('open');
+    return this.#sum(({ figures }) => figures.open);
   }
   get inUseConnections(): number {
-    return this.#sum('inUse');
+    return this.#sum(({ figures }) => figures.inUse);
   }
   get idleConnections(): number {
-    return this.#sum('idle');
+    return this.#sum(({ figures }) => figures.idle);
   }
   get connectingConnections(): number {
-    return this.#sum('connecting');
+    return this.#sum(({ figures }) => figures.connecting);
   }
   get serviceConnections(): number {
-    return this.#serviceConnections();
+    return this.#sum(({ services }) => services.open);
+  }
+  get connectingServiceConnections(): number {
+    return this.#sum(({ services }) => services.connecting);
   }
   get waiting(): number {
-    return this.#sum('waiting') + this.#waiting();
+    return this.#sum(({ figures }) => figures.waiting) + this.#waiting();
   }
   get oldestLease(): number | null {
     let oldest: number | null = null;
-    for (const { oldestLease } of this.#figures()) {
+    for (const { figures } of this.#nodes()) {
+      const { oldestLease } = figures;
       if (oldestLease !== null && (oldest === null || oldestLease > oldest)) oldest = oldestLease;
     }
     return oldest;
@@ -90,6 +83,7 @@ export class PoolStatistics implements ConnectionPoolStatistics {
       idleConnections: this.idleConnections,
       connectingConnections: this.connectingConnections,
       serviceConnections: this.serviceConnections,
+      connectingServiceConnections: this.connectingServiceConnections,
       waiting: this.waiting,
       oldestLease: this.oldestLease,
     };
@@ -99,9 +93,9 @@ export class PoolStatistics implements ConnectionPoolStatistics {
     return this.toJSON();
   }
 
-  #sum(key: 'open' | 'inUse' | 'idle' | 'connecting' | 'waiting'): number {
+  #sum(gauge: (node: Node) => number): number {
     let sum = 0;
-    for (const figures of this.#figures()) sum += figures[key];
+    for (const node of this.#nodes()) sum += gauge(node);
     return sum;
   }
 }

@@ -84,9 +84,14 @@ export class DialGovernor {
       this.#held.add(dials);
       return false;
     }
+    this.takeNow(dials);
+    return true;
+  }
+
+  /** Beyond the bound as well. */
+  takeNow(dials: AddressDials): void {
     this.#active++;
     dials.active++;
-    return true;
   }
 
   /** Called when one of the concurrent dials has ended. */
@@ -178,6 +183,12 @@ export class AddressDials {
     this.#candidates.add(candidate);
     this.rearm();
     return null;
+  }
+
+  /** Leave to dial at once, in a pause and beyond the bound as well: for questions, which are asked in a race. */
+  startNow(): DialPermit {
+    this.#governor.takeNow(this);
+    return new DialPermit(this, false);
   }
 
   /** Whether nothing of this address stands in the way; the bound of the process may still. */

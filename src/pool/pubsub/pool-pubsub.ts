@@ -77,10 +77,6 @@ export class PoolPubsub {
   get size(): number {
     return this.channels.size + this.patterns.size + this.shardChannels.size;
   }
-  /** Open subscriber connections. */
-  get connections(): number {
-    return this.#pausing.connections + this.#others.connections;
-  }
 
   async execute(
     command: string | Uint8Array,

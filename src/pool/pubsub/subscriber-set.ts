@@ -54,12 +54,6 @@ export class SubscriberSet {
     });
   }
 
-  /** Open connections. */
-  get connections(): number {
-    let open = 0;
-    for (const subscriber of this.#subscribers.values()) if (subscriber.open) open++;
-    return open;
-  }
   get subscribers(): Iterable<Subscriber> {
     return this.#subscribers.values();
   }

@@ -1,6 +1,8 @@
 import { type BaseConnection, coreOf } from '../../connection/base-connection.ts';
 import { call } from '../../connection/requests/call.ts';
 import { ConnectionError } from '../../errors/errors.ts';
+import { dialGovernor } from '../../node/dials.ts';
+import { runConnection, ServiceConnection } from '../../node/service-connection.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
 import type { TCPLocation } from '../../transport/location.ts';
 import type { AskOptions } from '../first-answer.ts';
@@ -13,8 +15,7 @@ export interface QuestionsOptions {
 }
 
 interface Temporary {
-  readonly connection: BaseConnection;
-  readonly ready: Promise<void>;
+  readonly service: ServiceConnection;
   users: number;
 }
 
@@ -44,9 +45,9 @@ export class Questions {
     temporary.users++;
     const dialled = dialling?.();
     try {
-      await temporary.ready;
+      const connection = await temporary.service.ready(signal);
       dialled?.();
-      return await call(coreOf(temporary.connection), command, args, { signal, timeout });
+      return await call(coreOf(connection), command, args, { signal, timeout });
     } finally {
       temporary.users--;
       // The next question of the same asker follows at once, if at all.
@@ -56,20 +57,28 @@ export class Questions {
 
   close(): void {
     this.#closed = true;
-    for (const { connection } of this.#temporary.values()) connection.invalidate('the pool was closed');
+    for (const { service } of this.#temporary.values()) void service.close('the pool was closed');
     this.#temporary.clear();
   }
 
   #dial(location: TCPLocation, signal: AbortSignal): Temporary {
-    const connection = this.#options.make(location);
-    const temporary = { connection, ready: connection.run({ signal }), users: 0 };
+    const { make } = this.#options;
+    const service = new ServiceConnection({
+      address: location.toString(),
+      governor: dialGovernor,
+      deadPeerTimeout: null,
+      atOnce: true,
+      dial: (dialSignal) => runConnection(make(location), dialSignal),
+      unref: () => false,
+    });
+    const temporary = { service, users: 0 };
     this.#temporary.set(signal, temporary);
     return temporary;
   }
 
-  #dropUnused(signal: AbortSignal, { connection, users }: Temporary): void {
+  #dropUnused(signal: AbortSignal, { service, users }: Temporary): void {
     if (users > 0) return;
     this.#temporary.delete(signal);
-    connection.invalidate('all questions are answered');
+    void service.close('all questions are answered');
   }
 }

@@ -202,7 +202,7 @@ export class SentinelGroup implements Directory {
     const address = keyOf(location);
     let link = this.#links.get(address);
     if (link === undefined)
-      this.#links.set(address, (link = new SentinelLink(() => this.#connection(location))));
+      this.#links.set(address, (link = new SentinelLink(location, () => this.#connection(location))));
     if (this.#closed) link.close();
     return link;
   }

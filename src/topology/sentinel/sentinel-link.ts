@@ -1,23 +1,27 @@
-import { SentinelError } from '../../errors/errors.ts';
 import type { TCPConnection } from '../../connection/tcp-connection.ts';
-import { setRef } from '../../node/pooled-connection.ts';
+import { dialGovernor } from '../../node/dials.ts';
+import { runConnection, ServiceConnection } from '../../node/service-connection.ts';
 import type { Reply } from '../../resp/types.ts';
+import type { TCPLocation } from '../../transport/location.ts';
 import type { AskOptions } from '../first-answer.ts';
 
 /**
  * Questions to one sentinel, over one connection that is dialled when there is something to ask. An idle connection
- * does not keep the process alive; one with a waiter does. It is no service connection: several sentinels are asked in
- * a race, and the pause of an address that was down must not hold back the first answer after it is up.
+ * does not keep the process alive; one with a waiter does.
  */
 export class SentinelLink {
-  readonly #make: () => TCPConnection;
-  #connection: TCPConnection | null = null;
-  #dialling: Promise<TCPConnection> | null = null;
+  readonly #service: ServiceConnection;
   #asking = 0;
-  #closed = false;
 
-  constructor(make: () => TCPConnection) {
-    this.#make = make;
+  constructor(location: TCPLocation, make: () => TCPConnection) {
+    this.#service = new ServiceConnection({
+      address: location.toString(),
+      governor: dialGovernor,
+      deadPeerTimeout: null,
+      atOnce: true,
+      dial: (signal) => runConnection(make(), signal),
+      unref: () => this.#asking === 0,
+    });
   }
 
   async ask(
@@ -27,42 +31,23 @@ export class SentinelLink {
     dialling?: AskOptions['dialling'],
   ): Promise<Reply> {
     this.#asking++;
-    let connection: TCPConnection | null = null;
     const dialled = dialling?.();
     try {
-      connection = await this.#usable();
+      const connection = await this.#service.ready(null);
       dialled?.();
-      setRef(connection, true);
+      this.#service.refresh();
       return await connection.createRequest(command, args, { timeout, disconnectOnCancellation: true });
     } finally {
       this.#asking--;
-      if (this.#asking === 0 && connection !== null) setRef(connection, false);
+      if (this.#asking === 0) this.#service.refresh();
     }
   }
 
   /** The next question dials again. */
   drop(reason: string): void {
-    this.#connection?.invalidate(reason);
-    this.#connection = null;
+    this.#service.drop(reason);
   }
   close(): void {
-    this.#closed = true;
-    this.drop('closed');
-  }
-
-  #usable(): Promise<TCPConnection> {
-    if (this.#closed) return Promise.reject(new SentinelError('the Sentinel is closed'));
-    if (this.#connection?.usable === true) return Promise.resolve(this.#connection);
-    this.#dialling ??= this.#dial().finally(() => {
-      this.#dialling = null;
-    });
-    return this.#dialling;
-  }
-
-  async #dial(): Promise<TCPConnection> {
-    const connection = this.#make();
-    this.#connection = connection;
-    await connection.run();
-    return connection;
+    void this.#service.close('the Sentinel is closed');
   }
 }

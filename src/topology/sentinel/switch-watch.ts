@@ -3,7 +3,7 @@ import type { BaseConnection } from '../../connection/base-connection.ts';
 import type { TCPConnection } from '../../connection/tcp-connection.ts';
 import { RedisError } from '../../errors/errors.ts';
 import { dialGovernor } from '../../node/dials.ts';
-import { ServiceConnection } from '../../node/service-connection.ts';
+import { runConnection, ServiceConnection } from '../../node/service-connection.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { TCPLocation } from '../../transport/location.ts';
 import { textOf } from '../reply-fields.ts';
@@ -36,11 +36,7 @@ export class SwitchWatch {
       address: location.toString(),
       governor: dialGovernor,
       deadPeerTimeout: SILENCE,
-      async dial(signal) {
-        const connection = make();
-        await connection.run({ signal });
-        return connection;
-      },
+      dial: (signal) => runConnection(make(), signal),
       wanted: () => !this.#stopped,
       up: (connection) => void this.#listen(connection),
       useful: () => this.#useful,

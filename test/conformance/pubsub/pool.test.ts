@@ -8,7 +8,7 @@ import {
   PoolClosedError,
   TimeoutError,
 } from '../../../src/index.ts';
-import { ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { names, Recorder, serverSets, until } from '../../integration/pubsub/support.ts';
 import { failure } from '../pool/support.ts';
 
@@ -54,6 +54,32 @@ test('one connection for all channels, outside the bound, and none when nothing 
   await until(async () => (await serverSets(server)).connections === 0, 'its end');
   await pool.executePubsub('SUBSCRIBE', 'again');
   assert.equal(pool.statistics.serviceConnections, 1);
+});
+
+test('a subscriber that is being made has a gauge of its own, because it is outside the bound', async () => {
+  let admit = (): void => {};
+  const admitted = new Promise<void>((resolve) => {
+    admit = resolve;
+  });
+  await using slow = await ScriptedServer.start({
+    SELECT: async () => {
+      await admitted;
+      return reply.ok;
+    },
+  });
+  await using pool = new ConnectionPool({ location: slow.location, db: 1, maxConnections: 1 });
+  const subscribed = failure(pool.executePubsub('SUBSCRIBE', 'a'));
+  await slow.waitForCommand('SELECT');
+  const { connectingServiceConnections, serviceConnections, connectingConnections } = pool.statistics;
+  assert.deepEqual([connectingServiceConnections, serviceConnections, connectingConnections], [1, 0, 0]);
+  admit();
+  await slow.waitForCommand('SUBSCRIBE');
+  const up = pool.statistics;
+  assert.deepEqual([up.connectingServiceConnections, up.serviceConnections], [0, 1]);
+  await pool.close();
+  await subscribed;
+  const over = pool.statistics;
+  assert.deepEqual([over.connectingServiceConnections, over.serviceConnections], [0, 0]);
 });
 
 test('names that are left together are counted down one by one', async () => {

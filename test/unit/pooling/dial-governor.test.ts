@@ -169,6 +169,28 @@ describe('dial governor', () => {
     assert.equal(governor.size, 2);
   });
 
+  test('a dial at once waits out no pause and no bound, and its outcome counts for the address', () => {
+    const clock = new FakeClock();
+    const governor = new DialGovernor({ clock, random: () => 0.5, maxConcurrent: 1 });
+    const address = governor.attach('a');
+    const candidate = new Candidate();
+    address.startNow().failed(failure);
+    assert.equal(address.lastError, failure);
+    assert.equal(address.tryStart(candidate), null, 'the address pauses for everybody else');
+    const { pausedUntil } = address;
+    address.startNow().failed(failure);
+    assert.equal(address.pausedUntil, pausedUntil, 'a second failure in the pause makes it no longer');
+    const [one, two] = [address.startNow(), address.startNow()];
+    one.succeeded();
+    assert.equal(address.down, false);
+    assert.equal(candidate.asked, 1);
+    assert.equal(address.tryStart(candidate), null, 'the other dial fills the bound');
+    two.succeeded();
+    assert.equal(candidate.asked, 2);
+    assert.ok(address.tryStart(candidate));
+    assert.equal(clock.pending, 0);
+  });
+
   test('an unreferenced pool lets the process end during a pause', async () => {
     const world = new Integers();
     world.automatic = false;
