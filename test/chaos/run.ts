@@ -1,4 +1,4 @@
-// npm run chaos -- [scenario …] [--seconds N] [--seed N] [--lanes N] [--rate N]: long runs with an oracle; ends with 1 when any is violated.
+// npm run chaos -- [scenario …] [--seconds N] [--seed N] [--lanes N] [--rate N] [--pace N]: long runs with an oracle; ends with 1 when any is violated.
 import { parseArgs } from 'node:util';
 import { churn } from './scenarios/churn.ts';
 import { clusterStage } from './scenarios/cluster.ts';
@@ -13,6 +13,7 @@ interface Settings {
   readonly seconds: number;
   readonly lanes: number;
   readonly rate: number | undefined;
+  readonly pace: number | undefined;
 }
 interface Outcome {
   readonly lines: string[];
@@ -20,11 +21,18 @@ interface Outcome {
 }
 type Scenario = (settings: Settings) => Promise<Outcome>;
 
-function staged(make: (seed: number) => Promise<Stage>): Scenario {
-  return async ({ seed, seconds, lanes, rate }) => {
-    const stage = await make(seed);
+/** Calls that a lane makes at once when the commands a second are given. */
+const WIDTH = 24;
+
+function staged(make: (options: { seed: number; brisk: boolean }) => Promise<Stage>): Scenario {
+  return async ({ seed, seconds, lanes, rate, pace }) => {
+    const stage = await make({ seed, brisk: rate !== undefined });
     try {
-      const report = await runChaos(stage, { seed, seconds, lanes, rate, log: (line) => console.log(line) });
+      const report = await runChaos(stage, {
+        ...{ seed, seconds, lanes, rate, pace },
+        width: pace === undefined ? 1 : WIDTH,
+        log: (line) => console.log(line),
+      });
       return { lines: describeRun(stage.name, seed, report), violations: report.violations };
     } finally {
       await stage.close();
@@ -34,9 +42,9 @@ function staged(make: (seed: number) => Promise<Stage>): Scenario {
 
 /** With the seconds of a run that names none. */
 const SCENARIOS: Readonly<Record<string, readonly [run: Scenario, seconds: number]>> = {
-  single: [staged((seed) => singleStage({ seed })), 300],
-  cluster: [staged((seed) => clusterStage({ seed })), 600],
-  sentinel: [staged((seed) => sentinelStage({ seed })), 600],
+  single: [staged(singleStage), 300],
+  cluster: [staged(clusterStage), 600],
+  sentinel: [staged(sentinelStage), 600],
   'pubsub-cache': [pubsubCache, 300],
   churn: [churn, 300],
   // Ends when everything was wrong once, whatever the seconds.
@@ -50,6 +58,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string' },
     lanes: { type: 'string' },
     rate: { type: 'string' },
+    pace: { type: 'string' },
   },
 });
 const names = positionals.length > 0 ? positionals : Object.keys(SCENARIOS);
@@ -59,7 +68,8 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-const rate = values.rate === undefined ? undefined : Number(values.rate);
+const numberOf = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : Number(text);
 const seed = Number(values.seed ?? Date.now() % 2 ** 31);
 let failed = false;
 for (const name of names) {
@@ -68,7 +78,8 @@ for (const name of names) {
     seed,
     seconds: Number(values.seconds ?? usual),
     lanes: Number(values.lanes ?? 24),
-    rate,
+    rate: numberOf(values.rate),
+    pace: numberOf(values.pace),
   };
   console.log(`── ${name}: ${settings.seconds} s, --seed ${seed}`);
   const { lines, violations } = await run(settings);

@@ -4,11 +4,13 @@ import { pick } from '../../support/random.ts';
 import { type ChaosPool, sleep } from '../support/load.ts';
 import { ACCOUNTS } from '../support/oracle.ts';
 import type { Fault, Stage } from '../support/run.ts';
-import { BAD_LINE } from './single.ts';
+import { BAD_LINE, BRISK_LINE } from './single.ts';
 
 interface ClusterOptions {
   readonly seed: number;
   readonly every?: number;
+  /** Faults that follow each other so closely that each has to be short. */
+  readonly brisk?: boolean;
 }
 
 const COMMON = {
@@ -20,9 +22,10 @@ const COMMON = {
 } as const;
 
 /** Three primaries with a replica each, behind proxies; two pools, one of them reading from replicas not at all. */
-export async function clusterStage({ seed, every = 1_500 }: ClusterOptions): Promise<Stage> {
+export async function clusterStage({ seed, every = 1_500, brisk = false }: ClusterOptions): Promise<Stage> {
   const cluster = await startCluster({ primaries: 3, replicasPerPrimary: 1 });
-  const proxies = await FaultProxies.start(cluster.nodes, { seed, rates: BAD_LINE });
+  const ms = (usual: number): number => (brisk ? usual * 0.3 : usual);
+  const proxies = await FaultProxies.start(cluster.nodes, { seed, rates: brisk ? BRISK_LINE : BAD_LINE });
   const { addressMap, locations: startupNodes } = proxies;
   const pools = [
     new ClusterConnectionPool({ startupNodes, addressMap, ...COMMON }),
@@ -65,6 +68,7 @@ export async function clusterStage({ seed, every = 1_500 }: ClusterOptions): Pro
     {
       name: 'reshard of a hot slot',
       weight: 3,
+      slow: true,
       strike: async (random) => {
         const slot = await cluster.keySlot(pick(random, hot));
         const source = await cluster.nodeForSlot(slot);
@@ -74,6 +78,7 @@ export async function clusterStage({ seed, every = 1_500 }: ClusterOptions): Pro
     },
     {
       name: 'planned failover',
+      slow: true,
       strike: async (random) => {
         await cluster.failover(await replicatedPrimary(random));
         await cluster.waitOk(20_000);
@@ -84,12 +89,13 @@ export async function clusterStage({ seed, every = 1_500 }: ClusterOptions): Pro
       strike: async (random) => {
         const node = await primaryOf(random);
         node.pause();
-        await sleep(400);
+        await sleep(ms(400));
         node.resume();
       },
     },
     {
       name: 'kill -9 of a primary',
+      slow: true,
       lossy: true,
       strike: async (random) => {
         const { id } = await replicatedPrimary(random);

@@ -3,17 +3,23 @@ import { FaultProxies, startSentinel } from '../../../src/testkit/index.ts';
 import { pick } from '../../support/random.ts';
 import { type ChaosPool, sleep } from '../support/load.ts';
 import type { Fault, Stage } from '../support/run.ts';
-import { BAD_LINE } from './single.ts';
+import { BAD_LINE, BRISK_LINE } from './single.ts';
 
 interface SentinelOptions {
   readonly seed: number;
   readonly every?: number;
+  /** Faults that follow each other so closely that each has to be short. */
+  readonly brisk?: boolean;
 }
 
 /** A primary, two replicas, three sentinels; the data servers behind proxies. */
-export async function sentinelStage({ seed, every = 2_000 }: SentinelOptions): Promise<Stage> {
+export async function sentinelStage({ seed, every = 2_000, brisk = false }: SentinelOptions): Promise<Stage> {
   const servers = await startSentinel({ replicas: 2, sentinels: 3 });
-  const proxies = await FaultProxies.start(servers.servers, { seed, rates: BAD_LINE });
+  const proxies = await FaultProxies.start(servers.servers, {
+    seed,
+    rates: brisk ? BRISK_LINE : BAD_LINE,
+  });
+  const ms = (usual: number): number => (brisk ? usual * 0.3 : usual);
   const { addressMap } = proxies;
   const sentinelManager = new Sentinel({
     sentinels: servers.sentinelLocations,
@@ -50,12 +56,13 @@ export async function sentinelStage({ seed, every = 2_000 }: SentinelOptions): P
       strike: async () => {
         const primary = await servers.currentPrimary();
         primary.pause();
-        await sleep(300);
+        await sleep(ms(300));
         primary.resume();
       },
     },
     {
       name: 'sentinel killed',
+      slow: true,
       strike: async (random) => {
         const sentinel = pick(random, servers.sentinels);
         await sentinel.kill();
@@ -66,6 +73,7 @@ export async function sentinelStage({ seed, every = 2_000 }: SentinelOptions): P
     },
     {
       name: 'SENTINEL FAILOVER',
+      slow: true,
       weight: 2,
       lossy: true,
       strike: async () => {
@@ -75,6 +83,7 @@ export async function sentinelStage({ seed, every = 2_000 }: SentinelOptions): P
     },
     {
       name: 'kill -9 of the primary',
+      slow: true,
       lossy: true,
       strike: async () => {
         const dead = await servers.killPrimary();

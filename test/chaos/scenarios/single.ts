@@ -24,6 +24,11 @@ export const BAD_LINE = {
   slice: 0.03,
 };
 
+/** The same for thousands of frames a second. */
+export const BRISK_LINE = Object.fromEntries(
+  Object.entries(BAD_LINE).map(([kind, rate]) => [kind, rate / 10]),
+);
+
 /** Two passwords in turn; the old one ends a moment after the new one begins. */
 class Rotating extends AbstractCredentialProvider {
   readonly #listeners = new Set<() => void>();
@@ -85,17 +90,29 @@ export interface SingleOptions {
   /** Of this server alone: without faults of the process itself, which a test run shares. */
   readonly gentle?: boolean;
   readonly every?: number;
+  /** Faults that follow each other so closely that each has to be short. */
+  readonly brisk?: boolean;
 }
 
-export async function singleStage({ seed, gentle = false, every = 400 }: SingleOptions): Promise<Stage> {
+/** Milliseconds for the keys to load. */
+const LOADING = 300;
+
+export async function singleStage({
+  seed,
+  gentle = false,
+  every = 400,
+  brisk = false,
+}: SingleOptions): Promise<Stage> {
+  const ms = (usual: number): number => (brisk ? usual * 0.3 : usual);
   const server = await startServer({
     users: { app: 'on >first ~* &* +@all' },
     urlUser: 'app',
-    args: gentle ? [] : ['--appendonly', 'yes', '--appendfsync', 'always', '--key-load-delay', '0'],
+    args: gentle ? [] : ['--appendonly', 'yes', '--appendfsync', 'no', '--auto-aof-rewrite-min-size', '16mb'],
   });
   const random = randomOf(seed + 17);
-  const proxy = await FaultProxy.start(server, { seed, rates: BAD_LINE });
-  proxy.on('reply', () => (random() < 0.0001 ? 'garbage' : undefined));
+  const proxy = await FaultProxy.start(server, { seed, rates: brisk ? BRISK_LINE : BAD_LINE });
+  const garbage = brisk ? 0.00001 : 0.0001;
+  proxy.on('reply', () => (random() < garbage ? 'garbage' : undefined));
   const provider = new Rotating();
   const kinds: Partial<ConnectionPoolOptions<never, true>>[] = [
     { maxConnections: 8 },
@@ -108,6 +125,7 @@ export async function singleStage({ seed, gentle = false, every = 400 }: SingleO
         location: proxy.location,
         credentialProvider: provider,
         ...COMMON,
+        ...(brisk ? { connectTimeout: 500, deadPeerTimeout: 400 } : {}),
         ...kind,
       } as never) as ChaosPool,
   );
@@ -131,7 +149,7 @@ export async function singleStage({ seed, gentle = false, every = 400 }: SingleO
       name: 'frozen line',
       strike: async () => {
         proxy.freeze();
-        await sleep(250);
+        await sleep(ms(250));
         proxy.thaw();
       },
     },
@@ -140,7 +158,7 @@ export async function singleStage({ seed, gentle = false, every = 400 }: SingleO
       strike: async () => {
         await proxy.refuse();
         proxy.reset();
-        await sleep(200);
+        await sleep(ms(200));
         await proxy.accept();
       },
     },
@@ -149,7 +167,7 @@ export async function singleStage({ seed, gentle = false, every = 400 }: SingleO
       strike: async () => {
         proxy.neverAnswer();
         proxy.reset();
-        await sleep(200);
+        await sleep(ms(200));
         await proxy.accept();
       },
     },
@@ -157,23 +175,26 @@ export async function singleStage({ seed, gentle = false, every = 400 }: SingleO
       name: 'server stopped (SIGSTOP)',
       strike: async () => {
         server.pause();
-        await sleep(400);
+        await sleep(ms(400));
         server.resume();
       },
     },
-    { name: 'DEBUG SLEEP', strike: async () => void (await server.command('DEBUG', 'SLEEP', '0.3')) },
+    {
+      name: 'DEBUG SLEEP',
+      strike: async () => void (await server.command('DEBUG', 'SLEEP', String(ms(300) / 1000))),
+    },
     {
       name: 'CLIENT PAUSE',
       strike: async () => {
-        await server.command('CLIENT', 'PAUSE', 200, 'WRITE');
-        await sleep(200);
+        await server.command('CLIENT', 'PAUSE', ms(200), 'WRITE');
+        await sleep(ms(200));
       },
     },
     {
       name: 'OOM',
       strike: async () => {
         await server.configSet('maxmemory', 1);
-        await sleep(150);
+        await sleep(ms(150));
         await server.configSet('maxmemory', 0);
       },
     },
@@ -182,7 +203,7 @@ export async function singleStage({ seed, gentle = false, every = 400 }: SingleO
       strike: async () => {
         await server.configSet('maxclients', 2);
         await server.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-        await sleep(200);
+        await sleep(ms(200));
         await server.configSet('maxclients', 500);
       },
     },
@@ -192,8 +213,9 @@ export async function singleStage({ seed, gentle = false, every = 400 }: SingleO
         await server.configSet('busy-reply-threshold', 30);
         await server.command(
           'EVAL',
-          'local t = redis.call("TIME"); repeat local n = redis.call("TIME") until (n[1] - t[1]) * 1000000 + n[2] - t[2] > 200000',
+          'local t = redis.call("TIME"); repeat local n = redis.call("TIME") until (n[1] - t[1]) * 1000000 + n[2] - t[2] > tonumber(ARGV[1])',
           0,
+          ms(200) * 1000,
         );
       },
     },
@@ -203,28 +225,30 @@ export async function singleStage({ seed, gentle = false, every = 400 }: SingleO
         const old = provider.password;
         await server.command('ACL', 'SETUSER', 'app', old === 'first' ? '>second' : '>first');
         provider.turn();
-        await sleep(300);
+        await sleep(ms(300));
         await server.command('ACL', 'SETUSER', 'app', `<${old}`);
       },
     },
-    { name: 'loop stall', strike: () => stallLoop(400) },
+    { name: 'loop stall', strike: () => stallLoop(ms(400)) },
   ];
   if (!gentle)
     faults.push(
-      { name: 'client stopped (SIGSTOP)', strike: () => stopClient(700) },
+      { name: 'client stopped (SIGSTOP)', strike: () => stopClient(ms(700)) },
       {
         name: 'descriptors used up',
         strike: async () => {
           for (const pool of pools) pool.disconnect();
-          await useUpDescriptors(150);
+          await useUpDescriptors(ms(150));
         },
       },
       {
         name: 'LOADING',
         strike: async () => {
-          await server.configSet('key-load-delay', 300);
-          const reload = server.command('DEBUG', 'RELOAD');
-          await reload;
+          const keys = Number(await server.command('DBSIZE'));
+          // The server sleeps this many microseconds after each key, and about 60 more each time.
+          const delay = Math.floor((ms(LOADING) * 1000) / Math.max(1, keys)) - 60;
+          await server.configSet('key-load-delay', Math.max(0, delay));
+          await server.command('DEBUG', 'RELOAD');
           await server.configSet('key-load-delay', 0);
         },
       },
@@ -233,7 +257,7 @@ export async function singleStage({ seed, gentle = false, every = 400 }: SingleO
         weight: 2,
         strike: async () => {
           await server.kill();
-          await sleep(50);
+          await sleep(ms(50));
           await server.restart();
           // The user's password of the configuration is the first one.
           await server.command('ACL', 'SETUSER', 'app', 'resetpass', `>${provider.password}`);

@@ -7,7 +7,7 @@ import {
   type RedisValue,
 } from '../../../src/index.ts';
 import { pick } from '../../support/random.ts';
-import { ACCOUNTS, COUNTERS, LISTS, type Oracle } from './oracle.ts';
+import { ACCOUNTS, COUNTERS, keyOf, LISTS, type Oracle, type Register } from './oracle.ts';
 
 export type ChaosPool = BaseConnectionPool<BaseConnection, true>;
 type Call = Promise<unknown> & { readonly maybeExecuted?: boolean };
@@ -40,6 +40,10 @@ export interface LoadOptions {
   readonly clock: LoopClock;
   readonly random: () => number;
   readonly lanes: number;
+  /** Calls that a lane makes at once; 1: each after the last. Every fourth lane makes one at a time all the same. */
+  readonly width: number;
+  /** Commands a second that are made up for after a fault, over all loads of the oracle; absent: lanes pause. */
+  readonly pace: Pace | undefined;
   /** The longest pause between two calls of a lane, in milliseconds. */
   readonly pause: number;
   /** Share of calls that are aborted, and of those with a limit near the time they take. */
@@ -49,6 +53,25 @@ export interface LoadOptions {
 }
 
 const LIMIT = 5_000;
+const PATIENT = 4;
+
+/** The number of commands that should have been made by now. */
+export class Pace {
+  readonly #began = performance.now();
+  readonly #perSecond: number;
+
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond;
+  }
+  get due(): number {
+    return ((performance.now() - this.#began) / 1000) * this.#perSecond;
+  }
+}
+
+/** One write at a time: the order of two would be nobody's promise. */
+interface Writer {
+  register: Register;
+}
 
 export class Load {
   readonly #options: LoadOptions;
@@ -62,8 +85,10 @@ export class Load {
   }
 
   start(): void {
-    const { lanes } = this.#options;
-    this.#lanes = Array.from({ length: lanes }, () => this.#lane());
+    const { lanes, width } = this.#options;
+    this.#lanes = Array.from({ length: lanes }, (_, at) =>
+      width > 1 && at % PATIENT > 0 ? this.#broadLane(width) : this.#lane(),
+    );
   }
 
   /** Resolves when every call has settled; complains about those that have not after 15 s. */
@@ -93,9 +118,24 @@ export class Load {
       () => this.#lease(),
     ];
     while (this.#running) {
-      oracle.operations++;
       await pick(random, steps)();
       await sleep(random() * pause);
+    }
+  }
+
+  /** Many calls at once, each of which is checked; none that takes a connection for itself. */
+  async #broadLane(width: number): Promise<void> {
+    const { random, oracle, pause, pace } = this.#options;
+    const writer = { register: oracle.newRegister() };
+    const [echo, read, count] = [() => this.#echo(), () => this.#read(), () => this.#count()];
+    const [push, take] = [() => this.#push(), () => this.#take()];
+    const rare = [() => this.#batch(), () => this.#transfer(), () => this.#bank()];
+    const steps = [echo, echo, echo, echo, read, read, read, count, count, push, push, take, take, ...rare];
+    while (this.#running) {
+      if (pace === undefined || oracle.operations > pace.due) await sleep(random() * pause);
+      if (pace !== undefined && oracle.operations > pace.due) continue;
+      const calls = Array.from({ length: width - 1 }, () => pick(random, steps)());
+      await Promise.all([...calls, this.#write(writer)]);
     }
   }
 
@@ -114,10 +154,16 @@ export class Load {
   }
 
   /** The value, or undefined when the call failed in a way that is allowed; late ones are violations. */
-  async #outcome<T>(call: Promise<T>, name: string, timeout: number, extra = 0): Promise<T | undefined> {
+  async #outcome<T>(
+    call: Promise<T>,
+    name: string,
+    timeout: number,
+    { extra = 0, commands = 1 } = {},
+  ): Promise<T | undefined> {
     const { oracle, clock } = this.#options;
     const began = performance.now();
     oracle.created++;
+    oracle.operations += commands;
     let value: T | undefined;
     try {
       value = await call;
@@ -129,7 +175,7 @@ export class Load {
     }
     oracle.settled++;
     const late = performance.now() - began - timeout - extra;
-    if (late > 500 + 2 * clock.lagSince(began))
+    if (late > 500 && late > 500 + 2 * clock.lagSince(began))
       oracle.violation(`${name} settled ${Math.round(late)} ms late`);
     return value;
   }
@@ -141,22 +187,25 @@ export class Load {
     if (value !== undefined) this.#options.oracle.equal(value, token, 'ECHO');
   }
 
-  async #write(writer: { register: ReturnType<Oracle['newRegister']> }): Promise<void> {
+  async #write(writer: Writer): Promise<void> {
+    const { oracle } = this.#options;
     const { register } = writer;
-    const version = ++register.sent;
-    const [call, timeout] = this.#send('SET', [register.key, `${register.key}=${version}`]);
+    const version = oracle.sent.get(register) + 1;
+    oracle.sent.set(register, version);
+    const key = keyOf(register);
+    const [call, timeout] = this.#send('SET', [key, `${key}=${version}`]);
     const value = await this.#outcome(call, 'SET', timeout);
-    if (value === 'OK') register.acknowledged = version;
-    else if (value !== undefined) this.#options.oracle.equal(value, 'OK', 'SET');
+    if (value === 'OK') oracle.acknowledged.set(register, version);
+    else if (value !== undefined) oracle.equal(value, 'OK', 'SET');
     // Nobody knows when the server comes to it: from now on this key would be no evidence.
-    else if (call.maybeExecuted === true) writer.register = this.#options.oracle.newRegister();
+    else if (call.maybeExecuted === true) writer.register = oracle.newRegister();
   }
 
   async #read(): Promise<void> {
     const { oracle, random, cached } = this.#options;
-    const register = pick(random, oracle.registers.slice(-64));
-    const floor = cached ? 0 : register.acknowledged;
-    const [call, timeout] = this.#send('GET', [register.key]);
+    const register = oracle.recentRegister(random);
+    const floor = cached ? 0 : oracle.acknowledged.get(register);
+    const [call, timeout] = this.#send('GET', [keyOf(register)]);
     const value = await this.#outcome(call, 'GET', timeout);
     if (value !== undefined) oracle.readRegister(register, value, floor);
   }
@@ -183,12 +232,20 @@ export class Load {
     const list = `list:${Math.floor(random() * LISTS)}`;
     const [call, timeout] = this.#send('BLPOP', [list, 0.05 + random() / 10]);
     // A blocked server gets a second to say how the call ended.
-    const value = await this.#outcome(call, 'BLPOP', timeout, 1_000);
+    const value = await this.#outcome(call, 'BLPOP', timeout, { extra: 1_000 });
     if (value === undefined && call.maybeExecuted === true) oracle.perhapsPopped++;
     if (value === undefined || value === null) return;
     if (!Array.isArray(value) || value[0] !== list)
       return oracle.violation(`crossed: BLPOP got ${String(value)}`);
     oracle.poppedElement(value[1]);
+  }
+
+  async #take(): Promise<void> {
+    const { oracle, random } = this.#options;
+    const [call, timeout] = this.#send('LPOP', [`list:${Math.floor(random() * LISTS)}`]);
+    const value = await this.#outcome(call, 'LPOP', timeout);
+    if (value === undefined && call.maybeExecuted === true) oracle.perhapsPopped++;
+    if (value !== undefined && value !== null) oracle.poppedElement(value);
   }
 
   async #batch(): Promise<void> {
@@ -197,12 +254,14 @@ export class Load {
     const limits = this.#limits();
     const commands = tokens.map((token) => ({
       command: 'SET',
-      args: [`batch:${token}`, token, 'PX', 60_000, 'GET'],
+      args: [`batch:${token}`, token, 'PX', 10_000, 'GET'],
     }));
     const mixed = commands.map(({ args }, at) =>
       at % 2 === 0 ? { command: 'SET', args } : { command: 'GET', args: [`batch:${tokens[at - 1]}`] },
     );
-    const values = await this.#outcome(pool.executeBatch(mixed, limits), 'batch', limits.timeout);
+    const values = await this.#outcome(pool.executeBatch(mixed, limits), 'batch', limits.timeout, {
+      commands: mixed.length,
+    });
     if (values === undefined) return oracle.violation('a batch rejected');
     for (const [at, value] of values.entries()) {
       if (value instanceof Error || value === null) continue;
@@ -218,7 +277,9 @@ export class Load {
       { command: 'DECRBY', args: [from, 7] },
       { command: 'INCRBY', args: [to, 7] },
     ];
-    const values = await this.#outcome(pool.transaction(commands, limits), 'transaction', limits.timeout);
+    const values = await this.#outcome(pool.transaction(commands, limits), 'transaction', limits.timeout, {
+      commands: commands.length,
+    });
     if (values !== undefined && (!Array.isArray(values) || values.length !== 2))
       oracle.violation(`crossed: EXEC got ${String(values)}`);
   }

@@ -9,36 +9,41 @@ export const LISTS = 4;
 export const ACCOUNTS = ['{bank}:a', '{bank}:b', '{bank}:c', '{bank}:d', '{bank}:e'];
 const DEPOSIT = 1_000;
 
-/** A key with one writer: the writer leaves it after the first write whose fate it does not know. */
-interface Register {
-  readonly key: string;
-  /** The newest version that was acknowledged, and the newest that was sent. */
-  acknowledged: number;
-  sent: number;
-}
+/**
+ * A key with one writer: the writer leaves it after the first write whose fate it does not know. It is a number, because
+ * a run leaves a hundred thousand of them.
+ */
+export type Register = number;
+export const keyOf = (register: Register): string => `register:${register}`;
+
+/** How many registers are asked for at once. */
+const AUDIT = 500;
 
 interface Counter {
   acknowledged: number;
   perhaps: number;
-  readonly seen: Marks;
+  readonly seen: Column;
 }
 
-/** A byte for each number, outside the heap: a run has millions. */
-class Marks {
-  #bytes = new Uint8Array(1 << 16);
+const CHUNK = 1 << 14;
 
+/** A number for each index, 0 at first, outside the heap and in portions: a run has millions. */
+class Column {
+  readonly #chunks: (Uint8Array | Uint32Array)[] = [];
+  readonly #make: () => Uint8Array | Uint32Array;
+
+  constructor(make: () => Uint8Array | Uint32Array) {
+    this.#make = make;
+  }
   get(index: number): number {
-    return this.#bytes[index] ?? 0;
+    return this.#chunks[Math.floor(index / CHUNK)]?.[index % CHUNK] ?? 0;
   }
-  set(index: number, mark: number): void {
-    if (index >= this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(index + 1, this.#bytes.length * 2));
-      grown.set(this.#bytes);
-      this.#bytes = grown;
-    }
-    this.#bytes[index] = mark;
+  set(index: number, value: number): void {
+    (this.#chunks[Math.floor(index / CHUNK)] ??= this.#make())[index % CHUNK] = value;
   }
 }
+const marks = (): Column => new Column(() => new Uint8Array(CHUNK));
+const versions = (): Column => new Column(() => new Uint32Array(CHUNK));
 
 /** What is known of an element of a list. */
 const SENT = 1;
@@ -50,19 +55,23 @@ export class Oracle {
   readonly violations: string[] = [];
   /** Acknowledged writes may be gone: a server died or a replica took over. */
   durable = true;
+  /** Commands of lanes, each of which is checked. */
   operations = 0;
   right = 0;
   created = 0;
   settled = 0;
   readonly errors = new Map<string, number>();
-  readonly registers: Register[] = [];
+  /** The newest version of each register that was acknowledged, and the newest that was sent. */
+  readonly acknowledged = versions();
+  readonly sent = versions();
+  #registers = 0;
   readonly counters: Counter[] = Array.from({ length: COUNTERS }, () => ({
     acknowledged: 0,
     perhaps: 0,
-    seen: new Marks(),
+    seen: marks(),
   }));
   perhapsPopped = 0;
-  readonly #elements = new Marks();
+  readonly #elements = marks();
   #lastElement = 0;
   #tokens = 0;
 
@@ -86,13 +95,18 @@ export class Oracle {
 
   /** A register for a writer; readers meet it from its first acknowledged version on. */
   newRegister(): Register {
-    const register = { key: `register:${this.registers.length}`, acknowledged: 0, sent: 0 };
-    this.registers.push(register);
-    return register;
+    return this.#registers++;
+  }
+  /** One of the newest registers. */
+  recentRegister(random: () => number): Register {
+    const recent = Math.min(64, this.#registers);
+    return this.#registers - 1 - Math.floor(random() * recent);
   }
 
   /** `floor`: the version that was acknowledged before the read began. */
-  readRegister({ key, sent }: Register, value: unknown, floor: number): void {
+  readRegister(register: Register, value: unknown, floor: number): void {
+    const key = keyOf(register);
+    const sent = this.sent.get(register);
     if (value === null) {
       if (floor > 0 && this.durable)
         this.violation(`lost: ${key} is gone, version ${floor} was acknowledged`);
@@ -158,8 +172,13 @@ export class Oracle {
   async audit(ask: Ask): Promise<void> {
     if (this.created !== this.settled) this.violation(`${this.created - this.settled} calls never settled`);
     this.bankSum(await Promise.all(ACCOUNTS.map((account) => ask('GET', account))));
-    for (const register of this.registers)
-      this.readRegister(register, await ask('GET', register.key), register.acknowledged);
+    for (let first = 0; first < this.#registers; first += AUDIT) {
+      const length = Math.min(AUDIT, this.#registers - first);
+      const portion = Array.from({ length }, (_, at) => first + at);
+      const values = await Promise.all(portion.map((register) => ask('GET', keyOf(register))));
+      for (const [at, register] of portion.entries())
+        this.readRegister(register, values[at], this.acknowledged.get(register));
+    }
     for (const [index, { acknowledged, perhaps }] of this.counters.entries()) {
       const value = Number((await ask('GET', `counter:${index}`)) ?? 0);
       if (value < acknowledged && this.durable)
