@@ -115,7 +115,7 @@ export async function clusterStage({ seed, every = 1_500, brisk = false }: Clust
     pools,
     ask,
     faults,
-    every,
+    every: brisk ? every * 2 : every,
     heal: async () => {
       for (const node of cluster.nodes) node.resume();
       await proxies.heal();

@@ -1,5 +1,5 @@
 import { Sentinel, SentinelConnectionPool } from '../../../src/index.ts';
-import { FaultProxies, startSentinel } from '../../../src/testkit/index.ts';
+import { FaultProxies, startSentinel, type TestServer } from '../../../src/testkit/index.ts';
 import { pick } from '../../support/random.ts';
 import { type ChaosPool, sleep } from '../support/load.ts';
 import type { Fault, Stage } from '../support/run.ts';
@@ -45,16 +45,23 @@ export async function sentinelStage({ seed, every = 2_000, brisk = false }: Sent
       command,
       ...args.map((arg) => (typeof arg === 'bigint' ? String(arg) : arg)),
     );
+  /** The primary, or while it is dead another data server. */
+  const victim = async (): Promise<TestServer> => {
+    const alive = servers.servers.filter(({ running, paused }) => running && !paused);
+    const primary = await servers.currentPrimary();
+    return alive.includes(primary) ? primary : alive[0]!;
+  };
   const faults: Fault[] = [
     { name: 'reset of all', strike: () => void proxies.proxies.map((proxy) => proxy.reset()) },
     {
       name: 'CLIENT KILL on the primary',
-      strike: async () => void (await ask('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')),
+      strike: async () =>
+        void (await (await victim()).command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')),
     },
     {
       name: 'primary stopped (SIGSTOP)',
       strike: async () => {
-        const primary = await servers.currentPrimary();
+        const primary = await victim();
         primary.pause();
         await sleep(ms(300));
         primary.resume();
@@ -98,7 +105,8 @@ export async function sentinelStage({ seed, every = 2_000, brisk = false }: Sent
     pools,
     ask,
     faults,
-    every,
+    // The sentinels take seconds for a failover, in which nothing can be answered.
+    every: brisk ? every * 3 : every,
     heal: async () => {
       for (const node of servers.nodes) node.resume();
       await proxies.heal();

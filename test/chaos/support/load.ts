@@ -2,10 +2,12 @@
 import {
   type BaseConnection,
   type BaseConnectionPool,
+  ConnectionError,
   type PoolRequestOptions,
   RedisError,
   type RedisValue,
 } from '../../../src/index.ts';
+import { RingQueue } from '../../../src/base/ring-queue.ts';
 import { pick } from '../../support/random.ts';
 import { ACCOUNTS, COUNTERS, keyOf, LISTS, type Oracle, type Register } from './oracle.ts';
 
@@ -55,28 +57,44 @@ export interface LoadOptions {
 const LIMIT = 5_000;
 const PATIENT = 4;
 
-/** The number of commands that should have been made by now. */
+/** Lets calls begin at a number of commands a second; what faults have delayed is made up for. */
 export class Pace {
   readonly #began = performance.now();
-  readonly #perSecond: number;
+  readonly #waiting = new RingQueue<() => void>();
+  readonly #timer: NodeJS.Timeout;
 
-  constructor(perSecond: number) {
-    this.#perSecond = perSecond;
+  constructor(perSecond: number, oracle: Oracle) {
+    this.#timer = setInterval(() => {
+      const due = ((performance.now() - this.#began) / 1000) * perSecond;
+      for (let left = due - oracle.operations; left > 0; left--) {
+        const next = this.#waiting.shift();
+        if (next === undefined) return;
+        next();
+      }
+    }, 3);
   }
-  get due(): number {
-    return ((performance.now() - this.#began) / 1000) * this.#perSecond;
+  turn(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+  /** Everybody's turn, so that lanes can end. */
+  stop(): void {
+    clearInterval(this.#timer);
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) next();
   }
 }
 
 /** One write at a time: the order of two would be nobody's promise. */
 interface Writer {
   register: Register;
+  busy: boolean;
 }
 
 export class Load {
   readonly #options: LoadOptions;
   readonly #held = new Set<BaseConnection>();
   readonly #signal = new AbortController();
+  /** Calls that failed with their connection. */
+  #lost = 0;
   #running = true;
   #lanes: Promise<void>[] = [];
 
@@ -94,6 +112,7 @@ export class Load {
   /** Resolves when every call has settled; complains about those that have not after 15 s. */
   async stop(): Promise<void> {
     this.#running = false;
+    this.#options.pace?.stop();
     const late = sleep(15_000).then(() => 'late');
     const end = await Promise.race([Promise.all(this.#lanes), late]);
     if (end === 'late') this.#options.oracle.violation('unsettled: a lane hangs');
@@ -102,7 +121,7 @@ export class Load {
 
   async #lane(): Promise<void> {
     const { random, oracle, pause } = this.#options;
-    const writer = { register: oracle.newRegister() };
+    const writer = { register: oracle.newRegister(), busy: false };
     const steps = [
       () => this.#echo(),
       () => this.#echo(),
@@ -125,17 +144,24 @@ export class Load {
 
   /** Many calls at once, each of which is checked; none that takes a connection for itself. */
   async #broadLane(width: number): Promise<void> {
-    const { random, oracle, pause, pace } = this.#options;
-    const writer = { register: oracle.newRegister() };
+    const writer = { register: this.#options.oracle.newRegister(), busy: false };
     const [echo, read, count] = [() => this.#echo(), () => this.#read(), () => this.#count()];
     const [push, take] = [() => this.#push(), () => this.#take()];
+    const write = () => (writer.busy ? this.#read() : this.#write(writer));
     const rare = [() => this.#batch(), () => this.#transfer(), () => this.#bank()];
-    const steps = [echo, echo, echo, echo, read, read, read, count, count, push, push, take, take, ...rare];
+    const steps = [echo, echo, echo, echo, write, write, read, read, count, count, push, push, take, take];
+    steps.push(...rare);
+    await Promise.all(Array.from({ length: width }, () => this.#strand(steps)));
+  }
+
+  /** One call after another at the pace of all; a moment's pause while calls fail. */
+  async #strand(steps: readonly (() => Promise<void>)[]): Promise<void> {
+    const { random, pause, pace } = this.#options;
     while (this.#running) {
-      if (pace === undefined || oracle.operations > pace.due) await sleep(random() * pause);
-      if (pace !== undefined && oracle.operations > pace.due) continue;
-      const calls = Array.from({ length: width - 1 }, () => pick(random, steps)());
-      await Promise.all([...calls, this.#write(writer)]);
+      await (pace?.turn() ?? sleep(random() * pause));
+      const lost = this.#lost;
+      await pick(random, steps)();
+      if (this.#lost > lost + PATIENT) await sleep(random() * 100);
     }
   }
 
@@ -172,6 +198,7 @@ export class Load {
       const fine = error instanceof RedisError || (error instanceof Error && error.message === 'aborted');
       if (!fine) oracle.violation(`${name} rejected with ${String(error)}`);
       else oracle.failed(error);
+      if (error instanceof ConnectionError) this.#lost++;
     }
     oracle.settled++;
     const late = performance.now() - began - timeout - extra;
@@ -194,7 +221,9 @@ export class Load {
     oracle.sent.set(register, version);
     const key = keyOf(register);
     const [call, timeout] = this.#send('SET', [key, `${key}=${version}`]);
+    writer.busy = true;
     const value = await this.#outcome(call, 'SET', timeout);
+    writer.busy = false;
     if (value === 'OK') oracle.acknowledged.set(register, version);
     else if (value !== undefined) oracle.equal(value, 'OK', 'SET');
     // Nobody knows when the server comes to it: from now on this key would be no evidence.

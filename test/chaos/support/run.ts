@@ -1,4 +1,5 @@
 // A run: lanes, planned faults, recovery times, rest, audit. The same for every topology.
+import { getHeapStatistics } from 'node:v8';
 import { randomOf } from '../../support/random.ts';
 import { HeapWatch } from './heap.ts';
 import { type ChaosPool, Load, LoopClock, Pace, sleep } from './load.ts';
@@ -68,6 +69,9 @@ export interface RunReport {
 
 /** A run of at least this many seconds must not grow by more than this many megabytes a minute. */
 const LEAK = { seconds: 600, slope: 0.5 };
+
+/** Recoveries that take more milliseconds are logged. */
+const SLOW = 1_500;
 
 /** Rejections, exceptions and warnings that nobody handled. */
 class Alarms implements Disposable {
@@ -202,7 +206,7 @@ class Storm {
     const { seed, log = () => {} } = this.#options;
     const { pools, remarks } = this.#stage;
     const struck = ++this.planned;
-    log(`${((performance.now() - this.#began) / 1000).toFixed(2)} s, seed ${seed}: ${fault.name}`);
+    log(`${((performance.now() - this.#began) / 1000).toFixed(2)} s, seed ${seed}: ${struck} ${fault.name}`);
     if (fault.lossy === true) this.#oracle.durable = false;
     try {
       await fault.strike(random);
@@ -213,6 +217,8 @@ class Storm {
     const done = Promise.all(pools.map((pool) => recovery(pool, this.#oracle))).then((took) => {
       this.#recoveries.delete(done);
       this.allTimes.push(...took);
+      if (Math.max(...took) > SLOW)
+        log(`  ${took.map(Math.round).join(', ')} ms to recover from fault ${struck}, ${fault.name}`);
       // The time after a fault that another one has followed meanwhile belongs to neither.
       if (struck !== this.planned) return;
       const list = this.times.get(fault.name) ?? [];
@@ -225,12 +231,12 @@ class Storm {
 }
 
 export async function runChaos(stage: Stage, options: RunOptions): Promise<RunReport> {
-  const { seed, seconds, lanes, pause = 10, impatience = 0.15, width = 1 } = options;
+  const { seed, seconds, lanes, pause = 10, impatience = 0.15, width = 1, log = () => {} } = options;
   const oracle = new Oracle();
   using _alarms = new Alarms(oracle);
   const clock = new LoopClock();
   await oracle.openBank(stage.ask);
-  const pace = options.pace === undefined ? undefined : new Pace(options.pace);
+  const pace = options.pace === undefined ? undefined : new Pace(options.pace, oracle);
   const loads = stage.pools.map(
     (pool, at) =>
       new Load({
@@ -241,6 +247,7 @@ export async function runChaos(stage: Stage, options: RunOptions): Promise<RunRe
   );
   const gauges = watchGauges(stage.pools, oracle, 64);
   for (const load of loads) load.start();
+  const progress = setInterval(() => log(describeProgress(oracle)), 60_000);
   const storm = new Storm(stage, oracle, options);
   const heap = seconds < 60 ? null : new HeapWatch();
   await storm.rage();
@@ -250,6 +257,7 @@ export async function runChaos(stage: Stage, options: RunOptions): Promise<RunRe
   await Promise.all(loads.map((load) => load.stop()));
   await rest(stage.pools, oracle);
   clearInterval(gauges);
+  clearInterval(progress);
   for (const pool of stage.pools) await recovery(pool, oracle);
   await oracle.audit(stage.ask);
   await close(stage, oracle);
@@ -291,6 +299,11 @@ async function close(stage: Stage, oracle: Oracle): Promise<void> {
   )
     await sleep(20);
   if (left > 0) oracle.violation(`${left} clients are left at the server`);
+}
+
+function describeProgress({ operations, created, right, violations }: Oracle): string {
+  const heap = (getHeapStatistics().used_heap_size / 1024 ** 2).toFixed(1);
+  return `${operations} operations, ${right} of ${created} calls answered, ${violations.length} violations, heap ${heap} MB`;
 }
 
 function percentile(sorted: readonly number[], share: number): string {
