@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { ConnectionError, ConnectionPool, ProtocolError, type RedisValue } from '../../../src/index.ts';
-import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import {
+  ClusterConnectionPool,
+  ConnectionError,
+  ConnectionPool,
+  ProtocolError,
+  type RedisValue,
+} from '../../../src/index.ts';
+import {
+  reply,
+  ScriptedServer,
+  type ScriptedTable,
+  startServer,
+  type TestServer,
+} from '../../../src/testkit/index.ts';
 import { atMost } from '../../support/pace.ts';
 import { atRest, blockedClients, failure, until } from './support.ts';
 
@@ -74,7 +86,7 @@ describe('option deadPeerTimeout: a blocking command on a server that has stoppe
 
 describe('PING with a nonce', () => {
   /** Drops the reply to one GET: every later reply is that of the command before. */
-  function dropping(): { script: Parameters<typeof ScriptedServer.start>[0]; drop(): void } {
+  function dropping(): { script: ScriptedTable; drop(): void } {
     let drops = false;
     return {
       drop: () => {
@@ -130,6 +142,40 @@ describe('PING with a nonce', () => {
     // The second answer settles the first call: a client cannot see that. The third call waits for nothing.
     await Promise.allSettled(['a', 'b', 'c'].map((key) => pool.execute('GET', key)));
     await scripted.waitFor(() => scripted.connections[0]?.open === false, 'the end of the connection');
+    assert.equal(await pool.execute('GET', 'after'), 'after');
+  });
+
+  test('a connection to a replica on which a reply was dropped ends when the replica is measured', async () => {
+    await using primary = await ScriptedServer.start();
+    await using replica = await ScriptedServer.start();
+    const members = [primary, replica].map(({ host, port }) =>
+      reply.array(reply.bulk(host), reply.integer(port), reply.bulk(`id${port}`)),
+    );
+    const layout = reply.array(reply.array(reply.integer(0), reply.integer(16_383), ...members));
+    const { script, drop } = dropping();
+    primary.script({ 'CLUSTER SLOTS': layout, ...dropping().script });
+    replica.script({ 'CLUSTER SLOTS': layout, ...script });
+    await using pool = new ClusterConnectionPool({
+      ...{ startupNodes: [primary.location], readFrom: 'replica', decodeResponses: true },
+      // Its own PINGs come later than this test lasts.
+      deadPeerTimeout: 60_000,
+    });
+    assert.equal(await pool.execute('GET', 'before'), 'before');
+    const [first] = replica.connections;
+    assert.ok(first !== undefined, 'the read went to the replica');
+    let shifted = 0;
+    const lane = async (lane: number): Promise<void> => {
+      for (let n = 0; first.open && n < 100_000; n++) {
+        const key = `${lane}:${n}`;
+        const answer: unknown = await pool.execute('GET', key).catch((error: unknown) => error);
+        if (typeof answer === 'string' && answer !== key) shifted++;
+      }
+    };
+    drop();
+    await Promise.all([1, 2, 3, 4].map(lane));
+    assert.equal(first.open, false, 'it goes on');
+    assert.ok(shifted > 0, 'it cannot be seen before the measurement');
+    assert.ok(first.commands.some(({ name, args }) => name === 'PING' && args.length === 2));
     assert.equal(await pool.execute('GET', 'after'), 'after');
   });
 
