@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
 import { Command } from './command.ts';
 import { addCommands, defineCommand } from './commander.ts';
-import { Pipeline, Transaction } from './pipeline.ts';
+import { Pipeline, Transaction, withMethodsOf } from './pipeline.ts';
 import { ScanStream, type ScanStreamOptions } from './scan-stream.ts';
 import type { Script, ScriptDefinition } from './script.ts';
 import type { ReplyContext } from './transformers.ts';
@@ -38,6 +38,13 @@ export abstract class Client<Status extends string> extends EventEmitter {
   abstract sendPipeline(pipeline: Pipeline): void;
 
   #grouped = 0;
+  #pipelines: typeof Pipeline | null = null;
+  #transactions: typeof Transaction | null = null;
+
+  /** Pipelines have the methods that a client was given; their classes are made when they are used. */
+  methodsAdded(): void {
+    this.#pipelines = this.#transactions = null;
+  }
 
   /** With `enableAutoPipelining`: the commands of this turn. They are written together with or without it. */
   get autoPipelineQueueSize(): number {
@@ -73,7 +80,8 @@ export abstract class Client<Status extends string> extends EventEmitter {
   }
 
   pipeline(commands?: Batch): Pipeline {
-    const pipeline = new Pipeline(this);
+    this.#pipelines ??= withMethodsOf(this, Pipeline);
+    const pipeline = new this.#pipelines(this);
     return Array.isArray(commands) ? pipeline.addBatch(commands) : pipeline;
   }
 
@@ -84,7 +92,8 @@ export abstract class Client<Status extends string> extends EventEmitter {
     if (settings?.pipeline === false) {
       return this.sendCommand(new Command('multi', [], { replyEncoding: 'utf8' }));
     }
-    const transaction = new Transaction(this);
+    this.#transactions ??= withMethodsOf(this, Transaction);
+    const transaction = new this.#transactions(this);
     return batch === null ? transaction : transaction.addBatch(batch);
   }
 

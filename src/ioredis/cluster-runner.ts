@@ -9,7 +9,7 @@ import {
   TimeoutError,
 } from '../errors/errors.ts';
 import type { ClusterConnectionPool } from '../pool/cluster-connection-pool.ts';
-import type { Reply } from '../resp/types.ts';
+import type { RedisValue, Reply } from '../resp/types.ts';
 import type { Command } from './command.ts';
 import { isOfServer, replyErrorOf, timedOut } from './errors.ts';
 import type { Pipeline, PipelineEntry } from './pipeline.ts';
@@ -76,8 +76,17 @@ export class ClusterRunner {
     if (Subscriber.handles(command.name)) {
       return this.#subscriber.run(this.#pool, command.name, command.args);
     }
-    command.script?.address(command, this.#scripts);
-    const { name, args } = command;
+    const { name, args, script } = command;
+    if (script !== null) {
+      const known = script.isKnown(this.#scripts);
+      return known
+        ? this.#execute(command, script.head, args)
+        : this.#execute(command, 'eval', script.withText(args));
+    }
+    return this.#execute(command, name, args);
+  }
+
+  async #execute(command: Command, name: string, args: RedisValue[]): Promise<unknown> {
     const decode = decodingOf(command.shape);
     const keyless = OF_ANY_NODE.has(name) && keysOf(resolveCommand(name, args), args).length === 0;
     const reply: Reply = keyless

@@ -27,6 +27,8 @@ export interface CommandOptions {
   stringNumbers?: boolean | undefined;
   /** Handed to reply transformers. */
   context?: ReplyContext | undefined;
+  /** Of `defineCommand`: the words that it begins with are no arguments of the call. */
+  script?: Script | undefined;
 }
 
 /** The command flags of ioredis, by name. */
@@ -56,8 +58,8 @@ export class Command implements FailedCommand {
   args: RedisValue[];
   readonly callback: Callback | undefined;
   readonly shape: Shape;
-  /** Set by `defineCommand`: which script it runs. */
-  script: Script | null = null;
+  /** Of `defineCommand`: which script it runs. */
+  readonly script: Script | null;
   isReadOnly = false;
   /** With `showFriendlyErrorStack`: the stack of its call. */
   frames = '';
@@ -65,8 +67,6 @@ export class Command implements FailedCommand {
   inTransaction = false;
   /** Its place in a pipeline. */
   pipelineIndex: number | undefined = undefined;
-  /** Answered, but not part of what a pipeline hands out. */
-  ignore = false;
   readonly context: ReplyContext;
   /** Timers of `commandTimeout` and `blockingTimeout`, as long as it waits to be sent. */
   timer: NodeJS.Timeout | undefined = undefined;
@@ -98,18 +98,28 @@ export class Command implements FailedCommand {
     this.shape = shapeOf(Boolean(options.replyEncoding), options.stringNumbers ?? false);
     this.context = options.context ?? DEFAULT_CONTEXT;
     this.args = argumentsOf(name, args);
+    this.script = options.script ?? null;
     if (options.readOnly === true) this.isReadOnly = true;
     const { keyPrefix } = options;
-    if (keyPrefix !== undefined && keyPrefix.length > 0) prefixKeys(name, this.args, keyPrefix);
+    if (keyPrefix !== undefined && keyPrefix.length > 0) prefixKeys(this.head, this.args, keyPrefix);
   }
 
-  getKeys(): (string | Uint8Array)[] {
-    return keysOf(resolveCommand(this.name, this.args), this.args);
+  /** The words before its arguments; of a script EVALSHA, its digest and the number of keys. */
+  get head(): string {
+    return this.script === null ? this.name : this.script.head;
   }
-  /** Where they are among the arguments. */
+  /** Every word behind the name. */
+  get words(): readonly RedisValue[] {
+    return this.script === null ? this.args : this.script.withDigest(this.args);
+  }
+  getKeys(): (string | Uint8Array)[] {
+    return keysOf(resolveCommand(this.head, this.args), this.args);
+  }
+  /** Where they are among the words. */
   get keyPlaces(): number[] {
-    const info = resolveCommand(this.name, this.args);
-    return keyPositions(info, this.args).map((position) => position - info.count);
+    const { name, words } = this;
+    const info = resolveCommand(name, words);
+    return keyPositions(info, words).map((position) => position - info.count);
   }
 
   /** Settles by itself where nobody settles it otherwise: for commands that wait, and for those who made one. */
@@ -170,16 +180,24 @@ export class Command implements FailedCommand {
 }
 nameClass(Command, 'Command');
 
-const NEEDS_CARE = 1;
-
 function argumentsOf(name: string, args: readonly unknown[]): RedisValue[] {
-  let care = 0;
-  for (const arg of args) if (typeof arg !== 'string') care = NEEDS_CARE;
   const transform = argumentTransformers.get(name);
-  if (care === 0 && transform === undefined) return args as RedisValue[];
-  const flat = args.flat();
-  const list = transform === undefined ? flat : transform(flat);
-  return list.map(wordOf);
+  if (transform !== undefined) return transform(args.flat()).map(wordOf);
+  for (let at = 0; at < args.length; at++) {
+    if (typeof args[at] !== 'string') return wordsFrom(args, at);
+  }
+  return args as RedisValue[];
+}
+
+/** Those before `at` are text. */
+function wordsFrom(args: readonly unknown[], at: number): RedisValue[] {
+  const words = args.slice(0, at) as RedisValue[];
+  for (; at < args.length; at++) {
+    const arg = args[at];
+    if (Array.isArray(arg)) for (const one of arg) words.push(wordOf(one));
+    else words.push(wordOf(arg));
+  }
+  return words;
 }
 
 /** One argument as ioredis sends it: nothing is refused. */

@@ -14,6 +14,8 @@ interface Commander {
   readonly scriptsSet: Record<string, Script>;
   readonly addedBuiltinSet: Set<string>;
   readonly replyContext: ReplyContext;
+  /** Told of methods that were added. */
+  methodsAdded?(): void;
   sendCommand(command: Command): unknown;
 }
 
@@ -51,6 +53,7 @@ export function addCommands(prototype: object): void {
       [name]: commandMethod(name, TEXT),
       [`${name}Buffer`]: commandMethod(name, null),
     });
+    this.methodsAdded?.();
   });
   define('defineCommand', defineCommand);
 }
@@ -90,16 +93,17 @@ export function defineCommand(this: Commander, name: string, definition: ScriptD
     [name]: scriptMethod(script, TEXT),
     [`${name}Buffer`]: scriptMethod(script, null),
   });
+  this.methodsAdded?.();
 }
 
 function scriptMethod(script: Script, replyEncoding: BufferEncoding | null): Method {
   return function method(...args) {
     const callback = callbackOf(args);
-    const words = script.numberOfKeys === null ? args : [script.numberOfKeys, ...args];
-    const options = { ...optionsOf(this, replyEncoding), readOnly: script.readOnly };
-    const command = new Command('evalsha', [script.sha, ...words], options, callback);
-    command.script = script;
-    return sent(this, command, callback, method);
+    const { keyPrefix, stringNumbers } = this.options;
+    const { replyContext: context } = this;
+    const { readOnly } = script;
+    const options = { replyEncoding, keyPrefix, stringNumbers, context, readOnly, script };
+    return sent(this, new Command('evalsha', args, options, callback), callback, method);
   };
 }
 

@@ -17,6 +17,8 @@ function nameOf(type: { readonly prototype: object }, name: string): void {
 export interface FailedCommand {
   readonly name: string;
   readonly args: readonly unknown[];
+  /** Every word behind the name, where `args` are not all. */
+  readonly words?: readonly unknown[];
   /** With `showFriendlyErrorStack`: where it was called. */
   readonly frames?: string;
 }
@@ -95,10 +97,10 @@ export function replyErrorOf(error: RedisError, command?: FailedCommand): ReplyE
   return command === undefined ? made : withCommand(made, command);
 }
 
-export function withCommand<E extends Error>(error: E, { name, args, frames }: FailedCommand): E {
+export function withCommand<E extends Error>(error: E, { name, args, words, frames }: FailedCommand): E {
   if (frames) error.stack = `${error.name}: ${error.message}\n${frames}`;
   return Object.defineProperty(error, 'command', {
-    value: { name, args },
+    value: { name, args: words ?? args },
     writable: true,
     configurable: true,
     enumerable: false,

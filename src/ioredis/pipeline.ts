@@ -38,6 +38,8 @@ export class Pipeline {
   /** The database that was chosen when it was sent. */
   select = 0;
   readonly #queue: Command[] = [];
+  /** Those that are more than a request of a batch. */
+  readonly special: Command[] = [];
   #transactions = 0;
   #resolve!: (entries: PipelineEntry[]) => void;
   #reject!: (error: unknown) => void;
@@ -50,9 +52,6 @@ export class Pipeline {
     this.scriptsSet = redis.scriptsSet;
     this.addedBuiltinSet = redis.addedBuiltinSet;
     this.replyContext = redis.replyContext;
-    for (const name of [...Object.keys(redis.scriptsSet), ...redis.addedBuiltinSet]) {
-      for (const own of [name, `${name}Buffer`]) Object.assign(this, { [own]: Reflect.get(redis, own) });
-    }
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -74,8 +73,10 @@ export class Pipeline {
   }
 
   sendCommand(command: Command): this {
-    if (command.name === 'multi') this.#transactions++;
+    const { name } = command;
+    if (name === 'multi') this.#transactions++;
     else if (this.#transactions > 0) command.inTransaction = true;
+    if (SPECIAL.has(name) || Subscriber.handles(name)) this.special.push(command);
     command.pipelineIndex = this.#queue.length;
     this.#queue.push(command);
     return this;
@@ -114,14 +115,17 @@ export class Pipeline {
 
   /** It holds what no batch carries: its commands go one by one. */
   get singly(): boolean {
-    return this.#queue.some(({ name }) => Subscriber.handles(name) || name === 'monitor');
+    return this.special.some(({ name }) => Subscriber.handles(name) || name === 'monitor');
   }
 
   /** As the core takes it; scripts are sent as text where the connection has not seen them. */
   requests(scripts: Set<string>): CommandRequest[] {
     return this.#queue.map((command, index) => {
-      command.script?.address(command, scripts);
-      return { command: command.name, args: command.args, decode: this.#decodes(command, index) };
+      const { script, name, args } = command;
+      const decode = this.#decodes(command, index);
+      if (script === null) return { command: name, args, decode };
+      if (script.isKnown(scripts)) return { command: script.head, args, decode };
+      return { command: 'eval', args: script.withText(args), decode };
     });
   }
 
@@ -138,8 +142,8 @@ export class Pipeline {
   entry(index: number, reply: Reply): PipelineEntry {
     const command = this.#queue[index]!;
     command.isSettled = true;
-    if (reply instanceof TimeoutError) return [command.blame(timedOut(reply))];
     if (reply instanceof RedisError) {
+      if (reply instanceof TimeoutError) return [command.blame(timedOut(reply))];
       if (isOfServer(reply)) return [command.blame(replyErrorOf(reply))];
       return [abortedBy(command)];
     }
@@ -170,9 +174,13 @@ export class Pipeline {
   resolve(entries: PipelineEntry[]): void {
     if (this.#done) return;
     this.#done = true;
-    const shown = entries.filter((_, index) => !this.#queue[index]?.ignore);
-    for (const [index, entry] of entries.entries()) this.#queue[index]?.callback?.(entry[0], entry[1]);
-    this.#resolve(shown);
+    for (let index = 0; index < entries.length; index++) {
+      const callback = this.#queue[index]?.callback;
+      if (callback === undefined) continue;
+      const [error, value] = entries[index]!;
+      callback(error, value);
+    }
+    this.#resolve(entries);
   }
   reject(error: unknown): void {
     if (this.#done) return;
@@ -186,6 +194,9 @@ export class Pipeline {
 }
 nameClass(Pipeline, 'Pipeline');
 addCommands(Pipeline.prototype);
+
+/** Besides those of subscribers. */
+const SPECIAL: ReadonlySet<string> = new Set(['quit', 'select', 'monitor']);
 
 /** Each command blames an error of its own. */
 function copyOf(error: Error): Error {
@@ -227,4 +238,16 @@ export class Transaction extends Pipeline {
   override execBuffer(callback?: Callback<never>): Promise<never> {
     return this.exec(callback);
   }
+}
+
+/** A class of pipelines with the scripts and commands that a client was given. */
+export function withMethodsOf<T extends typeof Pipeline>(client: PipelineOwner, type: T): T {
+  const names = [...Object.keys(client.scriptsSet), ...client.addedBuiltinSet];
+  if (names.length === 0) return type;
+  const own = class extends (type as typeof Pipeline) {} as T;
+  nameClass(own, type.name);
+  for (const name of names.flatMap((each) => [each, `${each}Buffer`])) {
+    Object.defineProperty(own.prototype, name, { value: Reflect.get(client, name), writable: true, configurable: true });
+  }
+  return own;
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { RedisValue } from '../resp/types.ts';
 
 /** A Lua script by the name it was defined under. */
 export class Script {
@@ -6,20 +7,35 @@ export class Script {
   readonly lua: string;
   readonly numberOfKeys: number | null;
   readonly readOnly: boolean;
+  /** The words of a call that are always the same, in one string: the core encodes them once. */
+  readonly head: string;
 
   constructor(lua: string, numberOfKeys?: number | null, readOnly?: boolean) {
     this.lua = lua;
     this.numberOfKeys = numberOfKeys ?? null;
     this.readOnly = readOnly ?? false;
     this.sha = createHash('sha1').update(lua).digest('hex');
+    this.head = ['evalsha', ...this.#words(this.sha)].join(' ');
   }
 
-  /** Fills in the first word: its text where the connection has not sent it yet, else its digest. */
-  address(command: { name: string; readonly args: unknown[] }, sent: Set<string>): void {
-    const known = sent.has(this.sha);
-    sent.add(this.sha);
-    command.name = known ? 'evalsha' : 'eval';
-    command.args[0] = known ? this.sha : this.lua;
+  /** Whether a connection knows it already; from now on it does. */
+  isKnown(known: Set<string>): boolean {
+    if (known.has(this.sha)) return true;
+    known.add(this.sha);
+    return false;
+  }
+
+  /** Arguments of EVAL. */
+  withText(args: readonly RedisValue[]): RedisValue[] {
+    return [...this.#words(this.lua), ...args];
+  }
+  /** Arguments of EVALSHA. */
+  withDigest(args: readonly RedisValue[]): RedisValue[] {
+    return [...this.#words(this.sha), ...args];
+  }
+
+  #words(first: string): string[] {
+    return this.numberOfKeys === null ? [first] : [first, String(this.numberOfKeys)];
   }
 }
 

@@ -2,7 +2,7 @@ import { ProtocolError, RedisError, TimeoutError } from '../errors/errors.ts';
 import type { RequestOptions } from '../connection/requests/request-options.ts';
 import { blockingTime } from '../commands/blocking.ts';
 import { resolveCommand } from '../commands/command-info.ts';
-import type { Reply } from '../resp/types.ts';
+import type { RedisValue, Reply } from '../resp/types.ts';
 import { Command } from './command.ts';
 import { abortedBy, isOfServer, type ReplyError, replyErrorOf, timedOut } from './errors.ts';
 import type { Link } from './link.ts';
@@ -57,14 +57,16 @@ export class Session {
     const { name } = command;
     if (SPECIAL.has(name)) return this.#special(command);
     if (this.#inMulti) command.inTransaction = true;
-    if (command.script !== null) command.script.address(command, this.#scripts);
-    return this.#request(command);
+    const { script } = command;
+    if (script === null) return this.#request(command, name, command.args);
+    if (script.isKnown(this.#scripts)) return this.#request(command, script.head, command.args);
+    return this.#request(command, 'eval', script.withText(command.args));
   }
 
-  #request(command: Command): Promise<unknown> {
+  #request(command: Command, name: string, args: readonly RedisValue[]): Promise<unknown> {
     const options = this.#optionsOf(command);
     try {
-      const request = this.link.createRequest(command.name, command.args, options);
+      const request = this.link.createRequest(name, args, options);
       return request.then(
         (reply) => {
           command.isSettled = true;
@@ -151,7 +153,7 @@ export class Session {
         break;
       default:
     }
-    const value = await this.#request(command);
+    const value = await this.#request(command, name, args);
     return name === 'exec' ? unwrapped(value as unknown[] | null) : value;
   }
 
@@ -173,7 +175,7 @@ export class Session {
       void this.#singly(pipeline);
       return;
     }
-    for (const { name, args } of pipeline.commands) {
+    for (const { name, args } of pipeline.special) {
       if (name === 'quit') this.#owner.leaving();
       if (name === 'select' && Number.isInteger(Number(args[0]))) this.#owner.selected(Number(args[0]));
     }
@@ -204,15 +206,18 @@ export class Session {
       return;
     }
     const entries: PipelineEntry[] = [];
-    for (const [index, reply] of replies.entries()) entries.push(await this.#entry(pipeline, index, reply));
+    for (let index = 0; index < replies.length; index++) {
+      const reply = replies[index]!;
+      const entry = pipeline.entry(index, reply);
+      // Only an error needs a second look.
+      entries.push(isOfServer(reply) ? await this.#judged(pipeline, index, entry) : entry);
+    }
     pipeline.resolve(entries);
   }
 
-  async #entry(pipeline: Pipeline, index: number, reply: Reply): Promise<PipelineEntry> {
+  async #judged(pipeline: Pipeline, index: number, entry: PipelineEntry): Promise<PipelineEntry> {
     const command = pipeline.commands[index]!;
-    const entry = pipeline.entry(index, reply);
-    const error = entry[0] as ReplyError | null;
-    if (error === null || !isOfServer(reply)) return entry;
+    const error = entry[0] as ReplyError;
     if (command.script !== null && error.code === NOSCRIPT && !command.inTransaction) {
       this.#scripts.delete(command.script.sha);
     } else if (this.#owner.judge(error, command) !== 2) {

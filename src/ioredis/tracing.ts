@@ -47,9 +47,9 @@ export function placeOf({
 }
 
 /** Keys as they are, and `?` for every other word. */
-function wordsOf({ args, keyPlaces }: Command): string[] {
+function wordsOf({ words, keyPlaces }: Command): string[] {
   const keys = new Set(keyPlaces);
-  return args.map((arg, at) => (keys.has(at) ? String(arg) : '?'));
+  return words.map((arg, at) => (keys.has(at) ? String(arg) : '?'));
 }
 
 function contextOf(command: Command, session: TracedSession): object {

@@ -76,7 +76,10 @@ export function checkRequestOptions(options: RequestOptions): void {
 }
 /** One command of a batch: as strict as the options of a request. */
 export function checkCommandRequest(command: CommandRequest): void {
-  check(command, OF_A_COMMAND);
+  demandKnown(command, OF_A_COMMAND);
+  const { decode } = command;
+  if (decode !== undefined && typeof decode !== 'boolean')
+    throw new TypeError('decode must be true or false');
 }
 export function checkBatchOptions(options: BatchOptions | undefined): void {
   if (options !== undefined) check(options, OF_A_BATCH);
