@@ -247,7 +247,11 @@ export function withMethodsOf<T extends typeof Pipeline>(client: PipelineOwner, 
   const own = class extends (type as typeof Pipeline) {} as T;
   nameClass(own, type.name);
   for (const name of names.flatMap((each) => [each, `${each}Buffer`])) {
-    Object.defineProperty(own.prototype, name, { value: Reflect.get(client, name), writable: true, configurable: true });
+    Object.defineProperty(own.prototype, name, {
+      value: Reflect.get(client, name),
+      writable: true,
+      configurable: true,
+    });
   }
   return own;
 }

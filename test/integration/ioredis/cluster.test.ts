@@ -1,25 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { after, it } from 'node:test';
-import { Cluster } from '../../../src/ioredis/index.ts';
-import { startCluster } from '../../../src/testkit/index.ts';
+import { it } from 'node:test';
+import type { Cluster, DnsLookup, ResolveSrv } from '../../../src/ioredis/index.ts';
+import { type Methods, startClusterWithClients } from '../../support/ioredis-clients.ts';
 
-type Methods = Record<string, (...args: unknown[]) => Promise<unknown>>;
-
-const servers = await startCluster({ primaries: 3, replicasPerPrimary: 1 });
-const clusters: Cluster[] = [];
-after(async () => {
-  for (const cluster of clusters) cluster.disconnect();
-  await servers.stop();
-});
-
-function open(options: object = {}): Cluster & Methods {
-  const nodes = servers.startupNodes.map(({ host, port }) => ({ host, port }));
-  const cluster = new Cluster(nodes, options);
-  cluster.on('error', () => {});
-  clusters.push(cluster);
-  return cluster as Cluster & Methods;
-}
+const { servers, open } = await startClusterWithClients();
 
 it('a cluster routes commands by their keys, and tells of its nodes', async () => {
   const cluster = open();
@@ -69,28 +54,22 @@ it('a cluster hears messages, reads from replicas and ends', async () => {
 it('a cluster is found by names that are looked up, and says which nodes gave no layout', async () => {
   const { port } = servers.startupNodes[0]!;
   const asked: string[] = [];
-  const cluster = new Cluster([{ host: 'cluster.example', port }], {
-    dnsLookup: (hostname, callback) => {
-      asked.push(hostname);
-      callback(null, '127.0.0.1');
-    },
-  });
-  clusters.push(cluster);
+  const dnsLookup: DnsLookup = (hostname, callback) => {
+    asked.push(hostname);
+    callback(null, '127.0.0.1');
+  };
+  const cluster = open({ dnsLookup }, [{ host: 'cluster.example', port }]);
   await once(cluster, 'ready');
   assert.deepEqual(asked, ['cluster.example']);
   const refreshed = once(cluster, 'refresh');
   cluster.refreshSlotsCache();
   await refreshed;
   const records = [{ name: '127.0.0.1', port, priority: 1, weight: 1 }];
-  const byService = new Cluster([{ host: 'service.example' }], {
-    useSRVRecords: true,
-    resolveSrv: (_hostname, callback) => callback(null, records),
-  });
-  clusters.push(byService);
+  const resolveSrv: ResolveSrv = (_hostname, callback) => callback(null, records);
+  const byService = open({ useSRVRecords: true, resolveSrv }, [{ host: 'service.example' }]);
   await once(byService, 'ready');
 
-  const nowhere = new Cluster([{ host: '127.0.0.1', port: 1 }], { clusterRetryStrategy: null });
-  nowhere.on('error', () => {});
+  const nowhere = open({ clusterRetryStrategy: null }, [{ host: '127.0.0.1', port: 1 }]);
   const [error, address] = (await once(nowhere, 'node error')) as [NodeJS.ErrnoException, string];
   assert.equal(address, '127.0.0.1:1');
   assert.equal(error.code, 'ECONNREFUSED');

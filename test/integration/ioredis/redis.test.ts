@@ -1,24 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { after, describe, it } from 'node:test';
-import { MaxRetriesPerRequestError, Redis, ReplyError } from '../../../src/ioredis/index.ts';
-import { startServer } from '../../../src/testkit/index.ts';
+import { describe, it } from 'node:test';
+import { MaxRetriesPerRequestError, type Redis, ReplyError } from '../../../src/ioredis/index.ts';
+import { type Methods, startWithClients } from '../../support/ioredis-clients.ts';
 
-type Methods = Record<string, (...args: unknown[]) => Promise<unknown>>;
-
-const server = await startServer();
-const clients: Redis[] = [];
-after(async () => {
-  for (const client of clients) client.disconnect();
-  await server.stop();
-});
-
-function client(options: object = {}): Redis & Methods {
-  const redis = new Redis({ host: '127.0.0.1', port: server.location.port, ...options });
-  redis.on('error', () => {});
-  clients.push(redis);
-  return redis as Redis & Methods;
-}
+const { client, keep } = await startWithClients();
 
 describe('commands', () => {
   it('have a method in lower case, a variant for bytes and callbacks', async () => {
@@ -125,6 +111,32 @@ describe('pipelines and transactions', () => {
     assert.deepEqual(await redis.both!('k', 'v'), ['k', 'v']);
     assert.deepEqual(await redis.bothBuffer!('k', 'v'), [Buffer.from('k'), Buffer.from('v')]);
   });
+
+  it('prefix the keys of scripts, whose number the definition or the call names', async () => {
+    const redis = client({ keyPrefix: 'app:' });
+    const lua = 'return {KEYS[1], KEYS[2], ARGV[1]}';
+    redis.defineCommand('two', { lua, numberOfKeys: 2 });
+    redis.defineCommand('some', { lua: `${lua} -- any` });
+    for (let call = 0; call < 2; call++) {
+      assert.deepEqual(await redis.two!('a', 'b', 1), ['app:a', 'app:b', '1']);
+      assert.deepEqual(await redis.some!(2, ['a', 'b'], 1), ['app:a', 'app:b', '1']);
+    }
+    const batch = redis.pipeline() as unknown as { two(...words: unknown[]): { exec(): Promise<unknown> } };
+    assert.deepEqual(await batch.two('a', 'b', 2).exec(), [[null, ['app:a', 'app:b', '2']]]);
+    assert.deepEqual(await redis.pipeline([['some', 2, 'a', 'b', 'x']]).exec(), [
+      [null, ['app:a', 'app:b', 'x']],
+    ]);
+  });
+
+  it('show a refused script with every word of it', async () => {
+    const redis = client();
+    redis.defineCommand('broken', { lua: 'return redis.call("lpush", KEYS[1])', numberOfKeys: 1 });
+    const { sha } = redis.scriptsSet.broken!;
+    await assert.rejects(redis.broken!('k'), ({ command }: ReplyError) => {
+      assert.deepEqual(command, { name: 'evalsha', args: [sha, '1', 'k'] });
+      return true;
+    });
+  });
 });
 
 describe('the connection', () => {
@@ -180,8 +192,7 @@ describe('the connection', () => {
   });
 
   it('shows every command to a monitor', async () => {
-    const monitor = (await client().monitor()) as Redis & Methods;
-    clients.push(monitor);
+    const monitor = keep((await client().monitor()) as Redis & Methods);
     const seen = once(monitor, 'monitor');
     await client({ enableReadyCheck: false }).set!('seen', 1);
     assert.equal((await seen).length, 4);

@@ -1,24 +1,10 @@
 import assert from 'node:assert/strict';
 import { tracingChannel } from 'node:diagnostics_channel';
-import { after, describe, it } from 'node:test';
-import { Redis, type ReplyError } from '../../../src/ioredis/index.ts';
-import { startServer } from '../../../src/testkit/index.ts';
+import { describe, it } from 'node:test';
+import type { ReplyError } from '../../../src/ioredis/index.ts';
+import { startWithClients } from '../../support/ioredis-clients.ts';
 
-type Methods = Record<string, (...args: unknown[]) => Promise<unknown>>;
-
-const server = await startServer();
-const clients: Redis[] = [];
-after(async () => {
-  for (const client of clients) client.disconnect();
-  await server.stop();
-});
-
-function client(options: object = {}): Redis & Methods {
-  const redis = new Redis({ host: '127.0.0.1', port: server.location.port, ...options });
-  redis.on('error', () => {});
-  clients.push(redis);
-  return redis as Redis & Methods;
-}
+const { server, client } = await startWithClients();
 
 describe('replies', () => {
   it('that are no valid text come with replacement characters, or whole as bytes', async () => {
