@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { build as esbuild } from 'esbuild';
 import { pruneDeclarations } from './declarations.mjs';
 import { files, isMain, ROOT, read, run, TSC } from './lib.mjs';
+import { shorten, withClassNames } from './shorten.mjs';
 
 /** What the package's users can import or start. */
 const ENTRIES = ['index.js', 'otel/index.js', 'testkit/index.js', 'ioredis/index.js', 'cli/main.js'];
@@ -18,8 +19,6 @@ const PARTS = [
   'pool/sentinel-connection-pool.js',
   'commands/describe-command.js',
   'cache/lru-cache.js',
-  'connection/cluster-connection.js',
-  'connection/sentinel-managed-connection.js',
 ];
 
 /** What CommonJS can require. `main`: the class that stands for the module. */
@@ -30,15 +29,8 @@ const COMMONJS = [
   { entry: 'ioredis/index', main: 'Redis' },
 ];
 
-/**
- * A class that refers to itself comes out as `var Name = class _Name`, and would be called so. A blank instead of the
- * underscore gives the name back and leaves the source map true.
- */
-function namedAsWritten(text) {
-  const renamed = [...text.matchAll(/^var (\w+) = class _\1\b/gm)].map(([, name]) => name);
-  if (renamed.length === 0) return text;
-  return text.replace(new RegExp(`(?<![\\w$])_(${renamed.join('|')})(?![\\w$])`, 'g'), ' $1');
-}
+/** Their traces are read by nobody but us, and they are a quarter of the code. */
+const NAMELESS = ['cli/', 'testkit/'];
 
 /** Imports of no name, which keep an order that nothing depends on: bundlers warn of them in packages without side effects. */
 const withoutBareImports = (text) =>
@@ -59,14 +51,18 @@ async function bundle(readable) {
     platform: 'node',
     target: 'node20',
     packages: 'external',
-    minify: !readable,
-    lineLimit: 120,
     sourcemap: readable,
     write: false,
   });
   for (const path of files('dist', (name) => /\.js(?:\.map)?$/.test(name))) rmSync(join(ROOT, path));
   for (const { path, contents, text } of outputFiles) {
-    writeFileSync(path, path.endsWith('.js') ? withoutBareImports(namedAsWritten(text)) : contents);
+    if (!path.endsWith('.js')) {
+      writeFileSync(path, contents);
+      continue;
+    }
+    const code = withoutBareImports(withClassNames(text));
+    const nameless = NAMELESS.some((folder) => path.startsWith(join(dist, folder)));
+    writeFileSync(path, readable ? code : withoutBareImports(await shorten(code, { nameless })));
   }
 }
 

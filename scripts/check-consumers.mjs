@@ -41,9 +41,27 @@ if (typeof startServer !== 'function') throw new Error('no startServer');
 const pool = ConnectionPool.fromUrl('redis://127.0.0.1:6379/0', { decodeResponses: true });
 pool.close().then(() => console.log('hello from', process.argv[1]));
 `;
+/** A stack trace of the package names its classes, functions and methods, private ones included. */
+const TRACE = `
+let trace = '';
+const retryPolicy = { next: () => { trace = new Error().stack; return null; } };
+const pool = ConnectionPool.fromUrl('redis://127.0.0.1:1/0', { retryPolicy });
+pool.execute('GET', 'key').then(
+  () => { throw new Error('nobody listens there'); },
+  (error) => {
+    for (const name of ['#policy', '#afterDial', 'RetryLoop.wait'])
+      if (!trace.includes('at ' + name)) throw new Error('the trace lacks ' + name + ': ' + trace);
+    for (const name of ['explainFailure', 'Opening.run', '#dial'])
+      if (!error.stack.includes(name)) throw new Error('the stack lacks ' + name + ': ' + error.stack);
+    return pool.close();
+  },
+);
+`;
 const PROGRAMS = {
   'hello.mjs': `import { ConnectionPool } from 'respool';\nimport { startServer } from 'respool/testkit';\n${HELLO}`,
   'hello.cjs': `const { ConnectionPool } = require('respool');\nconst { startServer } = require('respool/testkit');\n${HELLO}`,
+  'trace.mjs': `import { ConnectionPool } from 'respool';\n${TRACE}`,
+  'trace.cjs': `const { ConnectionPool } = require('respool');\n${TRACE}`,
 };
 
 function fail(what, { output }) {

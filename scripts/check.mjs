@@ -41,6 +41,7 @@ const STEPS = [
   },
   { name: 'size', dist: true, commands: [own('check-size.mjs')] },
   { name: 'consumers', dist: true, commands: [own('check-consumers.mjs')] },
+  { name: 'release', dist: true, commands: [own('check-release.mjs')] },
 ];
 
 const args = process.argv.slice(2);

@@ -117,7 +117,15 @@ function pruneFile(file, parts, isEntry) {
   );
   const body = texts.map((text) => text.replace(/^\/\/\/ <reference[^\n]*\n/, '').trimEnd()).join('\n');
   const text = `${references.join('')}${body}\n${isModule ? '' : 'export {};\n'}`;
-  return text.replace(/^(?: {4})+/gm, (indent) => ' '.repeat(indent.length / 2));
+  return (
+    text
+      .replace(/^(?: {4})+/gm, (indent) => ' '.repeat(indent.length / 4))
+      // In a declaration file they say nothing.
+      .replace(/^import type \{/gm, 'import {')
+      .replace(/^export declare /gm, 'export ')
+      // The tables of commands: one line each.
+      .replace(/\{\n +args: (.*);\n +reply: (.*);\n +\};/g, '{ args: $1; reply: $2 };')
+  );
 }
 
 /** @param {string} dist absolute, with forward slashes @param {string[]} entries names of declaration files in it */

@@ -1,30 +1,56 @@
 // npm run release [-- --publish]: checks and tests, shows the notes of the version, and ends with a publication that is
-// a rehearsal unless --publish is given.
-import { isMain, NPM, read, ROOT, run } from './lib.mjs';
+// a rehearsal unless --publish is given. A publication leaves an annotated tag with the notes.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isMain, NPM, ROOT, run } from './lib.mjs';
 
-/** The part of CHANGELOG.md on a version: from its heading to the next one. */
-export function notesOf(version, changelog = read('CHANGELOG.md')) {
+const versionIn = (folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;
+const changelogIn = (folder) => readFileSync(join(folder, 'CHANGELOG.md'), 'utf8');
+const tagOf = (version) => `v${version}`;
+
+/** The section of CHANGELOG.md on a version: its heading without the version, and its text; null when there is none. */
+function sectionOf(version, changelog) {
   const sections = changelog.split(/^## /m).slice(1);
   const section = sections.find((text) => text.split(/[\s(]/, 1)[0] === version);
-  return section === undefined ? null : section.slice(section.indexOf('\n')).trim();
+  if (section === undefined) return null;
+  const [heading = ''] = section.split('\n', 1);
+  return { heading: heading.slice(version.length).trim(), text: section.slice(heading.length).trim() };
 }
 
-/** What keeps a version from being published. */
-async function problemsOf(version, publishes) {
+/** What keeps the version in a folder from being published; a rehearsal only needs the notes. */
+export async function problemsOf(folder, publishes) {
+  const version = versionIn(folder);
+  const section = sectionOf(version, changelogIn(folder));
+  if (section === null || section.text === '') return [`CHANGELOG.md has no notes on ${version}`];
+  if (!publishes) return [];
   const problems = [];
-  if (notesOf(version) === null) problems.push(`CHANGELOG.md has no section on ${version}`);
-  if (!publishes) return problems;
-  const { output } = await run(['git', 'status', '--porcelain'], { quiet: true });
-  if (output !== '') problems.push('the tree is not clean');
-  if (/^## \S+ \(unreleased\)/m.test(read('CHANGELOG.md')))
-    problems.push('CHANGELOG.md calls the version unreleased');
+  const dated = /^\(\d{4}-\d{2}-\d{2}\)$/.test(section.heading);
+  if (!dated) problems.push(`CHANGELOG.md gives ${version} no date: write "## ${version} (YYYY-MM-DD)"`);
+  const git = (...args) => run(['git', ...args], { cwd: folder, quiet: true });
+  const status = await git('status', '--porcelain');
+  if (status.output !== '') problems.push('the tree is not clean: commit first');
+  const tag = await git('rev-parse', '--quiet', '--verify', `refs/tags/${tagOf(version)}`);
+  if (tag.code === 0) problems.push(`the tag ${tagOf(version)} exists: raise the version`);
   return problems;
 }
 
+/** Packs and publishes what is in a folder. A rehearsal cannot sign: that takes a continuous integration. */
+export function publish(folder, { rehearses, quiet = false, options = [] }) {
+  const command = [NPM, 'publish', '--provenance', '--access', 'public', ...options];
+  return run(rehearses ? [...command, '--dry-run'] : command, { cwd: folder, quiet });
+}
+
+/** An annotated tag with the notes; `git push --tags` is left to who publishes. */
+export function tagRelease(folder) {
+  const version = versionIn(folder);
+  const notes = `respool ${version}\n\n${sectionOf(version, changelogIn(folder)).text}\n`;
+  // Headings of the notes begin with the sign of comments.
+  const tag = ['git', 'tag', '--annotate', '--cleanup=whitespace', tagOf(version), '--message', notes];
+  return run(tag, { cwd: folder, quiet: true });
+}
+
 async function release(publishes) {
-  const { version } = JSON.parse(read('package.json'));
-  const problems = await problemsOf(version, publishes);
+  const problems = await problemsOf(ROOT, publishes);
   if (problems.length > 0) {
     for (const problem of problems) console.error(problem);
     return 1;
@@ -33,12 +59,14 @@ async function release(publishes) {
     const { code } = await run([process.execPath, join(ROOT, 'scripts', script)]);
     if (code !== 0) return code;
   }
-  console.log(`\nNotes of ${version}:\n\n${notesOf(version)}\n`);
-  // A rehearsal cannot sign: npm makes the provenance only where a continuous integration vouches for the build.
-  const publish = [NPM, 'publish', '--provenance', '--access', 'public'];
-  const { code } = await run(publishes ? publish : [...publish, '--dry-run']);
-  console.log(publishes ? '' : 'Nothing was published: this was a rehearsal (--publish publishes).');
-  return code;
+  const version = versionIn(ROOT);
+  console.log(`\nNotes of ${version}:\n\n${sectionOf(version, changelogIn(ROOT)).text}\n`);
+  const published = await publish(ROOT, { rehearses: !publishes });
+  if (!publishes) console.log('Nothing was published: this was a rehearsal (--publish publishes).');
+  if (published.code !== 0 || !publishes) return published.code;
+  const tagged = await tagRelease(ROOT);
+  console.log(tagged.code === 0 ? `Tagged ${tagOf(version)}: git push --tags` : tagged.output);
+  return tagged.code;
 }
 
 if (isMain(import.meta.url)) process.exitCode = await release(process.argv.includes('--publish'));

@@ -1,4 +1,5 @@
-// The generated files of src/commands.
+// The generated files of src/commands, and the words of servers.
+import { readFileSync } from 'node:fs';
 import { argumentsType } from './arguments.mjs';
 import { readReplies, typeText } from './replies.mjs';
 
@@ -10,8 +11,40 @@ export function generatedFiles(facts) {
   return new Map([
     ['src/commands/command-data.ts', commandData(facts)],
     ['src/commands/generated/tips.ts', commandTips(facts)],
+    ['src/connection/redaction/word-list.ts', wordList()],
     ...typeFiles(facts),
   ]);
+}
+
+// ---- words ----
+
+/** Each word as a capital, which counts the letters that it shares with the word before it, and the rest. */
+function wordList() {
+  const words = readFileSync(new URL('./server-words.txt', import.meta.url), 'utf8').trim().split(/\s+/).sort();
+  let before = '';
+  let lines = '';
+  let width = 0;
+  for (const word of words) {
+    let shared = 0;
+    while (shared < 25 && shared < before.length && word[shared] === before[shared]) shared++;
+    const piece = String.fromCharCode(65 + shared) + word.slice(shared);
+    if (width + piece.length > 108) {
+      lines += '\n';
+      width = 0;
+    }
+    lines += piece;
+    width += piece.length;
+    before = word;
+  }
+  return `${HEAD}
+/**
+ * Words that servers use in errors of their own: they tell nothing of an argument. From the texts of Redis and Valkey, in
+ * scripts/commands/server-words.txt. A capital says how many letters of the word before stay: A for none.
+ */
+export const WORDS = \`
+${lines}
+\`;
+`;
 }
 
 // ---- types ----
