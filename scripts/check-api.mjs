@@ -87,6 +87,12 @@ function withWhatItNames(own, file, text) {
   return own;
 }
 
+/** As the compiler has written it, before the build saved space. */
+const spacious = (text) =>
+  text
+    .replace(/^ +(?=[^ |])/gm, (indent) => indent + indent)
+    .replace(/^( *)(.*): \{ args: (.*); reply: (.*) \};$/gm, '$1$2: {\n$1  args: $3;\n$1  reply: $4;\n$1};');
+
 /** Lines that a user cannot reach say nothing about the surface. */
 const reachable = (line) => line.trim() !== '' && !/^\s*(?:private\s|#private)/.test(line);
 
@@ -96,7 +102,7 @@ export function surface() {
     if (!files('dist').includes(path)) continue;
     parts.push(`=== respool${entry.slice(1)} ===`);
     for (const [exported, local, file] of exportsOf(path).sort((a, b) => (a[0] < b[0] ? -1 : 1))) {
-      const text = find(file, local).split('\n').filter(reachable).join('\n');
+      const text = spacious(find(file, local)).split('\n').filter(reachable).join('\n');
       parts.push(text === '' ? `${exported} (declared in ${file})` : text.replace(/^export /gm, ''));
     }
   }

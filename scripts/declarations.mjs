@@ -122,7 +122,6 @@ function pruneFile(file, parts, isEntry) {
       .replace(/^(?: {4})+/gm, (indent) => ' '.repeat(indent.length / 4))
       // In a declaration file they say nothing.
       .replace(/^import type \{/gm, 'import {')
-      .replace(/^export declare /gm, 'export ')
       // The tables of commands: one line each.
       .replace(/\{\n +args: (.*);\n +reply: (.*);\n +\};/g, '{ args: $1; reply: $2 };')
   );

@@ -20,7 +20,10 @@ export function generatedFiles(facts) {
 
 /** Each word as a capital, which counts the letters that it shares with the word before it, and the rest. */
 function wordList() {
-  const words = readFileSync(new URL('./server-words.txt', import.meta.url), 'utf8').trim().split(/\s+/).sort();
+  const words = readFileSync(new URL('./server-words.txt', import.meta.url), 'utf8')
+    .trim()
+    .split(/\s+/)
+    .sort();
   let before = '';
   let lines = '';
   let width = 0;
