@@ -73,7 +73,10 @@ function finish(text, original) {
   return `${pieces.join('')}${text.slice(from)}\n`;
 }
 
-/** Nothing that changes which function the engine puts in line, or what it has to allocate. */
+/**
+ * Nothing that changes which function the engine puts in line, or what it has to allocate.
+ * @type {import("@swc/core").TerserCompressOptions}
+ */
 const COMPRESS = {
   defaults: true,
   inline: 0,
@@ -85,6 +88,7 @@ const COMPRESS = {
   keep_classnames: true,
   toplevel: false,
 };
+
 /**
  * Variables, fields and imports get short names. Functions, classes and private methods keep theirs, unless `nameless`:
  * for modules whose traces nobody reads. In two passes, because the second one must change nothing but names.
