@@ -3,10 +3,10 @@ import { startServer } from './server.mjs';
 
 const SLOTS = 16_384;
 
-/** So many servers in cluster mode that share the slots. */
-export async function spawnShards(count) {
+/** So many servers in cluster mode that share the slots, on `core`; null: anywhere. */
+export async function spawnShards(count, core = 1) {
   const shards = [];
-  while (shards.length < count) shards.push(await startServer(undefined, ['--cluster-enabled', 'yes']));
+  while (shards.length < count) shards.push(await startServer(undefined, ['--cluster-enabled', 'yes'], core));
   const [first] = shards;
   for (const [index, shard] of shards.entries()) {
     const [from, to] = [index, index + 1].map((place) => Math.floor((place * SLOTS) / count));

@@ -1,8 +1,8 @@
 // Import to first reply, in a process that has done nothing else.
 const started = performance.now();
-const [id, host, port] = process.argv.slice(2);
+const [id, place] = process.argv.slice(2);
 const { connectTo } = await import('./clients/index.mjs');
-const client = await connectTo(id, { host, port: Number(port) });
+const client = await connectTo(id, JSON.parse(place));
 await client.get('k16');
 console.log(JSON.stringify({ ms: performance.now() - started, sinceStart: performance.now() }));
 process.exit(0);

@@ -65,7 +65,7 @@ await fill(server);
 const runners = [];
 for (const dist of positionals) {
   const env = { RESPOOL_DIST: resolve(dist, 'index.js') };
-  runners.push(await Runner.start({ id, title: dist }, server, ['--expose-gc'], env));
+  runners.push(await Runner.start({ id, title: dist }, server, { env }));
 }
 const lines = [['workload', 'build', 'least CPU µs', 'median', 'gain', 'by rounds', 'least µs', 'gain']];
 for (const row of rows) lines.push(...(await compare(row, runners)));

@@ -1,20 +1,28 @@
-import { createHistogram } from 'node:perf_hooks';
+/** A turn of the generator, in ms: so often it makes the calls that are due. */
+const TICK = 1;
+
+/** Percentiles of the first `count` numbers, which are put in order. */
+function summary(latencies, count) {
+  const sorted = latencies.subarray(0, count).sort();
+  const at = (share) => sorted[Math.min(count - 1, Math.floor(count * share))];
+  return { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: sorted[count - 1] };
+}
 
 /**
  * Open loop: calls are made when they are due, whether or not earlier ones have been answered, and each is timed
  * from when it was due. A client that stalls is charged for everything that waits meanwhile.
  */
 export async function measureLatency(call, { rate, seconds }) {
-  const histogram = createHistogram({ lowest: 1, highest: 60_000_000, figures: 3 });
-  const total = rate * seconds;
+  const total = Math.round(rate * seconds);
+  const latencies = new Float64Array(total);
   const started = performance.now();
   let issued = 0;
+  let answered = 0;
   let failed = 0;
   const cpuBefore = process.cpuUsage();
   await new Promise((resolve) => {
-    let answered = 0;
     const settle = (due) => {
-      histogram.record(Math.max(1, Math.round((performance.now() - due) * 1000)));
+      latencies[answered] = performance.now() - due;
       answered += 1;
       if (answered === total) resolve();
     };
@@ -31,16 +39,36 @@ export async function measureLatency(call, { rate, seconds }) {
         );
       }
       if (issued === total) clearInterval(timer);
-    }, 1);
+    }, TICK);
   });
-  const cpu = process.cpuUsage(cpuBefore);
-  const at = (percentile) => histogram.percentile(percentile) / 1000;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  const ms = performance.now() - started;
   return {
-    p50: at(50),
-    p99: at(99),
-    p999: at(99.9),
-    max: histogram.max / 1000,
+    ...summary(latencies, total),
     failed,
-    cpu: (cpu.user + cpu.system) / total,
+    cpu: (user + system) / total,
+    made: (total / ms) * 1000,
   };
+}
+
+/** The most calls in a second when `inFlight` are always outstanding, each timed as in the open loop. */
+export async function measureMost(call, { inFlight, seconds }) {
+  const started = performance.now();
+  const until = started + seconds * 1000;
+  let answered = 0;
+  let slowest = 0;
+  await new Promise((resolve, reject) => {
+    let left = inFlight;
+    const next = (at) => {
+      call().then(() => {
+        const now = performance.now();
+        slowest = Math.max(slowest, now - at);
+        answered += 1;
+        if (now < until) next(now);
+        else if (--left === 0) resolve();
+      }, reject);
+    };
+    for (let index = 0; index < inFlight; index += 1) next(started);
+  });
+  return { rate: (answered / (performance.now() - started)) * 1000, slowest };
 }

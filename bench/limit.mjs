@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { BENCH, median } from './runner.mjs';
 import { onCore } from './server.mjs';
 
@@ -22,18 +22,17 @@ const COMMANDS = {
 const ROUNDS = 5;
 const TIME = 300_000;
 
-/** Builds the C program; null and a sentence where that cannot be done. */
-export function buildLimit(say) {
-  const program = join(mkdtempSync(join(tmpdir(), 'respool-limit-')), 'limit');
+/** Builds a C program of this folder; null and a sentence where that cannot be done. */
+export function buildProgram(source, libraries, say) {
+  const program = join(mkdtempSync(join(tmpdir(), 'respool-bench-')), basename(source, '.c'));
   const { error, status, stderr } = spawnSync(
     'cc',
-    ['-O2', '-o', program, join(BENCH, 'limit.c'), '-lhiredis'],
+    ['-O2', '-o', program, join(BENCH, source), ...libraries.map((name) => `-l${name}`)],
     { encoding: 'utf8' },
   );
   if (error === undefined && status === 0) return program;
-  say(
-    `no C program beside the rows: install cc and libhiredis (apt-get install gcc libhiredis-dev)\n${stderr ?? ''}`,
-  );
+  const needed = ['gcc', ...libraries.map((name) => `lib${name}-dev`)].join(' ');
+  say(`${source} cannot be built: apt-get install ${needed}\n${stderr ?? ''}`);
   return null;
 }
 

@@ -94,17 +94,14 @@ const shares = (times) =>
   times.filter(([, share]) => share >= 0.5).map(([key, share]) => [key, `${share.toFixed(1)} %`]);
 
 /** A CPU profile of one row, kept for a viewer and summed up by function. */
-export async function profileRow(client, rowId, address) {
+export async function profileRow(client, rowId, address, runtime = process.execPath) {
   const row = ROWS.find(({ id }) => id === rowId);
   if (row === undefined) throw new Error(`no row ${rowId}: ${ROWS.map(({ id }) => id).join(', ')}`);
   const results = join(BENCH, 'results');
   mkdirSync(results, { recursive: true });
   const folder = mkdtempSync(join(results, 'profile-'));
-  const runner = await Runner.start(client, address, [
-    '--cpu-prof',
-    `--cpu-prof-dir=${folder}`,
-    '--cpu-prof-interval=250',
-  ]);
+  const flags = ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=250'];
+  const runner = await Runner.start(client, address, { runtime: [runtime, ...flags] });
   const first = await runner.ask({ type: 'round', row: row.id, operations: 1000 });
   const perMs = first.operations / first.ms;
   const warm = await runner.ask({ type: 'round', row: row.id, operations: Math.ceil(perMs * WARM_UP) });

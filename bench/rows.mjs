@@ -179,3 +179,28 @@ export const ROWS = [
     check: (keys) => keys >= 10_000,
   },
 ];
+
+/** `PUBLISH` to nobody. */
+export const PUBLISHING = [
+  {
+    id: 'publish-64',
+    title: 'PUBLISH 16 B, 64 in flight',
+    inFlight: 64,
+    call: (c) => c.publish('nobody', S16),
+    check: (heard) => Number(heard) === 0,
+  },
+  {
+    id: 'publish-1k',
+    title: 'PUBLISH 1 KiB, 64 in flight',
+    inFlight: 64,
+    call: (c) => c.publish('nobody', S1024),
+    check: (heard) => Number(heard) === 0,
+  },
+  {
+    id: 'publish-burst',
+    title: 'PUBLISH 16 B, bursts of 1000',
+    burst: 1000,
+    call: (c) => c.publish('nobody', S16),
+    check: (heard) => Number(heard) === 0,
+  },
+];

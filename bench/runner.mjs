@@ -15,26 +15,63 @@ export const median = (numbers) => {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
-/** The command line of a script under a client's own runtime, on the clients' core. */
-export function commandOf(client, script, args, flags = ['--expose-gc']) {
-  const runtime = client.id === 'bun' ? [BUN] : [process.execPath, ...flags];
-  return onCore(0, [...runtime, join(BENCH, script), client.id, ...args.map(String)]);
+/** Each of them in turn, `rounds` times; another one begins each round. The first `settling` rounds do not count. */
+export async function interleave(all, { rounds, settling = 1 }, ask) {
+  const answers = all.map(() => []);
+  for (let round = -settling; round < rounds; round += 1) {
+    for (let turn = 0; turn < all.length; turn += 1) {
+      const at = (turn + round + settling) % all.length;
+      const answer = await ask(all[at], at);
+      if (round >= 0) answers[at].push(answer);
+    }
+  }
+  return answers;
 }
 
-/** A client in its own process, asked one order at a time. */
+/** The medians of what several rounds tell, name by name. */
+export function medians(rounds) {
+  const names = Object.keys(rounds[0]);
+  return Object.fromEntries(names.map((name) => [name, median(rounds.map((one) => one[name]))]));
+}
+
+export async function withRunners(clients, address, use, options) {
+  const runners = [];
+  try {
+    for (const client of clients) runners.push(await Runner.start(client, address, options));
+    return await use(runners);
+  } finally {
+    for (const runner of runners) await runner.stop();
+  }
+}
+
+const own = () => [process.execPath, '--expose-gc'];
+
+/** The command line of a script under a client's own runtime, on the clients' core. */
+export function commandOf(client, script, args, runtime = own()) {
+  const command = client.id === 'bun' ? [BUN] : runtime;
+  return onCore(0, [...command, join(BENCH, script), client.id, ...args.map(String)]);
+}
+
+/** A process that is asked one order at a time: a line of JSON each way. */
 export class Runner {
   #child;
   #lines;
 
-  static async start(client, { host, port }, flags, env = {}) {
+  /** `client` on a core and runtime of its own choice; `address` is `{ host, port }`, with `tls` the file of an authority. */
+  static start(client, address, { runtime, env, script = 'child.mjs' } = {}) {
+    const { host, port, tls } = address;
+    return Runner.run(client, commandOf(client, script, [JSON.stringify({ host, port, tls })], runtime), env);
+  }
+
+  static async run(client, [command, ...args], env = {}) {
     const runner = new Runner();
     runner.client = client;
-    const [command, ...args] = commandOf(client, 'child.mjs', [host, port], flags);
     runner.#child = spawn(command, args, {
       stdio: ['pipe', 'pipe', 'inherit'],
       cwd: BENCH,
       env: { ...process.env, ...env },
     });
+    runner.pid = runner.#child.pid;
     runner.#lines = createInterface({ input: runner.#child.stdout })[Symbol.asyncIterator]();
     await runner.#answer();
     return runner;

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ export function keepAwake() {
   return { stop: () => child.stdin.end() };
 }
 
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.on('error', reject);
@@ -50,7 +50,12 @@ async function ready(port) {
   }
 }
 
-export async function startServer(binary = process.env.RESPOOL_SERVER ?? 'redis-server', more = []) {
+/** `core`: where it runs if cores can be chosen; null: anywhere. */
+export async function startServer(
+  binary = process.env.RESPOOL_SERVER ?? 'redis-server',
+  more = [],
+  core = 1,
+) {
   try {
     execFileSync(binary, ['--version'], { stdio: 'ignore' });
   } catch {
@@ -73,7 +78,8 @@ export async function startServer(binary = process.env.RESPOOL_SERVER ?? 'redis-
     folder,
     ...more,
   ];
-  const [command, ...args] = onCore(1, [binary, ...settings.map(String)]);
+  const line = [binary, ...settings.map(String)];
+  const [command, ...args] = core === null ? line : onCore(core, line);
   const child = spawn(command, args, { stdio: 'ignore' });
   const stop = () => {
     child.kill('SIGKILL');
@@ -89,6 +95,12 @@ export async function startServer(binary = process.env.RESPOOL_SERVER ?? 'redis-
     version: versionOf(binary),
     stop,
   };
+}
+
+/** User and system time of a process in microseconds; the kernel counts hundredths of a second. */
+export function cpuOf(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }
 
 function versionOf(binary) {

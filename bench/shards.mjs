@@ -1,16 +1,10 @@
 // One client thread and three shards: who is the limit? From the CPU that each needs for an operation, so that it can
 // be told where there are not enough cores to see it: an operation costs the client c and its shard s, so that one
 // thread can do 1/c of them in a second and three shards 3/s.
-import { readFileSync } from 'node:fs';
 import { spawnShards } from './cluster.mjs';
+import { cpuOf } from './server.mjs';
 
 const { ClusterConnectionPool } = await import(process.env.RESPOOL_DIST ?? '../dist/index.js');
-
-/** User and system time of a process in microseconds; the kernel counts hundredths of a second. */
-function cpuOf(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10_000;
-}
 
 export async function measureShards({ quick }) {
   if (process.platform !== 'linux') return { rows: [] };

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { median } from './runner.mjs';
+import { interleave, median } from './runner.mjs';
 import { onCore } from './server.mjs';
 
 /** A row with fewer operations than this says nothing. */
@@ -38,25 +38,20 @@ export async function measureRow(row, runners, settings, say) {
       plan.push({
         runner,
         operations: Math.max(operations, Math.ceil(LEAST_OPERATIONS / settings.rounds)),
-        rounds: [],
       });
     } catch (error) {
       say(`${row.title}: ${error.message}`);
     }
   }
-  for (let round = -SETTLING; round < settings.rounds; round += 1) {
-    for (let turn = 0; turn < plan.length; turn += 1) {
-      const one = plan[(turn + round + SETTLING) % plan.length];
-      const made = await one.runner.ask({ type: 'round', row: row.id, operations: one.operations });
-      if (round >= 0) one.rounds.push(made);
-    }
-  }
+  const rounds = await interleave(plan, { rounds: settings.rounds, settling: SETTLING }, (one) =>
+    one.runner.ask({ type: 'round', row: row.id, operations: one.operations }),
+  );
   const results = {};
-  for (const { runner, rounds } of plan) {
-    results[runner.client.id] = {
-      cpu: median(rounds.map(({ cpu, operations }) => cpu / operations)),
-      rate: median(rounds.map(({ ms, operations }) => (operations / ms) * 1000)),
-      operations: rounds.reduce((sum, { operations }) => sum + operations, 0),
+  for (const [index, { runner }] of plan.entries()) {
+    results[runner.client.key ?? runner.client.id] = {
+      cpu: median(rounds[index].map(({ cpu, operations }) => cpu / operations)),
+      rate: median(rounds[index].map(({ ms, operations }) => (operations / ms) * 1000)),
+      operations: rounds[index].reduce((sum, { operations }) => sum + operations, 0),
     };
   }
   return { id: row.id, title: row.title, results };

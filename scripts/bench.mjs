@@ -1,4 +1,4 @@
-// npm run bench [-- pubsub | cache] / npm run bench:gate: builds the package, installs the peers in their own folder, measures.
+// npm run bench / npm run bench:gate: builds the package, installs the peers in their own folder, measures.
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { installedIn } from './installed.mjs';
@@ -29,8 +29,8 @@ if (built.code !== 0) {
   if (gate) process.exit(1);
 }
 if (!gate && !(await install('bench', '--ignore-scripts'))) process.exit(1);
-if (args.includes('--bun')) await install('tools/runtimes', '--ignore-scripts');
-const page = ['pubsub', 'cache'].includes(args[0]) ? `${args[0]}.mjs` : 'run.mjs';
-const script = join(ROOT, 'bench', gate ? 'gate.mjs' : page);
+if (['--bun', '--runtimes'].some((name) => args.includes(name)))
+  await install('tools/runtimes', '--ignore-scripts');
+const script = join(ROOT, 'bench', gate ? 'gate.mjs' : 'run.mjs');
 const rest = args.filter((argument) => argument !== '--gate');
 process.exitCode = (await run([process.execPath, script, ...rest])).code;

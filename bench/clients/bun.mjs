@@ -1,7 +1,9 @@
 import { RedisClient } from 'bun';
+import { authorityOf, urlOf } from './index.mjs';
 
-export async function connect({ host, port }) {
-  const client = new RedisClient(`redis://${host}:${port}`);
+export async function connect(address) {
+  const ca = authorityOf(address);
+  const client = new RedisClient(urlOf(address), ca === undefined ? {} : { tls: { ca } });
   await client.connect();
   return {
     get: (key) => client.get(key),
@@ -13,6 +15,7 @@ export async function connect({ host, port }) {
     hgetall: (key) => client.send('HGETALL', [key]),
     zrange: (key) => client.send('ZRANGE', [key, '0', '-1', 'WITHSCORES']),
     xrange: (key) => client.send('XRANGE', [key, '-', '+']),
+    publish: (channel, message) => client.publish(channel, message),
     close: () => client.close(),
   };
 }

@@ -1,5 +1,9 @@
-export async function connectLike(Client, { host, port }) {
-  const client = new Client(port, host);
+import { authorityOf } from './index.mjs';
+
+export async function connectLike(Client, address) {
+  const { host, port } = address;
+  const ca = authorityOf(address);
+  const client = new Client({ host, port, ...(ca === undefined ? {} : { tls: { ca } }) });
   await client.ping();
   client.defineCommand('getByScript', { numberOfKeys: 1, lua: "return redis.call('GET', KEYS[1])" });
   return {
@@ -26,6 +30,7 @@ export async function connectLike(Client, { host, port }) {
       for await (const page of client.scanStream({ count })) keys += page.length;
       return keys;
     },
+    publish: (channel, message) => client.publish(channel, message),
     close: () => client.quit(),
   };
 }

@@ -1,7 +1,10 @@
 import { createClient, RESP_TYPES } from 'redis';
+import { authorityOf, urlOf } from './index.mjs';
 
-export async function connect({ host, port }) {
-  const client = createClient({ url: `redis://${host}:${port}` });
+export async function connect(address) {
+  const ca = authorityOf(address);
+  const socket = ca === undefined ? {} : { socket: { tls: true, ca } };
+  const client = createClient({ url: urlOf(address), ...socket });
   client.on('error', (error) => console.error(error));
   await client.connect();
   const bytes = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
@@ -15,6 +18,7 @@ export async function connect({ host, port }) {
     hgetall: (key) => client.hGetAll(key),
     zrange: (key) => client.zRangeWithScores(key, 0, -1),
     xrange: (key) => client.xRange(key, '-', '+'),
+    publish: (channel, message) => client.publish(channel, message),
     close: () => client.close(),
   };
 }

@@ -1,3 +1,5 @@
+import { authorityOf, urlOf } from './index.mjs';
+
 // Another build of the package can take its place: that is how two are compared.
 const { command, ConnectionPool, defineScript, TCPConnection, TCPLocation } = await import(
   process.env.RESPOOL_DIST ?? '../../dist/index.js'
@@ -14,9 +16,11 @@ const both = (make) => {
 const getByScript = defineScript({ lua: "return redis.call('GET', KEYS[1])", keys: 1 });
 
 /** As a user calls it: `pool.execute`, default options. */
-export async function connect({ host, port }) {
+export async function connect(address) {
+  const ca = authorityOf(address);
+  const more = ca === undefined ? {} : { sslContext: { ca } };
   const pool = both((decodeResponses) =>
-    ConnectionPool.fromUrl(`redis://${host}:${port}`, { decodeResponses }),
+    ConnectionPool.fromUrl(urlOf(address), { decodeResponses, ...more }),
   );
   const text = pool(true);
   await text.execute('PING');
@@ -44,6 +48,7 @@ export async function connect({ host, port }) {
       for await (const page of text.scan({ count }).pages()) keys += page.length;
       return keys;
     },
+    publish: (channel, message) => text.execute('PUBLISH', channel, message),
     close: () => Promise.all([text.close(), pool(false).close()]),
   };
 }
@@ -67,6 +72,7 @@ export async function connectOne({ host, port, textOnly = false }) {
     hgetall: (key) => text.createRequest('HGETALL', [key]),
     zrange: (key) => text.createRequest('ZRANGE', [key, 0, -1, 'WITHSCORES']),
     xrange: (key) => text.createRequest('XRANGE', [key, '-', '+']),
+    publish: (channel, message) => text.createRequest('PUBLISH', [channel, message]),
     close: () => Promise.all([text.close(), raw.close()]),
   };
 }
