@@ -26,6 +26,7 @@ const STEPS = [
   { name: 'words', commands: [own('check-words.mjs')] },
   // The second time without the tests: what only they use is unused as well.
   { name: 'unused', commands: [knip, [...knip, '--production', '--tags=-testable']] },
+  { name: 'matrix', commands: [own('matrix-block.mjs')] },
   { name: 'options', commands: [own('check-options.mjs')] },
   { name: 'api', dist: true, commands: [own('check-api.mjs')] },
   { name: 'exports', dist: true, commands: [own('check-exports.mjs')] },

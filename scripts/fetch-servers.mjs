@@ -66,7 +66,7 @@ async function foreignApt(suites) {
   return [...apt, '-o', `Dir::State::status=${status}`];
 }
 
-async function versionOf(path) {
+export async function versionOf(path) {
   const { stdout } = await run(path, ['--version']);
   return /\bv=(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? '';
 }

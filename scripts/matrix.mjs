@@ -1,6 +1,91 @@
-// What the commands of the matrix share: one run of some test files, and the table of all of them.
+// What the commands of the matrix share: the run of test files one by one, and the table of the results.
 import { spawn } from 'node:child_process';
-import { ROOT } from './lib.mjs';
+import { compile } from './compile.mjs';
+import { files, read, ROOT } from './lib.mjs';
+
+/** Milliseconds: a file that takes longer has hung. */
+const FILE_LIMIT = 240_000;
+const TOGETHER = 2;
+
+/** Files that a runtime or a server is known to fail, with the reasons: one list for all of them. */
+export const DEVIATIONS = 'tools/deviations.json';
+
+/** @returns {Record<string, string>} reasons by test file */
+export function deviationsOf(name) {
+  return JSON.parse(read(DEVIATIONS))[name] ?? {};
+}
+
+/** Compiles, and names the compiled test files whose path holds one of the parts; a compiler error ends the process. */
+export async function compiledTests(parts) {
+  const { code, output } = await compile();
+  if (code !== 0) {
+    console.error(output);
+    process.exit(1);
+  }
+  const asked = (path) => path.endsWith('.test.ts') && parts.some((part) => path.includes(part));
+  return files('test', asked).map((path) => `.build/${path.replace(/\.ts$/, '.js')}`);
+}
+
+const sourceOf = (file) => file.replace(/^\.build\//, '').replace(/\.js$/, '.ts');
+
+/**
+ * Runs test files, two at a time; one that failed runs once more, alone, when the others have ended. A second failure
+ * counts. Files that are known to fail run once; one that passes is named, so that the list stays true.
+ * @param {string} name of the runtime or the server
+ * @param {readonly string[]} chosen compiled test files
+ * @param {{ command: (file: string) => readonly string[], env: Record<string, string>, note?: RegExp }} how `note` finds
+ *   lines of the output that are printed
+ * @returns {Promise<{ passed: number, known: number, again: string[], failed: string[] }>}
+ */
+export async function runFiles(name, chosen, { command, env, note }) {
+  const reasons = deviationsOf(name);
+  const result = { passed: 0, known: 0, again: [], failed: [] };
+  const suspects = [];
+  const run = async (file) => {
+    const { code, output } = await runQuietly(command(file), env, FILE_LIMIT);
+    const notes = note === undefined ? [] : [...output.matchAll(note)].map(([, line]) => line);
+    for (const line of new Set(notes)) console.log(`  ${name}: ${line}`);
+    return { passed: code === 0, output };
+  };
+  const queue = [...chosen];
+  const lane = async () => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      const { passed } = await run(file);
+      const known = reasons[sourceOf(file)] !== undefined;
+      if (passed) result.passed += 1;
+      else if (known) result.known += 1;
+      else suspects.push(file);
+      if (passed && known) console.log(`  ${name}: ${sourceOf(file)} passes, though it is on the list`);
+    }
+  };
+  await Promise.all(Array.from({ length: TOGETHER }, lane));
+  for (const file of suspects) {
+    const { passed, output } = await run(file);
+    (passed ? result.again : result.failed).push(sourceOf(file));
+    if (passed) result.passed += 1;
+    else
+      console.log(
+        `  ${name}: ${sourceOf(file)} FAILED twice\n${output.slice(-4_000).replace(/^/gm, '    ')}`,
+      );
+  }
+  if (result.again.length > 0)
+    console.log(`  ${name}: UNSTEADY (failed beside others, passed alone): ${result.again.join(', ')}`);
+  return result;
+}
+
+/** The table of several results, as it is printed. */
+export function resultTable(title, results) {
+  const rows = results.map(({ name, version, passed, known, again, failed, seconds }) => [
+    `${name} (${version})`,
+    passed,
+    again.length,
+    known,
+    failed.length,
+    `${seconds} s`,
+  ]);
+  const head = [title, 'files passed', 'of these alone', 'known to fail', 'failed', 'time'];
+  return tableOf(head, rows);
+}
 
 /**
  * Runs a command; resolves with its exit code and the last part of what it printed.

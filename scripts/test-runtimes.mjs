@@ -1,19 +1,16 @@
-// npm run test:runtimes [-- node24 bun …] [--only=substring,…]: the compiled tests under other runtimes, file by file.
-// The runtimes are packages of tools/runtimes/. Files that a runtime is known to fail stand in
-// tools/runtimes/deviations.json with the reason; one that passes all the same is named, so that the list stays true.
-// Ends with a table, and with 1 when a file failed that is not on the list.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+// npm run test:runtimes [-- node24 bun …] [--only=substring,…] [--write]: the compiled tests under other runtimes, file
+// by file. The runtimes are packages of tools/runtimes/. Ends with a table, and with 1 when a file failed twice that is
+// not in tools/deviations.json. `--write` puts the results into the README and the guide (scripts/matrix-block.mjs).
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { compile } from './compile.mjs';
 import { installedIn } from './installed.mjs';
-import { files, NPM, ROOT, run } from './lib.mjs';
-import { runQuietly, splitArguments, tableOf } from './matrix.mjs';
+import { NPM, ROOT, run } from './lib.mjs';
+import { writeResults } from './matrix-block.mjs';
+import { compiledTests, resultTable, runFiles, runQuietly, splitArguments } from './matrix.mjs';
 
 const FOLDER = join(ROOT, 'tools', 'runtimes');
 const PARTS = ['unit/', 'conformance/'];
-const FILE_LIMIT = 180_000;
-const TOGETHER = 2;
 
 const at = (name, path) => join(FOLDER, 'node_modules', name, path);
 const RUNTIMES = {
@@ -31,41 +28,16 @@ async function install() {
   if (code !== 0) throw new Error('the runtimes could not be installed');
 }
 
-function deviationsOf(name) {
-  const path = join(FOLDER, 'deviations.json');
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8'))[name] ?? {}) : {};
-}
-
 async function testUnder(name, chosen) {
   const { binary, test } = RUNTIMES[name];
-  const known = deviationsOf(name);
   const home = mkdtempSync(join(tmpdir(), 'respool-runtime-'));
   const env = { HOME: home, DENO_DIR: home, BUN_INSTALL: home, NODE_OPTIONS: '', RESPOOL_ROOT: ROOT };
-  const counts = { passed: 0, known: 0, failed: 0 };
-  const queue = [...chosen];
   const started = Date.now();
-  const lane = async () => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      let { code } = await runQuietly([binary, ...test(file)], env, FILE_LIMIT);
-      const short = file.replace(/^\.build\//, '').replace(/\.js$/, '.ts');
-      // Two files at a time share the machine: one that failed is asked once more.
-      if (code !== 0 && known[short] === undefined)
-        ({ code } = await runQuietly([binary, ...test(file)], env, FILE_LIMIT));
-      if (code === 0) {
-        counts.passed++;
-        if (known[short] !== undefined) console.log(`  ${name}: ${short} passes, though it is on the list`);
-      } else if (known[short] !== undefined) counts.known++;
-      else {
-        counts.failed++;
-        console.log(`  ${name}: ${short} FAILED`);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: TOGETHER }, lane));
+  const result = await runFiles(name, chosen, { command: (file) => [binary, ...test(file)], env });
   rmSync(home, { recursive: true, force: true });
   const { output } = await runQuietly([binary, '--version'], env, 10_000);
-  const time = `${Math.round((Date.now() - started) / 1_000)} s`;
-  return [`${name} (${output.trim().split('\n')[0]})`, counts.passed, counts.known, counts.failed, time];
+  const version = /\d+\.\d+\.\d+/.exec(output)?.[0] ?? '?';
+  return { name, version, ...result, seconds: Math.round((Date.now() - started) / 1_000) };
 }
 
 const { words, flags } = splitArguments(process.argv.slice(2));
@@ -75,22 +47,17 @@ if (unknown.length > 0) {
   console.error(`No such runtime: ${unknown.join(', ')}. There are: ${Object.keys(RUNTIMES).join(', ')}.`);
   process.exit(2);
 }
-await install();
-const compiled = await compile();
-if (compiled.code !== 0) {
-  console.error(compiled.output);
-  process.exit(1);
+if (flags.has('write') && flags.has('only')) {
+  console.error('--write needs the whole run: leave --only out.');
+  process.exit(2);
 }
-const parts = flags.get('only')?.split(',') ?? PARTS;
-// Of what was compiled, the tests that are still there.
-const chosen = files(
-  'test',
-  (path) => path.endsWith('.test.ts') && parts.some((part) => path.includes(part)),
-).map((path) => `.build/${path.replace(/\.ts$/, '.js')}`);
-const rows = [];
+await install();
+const chosen = await compiledTests(flags.get('only')?.split(',') ?? PARTS);
+const results = [];
 for (const name of names) {
   console.log(`Testing under ${name}: ${chosen.length} files …`);
-  rows.push(await testUnder(name, chosen));
+  results.push(await testUnder(name, chosen));
+  if (flags.has('write')) writeResults('runtimes', results);
 }
-console.log(`\n${tableOf(['runtime', 'files passed', 'known to fail', 'failed', 'time'], rows)}`);
-process.exitCode = rows.every((row) => row[3] === 0) ? 0 : 1;
+console.log(`\n${resultTable('runtime', results)}`);
+process.exitCode = results.every(({ failed }) => failed.length === 0) ? 0 : 1;

@@ -1,49 +1,60 @@
-// npm run test:servers [-- redis-8.0 valkey-9.1 …] [--only=substring,…]: the tests that talk to servers, on each of them.
-// Servers that are not here are fetched (scripts/fetch-servers.mjs). Ends with a table, and with 1 when one failed.
-import { isMain } from './lib.mjs';
-import { fetchServer, SERVER_NAMES } from './fetch-servers.mjs';
-import { runQuietly, splitArguments, tableOf } from './matrix.mjs';
+// npm run test:servers [-- redis-8.0 valkey-9.1 …] [--only=substring,…] [--write]: the tests that talk to servers, on
+// each of them: those of this machine (scripts/ensure-servers.mjs) and newer ones, which are fetched where they are not
+// here (scripts/fetch-servers.mjs). Ends with a table, and with 1 when a file failed twice that is not in
+// tools/deviations.json. `--write` puts the results into the README and the guide (scripts/matrix-block.mjs).
+import { ensureServers } from './ensure-servers.mjs';
+import { fetchServer, SERVER_NAMES, versionOf } from './fetch-servers.mjs';
+import { writeResults } from './matrix-block.mjs';
+import { compiledTests, resultTable, runFiles, splitArguments } from './matrix.mjs';
 
 /** The whole of what depends on a server; unit tests do not. */
 const PARTS = ['conformance/', 'integration/', 'test/servers/'];
-const LIMIT = 1_200_000;
+/** Of test/integration/command-facts: the commands that the tables do not know yet. */
+const NEW_COMMANDS = /^\s*ℹ (\d+ commands, [1-9]\d* new.*)$/gm;
 
-async function testOn(name, parts) {
-  const server = await fetchServer(name);
+/** The servers of this machine by the names that the others have: `redis-7.0`. */
+async function ownServers() {
+  const own = new Map();
+  for (const [kind, path] of Object.entries(await ensureServers({ log: () => {} }))) {
+    if (path === null) continue;
+    const name = `${kind}-${(await versionOf(path)).split('.', 2).join('.')}`;
+    if (!SERVER_NAMES.includes(name)) own.set(name, path);
+  }
+  return own;
+}
+
+async function testOn(name, server, chosen) {
+  const env = {
+    RESPOOL_SERVER: server,
+    RESPOOL_SERVER_ONLY: '1',
+    NODE_OPTIONS: '--unhandled-rejections=strict --enable-source-maps',
+  };
   const started = Date.now();
-  const command = [process.execPath, 'scripts/test.mjs', ...parts];
-  const env = { RESPOOL_SERVER: server, RESPOOL_SERVER_ONLY: '1' };
-  const { code, output } = await runQuietly(command, env, LIMIT);
-  const count = (word) => [...output.matchAll(new RegExp(`^ℹ ${word} (\\d+)`, 'gm'))].at(-1)?.[1] ?? '?';
-  const failed = [...new Set([...output.matchAll(/^test at (\S+)/gm)].map(([, at]) => at))];
-  for (const at of failed) console.log(`  ${name}: ${at}`);
-  // Of test/integration/command-facts: the commands that the tables do not know yet.
-  const fresh = new Set(
-    [...output.matchAll(/^\s*ℹ (\d+ commands, [1-9]\d* new.*)$/gm)].map(([, line]) => line),
-  );
-  for (const line of fresh) console.log(`  ${name}: ${line}`);
-  return [
-    name,
-    count('pass'),
-    count('fail'),
-    code === 0 ? 'passed' : 'FAILED',
-    `${Math.round((Date.now() - started) / 1_000)} s`,
-  ];
+  const command = (file) => [process.execPath, '--test', file];
+  const result = await runFiles(name, chosen, { command, env, note: NEW_COMMANDS });
+  const seconds = Math.round((Date.now() - started) / 1_000);
+  return { name, version: await versionOf(server), ...result, seconds };
 }
 
-if (isMain(import.meta.url)) {
-  const { words, flags } = splitArguments(process.argv.slice(2));
-  const unknown = words.filter((name) => !SERVER_NAMES.includes(name));
-  if (unknown.length > 0) {
-    console.error(`No such server: ${unknown.join(', ')}. There are: ${SERVER_NAMES.join(', ')}.`);
-    process.exit(2);
-  }
-  const parts = flags.get('only')?.split(',') ?? PARTS;
-  const rows = [];
-  for (const name of words.length > 0 ? words : SERVER_NAMES) {
-    console.log(`Testing on ${name} …`);
-    rows.push(await testOn(name, parts));
-  }
-  console.log(`\n${tableOf(['server', 'tests passed', 'failed', 'result', 'time'], rows)}`);
-  process.exitCode = rows.every((row) => row[3] === 'passed') ? 0 : 1;
+const { words, flags } = splitArguments(process.argv.slice(2));
+const own = await ownServers();
+const names = [...own.keys(), ...SERVER_NAMES];
+const unknown = words.filter((name) => !names.includes(name));
+if (unknown.length > 0) {
+  console.error(`No such server: ${unknown.join(', ')}. There are: ${names.join(', ')}.`);
+  process.exit(2);
 }
+if (flags.has('write') && flags.has('only')) {
+  console.error('--write needs the whole run: leave --only out.');
+  process.exit(2);
+}
+const chosen = await compiledTests(flags.get('only')?.split(',') ?? PARTS);
+const results = [];
+for (const name of words.length > 0 ? words : names) {
+  const server = own.get(name) ?? (await fetchServer(name));
+  console.log(`Testing on ${name}: ${chosen.length} files …`);
+  results.push(await testOn(name, server, chosen));
+  if (flags.has('write')) writeResults('servers', results);
+}
+console.log(`\n${resultTable('server', results)}`);
+process.exitCode = results.every(({ failed }) => failed.length === 0) ? 0 : 1;

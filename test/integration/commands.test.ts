@@ -175,6 +175,9 @@ function* samplesOf({ words, arity, specs }: KeyedCommand): Generator<string[]> 
     }
     yield sample;
   }
+  // Servers that parse the options themselves refuse placeholders in front of the keyword.
+  const name = words.join(' ');
+  yield* SAMPLES.filter((sample) => sample.join(' ').startsWith(`${name} `));
 }
 
 function record(flat: unknown): Record<string, unknown> {

@@ -90,9 +90,13 @@ test('a hundred rotations over one connection: none of its replies is shifted', 
 });
 
 test('AUTH goes out on a drained connection and alone in its write', async () => {
+  let answer = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
   await using scripted = await ScriptedServer.start({
     GET: async () => {
-      await sleep(40);
+      await held;
       return reply.bulk('x');
     },
   });
@@ -106,8 +110,9 @@ test('AUTH goes out on a drained connection and alone in its write', async () =>
   const slow = pool.execute('GET', 'k');
   await scripted.waitForCommand('GET');
   provider.change('p1');
-  const others = Array.from({ length: 5 }, () => pool.execute('ECHO', 'x'));
-  await Promise.all([slow, ...others]);
+  await Promise.all(Array.from({ length: 5 }, () => pool.execute('ECHO', 'x')));
+  answer();
+  await slow;
   const auth = await scripted.waitForCommand('AUTH');
   assert.deepEqual(auth.args, ['AUTH', 'app', 'p1']);
   const { commands, batches } = auth.connection;

@@ -310,17 +310,15 @@ test('option maxLifetime replaces connections under load and fails no command', 
     maxConnections: 4,
   });
   const ids = new Set<unknown>();
-  const end = performance.now() + 500;
   let order = 0;
   const lanes = Array.from({ length: 8 }, async (_, lane) => {
-    while (performance.now() < end) {
+    while (ids.size < 6) {
       ids.add(await pool.execute('CLIENT', 'ID'));
       const token = `${lane}:${order++}`;
       assert.equal(await pool.execute('ECHO', token), token);
     }
   });
   await Promise.all(lanes);
-  assert.ok(ids.size >= 4, `${ids.size} connections`);
   await until(async () => (await clients(server)).length <= 2);
   await using single = ConnectionPool.fromUrl(server.url, { maxLifetime: 60, maxConnections: 1 });
   const first = String(await single.execute('CLIENT', 'ID'));
