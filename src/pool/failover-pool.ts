@@ -144,6 +144,13 @@ export class FailoverPool<D extends Decoding = false> extends BaseConnectionPool
     );
     super(setupOf(members, topology));
     self.pool = this;
+    for (const [index, { pool }] of members.entries()) {
+      const member = engineOf(pool);
+      member.onCredentials = (ask) => {
+        this.engine.pubsub.authenticate(ask, member.setup.owner);
+        topology.credentialsChanged(index);
+      };
+    }
     this.#members = members.map(({ pool }) => pool);
     this.#topology = topology;
   }

@@ -5,6 +5,7 @@ import type { CommandRequest } from '../connection/requests/request-options.ts';
 import { commandWordOf, type SanitizeArguments } from '../connection/requests/request-traces.ts';
 import { PoolClosedError, type RedisError, TimeoutError } from '../errors/errors.ts';
 import type { AcquireOptions, Lease } from '../interfaces/abstract-pool.ts';
+import type { Credentials } from '../interfaces/credential-provider.ts';
 import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { CacheSettings } from './cache/cache-setup.ts';
@@ -72,6 +73,8 @@ export class PoolEngine {
   readonly pubsub: PoolPubsub;
   readonly cache: PoolCache | null;
   readonly statistics: PoolStatistics;
+  /** A pool that has this one as a member hears of new credentials. */
+  onCredentials: ((credentials: () => Promise<Credentials>) => void) | null = null;
   readonly #credentials: CredentialWatch;
   readonly #closeWaiters: (() => void)[] = [];
   #closing: Promise<void> | null = null;
@@ -118,9 +121,10 @@ export class PoolEngine {
       publish: (command, channel, message, timeout) =>
         this.requests.request(command, [channel, message], { timeout }, null, null),
     });
-    this.#credentials = new CredentialWatch(settings.credentialProvider, topology, (ask) =>
-      this.pubsub.authenticate(ask),
-    );
+    this.#credentials = new CredentialWatch(settings.credentialProvider, topology, (ask) => {
+      this.pubsub.authenticate(ask, null);
+      this.onCredentials?.(ask);
+    });
     this.statistics = new PoolStatistics(
       () => topology.nodes(),
       setup.maxConnections,

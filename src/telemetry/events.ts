@@ -100,9 +100,9 @@ export interface RetryEvent {
   readonly error: unknown;
 }
 
-/** Another server is primary now. */
+/** Another server is primary now, or a `FailoverPool` has moved its work to another one of its pools. */
 export interface FailoverEvent {
-  /** The service of the sentinels, or the start nodes of the cluster. */
+  /** The service of the sentinels, the start nodes of the cluster, or the names of the pools of a `FailoverPool`. */
   readonly name: string;
   readonly from: string | null;
   readonly to: string;

@@ -219,7 +219,8 @@ export class RequestFactory {
     entry.signal?.throwIfAborted();
     if (!core.hasRoom(entry.size)) throw this.#overloaded(entry.size, info.name);
     core.onRequest?.(entry, args);
-    entry.submit();
+    if (traces.command.active) traceRequest(core, entry, args, null, () => entry.submit());
+    else entry.submit();
     return entry.stream;
   }
 

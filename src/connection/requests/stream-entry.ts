@@ -7,7 +7,7 @@ import type { Reply } from '../../resp/types.ts';
 import { type ConnectionCore, RESERVED } from '../connection-core.ts';
 import { mayHoldErrors, redactInside } from '../redaction/redaction.ts';
 import { sizeOf } from '../writing/outbox.ts';
-import { Entry, QUEUED } from './entry.ts';
+import { Entry, QUEUED, type Settle } from './entry.ts';
 import { type PartSource, type ReplyStream, UnreadParts } from './reply-stream.ts';
 
 /** Beyond this many unread bytes the socket is not read; it is again at half of it. */
@@ -15,6 +15,9 @@ const MOST_UNREAD = 1024 * 1024;
 
 /** The entry of a reply whose parts are handed on as they come. */
 export abstract class StreamEntry<T> extends Entry implements PartSource {
+  /** Told of the end: a trace puts its own functions here. */
+  resolve: Settle = () => {};
+  reject: (error: unknown) => void = () => {};
   protected readonly core: ConnectionCore;
   readonly #parts = new UnreadParts<T>(this);
   #over = false;
@@ -90,6 +93,8 @@ export abstract class StreamEntry<T> extends Entry implements PartSource {
     const { core } = this;
     this.#over = true;
     this.#parts.end(end);
+    if ('error' in end) this.reject(end.error);
+    else this.resolve(undefined as never);
     if (core.stalled) this.#resume();
     if (--core.streams > 0) return;
     core.reserved &= ~RESERVED.stream;

@@ -125,8 +125,11 @@ export class PoolPubsub {
   setRef(on: boolean): void {
     for (const set of this.#sets) set.setRef(on);
   }
-  authenticate(credentials: () => Promise<Credentials | null>): void {
-    for (const subscriber of this.#subscribers()) void subscriber.authenticate(credentials);
+  /** `owner`: only subscribers at its nodes; null: all of them. */
+  authenticate(credentials: () => Promise<Credentials | null>, owner: object | null): void {
+    for (const subscriber of this.#subscribers()) {
+      if (owner === null || subscriber.node.owner === owner) void subscriber.authenticate(credentials);
+    }
   }
 
   async close(error: Error): Promise<void> {

@@ -4,6 +4,7 @@ import { ConnectionError, PoolClosedError, RequestAbortedError } from '../../err
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import type { SubscriptionKind } from '../../pubsub/subscriptions/subscription-kinds.ts';
 import type { RedisValue } from '../../resp/types.ts';
+import { channels, observed } from '../../telemetry/channels.ts';
 import type { CommandPart, Next, RoutedCall, Topology } from '../topology.ts';
 import { type HealthSettings, HealthWatch } from './health-watch.ts';
 
@@ -84,6 +85,10 @@ export class FailoverTopology implements Topology {
   get active(): number {
     return this.#active;
   }
+  /** A member's checks go on as the new user. */
+  credentialsChanged(member: number): void {
+    this.#watches[member]?.redial();
+  }
   isUp(member: number): boolean {
     return this.#watches[member]?.state === 'up';
   }
@@ -155,6 +160,7 @@ export class FailoverTopology implements Topology {
   }
 
   subscriberNode(kind: SubscriptionKind, name: Buffer): ConnectionNode | null {
+    if (!this.#started) this.#start();
     return this.#now.subscriberNode(kind, name);
   }
   subscriberNodes(kind: SubscriptionKind, name: Buffer): readonly ConnectionNode[] | null {
@@ -260,6 +266,10 @@ export class FailoverTopology implements Topology {
       }
     }
     if (failed) old.disconnect('its pool is down: work has moved to another one');
+    if (observed(channels.failover)) {
+      const event = { name: this.name, from: old.topology.name, to: this.#now.name, at: Date.now() };
+      channels.failover.publish(event);
+    }
     this.#events.moved(to, from, failed);
     this.onChange?.();
   }

@@ -45,6 +45,8 @@ export class HealthWatch {
   #running: Promise<boolean> | null = null;
   #timer: NodeJS.Timeout | null = null;
   #connection: BaseConnection | null = null;
+  /** The next check dials anew. */
+  #outdated = false;
   #stopped = false;
 
   constructor(topology: Topology, settings: HealthSettings, events: HealthEvents) {
@@ -89,6 +91,11 @@ export class HealthWatch {
     this.#events.changed('down', error);
   }
 
+  /** The next check goes over a new connection. */
+  redial(): void {
+    this.#outdated = true;
+  }
+
   stop(): void {
     this.#stopped = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -126,6 +133,8 @@ export class HealthWatch {
 
   async #ask(signal: AbortSignal): Promise<void> {
     if (this.#events.check !== null) return void (await this.#events.check());
+    if (this.#outdated) this.#drop('its credentials have changed');
+    this.#outdated = false;
     let connection = this.#connection;
     if (connection === null || !connection.usable) {
       const node = this.#topology.anyNode() ?? (await this.#topology.resolveAny(Deadline.ofSignal(signal)));

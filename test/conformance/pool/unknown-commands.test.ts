@@ -74,6 +74,60 @@ it('that block get a connection of their own', async () => {
   assert.ok((await outcome) instanceof Error);
 });
 
+it('of Redis 8.10 that block get a connection of their own, after their documentation', async () => {
+  const table: ScriptedTable = {
+    BLMOVEM: () => null,
+    BZMOVE: () => null,
+    'TS.READ': () => null,
+    PING: () => reply.simple('PONG'),
+  };
+  await using server = await ScriptedServer.start(table);
+  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true });
+  const calls: readonly (readonly [name: string, ...args: (string | number)[]])[] = [
+    ['BLMOVEM', 'from', 'to', 'LEFT', 'RIGHT', 0, 'COUNT', 2],
+    ['BZMOVE', 'from', 'to', 'MIN', 0, 'COUNT', 2],
+    ['TS.READ', 'series', '$', 'BLOCK', 0, 1],
+  ];
+  const ended = calls.map(([name, ...args]) =>
+    pool.executeRequest(name, args).catch((error: unknown) => error),
+  );
+  const asked = await Promise.all(calls.map(([name]) => server.waitForCommand(name)));
+  await pool.execute('PING');
+  const ping = await server.waitForCommand('PING');
+  assert.equal(new Set([...asked, ping].map(({ connection }) => connection)).size, 4);
+  assert.deepEqual(
+    asked.map(({ args }) => args.map(String)),
+    calls.map((call) => call.map(String)),
+  );
+  assert.equal(
+    server.commands.filter(({ name }) => name === 'COMMAND').length,
+    0,
+    'known ones are not asked for',
+  );
+  pool.disconnect();
+  for (const error of await Promise.all(ended)) assert.ok(error instanceof Error);
+});
+
+it('that run scripts are not repeated after a refusal, for the script may have written before it', async () => {
+  const known: Record<string, string> = {
+    'NEW.RUN': entry('new.run', ['noscript', 'script_runner']),
+    'NEW.LOOK': entry('new.look', ['readonly']),
+  };
+  const refuseOnce = (): (() => string) => {
+    let calls = 0;
+    return () => (calls++ === 0 ? reply.error('LOADING not yet') : reply.integer(calls));
+  };
+  await using server = await ScriptedServer.start({
+    COMMAND: (args: readonly string[]) => list(known[String(args[2])] ?? reply.null),
+    'NEW.RUN': refuseOnce(),
+    'NEW.LOOK': refuseOnce(),
+  });
+  await using pool = new ConnectionPool({ location: server.location });
+  assert.equal(await pool.execute('NEW.LOOK', 'k'), 2);
+  await assert.rejects(pool.execute('NEW.RUN', 'k'), /LOADING/);
+  assert.equal(server.commands.filter(({ name }) => name === 'NEW.RUN').length, 1);
+});
+
 it('that change their connection are refused, and a lease is named', async () => {
   const asked: string[] = [];
   const state = entry('new.state', ['noscript'], ['@connection']);

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
+import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { describe, it } from 'node:test';
 import {
+  AbstractCredentialProvider,
   Channel,
   ClusterConnectionPool,
   ConnectionError,
   ConnectionPool,
+  type Credentials,
   FailoverPool,
+  type FailoverEvent,
   type FailoverPoolOptions,
   type FailoverStateChange,
   RedisError,
@@ -51,6 +55,31 @@ async function pair(
       await far.stop();
     },
   };
+}
+
+/** Its user changes. */
+class Rotating extends AbstractCredentialProvider {
+  #username = 'one';
+  #told: (() => void) | null = null;
+  async getCredentials(): Promise<Credentials> {
+    return { username: this.#username, password: 'any' };
+  }
+  override onChange(listener: () => void): () => void {
+    this.#told = listener;
+    return () => {
+      this.#told = null;
+    };
+  }
+  change(username: string): void {
+    this.#username = username;
+    this.#told?.();
+  }
+}
+
+/** The users of a `CLIENT LIST`, by client id. */
+function usersById(list: unknown): Map<string, string> {
+  const found = String(list).matchAll(/^id=(\d+) .*\buser=(\S+)/gm);
+  return new Map([...found].map(([, id = '', user = '']) => [id, user]));
 }
 
 const states = (changes: readonly FailoverStateChange[], pool: FailoverPool<true>): string[] =>
@@ -184,6 +213,61 @@ for (const { path, kind, version } of await serverBinaries()) {
       );
       await pool.executePubsub('UNSUBSCRIBE', channel);
       assert.equal(channel.isActive, false);
+    });
+
+    it('moves are published on the diagnostics channel of failovers', async () => {
+      await using both = await pair(path);
+      const { near, far, pool } = both;
+      const events: FailoverEvent[] = [];
+      const listener = (event: unknown): void => void events.push(event as FailoverEvent);
+      diagnosticsChannel('respool:failover').subscribe(listener);
+      try {
+        await pool.execute('PING');
+        await near.kill();
+        await pool.execute('PING');
+        await near.restart();
+        await eventually('work goes back', () => pool.activePool === pool.pools[0]);
+      } finally {
+        diagnosticsChannel('respool:failover').unsubscribe(listener);
+      }
+      const [here, there] = [`127.0.0.1:${near.port}`, `127.0.0.1:${far.port}`];
+      assert.deepEqual(
+        events.map(({ name, from, to }) => ({ name, from, to })),
+        [
+          { name: `${here} | ${there}`, from: here, to: there },
+          { name: `${here} | ${there}`, from: there, to: here },
+        ],
+      );
+    });
+
+    it('subscribers and health checks go on as the new user when the credentials of a pool change', async () => {
+      const users = { one: 'on nopass ~* &* +@all', two: 'on nopass ~* &* +@all' };
+      await using server = await startServer({ binary: path, users });
+      const provider = new Rotating();
+      const member = new ConnectionPool({
+        location: server.location,
+        credentialProvider: provider,
+        decodeResponses: true,
+      });
+      await using pool = new FailoverPool<true>({ pools: [member as never], ...QUICK });
+      const channel = new Channel('news');
+      await pool.executePubsub('SUBSCRIBE', channel);
+      const usersNow = async (): Promise<Map<string, string>> =>
+        usersById(await server.command('CLIENT', 'LIST'));
+      const subscriber = /\bid=(\d+)/.exec(
+        String(await server.command('CLIENT', 'LIST', 'TYPE', 'pubsub')),
+      )?.[1];
+      assert.equal((await usersNow()).get(subscriber as string), 'one');
+      await eventually('a check has a connection', async () => (await usersNow()).size >= 3);
+      provider.change('two');
+      await eventually(
+        'nobody is the old user',
+        async () => ![...(await usersNow()).values()].includes('one'),
+      );
+      assert.equal((await usersNow()).get(subscriber as string), 'two');
+      await server.command('PUBLISH', 'news', 'x');
+      assert.equal(String(await channel.get()), 'x');
+      assert.equal(channel.gaps, 0);
     });
 
     it('on the way back blocked commands end, and leases finish where they are', async () => {

@@ -10,6 +10,13 @@ async function reads(server: TestServer): Promise<number> {
   return Number(/cmdstat_get:calls=(\d+)/.exec(text)?.[1] ?? 0);
 }
 
+/** GETs that it was asked for and refused. */
+async function refused(server: TestServer): Promise<number> {
+  await server.command('CONFIG', 'SET', 'replica-serve-stale-data', 'yes');
+  const text = String(await server.command('INFO', 'commandstats'));
+  return Number(/cmdstat_get:.*rejected_calls=(\d+)/.exec(text)?.[1] ?? 0);
+}
+
 for (const { path, kind, version } of await serverBinaries()) {
   describe(`a primary and its replicas, ${kind} ${version}`, () => {
     it('option replicas: named or found by ROLE; reads go there, writes do not', async () => {
@@ -55,6 +62,22 @@ for (const { path, kind, version } of await serverBinaries()) {
       await replica.stop();
       for (let n = 0; n < 20; n++) await pool.executeRequest('GET', ['k'], { timeout: 5_000 });
       assert.ok((await reads(primary)) > 0);
+    });
+
+    it('a replica without its primary that refuses stale data rests: no read fails', async () => {
+      await using primary = await startServer({ binary: path });
+      await using replica = await startServer({
+        binary: path,
+        args: ['--replica-serve-stale-data', 'no', '--replicaof', '127.0.0.1', '1'],
+      });
+      await using pool = await new ConnectionPool({
+        location: primary.location,
+        replicas: [replica.location],
+        readFrom: 'replica',
+      }).open();
+      for (let n = 0; n < 20; n++) await pool.execute('GET', 'k');
+      assert.equal(await reads(primary), 20);
+      assert.ok((await refused(replica)) < 20, 'it is not asked for each read');
     });
   });
 }

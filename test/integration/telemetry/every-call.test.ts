@@ -63,6 +63,32 @@ describe('traces of every call', () => {
     assertEnded(commands);
   });
 
+  it('cover streams to the end of the reply, also those that fail or are left', async () => {
+    using commands = new Recorder<CommandTrace>('command');
+    await pool.execute('RPUSH', 'items', 'a', 'b', 'c');
+    await pool.execute('SETRANGE', 'long', 8_000_000, 'x');
+    const lease = await pool.acquire();
+    const { connection } = lease;
+    const items: unknown[] = [];
+    for await (const item of connection.streamItems('LRANGE', ['items', 0, -1])) items.push(String(item));
+    assert.deepEqual(items, ['a', 'b', 'c']);
+    await assert.rejects(connection.stream('GET', ['items'])[Symbol.asyncIterator]().next(), /WRONGTYPE/);
+    for await (const chunk of connection.stream('GET', ['long'])) {
+      assert.ok(chunk.length < 8_000_000);
+      break;
+    }
+    await connection.waitClosed();
+    lease.release();
+    const [, , list, refused, left] = commands.started;
+    assert.deepEqual([list?.command, list?.args, list?.error], ['LRANGE', ['items', '?', '?'], undefined]);
+    assert.deepEqual([list?.clientId, list?.peerPort, list?.attempts], [connection.clientId, server.port, 1]);
+    assert.ok(list?.queueTime !== null);
+    assert.match(String(refused?.error), /WRONGTYPE/);
+    assert.match(String(left?.error), /left before its end/);
+    assert.equal(left?.maybeExecuted, true);
+    assertEnded(commands);
+  });
+
   it('tell the client id and the time in the queue of a blocking command', async () => {
     using commands = new Recorder<CommandTrace>('command');
     const other = await pool.acquire();
