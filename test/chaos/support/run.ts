@@ -259,7 +259,9 @@ export async function runChaos(stage: Stage, options: RunOptions): Promise<RunRe
   clearInterval(gauges);
   clearInterval(progress);
   for (const pool of stage.pools) await recovery(pool, oracle);
-  await oracle.audit(stage.ask);
+  await oracle
+    .audit(stage.ask)
+    .catch((error: unknown) => oracle.violation(`no audit: ${String(error)} ${stage.remarks?.() ?? ''}`));
   await close(stage, oracle);
   clock.stop();
   const { planned, applied, times, allTimes } = storm;
@@ -290,15 +292,14 @@ async function close(stage: Stage, oracle: Oracle): Promise<void> {
     if (activeConnections + serviceConnections + connectingConnections + waiting > 0)
       oracle.violation(`after the end: ${JSON.stringify(statistics)}`);
   }
-  if (stage.clients === undefined) return;
-  let left = await stage.clients();
-  for (
-    const end = performance.now() + 2_000;
-    left > 0 && performance.now() < end;
-    left = await stage.clients()
-  )
-    await sleep(20);
-  if (left > 0) oracle.violation(`${left} clients are left at the server`);
+  const { clients } = stage;
+  if (clients === undefined) return;
+  let left: number | string = 0;
+  for (const end = performance.now() + 2_000; ; await sleep(20)) {
+    left = await clients().catch(String);
+    if (left === 0 || performance.now() > end) break;
+  }
+  if (left !== 0) oracle.violation(`clients that are left at the server: ${left}`);
 }
 
 function describeProgress({ operations, created, right, violations }: Oracle): string {
