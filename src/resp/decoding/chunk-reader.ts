@@ -25,8 +25,8 @@ export abstract class ChunkReader {
   protected end = 0;
   /** Unread bytes at the last `INCOMPLETE`. */
   protected tried = 0;
-  /** No line is longer, its type included: a longer one is looked at, and refused. */
-  protected longestLine = Number.POSITIVE_INFINITY;
+  /** From this size on, its type included, the unfinished line is looked at, and refused. */
+  private longestLine = Number.POSITIVE_INFINITY;
   /** True while reading again would find the same unfinished line. */
   protected hopeless = false;
   private dead = false;
@@ -203,7 +203,10 @@ export abstract class ChunkReader {
     if ((at < end && chunk[at] === LF) || (at + 1 < end && chunk[at + 1] !== LF)) {
       return this.fail('a line does not end in CR LF');
     }
-    if (at + 1 >= end) return UNREAD;
+    if (at + 1 >= end) {
+      this.longestLine = limit + 2;
+      return UNREAD;
+    }
     this.pos = at + 2;
     return at;
   }

@@ -37,7 +37,6 @@ export abstract class QuickReader extends ChunkReader {
   constructor(limits: DecoderLimits) {
     super();
     this.limits = limits;
-    this.longestLine = limits.maxLineLength + 2;
   }
 
   /** Simple strings as long as others from now on: MONITOR puts whole commands into one. */
@@ -45,7 +44,6 @@ export abstract class QuickReader extends ChunkReader {
     const { maxBulkLength, maxLineLength } = this.limits;
     if (maxLineLength >= maxBulkLength) return;
     this.limits = { ...this.limits, maxLineLength: maxBulkLength };
-    this.longestLine = maxBulkLength + 2;
   }
 
   /** Reads a reply of a common type if it has arrived whole; else reads nothing. */

@@ -236,10 +236,21 @@ test('limits hold', () => {
     [`(${'7'.repeat(70000)}`, {}],
     [`,1.${'7'.repeat(70000)}\r\n`, {}],
     [':123456789012345678901234567890', {}],
+    [`:1234567890123456789${'0'.repeat(15)}`, {}],
   ];
   for (const [text, limits] of broken) {
     const outcome = decodeAll([Buffer.from(text)], 1, new Decoder(limits));
     assert.ok(outcome.error instanceof InvalidResponse, text.slice(0, 30));
+    for (const length of [1, 20, 25]) {
+      // Longer ones take too long byte by byte.
+      if (text.length > 100) continue;
+      const bytes = Buffer.from(text);
+      const pieces = Array.from({ length: Math.ceil(bytes.length / length) }, (_, at) =>
+        bytes.subarray(at * length, (at + 1) * length),
+      );
+      const { error } = decodeAll(pieces, 1, new Decoder(limits));
+      assert.ok(error instanceof InvalidResponse, `${text} in pieces of ${length}`);
+    }
   }
   assert.deepEqual(one('*1\r\n*1\r\n:1\r\n', 1, { maxDepth: 2 }), [[1]]);
   assert.equal(one('$10\r\n0123456789\r\n', 1, { maxBulkLength: 10 }), '0123456789');
