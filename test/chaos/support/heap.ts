@@ -39,10 +39,15 @@ export class HeapWatch {
     return { end: half.at(-1)![1], slope: above / below };
   }
 
-  #measure(): void {
+  /** Megabytes after a collection. */
+  now(): number {
     this.#collect();
     // Not from `process.memoryUsage()`, which needs a file descriptor: a fault uses them up.
     const { used_heap_size: used, external_memory: external } = getHeapStatistics();
-    this.#samples.push([(performance.now() - this.#began) / 60_000, (used + external) / MB]);
+    return (used + external) / MB;
+  }
+
+  #measure(): void {
+    this.#samples.push([(performance.now() - this.#began) / 60_000, this.now()]);
   }
 }

@@ -65,6 +65,8 @@ export interface RunReport {
   readonly errors: ReadonlyMap<string, number>;
   /** Of a run of a minute and more. */
   readonly heap: HeapWatch['figures'];
+  /** Megabytes before the first call and after the last. */
+  readonly heapAtRest: readonly [before: number, after: number];
 }
 
 /** A run of at least this many seconds must not grow by more than this many megabytes a minute. */
@@ -245,17 +247,19 @@ export async function runChaos(stage: Stage, options: RunOptions): Promise<RunRe
         cached: stage.cached?.includes(pool) ?? false,
       }),
   );
+  const heap = seconds < 60 ? null : new HeapWatch();
+  const heapBefore = heap?.now() ?? 0;
   const gauges = watchGauges(stage.pools, oracle, 64);
   for (const load of loads) load.start();
   const progress = setInterval(() => log(describeProgress(oracle)), 60_000);
   const storm = new Storm(stage, oracle, options);
-  const heap = seconds < 60 ? null : new HeapWatch();
   await storm.rage();
   await stage.heal();
   await storm.recovered();
   heap?.stop();
   await Promise.all(loads.map((load) => load.stop()));
   await rest(stage.pools, oracle);
+  const heapAfter = heap?.now() ?? 0;
   clearInterval(gauges);
   clearInterval(progress);
   for (const pool of stage.pools) await recovery(pool, oracle);
@@ -282,6 +286,7 @@ export async function runChaos(stage: Stage, options: RunOptions): Promise<RunRe
     allRecoveries: allTimes,
     errors,
     heap: grown,
+    heapAtRest: [heapBefore, heapAfter],
   };
 }
 
@@ -330,7 +335,7 @@ export function describeRun(name: string, seed: number, report: RunReport): stri
   const { heap } = report;
   if (heap !== null)
     lines.push(
-      `  heap: ${heap.end.toFixed(1)} MB at the end, ${heap.slope.toFixed(2)} MB a minute over the last half`,
+      `  heap: ${heap.end.toFixed(1)} MB at the end, ${heap.slope.toFixed(2)} MB a minute over the last half; at rest ${report.heapAtRest.map((size) => size.toFixed(1)).join(' MB before, ')} MB after`,
     );
   lines.push(
     `  errors: ${[...report.errors].map(([error, count]) => `${error} ${count}`).join(', ') || 'none'}`,
