@@ -9,7 +9,7 @@ import type { ServiceConnection, ServiceSettings } from './service-connection.ts
 
 /** The settings of the tracking that concern its listeners. */
 export interface ListenerSettings {
-  readonly mode: 'default' | 'optin' | 'bcast';
+  readonly mode: 'default' | 'optin' | 'optout' | 'bcast';
   readonly prefixes: readonly string[];
   readonly timeout: number | null;
   /** A connection, not yet run, to where this one leads. */

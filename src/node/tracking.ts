@@ -18,8 +18,8 @@ import { TrackingRetries } from './tracking-retries.ts';
 
 /** How the server is to tell of changes. */
 export interface TrackingChoice {
-  /** `default`: of keys that were read; `optin`: of keys that a cached call has read; `bcast`: of every key with a prefix. */
-  readonly mode: 'default' | 'optin' | 'bcast';
+  /** `default`: of keys that were read; `optin`: of keys that a cached call has read; `optout`: not of keys that only others have read; `bcast`: of every key with a prefix. */
+  readonly mode: 'default' | 'optin' | 'optout' | 'bcast';
   /** The prefixes of mode `bcast`; none: every key. */
   readonly prefixes: readonly string[];
   /** To one listener per server instead of to the connections themselves. */
@@ -141,6 +141,7 @@ export class Tracking {
     const args = ['ON'];
     if (redirect && listener !== null) args.push('REDIRECT', String(listener.clientId));
     if (mode === 'optin') args.push('OPTIN');
+    if (mode === 'optout') args.push('OPTOUT');
     try {
       await call(core, 'CLIENT TRACKING', args, { timeout, signal });
     } catch (error) {

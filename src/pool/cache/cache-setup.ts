@@ -12,9 +12,10 @@ import { textMode } from '../../resp/text-modes.ts';
 export interface CacheTracking {
   /**
    * `default`: of keys that were read over its connections; `optin`: only of those that cached calls have read;
+   * `optout`: of all but those that only calls past the cache have read (`cache: false`, `cacheable`);
    * `bcast`: of every change to a key with one of the `prefixes`, over a listener. Default `default`.
    */
-  mode?: 'default' | 'optin' | 'bcast' | undefined;
+  mode?: 'default' | 'optin' | 'optout' | 'bcast' | undefined;
   /** With `bcast` only keys that begin with one of these are cached. Default: every key. */
   prefixes?: readonly string[] | undefined;
   /** Over one listener per server, outside `maxConnections`, instead of the data connections. Default false. */
@@ -26,7 +27,7 @@ export type Cacheable = (command: string, key: string | Buffer) => boolean;
 
 export const cacheable = callback<Cacheable>();
 
-const MODES: readonly unknown[] = ['default', 'optin', 'bcast'];
+const MODES: readonly unknown[] = ['default', 'optin', 'optout', 'bcast'];
 const NAMES: ReadonlySet<string> = new Set(['mode', 'prefixes', 'redirect']);
 const DEFAULT: TrackingChoice = Object.freeze({
   mode: 'default',
@@ -41,7 +42,8 @@ export const cacheTracking: OptionRule<TrackingChoice | null> = {
     demandObject(value, name);
     demandKnown(value, NAMES, name);
     const { mode = 'default', prefixes = [], redirect = false } = value as CacheTracking;
-    if (!MODES.includes(mode)) throw new TypeError(`${name}: mode must be 'default', 'optin' or 'bcast'`);
+    if (!MODES.includes(mode))
+      throw new TypeError(`${name}: mode must be 'default', 'optin', 'optout' or 'bcast'`);
     if (typeof redirect !== 'boolean') throw new TypeError(`${name}: redirect must be true or false`);
     if (mode === 'bcast' && redirect) throw new TypeError(`${name}: bcast has a listener without redirect`);
     return Object.freeze({ mode, prefixes: checkPrefixes(name, prefixes, mode), redirect });

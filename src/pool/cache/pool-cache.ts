@@ -128,8 +128,10 @@ export class PoolCache {
     const { info } = call;
     if ((info.flags & CACHEABLE) === 0) return this.#write(call, args);
     const key = reads && this.#guard.usable ? this.#keyOf(info, args) : null;
-    if (key !== null) this.#fetch(call, promise, key, args);
-    else this.#cache.passedBy?.();
+    if (key !== null) return this.#fetch(call, promise, key, args);
+    this.#cache.passedBy?.();
+    // A connection without tracking refuses it, which changes nothing.
+    if (this.#settings.mode === 'optout') call.prelude = () => [new CachingEntry('NO', null)];
   }
 
   /** The key, as the cache is to know it, of a call that may be answered from it. */
@@ -200,7 +202,8 @@ export class PoolCache {
     const token = guard.begin(key, cacheField(name, rest), this);
     token.promise = promise;
     token.carrier = call;
-    if (this.#settings.mode === 'optin') call.prelude = () => [new CachingEntry(() => guard.end(token))];
+    if (this.#settings.mode === 'optin')
+      call.prelude = () => [new CachingEntry('YES', () => guard.end(token))];
     call.hook = {
       resolved: (value) => this.#arrived(call, token, name, rest, value, doubted),
       rejected: () => guard.end(token),

@@ -15,21 +15,19 @@ export class AskingEntry extends Entry {
   fail(): void {}
 }
 
-const WORDS = ['YES'];
-
-/** `CLIENT CACHING YES`, right before a read whose keys the server is to track. */
+/** `CLIENT CACHING YES` or `NO`, right before a read whose keys the server is to track, or not. */
 export class CachingEntry extends Entry {
-  readonly #refused: () => void;
+  readonly #refused: (() => void) | null;
 
-  constructor(refused: () => void) {
-    const info = resolveCommand('CLIENT CACHING', WORDS);
-    const wire = encodeCommand(info, WORDS, UTF8);
+  constructor(word: 'YES' | 'NO', refused: (() => void) | null) {
+    const info = resolveCommand('CLIENT CACHING', [word]);
+    const wire = encodeCommand(info, [word], UTF8);
     super(info, wire, wireLength(wire), BYTES);
     this.#refused = refused;
   }
   succeed(): void {}
   refuse(): void {
-    this.#refused();
+    this.#refused?.();
   }
   /** The read behind it has failed as well. */
   fail(): void {}

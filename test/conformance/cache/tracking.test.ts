@@ -26,10 +26,12 @@ after(async () => {
 const WAYS: [string, CacheTracking, number][] = [
   ['default', {}, 0],
   ['optin', { mode: 'optin' }, 0],
+  ['optout', { mode: 'optout' }, 0],
   ['bcast', { mode: 'bcast' }, 1],
   ['bcast with prefixes', { mode: 'bcast', prefixes: ['user:', 'item:'] }, 1],
   ['redirect', { redirect: true }, 1],
   ['optin and redirect', { mode: 'optin', redirect: true }, 1],
+  ['optout and redirect', { mode: 'optout', redirect: true }, 1],
 ];
 
 for (const [name, cacheTracking, listeners] of WAYS) {
@@ -86,6 +88,27 @@ test('option cacheTracking: optin lets the server remember only what cached call
   await writer.execute('FLUSHALL');
   await sleep(20);
   for (let key = 0; key < 10; key++) await pool.executeRequest('GET', [`a:${key}`], { cache: false });
+  assert.equal(await tracked(), 0);
+  for (let key = 0; key < 10; key++) await pool.execute('GET', `a:${key}`);
+  assert.equal(await tracked(), 10);
+});
+
+test('option cacheTracking: optout keeps the server from remembering what only reads past the cache read', async () => {
+  await using pool = new ConnectionPool({
+    location: server.location,
+    decodeResponses: true,
+    cache: new LRUCache(),
+    cacheable: (_command, key) => !String(key).startsWith('b:'),
+    cacheTracking: { mode: 'optout' },
+  });
+  const tracked = async (): Promise<number> =>
+    Number(/tracking_total_keys:(\d+)/.exec(String(await server.command('INFO', 'stats')))?.[1]);
+  await writer.execute('FLUSHALL');
+  await until(async () => (await tracked()) === 0);
+  for (let key = 0; key < 10; key++) {
+    await pool.executeRequest('GET', [`a:${key}`], { cache: false });
+    await pool.execute('GET', `b:${key}`);
+  }
   assert.equal(await tracked(), 0);
   for (let key = 0; key < 10; key++) await pool.execute('GET', `a:${key}`);
   assert.equal(await tracked(), 10);
