@@ -1,5 +1,6 @@
+import { type Alarm, type AlarmLine, setAlarm } from './alarm-line.ts';
 import { systemClock } from './clock.ts';
-import type { Clock, TimerHandle } from './clock.ts';
+import type { Clock } from './clock.ts';
 import { demandKnown } from './known-options.ts';
 import { unwatchSignal, watchSignal } from './signal-registry.ts';
 import type { AbortSubscriber } from './signal-registry.ts';
@@ -51,11 +52,11 @@ export function refuseUnknownWait(options: object | undefined): void {
 }
 
 /**
- * A signal and a time limit as one thing. The limit runs from construction; timer and listener exist
+ * A signal and a time limit as one thing. The limit runs from construction; alarm and listener exist
  * only between `watch` and `unwatch`, for one subscriber at a time, so that one deadline can bound the
  * stages of a call one after the other.
  */
-export class Deadline implements AbortSubscriber {
+export class Deadline implements AbortSubscriber, Alarm {
   readonly signal: AbortSignal | null;
   /** On the clock's `now()` scale; Infinity without a time limit. */
   readonly at: number;
@@ -64,8 +65,10 @@ export class Deadline implements AbortSubscriber {
   /** A failed dial does not end the wait: the next one may succeed. Default: with a time limit. */
   patient: boolean;
   #clock: Clock;
+  line: AlarmLine | null = null;
+  earlier: Alarm | null = null;
+  later: Alarm | null = null;
   #subscriber: DeadlineSubscriber | null = null;
-  #timer: TimerHandle | null = null;
 
   constructor(signal: AbortSignal | null, timeout: number | null, clock: Clock = systemClock) {
     this.signal = signal;
@@ -113,15 +116,14 @@ export class Deadline implements AbortSubscriber {
     if (this.#subscriber !== null) throw new Error('this deadline is being watched already');
     this.#subscriber = subscriber;
     if (this.signal !== null) watchSignal(this.signal, this);
-    if (this.at !== Infinity) this.#arm(unref);
+    if (this.timeout !== null) setAlarm(this, this.timeout, this.#clock, unref);
   }
 
   unwatch(): void {
     if (this.#subscriber === null) return;
     this.#subscriber = null;
     if (this.signal !== null) unwatchSignal(this.signal, this);
-    if (this.#timer !== null) this.#clock.clearTimeout(this.#timer);
-    this.#timer = null;
+    this.line?.remove(this);
   }
 
   /**
@@ -191,15 +193,9 @@ export class Deadline implements AbortSubscriber {
     subscriber?.onAbort(reason);
   }
 
-  #arm(unref: boolean): void {
-    this.#timer = this.#clock.setTimeout(() => this.#ring(unref), this.remaining(), unref);
-  }
-
-  #ring(unref: boolean): void {
-    // Timers fire early by rounding, and long delays are cut to what a timer can hold.
-    if (this.remaining() > 0) return this.#arm(unref);
+  /** The time limit has run out. */
+  ring(): void {
     const subscriber = this.#subscriber;
-    this.#timer = null;
     this.unwatch();
     subscriber?.onTimeout();
   }
