@@ -245,12 +245,20 @@ export interface NormalizeOptions<X extends RuleTable> {
   unknown?: 'refuse' | 'drop' | undefined;
 }
 
+const tables = new WeakMap<RuleTable, RuleTable>();
+
+function tableWith(extra: RuleTable): RuleTable {
+  const table = tables.get(extra) ?? { ...baseConnectionRules, ...extra };
+  tables.set(extra, table);
+  return table;
+}
+
 /** Checks the options of a connection and fills in the defaults. The record shows no secret when it is printed. */
 export function normalizeConnectionOptions<X extends RuleTable = Record<never, never>>(
   input: object | undefined,
   { extra, unknown = 'refuse' }: NormalizeOptions<X> = {},
 ): NormalizedConnectionOptions & ValuesOf<X> {
-  const table: RuleTable = { ...baseConnectionRules, ...extra };
+  const table = extra === undefined ? baseConnectionRules : tableWith(extra);
   const { given, others } = sortOptions(table, input);
   if (unknown === 'refuse') refuseUnknown(others);
   return complete(table, given) as NormalizedConnectionOptions & ValuesOf<X>;

@@ -136,14 +136,28 @@ export function sortOptions(table: RuleTable, input: unknown): Sorted {
   return { given: Object.freeze(given), others: Object.freeze(others) };
 }
 
-/** The given options with the table's defaults for the others. */
+/** The defaults of each table, which all records of it inherit. */
+const defaults = new WeakMap<RuleTable, object>();
+
+function defaultsOf(table: RuleTable): object {
+  let record = defaults.get(table);
+  if (record === undefined) {
+    record = Object.freeze(
+      concealed(Object.fromEntries(Object.entries(table).map(([name, rule]) => [name, rule.fallback]))),
+    );
+    defaults.set(table, record);
+  }
+  return record;
+}
+
+/** The given options of a table; the defaults for the others are inherited, and no copy for each record. */
 export function complete<R extends RuleTable>(
   table: R,
   given: Readonly<Record<string, unknown>>,
 ): ValuesOf<R> {
-  const record = concealed();
-  for (const [name, rule] of Object.entries(table)) {
-    record[name] = Object.hasOwn(given, name) ? given[name] : rule.fallback;
+  const record = Object.create(defaultsOf(table)) as Record<string, unknown>;
+  for (const [name, value] of Object.entries(given)) {
+    if (Object.hasOwn(table, name)) Object.defineProperty(record, name, { value, enumerable: true });
   }
   return Object.freeze(record) as ValuesOf<R>;
 }
@@ -162,10 +176,13 @@ const SECRETS: ReadonlySet<string> = new Set([
 ]);
 
 function withoutSecrets(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const entries = Object.entries(record).map(([name, value]) => {
-    return [name, SECRETS.has(name) && value !== null ? '[hidden]' : value] as const;
-  });
-  return Object.fromEntries(entries);
+  const shown: Record<string, unknown> = {};
+  // Defaults are inherited.
+  for (const name in record) {
+    const value = record[name];
+    shown[name] = SECRETS.has(name) && value !== null ? '[hidden]' : value;
+  }
+  return shown;
 }
 
 /** Null at its root, so that nothing put on Object.prototype reads as an option. */

@@ -365,7 +365,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
     return this.engine.subscribe(command, channels);
   }
   get inPubsub(): number {
-    return this.engine.pubsub.size;
+    return this.engine.subscriptions;
   }
   get pubsubChannels(): ChannelMap {
     return this.engine.pubsub.channels;

@@ -137,7 +137,7 @@ export class FailoverPool<D extends Decoding = false> extends BaseConnectionPool
           tell(error === undefined ? { state, pool: poolAt(index) } : { state, pool: poolAt(index), error }),
         moved: (to, from, failed) => {
           // Subscribers of a server that only hangs would stay there.
-          if (failed) self.pool?.engine.pubsub.disconnect('its pool is down');
+          if (failed) self.pool?.engine.disconnectSubscribers('its pool is down');
           tell({ state: 'active', pool: poolAt(to), from: poolAt(from) });
         },
       },

@@ -70,7 +70,6 @@ export class PoolEngine {
   readonly scans: Scans;
   readonly leases: Leases;
   readonly traces: PoolTraces;
-  readonly pubsub: PoolPubsub;
   readonly cache: PoolCache | null;
   readonly statistics: PoolStatistics;
   /** A pool that has this one as a member hears of new credentials. */
@@ -78,6 +77,8 @@ export class PoolEngine {
   readonly #credentials: CredentialWatch;
   readonly #closeWaiters: (() => void)[] = [];
   #closing: Promise<void> | null = null;
+  #unref = false;
+  #pubsub: PoolPubsub | null = null;
 
   constructor(setup: PoolSetup) {
     startDebugLog();
@@ -113,16 +114,8 @@ export class PoolEngine {
     this.cache = this.#makeCache(setup);
     this.requests.cache = this.cache;
     this.transactions.cache = this.cache;
-    this.pubsub = new PoolPubsub(topology, {
-      encoding: this.encoding,
-      textMode: this.textMode,
-      timeout: setup.acquire.timeout,
-      patient: setup.acquire.given || setup.acquire.waitForServer,
-      publish: (command, channel, message, timeout) =>
-        this.requests.request(command, [channel, message], { timeout }, null, null),
-    });
     this.#credentials = new CredentialWatch(settings.credentialProvider, topology, (ask) => {
-      this.pubsub.authenticate(ask, null);
+      this.#pubsub?.authenticate(ask, null);
       this.onCredentials?.(ask);
     });
     this.statistics = new PoolStatistics(
@@ -135,6 +128,14 @@ export class PoolEngine {
   get encoding(): TextEncoding | null {
     const { decodeResponses, encoding } = this.setup.settings;
     return decodeResponses ? encoding : null;
+  }
+  /** Made when somebody asks for it: most pools never subscribe. */
+  get pubsub(): PoolPubsub {
+    this.#pubsub ??= this.#makePubsub();
+    return this.#pubsub;
+  }
+  get subscriptions(): number {
+    return this.#pubsub?.size ?? 0;
   }
   get closing(): Promise<void> | null {
     return this.#closing;
@@ -215,16 +216,21 @@ export class PoolEngine {
     if (deadline?.aborted === true) throw deadline.reason;
   }
 
+  disconnectSubscribers(reason: string): void {
+    this.#pubsub?.disconnect(reason);
+  }
+
   disconnect(reason: string): void {
     for (const node of this.topology.nodes()) node.disconnect(reason);
-    this.pubsub.disconnect(reason);
+    this.disconnectSubscribers(reason);
   }
 
   setRef(on: boolean): void {
     for (const node of this.topology.nodes()) {
       node.setRef(on);
     }
-    this.pubsub.setRef(on);
+    this.#unref = !on;
+    this.#pubsub?.setRef(on);
   }
 
   close(options: { timeout?: number | null | undefined }): Promise<void> {
@@ -240,7 +246,7 @@ export class PoolEngine {
     }
     const nodes = Promise.all([...this.topology.nodes()].map((node) => node.close(timeout)));
     if (first) {
-      const all = [nodes, this.pubsub.close(closedError())];
+      const all = [nodes, this.#pubsub?.close(closedError())];
       this.#closing = Promise.all(all).then(() => this.#socketsGone());
       for (const wake of this.#closeWaiters.splice(0)) wake();
     }
@@ -277,6 +283,21 @@ export class PoolEngine {
       streamTimeout: settings.streamTimeout,
       again: (command, args, options, since) => this.requests.request(command, args, options, null, since),
     });
+  }
+
+  #makePubsub(): PoolPubsub {
+    const { acquire, topology } = this.setup;
+    const pubsub = new PoolPubsub(topology, {
+      encoding: this.encoding,
+      textMode: this.textMode,
+      timeout: acquire.timeout,
+      patient: acquire.given || acquire.waitForServer,
+      publish: (command, channel, message, timeout) =>
+        this.requests.request(command, [channel, message], { timeout }, null, null),
+    });
+    if (this.#unref) pubsub.setRef(false);
+    if (this.#closing !== null) void pubsub.close(closedError());
+    return pubsub;
   }
 }
 

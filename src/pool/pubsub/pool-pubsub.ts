@@ -68,7 +68,9 @@ export class PoolPubsub {
     this.channels = join(registries.map(({ channels }) => channels));
     this.patterns = join(registries.map(({ patterns }) => patterns));
     this.shardChannels = join(registries.map(({ shardChannels }) => shardChannels));
+    const told = topology.onChange;
     topology.onChange = () => {
+      told?.();
       for (const set of this.#sets) set.review();
     };
   }

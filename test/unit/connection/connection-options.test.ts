@@ -9,6 +9,7 @@ import {
   unixRules,
 } from '../../../src/connection/connection-options.ts';
 import { UserPassCredentialProvider } from '../../../src/interfaces/credential-provider.ts';
+import { allOptions } from '../../support/all-options.ts';
 
 const limiter = { acquire: () => Promise.resolve(), release() {}, available: 1 };
 const provider = new UserPassCredentialProvider();
@@ -17,31 +18,28 @@ const ask = (): object => context;
 
 describe('connection options', () => {
   it('have the defaults of the contract', () => {
-    assert.deepEqual(
-      { ...normalizeConnectionOptions(undefined) },
-      {
-        streamTimeout: null,
-        connectTimeout: 10_000,
-        maxIdleTime: null,
-        encoding: 'utf-8',
-        decodeResponses: false,
-        resp2Replies: false,
-        protocol: 'auto',
-        clientInfo: null,
-        credentialProvider: null,
-        username: null,
-        password: null,
-        clientName: null,
-        db: 0,
-        noreply: false,
-        noevict: false,
-        notouch: false,
-        sslContext: null,
-        processingBudget: null,
-        maxBufferedBytes: 67_108_864,
-        traceCalls: false,
-      },
-    );
+    assert.deepEqual(allOptions(normalizeConnectionOptions(undefined)), {
+      streamTimeout: null,
+      connectTimeout: 10_000,
+      maxIdleTime: null,
+      encoding: 'utf-8',
+      decodeResponses: false,
+      resp2Replies: false,
+      protocol: 'auto',
+      clientInfo: null,
+      credentialProvider: null,
+      username: null,
+      password: null,
+      clientName: null,
+      db: 0,
+      noreply: false,
+      noevict: false,
+      notouch: false,
+      sslContext: null,
+      processingBudget: null,
+      maxBufferedBytes: 67_108_864,
+      traceCalls: false,
+    });
     const tcp = normalizeConnectionOptions({}, { extra: tcpRules });
     assert.deepEqual(keepAliveOf(tcp), { enabled: true, idle: undefined });
     assert.equal(normalizeConnectionOptions({}, { extra: clusterRules }).readFromReplicas, false);
@@ -201,7 +199,7 @@ describe('connection options', () => {
       'readFromReplicas',
       'tls',
     ];
-    const clean = { ...normalizeConnectionOptions({}, { extra: clusterRules }) };
+    const clean = allOptions(normalizeConnectionOptions({}, { extra: clusterRules }));
     const prototype = Object.prototype as unknown as Record<string, unknown>;
     for (const name of names)
       Object.defineProperty(prototype, name, { value: 'polluted', configurable: true });
