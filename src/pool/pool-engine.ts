@@ -246,7 +246,7 @@ export class PoolEngine {
     }
     const nodes = Promise.all([...this.topology.nodes()].map((node) => node.close(timeout)));
     if (first) {
-      const all = [nodes, this.#pubsub?.close(closedError())];
+      const all = [nodes, this.#pubsub?.close(closedError()) ?? Promise.resolve()];
       this.#closing = Promise.all(all).then(() => this.#socketsGone());
       for (const wake of this.#closeWaiters.splice(0)) wake();
     }
