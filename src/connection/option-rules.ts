@@ -150,16 +150,27 @@ function defaultsOf(table: RuleTable): object {
   return record;
 }
 
-/** The given options of a table; the defaults for the others are inherited, and no copy for each record. */
+/**
+ * The given options of a table. The defaults for the others are inherited, and no copy for each record: spreading it gives
+ * only what was given, `changed` gives all.
+ */
 export function complete<R extends RuleTable>(
   table: R,
   given: Readonly<Record<string, unknown>>,
 ): ValuesOf<R> {
-  const record = Object.create(defaultsOf(table)) as Record<string, unknown>;
-  for (const [name, value] of Object.entries(given)) {
-    if (Object.hasOwn(table, name)) Object.defineProperty(record, name, { value, enumerable: true });
-  }
-  return Object.freeze(record) as ValuesOf<R>;
+  const own = Object.entries(given).filter(([name]) => Object.hasOwn(table, name));
+  return inheriting(defaultsOf(table), own) as ValuesOf<R>;
+}
+
+/** The record with other values for some of its options. */
+export function changed<T extends object>(record: T, values: Partial<T>): T {
+  return inheriting(record, Object.entries(values)) as T;
+}
+
+function inheriting(from: object, values: readonly (readonly [string, unknown])[]): object {
+  const record = Object.create(from) as object;
+  for (const [name, value] of values) Object.defineProperty(record, name, { value, enumerable: true });
+  return Object.freeze(record);
 }
 
 export function refuseUnknown(others: Readonly<Record<string, unknown>>): void {

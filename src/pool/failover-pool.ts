@@ -4,6 +4,7 @@ import { demandObject } from '../base/known-options.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import {
   callback,
+  changed,
   complete,
   count,
   duration,
@@ -251,7 +252,7 @@ function setupOf(members: readonly Given[], topology: FailoverTopology): PoolSet
     ...first,
     topology,
     owner: {},
-    settings: { ...first.settings, credentialProvider: null },
+    settings: changed(first.settings, { credentialProvider: null }),
     retryPolicy: new OnceOnly(first.retryPolicy ?? new ExponentialBackoffRetryPolicy()),
     maxConnections: () => setups.reduce((sum, { maxConnections }) => sum + maxConnections(), 0),
     tracking: null,
