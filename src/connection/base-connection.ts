@@ -101,6 +101,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
       ownMode: replyMode(textMode(this.#options.encoding), this.#options.decodeResponses),
       lenient: this.#options.decodeResponses === 'lenient',
       maxBufferedBytes: this.#options.maxBufferedBytes,
+      destroyed: () => this.#opening.destroyed(),
     });
     this.#core.inbox.limiter = this.#options.processingBudget ?? null;
     this.#factory = new RequestFactory(this.#core, this.#options);

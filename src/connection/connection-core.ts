@@ -4,15 +4,17 @@ import { unwatchSignal, watchSignal } from '../base/signal-registry.ts';
 import {
   ConnectionError,
   OverloadedError,
+  type RedisError,
   type RedisErrorOptions,
   ProtocolError,
   type TimeoutError,
+  withoutFrames,
 } from '../errors/errors.ts';
-import type { RedisValue, Reply } from '../resp/types.ts';
+import type { Reply } from '../resp/types.ts';
 import { ConnectionCounters } from './connection-statistics.ts';
-import type { CoreObserver, CoreSettings, CoreState } from './core-observer.ts';
+import { CoreObserver, type CoreSettings, type CoreState } from './core-observer.ts';
 import { DeadlineSweep } from './requests/deadline-sweep.ts';
-import { type Entry, type EntryHost, SETTLED, WRITTEN } from './requests/entry.ts';
+import { type Entry, type EntryHost, move, SETTLED, WRITTEN } from './requests/entry.ts';
 import type { IdleWatch } from './session/idle-watch.ts';
 import { Inbox } from './reading/inbox.ts';
 import { endOfMessages, failAll, lossOf, timeoutOf } from './requests/losses.ts';
@@ -25,7 +27,8 @@ import { Suspicion } from './session/suspicion.ts';
 import { THIS_TICK, THIS_TURN, Writing } from './writing/writing.ts';
 
 export { BULK } from './reading/reception.ts';
-export type { CoreObserver, CoreSettings, CoreState };
+export { CoreObserver };
+export type { CoreSettings, CoreState };
 
 /** Reasons to keep a connection from new work for a moment, as bits. */
 export const RESERVED = { credentials: 1, tracking: 2, stream: 4 } as const;
@@ -66,14 +69,11 @@ export class ConnectionCore implements EntryHost {
   stalled = false;
   /** The owner closes the connection once no caller waits for a reply. */
   draining = false;
-  observer: CoreObserver | null = null;
-  /** It has ended, and its transport was destroyed. */
-  onEnd: (() => void) | null = null;
-  /** There may be room for more output again. */
-  onRoom: (() => void) | null = null;
+  /** Its owner; see `observe`. */
+  readonly observer: CoreObserver | null = null;
+  /** Callers wait for room: the owner is told when there may be some, and nothing else is queued before them. */
+  crowded = false;
   idleWatch: IdleWatch | null = null;
-  /** Called for a request made on the connection itself, right before it is queued. */
-  onRequest: ((entry: Entry, args: readonly RedisValue[]) => void) | null = null;
   /** Why it ended. */
   failure: Error | null = null;
   readonly #sweep: DeadlineSweep;
@@ -103,6 +103,12 @@ export class ConnectionCore implements EntryHost {
   get peer(): Peer {
     this.#peer ??= peerAt(this.settings.endpoint);
     return this.#peer;
+  }
+
+  /** Gives the connection its owner, once and for all. */
+  observe(observer: CoreObserver): void {
+    if (this.observer !== null) throw new Error('the connection has an owner already');
+    (this as { observer: CoreObserver | null }).observer = observer;
   }
 
   /** The only way from state to state: forwards, and never on from `closed`. */
@@ -149,7 +155,7 @@ export class ConnectionCore implements EntryHost {
   }
 
   #tooLate(entry: Entry): void {
-    entry.phase = SETTLED;
+    move(entry, SETTLED);
     entry.fail(lossOf(this, entry, false));
   }
 
@@ -210,7 +216,7 @@ export class ConnectionCore implements EntryHost {
   #giveUp(entry: Entry, error: unknown): void {
     const written = entry.phase === WRITTEN;
     this.release(entry);
-    entry.phase = SETTLED;
+    move(entry, SETTLED);
     if (written) {
       entry.wire = '';
     } else {
@@ -241,7 +247,7 @@ export class ConnectionCore implements EntryHost {
     this.uncount(entry);
     if (entry.phase === SETTLED) return;
     this.release(entry);
-    entry.phase = SETTLED;
+    move(entry, SETTLED);
     entry.succeed(frames);
   }
 
@@ -257,7 +263,7 @@ export class ConnectionCore implements EntryHost {
       if (entry.effect !== null) this.session.replied(entry.effect, true);
       this.release(entry);
       this.session.skipping = entry.replyMode === 'SKIP';
-      entry.phase = SETTLED;
+      move(entry, SETTLED);
       entry.succeed(null);
     }
     this.counters.lastRequestResolvedAt = Date.now();
@@ -330,7 +336,7 @@ export class ConnectionCore implements EntryHost {
     this.idleWatch?.stop();
     this.suspicion.stop();
     this.#destroy();
-    this.onEnd?.();
+    this.settings.destroyed?.();
     const lost = this.outbox.takeAll();
     if (wasReady) reportClosed(this, reason, lost.length);
     failAll(this, lost, reason);
@@ -359,6 +365,17 @@ export class ConnectionCore implements EntryHost {
     options?: Omit<O, 'endpoint'>,
   ): E {
     return new type(this.text(what), { ...options, endpoint: this.settings.endpoint } as O);
+  }
+
+  /** The error of one command on this connection: without frames, because none of them would be the caller's. */
+  commandError<E extends RedisError, O extends RedisErrorOptions | undefined>(
+    type: new (text: string, options: O) => E,
+    command: string,
+    text: string,
+    options: Omit<NonNullable<O>, 'endpoint' | 'command'>,
+  ): E {
+    const { endpoint } = this.settings;
+    return withoutFrames(type, text, { ...options, command, endpoint } as O & RedisErrorOptions);
   }
 
   text(what: string): string {

@@ -45,6 +45,18 @@ export class Backlog {
     return this.#wait(core, line ?? this.#begin(core), { entries, size, deadline });
   }
 
+  /** There may be room on this connection. */
+  advance(core: ConnectionCore): void {
+    const line = this.#lines.get(core) ?? [];
+    for (let next = line[0]; next !== undefined && core.hasRoom(next.size); next = line[0]) {
+      line.shift();
+      next.deadline.unwatch();
+      for (const entry of next.entries) core.submit(entry);
+      next.resolve();
+    }
+    if (line.length === 0) this.#end(core);
+  }
+
   /** The connection has ended: the entries fail unsent, and their owners take them to another one. */
   lost(core: ConnectionCore): void {
     const line = this.#end(core);
@@ -64,7 +76,7 @@ export class Backlog {
   #begin(core: ConnectionCore): Waiting[] {
     const line: Waiting[] = [];
     this.#lines.set(core, line);
-    core.onRoom = () => this.#advance(core, line);
+    core.crowded = true;
     return line;
   }
 
@@ -73,7 +85,7 @@ export class Backlog {
     const line = this.#lines.get(core);
     if (line === undefined) return [];
     this.#lines.delete(core);
-    core.onRoom = null;
+    core.crowded = false;
     for (const { deadline } of line) deadline.unwatch();
     return line;
   }
@@ -98,15 +110,5 @@ export class Backlog {
         onTimeout: () => leave(core.error(TimeoutError, 'its queue stayed full', { phase: 'acquire' })),
       });
     });
-  }
-
-  #advance(core: ConnectionCore, line: Waiting[]): void {
-    for (let next = line[0]; next !== undefined && core.hasRoom(next.size); next = line[0]) {
-      line.shift();
-      next.deadline.unwatch();
-      for (const entry of next.entries) core.submit(entry);
-      next.resolve();
-    }
-    if (line.length === 0) this.#end(core);
   }
 }

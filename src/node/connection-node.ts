@@ -1,5 +1,6 @@
 import { systemClock } from '../base/clock.ts';
 import type { Deadline } from '../base/deadline.ts';
+import type { OwnWrites } from '../cache/own-writes.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import type { Entry } from '../connection/requests/entry.ts';
 import type { SanitizeArguments } from '../connection/requests/request-traces.ts';
@@ -91,6 +92,8 @@ export class ConnectionNode implements PooledOwner {
   readonly deadPeerTimeout: number | null;
   readonly fence: number | null;
   readonly sanitizeArguments: SanitizeArguments | null;
+  /** Drops from the pool's cache what is written over its connections; null: there is no cache. */
+  readonly writes: OwnWrites | null;
   /** How often subscribers prove that messages arrive, in ms; null: never. */
   readonly verifyDelivery: number | null;
   /** Idle connections let the process end. */
@@ -120,6 +123,7 @@ export class ConnectionNode implements PooledOwner {
     this.deadPeerTimeout = settings.deadPeerTimeout;
     this.fence = settings.fence ?? null;
     this.sanitizeArguments = settings.sanitizeArguments ?? null;
+    this.writes = settings.tracking?.writes ?? null;
     this.verifyDelivery = settings.verifyDelivery ?? null;
     this.#state = new StateReport(settings.address, settings.onState ?? null);
     this.#settings = settings;
@@ -178,7 +182,7 @@ export class ConnectionNode implements PooledOwner {
     const pooled = this.pool.tryShare();
     if (pooled === null) return false;
     const { core } = pooled;
-    if (core.onRoom !== null || !core.hasRoom(entry.size)) return false;
+    if (core.crowded || !core.hasRoom(entry.size)) return false;
     if (this.unreferenced) pooled.refer();
     core.submit(entry);
     return true;
@@ -347,6 +351,10 @@ export class ConnectionNode implements PooledOwner {
     return idle > 1 || connecting > 0 || open < max;
   }
   /** For the connections. */
+  room(pooled: PooledConnection): void {
+    this.#backlog.advance(pooled.core);
+  }
+  /** For the connections: one that is reserved has drained. */
   drained(pooled: PooledConnection): void {
     this.#reAuthentication.drained(pooled);
     this.#tracking?.drained(pooled.connection);

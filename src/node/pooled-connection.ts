@@ -1,10 +1,13 @@
+import type { OwnWrites } from '../cache/own-writes.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
-import { BULK, type ConnectionCore, type CoreObserver } from '../connection/connection-core.ts';
+import { BULK, type ConnectionCore, CoreObserver } from '../connection/connection-core.ts';
 import { type Entry, SETTLED } from '../connection/requests/entry.ts';
 import type { SanitizeArguments } from '../connection/requests/request-traces.ts';
 import type { RedisError } from '../errors/errors.ts';
 import type { Resource, ResourceState, SlotHandle } from '../pooling/slots.ts';
 import { channels, observed } from '../telemetry/channels.ts';
+import type { RedisValue } from '../resp/types.ts';
+import { LeaseWrites } from './lease-writes.ts';
 import { PeerWatch } from './peer-watch.ts';
 
 /** The node, as its connections see it. */
@@ -25,6 +28,10 @@ export interface PooledOwner {
   readonly hungry: boolean;
   /** Whether there is somewhere else to go than behind a bulk reply. */
   detour(): boolean;
+  /** Its writes leave the cache of the pool; null: there is none. */
+  readonly writes: OwnWrites | null;
+  room(pooled: PooledConnection): void;
+  /** One that is reserved has drained. */
   drained(pooled: PooledConnection): void;
   closed(pooled: PooledConnection): void;
   refused(pooled: PooledConnection, error: RedisError): void;
@@ -42,7 +49,7 @@ export function pooledOf(connection: BaseConnection): PooledConnection | undefin
  * The node's record of one connection. It reports the connection's fitness to the pool, and observes the
  * connection's engine.
  */
-export class PooledConnection implements Resource, CoreObserver {
+export class PooledConnection extends CoreObserver implements Resource {
   readonly connection: BaseConnection;
   readonly core: ConnectionCore;
   readonly node: PooledOwner;
@@ -51,6 +58,7 @@ export class PooledConnection implements Resource, CoreObserver {
   /** It leads to a retired server, whose further refusals are ignored. */
   outdated = false;
   readonly #watch: PeerWatch;
+  readonly #writes: LeaseWrites | null;
   /** Out of shared work until its replies have proved it clean. */
   #unproved = false;
   /** Someone who got it by `getConnection` has released it: a second release by the same caller may come any time. */
@@ -59,6 +67,7 @@ export class PooledConnection implements Resource, CoreObserver {
   #takenAt = 0;
 
   constructor(connection: BaseConnection, node: PooledOwner) {
+    super();
     this.connection = connection;
     this.core = coreOf(connection);
     this.node = node;
@@ -67,7 +76,8 @@ export class PooledConnection implements Resource, CoreObserver {
       fence: node.fence,
       answersElsewhere: (patience) => node.answersElsewhere(patience),
     });
-    this.core.observer = this;
+    this.#writes = node.writes === null ? null : new LeaseWrites(this.core.session, node.writes);
+    this.core.observe(this);
     this.core.poolName = node.poolName;
     this.core.sanitizeArguments = node.sanitizeArguments;
     known.set(connection, this);
@@ -166,7 +176,7 @@ export class PooledConnection implements Resource, CoreObserver {
     channels.leaseReleased.publish({ poolName, address, useTime: performance.now() - this.#takenAt });
   }
 
-  drained(): void {
+  override drained(): void {
     if (this.core.draining) {
       this.connection.invalidate('retired');
     } else if (this.#unproved || this.node.hungry) {
@@ -174,10 +184,18 @@ export class PooledConnection implements Resource, CoreObserver {
       this.slot?.changed();
     }
     this.letGo();
-    this.node.drained(this);
+    if (this.core.reserved !== 0) this.node.drained(this);
   }
 
-  changed(): void {
+  override room(): void {
+    this.node.room(this);
+  }
+
+  override requested(entry: Entry, args: readonly RedisValue[]): void {
+    this.#writes?.requested(entry, args);
+  }
+
+  override changed(): void {
     if (!this.#closeWhenAbandoned()) this.slot?.changed();
   }
 
@@ -187,7 +205,7 @@ export class PooledConnection implements Resource, CoreObserver {
   }
 
   /** Its age was not looked at while the process stood still: past its time it gets no command. */
-  woke(silence: number): void {
+  override woke(silence: number): void {
     const { core, slot } = this;
     if (slot === null || slot.held || core.outbox.written > 0) return;
     const idle = silence >= (core.idleWatch?.limit ?? Number.POSITIVE_INFINITY);
@@ -195,12 +213,12 @@ export class PooledConnection implements Resource, CoreObserver {
       this.connection.invalidate(idle ? 'idle for longer than maxIdleTime' : 'older than maxLifetime');
   }
 
-  refused(error: RedisError): void {
+  override refused(error: RedisError): void {
     this.node.refused(this, error);
   }
 
   /** Dropping a connection for one caller's sake must not fail another caller's request. */
-  sparesOthers(entry: Entry): boolean {
+  override sparesOthers(entry: Entry): boolean {
     if (!hasStrangers(this.core, entry)) return false;
     this.retire();
     return true;

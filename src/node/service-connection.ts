@@ -1,7 +1,7 @@
 import { fullJitter } from '../base/backoff.ts';
 import { Deadline } from '../base/deadline.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
-import type { CoreObserver } from '../connection/connection-core.ts';
+import { CoreObserver } from '../connection/connection-core.ts';
 import { ConnectionError } from '../errors/errors.ts';
 import type { AddressDials, DialCandidate, DialGovernor, DialPermit } from '../pooling/dial-governor.ts';
 import { addressAnswered } from './dials.ts';
@@ -68,7 +68,7 @@ export interface ServiceSettings {
  * turn with everything else that dials its address, watched while it is up, dialled again after a loss, and ended when
  * it has no user.
  */
-export class ServiceConnection implements DialCandidate, CoreObserver {
+export class ServiceConnection extends CoreObserver implements DialCandidate {
   connection: BaseConnection | null = null;
   /** Why the last dial failed; null once one has succeeded. */
   lastError: unknown = null;
@@ -86,6 +86,7 @@ export class ServiceConnection implements DialCandidate, CoreObserver {
   #next: Settler<BaseConnection> | null = null;
 
   constructor(settings: ServiceSettings) {
+    super();
     this.#settings = settings;
     this.#dials = settings.governor.attach(settings.address);
   }
@@ -168,13 +169,6 @@ export class ServiceConnection implements DialCandidate, CoreObserver {
     if (!leaving) this.#settings.lost?.(error, connection);
     this.dialsAllowed();
   }
-  drained(): void {}
-  changed(): void {}
-  refused(): void {}
-  woke(): void {}
-  sparesOthers(): boolean {
-    return false;
-  }
 
   /** The one mover. */
   #move(to: ServiceState): void {
@@ -255,7 +249,7 @@ export class ServiceConnection implements DialCandidate, CoreObserver {
     this.lastError = null;
     this.#move('up');
     this.connection = connection;
-    core.observer = this;
+    core.observe(this);
     this.#watch = new PeerWatch(core, { limit: deadPeerTimeout });
     if (this.unref) setRef(connection, false);
     this.#settle((next) => next.resolve(connection));

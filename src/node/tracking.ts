@@ -11,7 +11,6 @@ import { isPassing } from '../errors/reply-errors.ts';
 import type { Reply } from '../resp/types.ts';
 import { type DecodeMode, UTF8 } from '../resp/text-modes.ts';
 import { channels, observed } from '../telemetry/channels.ts';
-import { watchWrites } from './lease-writes.ts';
 import type { ServiceConnection, ServiceSettings } from './service-connection.ts';
 import { TrackingListeners } from './tracking-listeners.ts';
 import { TrackingRetries } from './tracking-retries.ts';
@@ -92,8 +91,6 @@ export class Tracking {
    * asked about again if it holds for the moment.
    */
   async prepare(connection: BaseConnection, signal: AbortSignal): Promise<void> {
-    // Others may hold keys that it writes, whether or not its own replies are to be kept.
-    watchWrites(coreOf(connection), this.#settings.writes);
     await this.#track(connection, signal);
   }
 

@@ -1,4 +1,4 @@
-import { kind, RedisError, type RedisErrorOptions, withoutFrames } from '../errors/errors.ts';
+import { kind, RedisError, type RedisErrorOptions } from '../errors/errors.ts';
 import { ReplyMap, ReplySet } from './reply-map.ts';
 import type { Reply } from './types.ts';
 import { BYTES, type DecodeMode, LATIN1, ASCII } from './text-modes.ts';
@@ -22,25 +22,6 @@ export class DecodingError extends RedisError {
 }
 kind(DecodingError, 'DecodingError', 'RESPOOL_DECODING');
 
-/** The connection that a reply came over. */
-interface Origin {
-  readonly settings: { readonly endpoint: string };
-  text(words: string): string;
-}
-
-/** The error for a reply that was read with `mode` and is not all text. */
-export function notText(origin: Origin, command: string, value: Reply, mode: DecodeMode): DecodingError {
-  return withoutFrames(
-    DecodingError,
-    origin.text(`the reply to ${command} holds bytes that are not valid text`),
-    {
-      endpoint: origin.settings.endpoint,
-      command,
-      reply: withBytes(value, mode),
-    },
-  );
-}
-
 /** Whether a reply that was read as text holds bytes: somewhere it was not valid. */
 export function holdsBytes(value: Reply): boolean {
   if (typeof value !== 'object' || value === null) return false;
@@ -53,7 +34,7 @@ export function holdsBytes(value: Reply): boolean {
 }
 
 /** A reply that was read with `mode`, with the bytes of each text in its place: decoding loses nothing. */
-function withBytes(value: Reply, mode: DecodeMode): Reply {
+export function withBytes(value: Reply, mode: DecodeMode): Reply {
   if (typeof value === 'string') return mode === BYTES ? value : textBytes(value, mode);
   if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return value;
   if (Array.isArray(value)) return value.map((item) => withBytes(item, mode));

@@ -1,4 +1,4 @@
-import { unwatchSignal, watchSignal } from '../base/signal-registry.ts';
+import { type RaceTicket, staggeredRace } from '../base/staggered-race.ts';
 import { TimeoutError } from '../errors/errors.ts';
 import type { Reply } from '../resp/types.ts';
 import { keyOf, type TCPLocation } from '../transport/location.ts';
@@ -35,147 +35,47 @@ export type RaceResult<R> =
  * that have failed are asked again now and then. The first answer wins and the others are abandoned. Rejects with the
  * signal's reason only: what nodes did wrong is in `failures`.
  */
-export function firstAnswer<R>(
+export async function firstAnswer<R>(
   nodes: readonly TCPLocation[],
   attempt: (node: TCPLocation, options: AskOptions) => Promise<R>,
-  options: RaceOptions,
+  { timing, timeout, headStart, signal: stop }: RaceOptions,
 ): Promise<RaceResult<R>> {
-  const race = new Race<R>(nodes, attempt, options);
-  return race.result;
-}
-
-class Race<R> {
-  readonly result: Promise<RaceResult<R>>;
-  #nodes: readonly TCPLocation[];
-  readonly #attempt: (node: TCPLocation, options: AskOptions) => Promise<R>;
-  readonly #options: RaceOptions;
-  #failures: NodeFailure[] = [];
-  readonly #running = new Set<(reason: Error) => void>();
   /** Attempts whose time does not run, because they dial. */
-  readonly #dialling = new Set<(reason: Error) => void>();
-  #next = 0;
-  #stopHeadStart = (): void => {};
-  #resolve!: (result: RaceResult<R>) => void;
-  #reject!: (reason: unknown) => void;
-  #over = false;
-
-  constructor(
-    nodes: readonly TCPLocation[],
-    attempt: (node: TCPLocation, options: AskOptions) => Promise<R>,
-    options: RaceOptions,
-  ) {
-    this.#nodes = nodes;
-    this.#attempt = attempt;
-    this.#options = options;
-    this.result = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    const { signal } = options;
-    if (signal?.aborted === true) {
-      this.#reject(signal.reason);
-      return;
-    }
-    if (signal !== undefined) watchSignal(signal, this);
-    this.#begin();
-  }
-
-  onAbort(reason: unknown): void {
-    this.#end();
-    this.#reject(reason);
-  }
-
-  #begin(): void {
-    this.#stopHeadStart();
-    const node = this.#nodes[this.#next];
-    if (node === undefined) {
-      if (this.#running.size > 0) {
-        if (this.#dialling.size > 0 && this.#failures.length > 0) this.#beginAgainLater();
-        return;
-      }
-      this.#end();
-      this.#resolve({ node: null, failures: this.#failures });
-      return;
-    }
-    this.#next++;
-    this.#stopHeadStart = this.#options.timing.after(this.#options.headStart, () => this.#begin());
-    this.#ask(node);
-  }
-
-  #beginAgainLater(): void {
-    const { timing, timeout } = this.#options;
-    this.#stopHeadStart = timing.after(timeout, () => {
-      this.#nodes = this.#failures.map(({ location }) => location);
-      this.#failures = [];
-      this.#next = 0;
-      this.#begin();
-    });
-  }
-
-  #ask(node: TCPLocation): void {
-    const { timing, timeout } = this.#options;
-    const controller = new AbortController();
-    const stop = (reason: Error): void => {
-      stopClock();
-      this.#running.delete(stop);
-      this.#dialling.delete(stop);
-      controller.abort(reason);
-    };
-    const late = (): void => {
-      const error = new TimeoutError(`No answer within ${timeout} ms`, {
-        phase: 'reply',
-        endpoint: node.toString(),
-      });
-      stop(error);
-      this.#fail(node, error);
-    };
+  const dials = new Set<AbortSignal>();
+  const ask = async (node: TCPLocation, { signal, giveUp }: RaceTicket): Promise<R> => {
+    const endpoint = node.toString();
+    const late = (): void =>
+      giveUp(new TimeoutError(`No answer within ${timeout} ms`, { phase: 'reply', endpoint }));
     let stopClock = timing.after(timeout, late);
+    const over = (): void => {
+      stopClock();
+      dials.delete(signal);
+    };
     const dialling = (): (() => void) => {
       stopClock();
-      this.#dialling.add(stop);
+      if (!signal.aborted) dials.add(signal);
       return () => {
-        stopClock();
-        this.#dialling.delete(stop);
-        if (this.#running.has(stop)) stopClock = timing.after(timeout, late);
+        over();
+        if (!signal.aborted) stopClock = timing.after(timeout, late);
       };
     };
-    this.#running.add(stop);
-    const done = (settle: () => void): void => {
-      if (!this.#running.delete(stop)) return;
-      this.#dialling.delete(stop);
-      stopClock();
-      settle();
-    };
-    let answer: Promise<R>;
+    signal.addEventListener('abort', over, { once: true });
     try {
-      answer = this.#attempt(node, { timeout, signal: controller.signal, dialling });
-    } catch (error) {
-      answer = Promise.reject(error);
+      return await attempt(node, { timeout, signal, dialling });
+    } finally {
+      over();
     }
-    answer.then(
-      (value) =>
-        done(() => {
-          this.#end();
-          this.#resolve({ node, value, failures: this.#failures });
-        }),
-      (error: unknown) => done(() => this.#fail(node, error)),
-    );
-  }
-
-  #fail(node: TCPLocation, error: unknown): void {
-    if (this.#over) return;
-    const cause = error instanceof Error ? error : new Error(String(error));
-    this.#failures.push(new NodeFailure(node, cause));
-    this.#begin();
-  }
-
-  #end(): void {
-    this.#over = true;
-    this.#stopHeadStart();
-    if (this.#options.signal !== undefined) unwatchSignal(this.#options.signal, this);
-    for (const stop of [...this.#running])
-      stop(new Error('another node has answered, or nobody waits any more'));
-  }
+  };
+  const outcome = await staggeredRace(nodes, ask, {
+    headStart,
+    signal: stop,
+    after: (delay, call) => timing.after(delay, call),
+    again: () => (dials.size > 0 ? timeout : null),
+  });
+  const failures = outcome.failures.map(({ item, error }) => new NodeFailure(item, error));
+  return outcome.winner === null
+    ? { node: null, failures }
+    : { node: outcome.winner, value: outcome.value, failures };
 }
 
 /**
@@ -186,7 +86,8 @@ class Race<R> {
 export class NodeFailure extends Error {
   readonly location: TCPLocation;
 
-  constructor(location: TCPLocation, cause: Error) {
+  constructor(location: TCPLocation, error: unknown) {
+    const cause = error instanceof Error ? error : new Error(String(error));
     super(`${location.toString()}: ${cause.message}`, { cause });
     this.location = location;
   }

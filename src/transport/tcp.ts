@@ -2,6 +2,7 @@ import { lookup as systemLookup } from 'node:dns';
 import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import type { Socket } from 'node:net';
+import { staggeredRace } from '../base/staggered-race.ts';
 import { createSocket, reportAttempt, settle, withCode } from './socket.ts';
 import type { DialOptions, KeepAlive } from './socket.ts';
 
@@ -74,18 +75,22 @@ async function firstToConnect(
   port: number,
   options: DialOptions,
 ): Promise<Socket> {
-  const losers = new AbortController();
-  const stop = (): void => losers.abort(options.signal.reason);
-  options.signal.addEventListener('abort', stop, { once: true });
-  try {
-    options.signal.throwIfAborted();
-    return await race(addresses, (address) => attempt(address, port, options, losers.signal));
-  } catch (error) {
-    throw options.signal.aborted ? options.signal.reason : error;
-  } finally {
-    options.signal.removeEventListener('abort', stop);
-    losers.abort();
-  }
+  const outcome = await staggeredRace(
+    addresses,
+    (address, { signal }) => attempt(address, port, options, signal),
+    {
+      headStart: ATTEMPT_DELAY,
+      signal: options.signal,
+      after: (delay, call) => {
+        const timer = setTimeout(call, delay);
+        return () => clearTimeout(timer);
+      },
+      discard: (socket) => socket.destroy(),
+    },
+  );
+  if (outcome.winner !== null) return outcome.value;
+  if (addresses.length === 0) throw withCode('the name has no address', 'ENOTFOUND');
+  throw combine(outcome.failures.map(({ error }) => error as Error));
 }
 
 function attempt(
@@ -99,42 +104,6 @@ function attempt(
   socket.connect({ host: address, port, family });
   const { tls = false } = options;
   return reportAttempt(opened, { address, port, family, tls }, signal);
-}
-
-/** The next attempt begins when the last one failed or has been silent for `ATTEMPT_DELAY`. */
-function race(
-  addresses: readonly LookupAddress[],
-  connect: (address: LookupAddress) => Promise<Socket>,
-): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const errors: Error[] = [];
-    let winner: Socket | undefined;
-    let next = 0;
-    let timer: NodeJS.Timeout | undefined;
-    const win = (socket: Socket): void => {
-      clearTimeout(timer);
-      if (winner !== undefined) socket.destroy();
-      winner ??= socket;
-      resolve(winner);
-    };
-    const lose = (error: Error): void => {
-      errors.push(error);
-      if (winner !== undefined) return;
-      if (errors.length >= addresses.length) {
-        clearTimeout(timer);
-        reject(combine(errors));
-      } else start();
-    };
-    const start = (): void => {
-      clearTimeout(timer);
-      const address = addresses[next++];
-      if (address === undefined) return;
-      connect(address).then(win, lose);
-      if (next < addresses.length) timer = setTimeout(start, ATTEMPT_DELAY);
-    };
-    if (addresses.length === 0) reject(withCode('the name has no address', 'ENOTFOUND'));
-    else start();
-  });
 }
 
 function combine(errors: Error[]): Error {

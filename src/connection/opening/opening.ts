@@ -213,8 +213,6 @@ export class Opening<C> {
       lost();
       this.#gone();
     });
-    // Sockets always tell of it, and only once their handle is closed.
-    if (!(transport instanceof Socket)) core.onEnd = () => setImmediate(() => this.#look(transport, 1));
     transport.on('data', (chunk: Buffer | string) => {
       const bytes =
         typeof chunk === 'string' ? Buffer.from(chunk, transport.readableEncoding ?? 'utf8') : chunk;
@@ -226,12 +224,17 @@ export class Opening<C> {
     if (core.state === 'closed') throw core.failure;
   }
 
+  /** Sockets always say that they have closed, and only once their handle is; other duplexes are looked at. */
+  destroyed(): void {
+    const { transport } = this.#core;
+    if (transport !== null && !(transport instanceof Socket)) setImmediate(() => this.#look(transport, 1));
+  }
+
   #gone(): void {
     this.#stop?.(this.#core.failure);
     this.#settleClosed();
   }
 
-  /** Not every duplex tells that it has closed. */
   #look(transport: Duplex, pause: number): void {
     if (transport.closed === false) {
       setTimeout(() => this.#look(transport, Math.min(pause * 2, LONGEST_PAUSE)), pause).unref();

@@ -1,12 +1,13 @@
 import { InvalidResponse, locateError, ProtocolError, RedisError } from '../../errors/errors.ts';
-import { type DecodingError, holdsBytes, notText } from '../../resp/decoding-error.ts';
+import { type DecodingError, holdsBytes } from '../../resp/decoding-error.ts';
+import { notText } from '../requests/losses.ts';
 import { PartialReader } from '../../resp/decoding/partial-reader.ts';
 import { SMALLEST } from '../../resp/decoding/spare-memory.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { DecodeMode } from '../../resp/text-modes.ts';
 import { ATTRIBUTE, BLOB_ERROR, ERROR as ERROR_TYPE, PUSH as PUSH_TYPE } from '../../resp/wire-types.ts';
 import type { ConnectionCore } from '../connection-core.ts';
-import { type Entry, SETTLED } from '../requests/entry.ts';
+import { type Entry, move, SETTLED } from '../requests/entry.ts';
 import type { StreamEntry } from '../requests/stream-entry.ts';
 import type { SubscriptionEntry } from '../requests/subscription-entry.ts';
 import { mayHoldErrors, redact, redactInside } from '../redaction/redaction.ts';
@@ -231,7 +232,7 @@ export class Reception {
     }
     core.outbox.shift();
     core.counters.requestsResolved++;
-    entry.phase = SETTLED;
+    move(entry, SETTLED);
     entry.succeed(value);
   }
 
@@ -282,7 +283,7 @@ export class Reception {
     }
     if (entry.phase === SETTLED) return;
     if (entry.deadline !== 0 || entry.signal !== null) core.release(entry);
-    entry.phase = SETTLED;
+    move(entry, SETTLED);
     if (refused) {
       entry.refuse(value as RedisError);
       return;

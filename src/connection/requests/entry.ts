@@ -14,6 +14,7 @@ export const QUEUED = 0;
 export const WRITTEN = 1;
 /** Its caller has an answer. A written one stays in the queue as a tombstone that swallows its reply. */
 export const SETTLED = 2;
+export type Phase = typeof QUEUED | typeof WRITTEN | typeof SETTLED;
 
 const NOREPLY = 1;
 const DROP_ON_CANCEL = 2;
@@ -27,6 +28,7 @@ const REPLY_MODE = 6;
 const TRACED = 512;
 const IN_PIECES = 1024;
 const STRICT = 2048;
+const FOLLOWED = 4096;
 /** Entries with one of these need a look when they are written. */
 export const NOTED = NOREPLY | TRACED;
 /** The lower half belongs to the connection; subclasses use the upper half. */
@@ -73,7 +75,7 @@ export abstract class Entry {
   wire: Wire;
   size: number;
   mode: DecodeMode;
-  phase: 0 | 1 | 2 = QUEUED;
+  readonly phase: Phase = QUEUED;
   /** Monotonic ms; 0: none, or `limit` ms after it is queued. */
   deadline = 0;
   /** Length of its time limit in ms; 0: none. */
@@ -167,6 +169,13 @@ export abstract class Entry {
   set strict(on: boolean) {
     this.mark(STRICT, on);
   }
+  /** Somebody besides its caller waits for its end (`follow`). */
+  get followed(): boolean {
+    return (this.traits & FOLLOWED) !== 0;
+  }
+  set followed(on: boolean) {
+    this.mark(FOLLOWED, on);
+  }
   /** The mode that `CLIENT REPLY` sets for the commands after it. */
   get replyMode(): ReplyMode {
     return REPLY_MODES[(this.traits >> REPLY_MODE) & 3]!;
@@ -224,6 +233,20 @@ export abstract class Entry {
   [inspect.custom](): string {
     return `Request<${this.info.name}, ${['queued', 'written', 'settled'][this.phase]}>`;
   }
+}
+
+const followers = new WeakMap<Entry, () => void>();
+
+/** The one way from phase to phase. Whoever follows the entry hears that it is settled before its caller does. */
+export function move(entry: Entry, to: Phase): void {
+  (entry as { phase: Phase }).phase = to;
+  if (to === SETTLED && entry.followed) followers.get(entry)?.();
+}
+
+/** Calls back when the entry is settled. One that nobody follows has no field for it. */
+export function follow(entry: Entry, settled: () => void): void {
+  entry.followed = true;
+  followers.set(entry, settled);
 }
 
 /**

@@ -1,23 +1,15 @@
-import {
-  ConnectionError,
-  InvalidResponse,
-  ProtocolError,
-  TimeoutError,
-  withoutFrames,
-} from '../../errors/errors.ts';
+import { ConnectionError, InvalidResponse, ProtocolError, TimeoutError } from '../../errors/errors.ts';
+import { DecodingError, withBytes } from '../../resp/decoding-error.ts';
+import type { DecodeMode } from '../../resp/text-modes.ts';
+import type { Reply } from '../../resp/types.ts';
 import type { ConnectionCore } from '../connection-core.ts';
-import { type Entry, QUEUED, SETTLED } from './entry.ts';
+import { type Entry, move, QUEUED, SETTLED } from './entry.ts';
 
 /** The error of one command whose connection ended. */
 export function lossOf(core: ConnectionCore, entry: Entry, maybeExecuted: boolean): ConnectionError {
   const fate = maybeExecuted ? 'it may have been executed' : 'it was not sent';
   const text = `${core.failure?.message ?? 'Connection lost'} (${entry.info.name}: ${fate})`;
-  return withoutFrames(ConnectionError, text, {
-    maybeExecuted,
-    command: entry.info.name,
-    endpoint: core.settings.endpoint,
-    cause: core.failure,
-  });
+  return core.commandError(ConnectionError, entry.info.name, text, { maybeExecuted, cause: core.failure });
 }
 
 /**
@@ -31,7 +23,7 @@ export function failAll(core: ConnectionCore, entries: readonly Entry[], reason:
     if (entry.phase === SETTLED) continue;
     const maybeExecuted = entry.phase !== QUEUED;
     core.release(entry);
-    entry.phase = SETTLED;
+    move(entry, SETTLED);
     entry.fail(
       first && maybeExecuted ? brokenReply(core, entry, reason) : lossOf(core, entry, maybeExecuted),
     );
@@ -42,24 +34,26 @@ export function failAll(core: ConnectionCore, entries: readonly Entry[], reason:
 /** The protocol error for the command whose reply it was: the server has seen that command. */
 function brokenReply(core: ConnectionCore, entry: Entry, reason: Error): ProtocolError {
   const Broken = reason instanceof InvalidResponse ? InvalidResponse : ProtocolError;
-  return withoutFrames(Broken, reason.message, {
-    maybeExecuted: true,
-    command: entry.info.name,
-    endpoint: core.settings.endpoint,
-    cause: reason,
-  });
+  return core.commandError(Broken, entry.info.name, reason.message, { maybeExecuted: true, cause: reason });
 }
 
 /** The error of one command whose time is up. */
 export function timeoutOf(core: ConnectionCore, entry: Entry, written: boolean, limit: number): TimeoutError {
   const { name } = entry.info;
   const what = written ? 'waiting for its reply' : 'unsent';
-  return withoutFrames(TimeoutError, core.text(`${name} timed out after ${limit} ms ${what}`), {
-    phase: 'reply' as const,
-    maybeExecuted: written,
-    command: name,
-    endpoint: core.settings.endpoint,
-  });
+  const text = core.text(`${name} timed out after ${limit} ms ${what}`);
+  return core.commandError(TimeoutError, name, text, { phase: 'reply' as const, maybeExecuted: written });
+}
+
+/** The error for a reply that was read with `mode` and is not all text. */
+export function notText(
+  core: ConnectionCore,
+  command: string,
+  value: Reply,
+  mode: DecodeMode,
+): DecodingError {
+  const text = core.text(`the reply to ${command} holds bytes that are not valid text`);
+  return core.commandError(DecodingError, command, text, { reply: withBytes(value, mode) });
 }
 
 /** How the streams of messages end: always with a `ConnectionError`. */

@@ -29,7 +29,7 @@ import { type BatchTrace, traces } from '../../telemetry/traces.ts';
 import { Traced } from '../../telemetry/tracing.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import type { NormalizedConnectionOptions } from '../connection-options.ts';
-import { type Entry, SETTLED } from './entry.ts';
+import { type Entry, move, SETTLED } from './entry.ts';
 import { sizeOf } from '../writing/outbox.ts';
 import type { ReplyStream } from './reply-stream.ts';
 import { ByteStream, ItemStream } from './stream-entry.ts';
@@ -101,7 +101,7 @@ export class RequestFactory {
       request.limit = this.#limit;
     }
     if (!core.hasRoom(request.size)) throw this.#overloaded(request.size, info.name);
-    if (core.onRequest !== null) core.onRequest(request, args);
+    if (core.observer !== null) core.observer.requested(request, args);
     if (this.#tracesCalls) keepCallStack(request);
     if (traces.command.active) traceRequest(core, request, args, null, () => core.submit(request));
     else core.submit(request);
@@ -114,7 +114,7 @@ export class RequestFactory {
     if (options !== undefined) this.#apply(request, options);
     const { signal } = request;
     if (signal?.aborted !== true) return true;
-    request.phase = SETTLED;
+    move(request, SETTLED);
     request.signal = null;
     request.fail(signal.reason);
     return false;
@@ -182,13 +182,13 @@ export class RequestFactory {
     if (signal !== null) batch.watch(signal);
     // One start time for all: requests with one limit time out together, before the loss that the first one causes.
     const now = performance.now();
-    const { onRequest } = this.#core;
+    const { observer } = this.#core;
     const of = { batchMode: 'PIPELINE', batchSize: commands.length } as const;
     let index = 0;
     for (const part of batch.parts) {
       if (part.limit !== 0) part.deadline = now + part.limit;
       const args = commands[index++]?.args ?? NONE;
-      if (onRequest !== null) onRequest(part, args);
+      if (observer !== null) observer.requested(part, args);
       if (!(part instanceof TracedPart)) this.#core.submit(part);
       else traceRequest(this.#core, part, args, of, () => this.#core.submit(part));
     }
@@ -218,7 +218,7 @@ export class RequestFactory {
     entry.signal = signalOf(options);
     entry.signal?.throwIfAborted();
     if (!core.hasRoom(entry.size)) throw this.#overloaded(entry.size, info.name);
-    core.onRequest?.(entry, args);
+    core.observer?.requested(entry, args);
     if (traces.command.active) traceRequest(core, entry, args, null, () => entry.submit());
     else entry.submit();
     return entry.stream;
@@ -240,7 +240,7 @@ export class RequestFactory {
       : new StreamedEntry(core.inbox, info, wire, this.#ownMode);
     this.#prepare(entry, args, null);
     if (!core.hasRoom(entry.size)) throw this.#overloaded(entry.size, info.name);
-    core.onRequest?.(entry, args);
+    core.observer?.requested(entry, args);
     // With anything else than one word it is refused by the server, and changes nothing.
     const words = info.count + args.length - info.nameLength;
     if (setsReplies && words === 1) core.replyMode(effectValue(info, args), entry);

@@ -4,7 +4,7 @@ import { RequestAbortedError } from '../../errors/errors.ts';
 import type { Wire } from '../../resp/encoder.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { DecodeMode } from '../../resp/text-modes.ts';
-import { Entry, QUEUED, SETTLED, takeMethods } from './entry.ts';
+import { Entry, type Phase, QUEUED, SETTLED, takeMethods } from './entry.ts';
 import { capture, making, unset } from '../opening/resolving.ts';
 
 /**
@@ -31,6 +31,7 @@ export interface RequestEntry extends Entry {}
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets every field, and a test counts them.
 export class RequestEntry {
   readonly info: CommandInfo;
+  readonly phase: Phase;
   raise: boolean;
   resolve: (value: never) => void;
   reject: (reason: unknown) => void;

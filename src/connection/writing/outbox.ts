@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { wireLength, type Wire } from '../../resp/encoder.ts';
 import { giveMemory } from '../../resp/decoding/spare-memory.ts';
 import type { ConnectionCounters } from '../connection-statistics.ts';
-import { type Entry, QUEUED, SETTLED, WRITTEN, NOTED } from '../requests/entry.ts';
+import { type Entry, move, NOTED, QUEUED, SETTLED, WRITTEN } from '../requests/entry.ts';
 
 const SKIP = '*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n';
 /** One string is handed to the transport at a time, never longer than about this. */
@@ -124,7 +124,7 @@ export class Outbox {
       const queued = entry.phase === QUEUED;
       if (!queued || to !== from) this.#slots[at] = undefined;
       if (!queued) continue;
-      entry.phase = WRITTEN;
+      move(entry, WRITTEN);
       entry.heard = this.heard;
       this.queuedBytes -= entry.size;
       const before = (entry.traits & NOTED) !== 0 || this.#silence !== 0 ? this.#look(entry) : null;

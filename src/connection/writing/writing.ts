@@ -114,7 +114,7 @@ export class Writing {
     const core = this.#core;
     if (core.state === 'closed' || core.outbox.blocked || this.busy || this.#polling) return;
     if (!this.#handOver()) return;
-    if (core.onRoom !== null) core.onRoom();
+    if (core.crowded) core.observer?.room();
     if (core.outbox.complete !== null) core.complete();
     if (core.outbox.length === 0) core.observer?.drained();
     core.idleWatch?.wrote();

@@ -2,7 +2,7 @@ import type { Deadline } from '../../base/deadline.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { SCRIPT_LIKE } from '../../commands/flags.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
-import { Entry, QUEUED, takeMethods } from '../../connection/requests/entry.ts';
+import { Entry, move, type Phase, QUEUED, takeMethods } from '../../connection/requests/entry.ts';
 import { sizeOf } from '../../connection/writing/outbox.ts';
 import { capture, making, unset } from '../../connection/opening/resolving.ts';
 import { AskError } from '../../errors/errors.ts';
@@ -178,6 +178,7 @@ export interface PoolCall extends DetailedEntry {}
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets every field, and a test counts them.
 export class PoolCall implements RoutedCall {
   readonly info: CommandInfo;
+  readonly phase: Phase;
   protected readonly owner: CallOwner;
   readonly promise: Promise<never>;
   resolve: (value: never) => void;
@@ -267,7 +268,7 @@ export class PoolCall implements RoutedCall {
 
   /** Fit to be queued once more. */
   again(): void {
-    this.phase = QUEUED;
+    move(this, QUEUED);
     this.keepsBytes = true;
     // A limit of the whole call continues; a limit of each reply starts when the call is queued.
     this.heard = 0;

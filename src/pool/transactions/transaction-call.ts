@@ -15,7 +15,8 @@ import {
 } from '../../errors/errors.ts';
 import { replyError } from '../../errors/reply-errors.ts';
 import { encodeCommand, type Wire } from '../../resp/encoder.ts';
-import { holdsBytes, notText } from '../../resp/decoding-error.ts';
+import { notText } from '../../connection/requests/losses.ts';
+import { holdsBytes } from '../../resp/decoding-error.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
 import { BYTES, type DecodeMode } from '../../resp/text-modes.ts';
 import { type CallOwner, PoolCall } from '../calls/pool-call.ts';

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type BaseConnection, type CacheTracking, ConnectionPool, LRUCache } from '../../../src/index.ts';
 import { coreOf } from '../../../src/connection/base-connection.ts';
+import type { CoreObserver } from '../../../src/connection/core-observer.ts';
 import type { Entry } from '../../../src/connection/requests/entry.ts';
 import { reply, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { failure, until } from '../pool/support.ts';
@@ -155,36 +156,35 @@ test('a read on its way while a lease writes its key is not kept', async () => {
 
 /** The entries of what is asked on a connection from here on, as the pool's cache leaves them. */
 function watched(connection: BaseConnection): Entry[] {
-  const core = coreOf(connection);
-  const told = core.onRequest;
+  const owner = coreOf(connection).observer as CoreObserver;
+  const told = owner.requested.bind(owner);
   const entries: Entry[] = [];
-  core.onRequest = (entry, args) => {
-    told?.(entry, args);
+  owner.requested = (entry, args) => {
+    told(entry, args);
     entries.push(entry);
   };
   return entries;
 }
 
-test('without a cache nobody is told of what a lease asks', async () => {
+test('without a cache nobody follows what a lease asks', async () => {
   await using pool = new ConnectionPool({ location: server.location });
   using lease = await pool.acquire();
-  assert.equal(coreOf(lease.connection).onRequest, null);
   const entries = watched(lease.connection);
   await lease.connection.createRequest('SET', ['k', 'x']);
   assert.deepEqual(
-    entries.map((entry) => Object.hasOwn(entry, 'succeed')),
+    entries.map(({ followed }) => followed),
     [false],
   );
 });
 
-test('with a cache what only reads is left as it is', async () => {
+test('with a cache only what writes is followed', async () => {
   await using pool = new ConnectionPool({ location: server.location, cache: new LRUCache() });
   using lease = await pool.acquire();
   const { connection } = lease;
   const entries = watched(connection);
   const requests = [connection.createRequest('GET', ['k']), connection.createRequest('SET', ['k', 'x'])];
   assert.deepEqual(
-    entries.map((entry) => Object.hasOwn(entry, 'succeed')),
+    entries.map(({ followed }) => followed),
     [false, true],
   );
   await Promise.all(requests);

@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { ConnectionError, ProtocolError, RedisError } from '../../../src/errors/errors.ts';
 import { DecodingError } from '../../../src/resp/decoding-error.ts';
 import { coreOf } from '../../../src/connection/base-connection.ts';
+import { CoreObserver } from '../../../src/connection/core-observer.ts';
 import { reply } from '../../../src/testkit/index.ts';
 import { vectors } from '../../unit/resp/vectors.ts';
 import { eventually, failure, open, outcome, pair, scripted, wait } from './support.ts';
@@ -211,14 +212,12 @@ describe('a peer that sends what nobody can use', () => {
   test('a slow drip is no sign of life: the connection gets no new work and is closed', async () => {
     const { connection, peer } = await pair({ GET: null }, text);
     const observed: Error[] = [];
-    coreOf(connection).observer = {
-      drained() {},
-      changed() {},
-      refused() {},
-      woke() {},
-      closed: (error) => void observed.push(error),
-      sparesOthers: () => false,
-    };
+    class Observer extends CoreObserver {
+      closed(error: Error): void {
+        observed.push(error);
+      }
+    }
+    coreOf(connection).observe(new Observer());
     const requests = ['a', 'b'].map((key) => connection.createRequest('GET', [key], { timeout: 100 }));
     await wait(2);
     peer.send('$1000000\r\n');

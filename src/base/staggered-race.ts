@@ -1,0 +1,142 @@
+import { type AbortSubscriber, unwatchSignal, watchSignal } from './signal-registry.ts';
+
+export interface RaceSettings<R> {
+  /** An item that is silent for this long, in ms, is joined by the next one. */
+  readonly headStart: number;
+  /** Calls once, after `delay` ms; the answer takes it back. */
+  after(delay: number, call: () => void): () => void;
+  readonly signal?: AbortSignal | undefined;
+  /** Releases what an attempt holds that succeeded too late. */
+  discard?(value: R): void;
+  /** All have begun and some have failed: in how many ms those are tried again. Null: never. */
+  again?(): number | null;
+}
+
+/** One attempt, as it sees the race. */
+export interface RaceTicket {
+  /** Fires when the race is over without it, or when it was given up. */
+  readonly signal: AbortSignal;
+  /** It counts as failed from now on, whatever becomes of it. */
+  giveUp(error: unknown): void;
+}
+
+export interface RaceFailure<T> {
+  readonly item: T;
+  readonly error: unknown;
+}
+
+export type RaceOutcome<T, R> =
+  | { readonly winner: T; readonly value: R; readonly failures: readonly RaceFailure<T>[] }
+  | { readonly winner: null; readonly failures: readonly RaceFailure<T>[] };
+
+/**
+ * Attempts begin in turn: the next one when one has failed, or has had its head start. The first success wins, and the
+ * signals of the others fire. Rejects with the reason of the given signal only; what went wrong is in `failures`.
+ */
+export function staggeredRace<T extends object, R>(
+  items: readonly T[],
+  attempt: (item: T, ticket: RaceTicket) => Promise<R>,
+  settings: RaceSettings<R>,
+): Promise<RaceOutcome<T, R>> {
+  return new Race(items, attempt, settings).outcome;
+}
+
+class Race<T extends object, R> implements AbortSubscriber {
+  readonly outcome: Promise<RaceOutcome<T, R>>;
+  readonly #attempt: (item: T, ticket: RaceTicket) => Promise<R>;
+  readonly #settings: RaceSettings<R>;
+  readonly #running = new Set<AbortController>();
+  #items: readonly T[];
+  #next = 0;
+  #failures: RaceFailure<T>[] = [];
+  #resolve!: (outcome: RaceOutcome<T, R>) => void;
+  #reject!: (reason: unknown) => void;
+  #stopClock = (): void => {};
+
+  constructor(
+    items: readonly T[],
+    attempt: (item: T, ticket: RaceTicket) => Promise<R>,
+    settings: RaceSettings<R>,
+  ) {
+    this.#items = items;
+    this.#attempt = attempt;
+    this.#settings = settings;
+    this.outcome = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    const { signal } = settings;
+    if (signal?.aborted === true) this.#reject(signal.reason);
+    else {
+      if (signal !== undefined) watchSignal(signal, this);
+      this.#begin();
+    }
+  }
+
+  onAbort(reason: unknown): void {
+    this.#end(reason);
+    this.#reject(reason);
+  }
+
+  #begin(): void {
+    this.#stopClock();
+    const { headStart, after } = this.#settings;
+    const item = this.#items[this.#next++];
+    if (item === undefined) return this.#allHaveBegun();
+    // Without a next one there is nothing to wait for but the attempts themselves.
+    if (this.#next < this.#items.length || this.#settings.again !== undefined)
+      this.#stopClock = after(headStart, () => this.#begin());
+    this.#run(item);
+  }
+
+  #allHaveBegun(): void {
+    if (this.#running.size === 0) {
+      this.#end(null);
+      return this.#resolve({ winner: null, failures: this.#failures });
+    }
+    const pause = this.#failures.length === 0 ? null : (this.#settings.again?.() ?? null);
+    if (pause === null) return;
+    this.#stopClock = this.#settings.after(pause, () => {
+      this.#items = this.#failures.map(({ item }) => item);
+      this.#failures = [];
+      this.#next = 0;
+      this.#begin();
+    });
+  }
+
+  #run(item: T): void {
+    const controller = new AbortController();
+    this.#running.add(controller);
+    const fail = (error: unknown): void => {
+      if (!this.#running.delete(controller)) return;
+      this.#failures.push({ item, error });
+      this.#begin();
+    };
+    const giveUp = (error: unknown): void => {
+      controller.abort(error);
+      fail(error);
+    };
+    let work: Promise<R>;
+    try {
+      work = this.#attempt(item, { signal: controller.signal, giveUp });
+    } catch (error) {
+      work = Promise.reject(error);
+    }
+    work.then((value) => {
+      if (!this.#running.delete(controller)) return this.#settings.discard?.(value);
+      this.#end(null);
+      this.#resolve({ winner: item, value, failures: this.#failures });
+    }, fail);
+  }
+
+  /** Stops whatever goes on. */
+  #end(reason: unknown): void {
+    this.#stopClock();
+    const { signal } = this.#settings;
+    if (signal !== undefined) unwatchSignal(signal, this);
+    const running = [...this.#running];
+    this.#running.clear();
+    for (const controller of running)
+      controller.abort(reason ?? new Error('another one has won, or nobody waits any more'));
+  }
+}
