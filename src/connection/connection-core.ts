@@ -14,7 +14,7 @@ import type { Reply } from '../resp/types.ts';
 import { ConnectionCounters } from './connection-statistics.ts';
 import { CoreObserver, type CoreSettings, type CoreState } from './core-observer.ts';
 import { DeadlineSweep } from './requests/deadline-sweep.ts';
-import { type Entry, type EntryHost, move, SETTLED, WRITTEN } from './requests/entry.ts';
+import { type Entry, type EntryHost, SETTLED, settle, WRITTEN } from './requests/entry.ts';
 import type { IdleWatch } from './session/idle-watch.ts';
 import { Inbox } from './reading/inbox.ts';
 import { endOfMessages, failAll, lossOf, timeoutOf } from './requests/losses.ts';
@@ -155,7 +155,7 @@ export class ConnectionCore implements EntryHost {
   }
 
   #tooLate(entry: Entry): void {
-    move(entry, SETTLED);
+    settle(entry);
     entry.fail(lossOf(this, entry, false));
   }
 
@@ -216,7 +216,7 @@ export class ConnectionCore implements EntryHost {
   #giveUp(entry: Entry, error: unknown): void {
     const written = entry.phase === WRITTEN;
     this.release(entry);
-    move(entry, SETTLED);
+    settle(entry);
     if (written) {
       entry.wire = '';
     } else {
@@ -247,7 +247,7 @@ export class ConnectionCore implements EntryHost {
     this.uncount(entry);
     if (entry.phase === SETTLED) return;
     this.release(entry);
-    move(entry, SETTLED);
+    settle(entry);
     entry.succeed(frames);
   }
 
@@ -263,7 +263,7 @@ export class ConnectionCore implements EntryHost {
       if (entry.effect !== null) this.session.replied(entry.effect, true);
       this.release(entry);
       this.session.skipping = entry.replyMode === 'SKIP';
-      move(entry, SETTLED);
+      settle(entry);
       entry.succeed(null);
     }
     this.counters.lastRequestResolvedAt = Date.now();

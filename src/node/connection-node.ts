@@ -89,6 +89,7 @@ export class ConnectionNode implements PooledOwner {
   readonly poolName: string;
   readonly pool: Pool<PooledConnection>;
   readonly blocking: BlockingCalls;
+  readonly backlog: Backlog;
   readonly deadPeerTimeout: number | null;
   readonly fence: number | null;
   readonly sanitizeArguments: SanitizeArguments | null;
@@ -106,14 +107,12 @@ export class ConnectionNode implements PooledOwner {
   readonly #settings: NodeSettings;
   readonly #all = new Set<PooledConnection>();
   readonly #services = new Set<ServiceConnection>();
-  readonly #backlog: Backlog;
   /** Commands that wait for a connection or for room on it. */
   #waitingBytes = 0;
   readonly #reAuthentication: ReAuthentication;
   /** Sockets that are not gone yet. */
   readonly #sockets = new Set<Promise<void>>();
   readonly #tracking: Tracking | null;
-  #question: Promise<boolean> | null = null;
   readonly #state: StateReport;
 
   constructor(settings: NodeSettings) {
@@ -127,7 +126,7 @@ export class ConnectionNode implements PooledOwner {
     this.verifyDelivery = settings.verifyDelivery ?? null;
     this.#state = new StateReport(settings.address, settings.onState ?? null);
     this.#settings = settings;
-    this.#backlog = new Backlog(settings.maxWaiting, () => this.pool.waiting);
+    this.backlog = new Backlog(settings.maxWaiting, () => this.pool.waiting);
     this.pool = new Pool<PooledConnection>(this.#poolSettings());
     this.blocking = new BlockingCalls(this);
     this.#reAuthentication = new ReAuthentication(this, settings.connectTimeout);
@@ -146,7 +145,7 @@ export class ConnectionNode implements PooledOwner {
 
   get figures(): PoolFigures {
     const figures = this.pool.figures;
-    return { ...figures, waiting: figures.waiting + this.#backlog.length };
+    return { ...figures, waiting: figures.waiting + this.backlog.length };
   }
   get connections(): Iterable<BaseConnection> {
     return [...this.#all].map(({ connection }) => connection);
@@ -215,7 +214,7 @@ export class ConnectionNode implements PooledOwner {
   /** Queues entries back to back on that connection, behind those that wait for room on it. */
   enqueue(connection: BaseConnection, entries: readonly Entry[], deadline: Deadline): void | Promise<void> {
     if (this.unreferenced) setRef(connection, true);
-    return this.#backlog.enqueue(coreOf(connection), entries, deadline);
+    return this.backlog.enqueue(coreOf(connection), entries, deadline);
   }
 
   async lease(deadline: Deadline, pinned = true): Promise<NodeSlot> {
@@ -306,7 +305,7 @@ export class ConnectionNode implements PooledOwner {
 
   close(timeout: number | null): Promise<void> {
     this.blocking.close();
-    this.#backlog.close();
+    this.backlog.close();
     this.#reAuthentication.stop();
     const closed = this.pool.close(timeout);
     void closed.then(() => {
@@ -337,22 +336,15 @@ export class ConnectionNode implements PooledOwner {
     }
   }
 
-  /** For the connections: one question for all that are blocked. */
+  /** For the connections. */
   answersElsewhere(patience: number): Promise<boolean> {
-    this.#question ??= this.blocking.serverAnswers(patience).finally(() => {
-      this.#question = null;
-    });
-    return this.#question;
+    return this.blocking.serverAnswers(patience);
   }
   /** For the connections. */
   detour(): boolean {
     if (!this.#settings.bulkDetour) return false;
     const { open, idle, connecting, max } = this.pool.figures;
     return idle > 1 || connecting > 0 || open < max;
-  }
-  /** For the connections. */
-  room(pooled: PooledConnection): void {
-    this.#backlog.advance(pooled.core);
   }
   /** For the connections: one that is reserved has drained. */
   drained(pooled: PooledConnection): void {
@@ -365,7 +357,7 @@ export class ConnectionNode implements PooledOwner {
     if (this.#all.size === 0 && !this.pool.closed) this.#state.tell('down', pooled.core.failure);
     this.#tracking?.ended(pooled.connection);
     this.#reAuthentication.forget(pooled);
-    this.#backlog.lost(pooled.core);
+    this.backlog.lost(pooled.core);
   }
   /** For the connections. */
   refused(pooled: PooledConnection, error: RedisError): void {
@@ -397,7 +389,7 @@ export class ConnectionNode implements PooledOwner {
       errors: poolErrors(address),
       create: (signal, reached) => this.#create(signal, reached),
       answered: addressAnswered,
-      waiting: () => this.#backlog.length,
+      waiting: () => this.backlog.length,
       transient: (error) => this.transient(error),
       leaked: (age, stack) => reportLeak(address, age, stack),
     };

@@ -7,6 +7,7 @@ import type { RedisError } from '../errors/errors.ts';
 import type { Resource, ResourceState, SlotHandle } from '../pooling/slots.ts';
 import { channels, observed } from '../telemetry/channels.ts';
 import type { RedisValue } from '../resp/types.ts';
+import type { Backlog } from './backlog.ts';
 import { LeaseWrites } from './lease-writes.ts';
 import { PeerWatch } from './peer-watch.ts';
 
@@ -30,7 +31,7 @@ export interface PooledOwner {
   detour(): boolean;
   /** Its writes leave the cache of the pool; null: there is none. */
   readonly writes: OwnWrites | null;
-  room(pooled: PooledConnection): void;
+  readonly backlog: Backlog;
   /** One that is reserved has drained. */
   drained(pooled: PooledConnection): void;
   closed(pooled: PooledConnection): void;
@@ -188,7 +189,7 @@ export class PooledConnection extends CoreObserver implements Resource {
   }
 
   override room(): void {
-    this.node.room(this);
+    this.node.backlog.advance(this.core);
   }
 
   override requested(entry: Entry, args: readonly RedisValue[]): void {

@@ -1,3 +1,4 @@
+import { SingleFlight } from '../base/single-flight.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import { call, ping } from '../connection/requests/call.ts';
 import { ConnectionError } from '../errors/errors.ts';
@@ -23,6 +24,7 @@ export interface UnblockerNode {
 export class Unblocker {
   readonly #node: UnblockerNode;
   #service: ServiceConnection | null = null;
+  readonly #question = new SingleFlight<boolean>();
   #users = 0;
 
   constructor(node: UnblockerNode) {
@@ -44,8 +46,12 @@ export class Unblocker {
     this.#service = null;
   }
 
-  /** Whether the server answers a PING within that time, over whichever connection. */
-  async answers(patience: number): Promise<boolean> {
+  /** Whether the server answers a PING within that time, over whichever connection: one PING for all that ask at a time. */
+  answers(patience: number): Promise<boolean> {
+    return this.#question.run(() => this.#ping(patience));
+  }
+
+  async #ping(patience: number): Promise<boolean> {
     const shared = this.#node.tryShare();
     try {
       if (shared !== null) await ping(coreOf(shared), { timeout: patience });

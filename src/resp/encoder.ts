@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
-import { allAscii, contentOf } from './content.ts';
+import { allAscii, contentOf } from './text.ts';
 import { byteCount, isDetached, latin1Text, putBytes } from './decoding/native-slices.ts';
 import { takeMemory } from './decoding/spare-memory.ts';
 import { LATIN1, type TextMode, UTF8 } from './text-modes.ts';

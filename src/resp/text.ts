@@ -1,8 +1,8 @@
-import { constants, isAscii, isUtf8, transcode } from 'node:buffer';
+import { Buffer, constants, isAscii, isUtf8, transcode } from 'node:buffer';
 import { endianness } from 'node:os';
 import { latin1Text, privateCopy, utf16Text, utf8Text } from './decoding/native-slices.ts';
 import { SHORT, shortText } from './decoding/short-text.ts';
-import { type DecodeMode, LATIN1, UTF8 } from './text-modes.ts';
+import { type DecodeMode, LATIN1, type TextMode, UTF8 } from './text-modes.ts';
 import { MOST_BY_HAND, textByHand } from './decoding/utf8-by-hand.ts';
 
 /** From here on (and before Node 24) long text that is not ASCII is read fastest by way of UTF-16. */
@@ -11,6 +11,9 @@ const LONG = SLOW_UTF8 ? MOST_BY_HAND : Infinity;
 /** Between this and `LONG` text that is not ASCII is read by hand; a look at a few bytes decides. */
 const MIDDLE = SLOW_UTF8 ? 96 : Infinity;
 const NOT_ASCII = 0x80;
+/** Up to this many characters a loop finds what is not ASCII as fast as a call into C++. */
+const QUICK = 8;
+const BEYOND_LATIN1 = /[^\x00-\xff]/;
 
 /** How many strings came back as bytes, because the encoding does not allow them. */
 export let undecoded = 0;
@@ -63,4 +66,25 @@ export function errorText(bytes: Buffer, start: number, end: number): string {
   if (typeof text === 'string') return text;
   undecoded--;
   return latin1Text(text, 0, Math.min(text.length, 65536));
+}
+
+/** Whether every character is ASCII. */
+export function allAscii(text: string): boolean {
+  const { length } = text;
+  if (length > QUICK) return Buffer.byteLength(text) === length;
+  for (let at = 0; at < length; at++) if (text.charCodeAt(at) > 0x7f) return false;
+  return true;
+}
+
+/** The bytes that a text encodes to, one character for each; null: the encoding cannot hold it. */
+export function contentOf(text: string, mode: TextMode): string | null {
+  if (mode === LATIN1) return BEYOND_LATIN1.test(text) ? null : text;
+  if (allAscii(text)) return text;
+  return mode === UTF8 ? latin1Text(Buffer.from(text)) : null;
+}
+
+/** The text whose encoding these bytes are, or null. */
+export function textOf(bytes: Uint8Array, mode: TextMode): string | null {
+  if (mode === UTF8) return isUtf8(bytes) ? utf8Text(bytes) : null;
+  return mode === LATIN1 || isAscii(bytes) ? latin1Text(bytes) : null;
 }

@@ -7,7 +7,7 @@ import type { Reply } from '../../resp/types.ts';
 import type { DecodeMode } from '../../resp/text-modes.ts';
 import { ATTRIBUTE, BLOB_ERROR, ERROR as ERROR_TYPE, PUSH as PUSH_TYPE } from '../../resp/wire-types.ts';
 import type { ConnectionCore } from '../connection-core.ts';
-import { type Entry, move, SETTLED } from '../requests/entry.ts';
+import { type Entry, move, SETTLED, settle } from '../requests/entry.ts';
 import type { StreamEntry } from '../requests/stream-entry.ts';
 import type { SubscriptionEntry } from '../requests/subscription-entry.ts';
 import { mayHoldErrors, redact, redactInside } from '../redaction/redaction.ts';
@@ -283,7 +283,7 @@ export class Reception {
     }
     if (entry.phase === SETTLED) return;
     if (entry.deadline !== 0 || entry.signal !== null) core.release(entry);
-    move(entry, SETTLED);
+    settle(entry);
     if (refused) {
       entry.refuse(value as RedisError);
       return;

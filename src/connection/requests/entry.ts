@@ -235,12 +235,39 @@ export abstract class Entry {
   }
 }
 
+/** Holds the two functions that settle a promise, apart from the promise. */
+export interface Settling {
+  resolve: (value: never) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * The object that `capture` fills. Reset it to null afterwards: a leftover would keep the last reply alive. It is a
+ * field and not a setter, because the engine inlines only a limited number of calls into a caller's loop.
+ */
+export const making: { target: Settling | null } = { target: null };
+
+/** One function for the promises of all calls: a closure for each would cost as much as the promise. */
+export function capture(resolve: (value: never) => void, reject: (error: unknown) => void): void {
+  const target = making.target!;
+  target.resolve = resolve;
+  target.reject = reject;
+}
+
+/** Placeholder until `capture` has set the real function. */
+export function unset(): void {}
+
 const followers = new WeakMap<Entry, () => void>();
 
-/** The one way from phase to phase. Whoever follows the entry hears that it is settled before its caller does. */
+/** The one way from phase to phase. */
 export function move(entry: Entry, to: Phase): void {
   (entry as { phase: Phase }).phase = to;
-  if (to === SETTLED && entry.followed) followers.get(entry)?.();
+}
+
+/** To the last phase: who follows the entry hears of it before its caller does. A plain entry is followed by nobody. */
+export function settle(entry: Entry): void {
+  move(entry, SETTLED);
+  if (entry.followed) followers.get(entry)?.();
 }
 
 /** Calls back when the entry is settled. One that nobody follows has no field for it. */

@@ -3,7 +3,7 @@ import { DecodingError, withBytes } from '../../resp/decoding-error.ts';
 import type { DecodeMode } from '../../resp/text-modes.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { ConnectionCore } from '../connection-core.ts';
-import { type Entry, move, QUEUED, SETTLED } from './entry.ts';
+import { type Entry, QUEUED, SETTLED, settle } from './entry.ts';
 
 /** The error of one command whose connection ended. */
 export function lossOf(core: ConnectionCore, entry: Entry, maybeExecuted: boolean): ConnectionError {
@@ -23,7 +23,7 @@ export function failAll(core: ConnectionCore, entries: readonly Entry[], reason:
     if (entry.phase === SETTLED) continue;
     const maybeExecuted = entry.phase !== QUEUED;
     core.release(entry);
-    move(entry, SETTLED);
+    settle(entry);
     entry.fail(
       first && maybeExecuted ? brokenReply(core, entry, reason) : lossOf(core, entry, maybeExecuted),
     );

@@ -6,7 +6,7 @@ import type { CallStack } from '../../errors/call-stacks.ts';
 import type { Wire } from '../../resp/encoder.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { DecodeMode } from '../../resp/text-modes.ts';
-import { Entry, move, SETTLED, WRITTEN } from './entry.ts';
+import { Entry, SETTLED, settle, WRITTEN } from './entry.ts';
 import { sizeOf } from '../writing/outbox.ts';
 import type { Request } from './request.ts';
 
@@ -153,7 +153,7 @@ export class PendingBatch implements Request<(Reply | RedisError)[]> {
   }
 
   #never(part: BatchPart, error: RedisError): void {
-    move(part, SETTLED);
+    settle(part);
     part.fail(error);
   }
 }

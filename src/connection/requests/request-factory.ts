@@ -29,7 +29,7 @@ import { type BatchTrace, traces } from '../../telemetry/traces.ts';
 import { Traced } from '../../telemetry/tracing.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import type { NormalizedConnectionOptions } from '../connection-options.ts';
-import { type Entry, move, SETTLED } from './entry.ts';
+import { type Entry, settle } from './entry.ts';
 import { sizeOf } from '../writing/outbox.ts';
 import type { ReplyStream } from './reply-stream.ts';
 import { ByteStream, ItemStream } from './stream-entry.ts';
@@ -114,7 +114,7 @@ export class RequestFactory {
     if (options !== undefined) this.#apply(request, options);
     const { signal } = request;
     if (signal?.aborted !== true) return true;
-    move(request, SETTLED);
+    settle(request);
     request.signal = null;
     request.fail(signal.reason);
     return false;

@@ -5,8 +5,7 @@ import { CallStack } from '../../errors/call-stacks.ts';
 import { type BatchTrace, type CommandTrace, traces } from '../../telemetry/traces.ts';
 import { Traced } from '../../telemetry/tracing.ts';
 import type { ConnectionCore } from '../connection-core.ts';
-import { unset } from '../opening/resolving.ts';
-import type { Entry, EntryHost, Settle, WriteNote } from './entry.ts';
+import { type Entry, type EntryHost, type Settle, unset, type WriteNote } from './entry.ts';
 import type { CommandRequest } from './request-options.ts';
 
 /** An entry whose caller waits for a promise. */

@@ -4,8 +4,7 @@ import { RequestAbortedError } from '../../errors/errors.ts';
 import type { Wire } from '../../resp/encoder.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { DecodeMode } from '../../resp/text-modes.ts';
-import { Entry, type Phase, QUEUED, SETTLED, takeMethods } from './entry.ts';
-import { capture, making, unset } from '../opening/resolving.ts';
+import { capture, Entry, making, type Phase, QUEUED, SETTLED, takeMethods, unset } from './entry.ts';
 
 /**
  * One command on its way. It is sent whether or not anybody awaits it, may be awaited any number of times, and

@@ -2,9 +2,17 @@ import type { Deadline } from '../../base/deadline.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { SCRIPT_LIKE } from '../../commands/flags.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
-import { Entry, move, type Phase, QUEUED, takeMethods } from '../../connection/requests/entry.ts';
+import {
+  Entry,
+  move,
+  type Phase,
+  QUEUED,
+  takeMethods,
+  capture,
+  making,
+  unset,
+} from '../../connection/requests/entry.ts';
 import { sizeOf } from '../../connection/writing/outbox.ts';
-import { capture, making, unset } from '../../connection/opening/resolving.ts';
 import { AskError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { encodeCommand, type Wire } from '../../resp/encoder.ts';

@@ -1,5 +1,5 @@
 import { isUint8Array } from 'node:util/types';
-import { textOf } from '../../resp/content.ts';
+import { textOf } from '../../resp/text.ts';
 import { mapOfText, ReplyMap, ReplySet, setOfText } from '../../resp/reply-map.ts';
 import type { Reply } from '../../resp/types.ts';
 import { type DecodeMode, textOfMode } from '../../resp/text-modes.ts';
