@@ -89,5 +89,8 @@ async function unblock(connection: BaseConnection, blocked: BaseConnection): Pro
     throw new ConnectionError('the address now leads to another server', {
       endpoint: core.settings.endpoint,
     });
+  // While writes are paused a blocking command waits as any write does, and to unblock it then ends the process of
+  // Redis 8.0, Valkey 8.1 and older. A script waits for the end of the pause as well, and what follows it too.
+  void call(core, 'EVAL', ['return 1', 0], { timeout: GRACE, raise: false });
   return (await call(core, 'CLIENT UNBLOCK', [blocked.clientId as number], { timeout: GRACE })) === 1;
 }

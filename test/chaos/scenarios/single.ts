@@ -105,9 +105,10 @@ export async function singleStage({
 }: SingleOptions): Promise<Stage> {
   const ms = (usual: number): number => (brisk ? usual * 0.3 : usual);
   const server = await startServer({
-    users: { app: 'on >first ~* &* +@all' },
+    // A restart brings both passwords back: which one is right is not what is on trial then.
+    users: { app: 'on >first >second ~* &* +@all' },
     urlUser: 'app',
-    args: gentle ? [] : ['--appendonly', 'yes', '--appendfsync', 'no', '--auto-aof-rewrite-min-size', '16mb'],
+    args: gentle ? [] : ['--appendonly', 'yes', '--appendfsync', 'no', '--auto-aof-rewrite-min-size', '4mb'],
   });
   const random = randomOf(seed + 17);
   const proxy = await FaultProxy.start(server, { seed, rates: brisk ? BRISK_LINE : BAD_LINE });
@@ -259,7 +260,6 @@ export async function singleStage({
           await server.kill();
           await sleep(ms(50));
           await server.restart();
-          // The user's password of the configuration is the first one.
           await server.command('ACL', 'SETUSER', 'app', 'resetpass', `>${provider.password}`);
         },
       },

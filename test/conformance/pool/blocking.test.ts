@@ -168,6 +168,22 @@ test('a blocking command that times out rejects with TimeoutError after being un
   assert.equal(await blockedClients(server), 0);
 });
 
+test('a blocking command is aborted while writes are paused: the server lives, and nothing is lost', async () => {
+  await using paused = await startServer();
+  await using pool = ConnectionPool.fromUrl(paused.url, { decodeResponses: true });
+  await pool.execute('PING');
+  await paused.command('CLIENT', 'PAUSE', 400, 'WRITE');
+  const controller = new AbortController();
+  const pop = pool.executeRequest('BLPOP', ['q', 30], { signal: controller.signal });
+  const arrived = async () => /flags=b.* cmd=blpop/.test(String(await paused.command('CLIENT', 'LIST')));
+  await until(arrived, 'the command at the server');
+  controller.abort(new Error('aborted'));
+  await assert.rejects(pop, { message: 'aborted' });
+  await paused.command('RPUSH', 'q', 'x');
+  assert.deepEqual(await pool.execute('BLPOP', 'q', 1), ['q', 'x']);
+  await atRest(pool);
+});
+
 test('a refused UNBLOCK drops the connection and the call may have been executed', async () => {
   await using pool = new ConnectionPool({
     location: server.location,
