@@ -58,7 +58,7 @@ const LIMIT = 5_000;
 const PATIENT = 4;
 
 /** How much quicker than its pace a run may be after a fault, so that it does not choke its own recovery. */
-const HASTE = 2;
+const HASTE = 5;
 
 /** Lets calls begin at a number of commands a second; what faults have delayed is made up for. */
 export class Pace {
