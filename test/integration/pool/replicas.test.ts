@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ConnectionPool, type ReadFrom, Sentinel } from '../../../src/index.ts';
+import {
+  ConnectionPool,
+  ExponentialBackoffRetryPolicy,
+  type ReadFrom,
+  Sentinel,
+} from '../../../src/index.ts';
 import { serverBinaries, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { eventually } from '../cluster/support.ts';
 import { FakeData, FakeSentinel } from '../sentinel/scripted.ts';
@@ -62,6 +67,24 @@ for (const { path, kind, version } of await serverBinaries()) {
       await replica.stop();
       for (let n = 0; n < 20; n++) await pool.executeRequest('GET', ['k'], { timeout: 5_000 });
       assert.ok((await reads(primary)) > 0);
+    });
+
+    it('a replica that has stopped answers none of its reads, which go to the primary, and rests', async () => {
+      await using primary = await startServer({ binary: path });
+      await using replica = await startServer({ binary: path });
+      await using pool = await new ConnectionPool({
+        location: primary.location,
+        replicas: [replica.location],
+        readFrom: 'replica',
+        deadPeerTimeout: 200,
+        retryPolicy: new ExponentialBackoffRetryPolicy({ retryReadOnly: true }),
+      }).open();
+      await pool.execute('GET', 'k');
+      assert.equal(await reads(replica), 1);
+      replica.pause();
+      await Promise.all(Array.from({ length: 20 }, () => pool.execute('GET', 'k')));
+      assert.equal(await reads(primary), 20);
+      replica.resume();
     });
 
     it('a replica without its primary that refuses stale data rests: no read fails', async () => {
