@@ -6,6 +6,8 @@ import { files, read, ROOT } from './lib.mjs';
 /** Milliseconds: a file that takes longer has hung. */
 const FILE_LIMIT = 240_000;
 const TOGETHER = 2;
+/** A failed test, as Node, Bun and Deno name it. */
+const FAILED_TEST = /^\s*(?:✖|\(fail\)|(?=\S.*=> \.\/))\s*(?!failing tests)(\S.*)$/gm;
 
 /** Files that a runtime or a server is known to fail, with the reasons: one list for all of them. */
 export const DEVIATIONS = 'tools/deviations.json';
@@ -51,12 +53,19 @@ export async function runFiles(name, chosen, { command, env, note }) {
   const queue = [...chosen];
   const lane = async () => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      const { passed } = await run(file);
+      const { passed, output } = await run(file);
       const known = reasons[sourceOf(file)] !== undefined;
       if (known) result.known += 1;
       else if (passed) result.passed += 1;
-      else suspects.push(file);
-      if (passed && known) console.log(`  ${name}: ${sourceOf(file)} passed this time, though it is on the list`);
+      else {
+        suspects.push(file);
+        const tests = [...new Set([...output.matchAll(FAILED_TEST)].map(([, title]) => title))].slice(0, 5);
+        console.log(
+          `  ${name}: ${sourceOf(file)} failed beside others: ${tests.join('; ') || 'no test is named'}`,
+        );
+      }
+      if (passed && known)
+        console.log(`  ${name}: ${sourceOf(file)} passed this time, though it is on the list`);
     }
   };
   await Promise.all(Array.from({ length: TOGETHER }, lane));

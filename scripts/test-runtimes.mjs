@@ -14,9 +14,9 @@ const PARTS = ['unit/', 'conformance/'];
 
 const at = (name, path) => join(FOLDER, 'node_modules', name, path);
 const RUNTIMES = {
-  node22: { binary: at('node22', 'bin/node'), test: (file) => ['--test', file] },
-  node24: { binary: at('node24', 'bin/node'), test: (file) => ['--test', file] },
-  node26: { binary: at('node26', 'bin/node'), test: (file) => ['--test', file] },
+  node22: { binary: at('node22', 'bin/node'), test: (file) => ['--test', '--test-reporter=spec', file] },
+  node24: { binary: at('node24', 'bin/node'), test: (file) => ['--test', '--test-reporter=spec', file] },
+  node26: { binary: at('node26', 'bin/node'), test: (file) => ['--test', '--test-reporter=spec', file] },
   bun: { binary: at('bun', 'bin/bun'), test: (file) => ['test', '--timeout', '120000', `./${file}`] },
   deno: { binary: at('deno', 'deno'), test: (file) => ['test', '-A', '--no-check', file] },
 };

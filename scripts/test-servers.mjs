@@ -30,7 +30,7 @@ async function testOn(name, server, chosen) {
     NODE_OPTIONS: '--unhandled-rejections=strict --enable-source-maps',
   };
   const started = Date.now();
-  const command = (file) => [process.execPath, '--test', file];
+  const command = (file) => [process.execPath, '--test', '--test-reporter=spec', file];
   const result = await runFiles(name, chosen, { command, env, note: NEW_COMMANDS });
   const seconds = Math.round((Date.now() - started) / 1_000);
   return { name, version: await versionOf(server), ...result, seconds };
