@@ -20,7 +20,7 @@ export interface RaceTicket {
   giveUp(error: unknown): void;
 }
 
-export interface RaceFailure<T> {
+interface RaceFailure<T> {
   readonly item: T;
   readonly error: unknown;
 }

@@ -19,12 +19,11 @@ import type { IdleWatch } from './session/idle-watch.ts';
 import { Inbox } from './reading/inbox.ts';
 import { endOfMessages, failAll, lossOf, timeoutOf } from './requests/losses.ts';
 import { type Peer, peerAt, type SanitizeArguments } from './requests/request-traces.ts';
-import { Outbox } from './writing/outbox.ts';
+import { Outbox, THIS_TICK, THIS_TURN } from './requests/outbox.ts';
 import { Reception } from './reading/reception.ts';
 import { SessionState } from './session/session-state.ts';
 import { reportClosed } from './opening/connection-events.ts';
 import { Suspicion } from './session/suspicion.ts';
-import { THIS_TICK, THIS_TURN, Writing } from './writing/writing.ts';
 
 export { BULK } from './reading/reception.ts';
 export { CoreObserver };
@@ -49,7 +48,6 @@ export class ConnectionCore implements EntryHost {
   readonly outbox: Outbox;
   readonly inbox: Inbox;
   readonly reception: Reception;
-  readonly writing: Writing;
   readonly suspicion: Suspicion;
   readonly state: CoreState = 'new';
   transport: Duplex | null = null;
@@ -80,10 +78,9 @@ export class ConnectionCore implements EntryHost {
 
   constructor(settings: CoreSettings) {
     this.settings = settings;
-    this.outbox = new Outbox(this.counters);
+    this.outbox = new Outbox(this);
     this.inbox = new Inbox(this);
     this.reception = new Reception(this);
-    this.writing = new Writing(this);
     this.suspicion = new Suspicion(
       this.outbox,
       (limit) => this.close(this.error(ConnectionError, `nothing arrived for ${limit} ms after a time-out`)),
@@ -150,7 +147,7 @@ export class ConnectionCore implements EntryHost {
     this.outbox.push(entry);
     if (entry.isPlain) this.counters.requestsCreated++;
     else if (!this.#register(entry)) return;
-    this.writing.plan(entry.tenure === 0 ? THIS_TICK : THIS_TURN);
+    this.outbox.plan(entry.tenure === 0 ? THIS_TICK : THIS_TURN);
     if (this.inbox.paused) this.inbox.resumeForReplies();
   }
 
@@ -236,7 +233,7 @@ export class ConnectionCore implements EntryHost {
 
   /** Bytes from the transport; they may be overwritten once this returns. */
   received(chunk: Buffer, length: number): void {
-    if (this.writing.holding) this.writing.hold(chunk.subarray(0, length));
+    if (this.outbox.holding) this.outbox.hold(chunk.subarray(0, length));
     else if (this.state !== 'closed') this.reception.receive(chunk, length);
   }
 
@@ -252,8 +249,8 @@ export class ConnectionCore implements EntryHost {
   }
 
   flush(): void {
-    this.writing.done();
-    this.writing.now();
+    this.outbox.done();
+    this.outbox.now();
   }
 
   /** Requests that no reply comes for are done once they are written. */
@@ -326,7 +323,7 @@ export class ConnectionCore implements EntryHost {
   /** Ends the connection at once; outstanding requests fail with `reason` as their cause. */
   close(reason: Error): void {
     if (this.state === 'closed') return;
-    if (this.writing.busy) return this.writing.end(reason);
+    if (this.outbox.busy) return this.outbox.end(reason);
     this.reception.finish();
     if ((this.state as CoreState) === 'closed') return;
     const wasReady = this.state === 'ready';

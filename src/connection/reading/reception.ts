@@ -109,9 +109,9 @@ export class Reception {
   }
 
   readonly #goOn = (): void => {
-    const { outbox, writing } = this.#core;
+    const { outbox } = this.#core;
     const asked = outbox.written < outbox.length;
-    if (asked) writing.early();
+    if (asked) outbox.early();
     if (!this.#sliced) return;
     if (!asked && this.#waits++ < WAITS) void TURN.then(this.#goOn);
     else this.#handOut(asked ? Math.ceil(outbox.written / 2) : ALL);

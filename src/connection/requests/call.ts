@@ -1,12 +1,11 @@
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { resolveCommand } from '../../commands/command-info.ts';
 import { ProtocolError, type RedisError } from '../../errors/errors.ts';
-import { encodeCommand } from '../../resp/encoder.ts';
+import { encodeCommand, wireLength } from '../../resp/encoder.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
 import { type DecodeMode, UTF8 } from '../../resp/text-modes.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import { Entry } from './entry.ts';
-import { sizeOf } from '../writing/outbox.ts';
 import { effectFor } from '../session/session-effect.ts';
 
 /** An entry with an ordinary promise: what the package itself asks of a server. */
@@ -19,7 +18,7 @@ class Call extends Entry {
 
   constructor(info: CommandInfo, args: readonly RedisValue[], mode: DecodeMode) {
     const wire = encodeCommand(info, args, UTF8);
-    super(info, wire, sizeOf(wire), mode);
+    super(info, wire, wireLength(wire), mode);
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

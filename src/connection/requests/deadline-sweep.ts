@@ -1,5 +1,5 @@
 import type { Entry } from './entry.ts';
-import type { Outbox } from '../writing/outbox.ts';
+import type { Outbox } from './outbox.ts';
 
 /**
  * The time limits of one connection on one lazy timer: armed for the earliest, it looks through the queue when

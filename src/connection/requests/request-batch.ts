@@ -3,11 +3,10 @@ import { unwatchSignal, watchSignal } from '../../base/signal-registry.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { ConnectionError, RedisError, RequestAbortedError } from '../../errors/errors.ts';
 import type { CallStack } from '../../errors/call-stacks.ts';
-import type { Wire } from '../../resp/encoder.ts';
+import { type Wire, wireLength } from '../../resp/encoder.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { DecodeMode } from '../../resp/text-modes.ts';
 import { Entry, SETTLED, settle, WRITTEN } from './entry.ts';
-import { sizeOf } from '../writing/outbox.ts';
 import type { Request } from './request.ts';
 
 /** One awaitable for a sequence of commands; it resolves with one entry per command. */
@@ -19,7 +18,7 @@ export class BatchPart extends Entry {
   readonly #index: number;
 
   constructor(batch: PendingBatch, index: number, info: CommandInfo, wire: Wire, mode: DecodeMode) {
-    super(info, wire, sizeOf(wire), mode);
+    super(info, wire, wireLength(wire), mode);
     this.#batch = batch;
     this.#index = index;
   }

@@ -13,7 +13,7 @@ import {
 import { requestRefusal } from '../../commands/refusals.ts';
 import { effectValue } from '../../commands/session-effects.ts';
 import { OverloadedError, type RedisError } from '../../errors/errors.ts';
-import { encodeCommand } from '../../resp/encoder.ts';
+import { encodeCommand, wireLength } from '../../resp/encoder.ts';
 import { latin1Text } from '../../resp/decoding/native-slices.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
 import {
@@ -30,7 +30,6 @@ import { Traced } from '../../telemetry/tracing.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import type { NormalizedConnectionOptions } from '../connection-options.ts';
 import { type Entry, settle } from './entry.ts';
-import { sizeOf } from '../writing/outbox.ts';
 import type { ReplyStream } from './reply-stream.ts';
 import { ByteStream, ItemStream } from './stream-entry.ts';
 import { type PendingRequest, RequestEntry } from './request.ts';
@@ -93,7 +92,7 @@ export class RequestFactory {
     if ((info.flags & REFUSED) !== 0 || session.monitoring || session.inPubsub) this.#admit(info);
     const wire = encodeCommand(info, args, this.#textMode);
     const mode = options === undefined ? this.#ownMode : this.#decodeMode(options);
-    const request = new RequestEntry(info, wire, sizeOf(wire), mode);
+    const request = new RequestEntry(info, wire, wireLength(wire), mode);
     if (options !== undefined || (info.flags & UNUSUAL) !== 0) {
       if (!this.#detail(request, args, options)) return request.promise;
     } else {

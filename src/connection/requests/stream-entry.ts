@@ -1,12 +1,11 @@
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { ConnectionError, RequestAbortedError } from '../../errors/errors.ts';
 import type { PartialReader } from '../../resp/decoding/partial-reader.ts';
-import type { Wire } from '../../resp/encoder.ts';
+import { type Wire, wireLength } from '../../resp/encoder.ts';
 import type { DecodeMode } from '../../resp/text-modes.ts';
 import type { Reply } from '../../resp/types.ts';
 import { type ConnectionCore, RESERVED } from '../connection-core.ts';
 import { mayHoldErrors, redactInside } from '../redaction/redaction.ts';
-import { sizeOf } from '../writing/outbox.ts';
 import { Entry, QUEUED, type Settle } from './entry.ts';
 import { type PartSource, type ReplyStream, UnreadParts } from './reply-stream.ts';
 
@@ -23,7 +22,7 @@ export abstract class StreamEntry<T> extends Entry implements PartSource {
   #over = false;
 
   constructor(core: ConnectionCore, info: CommandInfo, wire: Wire, mode: DecodeMode) {
-    super(info, wire, sizeOf(wire), mode);
+    super(info, wire, wireLength(wire), mode);
     this.core = core;
     this.inPieces = true;
   }

@@ -1,12 +1,11 @@
 import type { CommandInfo } from '../../commands/command-info.ts';
 import type { RedisError } from '../../errors/errors.ts';
-import type { Wire } from '../../resp/encoder.ts';
+import { type Wire, wireLength } from '../../resp/encoder.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { DecodeMode } from '../../resp/text-modes.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import { Entry } from './entry.ts';
 import type { Inbox } from '../reading/inbox.ts';
-import { sizeOf } from '../writing/outbox.ts';
 import { SubscriptionEntry } from './subscription-entry.ts';
 
 /** `sendCommand`: queued like a request, but without a waiter; its reply goes to `streamedMessages`. */
@@ -14,7 +13,7 @@ export class StreamedEntry extends Entry {
   readonly #inbox: Inbox;
 
   constructor(inbox: Inbox, info: CommandInfo, wire: Wire, mode: DecodeMode) {
-    super(info, wire, sizeOf(wire), mode);
+    super(info, wire, wireLength(wire), mode);
     this.#inbox = inbox;
     this.streamed = true;
   }

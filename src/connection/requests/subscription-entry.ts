@@ -3,11 +3,10 @@ import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts
 import { AskError, ClusterDownError, ProtocolError } from '../../errors/errors.ts';
 import { type Acknowledgement, pubsubAction } from '../../pubsub/subscriptions/subscription-kinds.ts';
 import type { PubsubAction } from '../../pubsub/subscriptions/subscription-kinds.ts';
-import { encodeCommand, type Wire } from '../../resp/encoder.ts';
+import { encodeCommand, type Wire, wireLength } from '../../resp/encoder.ts';
 import type { Reply } from '../../resp/types.ts';
 import { BYTES, type DecodeMode, UTF8 } from '../../resp/text-modes.ts';
 import type { ConnectionCore } from '../connection-core.ts';
-import { sizeOf } from '../writing/outbox.ts';
 import { Entry, type PushMatch } from './entry.ts';
 
 /** The owner of a reply that arrived at the place of a fenced command. */
@@ -38,7 +37,7 @@ export abstract class SubscriptionEntry extends Entry {
     mode: DecodeMode,
     names: readonly string[],
   ) {
-    super(info, wire, sizeOf(wire), mode);
+    super(info, wire, wireLength(wire), mode);
     this.byPush = true;
     this.#action = pubsubAction(info.name) as PubsubAction;
     this.#names = names;
@@ -93,7 +92,7 @@ export class Fence extends Entry {
     const nonce = `${NONCE}${fences++}`;
     const info = resolveCommand(command, [nonce]);
     const wire = encodeCommand(info, [nonce], UTF8);
-    super(info, wire, sizeOf(wire), BYTES);
+    super(info, wire, wireLength(wire), BYTES);
     this.#core = core;
     this.#nonce = nonce;
     // It belongs to no request and is not counted as one.

@@ -1,5 +1,5 @@
 import { SETTLED } from '../requests/entry.ts';
-import type { Outbox } from '../writing/outbox.ts';
+import type { Outbox } from '../requests/outbox.ts';
 
 /**
  * A request timed out and nothing has arrived since it was written: the peer has one more time limit to speak.

@@ -12,10 +12,9 @@ import {
   making,
   unset,
 } from '../../connection/requests/entry.ts';
-import { sizeOf } from '../../connection/writing/outbox.ts';
 import { AskError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
-import { encodeCommand, type Wire } from '../../resp/encoder.ts';
+import { encodeCommand, type Wire, wireLength } from '../../resp/encoder.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
 import type { DecodeMode, TextMode } from '../../resp/text-modes.ts';
 import type { ReadFrom } from '../../topology/reads/read-from.ts';
@@ -314,7 +313,7 @@ export function makeCall(
   kind?: typeof Promise<never>,
 ): PoolCall {
   const wire = encodeCommand(info, args, text);
-  return new PoolCall(owner, info, wire, sizeOf(wire), mode, kind);
+  return new PoolCall(owner, info, wire, wireLength(wire), mode, kind);
 }
 
 /** The same, with a promise that tells whether its command may have been executed. */

@@ -1,9 +1,8 @@
 import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import { Entry } from '../../connection/requests/entry.ts';
-import { sizeOf } from '../../connection/writing/outbox.ts';
 import { NoScriptError } from '../../errors/errors.ts';
-import { encodeCommand, type Wire } from '../../resp/encoder.ts';
+import { encodeCommand, type Wire, wireLength } from '../../resp/encoder.ts';
 import { BYTES, type DecodeMode, type TextMode, UTF8 } from '../../resp/text-modes.ts';
 import type { RedisValue } from '../../resp/types.ts';
 import { type CallOwner, makeRequest, type PoolCall, type Prelude } from '../calls/pool-call.ts';
@@ -29,7 +28,7 @@ class ScriptOwner implements CallOwner {
     if (!isMissing || this.byText) return this.loop.failed(call, error, refused);
     this.byText = true;
     call.wire = withText(call.wire, script);
-    call.size = sizeOf(call.wire);
+    call.size = wireLength(call.wire);
     (call as { info: CommandInfo }).info = resolveCommand(script.readOnly ? 'EVAL_RO' : 'EVAL', []);
     call.again();
     this.loop.start(call);
@@ -75,7 +74,7 @@ class LoadEntry extends Entry {
     const args = [script.lua];
     const info = resolveCommand('SCRIPT LOAD', args);
     const wire = encodeCommand(info, args, UTF8);
-    super(info, wire, sizeOf(wire), BYTES);
+    super(info, wire, wireLength(wire), BYTES);
     this.#known = known;
     this.#sha = script.sha;
   }

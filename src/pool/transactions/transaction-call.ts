@@ -3,7 +3,6 @@ import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts
 import type { ConnectionCore } from '../../connection/connection-core.ts';
 import { SETTLED } from '../../connection/requests/entry.ts';
 import { redact } from '../../connection/redaction/redaction.ts';
-import { sizeOf } from '../../connection/writing/outbox.ts';
 import {
   ClusterDownError,
   ExecAbortError,
@@ -14,7 +13,7 @@ import {
   ResponseError,
 } from '../../errors/errors.ts';
 import { replyError } from '../../errors/reply-errors.ts';
-import { encodeCommand, type Wire } from '../../resp/encoder.ts';
+import { encodeCommand, type Wire, wireLength } from '../../resp/encoder.ts';
 import { notText } from '../../connection/requests/losses.ts';
 import { holdsBytes } from '../../resp/decoding-error.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
@@ -74,7 +73,7 @@ export class TransactionCall extends PoolCall {
     kind: typeof Promise<never>,
   ) {
     const wire = wireOf(parts);
-    super(owner, EXEC, wire, sizeOf(wire), mode, kind);
+    super(owner, EXEC, wire, wireLength(wire), mode, kind);
     this.#parts = parts;
     this.inParts = true;
   }

@@ -1,9 +1,8 @@
 import { checkDuration, checkSignal } from '../../base/deadline.ts';
 import { demandKnown } from '../../base/known-options.ts';
 import { checkCommandRequest, type CommandRequest } from '../../connection/requests/request-options.ts';
-import { sizeOf } from '../../connection/writing/outbox.ts';
 import { ClusterCrossSlotError, type PoolClosedError, type RedisError } from '../../errors/errors.ts';
-import { encodeCommand } from '../../resp/encoder.ts';
+import { encodeCommand, wireLength } from '../../resp/encoder.ts';
 import { kept } from '../../resp/decoding/native-slices.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
 import { BYTES, type DecodeMode } from '../../resp/text-modes.ts';
@@ -140,7 +139,7 @@ export class Transactions {
         info,
         args,
         wire,
-        size: sizeOf(wire),
+        size: wireLength(wire),
         mode: this.#factory.modeOf(entry),
         strict: this.#factory.isStrict(entry),
         script: scriptOf(entry),

@@ -1,9 +1,10 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { wireLength, type Wire } from '../../resp/encoder.ts';
+import type { Wire } from '../../resp/encoder.ts';
 import { giveMemory } from '../../resp/decoding/spare-memory.ts';
-import type { ConnectionCounters } from '../connection-statistics.ts';
-import { type Entry, move, NOTED, QUEUED, SETTLED, WRITTEN } from '../requests/entry.ts';
+import { ConnectionError } from '../../errors/errors.ts';
+import type { ConnectionCore } from '../connection-core.ts';
+import { type Entry, move, NOTED, QUEUED, SETTLED, WRITTEN } from './entry.ts';
 
 const SKIP = '*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n';
 /** One string is handed to the transport at a time, never longer than about this. */
@@ -11,8 +12,16 @@ const CHUNK = 512 * 1024;
 /** Buffers leave in lots of this size; larger ones alone, while they are still in the processor's cache. */
 const LOT = 32 * 1024;
 
+export const THIS_TURN = 1;
+export const THIS_TICK = 2;
+/** This many commands get their own write: the server starts on them while the caller makes more. */
+const EARLY = 256;
+/** After this many ms of silence the socket is read before it is written: its end may have arrived unseen. */
+const STALE = 1_000;
+
 /**
- * The queue of a connection, oldest first, in one ring:
+ * The queue of a connection, and when it is written: once per tick, when every continuation has queued what it wants;
+ * sooner where much is queued in one go, or where replies are handed out in slices. One ring, oldest first:
  *
  *     [ written, unanswered (tombstones too) | queued, not yet written ]
  *       0 .. written-1                         written .. length-1
@@ -42,10 +51,24 @@ export class Outbox {
   #withdrawn = 0;
   /** Bytes held back in the corked transport, so that many pieces leave in one call; -1: it is not corked. */
   #corked = -1;
-  readonly #counters: ConnectionCounters;
+  #planned: 0 | typeof THIS_TURN | typeof THIS_TICK = 0;
+  /** Nothing more leaves before the end of the tick. */
+  #patient = false;
+  /** Nothing leaves before the sockets were polled. */
+  #polling = false;
+  /** The error of a write in the middle of a tick; null: none. */
+  #broken: unknown = null;
+  /** The queue is being handed over: it must not change under that. */
+  busy = false;
+  /** Input waits until the output has been handed over: a transport may answer during a write. */
+  holding = false;
+  readonly #held: Buffer[] = [];
+  /** Why the connection ends once the output has been handed over. */
+  #ending: Error | null = null;
+  readonly #core: ConnectionCore;
 
-  constructor(counters: ConnectionCounters) {
-    this.#counters = counters;
+  constructor(core: ConnectionCore) {
+    this.#core = core;
   }
 
   /** Entries that are not written yet. */
@@ -111,8 +134,142 @@ export class Outbox {
     return complete;
   }
 
+  /**
+   * Commands of leases wait until every readable socket has been read: a caller that gets its reply there may share
+   * this connection and join the write.
+   */
+  plan(when: typeof THIS_TURN | typeof THIS_TICK): void {
+    if (this.#planned < when) this.#schedule(when);
+    else if (when === THIS_TICK && this.queued >= EARLY && !this.#patient) this.#begin();
+  }
+
+  #schedule(when: typeof THIS_TURN | typeof THIS_TICK): void {
+    if (this.#planned === 0) {
+      const { counters } = this.#core;
+      const now = Date.now();
+      counters.lastRequestCreatedAt = now;
+      if (now - (counters.lastByteReceivedAt ?? now) >= STALE)
+        this.#pollFirst(now - counters.lastByteReceivedAt!);
+    }
+    this.#planned = when;
+    if (when === THIS_TICK) process.nextTick(flush, this.#core);
+    else setImmediate(flush, this.#core);
+  }
+
+  /**
+   * The process, or its loop, may have stood still, and the end of the connection may wait in the kernel. What is queued
+   * then fails unsent and moves to another connection. Two turns: the first may come right after a poll that began before.
+   */
+  #pollFirst(silence: number): void {
+    const core = this.#core;
+    if (core.state !== 'ready' || core.muted || core.reserved !== 0 || this.#polling) return;
+    this.#polling = true;
+    setImmediate(() =>
+      setImmediate(() => {
+        this.#polling = false;
+        core.flush();
+      }),
+    );
+    core.observer?.woke(silence);
+  }
+
+  /** Hands over what would go at the end of this tick; whatever is queued from here on goes then. */
+  early(): void {
+    if (this.#planned === THIS_TICK && this.length > this.written) this.now();
+  }
+
+  /** Nothing is planned any more. */
+  done(): void {
+    this.#planned = 0;
+    this.#patient = false;
+  }
+
+  now(): void {
+    this.#send();
+    if (this.holding && !this.busy) this.#release();
+  }
+
+  hold(bytes: Buffer): void {
+    this.#held.push(Buffer.from(bytes));
+  }
+
+  /** The transport failed during a write: send nothing more. */
+  end(reason: Error): void {
+    this.#ending ??= reason;
+    this.holding = true;
+    this.blocked = true;
+  }
+
+  /** Bytes that arrive during the loop are held as well, so that all bytes are read in order. */
+  #release(): void {
+    const core = this.#core;
+    for (let bytes = this.#held.shift(); bytes !== undefined; bytes = this.#held.shift())
+      if (core.state !== 'closed') core.reception.receive(bytes, bytes.length);
+    this.holding = false;
+    if (this.#ending !== null) core.close(this.#ending);
+  }
+
+  #send(): void {
+    const core = this.#core;
+    if (core.state === 'closed' || this.blocked || this.busy || this.#polling) return;
+    if (!this.#tryPass()) return;
+    if (core.crowded) core.observer?.room();
+    if (this.complete !== null) core.complete();
+    if (this.length === 0) core.observer?.drained();
+    core.idleWatch?.wrote();
+  }
+
+  /**
+   * Writes in the middle of a caller's loop, and calls no observer. Requests without a reply wait, because writing them
+   * would make the queue look empty too early.
+   */
+  #begin(): void {
+    const { transport, state } = this.#core;
+    // Asked once: a queue that cannot leave now grows by as much as there is room for.
+    this.#patient =
+      transport === null ||
+      state === 'closed' ||
+      this.blocked ||
+      this.busy ||
+      this.#polling ||
+      this.#expectsSilence();
+    if (transport === null || this.#patient) return;
+    try {
+      this.#pass(transport);
+    } catch (cause) {
+      this.#broken = cause;
+      this.#patient = true;
+    }
+  }
+
+  #tryPass(): boolean {
+    const core = this.#core;
+    try {
+      if (this.#broken !== null) throw this.#broken;
+      if (core.transport === null) return false;
+      this.#pass(core.transport);
+      return this.#ending === null;
+    } catch (cause) {
+      core.close(core.error(ConnectionError, 'writing to its transport failed', { cause }));
+      return false;
+    }
+  }
+
+  #pass(transport: Duplex): void {
+    const { counters } = this.#core;
+    const { bytesWritten } = counters;
+    this.busy = true;
+    this.holding = true;
+    try {
+      this.#flush(transport);
+    } finally {
+      this.busy = false;
+    }
+    if (counters.bytesWritten !== bytesWritten) counters.lastByteWrittenAt = Date.now();
+  }
+
   /** Hands queued entries over; those that get no reply are `complete` then. */
-  flush(transport: Duplex): void {
+  #flush(transport: Duplex): void {
     let to = this.written;
     const length = this.length;
     let from = to;
@@ -154,7 +311,7 @@ export class Outbox {
   }
 
   /** Whether something that is queued gets no reply. */
-  expectsSilence(): boolean {
+  #expectsSilence(): boolean {
     if (this.#silence !== 0) return true;
     for (let index = this.written; index < this.length; index++) if (this.at(index).noreply) return true;
     return false;
@@ -191,7 +348,7 @@ export class Outbox {
     let rest = text;
     for (const piece of typeof wire === 'string' ? [wire] : wire) {
       if (typeof piece !== 'string') {
-        this.#pass(rest, piece, transport);
+        this.#writePiece(rest, piece, transport);
         rest = '';
         continue;
       }
@@ -203,7 +360,7 @@ export class Outbox {
     return rest;
   }
 
-  #pass(text: string, piece: Buffer, transport: Duplex): void {
+  #writePiece(text: string, piece: Buffer, transport: Duplex): void {
     const small = piece.length < LOT;
     if (small && this.#corked === -1) {
       transport.cork();
@@ -211,13 +368,13 @@ export class Outbox {
     }
     this.#write(text, transport);
     if (!small && this.#corked !== -1) this.#uncork(transport);
-    this.#counters.bytesWritten += piece.length;
+    this.#core.counters.bytesWritten += piece.length;
     this.#handOver(transport.write(piece), piece.length, transport);
   }
 
   #write(text: string, transport: Duplex): void {
     if (text === '') return;
-    this.#counters.bytesWritten += text.length;
+    this.#core.counters.bytesWritten += text.length;
     this.#handOver(transport.write(text, 'latin1'), text.length, transport);
   }
 
@@ -283,6 +440,6 @@ export class Outbox {
   }
 }
 
-export function sizeOf(wire: Wire): number {
-  return typeof wire === 'string' ? wire.length : wireLength(wire);
+function flush(core: ConnectionCore): void {
+  core.flush();
 }
