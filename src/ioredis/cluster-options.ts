@@ -1,9 +1,18 @@
 import type { SrvRecord } from 'node:dns';
-import { parseAddress, type NatMap, type RedisOptions } from './redis-options.ts';
+import type { HimportFieldset } from './fieldsets.ts';
+import { parseAddress, type NatMap, type RedisOptions, type RetryStrategy } from './redis-options.ts';
 import type { ScriptDefinition } from './script.ts';
 
 /** One start node: a port, a URL or an address. */
-export type ClusterNode = string | number | { host?: string | undefined; port?: number | string | undefined };
+export type ClusterNode = string | number | StartNode;
+export interface StartNode {
+  host?: string | undefined;
+  port?: number | string | undefined;
+  /** For this node only, where it differs from that of `redisOptions`. */
+  username?: string | null | undefined;
+  /** For this node only; null: none. Where `redisOptions` has none, that of the first start node is for all. */
+  password?: string | null | undefined;
+}
 export type ScaleReads = 'master' | 'slave' | 'all' | ((...args: never[]) => unknown);
 
 export type DnsLookup = (
@@ -19,35 +28,51 @@ export type ResolveSrv = (
 export interface ClusterOptions {
   /** Options of every node's connections. */
   redisOptions?: RedisOptions | undefined;
-  /** `'slave'` and `'all'`: reads go to replicas where there are some. */
+  /**
+   * Where reads go: `'slave'` a replica where there is one, `'all'` any node of the slot. A function is called with the
+   * addresses `host:port` of the slot, the primary's first, and the command; it gives one of them, or some to choose of.
+   */
   scaleReads?: ScaleReads | undefined;
   clusterRetryStrategy?:
     | ((times: number, reason?: Error) => number | null | undefined | void)
     | null
     | undefined;
+  /**
+   * With a function a lost node is dialled again at once, and stays among `nodes()`; its clients wait as it says. Default:
+   * a lost node leaves `nodes()` with `-node`, and comes back with the next command for it.
+   */
+  clusterNodeRetryStrategy?: RetryStrategy;
   enableOfflineQueue?: boolean | undefined;
   enableReadyCheck?: boolean | undefined;
   lazyConnect?: boolean | undefined;
   keyPrefix?: string | undefined;
   stringNumbers?: boolean | undefined;
+  /** Fieldsets of `HIMPORT` that every primary is told of, also one that becomes it later. */
+  himportFieldsets?: readonly HimportFieldset[] | undefined;
   natMap?: NatMap | null | undefined;
   /** How often the layout is read again, beside the errors that make it so; default: never. */
   slotsRefreshInterval?: number | null | undefined;
   slotsRefreshTimeout?: number | undefined;
-  /** Redirects and repetitions of one command. */
+  /** Repetitions of one command; default 16. */
   maxRedirections?: number | undefined;
+  /** The pause before a command goes again that a lost node had not run; 0: it does not. Default 100. */
   retryDelayOnFailover?: number | undefined;
+  /** The pause after `CLUSTERDOWN`; 0: the command rejects. Default 100. */
   retryDelayOnClusterDown?: number | undefined;
+  /** The pause after `TRYAGAIN`; 0: the command rejects. Default 100. */
   retryDelayOnTryAgain?: number | undefined;
+  /** Accepted, and of no effect: a moved slot's new node is asked at once. */
   retryDelayOnMoved?: number | undefined;
   /** Accepted, and of no effect: commands of one turn are written together anyway. */
   enableAutoPipelining?: boolean | undefined;
+  autoPipeliningIgnoredCommands?: string[] | undefined;
   /** Looks up the names of start nodes; default: the system's own way when they are dialled. */
   dnsLookup?: DnsLookup | undefined;
   /** The hosts of start nodes are names of SRV records. */
   useSRVRecords?: boolean | undefined;
   /** Looks up SRV records; default: `dns.resolveSrv`. */
   resolveSrv?: ResolveSrv | undefined;
+  /** Accepted, and of no effect: `ssubscribe` always goes to the node of its channel. */
   shardedSubscribers?: boolean | undefined;
   scripts?: Record<string, ScriptDefinition> | undefined;
   offlineQueueBytes?: number | undefined;

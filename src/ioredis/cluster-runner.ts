@@ -10,6 +10,11 @@ import {
 } from '../errors/errors.ts';
 import type { ClusterConnectionPool } from '../pool/cluster-connection-pool.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
+import type { HostAndPort } from '../transport/location.ts';
+import { ClusterImports } from './cluster-imports.ts';
+import type { ClusterNodes } from './cluster-nodes.ts';
+import type { ClusterOptions } from './cluster-options.ts';
+import { ClusterReads } from './cluster-reads.ts';
 import type { Command } from './command.ts';
 import { isOfServer, replyErrorOf, timedOut } from './errors.ts';
 import type { Pipeline, PipelineEntry } from './pipeline.ts';
@@ -23,6 +28,16 @@ const OF_ANY_NODE: ReadonlySet<string> = new Set(
     'wait lolwut select readonly readwrite'
   ).split(' '),
 );
+
+/** Answers after which a read goes where the layout says. */
+const ELSEWHERE: ReadonlySet<string> = new Set([
+  'MOVED',
+  'ASK',
+  'LOADING',
+  'MASTERDOWN',
+  'CLUSTERDOWN',
+  'TRYAGAIN',
+]);
 
 /** Errors of the pool by the words that callers of ioredis know. */
 function toldOfCluster(error: Error): Error {
@@ -42,13 +57,24 @@ export class ClusterRunner {
   readonly #subscriber: Subscriber;
   readonly #scripts = new Set<string>();
   readonly #timeout: { timeout?: number };
+  readonly #imports: ClusterImports;
+  /** Null: the pool chooses the node of every command. */
+  readonly #reads: ClusterReads | null;
   /** Its cluster was told to disconnect. */
   left = false;
 
-  constructor(pool: ClusterConnectionPool<'lenient'>, subscriber: Subscriber, timeout: number | undefined) {
+  constructor(
+    pool: ClusterConnectionPool<'lenient'>,
+    subscriber: Subscriber,
+    nodes: ClusterNodes,
+    options: ClusterOptions,
+  ) {
     this.#pool = pool;
     this.#subscriber = subscriber;
+    const timeout = options.redisOptions?.commandTimeout;
     this.#timeout = timeout === undefined ? {} : { timeout };
+    this.#imports = new ClusterImports(pool, nodes, options);
+    this.#reads = options.scaleReads === 'master' ? null : new ClusterReads(pool, options.scaleReads);
   }
 
   /** Sends one command; once the cluster was left, nobody has to hear how it ended. */
@@ -77,6 +103,7 @@ export class ClusterRunner {
       return this.#subscriber.run(this.#pool, command.name, command.args);
     }
     const { name, args, script } = command;
+    if (name === 'himport') return this.#imports.run(command);
     if (script !== null) {
       const known = script.isKnown(this.#scripts);
       return known
@@ -87,31 +114,53 @@ export class ClusterRunner {
   }
 
   async #execute(command: Command, name: string, args: RedisValue[]): Promise<unknown> {
-    const decode = decodingOf(command.shape);
     const keyless = OF_ANY_NODE.has(name) && keysOf(resolveCommand(name, args), args).length === 0;
-    const reply: Reply = keyless
-      ? await this.#anywhere(command)
-      : await this.#pool.executeRequest<Reply>(name, args, { decode, ...this.#timeout });
+    const reply: Reply = await (keyless ? this.#anywhere(command) : this.#where(command, name, args));
     command.isSettled = true;
     return command.transformReply(reply);
   }
 
-  /** A random primary's answer. */
-  async #anywhere({ name, args, shape }: Command): Promise<Reply> {
-    await this.#pool.open();
-    const { primaries } = this.#pool.clusterLayout;
-    const node = primaries[Math.floor(Math.random() * primaries.length)]!;
-    const answers = await this.#pool.executeOn(node, name, args, {
-      decode: decodingOf(shape),
-      ...this.#timeout,
+  #where(command: Command, name: string, args: RedisValue[]): Promise<Reply> {
+    const node = this.#reads === null ? null : this.#reads.nodeOf(command);
+    if (node === null) return this.#byLayout(command, name, args);
+    return this.#at(node, command, name, args).then((answer) => {
+      if (!(answer instanceof RedisError)) return answer;
+      // A node that has moved or cannot be reached: the pool knows what to do.
+      if (!isOfServer(answer) || ELSEWHERE.has(answer.code)) return this.#byLayout(command, name, args);
+      throw answer;
     });
-    const [answer] = answers.values() as Iterable<Reply>;
+  }
+
+  #byLayout({ shape }: Command, name: string, args: RedisValue[]): Promise<Reply> {
+    const decode = decodingOf(shape);
+    return this.#pool.executeRequest<Reply>(name, args, { decode, ...this.#timeout }) as Promise<Reply>;
+  }
+
+  async #at(
+    node: HostAndPort,
+    command: Command,
+    name: string,
+    args: RedisValue[],
+  ): Promise<Reply | RedisError> {
+    const options = { decode: decodingOf(command.shape), ...this.#timeout };
+    const [answer] = (await this.#pool.executeOn(node, name, args, options)).values() as Iterable<Reply>;
+    return answer as Reply | RedisError;
+  }
+
+  /** A random primary's answer. */
+  async #anywhere(command: Command): Promise<Reply> {
+    await this.#pool.open();
+    const answer = await this.#at(this.#pool.clusterLayout.randomNode(), command, command.name, command.args);
     if (answer instanceof RedisError) throw answer;
-    return answer as Reply;
+    return answer;
   }
 
   async sendPipeline(pipeline: Pipeline): Promise<void> {
     try {
+      if (pipeline.special.some(({ name }) => name === 'himport')) {
+        await this.#imports.sendPipeline(pipeline);
+        return;
+      }
       pipeline.resolve(await this.#entries(pipeline));
     } catch (error) {
       const local = error instanceof ClusterCrossSlotError || !isOfServer(error);

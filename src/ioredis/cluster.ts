@@ -5,7 +5,12 @@ import type { ClusterConnectionPoolOptions } from '../pool/options/pool-options.
 import type { HostAndPort } from '../transport/location.ts';
 import { Client } from './client.ts';
 import { type ClusterNode, type ClusterOptions, DEFAULT_CLUSTER_OPTIONS, nodeOf } from './cluster-options.ts';
+import { CredentialsByNode } from './cluster-link.ts';
+import { ClusterNodes, type NodeRole } from './cluster-nodes.ts';
+import { RetryDelays } from './cluster-retries.ts';
 import { ClusterRunner } from './cluster-runner.ts';
+import { fieldsetsOf } from './fieldsets.ts';
+import type { PoolStateChange } from '../node/pool-reports.ts';
 import { ClusterAllFailedError, CONNECTION_CLOSED } from './errors.ts';
 import { coreSettings, tlsOf } from './link.ts';
 import type { CommandMethods } from './methods.ts';
@@ -20,12 +25,8 @@ import { Subscriber } from './subscriber.ts';
 import { contextOf, type ReplyContext } from './transformers.ts';
 
 export type ClusterStatus = 'wait' | 'connecting' | 'connect' | 'ready' | 'close' | 'reconnecting' | 'end';
-export type NodeRole = 'all' | 'master' | 'slave';
+export type { NodeRole } from './cluster-nodes.ts';
 const noop = (): void => {};
-
-interface KnownNode extends HostAndPort {
-  readonly serverType: string;
-}
 
 /** The address and the error of each node that was asked in vain. */
 function nodeFailures({ cause }: Error): [address: string, error: Error][] {
@@ -50,7 +51,8 @@ export class Cluster extends Client<ClusterStatus> {
   startupNodes: ClusterNode[];
   readonly #subscriber: Subscriber;
   readonly #waiting: OfflineQueue;
-  readonly #nodes = new Map<string, { redis: Redis; primary: boolean }>();
+  readonly #nodes: ClusterNodes;
+  readonly #credentials: CredentialsByNode;
   #pool: ClusterConnectionPool<'lenient'> | null = null;
   #runner: ClusterRunner | null = null;
   #retries = 0;
@@ -72,6 +74,14 @@ export class Cluster extends Client<ClusterStatus> {
         `Unsupported option scaleReads "${String(scaleReads)}". Expected "all", "master", "slave" or a custom function`,
       );
     }
+    const fieldsets = fieldsetsOf(options.himportFieldsets);
+    if (fieldsets !== null) this.options.himportFieldsets = fieldsets;
+    this.#credentials = new CredentialsByNode(this.startupNodes);
+    this.#nodes = new ClusterNodes({
+      emit: (event, ...details) => this.emit(event, ...details),
+      makeNode: (host, port, readOnly) => this.#client(host, port, readOnly),
+      preparesPrimaries: fieldsets !== null,
+    });
     this.#subscriber = new Subscriber(this);
     this.#waiting = new OfflineQueue(this.options.offlineQueueBytes ?? Number.POSITIVE_INFINITY);
     this.defineScripts();
@@ -97,7 +107,11 @@ export class Cluster extends Client<ClusterStatus> {
       if (this.startupNodes.length === 0) {
         throw new Error('`startupNodes` should contain at least one node.');
       }
-      const addresses = await startAddresses(this.startupNodes.map(nodeOf), this.options);
+      const named = this.startupNodes.map(nodeOf);
+      const addresses = await startAddresses(named, this.options);
+      if (addresses.length === named.length) {
+        for (const [at, node] of named.entries()) this.#credentials.alias(node, addresses[at]!);
+      }
       if (round !== this.#round || this.#leaving) throw new Error(CONNECTION_CLOSED);
       this.#pool = pool = new ClusterConnectionPool<'lenient'>(this.#poolOptions(addresses));
       await pool.open({ timeout: this.#openTimeout() });
@@ -149,7 +163,7 @@ export class Cluster extends Client<ClusterStatus> {
   }
 
   #poolOptions(addresses: HostAndPort[]): ClusterConnectionPoolOptions<'lenient'> {
-    const { natMap, scaleReads, redisOptions } = this.options;
+    const { natMap, scaleReads, redisOptions, clusterNodeRetryStrategy } = this.options;
     const first = this.startupNodes[0] === undefined ? undefined : nodeOf(this.startupNodes[0]);
     const own: RedisOptions = { ...redisOptions };
     for (const key of ['username', 'password', 'tls'] as const) {
@@ -160,9 +174,16 @@ export class Cluster extends Client<ClusterStatus> {
     return {
       ...coreSettings(options, true),
       ...(tls === null ? {} : { sslContext: tls }),
+      ...(this.#credentials.differFrom(options)
+        ? { connectionClass: this.#credentials.connectionClass() }
+        : {}),
       startupNodes: addresses,
-      readFromReplicas: scaleReads !== 'master',
+      // A function is asked for each read.
+      readFrom: scaleReads === 'slave' ? 'replica' : scaleReads === 'all' ? 'any' : 'primary',
       maxConnectionsPerNode: true,
+      retryPolicy: new RetryDelays(this.options),
+      keepConnected: typeof clusterNodeRetryStrategy === 'function',
+      onState: (change) => this.#nodeChanged(change),
       ...(natMap
         ? { addressMap: (host: string, port: number): HostAndPort => reached({ host, port }, natMap) }
         : {}),
@@ -171,9 +192,9 @@ export class Cluster extends Client<ClusterStatus> {
 
   #ready(pool: ClusterConnectionPool<'lenient'>): void {
     this.#retries = 0;
-    this.#runner = new ClusterRunner(pool, this.#subscriber, this.options.redisOptions?.commandTimeout);
+    this.#runner = new ClusterRunner(pool, this.#subscriber, this.#nodes, this.options);
     this.become('ready');
-    this.#meet(pool.clusterLayout.nodes);
+    this.#nodes.meet(pool.clusterLayout.nodes);
     const { slotsRefreshInterval: interval } = this.options;
     if (typeof interval === 'number' && interval > 0) {
       this.#refresh = setInterval(() => {
@@ -200,50 +221,53 @@ export class Cluster extends Client<ClusterStatus> {
     const pool = this.#pool;
     const read = pool === null ? Promise.reject(new Error(CONNECTION_CLOSED)) : pool.refreshLayout();
     const met = read.then(() => {
-      if (pool !== null && pool === this.#pool) this.#meet(pool.clusterLayout.nodes);
+      if (pool !== null && pool === this.#pool) this.#nodes.meet(pool.clusterLayout.nodes);
     });
     if (callback === undefined) met.catch(noop);
     else void nodeify(met, callback);
   }
 
-  /** Clients of single nodes, by the layout as it is now. */
-  #meet(nodes: readonly KnownNode[]): void {
-    const seen = new Set<string>();
-    for (const { host, port, serverType } of nodes) {
-      const key = `${host}:${port}`;
-      seen.add(key);
-      const known = this.#nodes.get(key);
-      const primary = serverType === 'primary';
-      if (known !== undefined) {
-        known.primary = primary;
-        known.redis.options.readOnly = !primary;
-        continue;
-      }
-      const redis = this.#client(host, port, !primary);
-      this.#nodes.set(key, { redis, primary });
-      this.emit('+node', redis);
+  /** The pool has its first connection to a node, or has lost the last one. */
+  #nodeChanged({ state, address, error }: PoolStateChange): void {
+    const node = this.#pool?.clusterLayout.nodes.find((one) => one.toString() === address);
+    if (node === undefined || this.#leaving) return;
+    if (state === 'up') this.#nodes.reached(node);
+    else if (error !== undefined && typeof this.options.clusterNodeRetryStrategy !== 'function') {
+      this.#nodes.lost(node);
     }
-    for (const [key, { redis }] of this.#nodes) {
-      if (seen.has(key)) continue;
-      this.#nodes.delete(key);
-      redis.disconnect();
-      process.nextTick(() => this.emit('-node', redis));
-    }
-    this.emit('refresh');
   }
 
   #client(host: string, port: number, readOnly: boolean): Redis {
+    const { redisOptions, himportFieldsets, clusterNodeRetryStrategy = null } = this.options;
+    const own = this.#credentials.of({ host, port });
     const redis = new Redis({
-      ...this.options.redisOptions,
+      ...redisOptions,
+      ...(own === undefined ? {} : { username: own.username ?? null, password: own.password ?? null }),
       host,
       port,
       readOnly,
-      lazyConnect: this.options.redisOptions?.lazyConnect ?? true,
+      himportFieldsets,
+      lazyConnect: redisOptions?.lazyConnect ?? true,
       enableOfflineQueue: true,
-      retryStrategy: null,
+      retryStrategy: clusterNodeRetryStrategy,
     });
     redis.on('error', (error) => this.emit('node error', error, `${host}:${port}`));
     return redis;
+  }
+
+  /** Calls back when the cluster is ready, or with the reason why it will not be. */
+  delayUntilReady(callback: Callback<void>): void {
+    if (this.status === 'ready') return void process.nextTick(callback, null);
+    const ready = (): void => {
+      this.off('end', ended);
+      callback(null);
+    };
+    const ended = (): void => {
+      this.off('ready', ready);
+      callback(new Error(CONNECTION_CLOSED));
+    };
+    this.once('ready', ready);
+    this.once('end', ended);
   }
 
   /** One client for each node of that role; each is dialled with its first command. */
@@ -251,17 +275,15 @@ export class Cluster extends Client<ClusterStatus> {
     if (role !== 'all' && role !== 'master' && role !== 'slave') {
       throw new Error(`Invalid role "${String(role)}". Expected "all", "master" or "slave"`);
     }
-    if (this.status === 'ready' && this.#pool !== null) this.#meet(this.#pool.clusterLayout.nodes);
+    if (this.status === 'ready' && this.#pool !== null) this.#nodes.meet(this.#pool.clusterLayout.nodes);
     else if (this.#nodes.size === 0 && this.status === 'connecting') {
-      this.#meet(this.startupNodes.map((node) => ({ ...nodeOf(node), serverType: 'primary' })));
+      this.#nodes.meet(this.startupNodes.map((node) => ({ ...nodeOf(node), serverType: 'primary' })));
     }
-    return [...this.#nodes.values()]
-      .filter(({ primary }) => role === 'all' || primary === (role === 'master'))
-      .map(({ redis }) => redis);
+    return this.#nodes.list(role);
   }
 
   #closed(reason?: Error): void {
-    this.#dropNodes();
+    this.#nodes.drop();
     if (this.#refresh !== undefined) clearInterval(this.#refresh);
     this.#refresh = undefined;
     this.#round = {};
@@ -282,11 +304,6 @@ export class Cluster extends Client<ClusterStatus> {
     this.become('end');
     const text = reason === undefined ? CONNECTION_CLOSED : 'None of startup nodes is available';
     this.#waiting.fail(new Error(text, { cause: reason }));
-  }
-
-  #dropNodes(): void {
-    for (const { redis } of this.#nodes.values()) redis.disconnect();
-    this.#nodes.clear();
   }
 
   sendCommand(command: Command): unknown {

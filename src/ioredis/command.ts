@@ -1,4 +1,5 @@
 import { nameClass } from '../base/class-name.ts';
+import { keySlot } from '../commands/key-slot.ts';
 import { keyPositions, keysOf } from '../commands/keys.ts';
 import { resolveCommand } from '../commands/command-info.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
@@ -114,6 +115,11 @@ export class Command implements FailedCommand {
   }
   getKeys(): (string | Uint8Array)[] {
     return keysOf(resolveCommand(this.head, this.args), this.args);
+  }
+  /** The slot of its first key; 0 without one. */
+  getSlot(): number {
+    const [key] = this.getKeys();
+    return key === undefined ? 0 : keySlot(key);
   }
   /** Where they are among the words. */
   get keyPlaces(): number[] {

@@ -45,7 +45,8 @@ Object.assign(RedisClass, {
 });
 
 /** Types that the ones above are made of. */
-export type { DnsLookup, ResolveSrv, ScaleReads } from './cluster-options.ts';
+export type { DnsLookup, ResolveSrv, ScaleReads, StartNode } from './cluster-options.ts';
+export type { HimportFieldset } from './fieldsets.ts';
 export type { Callback, CommandFlag, CommandOptions, WaitLimits } from './command.ts';
 export type { FailedCommand } from './errors.ts';
 export type { ClusterConstructor, RedisConstructor } from './peer.ts';

@@ -65,10 +65,16 @@ export class OfflineQueue {
   }
 
   fail(error: Error): void {
-    for (const item of this.take()) {
-      if (item instanceof Pipeline) item.abort(error);
-      else item.reject(item.blame(error));
-    }
+    failAll(this.take(), error);
+  }
+}
+
+/** Rejects those that nobody has answered yet. */
+export function failAll(items: readonly Waiting[], error: Error): void {
+  for (const item of items) {
+    if (item.isSettled) continue;
+    if (item instanceof Pipeline) item.abort(error);
+    else item.reject(item.blame(error));
   }
 }
 

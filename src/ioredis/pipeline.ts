@@ -196,7 +196,7 @@ nameClass(Pipeline, 'Pipeline');
 addCommands(Pipeline.prototype);
 
 /** Besides those of subscribers. */
-const SPECIAL: ReadonlySet<string> = new Set(['quit', 'select', 'monitor']);
+const SPECIAL: ReadonlySet<string> = new Set(['quit', 'select', 'monitor', 'reset', 'himport']);
 
 /** Each command blames an error of its own. */
 function copyOf(error: Error): Error {

@@ -1,5 +1,6 @@
 import type { ConnectionOptions as TLSOptions } from 'node:tls';
 import type { Duplex } from 'node:stream';
+import { fieldsetsOf, type HimportFieldset } from './fieldsets.ts';
 import type { ScriptDefinition } from './script.ts';
 
 /** Addresses that servers announce → addresses that can be reached. */
@@ -81,6 +82,8 @@ export interface RedisOptions {
   monitor?: boolean | undefined;
   scripts?: Record<string, ScriptDefinition> | undefined;
   Connector?: (new (options: RedisOptions) => Connector) | undefined;
+  /** Fieldsets that every connection prepares, and again before a `HIMPORT SET` that needs one. */
+  himportFieldsets?: readonly HimportFieldset[] | undefined;
   /** Most bytes that wait in the offline queue; one more command is refused. Default 256 MiB. */
   offlineQueueBytes?: number | undefined;
   // Sentinels
@@ -168,6 +171,8 @@ export function parseOptions(given: readonly unknown[]): RedisOptions {
   if (typed.replyMapping === 'resp3' && typed.protocol !== 3) {
     throw new Error('The "resp3" replyMapping is only supported with protocol 3');
   }
+  const fieldsets = fieldsetsOf(typed.himportFieldsets);
+  if (fieldsets !== null) typed.himportFieldsets = fieldsets;
   return typed;
 }
 

@@ -10,10 +10,11 @@ import {
   type ReplyError,
   replyErrorOf,
 } from './errors.ts';
+import { fieldsetsOn, type PreparedFieldsets } from './fieldsets.ts';
 import { endWhenWritten, type Link, linkOver, linkTo } from './link.ts';
 import type { CommandMethods } from './methods.ts';
 import { begun, Monitoring } from './monitoring.ts';
-import { OfflineQueue, tellResent, type Waiting } from './offline-queue.ts';
+import { failAll, OfflineQueue, tellResent, type Waiting } from './offline-queue.ts';
 import { Pipeline } from './pipeline.ts';
 import { serverReady } from './ready-check.ts';
 import { type Connector, parseOptions, type RedisOptions } from './redis-options.ts';
@@ -91,10 +92,9 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
   }
 
   #makeConnector(): Connector | SentinelConnector | null {
-    const { Connector: Custom, sentinels } = this.options;
-    if (Custom) return new Custom(this.options);
-    if (!sentinels) return null;
-    return new SentinelConnector(this.options, this, (options) => new Redis(options));
+    const { options } = this;
+    if (options.Connector) return new options.Connector(options);
+    return options.sentinels ? new SentinelConnector(options, this, (own) => new Redis(own)) : null;
   }
 
   get commandQueue(): { readonly length: number } {
@@ -152,7 +152,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
         this.#closed(epoch);
         return;
       }
-      this.#flush(error as Error);
+      this.#waiting.fail(error as Error);
       this.silentEmit('error', error);
       giveUp(error);
       this.become('end');
@@ -199,7 +199,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
   /** An error reply ends what waits; the socket's own error was told of when it came. */
   #dialFailed(error: Error): void {
     const told = dialError(error);
-    if (isOfServer(error)) this.#flush(told);
+    if (isOfServer(error)) this.#waiting.fail(told);
     else if (this.stream?.errored || (this.#leaving && this.stream !== null)) return;
     // The server that was reached closed the connection: that is an end, not an error.
     if (told === error && this.stream !== null && !isOfServer(error)) return;
@@ -221,18 +221,25 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     } catch (error) {
       if (epoch !== this.#epoch || !link.usable) return;
       const told = isOfServer(error) ? replyErrorOf(error) : (error as Error);
-      this.#flush(told);
+      this.#waiting.fail(told);
       this.silentEmit('error', told);
       this.disconnect(true);
       return;
     }
-    if (epoch === this.#epoch && link.usable && !this.#ending) this.#ready(link);
+    const fieldsets = fieldsetsOn(this.options, async (args) => link.createRequest('HIMPORT', args));
+    if (fieldsets !== null) await this.prepareFieldsets(fieldsets);
+    if (epoch === this.#epoch && link.usable && !this.#ending) this.#ready(link, fieldsets);
   }
 
-  #ready(link: Link): void {
+  /** Tells the server of the fieldsets of `HIMPORT`; `HIMPORT SET` tries again those that it refused. */
+  async prepareFieldsets(fieldsets = this.#session?.fieldsets): Promise<void> {
+    if (!this.options.readOnly) await fieldsets?.prepareAll((error) => this.silentEmit('error', error));
+  }
+
+  #ready(link: Link, fieldsets: PreparedFieldsets | null): void {
     this.become('ready');
     this.retryAttempts = 0;
-    const session = new Session(link, this, this.#subscriber);
+    const session = new Session(link, this, this.#subscriber, fieldsets);
     this.#session = session;
     const { socketTimeout } = this.options;
     if (socketTimeout !== undefined) this.#silence = new SilenceWatch(socketTimeout, link, this.stream);
@@ -265,8 +272,9 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     this.#silence?.stop();
     this.#silence = null;
     this.become('close');
-    if (wasReady && this.options.autoResendUnfulfilledCommands === false) this.#dropUnanswered();
-    this.#waiting.unshift(this.#unanswered);
+    if (wasReady && this.options.autoResendUnfulfilledCommands === false) {
+      failAll(this.#unanswered, new Error(CONNECTION_CLOSED));
+    } else this.#waiting.unshift(this.#unanswered);
     this.#unanswered = [];
     this.#waiting.dropFragments();
     const delay = this.#leaving ? null : this.options.retryStrategy?.(++this.retryAttempts);
@@ -278,26 +286,15 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     }, delay);
     const { maxRetriesPerRequest: limit } = this.options;
     if (typeof limit === 'number' && limit >= 0 && this.retryAttempts % (limit + 1) === 0) {
-      this.#flush(new MaxRetriesPerRequestError(limit));
+      this.#waiting.fail(new MaxRetriesPerRequestError(limit));
     }
-  }
-
-  #dropUnanswered(): void {
-    const dropped = new OfflineQueue(Number.POSITIVE_INFINITY);
-    dropped.unshift(this.#unanswered);
-    this.#unanswered = [];
-    dropped.fail(new Error(CONNECTION_CLOSED));
   }
 
   #end(): void {
     this.#leaving = false;
     this.#subscriber.clear();
     this.become('end');
-    this.#flush(new Error(CONNECTION_CLOSED));
-  }
-
-  #flush(error: Error): void {
-    this.#waiting.fail(error);
+    this.#waiting.fail(new Error(CONNECTION_CLOSED));
   }
 
   /** Emits an event; an error without a listener goes to the console. */

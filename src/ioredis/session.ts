@@ -5,6 +5,7 @@ import { resolveCommand } from '../commands/command-info.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
 import { Command } from './command.ts';
 import { abortedBy, isOfServer, type ReplyError, replyErrorOf, timedOut } from './errors.ts';
+import { type HimportFieldset, type PreparedFieldsets, within } from './fieldsets.ts';
 import type { Link } from './link.ts';
 import type { Waiting } from './offline-queue.ts';
 import { type Pipeline, type PipelineEntry, unwrapped } from './pipeline.ts';
@@ -33,15 +34,17 @@ export class Session {
   readonly link: Link;
   readonly #owner: SessionOwner;
   readonly #subscriber: Subscriber;
+  readonly fieldsets: PreparedFieldsets | null;
   readonly #scripts = new Set<string>();
   readonly #text: RequestOptions | undefined;
   readonly #bytes: RequestOptions;
   #inMulti = false;
 
-  constructor(link: Link, owner: SessionOwner, subscriber: Subscriber) {
+  constructor(link: Link, owner: SessionOwner, subscriber: Subscriber, fieldsets: PreparedFieldsets | null) {
     this.link = link;
     this.#owner = owner;
     this.#subscriber = subscriber;
+    this.fieldsets = fieldsets;
     const { commandTimeout } = owner.options;
     const limited = typeof commandTimeout === 'number' && commandTimeout > 0;
     this.#text = limited ? { timeout: commandTimeout } : undefined;
@@ -151,10 +154,31 @@ export class Session {
           return 'OK';
         }
         break;
+      case 'reset':
+        this.fieldsets?.forget();
+        break;
+      case 'himport': {
+        const fieldset = this.fieldsets?.of(command);
+        if (fieldset !== undefined) return this.#import(command, fieldset);
+        break;
+      }
       default:
     }
     const value = await this.#request(command, name, args);
     return name === 'exec' ? unwrapped(value as unknown[] | null) : value;
+  }
+
+  async #import(command: Command, fieldset: HimportFieldset): Promise<unknown> {
+    try {
+      return await within(this.#owner.options.commandTimeout, (over) =>
+        this.fieldsets!.send(fieldset, async () => {
+          if (over()) return null;
+          return this.#request(command, command.name, command.args);
+        }),
+      );
+    } catch (error) {
+      throw command.blame(isOfServer(error) ? replyErrorOf(error) : (error as Error));
+    }
   }
 
   async #subscription(command: Command): Promise<unknown> {
@@ -175,7 +199,19 @@ export class Session {
       void this.#singly(pipeline);
       return;
     }
+    if (this.fieldsets !== null && pipeline.special.some((command) => this.fieldsets!.of(command))) {
+      this.fieldsets.prepareFor(pipeline.special).then(
+        () => this.#sendTogether(pipeline),
+        (error: unknown) => pipeline.reject(isOfServer(error) ? replyErrorOf(error) : error),
+      );
+      return;
+    }
+    this.#sendTogether(pipeline);
+  }
+
+  #sendTogether(pipeline: Pipeline): void {
     for (const { name, args } of pipeline.special) {
+      if (name === 'reset') this.fieldsets?.forget();
       if (name === 'quit') this.#owner.leaving();
       if (name === 'select' && Number.isInteger(Number(args[0]))) this.#owner.selected(Number(args[0]));
     }
@@ -245,6 +281,8 @@ function isLoss(reply: unknown): boolean {
 
 const SPECIAL: ReadonlySet<string> = new Set([
   'select',
+  'reset',
+  'himport',
   'quit',
   'multi',
   'exec',

@@ -3,7 +3,7 @@ import { nameClass } from '../../base/class-name.ts';
 import { RedisClusterError } from '../../errors/errors.ts';
 import type { ClusterNodeLocation, HostAndPort, TCPLocation } from '../../transport/location.ts';
 import { keySlot, SLOT_COUNT } from '../../commands/key-slot.ts';
-import type { SlotMap } from './slot-map.ts';
+import type { Shard, SlotMap } from './slot-map.ts';
 
 /** The live source of the public layout. */
 export interface LayoutSource {
@@ -57,6 +57,11 @@ export class ClusterLayout {
     }
     if (primary || shard.replicas.length === 0) return shard.primary;
     return this.#source.pickReplica(shard.replicas) ?? shard.primary;
+  }
+
+  /** @internal The primary of a slot and its replicas; undefined: no node serves it. */
+  shardForSlot(slot: number): Shard | undefined {
+    return this.#source.map.shardOf(slot);
   }
 
   /** As `nodeForSlot`, for the slot of a key (`CLUSTER KEYSLOT`). */

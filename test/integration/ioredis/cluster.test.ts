@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { it } from 'node:test';
-import type { Cluster, DnsLookup, ResolveSrv } from '../../../src/ioredis/index.ts';
+import type { Cluster, Command, DnsLookup, ResolveSrv } from '../../../src/ioredis/index.ts';
 import { type Methods, startClusterWithClients } from '../../support/ioredis-clients.ts';
 
 const { servers, open } = await startClusterWithClients();
+
+/** The port of the server that runs it. */
+const WHERE = "return string.match(redis.call('info', 'server'), 'tcp_port:(%d+)')";
 
 it('a cluster routes commands by their keys, and tells of its nodes', async () => {
   const cluster = open();
@@ -78,4 +81,36 @@ it('a cluster is found by names that are looked up, and says which nodes gave no
 it('a pipeline of a cluster refuses a command whose keys are in several slots', async () => {
   const batch = open().pipeline([['mget', 'a', 'b']]);
   await assert.rejects(batch.exec() as Promise<unknown>, /All the keys in a pipeline command should belong/);
+});
+
+it('a function as scaleReads chooses the node of a read among those of its slot', async () => {
+  const asked: [string[], string, number][] = [];
+  let choice: 'primary' | 'replica' | 'unknown' = 'replica';
+  const scaleReads = (nodes: string[], command: Command): string => {
+    asked.push([nodes, command.name, command.getSlot()]);
+    return choice === 'unknown' ? 'nowhere:1' : nodes[choice === 'primary' ? 0 : 1]!;
+  };
+  const cluster = open({ scaleReads });
+  await new Promise((resolve) => cluster.delayUntilReady(resolve));
+  await cluster.set!('scaled', 'v');
+  assert.equal(asked.length, 0);
+  // The replica tells itself by its port, which a script that only reads can ask for.
+  cluster.defineCommand('whereIs', { lua: WHERE, numberOfKeys: 1, readOnly: true });
+  const ports: unknown[] = [];
+  for (choice of ['primary', 'replica', 'unknown'] as const) ports.push(await cluster.whereIs!('scaled'));
+  const [[nodes, , slot]] = asked as [[string[], string, number]];
+  assert.deepEqual(nodes.length, 2);
+  assert.equal(slot, await cluster.cluster!('KEYSLOT', 'scaled'));
+  const [primary, replica] = nodes.map((node) => node.split(':')[1]);
+  assert.deepEqual(ports, [primary, replica, primary]);
+  assert.equal(await cluster.get!('scaled'), 'v');
+  assert.equal(asked.at(-1)![1], 'get');
+});
+
+it('a script that only reads goes to a replica with scaleReads slave', async () => {
+  const scripts = { whereIs: { lua: WHERE, numberOfKeys: 1, readOnly: true } };
+  const cluster = open({ scaleReads: 'slave', scripts });
+  await once(cluster, 'ready');
+  const replicas = cluster.nodes('slave').map(({ options }) => String(options.port));
+  for (const key of ['a', 'b', 'c']) assert.ok(replicas.includes(String(await cluster.whereIs!(key))));
 });
