@@ -12,6 +12,7 @@ import {
 import { extname, join, posix, relative } from 'node:path';
 import { installedIn } from './installed.mjs';
 import { NPM, ROOT, run } from './lib.mjs';
+import { sectionPages } from '../tools/site/.vitepress/sidebar.mjs';
 
 const site = join(ROOT, 'tools', 'site');
 const pages = join(site, 'pages');
@@ -79,6 +80,29 @@ function joinTwins() {
   writeFileSync(index, text);
 }
 
+/** The first sentence of a page below its title, where it has one. */
+function summaryOf(path) {
+  const text = readFileSync(path, 'utf8')
+    .replace(/^# .*\n/, '')
+    .replace(/^```[\s\S]*?^```\n/gm, '');
+  const [first = ''] = text.trim().split(/\n\s*\n/, 1);
+  if (/^[#|>-]/.test(first)) return '';
+  return first.replace(/\s+/g, ' ').replace(/([.:]) .*/, '$1');
+}
+
+/** The page of the main entry lists its exports by what they are for. */
+function groupMainEntry() {
+  const folder = join(pages, 'reference');
+  const groups = sectionPages().map(({ text, items }) => {
+    const lines = items.map(({ text: name, link }) => {
+      const summary = summaryOf(join(pages, `${link}.md`));
+      return `- [${name}](${link}.md)${summary === '' ? '' : `: ${summary}`}`;
+    });
+    return `## ${text}\n\n${lines.join('\n')}\n`;
+  });
+  writeFileSync(join(folder, 'index', 'index.md'), `# respool\n\n${groups.join('\n')}`);
+}
+
 /** Links inside the site whose file or anchor does not exist. */
 function deadLinks() {
   const texts = new Map(
@@ -119,6 +143,7 @@ await step('The build', [process.execPath, join(ROOT, 'scripts', 'build.mjs')]);
 copyPages();
 await step('typedoc', [...bin('typedoc', 'bin/typedoc'), '--options', 'typedoc.json'], { cwd: site });
 joinTwins();
+groupMainEntry();
 await step('vitepress', [...bin('vitepress', 'bin/vitepress.js'), 'build', '.'], { cwd: site });
 const links = deadLinks();
 for (const link of links.dead) console.error(`dead link: ${link}`);

@@ -1,15 +1,38 @@
 /// <reference types="node" preserve="true" />
-export type { Decoding, RedisValue, Reply, ReplyOf, TextOf, Word } from './resp/types.ts';
-export type { TextEncoding } from './resp/text-modes.ts';
-export { DecodingError, type DecodingErrorOptions } from './resp/decoding-error.ts';
-export { ReplyMap, ReplySet } from './resp/reply-map.ts';
+// The reference of the manual is grouped by these headings.
+
+// # Pools
+export { ClusterLayout } from './topology/cluster/cluster-layout.ts';
+export { AbstractPool } from './interfaces/abstract-pool.ts';
+export { FailoverPool } from './pool/failover-pool.ts';
+export { BaseConnectionPool } from './pool/base-connection-pool.ts';
+export { ClusterConnectionPool } from './pool/cluster-connection-pool.ts';
+export { ConnectionPool } from './pool/connection-pool.ts';
+export type { BytesPool, TextPool } from './pool/connection-pool.ts';
+export { Sentinel } from './pool/sentinel.ts';
+export { SentinelConnectionPool } from './pool/sentinel-connection-pool.ts';
+export type { Executor } from './pool/executor.ts';
+
+// # Leases and connections
 export {
   ClusterNodeLocation,
   Location,
   TCPLocation,
   UnixDomainSocketLocation,
 } from './transport/location.ts';
-export type { HostAndPort } from './transport/location.ts';
+export { AbstractConnection } from './interfaces/abstract-connection.ts';
+export type { Lease } from './interfaces/abstract-pool.ts';
+export { CapacityLimiter } from './pooling/capacity-limiter.ts';
+export { BaseConnection } from './connection/base-connection.ts';
+export { ClusterConnection } from './connection/cluster-connection.ts';
+export { SentinelManagedConnection } from './connection/sentinel-managed-connection.ts';
+export { TCPConnection } from './connection/tcp-connection.ts';
+export { UnixDomainSocketConnection } from './connection/unix-domain-socket-connection.ts';
+
+// # Calls and replies
+export type { Decoding, RedisValue, Reply, ReplyOf, TextOf, Word } from './resp/types.ts';
+export type { TextEncoding } from './resp/text-modes.ts';
+export { ReplyMap, ReplySet } from './resp/reply-map.ts';
 export type {
   AnyCommand,
   ArgumentsOf,
@@ -34,11 +57,24 @@ export type {
   TypedCommand,
   Unspecified,
 } from './commands/typed-command.ts';
-export type { WaitOptions } from './interfaces/wait-options.ts';
-export { ClusterLayout } from './topology/cluster/cluster-layout.ts';
-export type { AddressMap } from './topology/cluster/address-map.ts';
-export { AbstractConnection } from './interfaces/abstract-connection.ts';
-export { AbstractPool } from './interfaces/abstract-pool.ts';
+export type { Request } from './connection/requests/request.ts';
+export type { ReplyStream } from './connection/requests/reply-stream.ts';
+export type { RequestBatch } from './connection/requests/request-batch.ts';
+export type {
+  BatchOptions,
+  CommandRequest,
+  RequestOptions,
+  StreamOptions,
+} from './connection/requests/request-options.ts';
+export type { ExecuteOnOptions, PoolRequest, PoolRequestOptions } from './pool/calls/call-options.ts';
+
+// # Transactions, scripts, scans
+export { defineScript, Script, type ScriptCommand, type ScriptOptions } from './pool/scripts/script.ts';
+export type { KeyScanOptions, Scan, ScanOptions } from './pool/scans/scan.ts';
+export type { TransactionOptions } from './pool/transactions/transaction-call.ts';
+export type { WatchCallOptions } from './pool/transactions/transactions.ts';
+
+// # Publish and subscribe
 export { AbstractChannel } from './interfaces/abstract-channel.ts';
 export type { ChannelGap } from './interfaces/abstract-channel.ts';
 export type { ChannelMap } from './interfaces/channel-map.ts';
@@ -53,29 +89,24 @@ export type { SubscriptionAck } from './pubsub/subscriptions/subscription-kinds.
 export type { ChannelGetOptions, ChannelOptions, MessageCallback } from './pubsub/channels/channel.ts';
 export type { MessageDecoder } from './pubsub/channels/message-reading.ts';
 export type { OverflowPolicy } from './pubsub/channels/flow.ts';
-export type { AcquireOptions, Lease } from './interfaces/abstract-pool.ts';
-export { AbstractCredentialProvider, UserPassCredentialProvider } from './interfaces/credential-provider.ts';
-export type { Credentials } from './interfaces/credential-provider.ts';
-export type { TelemetryAttributeProvider } from './interfaces/telemetry-attribute-provider.ts';
+export type { SubscriptionTarget } from './pubsub/pubsub-command.ts';
+
+// # Cache
 export { AbstractCache } from './interfaces/abstract-cache.ts';
 export type { CacheStatistics, CacheSummary } from './interfaces/abstract-cache.ts';
 export { LRUCache } from './cache/lru-cache.ts';
 export type { LRUCacheOptions } from './cache/lru-cache.ts';
-export { CapacityLimiter } from './pooling/capacity-limiter.ts';
-export { FailoverPool } from './pool/failover-pool.ts';
-export type {
-  FailoverMemberOptions,
-  FailoverPoolOptions,
-  FailoverStateChange,
-  PoolThatDecodes,
-} from './pool/failover-pool.ts';
+export type { Cacheable } from './pool/cache/cache-setup.ts';
+export type { CacheTracking } from './pool/cache/cache-setup.ts';
+
+// # Options
+export type { HostAndPort } from './transport/location.ts';
+export type { WaitOptions } from './interfaces/wait-options.ts';
+export type { AddressMap } from './topology/cluster/address-map.ts';
+export type { AcquireOptions } from './interfaces/abstract-pool.ts';
+export type { FailoverMemberOptions, FailoverPoolOptions, PoolThatDecodes } from './pool/failover-pool.ts';
 export { ExponentialBackoffRetryPolicy } from './pool/calls/retry-policy.ts';
 export type { ExponentialBackoffOptions, RetryContext, RetryPolicy } from './pool/calls/retry-policy.ts';
-export { BaseConnection } from './connection/base-connection.ts';
-export { ClusterConnection } from './connection/cluster-connection.ts';
-export { SentinelManagedConnection } from './connection/sentinel-managed-connection.ts';
-export { TCPConnection } from './connection/tcp-connection.ts';
-export { UnixDomainSocketConnection } from './connection/unix-domain-socket-connection.ts';
 export type {
   BaseConnectionOptions,
   BaseConnectionParams,
@@ -84,36 +115,12 @@ export type {
   SSLContext,
   TCPConnectionOptions,
 } from './connection/connection-options.ts';
-export type { ConnectionStatistics } from './connection/connection-statistics.ts';
-export type { Request } from './connection/requests/request.ts';
-export type { ReplyStream } from './connection/requests/reply-stream.ts';
-export type { RequestBatch } from './connection/requests/request-batch.ts';
-export type {
-  BatchOptions,
-  CommandRequest,
-  RequestOptions,
-  StreamOptions,
-} from './connection/requests/request-options.ts';
-export { BaseConnectionPool } from './pool/base-connection-pool.ts';
-export { ClusterConnectionPool } from './pool/cluster-connection-pool.ts';
-export { ConnectionPool } from './pool/connection-pool.ts';
-export type { BytesPool, FromUrlOptions, TextPool } from './pool/connection-pool.ts';
-export { Sentinel } from './pool/sentinel.ts';
-export { SentinelConnectionPool } from './pool/sentinel-connection-pool.ts';
+export type { FromUrlOptions } from './pool/connection-pool.ts';
 export type { SentinelUrlOptions } from './pool/sentinel-connection-pool.ts';
 export type { SentinelOptions, SentinelServiceOptions } from './pool/options/sentinel-options.ts';
-export type { Executor } from './pool/executor.ts';
-export { defineScript, Script, type ScriptCommand, type ScriptOptions } from './pool/scripts/script.ts';
-export type { CredentialsFunction, ExpiringCredentials } from './pool/credentials.ts';
 export type { ConnectCallback } from './pool/new-connections.ts';
-export type { KeyScanOptions, Scan, ScanOptions } from './pool/scans/scan.ts';
-export type { TransactionOptions } from './pool/transactions/transaction-call.ts';
-export type { WatchCallOptions } from './pool/transactions/transactions.ts';
-export type { ExecuteOnOptions, PoolRequest, PoolRequestOptions } from './pool/calls/call-options.ts';
-export type { Cacheable } from './pool/cache/cache-setup.ts';
 export type { ReadFrom } from './topology/reads/read-from.ts';
 export type { ZoneOf } from './topology/reads/zones.ts';
-export { SplitCommandError } from './pool/calls/split-command.ts';
 export type {
   BaseConnectionPoolOptions,
   BaseConnectionPoolParams,
@@ -128,34 +135,15 @@ export type {
   SentinelConnectionPoolOptions,
   SentinelManager,
 } from './pool/options/pool-options.ts';
-export type { PoolStateChange } from './node/pool-reports.ts';
-export type { SubscriptionTarget } from './pubsub/pubsub-command.ts';
-export type {
-  CacheEvent,
-  ConnectAttemptEvent,
-  ConnectionClosedEvent,
-  ConnectionReadyEvent,
-  FailoverEvent,
-  LayoutEvent,
-  LeaseReleasedEvent,
-  PoolCreatedEvent,
-  PoolLeakEvent,
-  PoolStateEvent,
-  PoolWaitEvent,
-  PubsubGapEvent,
-  RedirectEvent,
-  RetryEvent,
-} from './telemetry/events.ts';
-export type {
-  AcquireTrace,
-  BatchTrace,
-  CommandTrace,
-  ConnectTrace,
-  SubscribeTrace,
-} from './telemetry/traces.ts';
-export type { SanitizeArguments } from './connection/requests/request-traces.ts';
-export type { CacheTracking } from './pool/cache/cache-setup.ts';
-export type { ConnectionPoolStatistics } from './pool/pool-statistics.ts';
+
+// # Credentials
+export { AbstractCredentialProvider, UserPassCredentialProvider } from './interfaces/credential-provider.ts';
+export type { Credentials } from './interfaces/credential-provider.ts';
+export type { CredentialsFunction, ExpiringCredentials } from './pool/credentials.ts';
+
+// # Errors
+export { DecodingError, type DecodingErrorOptions } from './resp/decoding-error.ts';
+export { SplitCommandError } from './pool/calls/split-command.ts';
 export {
   AskError,
   AuthenticationError,
@@ -197,7 +185,38 @@ export {
 } from './errors/errors.ts';
 export type { ExhaustionFigures, TimeoutPhase } from './errors/errors.ts';
 
-/** Types that the ones above are made of. */
+// # Telemetry
+export type { TelemetryAttributeProvider } from './interfaces/telemetry-attribute-provider.ts';
+export type { FailoverStateChange } from './pool/failover-pool.ts';
+export type { ConnectionStatistics } from './connection/connection-statistics.ts';
+export type { PoolStateChange } from './node/pool-reports.ts';
+export type {
+  CacheEvent,
+  ConnectAttemptEvent,
+  ConnectionClosedEvent,
+  ConnectionReadyEvent,
+  FailoverEvent,
+  LayoutEvent,
+  LeaseReleasedEvent,
+  PoolCreatedEvent,
+  PoolLeakEvent,
+  PoolStateEvent,
+  PoolWaitEvent,
+  PubsubGapEvent,
+  RedirectEvent,
+  RetryEvent,
+} from './telemetry/events.ts';
+export type {
+  AcquireTrace,
+  BatchTrace,
+  CommandTrace,
+  ConnectTrace,
+  SubscribeTrace,
+} from './telemetry/traces.ts';
+export type { SanitizeArguments } from './connection/requests/request-traces.ts';
+export type { ConnectionPoolStatistics } from './pool/pool-statistics.ts';
+
+// # Types of the ones above
 export type { Random as RandomSource } from './base/backoff.ts';
 export type { WaitLimits } from './base/deadline.ts';
 export type { CacheStats } from './cache/cache-stats.ts';

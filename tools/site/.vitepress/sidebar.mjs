@@ -66,18 +66,42 @@ export function recipes() {
   return [{ text: 'Recipes', items: [{ text: 'All recipes', link: '/docs/recipes/' }, ...items] }];
 }
 
-/** Names of the main entry by what they are about; the first that fits. */
-const KINDS = [
-  ['Pools', /Pool$|^Sentinel$|^Executor$|^Lease$|^Script$|^Scan$|^ClusterLayout$/],
-  ['Connections', /Connection$|Location$|^Request$|^RequestBatch$|CapacityLimiter/],
-  ['Publish and subscribe', /Channel/],
-  ['Cache', /Cache/],
-  ['Errors', /Error$|^InvalidResponse$/],
-  ['Telemetry', /Event$|Trace$|Statistics$|Telemetry|SanitizeArguments/],
-  ['Options', /Options$|Params$|Policy$|^Pool\w*Request|Credential|AddressMap|ReadFrom|ZoneOf|SSLContext/],
-  ['Functions', /^[a-z]/],
-  ['Types', /./],
-];
+const INDEX = join(PAGES, '..', '..', '..', 'src', 'index.ts');
+
+/** The exports of the main entry under the headings of `src/index.ts`, which every export stands below. */
+export function sections() {
+  const [, ...parts] = readFileSync(INDEX, 'utf8').split(/^\/\/ # /m);
+  return parts.map((part) => {
+    const [heading = ''] = part.split('\n', 1);
+    const lists = [...part.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, list]) =>
+      list.split(','),
+    );
+    const names = lists.map((name) =>
+      name
+        .replace(/^\s*type /, '')
+        .split(' as ')
+        .at(-1)
+        .trim(),
+    );
+    return { heading, names: names.filter((name) => name !== '') };
+  });
+}
+
+/** The pages of the main entry by section. Throws for a page whose export has no heading. */
+export function sectionPages() {
+  const pages = new Map(modulePages('index').map((page) => [page.text, page]));
+  const groups = sections().map(({ heading, names }) => ({
+    text: heading,
+    items: names.flatMap((name) => {
+      const page = pages.get(name);
+      pages.delete(name);
+      return page ?? [];
+    }),
+  }));
+  const [stray] = pages.keys();
+  if (stray !== undefined) throw new Error(`src/index.ts lists ${stray} under no heading`);
+  return groups;
+}
 
 function modulePages(module) {
   const folder = join(PAGES, 'reference', module);
@@ -99,9 +123,7 @@ function modulePages(module) {
 }
 
 export function reference() {
-  const main = modulePages('index');
-  const groups = KINDS.map(([text]) => ({ text, collapsed: text !== 'Pools', items: [] }));
-  for (const page of main) groups[KINDS.findIndex(([, fits]) => fits.test(page.text))].items.push(page);
+  const groups = sectionPages().map((group, index) => ({ ...group, collapsed: index > 0 }));
   const entries = [
     ['respool/testkit', 'testkit'],
     ['respool/otel', 'otel'],
