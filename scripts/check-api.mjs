@@ -65,10 +65,14 @@ function declaration(text, name) {
   return parts.join('\n');
 }
 
+/** The tables of commands have a short name for what every argument is. */
+const readDeclarations = (file) =>
+  file.includes('commands/generated/') ? read(file).replace(/\bV\b/g, 'RedisValue') : read(file);
+
 function find(file, name, seen = new Set()) {
   if (!existsSync(join(ROOT, file)) || seen.has(file)) return '';
   seen.add(file);
-  const text = uncommented(read(file));
+  const text = uncommented(readDeclarations(file));
   const own = declaration(text, name);
   if (own !== '') return withWhatItNames(own, file, text);
   const onward = exportsOf(file).find(([exported, , from]) => exported === name && from !== file);

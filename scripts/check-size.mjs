@@ -1,8 +1,10 @@
 // What the package weighs: installed, and in a bundle of a program that uses one pool.
-//   node scripts/check-size.mjs [--parts]: with the parts of the bundle
+//   node scripts/check-size.mjs [--parts | --files]: with the folders or files of src that the bundle consists of
 import { execFileSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build as esbuild } from 'esbuild';
+import { compile } from './compile.mjs';
 import { isMain, NPM, ROOT } from './lib.mjs';
 
 /** Bytes. A limit is raised only together with a reason in the commit. */
@@ -26,10 +28,11 @@ function installed() {
   return { unpacked: packed.unpackedSize, packed: packed.size, files: packed.entryCount };
 }
 
-/** Of the package as it is published: `respool` is found by its own name. */
-async function bundled() {
+/** @param {string} [entry] the compiled sources instead of the package as it is published */
+async function bundled(entry) {
   const { outputFiles, metafile } = await esbuild({
     stdin: { contents: HELLO, resolveDir: ROOT, loader: 'js' },
+    alias: entry === undefined ? {} : { respool: entry },
     bundle: true,
     minify: true,
     format: 'esm',
@@ -38,22 +41,35 @@ async function bundled() {
     write: false,
   });
   const [{ contents }] = outputFiles;
-  const parts = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs));
   return {
     minified: contents.length,
     gzip: gzipSync(contents, { level: 9 }).length,
-    parts: parts
-      .map(([file, { bytesInOutput }]) => [file, bytesInOutput])
-      .sort((a, b) => Number(b[1]) - Number(a[1])),
+    parts: Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs)),
   };
+}
+
+/** What each folder or file takes of the bundle, compressed in proportion to its minified size. */
+async function showParts(byFile) {
+  const { code, output } = await compile();
+  if (code !== 0) throw new Error(output);
+  const { minified, gzip, parts } = await bundled(join(ROOT, '.build/src/index.js'));
+  const sizes = new Map();
+  for (const [file, { bytesInOutput }] of parts) {
+    const path = file.replace('.build/src/', '');
+    const part = byFile ? path : dirname(path);
+    sizes.set(part, (sizes.get(part) ?? 0) + bytesInOutput);
+  }
+  for (const [part, bytes] of [...sizes].sort((a, b) => b[1] - a[1]))
+    console.log(`${((bytes / minified) * (gzip / 1000)).toFixed(1).padStart(6)} kB  ${part}`);
 }
 
 if (isMain(import.meta.url)) {
   const { unpacked, packed, files } = installed();
   console.log(`installed: ${unpacked} bytes in ${files} files (limit ${INSTALLED}); tarball ${packed}`);
-  const { minified, gzip, parts } = await bundled();
+  const { minified, gzip } = await bundled();
   console.log(`bundle of one pool: ${gzip} bytes gzip (limit ${BUNDLED}); minified ${minified}`);
-  if (process.argv.includes('--parts')) for (const [file, bytes] of parts) console.log(`${bytes}\t${file}`);
+  const byFile = process.argv.includes('--files');
+  if (byFile || process.argv.includes('--parts')) await showParts(byFile);
   if (unpacked > INSTALLED) console.error('the installed package is larger than its limit');
   if (gzip > BUNDLED) console.error('the bundle is larger than its limit');
   if (unpacked > INSTALLED || gzip > BUNDLED) process.exitCode = 1;

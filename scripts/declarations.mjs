@@ -88,6 +88,15 @@ function identifiersOf(statements) {
   return names;
 }
 
+/** The tables of commands: one line each, with a short name for what every argument is. Compilers show the long one. */
+function shortTable(text) {
+  if (/\bV\b/.test(text)) throw new Error('a table of commands has a V of its own');
+  return text
+    .replace(/\{\n +args: (.*);\n +reply: (.*);\n +\};/g, '{ args: $1; reply: $2 };')
+    .replace(/\bRedisValue\b/g, 'V')
+    .replace(/^(import \{.*)\bV\b/m, '$1RedisValue as V');
+}
+
 /** The text of a file without what nobody needs; null when nothing is left. */
 function pruneFile(file, parts, isEntry) {
   const { needed } = parts;
@@ -117,14 +126,11 @@ function pruneFile(file, parts, isEntry) {
   );
   const body = texts.map((text) => text.replace(/^\/\/\/ <reference[^\n]*\n/, '').trimEnd()).join('\n');
   const text = `${references.join('')}${body}\n${isModule ? '' : 'export {};\n'}`;
-  return (
-    text
-      .replace(/^(?: {4})+/gm, (indent) => ' '.repeat(indent.length / 4))
-      // In a declaration file they say nothing.
-      .replace(/^import type \{/gm, 'import {')
-      // The tables of commands: one line each.
-      .replace(/\{\n +args: (.*);\n +reply: (.*);\n +\};/g, '{ args: $1; reply: $2 };')
-  );
+  const short = text
+    .replace(/^(?: {4})+/gm, (indent) => ' '.repeat(indent.length / 4))
+    // In a declaration file it says nothing.
+    .replace(/^import type \{/gm, 'import {');
+  return file.fileName.includes('/commands/generated/') ? shortTable(short) : short;
 }
 
 /** @param {string} dist absolute, with forward slashes @param {string[]} entries names of declaration files in it */

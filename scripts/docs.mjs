@@ -87,7 +87,7 @@ function summaryOf(path) {
     .replace(/^```[\s\S]*?^```\n/gm, '');
   const [first = ''] = text.trim().split(/\n\s*\n/, 1);
   if (/^[#|>-]/.test(first)) return '';
-  return first.replace(/\s+/g, ' ').replace(/([.:]) .*/, '$1');
+  return first.replace(/\s+/g, ' ').replace(/\. .*/, '.');
 }
 
 /** The page of the main entry lists its exports by what they are for. */

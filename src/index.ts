@@ -2,37 +2,59 @@
 // The reference of the manual is grouped by these headings.
 
 // # Pools
-export { ClusterLayout } from './topology/cluster/cluster-layout.ts';
-export { AbstractPool } from './interfaces/abstract-pool.ts';
-export { FailoverPool } from './pool/failover-pool.ts';
-export { BaseConnectionPool } from './pool/base-connection-pool.ts';
-export { ClusterConnectionPool } from './pool/cluster-connection-pool.ts';
 export { ConnectionPool } from './pool/connection-pool.ts';
 export type { BytesPool, TextPool } from './pool/connection-pool.ts';
-export { Sentinel } from './pool/sentinel.ts';
+export { ClusterConnectionPool } from './pool/cluster-connection-pool.ts';
 export { SentinelConnectionPool } from './pool/sentinel-connection-pool.ts';
+export { Sentinel } from './pool/sentinel.ts';
+export { FailoverPool } from './pool/failover-pool.ts';
 export type { Executor } from './pool/executor.ts';
+export { ClusterLayout } from './topology/cluster/cluster-layout.ts';
+export { BaseConnectionPool } from './pool/base-connection-pool.ts';
+export { AbstractPool } from './interfaces/abstract-pool.ts';
 
 // # Leases and connections
+export type { Lease } from './interfaces/abstract-pool.ts';
+export { BaseConnection } from './connection/base-connection.ts';
+export { TCPConnection } from './connection/tcp-connection.ts';
+export { UnixDomainSocketConnection } from './connection/unix-domain-socket-connection.ts';
+export { ClusterConnection } from './connection/cluster-connection.ts';
+export { SentinelManagedConnection } from './connection/sentinel-managed-connection.ts';
 export {
   ClusterNodeLocation,
   Location,
   TCPLocation,
   UnixDomainSocketLocation,
 } from './transport/location.ts';
-export { AbstractConnection } from './interfaces/abstract-connection.ts';
-export type { Lease } from './interfaces/abstract-pool.ts';
 export { CapacityLimiter } from './pooling/capacity-limiter.ts';
-export { BaseConnection } from './connection/base-connection.ts';
-export { ClusterConnection } from './connection/cluster-connection.ts';
-export { SentinelManagedConnection } from './connection/sentinel-managed-connection.ts';
-export { TCPConnection } from './connection/tcp-connection.ts';
-export { UnixDomainSocketConnection } from './connection/unix-domain-socket-connection.ts';
+export { AbstractConnection } from './interfaces/abstract-connection.ts';
 
 // # Calls and replies
+export { command, unwrap } from './commands/typed-command.ts';
+export type {
+  AnsweredCommand,
+  BatchReplies,
+  DecodingOf,
+  ReplyByOptions,
+  ReplyOfCommand,
+  TypedCommand,
+  Unspecified,
+} from './commands/typed-command.ts';
+export { commandInfo } from './commands/describe-command.ts';
+export type { CommandDescription } from './commands/describe-command.ts';
+export type { ExecuteOnOptions, PoolRequest, PoolRequestOptions } from './pool/calls/call-options.ts';
+export type { Request } from './connection/requests/request.ts';
+export type { RequestBatch } from './connection/requests/request-batch.ts';
+export type { ReplyStream } from './connection/requests/reply-stream.ts';
+export type {
+  BatchOptions,
+  CommandRequest,
+  RequestOptions,
+  StreamOptions,
+} from './connection/requests/request-options.ts';
 export type { Decoding, RedisValue, Reply, ReplyOf, TextOf, Word } from './resp/types.ts';
-export type { TextEncoding } from './resp/text-modes.ts';
 export { ReplyMap, ReplySet } from './resp/reply-map.ts';
+export type { TextEncoding } from './resp/text-modes.ts';
 export type {
   AnyCommand,
   ArgumentsOf,
@@ -44,29 +66,7 @@ export type {
   ListedArguments,
   ReplyTo,
 } from './commands/commands.ts';
-export { commandInfo } from './commands/describe-command.ts';
-export type { CommandDescription } from './commands/describe-command.ts';
 export type { NodesReply } from './commands/merged-reply.ts';
-export { command, unwrap } from './commands/typed-command.ts';
-export type {
-  AnsweredCommand,
-  BatchReplies,
-  DecodingOf,
-  ReplyByOptions,
-  ReplyOfCommand,
-  TypedCommand,
-  Unspecified,
-} from './commands/typed-command.ts';
-export type { Request } from './connection/requests/request.ts';
-export type { ReplyStream } from './connection/requests/reply-stream.ts';
-export type { RequestBatch } from './connection/requests/request-batch.ts';
-export type {
-  BatchOptions,
-  CommandRequest,
-  RequestOptions,
-  StreamOptions,
-} from './connection/requests/request-options.ts';
-export type { ExecuteOnOptions, PoolRequest, PoolRequestOptions } from './pool/calls/call-options.ts';
 
 // # Transactions, scripts, scans
 export { defineScript, Script, type ScriptCommand, type ScriptOptions } from './pool/scripts/script.ts';
@@ -75,9 +75,6 @@ export type { TransactionOptions } from './pool/transactions/transaction-call.ts
 export type { WatchCallOptions } from './pool/transactions/transactions.ts';
 
 // # Publish and subscribe
-export { AbstractChannel } from './interfaces/abstract-channel.ts';
-export type { ChannelGap } from './interfaces/abstract-channel.ts';
-export type { ChannelMap } from './interfaces/channel-map.ts';
 export { Channel, PatternChannel } from './pubsub/channels/typed-channel.ts';
 export type {
   ChannelClass,
@@ -85,42 +82,25 @@ export type {
   TextChannelOptions,
   TextPatternOptions,
 } from './pubsub/channels/typed-channel.ts';
-export type { SubscriptionAck } from './pubsub/subscriptions/subscription-kinds.ts';
 export type { ChannelGetOptions, ChannelOptions, MessageCallback } from './pubsub/channels/channel.ts';
-export type { MessageDecoder } from './pubsub/channels/message-reading.ts';
 export type { OverflowPolicy } from './pubsub/channels/flow.ts';
+export type { MessageDecoder } from './pubsub/channels/message-reading.ts';
+export { AbstractChannel } from './interfaces/abstract-channel.ts';
+export type { ChannelGap } from './interfaces/abstract-channel.ts';
+export type { ChannelMap } from './interfaces/channel-map.ts';
+export type { SubscriptionAck } from './pubsub/subscriptions/subscription-kinds.ts';
 export type { SubscriptionTarget } from './pubsub/pubsub-command.ts';
 
 // # Cache
-export { AbstractCache } from './interfaces/abstract-cache.ts';
-export type { CacheStatistics, CacheSummary } from './interfaces/abstract-cache.ts';
 export { LRUCache } from './cache/lru-cache.ts';
 export type { LRUCacheOptions } from './cache/lru-cache.ts';
 export type { Cacheable } from './pool/cache/cache-setup.ts';
 export type { CacheTracking } from './pool/cache/cache-setup.ts';
+export { AbstractCache } from './interfaces/abstract-cache.ts';
+export type { CacheStatistics, CacheSummary } from './interfaces/abstract-cache.ts';
 
 // # Options
-export type { HostAndPort } from './transport/location.ts';
-export type { WaitOptions } from './interfaces/wait-options.ts';
-export type { AddressMap } from './topology/cluster/address-map.ts';
-export type { AcquireOptions } from './interfaces/abstract-pool.ts';
-export type { FailoverMemberOptions, FailoverPoolOptions, PoolThatDecodes } from './pool/failover-pool.ts';
-export { ExponentialBackoffRetryPolicy } from './pool/calls/retry-policy.ts';
-export type { ExponentialBackoffOptions, RetryContext, RetryPolicy } from './pool/calls/retry-policy.ts';
-export type {
-  BaseConnectionOptions,
-  BaseConnectionParams,
-  ClusterConnectionOptions,
-  SocketKeepaliveOptions,
-  SSLContext,
-  TCPConnectionOptions,
-} from './connection/connection-options.ts';
 export type { FromUrlOptions } from './pool/connection-pool.ts';
-export type { SentinelUrlOptions } from './pool/sentinel-connection-pool.ts';
-export type { SentinelOptions, SentinelServiceOptions } from './pool/options/sentinel-options.ts';
-export type { ConnectCallback } from './pool/new-connections.ts';
-export type { ReadFrom } from './topology/reads/read-from.ts';
-export type { ZoneOf } from './topology/reads/zones.ts';
 export type {
   BaseConnectionPoolOptions,
   BaseConnectionPoolParams,
@@ -135,6 +115,26 @@ export type {
   SentinelConnectionPoolOptions,
   SentinelManager,
 } from './pool/options/pool-options.ts';
+export type { SentinelUrlOptions } from './pool/sentinel-connection-pool.ts';
+export type { SentinelOptions, SentinelServiceOptions } from './pool/options/sentinel-options.ts';
+export type { FailoverMemberOptions, FailoverPoolOptions, PoolThatDecodes } from './pool/failover-pool.ts';
+export type {
+  BaseConnectionOptions,
+  BaseConnectionParams,
+  ClusterConnectionOptions,
+  SocketKeepaliveOptions,
+  SSLContext,
+  TCPConnectionOptions,
+} from './connection/connection-options.ts';
+export type { WaitOptions } from './interfaces/wait-options.ts';
+export type { AcquireOptions } from './interfaces/abstract-pool.ts';
+export { ExponentialBackoffRetryPolicy } from './pool/calls/retry-policy.ts';
+export type { ExponentialBackoffOptions, RetryContext, RetryPolicy } from './pool/calls/retry-policy.ts';
+export type { ReadFrom } from './topology/reads/read-from.ts';
+export type { ZoneOf } from './topology/reads/zones.ts';
+export type { AddressMap } from './topology/cluster/address-map.ts';
+export type { ConnectCallback } from './pool/new-connections.ts';
+export type { HostAndPort } from './transport/location.ts';
 
 // # Credentials
 export { AbstractCredentialProvider, UserPassCredentialProvider } from './interfaces/credential-provider.ts';
@@ -142,8 +142,6 @@ export type { Credentials } from './interfaces/credential-provider.ts';
 export type { CredentialsFunction, ExpiringCredentials } from './pool/credentials.ts';
 
 // # Errors
-export { DecodingError, type DecodingErrorOptions } from './resp/decoding-error.ts';
-export { SplitCommandError } from './pool/calls/split-command.ts';
 export {
   AskError,
   AuthenticationError,
@@ -184,6 +182,8 @@ export {
   WrongTypeError,
 } from './errors/errors.ts';
 export type { ExhaustionFigures, TimeoutPhase } from './errors/errors.ts';
+export { SplitCommandError } from './pool/calls/split-command.ts';
+export { DecodingError, type DecodingErrorOptions } from './resp/decoding-error.ts';
 
 // # Telemetry
 export type { TelemetryAttributeProvider } from './interfaces/telemetry-attribute-provider.ts';

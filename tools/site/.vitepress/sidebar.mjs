@@ -111,8 +111,9 @@ function modulePages(module) {
     if (!kind.isDirectory()) continue;
     for (const file of readdirSync(join(folder, kind.name))) {
       if (!file.endsWith('.md')) continue;
-      const text = file.slice(0, -3);
-      found.push({ text, link: `/reference/${module}/${kind.name}/${text}` });
+      const name = file.slice(0, -3);
+      // `REPLY` and `Reply` have files with different names, for disks that take both for the same.
+      found.push({ text: name.replace(/-\d+$/, ''), link: `/reference/${module}/${kind.name}/${name}` });
     }
   }
   // A class that is written as a constant and an interface has two pages: the interface lists its members.
