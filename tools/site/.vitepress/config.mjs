@@ -15,9 +15,14 @@ function boostDocument(id) {
   return id.startsWith('/reference/') ? 0.3 : 1;
 }
 
+/** Three connections of one pool. */
+const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" stroke="#3451b2" stroke-width="4" stroke-linecap="round">
+<path d="M5 9h22M5 16h22M5 23h22"/></svg>`;
+
 export default defineConfig({
   title: 'respool',
   description: 'Redis and Valkey connections and connection pools for TypeScript',
+  head: [['link', { rel: 'icon', href: `data:image/svg+xml,${encodeURIComponent(ICON)}` }]],
   srcDir: 'pages',
   outDir: 'dist',
   cleanUrls: false,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 const PAGES = join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..', 'pages');
 
+/** @type {[string, string[]][]} */
 const GROUPS = [
   ['Begin', ['tasks', 'pools', 'commands', 'urls', 'options', 'migrating', 'ioredis']],
   [
@@ -48,6 +49,7 @@ export function guides() {
     .filter((name) => name.endsWith('.md'))
     .map((name) => name.slice(0, -3))
     .filter((name) => !listed.has(name));
+  /** @type {[string, string[]][]} */
   const groups = others.length > 0 ? [...GROUPS, ['More', others]] : GROUPS;
   return groups.map(([text, names]) => ({
     text,
