@@ -72,12 +72,6 @@ function joinTwins() {
     const text = readFileSync(join(reference, path), 'utf8');
     writeFileSync(join(reference, path), text.replace(inherited, ''));
   }
-  const index = join(reference, 'index.md');
-  const named = (text, from, to) => text.replace(`[${from}](`, `[${to}](`);
-  let text = readFileSync(index, 'utf8').replace('## Modules', '## Entries');
-  text = named(text, 'index', 'respool');
-  for (const entry of ['ioredis', 'otel', 'testkit']) text = named(text, entry, `respool/${entry}`);
-  writeFileSync(index, text);
 }
 
 /** The first sentence of a page below its title, where it has one. */
@@ -90,7 +84,15 @@ function summaryOf(path) {
   return first.replace(/\s+/g, ' ').replace(/\. .*/, '.');
 }
 
-/** The page of the main entry lists its exports by what they are for. */
+/** Above the exports of the main entry, which most readers look for. */
+const ENTRIES = `The exports of \`respool\`, by what they are for. Entries of their own:
+
+- [respool/ioredis](ioredis/index.md): the API of ioredis
+- [respool/otel](otel/index.md): spans and metrics for OpenTelemetry
+- [respool/testkit](testkit/index.md): servers, clusters, scripted servers and bad lines for tests
+`;
+
+/** The overview and the page of the main entry list its exports by what they are for. */
 function groupMainEntry() {
   const folder = join(pages, 'reference');
   const groups = sectionPages().map(({ text, items }) => {
@@ -100,7 +102,9 @@ function groupMainEntry() {
     });
     return `## ${text}\n\n${lines.join('\n')}\n`;
   });
-  writeFileSync(join(folder, 'index', 'index.md'), `# respool\n\n${groups.join('\n')}`);
+  const listed = groups.join('\n');
+  writeFileSync(join(folder, 'index', 'index.md'), `# respool\n\n${listed}`);
+  writeFileSync(join(folder, 'index.md'), `# Reference\n\n${ENTRIES}\n${listed}`);
 }
 
 /** Links inside the site whose file or anchor does not exist. */
