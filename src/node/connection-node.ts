@@ -217,16 +217,15 @@ export class ConnectionNode implements PooledOwner {
     return this.backlog.enqueue(coreOf(connection), entries, deadline);
   }
 
-  async lease(deadline: Deadline, pinned = true): Promise<NodeSlot> {
-    return taken(await this.pool.lease(deadline, null, pinned));
+  lease(deadline: Deadline, pinned = true): Promise<NodeSlot> {
+    return this.pool.lease(deadline, null, pinned);
   }
   tryLease(): NodeSlot | null {
-    const slot = this.pool.tryLease();
-    return slot === null ? null : taken(slot);
+    return this.pool.tryLease();
   }
   /** As `lease`, for a command that blocks. */
-  async occupy(deadline: Deadline, pinned = false): Promise<NodeSlot> {
-    return taken(await this.pool.occupy(deadline, pinned));
+  occupy(deadline: Deadline, pinned = false): Promise<NodeSlot> {
+    return this.pool.occupy(deadline, pinned);
   }
 
   /** Takes the connection out of use once nothing is outstanding on it. */
@@ -439,9 +438,4 @@ export class ConnectionNode implements PooledOwner {
       throw error;
     }
   }
-}
-
-function taken(slot: NodeSlot): NodeSlot {
-  slot.value.taken();
-  return slot;
 }

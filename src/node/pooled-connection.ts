@@ -64,8 +64,6 @@ export class PooledConnection extends CoreObserver implements Resource {
   #unproved = false;
   /** Someone who got it by `getConnection` has released it: a second release by the same caller may come any time. */
   #wasPlain = false;
-  /** Monotonic ms. */
-  #takenAt = 0;
 
   constructor(connection: BaseConnection, node: PooledOwner) {
     super();
@@ -119,11 +117,9 @@ export class PooledConnection extends CoreObserver implements Resource {
   }
 
   /** A lease or an occupation begins. */
-  taken(): this {
-    this.#takenAt = performance.now();
+  taken(): void {
     this.core.tenure = ++tenures;
     this.refer();
-    return this;
   }
 
   /** The lease or the occupation ends. */
@@ -174,7 +170,8 @@ export class PooledConnection extends CoreObserver implements Resource {
 
   #reportUse(): void {
     const { address, poolName } = this.node;
-    channels.leaseReleased.publish({ poolName, address, useTime: performance.now() - this.#takenAt });
+    const useTime = performance.now() - (this.slot?.since ?? 0);
+    channels.leaseReleased.publish({ poolName, address, useTime });
   }
 
   override drained(): void {

@@ -53,6 +53,10 @@ class ConnectionLease implements Lease<BaseConnection> {
   }
 }
 
+function leaseOf(slot: NodeSlot): Lease<BaseConnection> {
+  return new ConnectionLease(slot);
+}
+
 /** The connection of a lease, for a caller that releases it by `pool.release(connection)`. */
 export function handOver<C extends BaseConnection>(lease: Lease<C>): C {
   return lease instanceof ConnectionLease ? (lease.handOver() as C) : lease.connection;
@@ -76,8 +80,10 @@ export class Leases {
   take(node: Node | null, deadline: Deadline, pinned = true): Promise<Lease<BaseConnection>> {
     if (this.#checks) return this.#takeChecked(node, deadline, pinned);
     const slot = node?.tryLease() ?? null;
-    if (slot === null) return this.#takeLater(node, deadline, pinned);
-    return Promise.resolve(new ConnectionLease(slot));
+    if (slot !== null) return Promise.resolve(new ConnectionLease(slot));
+    return node === null
+      ? this.#takeLater(node, deadline, pinned)
+      : node.lease(deadline, pinned).then(leaseOf);
   }
 
   async #takeLater(node: Node | null, deadline: Deadline, pinned: boolean): Promise<Lease<BaseConnection>> {

@@ -243,22 +243,22 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     return slot === null ? null : this.#grant(slot, kind, origin);
   }
 
-  async #take(
-    kind: 'lease' | 'occupy',
-    deadline: Deadline,
-    origin: Origin | null,
-    pinned: boolean,
-  ): Promise<Slot<T>> {
-    this.#refuseIfOver(deadline);
-    const slot = this.#tryTake(kind, origin);
-    if (slot !== null) return slot;
-    return (await this.#wait({ kind, deadline, use: null, origin, pinned })) as Slot<T>;
+  #take(kind: 'lease' | 'occupy', deadline: Deadline, origin: Origin | null, pinned: boolean) {
+    try {
+      this.#refuseIfOver(deadline);
+      const slot = this.#tryTake(kind, origin);
+      if (slot !== null) return Promise.resolve(slot);
+      return this.#wait({ kind, deadline, use: null, origin, pinned }) as Promise<Slot<T>>;
+    } catch (error) {
+      return Promise.reject<Slot<T>>(error);
+    }
   }
 
   #grant(slot: Slot<T>, kind: 'lease' | 'occupy', origin: Origin | null): Slot<T> {
     this.#slots.move(slot, kind === 'lease' ? 'leased' : 'occupied');
     slot.since = this.#clock.now();
     if (kind === 'lease') this.#housekeeper.leased(slot, origin);
+    slot.value.taken?.();
     return slot;
   }
 

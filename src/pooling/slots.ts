@@ -25,6 +25,8 @@ export interface Resource {
   occupied?(): boolean;
   /** The pool has taken it in: through this handle it reports changes. */
   placed?(slot: SlotHandle): void;
+  /** It has a holder from now on. */
+  taken?(): void;
 }
 
 /** The part of a slot that does not depend on the kind of resource. */
@@ -34,6 +36,8 @@ export interface SlotHandle {
   /** It has an exclusive holder. */
   readonly held: boolean;
   readonly holding: 'leased' | 'occupied' | null;
+  /** When the holder got it, on the pool's clock. */
+  readonly since: number;
   /** The object that releases it, set by the code that took it; null before that, and after the release. */
   holder: object | null;
   /** Ends the lease or the occupation, also of a resource that has died meanwhile. Throws without a holder. */
