@@ -7,6 +7,7 @@ import {
   ConnectionPool,
   TimeoutError,
 } from '../../../src/index.ts';
+import { coreOf } from '../../../src/connection/base-connection.ts';
 import type { ConnectionPoolOptions } from '../../../src/index.ts';
 import { reply, type ScriptedReply, ScriptedServer } from '../../../src/testkit/index.ts';
 
@@ -190,6 +191,21 @@ describe('servers that announce what is done to them', () => {
     await assert.rejects(pool.execute('GET', 'key'), TimeoutError);
     assert.ok(performance.now() - begun > 200);
     only.stall(false);
+    await only.server.close();
+  });
+
+  test('no announcement relaxes limits for more than 30 s', async () => {
+    const only = await managed();
+    await using pool = poolTo(only);
+    await using lease = await pool.acquire();
+    const core = coreOf(lease.connection);
+    for (const seconds of [600, null, 'a while', -1]) {
+      core.relaxedUntil = 0;
+      only.tell('FAILING_OVER', 1, seconds);
+      await eventually('it is heard', () => core.relaxedUntil > 0);
+      const left = core.relaxedUntil - performance.now();
+      assert.ok(left > 0 && left <= 30_000, `${left} ms for ${seconds}`);
+    }
     await only.server.close();
   });
 
