@@ -15,7 +15,7 @@ import {
   WrongTypeError,
 } from '../../../src/index.ts';
 import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
-import { atRest, failure, gauges, sleep } from './support.ts';
+import { atRest, failure, gauges, sleep, until } from './support.ts';
 
 let server: TestServer;
 before(async () => {
@@ -188,8 +188,7 @@ test('option noreply of a pool resolves everything to null and the commands arri
     null,
   ]);
   assert.equal(await pool.executeRequest('INCR', ['silent']), null);
-  await sleep(30);
-  assert.equal(await server.command('GET', 'silent'), '3');
+  await until(async () => (await server.command('GET', 'silent')) === '3', 'all three to arrive');
 });
 
 test('option cache: false and option splitMultiKey of a call are taken and change nothing on a plain pool', async () => {
@@ -470,7 +469,7 @@ test('disconnect() drops every connection and the pool stays usable', async () =
   const lease = await pool.acquire();
   await pool.execute('PING');
   const slow = pool.use((connection) => connection.createRequest('BLPOP', ['nothing', 0]));
-  await sleep(30);
+  await until(async () => /blocked_clients:1/.test(String(await server.command('INFO', 'clients'))));
   assert.equal(pool.statistics.activeConnections, 2);
   pool.disconnect();
   assert.equal(pool.statistics.activeConnections, 0);
