@@ -141,6 +141,18 @@ export function isPassing(error: unknown): boolean {
   return error instanceof ResponseError && PASSING.has(error.code);
 }
 
+/** Every node that was asked refuses the user, the database or the question: to ask again does not help. */
+export function refusedByAll(error: unknown): boolean {
+  if (!(error instanceof errors.RedisClusterError || error instanceof errors.SentinelError)) return false;
+  const { cause } = error;
+  if (!(cause instanceof AggregateError)) return isRefusal(cause);
+  return cause.errors.every((one: Error) => isRefusal(one.cause) || refusedByAll(one));
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof ResponseError && !isPassing(error);
+}
+
 /** The server has no room for one more client: the one error of a connection that is an `ERR` of the server. */
 export function isServerFull(error: unknown): boolean {
   return error instanceof errors.ConnectionError && error.code === 'ERR';

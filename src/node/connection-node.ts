@@ -4,12 +4,7 @@ import type { OwnWrites } from '../cache/own-writes.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import type { Entry } from '../connection/requests/entry.ts';
 import type { SanitizeArguments } from '../connection/requests/request-traces.ts';
-import {
-  AuthenticationRequiredError,
-  OverloadedError,
-  type RedisError,
-  ResponseError,
-} from '../errors/errors.ts';
+import { AuthenticationRequiredError, OverloadedError, type RedisError } from '../errors/errors.ts';
 import { refusalBeneath } from '../errors/reply-errors.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
 import type { DialGovernor } from '../pooling/dial-governor.ts';
@@ -18,7 +13,7 @@ import type { PoolFigures, PoolSettings } from '../pooling/pool-settings.ts';
 import type { Slot } from '../pooling/slots.ts';
 import { Backlog } from './backlog.ts';
 import { BlockingCalls } from './blocking-calls.ts';
-import { addressAnswered, dialGovernor } from './dials.ts';
+import { addressAnswered, dialGovernor, isTransient } from './dials.ts';
 import { poolErrors, type PoolStateChange, reportLeak, StateReport } from './pool-reports.ts';
 import { PooledConnection, pooledOf, type PooledOwner, setRef } from './pooled-connection.ts';
 import { ReAuthentication } from './re-authentication.ts';
@@ -63,11 +58,6 @@ export interface NodeSettings {
   readonly dialFailed?: (error: unknown) => void;
   /** False: waiting does not mend it. */
   readonly transient?: (error: unknown) => boolean;
-}
-
-/** Servers that are loading or full recover; those that refuse the user, the database or the command do not. */
-function isTransient(error: unknown): boolean {
-  return !(error instanceof ResponseError) && !(error instanceof TypeError);
 }
 
 /** The transport of a custom connection class may never say that it is gone: `close()` waits for it no longer than this. */

@@ -1,4 +1,5 @@
 import { RedisError, ResponseError } from '../errors/errors.ts';
+import { refusedByAll } from '../errors/reply-errors.ts';
 import { DialGovernor, type DialGovernorSettings } from '../pooling/dial-governor.ts';
 import { channels, observed } from '../telemetry/channels.ts';
 
@@ -21,4 +22,12 @@ const OWN: ReadonlySet<string> = new Set(['RESPOOL_CREDENTIALS', 'RESPOOL_CALLBA
 /** Whether a failed dial shows that the address is well: it answered, and the failure is that of one pool. */
 export function addressAnswered(error: unknown): boolean {
   return error instanceof ResponseError || (error instanceof RedisError && OWN.has(error.code));
+}
+
+/**
+ * Servers that are loading or full recover; those that refuse the user, the database or the command do not. The same
+ * goes for sentinels that all refuse.
+ */
+export function isTransient(error: unknown): boolean {
+  return !(error instanceof ResponseError) && !(error instanceof TypeError) && !refusedByAll(error);
 }

@@ -17,7 +17,7 @@ import {
   SentinelError,
   TryAgainError,
 } from '../../errors/errors.ts';
-import { isServerFull } from '../../errors/reply-errors.ts';
+import { isServerFull, refusedByAll } from '../../errors/reply-errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { channels, observed } from '../../telemetry/channels.ts';
 import type { Next, Topology } from '../../topology/topology.ts';
@@ -352,7 +352,7 @@ function isAbort(call: PoolCall, error: unknown): boolean {
 
 /** No connection: it was lost, or no server could be found for it. */
 function isLoss(error: unknown): error is RedisError {
-  if (error instanceof SentinelError) return true;
+  if (error instanceof SentinelError) return !refusedByAll(error);
   return error instanceof ConnectionError && !(error instanceof PoolClosedError);
 }
 

@@ -336,6 +336,8 @@ export class ClusterTopology implements Topology {
       case 'wait':
         if (replicaRead && ++call.redirects <= MAX_REDIRECTS) return AGAIN;
         if (!(error instanceof TryAgainError) || !call.bounded) return null;
+        // A transaction goes to and fro between the nodes of a slot until its last key has moved.
+        this.#trails.forget(call);
         return { kind: 'pause', ms: jittered(TRY_AGAIN_PAUSE, () => this.#keeper.random()) };
       case 'demoted':
         if (!call.bounded && ++call.redirects > MAX_REDIRECTS) return null;

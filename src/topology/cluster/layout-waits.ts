@@ -2,6 +2,7 @@ import { jittered } from '../../base/backoff.ts';
 import { Deadline } from '../../base/deadline.ts';
 import { SingleFlight } from '../../base/single-flight.ts';
 import { OverloadedError, PoolClosedError, RedisClusterError, TimeoutError } from '../../errors/errors.ts';
+import { refusedByAll } from '../../errors/reply-errors.ts';
 import { systemTiming } from '../timing.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
 
@@ -38,7 +39,7 @@ export class LayoutWaits {
     return this.#counted(() => this.refresh(deadline));
   }
 
-  /** As `again`; within a time limit it is tried again and again. */
+  /** As `again`; within a time limit it is tried again and again, unless every node refuses. */
   find(deadline: Deadline): Promise<void> {
     return !deadline.patient ? this.again(deadline) : this.#counted(() => this.#find(deadline));
   }
@@ -49,7 +50,7 @@ export class LayoutWaits {
         try {
           await Deadline.ofSignal(signal).wait(this.#attempts.run(() => this.#attempt()));
         } catch (error) {
-          if (!(error instanceof RedisClusterError) || signal.aborted) throw error;
+          if (!(error instanceof RedisClusterError) || signal.aborted || refusedByAll(error)) throw error;
           failed(error);
         }
       }

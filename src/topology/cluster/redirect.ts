@@ -102,4 +102,9 @@ export class RedirectTrails {
     }
     return trail;
   }
+
+  /** The call is asked to wait: the way so far was no loop. */
+  forget(call: object): void {
+    this.#byCall.delete(call);
+  }
 }

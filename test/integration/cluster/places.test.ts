@@ -112,6 +112,12 @@ for (const { path, kind, version } of await serverBinaries()) {
         stranger.open(),
         (error: unknown) => error instanceof RedisClusterError && !/let me in/.test(String(error)),
       );
+      // No time limit makes a node accept the password or the database later.
+      for (const wrong of [{ password: 'let me out' }, { password: 'let me in', db: 99 }]) {
+        await using refused = poolOf(cluster, { ...wrong, acquireTimeout: 600_000 });
+        await assert.rejects(refused.execute('GET', 'a'), RedisClusterError);
+        await assert.rejects(refused.executeRequest('GET', ['a'], { timeout: 600_000 }), RedisClusterError);
+      }
     });
   });
 }

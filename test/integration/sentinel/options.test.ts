@@ -4,12 +4,13 @@ import {
   PoolClosedError,
   PrimaryNotFoundError,
   Sentinel,
+  SentinelError,
   SentinelConnectionPool,
   SentinelManagedConnection,
   TCPLocation,
   TimeoutError,
 } from '../../../src/index.ts';
-import { reply } from '../../../src/testkit/index.ts';
+import { reply, startServer } from '../../../src/testkit/index.ts';
 import { FakeData, FakeSentinel } from './scripted.ts';
 import { eventually, sleep } from './support.ts';
 
@@ -74,6 +75,17 @@ test('option isPrimary false leads to a replica', async () => {
   assert.equal(await reader.execute('GET', 'x'), String(replica.port));
   assert.equal(reader.toString(), 'SentinelConnectionPool<service=m(replica)>');
   assert.equal(reader.location, null);
+});
+
+test('sentinels that all refuse the password are not asked until a time limit ends', async () => {
+  await using server = await startServer({ requirepass: 'let me in' });
+  for (const sentinelOptions of [{ password: 'let me out' }, {}]) {
+    await using manager = new Sentinel({ sentinels: [server.location], sentinelOptions });
+    for (const pool of [manager.primaryFor('m'), manager.replicaFor('m')]) {
+      await assert.rejects(pool.executeRequest('GET', ['a'], { timeout: 600_000 }), SentinelError);
+      await assert.rejects(pool.acquire({ timeout: 600_000 }), SentinelError);
+    }
+  }
 });
 
 test('option checkConnection verifies a connection that has idled before handing it out', async () => {

@@ -6,10 +6,16 @@ import {
   defineScript,
   TimeoutError,
 } from '../../../src/index.ts';
-import { startCluster, type TestCluster } from '../../../src/testkit/index.ts';
+import { type ClusterNode, startCluster, type TestCluster } from '../../../src/testkit/index.ts';
 import { keySlot } from '../../../src/commands/key-slot.ts';
-import { keysOfSlot, keyWhere, poolOf } from '../cluster/support.ts';
+import { eventually, keysOfSlot, keyWhere, poolOf } from '../cluster/support.ts';
 import { Money } from './money.ts';
+
+/** Transactions that the node put off, because not all of their keys had come. */
+async function refusalsOf(node: ClusterNode): Promise<number> {
+  const info = String(await node.command('INFO', 'errorstats'));
+  return Number(/errorstat_TRYAGAIN:count=(\d+)/.exec(info)?.[1] ?? 0);
+}
 
 describe('transactions and scripts on a cluster', () => {
   let cluster: TestCluster;
@@ -73,6 +79,24 @@ describe('transactions and scripts on a cluster', () => {
     });
     assert.deepEqual(replies, ['OK']);
     assert.equal(await pool.execute('GET', key), '2');
+  });
+
+  it('a transaction waits until the last of its keys has moved', async () => {
+    const slot = 6_000;
+    const keys = keysOfSlot(slot, 3).map((key) => `${key}:half`);
+    for (const key of keys) await pool.execute('SET', key, 0);
+    const source = await cluster.nodeForSlot(slot);
+    const target = (await cluster.primaries()).find((node) => node !== source);
+    const migration = await cluster.beginMigration(slot, target!);
+    await migration.moveKeys(1);
+    await target!.command('CONFIG', 'RESETSTAT');
+    const commands = keys.map((key) => ({ command: 'INCR', args: [key] }));
+    const waiting = pool.transaction(commands, { timeout: 20_000 });
+    // More rounds between the two nodes than redirects are allowed.
+    await eventually('eight refusals', async () => (await refusalsOf(target!)) > 8);
+    await migration.moveKeys(100);
+    await migration.finish();
+    assert.deepEqual(await waiting, [1, 1, 1]);
   });
 
   it('a script runs on every node that has its keys, and after a failover', async () => {
