@@ -14,7 +14,8 @@ export interface PeerWatchSettings {
 /**
  * Detects dead peers. While a reply is due, silence for half of the limit sends a PING, and silence for all of it ends
  * the connection. A blocking command is due when its own time has passed; while it blocks, the PING goes over another
- * connection. Each PING carries a nonce, so that a connection with shifted replies ends as well.
+ * connection. Each PING carries a nonce, so that a connection with shifted replies ends as well: one that is never silent
+ * gets a PING after half of the limit too.
  */
 export class PeerWatch {
   readonly #core: ConnectionCore;
@@ -22,6 +23,8 @@ export class PeerWatch {
   readonly #timers: NodeJS.Timeout[] = [];
   #heard = -1;
   #since = 0;
+  /** When replies were last compared with a nonce, or none was due; monotonic ms. */
+  #compared = performance.now();
   #asked = false;
   /** Chunks heard at the last fence. */
   #fenced = -1;
@@ -62,14 +65,23 @@ export class PeerWatch {
     if (!expecting || core.muted || core.inbox.paused || core.stalled || news || now < core.relaxedUntil) {
       this.#since = now;
       this.#asked = false;
+      // Nothing is put behind a command that blocks.
+      if (outbox.length === 0 || blocked) this.#compared = now;
+      else if (news && now - this.#compared >= limit / 2) this.#compare(now);
       return;
     }
     const silence = now - this.#since;
     if (silence >= limit) this.#end(`nothing heard for ${limit} ms (deadPeerTimeout)`);
     else if (!this.#asked && silence >= limit / 2) {
       this.#asked = true;
-      if (mayPing(core)) ping(core).catch(() => {});
+      this.#compare(now);
     }
+  }
+
+  #compare(now: number): void {
+    const core = this.#core;
+    this.#compared = now;
+    if (mayPing(core)) ping(core).catch(() => {});
   }
 
   #askElsewhere(silence: number, limit: number): void {

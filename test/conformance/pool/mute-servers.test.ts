@@ -102,10 +102,10 @@ describe('PING with a nonce', () => {
     };
   }
 
-  test('option fence: a dropped reply ends the connection within the interval, under traffic', async () => {
+  const underTraffic = async (option: { fence: number } | { deadPeerTimeout: number }): Promise<void> => {
     const { script, drop } = dropping();
     await using scripted = await ScriptedServer.start(script);
-    await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, fence: 20 });
+    await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, ...option });
     await pool.open();
     let shifted = 0;
     let ended: Error | null = null;
@@ -127,7 +127,11 @@ describe('PING with a nonce', () => {
     assert.ok((ended as Error) instanceof ProtocolError || cause instanceof ProtocolError, String(ended));
     assert.equal(await pool.execute('GET', 'after'), 'after');
     await atRest(pool);
-  });
+  };
+  test('option fence: a dropped reply ends the connection within the interval, under traffic', () =>
+    underTraffic({ fence: 20 }));
+  test('option deadPeerTimeout: a dropped reply ends the connection within the limit, also under traffic', () =>
+    underTraffic({ deadPeerTimeout: 200 }));
 
   test('option deadPeerTimeout: a connection on which a reply was dropped ends within the limit', async () => {
     const { script, drop } = dropping();
