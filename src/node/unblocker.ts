@@ -32,12 +32,18 @@ export class Unblocker {
   }
 
   /** Whether the server says that this client was blocked. Rejects when it refuses or cannot be asked. */
-  ask(blocked: BaseConnection): Promise<boolean> {
-    if (blocked.clientId === null)
-      return Promise.reject(new Error('the server has not named the id of the connection'));
+  async ask(blocked: BaseConnection): Promise<boolean> {
+    if (blocked.clientId === null) throw new Error('the server has not named the id of the connection');
     const shared = this.#node.tryShare();
-    if (shared !== null) return unblock(shared, blocked);
-    return this.#apart(GRACE, (connection) => unblock(connection, blocked));
+    if (shared !== null) {
+      await proveSame(shared, blocked);
+      // Meanwhile it may have been leased, and a transaction opened on it.
+      if (this.#node.tryShare() === shared) return unblock(shared, blocked);
+    }
+    return this.#apart(GRACE, async (connection) => {
+      await proveSame(connection, blocked);
+      return unblock(connection, blocked);
+    });
   }
 
   /** Nothing of this may be left open. */
@@ -83,12 +89,14 @@ export class Unblocker {
 }
 
 /** The same address may lead to another server, where the id is that of a stranger. */
+async function proveSame(connection: BaseConnection, blocked: BaseConnection): Promise<void> {
+  const core = coreOf(connection);
+  if (await sameServer(core, coreOf(blocked))) return;
+  throw new ConnectionError('the address now leads to another server', { endpoint: core.settings.endpoint });
+}
+
 async function unblock(connection: BaseConnection, blocked: BaseConnection): Promise<boolean> {
   const core = coreOf(connection);
-  if (!(await sameServer(core, coreOf(blocked))))
-    throw new ConnectionError('the address now leads to another server', {
-      endpoint: core.settings.endpoint,
-    });
   // While writes are paused a blocking command waits as any write does, and to unblock it then ends the process of
   // Redis 8.0, Valkey 8.1 and older. A script waits for the end of the pause as well, and what follows it too.
   void call(core, 'EVAL', ['return 1', 0], { timeout: GRACE, raise: false });

@@ -157,6 +157,39 @@ test('UNBLOCK that arrives before the command is said again', async () => {
   assert.equal(scripted.openConnections.length, 2);
 });
 
+test('UNBLOCK goes over no connection that was leased meanwhile', async () => {
+  const info = reply.bulk(`run_id:${'0'.repeat(40)}\r\n`);
+  const told: ((text: string) => void)[] = [];
+  await using scripted = await ScriptedServer.start({
+    BLPOP: null,
+    INFO: (_, connection) => {
+      // The shared connection says who the server is only when it is leased.
+      if (connection.id !== 1) return info;
+      return new Promise<string>((resolve) => told.push(resolve));
+    },
+    MULTI: reply.ok,
+    'CLIENT UNBLOCK': () => {
+      scripted.commands.find(({ name }) => name === 'BLPOP')?.connection.send(reply.null);
+      return reply.integer(1);
+    },
+  });
+  await using pool = new ConnectionPool({ location: scripted.location, maxConnections: 2 });
+  await pool.execute('PING');
+  const abort = new AbortController();
+  const pop = failure(pool.executeRequest('BLPOP', ['q', 0], { signal: abort.signal }));
+  await scripted.waitForCommand('BLPOP');
+  abort.abort(new Error('enough'));
+  await scripted.waitFor(() => told.length === 1, 'the question');
+  const leasing = pool.acquire();
+  for (const tell of told) tell(info);
+  const lease = await leasing;
+  lease.connection.createRequest('MULTI');
+  assert.equal((await pop).message, 'enough');
+  const unblocks = scripted.commands.filter(({ args }) => args[1] === 'UNBLOCK');
+  assert.ok(unblocks.length > 0 && unblocks.every(({ connection }) => connection.id !== 1));
+  lease.release();
+});
+
 test('a blocking command that times out rejects with TimeoutError after being unblocked', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 4 });
   const pop = pool.executeRequest('BLPOP', ['none', 0], { timeout: 80 });
