@@ -9,6 +9,7 @@ import {
 import { FaultProxy, startServer } from '../../../src/testkit/index.ts';
 import { randomOf } from '../../support/random.ts';
 import { type ChaosPool, sleep } from '../support/load.ts';
+import { CANARY } from '../support/oracle.ts';
 import type { Fault, Stage } from '../support/run.ts';
 
 /**
@@ -29,10 +30,13 @@ export const BRISK_LINE = Object.fromEntries(
   Object.entries(BAD_LINE).map(([kind, rate]) => [kind, rate / 10]),
 );
 
+const FIRST = `${CANARY}-first`;
+const SECOND = `${CANARY}-second`;
+
 /** Two passwords in turn; the old one ends a moment after the new one begins. */
 class Rotating extends AbstractCredentialProvider {
   readonly #listeners = new Set<() => void>();
-  password = 'first';
+  password = FIRST;
   override getCredentials(): Promise<{ username: string; password: string }> {
     return Promise.resolve({ username: 'app', password: this.password });
   }
@@ -41,7 +45,7 @@ class Rotating extends AbstractCredentialProvider {
     return () => void this.#listeners.delete(listener);
   }
   turn(): void {
-    this.password = this.password === 'first' ? 'second' : 'first';
+    this.password = this.password === FIRST ? SECOND : FIRST;
     for (const listener of this.#listeners) listener();
   }
 }
@@ -106,7 +110,7 @@ export async function singleStage({
   const ms = (usual: number): number => (brisk ? usual * 0.3 : usual);
   const server = await startServer({
     // A restart brings both passwords back: which one is right is not what is on trial then.
-    users: { app: 'on >first >second ~* &* +@all' },
+    users: { app: `on >${FIRST} >${SECOND} ~* &* +@all` },
     urlUser: 'app',
     args: gentle ? [] : ['--appendonly', 'yes', '--appendfsync', 'no', '--auto-aof-rewrite-min-size', '4mb'],
   });
@@ -224,7 +228,7 @@ export async function singleStage({
       name: 'credentials rotate',
       strike: async () => {
         const old = provider.password;
-        await server.command('ACL', 'SETUSER', 'app', old === 'first' ? '>second' : '>first');
+        await server.command('ACL', 'SETUSER', 'app', `>${old === FIRST ? SECOND : FIRST}`);
         provider.turn();
         await sleep(ms(300));
         await server.command('ACL', 'SETUSER', 'app', `<${old}`);
