@@ -320,6 +320,8 @@ export class FaultProxy implements AsyncDisposable {
     if (this.#accepting === 'never-answers') {
       this.#mute.add(client);
       client.resume();
+      // A client that has given up is not kept waiting: its socket would stay for as long as the proxy.
+      client.once('end', () => client.destroy());
       client.once('close', () => this.#mute.delete(client));
       return;
     }

@@ -243,6 +243,15 @@ describe('dials', () => {
     assert.equal(String(await pool.executeRequest('PING', [], { timeout: 5_000 })), 'PONG');
     assert.equal(proxy.port, port);
   });
+  test('a dial that was never answered ends when the client gives it up', async () => {
+    await using proxy = await FaultProxy.start(server);
+    proxy.neverAnswer();
+    const { host, port } = proxy;
+    const socket = createConnection({ host, port });
+    await once(socket, 'connect');
+    socket.resume().end();
+    await once(socket, 'close');
+  });
 });
 
 describe('transports', () => {
