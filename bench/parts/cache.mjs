@@ -18,6 +18,7 @@ const CLIENTS = [
 const ROWS = [
   { title: '1 in flight, 90 % hits', inFlight: 1, share: 0.9, operations: 10_000 },
   { title: '64 in flight, 90 % hits', inFlight: 64, share: 0.9, operations: 60_000 },
+  { title: '64 in flight, 99 % hits', inFlight: 64, share: 0.99, operations: 200_000 },
   { title: '64 in flight, all hits', inFlight: 64, share: 1, operations: 200_000 },
 ];
 
