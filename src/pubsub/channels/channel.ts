@@ -9,7 +9,7 @@ import { textContent } from '../../resp/encoder.ts';
 import { BYTES, type DecodeMode, type TextEncoding, type TextMode, UTF8 } from '../../resp/text-modes.ts';
 import { reportCallbackError, runCallback } from '../../base/callback-errors.ts';
 import { Mailbox } from './mailbox.ts';
-import { bytesOf, makeReading } from './message-reading.ts';
+import { makeReading, rawMessage } from './message-reading.ts';
 import type { MessageDecoder, Reading } from './message-reading.ts';
 import { checkMaxMessages, checkOverflow, exposeFlow } from './flow.ts';
 import type { FlowListener, FlowState, OverflowPolicy } from './flow.ts';
@@ -238,7 +238,7 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
         return takesItself() ? mode : BYTES;
       },
       // An overridden `putNowait`, replaced now or later, gets bytes.
-      take: (message) => (takesItself() ? mailbox.put(message) : this.putNowait(bytesOf(message, mode))),
+      take: (message) => (takesItself() ? mailbox.put(message) : this.putNowait(rawMessage(message, mode))),
       get state(): FlowState {
         if (mailbox.closed) return 'closed';
         return mailbox.paused ? 'paused' : 'flowing';

@@ -35,7 +35,7 @@ export interface FlowControl {
   readonly state: FlowState;
   /** How the channel decodes messages: `take` also accepts them in this form, decoded once for all channels. */
   readonly mode: DecodeMode;
-  take(message: Buffer | string): unknown;
+  take(message: string | readonly [channel: Buffer, message: string]): unknown;
   readonly listeners: Set<FlowListener>;
 }
 

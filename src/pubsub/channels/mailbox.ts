@@ -3,7 +3,7 @@ import { OverloadedError } from '../../errors/errors.ts';
 import type { ChannelGap } from '../../interfaces/abstract-channel.ts';
 import type { DecodeMode } from '../../resp/text-modes.ts';
 import { readMessage } from './message-reading.ts';
-import type { RawMessage, Reading } from './message-reading.ts';
+import type { RawMessage, Reading, TextMessage } from './message-reading.ts';
 import type { FlowState, OverflowPolicy } from './flow.ts';
 
 /** A parked call. It is called once, after its removal from the line. */
@@ -46,7 +46,7 @@ export class Mailbox {
   dropped = 0;
   paused = false;
   error: Error | undefined = undefined;
-  #messages = new RingQueue<RawMessage | string>();
+  #messages = new RingQueue<RawMessage | TextMessage>();
   #taken = 0;
   #readers = new Set<Reader>();
   #marks: Mark[] = [];
@@ -74,7 +74,7 @@ export class Mailbox {
     return this.closed && this.#messages.length === 0;
   }
 
-  put(raw: RawMessage | string): void {
+  put(raw: RawMessage | TextMessage): void {
     if (this.closed) return;
     if (this.#messages.length >= this.#threshold && !this.#admit()) return;
     this.#messages.push(raw);

@@ -5,6 +5,9 @@ import type { DecodeMode, TextEncoding } from '../../resp/text-modes.ts';
 /** A message as it came: bytes, or the pair of a pattern. */
 export type RawMessage = Buffer | readonly [channel: Buffer, message: Buffer];
 
+/** A message whose text was decoded where it was read. */
+export type TextMessage = string | readonly [channel: Buffer, message: string];
+
 export type MessageDecoder<T> = (message: Buffer | string) => T;
 
 /** How the messages of one reader become values. */
@@ -41,17 +44,24 @@ export function bytesOf(message: Buffer | string, mode: DecodeMode): Buffer {
   return typeof message === 'string' ? Buffer.from(message, mode === UTF8 ? 'utf8' : 'latin1') : message;
 }
 
+/** As a channel's `putNowait` takes it. */
+export function rawMessage(message: TextMessage, mode: DecodeMode): RawMessage {
+  return typeof message === 'string' ? bytesOf(message, mode) : [message[0], bytesOf(message[1], mode)];
+}
+
 /** Runs the reader's decoder, which may throw. `mode`: how text was decoded. */
-export function readMessage(raw: RawMessage | string, reading: Reading, mode: DecodeMode): unknown {
-  if (typeof raw === 'string') {
-    if (reading.mode !== mode) return readBytes(bytesOf(raw, mode), reading);
-    return reading.decoder === null ? raw : reading.decoder(raw);
-  }
+export function readMessage(raw: RawMessage | TextMessage, reading: Reading, mode: DecodeMode): unknown {
   if (Array.isArray(raw)) {
-    const [name, message] = raw as readonly [Buffer, Buffer];
-    return [name, readBytes(message, reading)];
+    const [name, message] = raw as readonly [Buffer, Buffer | string];
+    return [name, readOne(message, reading, mode)];
   }
-  return readBytes(raw as Buffer, reading);
+  return readOne(raw as Buffer | string, reading, mode);
+}
+
+function readOne(raw: Buffer | string, reading: Reading, mode: DecodeMode): unknown {
+  if (typeof raw !== 'string') return readBytes(raw, reading);
+  if (reading.mode !== mode) return readBytes(bytesOf(raw, mode), reading);
+  return reading.decoder === null ? raw : reading.decoder(raw);
 }
 
 function readBytes(bytes: Buffer, reading: Reading): unknown {

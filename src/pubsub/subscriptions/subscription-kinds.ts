@@ -90,11 +90,15 @@ export function wrongName(name: unknown): TypeError {
 export const PROBE_PREFIX = '__respool:probe:';
 const PROBE = Buffer.from(PROBE_PREFIX);
 
+export function isProbe(channel: Buffer): boolean {
+  if (channel.length <= PROBE.length || channel[0] !== PROBE[0]) return false;
+  return channel.subarray(0, PROBE.length).equals(PROBE);
+}
+
 /** The message of a probe, also where a pattern matched its channel; null: it is none. */
 export function probeMessage(push: readonly Reply[]): string | null {
   const channel = push[push.length - 2];
-  if (!Buffer.isBuffer(channel) || channel.length <= PROBE.length || channel[0] !== PROBE[0]) return null;
-  if (messageKind(push[0]) === null || !channel.subarray(0, PROBE.length).equals(PROBE)) return null;
+  if (!Buffer.isBuffer(channel) || !isProbe(channel) || messageKind(push[0]) === null) return null;
   return String(push[push.length - 1]);
 }
 

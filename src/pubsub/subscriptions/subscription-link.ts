@@ -1,5 +1,5 @@
 import { fnv } from '../../base/fnv.ts';
-import type { MessageListeners } from '../../resp/decoding/message-reader.ts';
+import type { MessageKind, MessageListeners } from '../../resp/decoding/message-reader.ts';
 import type { Reply } from '../../resp/types.ts';
 import { type CallPlace, unacknowledged } from './pubsub-call.ts';
 import { ServerNames } from './server-names.ts';
@@ -193,11 +193,11 @@ export class SubscriptionLink implements Holder, MessageListeners {
     }
   }
 
-  find(bytes: Buffer, start: number, end: number, shard: boolean): Subscription | null {
-    const cached = this.#listeners.find(bytes, start, end, shard);
+  find(bytes: Buffer, start: number, end: number, kind: MessageKind): Subscription | null {
+    const cached = this.#listeners.find(bytes, start, end, kind);
     if (cached?.holders.includes(this) === true) return cached;
     const key = bytes.toString('latin1', start, end);
-    const subscription = this.#owner.get(shard ? 'shard' : 'channel', key);
+    const subscription = this.#owner.get(kind, key);
     if (subscription?.holders.includes(this) !== true) return null;
     if (cached !== null) this.#listeners.clear();
     this.#listeners.add(subscription);
@@ -348,12 +348,12 @@ class ListenerCache {
   /** Most messages follow one of their like. */
   #last: Subscription | null = null;
 
-  find(bytes: Buffer, start: number, end: number, shard: boolean): Subscription | null {
+  find(bytes: Buffer, start: number, end: number, kind: MessageKind): Subscription | null {
     const last = this.#last;
-    if (last !== null && isNamed(last, bytes, start, end, shard)) return last;
+    if (last !== null && isNamed(last, bytes, start, end, kind)) return last;
     const found = this.#byHash
       .get(fnv(bytes, start, end))
-      ?.find((subscription) => isNamed(subscription, bytes, start, end, shard));
+      ?.find((subscription) => isNamed(subscription, bytes, start, end, kind));
     if (found === undefined) return null;
     this.#last = found;
     return found;
@@ -374,13 +374,13 @@ class ListenerCache {
 }
 
 function isNamed(
-  { name, kind }: Subscription,
+  { name, kind: own }: Subscription,
   bytes: Buffer,
   start: number,
   end: number,
-  shard: boolean,
+  kind: MessageKind,
 ): boolean {
-  if (name.length !== end - start || (kind === 'shard') !== shard) return false;
+  if (name.length !== end - start || own !== kind) return false;
   for (let at = 0; at < name.length; at++) if (name[at] !== bytes[start + at]) return false;
   return true;
 }

@@ -7,7 +7,7 @@ import type { Reply } from '../../resp/types.ts';
 import { BYTES, type DecodeMode } from '../../resp/text-modes.ts';
 import { flowOf } from '../channels/flow.ts';
 import type { CallPlace } from './pubsub-call.ts';
-import type { SubscriptionAck, SubscriptionKind } from './subscription-kinds.ts';
+import { isProbe, type SubscriptionAck, type SubscriptionKind } from './subscription-kinds.ts';
 
 /**
  * `wanted`: a caller wants it, and it was never acknowledged. `heard`: its messages arrive. `lost`: it was heard, and
@@ -147,7 +147,18 @@ export class Subscription implements MessageListener {
 
   /** A message, decoded with `mode` where that is possible. */
   hear(message: Reply): void {
-    if (typeof message !== 'string') return this.deliver(message as Buffer);
+    if (typeof message === 'string') this.#take(message);
+    else this.deliver(message as Buffer);
+  }
+
+  hearFrom(channel: Buffer, message: Reply): boolean {
+    if (isProbe(channel)) return false;
+    if (typeof message === 'string') this.#take([channel, message]);
+    else this.deliver([channel, message as Buffer]);
+    return true;
+  }
+
+  #take(message: string | readonly [Buffer, string]): void {
     for (const channel of this.#channels) {
       try {
         const result = flowOf(channel)?.take(message);

@@ -1,6 +1,6 @@
 import { OPENED, QuickReader } from './quick-reader.ts';
 import type { Reply } from '../types.ts';
-import type { DecodeMode } from '../text-modes.ts';
+import { BYTES, type DecodeMode } from '../text-modes.ts';
 import { CR, LF } from '../wire-types.ts';
 
 /** Receives the messages of one name. */
@@ -8,18 +8,25 @@ export interface MessageListener {
   /** How messages are decoded. */
   readonly mode: DecodeMode;
   hear(message: Reply): void;
+  /** A message of a pattern, and the channel that it was published to; false: decode it as an ordinary push. */
+  hearFrom(channel: Buffer, message: Reply): boolean;
 }
+
+export type MessageKind = 'channel' | 'pattern' | 'shard';
 
 export interface MessageListeners {
   /** The listener for the name in `bytes[start, end)`; null: decode the message as an ordinary push. */
-  find(bytes: Buffer, start: number, end: number, shard: boolean): MessageListener | null;
+  find(bytes: Buffer, start: number, end: number, kind: MessageKind): MessageListener | null;
 }
 
 const MESSAGE = Buffer.from('>3\r\n$7\r\nmessage\r\n$');
 const SHARD_MESSAGE = Buffer.from('>3\r\n$8\r\nsmessage\r\n$');
+const PATTERN_MESSAGE = Buffer.from('>4\r\n$8\r\npmessage\r\n$');
+const FOUR = 0x34;
 const EIGHT = 0x38;
+const DOLLAR = 0x24;
 
-/** Messages of channels, which are mostly alike but for their last string, without what their frames are made of. */
+/** Messages of channels and patterns, which are mostly alike but for their last string, without what frames are made of. */
 export abstract class MessageReader extends QuickReader {
   /** Nothing of the next message has been read. */
   protected abstract get fresh(): boolean;
@@ -28,8 +35,8 @@ export abstract class MessageReader extends QuickReader {
   message(listeners: MessageListeners): boolean {
     const { chunk, pos, end } = this;
     if (pos + 30 > end || !this.fresh) return false;
-    const shard = chunk[pos + 5] === EIGHT;
-    const head = shard ? SHARD_MESSAGE : MESSAGE;
+    const kind = chunk[pos + 1] === FOUR ? 'pattern' : chunk[pos + 5] === EIGHT ? 'shard' : 'channel';
+    const head = kind === 'channel' ? MESSAGE : kind === 'shard' ? SHARD_MESSAGE : PATTERN_MESSAGE;
     for (let at = 0; at < head.length; at++) if (chunk[pos + at] !== head[at]) return false;
     let at = pos + head.length;
     let length = 0;
@@ -41,9 +48,10 @@ export abstract class MessageReader extends QuickReader {
     const start = at + 2;
     const stop = start + length;
     if (stop + 3 > end || chunk[at + 1] !== LF || chunk[stop] !== CR || chunk[stop + 1] !== LF) return false;
-    const listener = listeners.find(chunk, start, stop, shard);
-    if (listener === null || chunk[stop + 2] !== 0x24) return false;
+    const listener = listeners.find(chunk, start, stop, kind);
+    if (listener === null || chunk[stop + 2] !== DOLLAR) return false;
     this.pos = stop + 2;
+    if (kind === 'pattern') return this.patternMessage(listener, pos);
     const message = this.quickBulk(listener.mode);
     if (message === OPENED) {
       this.pos = pos;
@@ -51,5 +59,15 @@ export abstract class MessageReader extends QuickReader {
     }
     listener.hear(message);
     return true;
+  }
+
+  /** Hands over what follows the name of a pattern in a message that begins at `from`. */
+  private patternMessage(listener: MessageListener, from: number): boolean {
+    const channel = this.quickBulk(BYTES);
+    const whole = channel !== OPENED && this.chunk[this.pos] === DOLLAR && this.pos < this.end;
+    const message = whole ? this.quickBulk(listener.mode) : OPENED;
+    if (message !== OPENED && listener.hearFrom(channel as Buffer, message)) return true;
+    this.pos = from;
+    return false;
   }
 }

@@ -47,9 +47,13 @@ function settle(link: SubscriptionLink): void {
     }
   }
 }
-function find(link: SubscriptionLink, name: string, shard = false): ReturnType<SubscriptionLink['find']> {
+function find(
+  link: SubscriptionLink,
+  name: string,
+  kind: 'channel' | 'pattern' | 'shard' = 'channel',
+): ReturnType<SubscriptionLink['find']> {
   const bytes = b(`..${name}..`);
-  return link.find(bytes, 2, bytes.length - 2, shard);
+  return link.find(bytes, 2, bytes.length - 2, kind);
 }
 
 describe('the short way of messages', () => {
@@ -65,8 +69,30 @@ describe('the short way of messages', () => {
         Array.from({ length: 3 }, () => channel.name),
       );
     assert.equal(find(link, 'name:50'), null);
-    assert.equal(find(link, 'name:1', true), null);
+    assert.equal(find(link, 'name:1', 'shard'), null);
+    assert.equal(find(link, 'name:1', 'pattern'), null);
     assert.equal(find(link, ''), null);
+  });
+
+  it('a pattern gets text as text with the bytes of its channel, and no probe', async () => {
+    const pattern = new Channel('a*', { isPattern: true, encoding: 'utf-8' });
+    const registry = new Subscriptions({ makeChannel: (_, name) => new Channel(name), onWork: () => {} });
+    const link = registry.attach();
+    registry.want('pattern', [pattern as unknown as Channel]).promise.catch(() => {});
+    settle(link);
+    const heard = find(link, 'a*', 'pattern');
+    assert.equal(heard?.mode, UTF8);
+    assert.equal(heard?.hearFrom(b('ab'), 'žluť'), true);
+    assert.equal(heard?.hearFrom(b('ac'), b('\xff')), true);
+    assert.equal(heard?.hearFrom(b('__respool:probe:1'), '7'), false);
+    assert.equal(heard?.hearFrom(b('ad'), 'žluť'), true);
+    assert.deepEqual(await pattern.get(), [b('ab'), 'žluť']);
+    assert.deepEqual(await pattern.get(), [b('ac'), b('\xff').toString()]);
+    assert.deepEqual(await pattern.get({ encoding: null }), [b('ad'), b('žluť')]);
+    const put: unknown[] = [];
+    pattern.putNowait = (data) => void put.push(data);
+    heard?.hearFrom(b('ae'), 'žluť');
+    assert.deepEqual(put, [[b('ae'), b('žluť')]]);
   });
 
   it('messages are text only where every channel wants the same text', () => {

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { InvalidResponse } from '../../../src/errors/errors.ts';
 import { Decoder, INCOMPLETE } from '../../../src/resp/decoding/decoder.ts';
-import type { MessageListener, MessageListeners } from '../../../src/resp/decoding/message-reader.ts';
+import type {
+  MessageKind,
+  MessageListener,
+  MessageListeners,
+} from '../../../src/resp/decoding/message-reader.ts';
 import type { Reply } from '../../../src/resp/types.ts';
 import { BYTES, type DecodeMode, UTF8 } from '../../../src/resp/text-modes.ts';
 
@@ -23,12 +27,17 @@ class Listeners implements MessageListeners {
   constructor(mode: DecodeMode) {
     this.#mode = mode;
   }
-  find(bytes: Buffer, start: number, end: number, shard: boolean): MessageListener | null {
+  find(bytes: Buffer, start: number, end: number, kind: MessageKind): MessageListener | null {
     const name = bytes.toString('latin1', start, end);
     if (name === 'stranger') return null;
     return {
       mode: this.#mode,
-      hear: (message) => this.log.push([`${shard ? 's' : ''}message ${name}`, message]),
+      hear: (message) => this.log.push([`${kind === 'shard' ? 's' : ''}message ${name}`, message]),
+      hearFrom: (channel, message) => {
+        if (String(channel) === 'odd') return false;
+        this.log.push([`pmessage ${name} ${String(channel)}`, message]);
+        return true;
+      },
     };
   }
 }
@@ -50,6 +59,12 @@ function readAll(chunks: readonly Buffer[], mode: DecodeMode = BYTES): [string, 
           `${String(kind)} ${String(name)}`,
           mode === BYTES ? (message as Buffer) : String(message),
         ]);
+      } else if (frame.length === 4 && String(message) !== 'odd' && String(name) !== 'stranger') {
+        const [, , , text] = frame;
+        listeners.log.push([
+          `${String(kind)} ${String(name)} ${String(message)}`,
+          mode === BYTES ? (text as Buffer) : String(text),
+        ]);
       } else listeners.log.push([`read ${frame.length}`, frame]);
     }
     decoder.retain();
@@ -63,6 +78,9 @@ const STREAM = Buffer.concat([
   push('smessage', 'shard', Buffer.from([255, 13, 10, 0])),
   push('message', 'stranger', 'who'),
   push('pmessage', 'n*', 'news', 'pattern'),
+  push('pmessage', 'n*', 'odd', 'left to the long way'),
+  push('pmessage', 'stranger', 'news', 'who'),
+  push('pmessage', '', '', ''),
   Buffer.from('+OK\r\n'),
   push('message', '', 'x'.repeat(300)),
   push('message', 'a'.repeat(100), 'y'.repeat(5000)),
@@ -79,7 +97,10 @@ describe('messages read the short way', () => {
         'message news',
         'smessage shard',
         'read 3',
+        'pmessage n* news',
         'read 4',
+        'read 4',
+        'pmessage  ',
         'read 2',
         'message ',
         `message ${'a'.repeat(100)}`,
@@ -88,6 +109,7 @@ describe('messages read the short way', () => {
     );
     assert.deepEqual(whole[0]?.[1], Buffer.from('hello'));
     assert.deepEqual(whole[2]?.[1], Buffer.from([255, 13, 10, 0]));
+    assert.deepEqual(whole[4]?.[1], Buffer.from('pattern'));
     for (let cut = 1; cut < STREAM.length; cut += cut < 300 || cut > STREAM.length - 100 ? 1 : 37) {
       assert.deepEqual(readAll([STREAM.subarray(0, cut), STREAM.subarray(cut)]), whole, `cut at ${cut}`);
     }
@@ -97,6 +119,7 @@ describe('messages read the short way', () => {
 
   it('are decoded as their listener wants', () => {
     assert.deepEqual(readAll([push('message', 'news', 'žluť')], UTF8), [['message news', 'žluť']]);
+    assert.deepEqual(readAll([push('pmessage', 'n*', 'news', 'žluť')], UTF8), [['pmessage n* news', 'žluť']]);
     const invalid = Buffer.from([0xc3, 0x28]);
     assert.deepEqual(readAll([push('message', 'news', invalid)], UTF8), [['message news', invalid]]);
   });
@@ -106,6 +129,8 @@ describe('messages read the short way', () => {
       '>3\r\n$7\r\nmessage\r\n$4\r\nnewsXX$5\r\nhello\r\n',
       '>3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nhelloXX',
       '>3\r\n$7\r\nmessage\r\n$x\r\nnews\r\n$5\r\nhello\r\n',
+      '>4\r\n$8\r\npmessage\r\n$2\r\nn*\r\n$4\r\nnewsXX$5\r\nhello\r\n',
+      '>4\r\n$8\r\npmessage\r\n$2\r\nn*\r\n$4\r\nnews\r\n$5\r\nhelloXX',
     ];
     for (const text of damaged) {
       assert.throws(() => readAll([Buffer.from(`${text}${'+filler\r\n'.repeat(5)}`)]), InvalidResponse, text);
@@ -113,6 +138,8 @@ describe('messages read the short way', () => {
     const others = [
       '>3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n:5\r\n',
       '>3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n_\r\n',
+      '>4\r\n$8\r\npmessage\r\n$2\r\nn*\r\n$4\r\nnews\r\n:5\r\n',
+      '>4\r\n$8\r\npmessage\r\n$2\r\nn*\r\n:4\r\n$5\r\nhello\r\n',
     ];
     for (const text of others) assert.equal(readAll([Buffer.from(text)]).length, 1);
   });
