@@ -5,7 +5,7 @@
 // has nothing to do, as on users' machines; --awake keeps it from that, which makes rows steadier.
 // --limit: beside a small C program on hiredis that does the same, where it can be built.
 // Results: bench/results/. A part that was measured in full replaces its block of docs/bench.md.
-import { cpus } from 'node:os';
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { CLIENTS } from './clients/index.mjs';
 import { buildProgram } from './limit.mjs';
@@ -50,9 +50,13 @@ const server = await startServer();
 await fill(server);
 const { host, port, version } = server;
 
+/** Before anything is measured: more programs wanted to run than there are cores. */
+const load = loadavg()[0];
+const beside = load > availableParallelism() ? `, beside other work (a load of ${load.toFixed(0)})` : '';
+
 /** Where and how a part was measured: what it says of itself comes between the machine and the other clients. */
 function about(how, clients, place = PINNED ? 'client and server on a core each' : 'not pinned') {
-  const machine = `Node ${process.version}, ${version}, ${cpus()[0]?.model.trim()}, ${place}`;
+  const machine = `Node ${process.version}, ${version}, ${cpus()[0]?.model.trim()}${beside}, ${place}`;
   const others = versionsOf(clients);
   return `${machine}${how.startsWith(' ') ? '' : ', '}${how}.${others === '' ? '' : `\nBeside ${others}.`}`;
 }

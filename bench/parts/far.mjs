@@ -5,6 +5,8 @@ import { rate, table } from '../report.mjs';
 import { interleave, median, medians, withRunners } from '../runner.mjs';
 import { cpuOf, freePort, onCore } from '../server.mjs';
 
+/** More calls per second than the timer of the open loop and a shared core can be trusted with. */
+const HIGHEST = 150_000;
 /** Round trips in ms that the proxy adds, and the calls in flight that fill them. */
 const DISTANCES = [
   { ms: 1, inFlight: [64, 1000, 4000], seconds: 0.5 },
@@ -47,7 +49,7 @@ async function measureDistance(
         });
         for (const [index, one] of measured.entries()) most[index].push(median(one.map((made) => made.rate)));
       }
-      const loads = most.map((rates) => Math.round(Math.max(...rates) / 2));
+      const loads = most.map((rates) => Math.min(HIGHEST, Math.round(Math.max(...rates) / 2)));
       const at = await interleave(runners, { rounds }, (runner, index) =>
         runner.ask({ type: 'latency', rate: loads[index], seconds }),
       );
@@ -68,7 +70,7 @@ function tableOf({ ms, inFlight, results, shares }) {
   const head = [
     `${ms} ms away, GET 16 B`,
     ...inFlight.map((width) => `${rate(width)} in flight, per s`),
-    'half of the most, per s',
+    `half of the most (up to ${rate(HIGHEST)}), per s`,
     'p50 there, ms',
     'p99, ms',
   ];
