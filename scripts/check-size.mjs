@@ -9,7 +9,7 @@ import { isMain, NPM, ROOT } from './lib.mjs';
 
 /** Bytes. A limit is raised only together with a reason in the commit. */
 const INSTALLED = 1_200_000;
-const BUNDLED = 113_000;
+const BUNDLED = 115_000;
 
 const HELLO = `
 import { ConnectionPool } from 'respool';

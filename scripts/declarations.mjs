@@ -88,6 +88,18 @@ function identifiersOf(statements) {
   return names;
 }
 
+/** One import for each module. */
+function joinImports(text) {
+  const pattern = /^import \{ (.*) \} from ('\..*');\n/gm;
+  const names = new Map();
+  for (const [, list, from] of text.matchAll(pattern)) names.set(from, [...(names.get(from) ?? []), list]);
+  return text.replace(pattern, (_, _list, from) => {
+    const lists = names.get(from);
+    names.delete(from);
+    return lists === undefined ? '' : `import { ${lists.join(', ')} } from ${from};\n`;
+  });
+}
+
 /** The tables of commands: one line each, with a short name for what every argument is. Compilers show the long one. */
 function shortTable(text) {
   if (/\bV\b/.test(text)) throw new Error('a table of commands has a V of its own');
@@ -126,10 +138,11 @@ function pruneFile(file, parts, isEntry) {
   );
   const body = texts.map((text) => text.replace(/^\/\/\/ <reference[^\n]*\n/, '').trimEnd()).join('\n');
   const text = `${references.join('')}${body}\n${isModule ? '' : 'export {};\n'}`;
-  const short = text
+  const plain = text
     .replace(/^(?: {4})+/gm, (indent) => ' '.repeat(indent.length / 4))
     // In a declaration file it says nothing.
     .replace(/^import type \{/gm, 'import {');
+  const short = joinImports(plain);
   return file.fileName.includes('/commands/generated/') ? shortTable(short) : short;
 }
 
