@@ -1,5 +1,6 @@
 import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
-import type { BaseConnection } from '../../connection/base-connection.ts';
+import { coreOf } from '../../connection/base-connection.ts';
+import type { ConnectionCore } from '../../connection/connection-core.ts';
 import { Entry } from '../../connection/requests/entry.ts';
 import { NoScriptError } from '../../errors/errors.ts';
 import { encodeCommand, type Wire, wireLength } from '../../resp/encoder.ts';
@@ -63,7 +64,7 @@ function withText(wire: Wire, script: Script): Wire {
 }
 
 /** Scripts that connections have seen: a transaction may call these by their SHA. */
-const seen = new WeakMap<BaseConnection, Set<string>>();
+const seen = new WeakMap<ConnectionCore, Set<string>>();
 
 /** `SCRIPT LOAD`, right before the transaction that calls the script. */
 class LoadEntry extends Entry {
@@ -90,13 +91,19 @@ class LoadEntry extends Entry {
 export function loadsOf(scripts: readonly Script[]): Prelude | null {
   if (scripts.length === 0) return null;
   return (connection) => {
-    let known = seen.get(connection);
+    const core = coreOf(connection);
+    let known = seen.get(core);
     if (known === undefined) {
       known = new Set();
-      seen.set(connection, known);
+      seen.set(core, known);
     }
     const missing = new Map(scripts.map((script) => [script.sha, script]));
     for (const sha of known) missing.delete(sha);
     return [...missing.values()].map((script) => new LoadEntry(script, known));
   };
+}
+
+/** The server has lost the script (`SCRIPT FLUSH`): the next transaction loads it again. */
+export function forgetLoad(core: ConnectionCore, script: Script): void {
+  seen.get(core)?.delete(script.sha);
 }

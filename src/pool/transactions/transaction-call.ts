@@ -6,6 +6,7 @@ import { redact } from '../../connection/redaction/redaction.ts';
 import {
   ClusterDownError,
   ExecAbortError,
+  NoScriptError,
   locateError,
   ProtocolError,
   RedisClusterError,
@@ -20,6 +21,7 @@ import type { RedisValue, Reply } from '../../resp/types.ts';
 import { BYTES, type DecodeMode } from '../../resp/text-modes.ts';
 import { type CallOwner, PoolCall } from '../calls/pool-call.ts';
 import type { Script } from '../scripts/script.ts';
+import { forgetLoad } from '../scripts/script-call.ts';
 import { asDecoded } from './decoded.ts';
 
 const MULTI = resolveCommand('MULTI', []);
@@ -132,11 +134,13 @@ export class TransactionCall extends PoolCall {
     }
     let first: RedisError | null = null;
     for (const [index, part] of this.#parts.entries()) {
-      const { info, mode, strict } = part;
+      const { info, mode, strict, script } = part;
       if (mode !== this.mode || strict) value[index] = this.#decoded(value[index]!, part);
       const entry = value[index]!;
       if (entry instanceof RedisError) {
         (entry as { command?: string }).command = info.name;
+        if (script !== undefined && entry instanceof NoScriptError)
+          forgetLoad(this.host as ConnectionCore, script);
         first ??= entry;
       }
     }

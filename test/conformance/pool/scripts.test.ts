@@ -143,3 +143,21 @@ test('option lua, option keys and option readOnly are checked, and the number of
     assert.throws(() => defineScript(options as never), TypeError);
   assert.ok(!inspect(JSON.stringify(script)).includes('return 1'));
 });
+
+test('a transaction and a watch load a script again that the server has lost', async () => {
+  await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
+  const script = defineScript<number>({ lua: 'return 7', keys: 0 });
+  const commands = [script.command([]), { command: 'PING' }];
+  const calls = [
+    () => pool.transaction(commands),
+    async () => (await pool.watch(['s:w'], () => commands)) ?? [],
+  ];
+  for (const call of calls) {
+    assert.deepEqual(await call(), [7, 'PONG']);
+    await server.command('SCRIPT', 'FLUSH');
+    const [missing, pong] = await call();
+    assert.ok(missing instanceof NoScriptError);
+    assert.equal(pong, 'PONG', 'the other commands have run');
+    assert.deepEqual(await call(), [7, 'PONG']);
+  }
+});
