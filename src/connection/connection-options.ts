@@ -1,3 +1,4 @@
+import { demandObject } from '../base/known-options.ts';
 import type { ConnectionOptions as TLSOptions } from 'node:tls';
 import type { CapacityLimiter } from '../pooling/capacity-limiter.ts';
 import type { AbstractCredentialProvider } from '../interfaces/credential-provider.ts';
@@ -176,10 +177,10 @@ const keepAliveDetails: OptionRule<{ readonly idle?: number } | null> = {
   fallback: null,
   check(name, value) {
     if (value === null) return null;
-    const { given, others } = sortOptions(
-      { idle: duration(null), interval: unsettable, count: unsettable },
-      value,
-    );
+    demandObject(value, name);
+    const time = duration(null);
+    const idleTime = { ...time, check: (own: string, ms: unknown) => time.check(`${name}.${own}`, ms) };
+    const { given, others } = sortOptions({ idle: idleTime, interval: unsettable, count: unsettable }, value);
     const [unknown] = Object.keys(others);
     if (unknown !== undefined) throw new TypeError(`${name} has no ${JSON.stringify(unknown.slice(0, 64))}`);
     const idle = given.idle as number | null | undefined;

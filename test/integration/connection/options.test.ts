@@ -275,7 +275,7 @@ describe('the socket', () => {
     for (const wrong of [{ interval: 1000 }, { count: 3 }, { idle: 0 }, { nonsense: 1 }, 5]) {
       assert.throws(
         () => new TCPConnection(server.location, { socketKeepaliveOptions: wrong as never }),
-        TypeError,
+        /^TypeError: socketKeepaliveOptions\b/,
       );
     }
   });
