@@ -51,7 +51,7 @@ WATCH a b
 
 for (const { path, kind, version } of await serverBinaries()) {
   describe(`commands of ${kind} ${version}`, () => {
-    it('have their keys where the server finds them', async () => {
+    it('keys are found where the server finds them', async () => {
       await using server = await startServer({ binary: path });
       const table = new CommandTable();
       const reply = await server.command('COMMAND');
@@ -67,14 +67,14 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.deepEqual(missed, []);
     });
 
-    it('have their keys found where they are easily missed', async () => {
+    it('keys are found where they are easily missed', async () => {
       await using server = await startServer({ binary: path });
       for (const sample of SAMPLES) {
         assert.ok(await compare(server, new CommandTable(), sample), sample.join(' '));
       }
     });
 
-    it('are described as the server describes them', async () => {
+    it('commands are described as the server describes them', async () => {
       await using server = await startServer({ binary: path });
       const unknown: string[] = [];
       for (const learned of commandsFromReply(await server.command('COMMAND'))) {

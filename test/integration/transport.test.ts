@@ -85,11 +85,11 @@ describe('a peer that never answers', () => {
     hole.child.kill('SIGKILL');
   });
 
-  it('is given up on by check', async () => {
+  it('check() gives up on a peer that never answers', async () => {
     assert.equal(await new TCPLocation('127.0.0.1', hole.port).check({ timeout: 50 }), false);
   });
 
-  it('rejects a check with the reason of its signal', async () => {
+  it('check() rejects with the reason of its signal', async () => {
     const reason = new Error('stop');
     const stop = new AbortController();
     const check = new TCPLocation('127.0.0.1', hole.port).check({ signal: stop.signal });
@@ -97,7 +97,7 @@ describe('a peer that never answers', () => {
     await assert.rejects(check, (error) => error === reason);
   });
 
-  it('does not outlive an aborted dial', async () => {
+  it('the socket to a silent peer ends with the aborted dial', async () => {
     const reason = new Error('stop');
     for (let dial = 0; dial < 20; dial++) {
       const stop = new AbortController();
@@ -111,7 +111,7 @@ describe('a peer that never answers', () => {
     assert.ok(handles.length <= 1, handles.join());
   });
 
-  it('does not keep the next address from being tried', async () => {
+  it('a silent address does not keep the next one from being tried', async () => {
     const server = net.createServer((socket) => socket.on('error', () => {})).listen(hole.port, '127.0.0.2');
     await once(server, 'listening');
     const socket = await dialTcp('name', hole.port, { signal: forever() }, (_host, _options, callback) => {
@@ -125,7 +125,7 @@ describe('a peer that never answers', () => {
     server.close();
   });
 
-  it('does not hang TLS that the peer never begins', async () => {
+  it('a dial over TLS ends although the peer never begins TLS', async () => {
     const deaf = net.createServer((socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
     await once(deaf, 'listening');
     const { port } = deaf.address() as net.AddressInfo;
@@ -238,7 +238,7 @@ describe('TLS', () => {
     );
   });
 
-  it('is not weakened by what lies on Object.prototype', async () => {
+  it('properties of Object.prototype do not weaken TLS', async () => {
     const { port } = await serve({ cert: made.otherServer.cert, key: made.otherServer.key });
     const polluted: Record<string, unknown> = {
       rejectUnauthorized: false,

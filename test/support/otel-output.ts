@@ -1,20 +1,10 @@
 import { context, SpanKind, trace } from '@opentelemetry/api';
-import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from '@opentelemetry/sdk-metrics';
-import {
-  BasicTracerProvider,
-  InMemorySpanExporter,
-  type ReadableSpan,
-  SimpleSpanProcessor,
-} from '@opentelemetry/sdk-trace-base';
+import type { InMemoryMetricExporter } from '@opentelemetry/sdk-metrics';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { ClusterConnectionPool, ConnectionPool } from '../../src/index.ts';
 import { instrument } from '../../src/otel/index.ts';
 import { startCluster, startServer } from '../../src/testkit/index.ts';
+import { recordMetrics, recordSpans } from './otel-recorder.ts';
 
 const DURATION = 'db.client.operation.duration';
 /** The error's message holds this. */
@@ -86,12 +76,9 @@ async function aRedirect(inRequest: <R>(run: () => Promise<R>) => Promise<R>): P
 
 /** The spans and durations of a command, a batch, a call that times out and one that a cluster redirects. */
 export async function otelOutput(): Promise<string> {
-  const spans = new InMemorySpanExporter();
-  const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] });
-  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
-  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
-  const meterProvider = new MeterProvider({ readers: [reader] });
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  const { spans, tracerProvider, contextManager } = recordSpans();
+  const { exporter, reader, meterProvider } = recordMetrics();
+  context.setGlobalContextManager(contextManager.enable());
   const tracer = tracerProvider.getTracer('example');
   const inRequest = async <R>(run: () => Promise<R>): Promise<R> => {
     const span = tracer.startSpan('request');

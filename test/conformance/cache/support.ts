@@ -1,4 +1,12 @@
-import { LRUCache, type LRUCacheOptions, type RedisValue, type Reply } from '../../../src/index.ts';
+import assert from 'node:assert/strict';
+import {
+  type CacheTracking,
+  ConnectionPool,
+  LRUCache,
+  type LRUCacheOptions,
+  type RedisValue,
+  type Reply,
+} from '../../../src/index.ts';
 import { reply, ScriptedServer, type ScriptedTable } from '../../../src/testkit/index.ts';
 
 /** Says what was asked of it. */
@@ -62,4 +70,27 @@ export async function cacheWarnings(run: () => Promise<void>): Promise<string[]>
     process.off('warning', onWarning);
   }
   return warnings;
+}
+
+/** The one warning of a pool whose cache stays off: every read of a counting server is a new one. */
+export async function warningOfUncached(
+  server: ScriptedServer,
+  cacheTracking: CacheTracking = {},
+): Promise<string> {
+  const cache = new LRUCache();
+  await using pool = new ConnectionPool({
+    location: server.location,
+    decodeResponses: true,
+    cache,
+    cacheTracking,
+  });
+  const warnings = await cacheWarnings(async () => {
+    assert.equal(await pool.execute('GET', 'k'), 'v1');
+    assert.equal(await pool.execute('GET', 'k'), 'v2');
+    pool.disconnect();
+    assert.equal(await pool.execute('GET', 'k'), 'v3');
+  });
+  assert.equal(cache.size, 0);
+  assert.equal(warnings.length, 1);
+  return warnings[0] ?? '';
 }

@@ -51,7 +51,7 @@ describe('a batch', () => {
     assert.equal(connection.statistics.requestsResolved - before, 100_000);
   });
 
-  test('is contiguous on the wire', async () => {
+  test('the commands of a batch are contiguous on the wire', async () => {
     const { connection, server } = await pair({}, text);
     connection.createRequest('ECHO', ['a']);
     const batch = connection.createRequestBatch(
@@ -155,7 +155,7 @@ describe('a batch', () => {
     peer.destroy();
   });
 
-  test('can be cancelled, and shows no argument', async () => {
+  test('a batch can be cancelled, and shows no argument', async () => {
     const { connection } = await pair({ GET: null }, text);
     const batch = connection.createRequestBatch([{ command: 'GET', args: ['canary-key'] }]);
     assert.ok(!inspect(batch, { depth: 10, showHidden: true }).includes('canary'));

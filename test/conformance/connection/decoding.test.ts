@@ -32,7 +32,7 @@ describe('a reply that is not valid text', () => {
     assert.equal(connection.reusable, true);
   });
 
-  test('never gives a replacement character, wherever the bytes are cut', async () => {
+  test('invalid text never becomes a replacement character, wherever its bytes are cut', async () => {
     const whole = reply.array(reply.text('first'), '$3\r\n\xf0\x9f\x98\r\n', reply.text('last'));
     for (let cut = 1; cut < whole.length; cut += 3) {
       const { connection, peer } = await pair({ GET: null }, text);

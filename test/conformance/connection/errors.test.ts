@@ -65,7 +65,7 @@ describe('an error reply', () => {
     });
   }
 
-  test('has a code only where its first word looks like one', async () => {
+  test('an error has a code only where its first word looks like one', async () => {
     const { connection } = await pair({ EVAL: ([, line = '']) => reply.error(line) }, text);
     for (const [line, code] of [
       ['SEARCH_TIMEOUT it took too long', 'SEARCH_TIMEOUT'],

@@ -443,7 +443,7 @@ describe('RESP2', () => {
     });
   }
 
-  test('is spoken when HELLO is answered with proto 2, which has authenticated', async () => {
+  test('a HELLO that is answered with proto 2 has authenticated, and RESP2 is spoken', async () => {
     const flat = ['server', 'kvrocks', 'version', '2.9.0', 'proto', 2, 'id', 7, 'mode', 'standalone'];
     const fields = flat.map((item) => (typeof item === 'number' ? reply.integer(item) : reply.bulk(item)));
     const { connection, server } = await pair({ HELLO: reply.array(...fields) }, { password: 'p', db: 1 });
@@ -529,7 +529,7 @@ describe('RESP2', () => {
     assert.deepEqual(server.commands[1]?.args, ['AUTH', 'p']);
   });
 
-  test('is not spoken because of any other error, nor a command run twice', async () => {
+  test('no other error leads to RESP2, and no command runs twice', async () => {
     const server = await scripted({
       HELLO: reply.error('NOAUTH HELLO must be called with the client authenticated'),
     });
@@ -699,7 +699,7 @@ describe('time and abort', () => {
 });
 
 describe('construction', () => {
-  test('does nothing but check its options', async () => {
+  test('the constructor checks its options and does nothing else', async () => {
     const connection = new TCPConnection(new TCPLocation('127.0.0.1', 1));
     assert.deepEqual(
       [connection.usable, connection.reusable, connection.transportHealthy, connection.closed],

@@ -327,7 +327,7 @@ describe('answers that nobody asked for', () => {
 describe('messages that nobody reads', () => {
   const message = 'x'.repeat(10_000);
 
-  test('are dropped, oldest first, and counted, where nobody ever read pushes', async () => {
+  test('pushes that nobody reads are dropped, oldest first, and counted', async () => {
     const { connection, peer } = await pair({}, { ...text, maxBufferedBytes: 100_000 });
     for (let index = 0; index < 200; index++) peer.push('message', String(index), message);
     await eventually(() => connection.statistics.messagesDropped >= 150, 'dropped');
@@ -370,7 +370,7 @@ describe('messages that nobody reads', () => {
     assert.ok(end instanceof ConnectionError && read > 5);
   });
 
-  test('never stop replies', async () => {
+  test('messages that nobody reads never stop replies', async () => {
     const { connection, peer } = await pair({}, { ...text, maxBufferedBytes: 100_000 }, { record: false });
     const reader = connection.pushMessages;
     for (let index = 0; index < 8; index++) peer.push('message', index, message);

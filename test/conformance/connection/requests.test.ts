@@ -266,7 +266,7 @@ describe('options of a request', () => {
     }
   });
 
-  test('option disconnectOnCancellation: does nothing once the request is answered, or when it is off', async () => {
+  test('option disconnectOnCancellation: a cancellation keeps the connection once the request is answered, or when it is off', async () => {
     const { connection } = await pair({ GET: null });
     const controller = new AbortController();
     const answered = connection.createRequest('PING', [], {
@@ -291,7 +291,7 @@ describe('options of a request', () => {
 });
 
 describe('a request', () => {
-  test('can be awaited any number of times, early and late', async () => {
+  test('a request can be awaited any number of times, early and late', async () => {
     const { connection } = await pair({ GET: reply.error('ERR no') });
     const request = connection.createRequest('PING', [], { decode: true });
     assert.equal(request.command, 'PING');
@@ -311,7 +311,7 @@ describe('a request', () => {
     assert.equal(finished, 1);
   });
 
-  test('is sent whether or not anybody awaits it, and never brings the process down', async () => {
+  test('a request is sent whether or not anybody awaits it, and never ends the process', async () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown): void => void unhandled.push(reason);
     process.on('unhandledRejection', note);
@@ -333,7 +333,7 @@ describe('a request', () => {
     assert.deepEqual(unhandled, []);
   });
 
-  test('is a promise, what is chained to it is a plain one, and it never shows its arguments', async () => {
+  test('a request is a promise, what is chained to it is a plain one, and it never shows its arguments', async () => {
     const { connection } = await pair({ GET: reply.error('ERR no') });
     const request = connection.createRequest('ECHO', ['canary'], { decode: true });
     assert.equal(Promise.resolve(request), request);
@@ -352,7 +352,7 @@ describe('a request', () => {
     await failure(chained, ResponseError);
   });
 
-  test('can be cancelled', async () => {
+  test('a request can be cancelled', async () => {
     const { connection } = await pair({ GET: null });
     const request = connection.createRequest('GET', ['k']);
     request.cancel();

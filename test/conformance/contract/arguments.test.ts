@@ -101,7 +101,7 @@ describe('promises of a lease', () => {
 });
 
 describe('a connection that could not be made', () => {
-  test('has a cause, whatever went wrong', async () => {
+  test('the error of a failed dial has a cause, whatever went wrong', async () => {
     for (const hello of [reply.array(), null]) {
       const server = await scripted({ HELLO: hello });
       const connection = new TCPConnection(server.location, { connectTimeout: 80 });

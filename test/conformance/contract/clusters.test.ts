@@ -172,7 +172,7 @@ describe('a node that cannot be reached', () => {
     }
   }
 
-  test('is passed by when another one will do, with and without a limit', async () => {
+  test('an unreachable node is passed by when another one will do, with and without a limit', async () => {
     await rounds(layouts.primary, async (pool) => {
       for (const timeout of [null, 1_000]) {
         (await pool.acquire({ timeout })).release();

@@ -39,7 +39,7 @@ for (const [title, bytes] of [
   ['a lying subclass', lying],
 ] as const) {
   describe(`bytes of ${title}`, () => {
-    test('are a command, a subcommand and a keyword', async () => {
+    test('foreign bytes are taken for a command, a subcommand and a keyword', async () => {
       const connection = await open(server, { decodeResponses: true });
       assert.equal(await connection.execute(bytes('PING')), 'PONG');
       assert.equal(await connection.execute('CLIENT', bytes('SETNAME'), bytes('me')), 'OK');
@@ -52,7 +52,7 @@ for (const [title, bytes] of [
       assert.equal(blockingTime(resolveCommand('XREAD', read), read), 5000);
     });
 
-    test('are the name of a channel', async () => {
+    test('foreign bytes are taken for the name of a channel', async () => {
       const connection = await open(server, { decodeResponses: true });
       connection.sendCommand('SUBSCRIBE', [bytes('news')]);
       assert.equal(await connection.execute('PING'), 'PONG');
@@ -66,7 +66,7 @@ for (const [title, bytes] of [
       assert.equal((await pool.executePubsub(bytes('SUBSCRIBE') as never, 'c')).length, 1);
     });
 
-    test('are a key that an own write drops from the cache', async () => {
+    test('own writes invalidate a cached key of foreign bytes', async () => {
       await using pool = new ConnectionPool({
         location: server.location,
         cache: new LRUCache(),

@@ -12,7 +12,7 @@ import {
 import { realServer, scripted } from '../connection/support.ts';
 
 describe('a class of ones own', () => {
-  test('is constructed once for each connection, never to try it out', async () => {
+  test('a class is constructed once for each connection, never to try it out', async () => {
     const server = await realServer();
     let made = 0;
     class Counting extends TCPConnection {

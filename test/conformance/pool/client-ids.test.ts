@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { ConnectionPool, LRUCache, type RequestAbortedError, TCPConnection } from '../../../src/index.ts';
 import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { ServiceAddress } from '../../support/service-address.ts';
-import { cacheWarnings } from '../cache/support.ts';
+import { countingServer, warningOfUncached } from '../cache/support.ts';
 import { atRest, blockedClients, failure, until } from './support.ts';
 
 describe('one address leads to two servers: client ids of one are not used at the other', () => {
@@ -92,21 +92,8 @@ describe('a server that does not say who it is', () => {
 
   for (const cacheTracking of [{ redirect: true }, { mode: 'bcast' }] as const) {
     test(`no listener guards a cache (${JSON.stringify(cacheTracking)})`, async () => {
-      let calls = 0;
-      await using scripted = await ScriptedServer.start({ INFO, GET: () => reply.bulk(`v${++calls}`) });
-      const cache = new LRUCache();
-      await using pool = new ConnectionPool({
-        location: scripted.location,
-        decodeResponses: true,
-        cache,
-        cacheTracking,
-      });
-      const warnings = await cacheWarnings(async () => {
-        assert.equal(await pool.execute('GET', 'k'), 'v1');
-        assert.equal(await pool.execute('GET', 'k'), 'v2');
-      });
-      assert.equal(cache.size, 0);
-      assert.match(warnings.join(), /run_id/);
+      await using scripted = await countingServer({ INFO });
+      assert.match(await warningOfUncached(scripted, cacheTracking), /run_id/);
     });
   }
 });

@@ -48,7 +48,7 @@ async function serverOf(
   return ScriptedServer.start(table, options);
 }
 
-it('are asked for once, before their first call', async () => {
+it('unknown commands are asked for once, before their first call', async () => {
   const asked: string[] = [];
   await using server = await serverOf({ 'NEW.READ': entry('new.read', ['readonly']) }, asked);
   await using pool = new ConnectionPool({ location: server.location, decodeResponses: true });
@@ -152,7 +152,7 @@ it('that no server has are sent, and asked for once a pool', async () => {
   assert.deepEqual(asked, ['NO.ONE']);
 });
 
-it('are asked for once for each version of a server, and not by every pool', async () => {
+it('a command is asked for once for each version of a server, and not by every pool', async () => {
   const asked: string[] = [];
   const known = { 'NEW.AGE': entry('new.age', ['readonly']) };
   const use = async (server: ScriptedServer): Promise<void> => {

@@ -1,26 +1,21 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import {
   type ClusterConnectionPool,
   ReplyMap,
   ResponseError,
   UnknownCommandError,
 } from '../../../src/index.ts';
-import { reply, startCluster, type TestCluster } from '../../../src/testkit/index.ts';
-import { closeAll, poolOf, scriptedCluster, startNodesOf } from './support.ts';
+import { reply, type TestCluster } from '../../../src/testkit/index.ts';
+import { closeAll, poolOf, scriptedCluster, startNodesOf, useCluster } from './support.ts';
 
 const MERGE = { merge: true } as const;
 
 describe('option merge of executeOn: one answer, put together as the tips of the command say', () => {
   let cluster: TestCluster;
   let pool: ClusterConnectionPool<true>;
-  before(async () => {
-    cluster = await startCluster({ primaries: 3, replicasPerPrimary: 1 });
-    pool = poolOf(cluster);
-  });
-  after(async () => {
-    await pool.close();
-    await cluster.stop();
+  useCluster({ primaries: 3, replicasPerPrimary: 1 }, (...started) => {
+    [cluster, pool] = started;
   });
 
   it('sums and lists', async () => {

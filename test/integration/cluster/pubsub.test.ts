@@ -1,26 +1,16 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { Channel, type ClusterConnectionPool } from '../../../src/index.ts';
-import {
-  type ClusterNode,
-  serverBinaries,
-  startCluster,
-  type TestCluster,
-} from '../../../src/testkit/index.ts';
+import { type ClusterNode, serverBinaries, type TestCluster } from '../../../src/testkit/index.ts';
 import { keySlot } from '../../../src/commands/key-slot.ts';
-import { eventually, poolOf } from './support.ts';
+import { eventually, useCluster } from './support.ts';
 
 for (const { path, kind, version } of await serverBinaries()) {
   describe(`pub/sub on a cluster, ${kind} ${version}`, () => {
     let cluster: TestCluster;
     let pool: ClusterConnectionPool<true>;
-    before(async () => {
-      cluster = await startCluster({ binary: path });
-      pool = poolOf(cluster);
-    });
-    after(async () => {
-      await pool.close();
-      await cluster.stop();
+    useCluster({ binary: path }, (...started) => {
+      [cluster, pool] = started;
     });
     const nextOf = async (channel: Channel<unknown>): Promise<unknown> => channel.get({ timeout: 5_000 });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import {
   ClusterConnection,
   ClusterConnectionPool,
@@ -12,21 +12,16 @@ import {
   TCPLocation,
   TimeoutError,
 } from '../../../src/index.ts';
-import { serverBinaries, startCluster, type TestCluster } from '../../../src/testkit/index.ts';
+import { serverBinaries, type TestCluster } from '../../../src/testkit/index.ts';
 import { keySlot } from '../../../src/commands/key-slot.ts';
-import { eventually, keyWhere, poolOf, sleep } from './support.ts';
+import { eventually, keyWhere, poolOf, sleep, useCluster } from './support.ts';
 
 for (const { path, kind, version } of await serverBinaries()) {
   describe(`routing, ${kind} ${version}`, () => {
     let cluster: TestCluster;
     let pool: ClusterConnectionPool<true>;
-    before(async () => {
-      cluster = await startCluster({ binary: path });
-      pool = poolOf(cluster);
-    });
-    after(async () => {
-      await pool.close();
-      await cluster.stop();
+    useCluster({ binary: path }, (...started) => {
+      [cluster, pool] = started;
     });
     const keyAt = (shard: number, name = 'key'): string => {
       const port = pool.clusterLayout.primaries[shard]?.port;

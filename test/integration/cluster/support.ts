@@ -1,6 +1,14 @@
+import { after, before } from 'node:test';
 import { ClusterConnectionPool } from '../../../src/index.ts';
 import type { ClusterConnectionPoolOptions } from '../../../src/index.ts';
-import { reply, type ScriptedHandler, ScriptedServer, type TestCluster } from '../../../src/testkit/index.ts';
+import {
+  reply,
+  type ScriptedHandler,
+  ScriptedServer,
+  startCluster,
+  type StartClusterOptions,
+  type TestCluster,
+} from '../../../src/testkit/index.ts';
 import { keySlot } from '../../../src/commands/key-slot.ts';
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -23,6 +31,24 @@ export function poolOf(
   options: Partial<ClusterConnectionPoolOptions<true>> = {},
 ): ClusterConnectionPool<true> {
   return new ClusterConnectionPool({ startupNodes: cluster.startupNodes, decodeResponses: true, ...options });
+}
+
+/** Starts a cluster and a pool before the tests of a `describe`, and stops both after them. */
+export function useCluster(
+  options: StartClusterOptions,
+  started: (cluster: TestCluster, pool: ClusterConnectionPool<true>) => void,
+): void {
+  let stop = async (): Promise<void> => {};
+  before(async () => {
+    const cluster = await startCluster(options);
+    const pool = poolOf(cluster);
+    stop = async () => {
+      await pool.close();
+      await cluster.stop();
+    };
+    started(cluster, pool);
+  });
+  after(() => stop());
 }
 
 /** So many different keys of one slot: they have its tag. */

@@ -37,7 +37,7 @@ describe('who it is', () => {
     assert.deepEqual(peer.commands[0]?.args, ['HELLO', '3', 'AUTH', 'u', '']);
   });
 
-  test('option credentialProvider: is asked at every dial and wins over name and password', async () => {
+  test('option credentialProvider: the provider is asked at every dial and wins over name and password', async () => {
     let asked = 0;
     const provider = {
       getCredentials: () => {
@@ -80,7 +80,7 @@ describe('who it is', () => {
     assert.deepEqual(peer.commands[0]?.args, ['HELLO', '3']);
   });
 
-  test('option clientName: is what the server calls it', async () => {
+  test('option clientName: the server knows the connection by it', async () => {
     assert.match(await info({ clientName: 'tester' }), / name=tester /);
     assert.match(await info({ clientName: null }), / name= /);
     for (const clientName of ['two words', 'line\nbreak', 'nul\0', 'tab\t']) {
@@ -88,7 +88,7 @@ describe('who it is', () => {
     }
   });
 
-  test('option db: is selected', async () => {
+  test('option db: the handshake selects the database', async () => {
     assert.match(await info({ db: 3 }), / db=3 /);
     assert.match(await info({ db: null }), / db=0 /);
     const connection = await open(server, { ...text, db: 3 });
@@ -121,12 +121,12 @@ describe('who it is', () => {
     assert.ok((await plain.execute('HGETALL', 'resp2:h')) instanceof Map);
   });
 
-  test('option noevict: is set on the server', async () => {
+  test('option noevict: the server sets it', async () => {
     assert.match(await info({ noevict: true }), / flags=\w*e/);
     assert.doesNotMatch(await info({ noevict: false }), / flags=\w*e/);
   });
 
-  test('option notouch: is set on the server', async () => {
+  test('option notouch: the server sets it', async () => {
     const known = (await serverBinaries()).find(({ kind }) => kind === 'valkey');
     if (known === undefined) {
       const { server: peer } = await pair({}, { notouch: true });

@@ -253,7 +253,7 @@ describe('a long queue', () => {
     lease.release();
   });
 
-  test('is written while it grows', async () => {
+  test('a long queue is written while it grows', async () => {
     const { connection } = await pair({}, text);
     const requests = echoes(connection, 600);
     assert.equal(requests[0]?.maybeExecuted, true);

@@ -150,7 +150,7 @@ describe('Unix sockets', () => {
     assert.equal((error.cause as NodeJS.ErrnoException).code, 'ENOENT');
   });
 
-  test('have no TLS, and want the location of their kind', () => {
+  test('a connection over a Unix socket refuses TLS and a location of another kind', () => {
     const location = new UnixDomainSocketLocation('/tmp/x.sock');
     assert.throws(() => new UnixDomainSocketConnection(location, { sslContext: {} }), TypeError);
     assert.throws(() => new UnixDomainSocketConnection(new TCPLocation('h', 1)), TypeError);
@@ -233,7 +233,7 @@ describe('a connection class of one’s own', () => {
     assert.equal(String(connection), `OwnConnection<${server.location},db=1>`);
   });
 
-  test('may speak over a duplex that is no socket', async () => {
+  test('a custom class may speak over a duplex that is not a socket', async () => {
     const server = await scripted();
     const [near, far] = duplexPair();
     const upstream = connect(server.port, '127.0.0.1');
@@ -351,7 +351,7 @@ describe('a connection class of one’s own', () => {
     });
   }
 
-  test('may answer in the midst of a write: what changes the connection is counted in its order', async () => {
+  test('a transport may answer in the midst of a write: changes of the session are counted in their order', async () => {
     const connection = await new AnsweringDuplex().connect();
     const select = connection.createRequest('SELECT', [1], { noreply: true });
     await Promise.all([select, connection.execute('SELECT', 0)]);
@@ -409,7 +409,7 @@ describe('a connection class of one’s own', () => {
     });
   }
 
-  test('may hand out text in an encoding of its own', async () => {
+  test('a transport may hand out text in an encoding of its own', async () => {
     const peer = new AnsweringDuplex();
     peer.setEncoding('latin1');
     const connection = await peer.connect();

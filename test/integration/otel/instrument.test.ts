@@ -1,24 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from '@opentelemetry/sdk-metrics';
-import {
-  BasicTracerProvider,
-  InMemorySpanExporter,
-  type ReadableSpan,
-  SimpleSpanProcessor,
-} from '@opentelemetry/sdk-trace-base';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import * as stable from '@opentelemetry/semantic-conventions';
 import * as incubating from '@opentelemetry/semantic-conventions/incubating';
 import { ClusterConnectionPool, ConnectionPool, SentinelConnectionPool } from '../../../src/index.ts';
 import { instrument } from '../../../src/otel/index.ts';
 import { startCluster, startSentinel, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { recordMetrics, recordSpans } from '../../support/otel-recorder.ts';
 
 const KNOWN = new Set<unknown>();
 for (const names of [stable, incubating] as object[])
@@ -26,9 +15,7 @@ for (const names of [stable, incubating] as object[])
 
 describe('respool/otel', () => {
   let server: TestServer;
-  const spans = new InMemorySpanExporter();
-  const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] });
-  const contextManager = new AsyncLocalStorageContextManager();
+  const { spans, tracerProvider, contextManager } = recordSpans();
   before(async () => {
     server = await startServer();
     context.setGlobalContextManager(contextManager.enable());
@@ -135,9 +122,7 @@ describe('respool/otel', () => {
   });
 
   it('measures by the names, units and bounds of the conventions', async () => {
-    const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
-    const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
-    const meterProvider = new MeterProvider({ readers: [reader] });
+    const { exporter, reader, meterProvider } = recordMetrics();
     using _on = instrument({ tracerProvider: null, meterProvider });
     await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 2 });
     await pool.execute('SET', 'k', 'v');

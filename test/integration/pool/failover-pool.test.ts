@@ -311,7 +311,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.equal(both.pool.activePool, both.pool.pools[1]);
     });
 
-    it('is a pool like others', async (t) => {
+    it('a FailoverPool passes the conformance tests of pools', async (t) => {
       await using near = await startServer({ binary: path });
       await using far = await startServer({ binary: path });
       const make = (): FailoverPool<boolean> =>

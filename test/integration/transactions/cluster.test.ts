@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import {
   ClusterCrossSlotError,
   type ClusterConnectionPool,
   defineScript,
   TimeoutError,
 } from '../../../src/index.ts';
-import { type ClusterNode, startCluster, type TestCluster } from '../../../src/testkit/index.ts';
+import type { ClusterNode, TestCluster } from '../../../src/testkit/index.ts';
 import { keySlot } from '../../../src/commands/key-slot.ts';
-import { eventually, keysOfSlot, keyWhere, poolOf } from '../cluster/support.ts';
+import { eventually, keysOfSlot, keyWhere, useCluster } from '../cluster/support.ts';
 import { Money } from './money.ts';
 
 /** Transactions that the node put off, because not all of their keys had come. */
@@ -20,13 +20,8 @@ async function refusalsOf(node: ClusterNode): Promise<number> {
 describe('transactions and scripts on a cluster', () => {
   let cluster: TestCluster;
   let pool: ClusterConnectionPool<true>;
-  before(async () => {
-    cluster = await startCluster({ primaries: 3, replicasPerPrimary: 1 });
-    pool = poolOf(cluster);
-  });
-  after(async () => {
-    await pool.close();
-    await cluster.stop();
+  useCluster({ primaries: 3, replicasPerPrimary: 1 }, (...started) => {
+    [cluster, pool] = started;
   });
 
   /** To another primary, with its keys. */

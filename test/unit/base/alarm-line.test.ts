@@ -27,7 +27,7 @@ class World {
 }
 
 describe('waits with the same limit', () => {
-  test('have one timer together, and each ends at its own time', () => {
+  test('waits with one limit share a timer, and each ends at its own time', () => {
     const world = new World();
     for (let index = 0; index < 1000; index++) {
       world.wait(String(index), 100);

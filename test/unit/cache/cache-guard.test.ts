@@ -80,7 +80,7 @@ describe('CacheGuard: what may be kept', () => {
     assert.equal(cache.get('GET', 'k'), 'v');
   });
 
-  it('does not take a read from before a renewed tracking for one of it', () => {
+  it('a read from before a renewed tracking is not kept', () => {
     const { guard, link } = make();
     const token = guard.begin('k');
     guard.connectionStarted(link);
@@ -145,7 +145,7 @@ describe('CacheGuard: the end of a connection', () => {
     assert.equal(cache.size, 0);
   });
 
-  it('is one guard for one cache', () => {
+  it('one cache has one guard', () => {
     const cache = new LRUCache();
     assert.equal(CacheGuard.of(cache), CacheGuard.of(cache));
     assert.notEqual(CacheGuard.of(cache), CacheGuard.of(new LRUCache()));
@@ -290,7 +290,7 @@ describe('CacheGuard: signs of life', () => {
     assert.equal(cache.size, 0);
   });
 
-  it('does not take the reply of a connection for a sign of its listener', () => {
+  it('a reply on the connection is no sign of life of its listener', () => {
     const cache = new LRUCache();
     const guard = new CacheGuard(cache);
     const link = {};
@@ -309,7 +309,7 @@ describe('CacheGuard: signs of life', () => {
     assert.equal(token.valid, false);
   });
 
-  it('is of no use any more once the cache has thrown', () => {
+  it('a guard whose cache has thrown keeps nothing more', () => {
     class Broken extends LRUCache {
       override invalidate(): void {
         throw new Error('broken');
@@ -413,7 +413,7 @@ describe('CacheGuard against a random server', () => {
     }
   }
 
-  it('is never stale once every message has arrived, nor older than an own write', () => {
+  it('a cached reply is never stale once every message has arrived, nor older than an own write', () => {
     const key = fc.constantFrom(...KEYS);
     const which = fc.nat(1);
     const step = fc.oneof(

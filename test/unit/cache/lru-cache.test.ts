@@ -157,7 +157,7 @@ describe('LRUCache: get and put', () => {
     assert.deepEqual(cache.get('GET', 'large'), large);
   });
 
-  it('does not keep an error, and forgets what it replaced', () => {
+  it('an error is not kept, and what it replaced is forgotten', () => {
     const cache = new LRUCache();
     cache.put('GET', 'k', [], 1);
     cache.put('GET', 'k', [], new ResponseError('ERR no'));

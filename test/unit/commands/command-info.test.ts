@@ -174,7 +174,7 @@ describe('resolveCommand', () => {
     assert.equal(resolveCommand(bytes, [], ASCII).encoded, '$1\r\ng\r\n$1\r\n\xe9\r\n');
   });
 
-  it('does not mistake letters that only look alike in upper case', () => {
+  it('letters that only look alike in upper case are told apart', () => {
     assert.equal(resolveCommand('ſelect', ['1']).flags, flags.UNKNOWN);
   });
 
@@ -206,7 +206,7 @@ describe('resolveCommand', () => {
     assert.equal(resolveCommand('MADE.UP 2000', []), last);
   });
 
-  it('does not remember long spellings', () => {
+  it('long spellings are not remembered', () => {
     const long = `SET key ${'v'.repeat(100)}`;
     assert.notEqual(resolveCommand(long, []), resolveCommand(long, []));
     assert.equal(resolveCommand(long, []).name, 'SET');

@@ -95,7 +95,7 @@ describe('keysOf', () => {
     assert.notEqual(resolveCommand('FT.SEARCH', []).keySpecs, null);
   });
 
-  it('does not guess', () => {
+  it('keysOf finds no key where it would have to guess', () => {
     const info = resolveCommand('NO.SUCH', ['k']);
     assert.equal(info.keySpecs, null);
     assert.deepEqual(keysOf(info, ['k']), []);
@@ -116,7 +116,7 @@ describe('keysOf', () => {
     assert.deepEqual(keys('MIGRATE', 'h', 1), []);
   });
 
-  it('never throws, whatever the arguments', () => {
+  it('keysOf never throws, whatever the arguments', () => {
     const values: RedisValue[] = [
       'STREAMS',
       'KEYS',

@@ -31,7 +31,7 @@ it('calls a command blocking only when it blocks', () => {
   assert.equal(effect('WAIT', 1, 0)[0], 'blocking');
 });
 
-it('has an effect for every command that is marked, and for every stateful one', () => {
+it('every marked command and every stateful one has an effect', () => {
   for (const entry of allEntries()) {
     if ((entry.flags & STATEFUL) !== 0) assert.ok(entry.flags & HAS_EFFECT, entry.name);
     if ((entry.flags & HAS_EFFECT) === 0) continue;

@@ -17,7 +17,7 @@ const context = { ca: 'x' };
 const ask = (): object => context;
 
 describe('connection options', () => {
-  it('have the defaults of the contract', () => {
+  it('connection options have the defaults of the contract', () => {
     assert.deepEqual(allOptions(normalizeConnectionOptions(undefined)), {
       streamTimeout: null,
       connectTimeout: 10_000,
@@ -162,13 +162,13 @@ describe('connection options', () => {
     assert.ok(!('mine' in dropped));
   });
 
-  it('must be an object', () => {
+  it('connection options must be an object', () => {
     for (const value of [null, 'redis://h', 7, true]) {
       assert.throws(() => normalizeConnectionOptions(value as unknown as object), TypeError);
     }
   });
 
-  it('are frozen, and a copy', () => {
+  it('checked options are frozen, and a copy', () => {
     const given = { db: 1 };
     const options = normalizeConnectionOptions(given);
     given.db = 2;
@@ -290,7 +290,7 @@ describe('keep-alive options', () => {
 });
 
 describe('options of a Unix domain socket', () => {
-  it('have no TLS and no keep-alive', () => {
+  it('a Unix domain socket takes no TLS and no keep-alive', () => {
     assert.throws(() => normalizeConnectionOptions({ sslContext: {} }, { extra: unixRules }), /sslContext/);
     assert.equal(normalizeConnectionOptions({ sslContext: null }, { extra: unixRules }).sslContext, null);
     assert.throws(

@@ -7,12 +7,12 @@ import {
 } from '../../../src/interfaces/credential-provider.ts';
 
 describe('credential providers', () => {
-  it('are abstract at run time', () => {
+  it('a credential provider is abstract at run time', () => {
     const Direct = AbstractCredentialProvider as unknown as new () => AbstractCredentialProvider;
     assert.throws(() => new Direct(), TypeError);
   });
 
-  it('can be written by users', async () => {
+  it('users can write a credential provider', async () => {
     class Rotating extends AbstractCredentialProvider {
       getCredentials(): Promise<{ username: string; password: string }> {
         return Promise.resolve({ username: 'u', password: 'p' });
@@ -41,7 +41,7 @@ describe('credential providers', () => {
     assert.throws(() => new UserPassCredentialProvider('u', {} as string), TypeError);
   });
 
-  it('never show the password', () => {
+  it('a credential provider never shows its password', () => {
     const provider = new UserPassCredentialProvider('u', 'canary');
     for (const shown of [
       inspect(provider, { showHidden: true }),

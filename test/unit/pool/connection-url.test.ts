@@ -399,7 +399,7 @@ describe('connection URL: the password', () => {
     });
   }
 
-  it('is not shown by what was read', () => {
+  it('the result of a URL does not show the password', () => {
     const parsed = parseConnectionUrl(`redis+sentinel://u:${P}@h/m?sentinelPassword=${P}`, {
       kind: 'sentinel',
     });

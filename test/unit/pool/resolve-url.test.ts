@@ -189,7 +189,7 @@ describe('a URL of a sentinel pool', () => {
     );
   });
 
-  it('never tells the sentinels the password of the data', () => {
+  it('sentinels never get the password of the data servers', () => {
     const { manager: made } = resolveUrl('redis+sentinel://u:p@h/m', undefined, 'sentinel');
     assert.deepEqual({ ...made?.sentinelOptions }, {});
   });
@@ -270,7 +270,7 @@ describe('TLS of a URL', () => {
     assert.equal((await context('?ssl_check_hostname=true')).checkServerIdentity, tls.checkServerIdentity);
   });
 
-  it('is laid over an sslContext', async () => {
+  it('TLS options of the URL win over an sslContext', async () => {
     const given = { rejectUnauthorized: false, minVersion: 'TLSv1.3' };
     assert.deepEqual(await context('', { sslContext: given }), given);
     assert.deepEqual(await context('?ssl_cert_reqs=required', { sslContext: given }), {

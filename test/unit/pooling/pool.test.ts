@@ -400,7 +400,7 @@ describe('failing dials', () => {
     figuresOf(world, { inUse: 2, waiting: 0 });
   });
 
-  test('do not concern those who wait for a release', async () => {
+  test('a failed dial leaves those alone who wait for a release', async () => {
     const world = new Integers({ max: 2 });
     const held = await world.lease();
     world.automatic = false;

@@ -30,7 +30,7 @@ describe('AbstractChannel', () => {
 });
 
 describe('Channel: names and options', () => {
-  it('has its name as bytes of its own', () => {
+  it('a channel copies the bytes of its name', () => {
     assert.deepEqual(new Channel('grün').name, bytes('grün'));
     const given = new Uint8Array([1, 2, 255]);
     const channel = new Channel(given);
@@ -185,7 +185,7 @@ describe('Channel: reading', () => {
 });
 
 describe('Channel: close', () => {
-  it('is active until closed and drained', async () => {
+  it('a channel is active until it is closed and drained', async () => {
     const channel = new Channel<string>('a', { encoding: 'utf8' });
     assert.equal(channel.isActive, true);
     fill(channel, 0, 2);
@@ -289,7 +289,7 @@ describe('Channel: overflow', () => {
     assert.deepEqual(states, ['paused', 'flowing', 'closed']);
   });
 
-  it('does not pause for a message that a reader waits for', async () => {
+  it('a message that a reader waits for causes no pause', async () => {
     const channel = make('pause', 1);
     const states: FlowState[] = [];
     flowOf(channel)?.listeners.add((state) => states.push(state));
@@ -524,7 +524,7 @@ describe('Channel: callbacks', () => {
     assert.deepEqual(warnings, ['RESPOOL_CALLBACK']);
   });
 
-  it('has no readers', async () => {
+  it('a channel with a callback refuses readers', async () => {
     const channel = new Channel('a', { onMessage: () => {} });
     await assert.rejects(channel.get(), TypeError);
     await assert.rejects(channel.waitMessage(), TypeError);

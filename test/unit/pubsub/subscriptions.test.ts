@@ -341,7 +341,7 @@ describe('Subscriptions: delivery', () => {
     assert.deepEqual(await read(registry.shardChannels.get('s')), b('2'));
   });
 
-  it('is not disturbed by a channel that throws', async () => {
+  it('a channel that throws does not disturb the others', async () => {
     class Bad extends AbstractChannel {
       get name(): Buffer {
         return b('a');
@@ -373,7 +373,7 @@ describe('Subscriptions: delivery', () => {
     assert.equal(good.isActive, false);
   });
 
-  it('is told once of a channel whose methods reject', async () => {
+  it('a channel whose methods reject is reported once', async () => {
     const rejected = (what: string): void => Promise.reject(new Error(what)) as unknown as void;
     class Bad extends AbstractChannel {
       readonly name = b('a');
@@ -445,7 +445,7 @@ describe('Subscriptions: delivery', () => {
 });
 
 describe('Subscriptions: views', () => {
-  it('are live, read-only, by text or bytes', () => {
+  it('views are live and read-only, and take names as text or bytes', () => {
     const { registry } = make();
     const server = new FakeServer(registry.attach());
     const view = registry.channels;
@@ -486,7 +486,7 @@ describe('Subscriptions: views', () => {
     assert.equal(joined.all('b').length, 2);
   });
 
-  it('are empty after close, and every channel has ended', async () => {
+  it('views are empty after close, and every channel has ended', async () => {
     const { registry } = make();
     const link = registry.attach();
     const server = new FakeServer(link);

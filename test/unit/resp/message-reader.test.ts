@@ -88,7 +88,7 @@ const STREAM = Buffer.concat([
 ]);
 
 describe('messages read the short way', () => {
-  it('are what the long way reads, in order, whole and cut at every place', () => {
+  it('the short way reads what the long way reads, in order, whole and cut at every place', () => {
     const whole = readAll([STREAM]);
     assert.deepEqual(
       whole.map(([what]) => what),
@@ -117,7 +117,7 @@ describe('messages read the short way', () => {
     assert.deepEqual(readAll([...bytes, STREAM.subarray(400)]), whole);
   });
 
-  it('are decoded as their listener wants', () => {
+  it('messages are decoded as their listener wants', () => {
     assert.deepEqual(readAll([push('message', 'news', 'žluť')], UTF8), [['message news', 'žluť']]);
     assert.deepEqual(readAll([push('pmessage', 'n*', 'news', 'žluť')], UTF8), [['pmessage n* news', 'žluť']]);
     const invalid = Buffer.from([0xc3, 0x28]);

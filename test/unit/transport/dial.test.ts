@@ -215,7 +215,7 @@ describe('reading by slab', () => {
     assert.ok(all.equals(body));
   });
 
-  it('can be paused and resumed', async () => {
+  it('reading by slab can be paused and resumed', async () => {
     if (!slabReading) return;
     let peer: net.Socket | undefined;
     const port = await serve('127.0.0.1', 0, (socket) => (peer = socket));
@@ -238,7 +238,7 @@ describe('dialUnix', () => {
     await assert.rejects(dialUnix('/no/such/socket', { signal: forever() }), { code: 'ENOENT' });
   });
 
-  it('never dials a path cut short', async () => {
+  it('dialUnix refuses a path that the system would cut short', async () => {
     await assert.rejects(dialUnix(`/tmp/${'x'.repeat(300)}`, { signal: forever() }), {
       code: 'ENAMETOOLONG',
     });

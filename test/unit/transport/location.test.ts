@@ -36,12 +36,12 @@ class SilentLocation extends TCPLocation {
 const node = { nodeId: 'a1', serverType: 'primary' } as const;
 
 describe('Location', () => {
-  it('is abstract at run time', () => {
+  it('Location is abstract at run time', () => {
     const Direct = Location as unknown as new () => Location;
     assert.throws(() => new Direct(), TypeError);
   });
 
-  it('can be extended', async () => {
+  it('users can extend Location', async () => {
     class Custom extends Location {
       check(_options?: CheckOptions): Promise<boolean> {
         return Promise.resolve(true);
@@ -82,7 +82,7 @@ describe('Location', () => {
     assert.equal(String(new ClusterNodeLocation('h', 7, node)), 'h:7');
   });
 
-  it('is equal by class and fields', () => {
+  it('locations are equal by class and fields', () => {
     const here = new TCPLocation('h', 7);
     assert.ok(here.equals(new TCPLocation('h', 7)));
     assert.ok(!here.equals(new TCPLocation('h', 8)));
@@ -109,7 +109,7 @@ describe('Location', () => {
     );
   });
 
-  it('has one key per address', () => {
+  it('an address has one key', () => {
     assert.equal(keyOf(new TCPLocation('Host', 7)), 'host:7');
     assert.equal(keyOf(new ClusterNodeLocation('h', 7, node)), keyOf(new TCPLocation('H', 7)));
     assert.equal(addressKey('[::1]', 7), addressKey('::1', 7));
@@ -117,7 +117,7 @@ describe('Location', () => {
 });
 
 describe('Location.check', () => {
-  it('is true where something accepts, and sends nothing', async () => {
+  it('check() is true where something accepts, and sends nothing', async () => {
     let bytes = 0;
     let ended: () => void = () => {};
     const end = new Promise<void>((resolve) => (ended = resolve));
@@ -133,7 +133,7 @@ describe('Location.check', () => {
     server.close();
   });
 
-  it('is false where nothing listens', async () => {
+  it('check() is false where nothing listens', async () => {
     const server = net.createServer();
     const port = await listening(server, { port: 0, host: '127.0.0.1' });
     await new Promise((resolve) => server.close(resolve));
