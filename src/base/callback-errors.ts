@@ -24,7 +24,7 @@ export function runCallback(owner: object, what: string, callback: () => unknown
   }
 }
 
-/** To be called with what a callback returned that should return nothing. */
+/** Takes the result of a callback that should return nothing. */
 export function reportLater(owner: object, what: string, result: unknown): void {
   if (!(result instanceof Promise)) return;
   result.catch((error: unknown) => reportCallbackError(owner, what, error));

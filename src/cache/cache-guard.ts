@@ -112,7 +112,7 @@ export class CacheGuard {
     return now < this.#freshUntil || this.#review(now);
   }
 
-  /** To be called when the read's request is queued, before anything else can happen to it. */
+  /** Call it when the read's request is queued, before anything else can happen to it. */
   begin(key: Key, field = '', scope: unknown = null, at = performance.now()): FetchToken {
     const token = new FetchToken(cacheKey(key), field, scope, this.#ends, at);
     // A table that grows and shrinks for ever links its past states: the collector would keep what they held.
@@ -144,7 +144,7 @@ export class CacheGuard {
     return token.valid && tenure !== undefined && token.born >= tenure.since && this.usable;
   }
 
-  /** Ends the read; keeps the reply if it is still true. To be called as the reply is handled, not later. */
+  /** Ends the read; keeps the reply if it is still true. Call it while the reply is handled, not later. */
   store(
     token: FetchToken,
     epoch: Epoch,

@@ -31,7 +31,7 @@ export class FetchToken {
     this.at = at;
   }
 
-  /** To be called before anybody gets the reply. */
+  /** Call it before anybody gets the reply. */
   arrived(value: Reply): void {
     if (this.#joined) this.#copy = store(value);
   }

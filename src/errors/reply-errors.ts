@@ -167,13 +167,13 @@ export function replyError(line: string): RedisError {
   return fixed === undefined ? otherError(line) : withoutFrames(fixed.type, line, fixed.options);
 }
 
-/** EXEC that is refused because of a command in it says so in its text: that refusal is what counts. */
+/** The error that EXEC met: READONLY in "Transaction discarded because of: READONLY …"; any other error itself. */
 export function refusalBeneath(error: RedisError): RedisError {
   if (!(error instanceof errors.ExecAbortError)) return error;
-  const line = /because of: ([A-Z]+ .*)$/.exec(error.message)?.[1];
+  const line = /because of: (.+)$/.exec(error.message)?.[1];
   if (line === undefined) return error;
   const beneath = replyError(line);
-  errors.locateError(beneath, error.endpoint ?? '', 'EXEC');
+  errors.locateError(beneath, error.endpoint ?? '', error.command ?? 'EXEC');
   return beneath;
 }
 

@@ -121,7 +121,7 @@ export class BlockingCalls {
     for (const giveUp of [...this.#running]) giveUp(reason);
   }
 
-  /** Nothing of this may be left open. */
+  /** No blocked call is left: ends the connection that unblocks. */
   end(): void {
     this.#unblocker.close();
   }

@@ -325,22 +325,22 @@ export class ConnectionNode implements PooledOwner {
     }
   }
 
-  /** For the connections. */
+  /** Called by the connections. */
   answersElsewhere(patience: number): Promise<boolean> {
     return this.blocking.serverAnswers(patience);
   }
-  /** For the connections. */
+  /** Called by the connections. */
   detour(): boolean {
     if (!this.#settings.bulkDetour) return false;
     const { open, idle, connecting, max } = this.pool.figures;
     return idle > 1 || connecting > 0 || open < max;
   }
-  /** For the connections: one that is reserved has drained. */
+  /** Called by the connections: one that is reserved has drained. */
   drained(pooled: PooledConnection): void {
     this.#reAuthentication.drained(pooled);
     this.#tracking?.drained(pooled.connection);
   }
-  /** For the connections. */
+  /** Called by the connections. */
   closed(pooled: PooledConnection): void {
     this.#all.delete(pooled);
     if (this.#all.size === 0 && !this.pool.closed) this.#state.tell('down', pooled.core.failure);
@@ -348,7 +348,7 @@ export class ConnectionNode implements PooledOwner {
     this.#reAuthentication.forget(pooled);
     this.backlog.lost(pooled.core);
   }
-  /** For the connections. */
+  /** Called by the connections. */
   refused(pooled: PooledConnection, error: RedisError): void {
     if (pooled.outdated) return;
     // It was authenticated once: the server behind it was replaced, or it was told to forget.
@@ -359,7 +359,7 @@ export class ConnectionNode implements PooledOwner {
     }
     this.onRefusal?.(refusalBeneath(error), pooled.connection);
   }
-  /** For re-authentication. */
+  /** Read by re-authentication. */
   get all(): Iterable<PooledConnection> {
     return this.#all;
   }

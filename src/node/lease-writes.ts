@@ -12,7 +12,7 @@ type Drop = () => void;
 export class LeaseWrites {
   readonly #session: SessionState;
   readonly #writes: OwnWrites;
-  /** Of the transaction that is open. */
+  /** Writes of the open transaction: its EXEC drops them once more. */
   #held: Drop[] = [];
 
   constructor(session: SessionState, writes: OwnWrites) {

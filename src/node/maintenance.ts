@@ -32,7 +32,7 @@ export interface MaintenanceSettings {
  *     MIGRATING, FAILING_OVER seq seconds   be patient
  *     MIGRATED, FAILED_OVER seq             it is over
  *
- * To be called with each connection of a pool before it is run.
+ * Call it with each connection of a pool before it is run.
  */
 export function heedMaintenance(connection: BaseConnection, settings: MaintenanceSettings): void {
   const core = coreOf(connection);

@@ -82,7 +82,7 @@ export class PooledConnection extends CoreObserver implements Resource {
     known.set(connection, this);
   }
 
-  /** Asked for every shared piece of work. */
+  /** Whether it is fit for work; the pool asks before each shared piece of work. */
   state(): ResourceState {
     const { core } = this;
     if (core.state !== 'ready') return 'dead';

@@ -46,7 +46,7 @@ export class Unblocker {
     });
   }
 
-  /** Nothing of this may be left open. */
+  /** Ends the service connection. */
   close(): void {
     void this.#service?.close('nobody has to be unblocked any more');
     this.#service = null;

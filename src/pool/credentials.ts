@@ -12,7 +12,7 @@ export interface ExpiringCredentials {
   password: string;
   expiresAt?: number | Date | undefined;
 }
-/** Asked for credentials: at each dial, and before they expire. Calls at the same time share one answer. */
+/** Gives credentials: called at each dial, and before they expire. Calls at the same time share one answer. */
 export type CredentialsFunction = () => ExpiringCredentials | Promise<ExpiringCredentials>;
 
 /** Renewed when a fifth of their lifetime is left, and at least this long before their end, in ms. */

@@ -60,7 +60,7 @@ export interface FailoverPoolOptions<D extends Decoding = Decoding> {
   gracePeriod?: number | undefined;
   /** Instead of a PING over a connection of its own; a rejection is a failed check. */
   check?: ((pool: BaseConnectionPool<BaseConnection, D>) => unknown) | undefined;
-  /** Told of every change. */
+  /** Called after every change. */
   onState?: ((change: FailoverStateChange) => void) | undefined;
 }
 

@@ -199,7 +199,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     this.#dialler.refresh();
   }
 
-  /** For the slots. */
+  /** Called by the slots. */
   released(slot: Slot<T>): void {
     if (!slot.held) throw this.#settings.errors.notLeased();
     if (slot.use === 'gone') return this.#slots.forget(slot);
@@ -209,7 +209,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     this.#pump();
   }
 
-  /** For the slots. */
+  /** Called by the slots. */
   changed(slot: Slot<T>): void {
     if (slot.use === 'gone') return;
     if (slot.use === 'idle') this.#slots.sort(slot);
@@ -217,7 +217,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     this.#pump();
   }
 
-  /** For the slots. */
+  /** Called by the slots. */
   retired(slot: Slot<T>, replace: boolean): void {
     if (slot.use === 'gone' || slot.fate === 'retire') return;
     if (replace) this.#expire(slot);

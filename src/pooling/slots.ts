@@ -179,7 +179,7 @@ export class Slots<T extends Resource> {
     return state;
   }
 
-  /** No more work for it; it is gone once it has run empty. */
+  /** It gets no more work, and ends once nothing is outstanding on it. */
   drain(slot: Slot<T>): void {
     const wasShared = this.shared === slot;
     this.move(slot, 'draining');

@@ -26,7 +26,7 @@ export interface HandshakeStep {
   readonly check?: (reply: Reply) => void;
   /** Without RESP3 it is left out. */
   readonly needsPushes?: boolean;
-  /** Of one that may fail: whether it was refused. */
+  /** Called after a step that may fail. */
   readonly told?: (refused: boolean) => void;
 }
 

@@ -123,7 +123,7 @@ export class PoolCache {
     }
   }
 
-  /** To be called when a call is about to be queued: what it reads is kept, what it writes is dropped. */
+  /** Call it right before a call is queued: the cache keeps its reply, or drops what it writes. */
   attach(call: PoolCall, promise: Promise<Reply>, args: readonly RedisValue[], reads: boolean): void {
     const { info } = call;
     if ((info.flags & CACHEABLE) === 0) return this.#write(call, args);

@@ -17,7 +17,7 @@ export interface PoolRequestOptions extends RequestOptions {
   readFrom?: ReadFrom | undefined;
 }
 
-/** Of `executeOn` of a cluster pool. */
+/** Options of `executeOn` of a cluster pool. */
 export interface ExecuteOnOptions extends PoolRequestOptions {
   /** True: one answer in the place of those of the nodes, put together as the tips of the command say. Default false. */
   merge?: boolean | undefined;

@@ -13,7 +13,7 @@ import {
   RedisError,
   ResponseError,
 } from '../../errors/errors.ts';
-import { replyError } from '../../errors/reply-errors.ts';
+import { refusalBeneath } from '../../errors/reply-errors.ts';
 import { encodeCommand, type Wire, wireLength } from '../../resp/encoder.ts';
 import { notText } from '../../connection/requests/losses.ts';
 import { holdsBytes } from '../../resp/decoding-error.ts';
@@ -114,7 +114,7 @@ export class TransactionCall extends PoolCall {
     this.#aborted = error;
     const refusal = this.#refusal;
     if (refusal !== null) return super.refuse(refusal.error);
-    super.refuse((error instanceof ExecAbortError ? reasonIn(error) : null) ?? error);
+    super.refuse(error instanceof ExecAbortError ? refusalBeneath(error) : error);
   }
 
   override giveUp(error: unknown): void {
@@ -163,7 +163,8 @@ export class TransactionCall extends PoolCall {
     if (aborted === null || !(error instanceof RedisError)) return error;
     if (refusal === null) {
       // The copy that says "maybe executed" tells more.
-      if (!(aborted instanceof ExecAbortError) || error.message !== reasonIn(aborted)?.message) return error;
+      if (!(aborted instanceof ExecAbortError) || error.message !== refusalBeneath(aborted).message)
+        return error;
       return new ExecAbortError(aborted.message, { ...placeOf(aborted), code: 'EXECABORT', cause: error });
     }
     if (error.message !== refusal.error.message) return error;
@@ -185,15 +186,6 @@ export class TransactionCall extends PoolCall {
 
 function placeOf(error: RedisError): { endpoint: string | undefined; command: string | undefined } {
   return { endpoint: error.endpoint, command: error.command };
-}
-
-/** Of "Transaction discarded because of: READONLY …" the error that EXEC met. */
-function reasonIn(error: ExecAbortError): RedisError | null {
-  const line = /because of: (.+)$/.exec(error.message)?.[1];
-  if (line === undefined) return null;
-  const reason = replyError(line);
-  Object.assign(reason, placeOf(error));
-  return reason;
 }
 
 function wireOf(parts: readonly TransactionPart[]): Wire {

@@ -183,7 +183,7 @@ export class SubscriptionLink implements Holder, MessageListeners {
     return this.pending(placement).filter(({ subscribe }) => !subscribe);
   }
 
-  /** The command was handed to the connection. To be called in the order of writing. */
+  /** The command was handed to the connection. Call it in the order of writing. */
   sent({ subscribe, subscriptions }: SubscriptionCommand): void {
     if (this.#ended) return;
     for (const subscription of subscriptions) {

@@ -206,7 +206,7 @@ export class Subscriptions {
       this.#gate.add(channel);
     }
     subscription.waiting.push(place);
-    // An unsubscription that was not sent yet is not sent any more.
+    // Withdraw an unsubscription that was not sent yet.
     if (subscription.spread) {
       for (const link of this.#links) {
         if (link.has(subscription)) this.#held(link, subscription);

@@ -14,7 +14,7 @@ const PAUSE = 25;
 /** One of the pools, as the topology sees it. */
 export interface FailoverMember {
   readonly topology: Topology;
-  /** Of all its connections. */
+  /** The owner of all its connections. */
   readonly owner: object;
   readonly weight: number;
   /** The user's own health check; null: a PING. */
