@@ -48,3 +48,24 @@ describe('values that a caller has let go of', () => {
     await connection.close();
   });
 });
+
+test('a pool that only holds its connection takes less than 25 KiB of the heap', async () => {
+  const POOLS = 100;
+  await using server = await startServer();
+  const open = (): Promise<ConnectionPool> =>
+    ConnectionPool.fromUrl(server.url).open() as Promise<ConnectionPool>;
+  const used = async (): Promise<number> => {
+    for (let turn = 0; turn < 3; turn++) {
+      await new Promise(setImmediate);
+      collect();
+    }
+    return process.memoryUsage().heapUsed;
+  };
+  // What the first ones load and compile stays.
+  const pools = await Promise.all(Array.from({ length: 20 }, open));
+  const before = await used();
+  while (pools.length < 20 + POOLS) pools.push(...(await Promise.all(Array.from({ length: 10 }, open))));
+  const each = ((await used()) - before) / POOLS;
+  await Promise.all(pools.map((pool) => pool.close()));
+  assert.ok(each < 25 * 1024, `${Math.round(each)} bytes`);
+});

@@ -177,6 +177,31 @@ test('disconnect() is a gap; close() ends channels without error and calls with 
   await assert.rejects(pool.executePubsub('SUBSCRIBE', 'a'), PoolClosedError);
 });
 
+test('what a pool was told before its first subscription holds for it: unref, and the end', async () => {
+  // Resources that keep the process alive.
+  const sockets = (): number =>
+    process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
+  const pool = new ConnectionPool({ location: server.location });
+  await pool.execute('PING');
+  const counted = sockets();
+  pool.unref();
+  assert.equal(sockets(), counted - 1);
+  const { channel } = readChannel('early');
+  await pool.executePubsub('SUBSCRIBE', channel);
+  assert.equal(pool.inPubsub, 1);
+  assert.equal(sockets(), counted - 1);
+  pool.ref();
+  assert.equal(sockets(), counted + 1);
+  await pool.close();
+
+  const closed = new ConnectionPool({ location: server.location });
+  await closed.execute('PING');
+  await closed.close();
+  assert.equal(closed.inPubsub, 0);
+  assert.equal(closed.pubsubChannels.size, 0);
+  await assert.rejects(closed.executePubsub('SUBSCRIBE', 'late'), PoolClosedError);
+});
+
 test('the subscriber of a noreply pool, of one with maxIdleTime and of one with other limits is heard', async () => {
   await using quiet = new ConnectionPool({ location: server.location, noreply: true, maxIdleTime: 50 });
   const { channel, heard } = readChannel('quiet');
