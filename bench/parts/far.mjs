@@ -10,7 +10,7 @@ const HIGHEST = 150_000;
 /** Round trips in ms that the proxy adds, and the calls in flight that fill them. */
 const DISTANCES = [
   { ms: 1, inFlight: [64, 1000, 4000], seconds: 0.5 },
-  { ms: 50, inFlight: [1000, 10_000, 50_000], seconds: 1 },
+  { ms: 50, inFlight: [1000, 10_000, 30_000], seconds: 1 },
 ];
 
 async function startProxy(program, { host, port }, ms) {

@@ -97,7 +97,8 @@ export const threads = {
     const text = [
       about(`medians of ${rounds} interleaved rounds`, own, 'nothing bound to a core'),
       `Clients and servers share ${availableParallelism()} cores here. What each side needs of a core tells what more ` +
-        'cores give: the smaller of the two last columns, times the cores of that side, is the limit.',
+        'cores give: the smaller of the two last columns, times the cores of that side, is the limit. Threads of a server ' +
+        'spin while they wait: where there are too few cores they take them from the clients.',
       table([HEAD, ...lines]),
     ];
     return { data, text: text.join('\n\n') };
