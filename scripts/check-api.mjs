@@ -14,6 +14,12 @@ const ENTRIES = {
 
 const uncommented = (text) => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
 
+/** The declarations behind a specifier in a file. */
+const declarationFile = (file, from) =>
+  join(dirname(file), from)
+    .replaceAll('\\', '/')
+    .replace(/\.(?:js|ts)$/, '.d.ts');
+
 /** `[exported name, local name, file]` of a barrel's named re-exports and of its own declarations. */
 function exportsOf(path) {
   const text = uncommented(read(path));
@@ -21,12 +27,7 @@ function exportsOf(path) {
   for (const [, list, , from] of text.matchAll(
     /export\s+(?:type\s+)?\{([^}]*)\}(\s*from\s*['"]([^'"]+)['"])?/g,
   )) {
-    const file =
-      from === undefined
-        ? path
-        : join(dirname(path), from)
-            .replaceAll('\\', '/')
-            .replace(/\.(?:js|ts)$/, '.d.ts');
+    const file = from === undefined ? path : declarationFile(path, from);
     for (const one of list
       .split(',')
       .map((name) => name.replace(/^\s*type\s+/, '').trim())
@@ -46,8 +47,8 @@ function exportsOf(path) {
 /** The text of one declaration: to the brace or semicolon that ends it. */
 function declaration(text, name) {
   const head = new RegExp(
-    `(?:export\\s+)?(?:declare\\s+)?(?:abstract\\s+)?(class|interface|type|const|let|function)\\s+${name}\\b`,
-    'g',
+    `^(?:export\\s+)?(?:declare\\s+)?(?:abstract\\s+)?(class|interface|type|const|let|function)\\s+${name}\\b`,
+    'gm',
   );
   const parts = [];
   for (const match of text.matchAll(head)) {
@@ -76,7 +77,12 @@ function find(file, name, seen = new Set()) {
   const own = declaration(text, name);
   if (own !== '') return withWhatItNames(own, file, text);
   const onward = exportsOf(file).find(([exported, , from]) => exported === name && from !== file);
-  return onward ? find(onward[2], onward[1], seen) : '';
+  if (onward !== undefined) return find(onward[2], onward[1], seen);
+  const imported = new RegExp(
+    `^import\\s*(?:type\\s*)?\\{[^}]*\\b${name}\\b[^}]*\\}\\s*from\\s*'(\\.[^']+)'`,
+    'm',
+  ).exec(text);
+  return imported === null ? '' : find(declarationFile(file, imported[1]), name, seen);
 }
 
 /** An interface that only gives another declaration a name is shown with that declaration. */
@@ -86,7 +92,7 @@ function withWhatItNames(own, file, text) {
   for (const [, list, from] of text.matchAll(/import\s*(?:type\s*)?\{([^}]*)\}\s*from\s*['"]([^'"]+)['"]/g)) {
     const local = new RegExp(`(\\w+) as ${named}\\b`).exec(list)?.[1];
     if (local === undefined) continue;
-    return `${own}\n${find(join(dirname(file), from).replaceAll('\\', '/').replace(/\.js$/, '.d.ts'), local)}`;
+    return `${own}\n${find(declarationFile(file, from), local)}`;
   }
   return own;
 }
