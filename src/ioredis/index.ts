@@ -5,6 +5,7 @@ import { AbortError, ClusterAllFailedError, MaxRetriesPerRequestError, ReplyErro
 import type * as peer from './peer.ts';
 import { Pipeline } from './pipeline.ts';
 import { Redis as RedisClass } from './redis.ts';
+import { DEFAULT_OPTIONS } from './redis-options.ts';
 import { ScanStream } from './scan-stream.ts';
 
 export type { ClusterStatus, NodeRole } from './cluster.ts';
@@ -30,6 +31,12 @@ export type Cluster = peer.Cluster;
 // biome-ignore lint/style/noDefaultExport: callers of ioredis import it so, and `require` gives the class itself.
 export { Redis as default, Redis as 'module.exports' };
 
+/** A callback that shows what a command came to on the console. */
+export function print(error: Error | null, reply?: unknown): void {
+  if (error) console.log(`Error: ${String(error)}`);
+  else console.log(`Reply: ${String(reply)}`);
+}
+
 /** With `require` the class stands for the module, and has the other exports as fields. */
 Object.assign(RedisClass, {
   AbortError,
@@ -41,6 +48,8 @@ Object.assign(RedisClass, {
   Redis,
   ReplyError,
   ScanStream,
+  print,
+  defaultOptions: DEFAULT_OPTIONS,
   default: Redis,
 });
 

@@ -104,7 +104,7 @@ export interface RedisOptions {
   natMap?: NatMap | null | undefined;
 }
 
-const DEFAULT_OPTIONS: Readonly<RedisOptions> = {
+export const DEFAULT_OPTIONS: Readonly<RedisOptions> = {
   port: 6379,
   host: 'localhost',
   family: 0,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
-import { MaxRetriesPerRequestError, type Redis, ReplyError } from '../../../src/ioredis/index.ts';
+import { MaxRetriesPerRequestError, print, type Redis, ReplyError } from '../../../src/ioredis/index.ts';
 import { type Methods, startWithClients } from '../../support/ioredis-clients.ts';
 
 const { client, keep } = await startWithClients();
@@ -17,6 +17,15 @@ describe('commands', () => {
     });
     assert.deepEqual(heard, [null, 2]);
     assert.equal(await redis.call!('echo', 'x'), 'x');
+  });
+
+  it('take print for a callback', async (test) => {
+    const { mock } = test.mock.method(console, 'log', () => {});
+    await client().set!('shown', 1, print);
+    await assert.rejects(client().incr!('shown', 2, print));
+    const lines = mock.calls.map((call) => String(call.arguments[0]));
+    assert.equal(lines[0], 'Reply: OK');
+    assert.match(lines[1]!, /^Error: ReplyError: ERR wrong number/);
   });
 
   it('flatten arrays and objects, and take null for the empty string', async () => {
