@@ -1,5 +1,5 @@
 // CPU of this process for one operation, respool/ioredis and ioredis in turn in one run: node bench/ioredis.mjs
-// [folder whose node_modules holds ioredis; default: test/consumers].
+// [folder whose node_modules holds ioredis; default: test/consumers] [part of a row's name].
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -83,7 +83,9 @@ const open = Object.fromEntries(
 );
 const names = Object.keys(open);
 console.log(`µs of CPU an operation, median of ${ROUNDS}: ${names.join(' · ')}`);
+const wanted = process.argv[3] ?? '';
 for (const [row, [many, run]] of Object.entries(rows)) {
+  if (!row.includes(wanted)) continue;
   const figures = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round <= ROUNDS; round++) {
     // Each goes first in every other round.
