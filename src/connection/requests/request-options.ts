@@ -1,5 +1,5 @@
 import { checkDuration, checkSignal } from '../../base/deadline.ts';
-import { demandKnown } from '../../base/known-options.ts';
+import { demandKnown, demandObject } from '../../base/known-options.ts';
 import type { WaitOptions } from '../../interfaces/wait-options.ts';
 import type { TextEncoding } from '../../resp/text-modes.ts';
 import type { RedisValue } from '../../resp/types.ts';
@@ -76,6 +76,7 @@ export function checkRequestOptions(options: RequestOptions): void {
 }
 /** One command of a batch: as strict as the options of a request. */
 export function checkCommandRequest(command: CommandRequest): void {
+  demandObject(command, 'each command');
   demandKnown(command, OF_A_COMMAND);
   const { decode } = command;
   if (decode !== undefined && typeof decode !== 'boolean')

@@ -90,6 +90,8 @@ test('options and lists that are none are TypeErrors that say so', async () => {
     [() => pool.executeRequest('PING', [], none), /options must be an object/],
     [() => pool.executeBatch(none), /commands of a batch must be an array/],
     [() => pool.executeBatch([], none), /options must be an object/],
+    [() => pool.executeBatch([none]), /each command must be an object/],
+    [() => pool.transaction([none]), /each command must be an object/],
     [() => new Channel('a').putNowait('text' as never), /takes bytes/],
     [() => new Channel('a').putNowait(none), /takes bytes/],
     [
