@@ -6,6 +6,8 @@ import { files, read, ROOT } from './lib.mjs';
 /** Milliseconds: a file that takes longer has hung. */
 const FILE_LIMIT = 240_000;
 const TOGETHER = 2;
+/** How Node runs one file: it ends a file that hangs before the limit above would leave its process behind. */
+export const NODE_TEST = ['--test', '--test-reporter=spec', `--test-timeout=${FILE_LIMIT - 20_000}`];
 /** A failed test, as Node, Bun and Deno name it. */
 const FAILED_TEST = /^\s*(?:✖|\(fail\)|(?=\S.*=> \.\/))\s*(?!failing tests)(\S.*)$/gm;
 

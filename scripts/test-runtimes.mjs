@@ -7,16 +7,16 @@ import { join } from 'node:path';
 import { installedIn } from './installed.mjs';
 import { NPM, ROOT, run } from './lib.mjs';
 import { writeResults } from './matrix-block.mjs';
-import { compiledTests, resultTable, runFiles, runQuietly, splitArguments } from './matrix.mjs';
+import { compiledTests, NODE_TEST, resultTable, runFiles, runQuietly, splitArguments } from './matrix.mjs';
 
 const FOLDER = join(ROOT, 'tools', 'runtimes');
 const PARTS = ['unit/', 'conformance/'];
 
 const at = (name, path) => join(FOLDER, 'node_modules', name, path);
 const RUNTIMES = {
-  node22: { binary: at('node22', 'bin/node'), test: (file) => ['--test', '--test-reporter=spec', file] },
-  node24: { binary: at('node24', 'bin/node'), test: (file) => ['--test', '--test-reporter=spec', file] },
-  node26: { binary: at('node26', 'bin/node'), test: (file) => ['--test', '--test-reporter=spec', file] },
+  node22: { binary: at('node22', 'bin/node'), test: (file) => [...NODE_TEST, file] },
+  node24: { binary: at('node24', 'bin/node'), test: (file) => [...NODE_TEST, file] },
+  node26: { binary: at('node26', 'bin/node'), test: (file) => [...NODE_TEST, file] },
   bun: { binary: at('bun', 'bin/bun'), test: (file) => ['test', '--timeout', '120000', `./${file}`] },
   deno: { binary: at('deno', 'deno'), test: (file) => ['test', '-A', '--no-check', file] },
 };

@@ -5,7 +5,7 @@
 import { ensureServers } from './ensure-servers.mjs';
 import { fetchServer, SERVER_NAMES, versionOf } from './fetch-servers.mjs';
 import { writeResults } from './matrix-block.mjs';
-import { compiledTests, resultTable, runFiles, splitArguments } from './matrix.mjs';
+import { compiledTests, NODE_TEST, resultTable, runFiles, splitArguments } from './matrix.mjs';
 
 /** The whole of what depends on a server; unit tests do not. */
 const PARTS = ['conformance/', 'integration/', 'test/servers/'];
@@ -30,7 +30,7 @@ async function testOn(name, server, chosen) {
     NODE_OPTIONS: '--unhandled-rejections=strict --enable-source-maps',
   };
   const started = Date.now();
-  const command = (file) => [process.execPath, '--test', '--test-reporter=spec', file];
+  const command = (file) => [process.execPath, ...NODE_TEST, file];
   const result = await runFiles(name, chosen, { command, env, note: NEW_COMMANDS });
   const seconds = Math.round((Date.now() - started) / 1_000);
   return { name, version: await versionOf(server), ...result, seconds };

@@ -52,8 +52,12 @@ describe('the SUBSCRIBE family through sendCommand', () => {
       order.push(String(await connection.createRequest('ECHO', ['after'])));
     }
     assert.deepEqual(order, ['after', 'after']);
-    const messages = await take(connection.pushMessages, 3 + 3 + 2 + 3);
-    assert.equal(messages.filter(([, name]) => name === null).length, 5);
+    // Valkey 8.0 refuses the five that have nothing to end; other servers acknowledge them without a name.
+    const refuses = /valkey_version:8\.0\./.test(String(await server.command('INFO', 'server')));
+    const messages = await take(connection.pushMessages, refuses ? 3 + 3 : 3 + 3 + 2 + 3);
+    assert.equal(messages.filter(([, name]) => name === null).length, refuses ? 0 : 5);
+    for (const error of refuses ? await take(connection.streamedMessages, 5) : [])
+      assert.ok(error instanceof ResponseError && error.code === 'NOSUB', String(error));
     assert.equal(connection.reusable, true);
   });
 
