@@ -62,7 +62,12 @@ async function bundle(readable) {
     }
     const code = withoutBareImports(withClassNames(text));
     const nameless = NAMELESS.some((folder) => path.startsWith(join(dist, folder)));
-    writeFileSync(path, readable ? code : withoutBareImports(await shorten(code, { nameless })));
+    writeFileSync(
+      path,
+      readable
+        ? code
+        : withoutBareImports(await shorten(code, { nameless, isEntry: !/\bchunk-/.test(path) })),
+    );
   }
 }
 

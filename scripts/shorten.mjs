@@ -92,30 +92,35 @@ const COMPRESS = {
 /** How often the name of a function may stand in a module and be kept. */
 const FEW = 2;
 
-/** Names of functions that are seldom written: those of small helpers, which stand everywhere, would cost most. */
-function seldomNames(text) {
+/**
+ * Names of functions that users import, and of those that are seldom written: those of small helpers, which stand
+ * everywhere, would cost most.
+ */
+function namesToKeep(text, isEntry) {
   const counts = new Map();
   const functions = new Set();
+  const exported = new Set();
   const visit = (node) => {
+    if (ts.isExportSpecifier(node)) exported.add((node.propertyName ?? node.name).text);
     if (ts.isIdentifier(node)) counts.set(node.text, (counts.get(node.text) ?? 0) + 1);
     if ((ts.isFunctionDeclaration(node) || ts.isFunctionExpression(node)) && node.name !== undefined)
       functions.add(node.name.text);
     ts.forEachChild(node, visit);
   };
   visit(ts.createSourceFile('module.js', text, ts.ScriptTarget.ESNext, true));
-  return [...functions].filter((name) => counts.get(name) <= FEW);
+  return [...functions].filter((name) => (isEntry && exported.has(name)) || counts.get(name) <= FEW);
 }
 
 /**
  * Variables, fields and imports get short names. Classes, methods and most functions keep theirs, unless `nameless`:
  * for modules whose traces nobody reads. In two passes, because the second one must change nothing but names.
  */
-export async function shorten(text, { nameless = false } = {}) {
+export async function shorten(text, { nameless = false, isEntry = false } = {}) {
   if (nameless)
     return (await transform(text, { minify: true, lineLimit: LINE, format: 'esm', target: 'node20' })).code;
   const options = { module: true, ecma: 2022 };
   const { code: compressed } = await minify(text, { ...options, mangle: false, compress: COMPRESS });
-  const reserved = seldomNames(compressed);
+  const reserved = namesToKeep(compressed, isEntry);
   const mangle = { topLevel: true, keepFnNames: false, keepClassNames: true, reserved };
   const { code } = await minify(compressed, { ...options, mangle, compress: false });
   return finish(code, compressed);

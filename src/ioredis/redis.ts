@@ -231,7 +231,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     if (epoch === this.#epoch && link.usable && !this.#ending) this.#ready(link, fieldsets);
   }
 
-  /** Tells the server of the fieldsets of `HIMPORT`; `HIMPORT SET` tries again those that it refused. */
+  /** @internal Tells the server of the fieldsets of `HIMPORT`; `HIMPORT SET` tries again those that it refused. */
   async prepareFieldsets(fieldsets = this.#session?.fieldsets): Promise<void> {
     if (!this.options.readOnly) await fieldsets?.prepareAll((error) => this.silentEmit('error', error));
   }

@@ -40,7 +40,7 @@ function textOf(bytes: Buffer, mode: DecodeMode): Buffer | string {
 }
 
 /** The bytes of a message that was decoded with `mode`. Only valid text is decoded, so this is exact. */
-export function bytesOf(message: Buffer | string, mode: DecodeMode): Buffer {
+function bytesOf(message: Buffer | string, mode: DecodeMode): Buffer {
   return typeof message === 'string' ? Buffer.from(message, mode === UTF8 ? 'utf8' : 'latin1') : message;
 }
 
