@@ -65,8 +65,8 @@ export class PeerWatch {
     if (!expecting || core.muted || core.inbox.paused || core.stalled || news || now < core.relaxedUntil) {
       this.#since = now;
       this.#asked = false;
-      // Nothing is put behind a command that blocks.
-      if (outbox.length === 0 || blocked) this.#compared = now;
+      // Nothing is put behind a command that blocks, or behind a stream, whose reader sets the pace.
+      if (outbox.length === 0 || blocked || core.streams > 0) this.#compared = now;
       else if (news && now - this.#compared >= limit / 2) this.#compare(now);
       return;
     }
