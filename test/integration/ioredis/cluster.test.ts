@@ -114,3 +114,15 @@ it('a script that only reads goes to a replica with scaleReads slave', async () 
   const replicas = cluster.nodes('slave').map(({ options }) => String(options.port));
   for (const key of ['a', 'b', 'c']) assert.ok(replicas.includes(String(await cluster.whereIs!(key))));
 });
+
+it('reads go to every node of their slot with scaleReads all', async () => {
+  const scripts = { whereIs: { lua: WHERE, numberOfKeys: 1, readOnly: true } };
+  const cluster = open({ scaleReads: 'all', scripts });
+  await once(cluster, 'ready');
+  const ports = new Set<unknown>();
+  // Chosen at random: the first reads only connect the replica.
+  for (let reads = 0; reads < 2_000 && ports.size < 2; reads++) ports.add(await cluster.whereIs!('a'));
+  const all = cluster.nodes().map(({ options }) => String(options.port));
+  assert.equal(ports.size, 2);
+  assert.ok([...ports].every((port) => all.includes(String(port))));
+});

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
-import { MaxRetriesPerRequestError, print, type Redis, ReplyError } from '../../../src/ioredis/index.ts';
+import DefaultRedis, {
+  MaxRetriesPerRequestError,
+  print,
+  type Redis,
+  ReplyError,
+} from '../../../src/ioredis/index.ts';
 import { type Methods, startWithClients } from '../../support/ioredis-clients.ts';
 
 const { client, keep } = await startWithClients();
@@ -17,6 +22,13 @@ describe('commands', () => {
     });
     assert.deepEqual(heard, [null, 2]);
     assert.equal(await redis.call!('echo', 'x'), 'x');
+  });
+
+  it('show their default options at the class', () => {
+    const { defaultOptions } = DefaultRedis as unknown as { defaultOptions: Record<string, unknown> };
+    assert.equal(defaultOptions.port, 6379);
+    assert.equal(defaultOptions.maxRetriesPerRequest, 20);
+    assert.equal(new DefaultRedis({ lazyConnect: true }).options.port, defaultOptions.port);
   });
 
   it('take print for a callback', async (test) => {
