@@ -1,6 +1,6 @@
 import type { Clock, TimerHandle } from './clock.ts';
 
-/** Waits for its time in a line of those that have the same limit. */
+/** An entry of an `AlarmLine`: rings once, at its time, unless it is removed before. */
 export interface Alarm {
   /** On the clock's `now()` scale. */
   readonly at: number;
@@ -11,12 +11,12 @@ export interface Alarm {
   ring(): void;
 }
 
-/** So many alarms a new one is set before; with more it waits alone. */
+/** A new alarm may be inserted before at most this many; one that is due earlier gets a line of its own. */
 const NEAR = 16;
 
 /**
- * Alarms with the same limit, in order of their time: one timer is armed for all of them, for the first. It is not moved
- * when the first leaves; where it fires for nobody, it is armed again. An empty line has no timer.
+ * Alarms with the same limit, in order of time. One timer serves them all: it is armed for the first. When the first is
+ * removed the timer stays, and is armed again if it fires before anybody is due. An empty line has no timer.
  */
 export class AlarmLine {
   readonly limit: number;
@@ -35,7 +35,7 @@ export class AlarmLine {
     this.#lines = lines;
   }
 
-  /** False when it does not belong near the end: nothing was done. */
+  /** Inserts the alarm in order of time. False, and nothing changes, when its place is not near the end. */
   add(alarm: Alarm): boolean {
     let earlier = this.#last;
     for (let steps = 0; earlier !== null && earlier.at > alarm.at; earlier = earlier.earlier) {
@@ -96,7 +96,7 @@ export class AlarmLine {
 type Lines = Map<number, AlarmLine>;
 const referenced = new WeakMap<Clock, Lines>();
 const unreferenced = new WeakMap<Clock, Lines>();
-/** The one asked for last: most waits have the limit of their pool. */
+/** The line used last: most waits have the limit of their pool. */
 let recent: AlarmLine | null = null;
 
 function linesOf(clock: Clock, unref: boolean): Lines {
@@ -109,7 +109,7 @@ function linesOf(clock: Clock, unref: boolean): Lines {
   return lines;
 }
 
-/** Sets the alarm among those with its limit. With `unref` it does not keep the process alive. */
+/** Adds the alarm to the line of its limit. With `unref` it does not keep the process alive. */
 export function setAlarm(alarm: Alarm, limit: number, clock: Clock, unref: boolean): void {
   let line = recent;
   if (line === null || line.limit !== limit || line.unref !== unref || line.clock !== clock) {

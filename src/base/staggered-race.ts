@@ -3,12 +3,12 @@ import { type AbortSubscriber, unwatchSignal, watchSignal } from './signal-regis
 export interface RaceSettings<R> {
   /** An item that is silent for this long, in ms, is joined by the next one. */
   readonly headStart: number;
-  /** Calls once, after `delay` ms; the answer takes it back. */
+  /** Calls once, after `delay` ms; returns a function that cancels the call. */
   after(delay: number, call: () => void): () => void;
   readonly signal?: AbortSignal | undefined;
-  /** Releases what an attempt holds that succeeded too late. */
+  /** Releases the value of an attempt that succeeded too late. */
   discard?(value: R): void;
-  /** All have begun and some have failed: in how many ms those are tried again. Null: never. */
+  /** Asked when all have begun and some have failed: ms until those are tried again; null: never. */
   again?(): number | null;
 }
 
@@ -129,7 +129,7 @@ class Race<T extends object, R> implements AbortSubscriber {
     }, fail);
   }
 
-  /** Stops whatever goes on. */
+  /** Stops the clock and all attempts. */
   #end(reason: unknown): void {
     this.#stopClock();
     const { signal } = this.#settings;

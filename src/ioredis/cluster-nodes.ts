@@ -8,7 +8,7 @@ export interface KnownNode extends HostAndPort {
   readonly serverType: string;
 }
 
-/** What the clients of single nodes need from their cluster. */
+/** The cluster, as the clients of its single nodes see it. */
 export interface NodesOwner {
   emit(event: string, ...details: unknown[]): unknown;
   makeNode(host: string, port: number, readOnly: boolean): Redis;

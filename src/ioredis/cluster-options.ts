@@ -1,4 +1,6 @@
 import type { SrvRecord } from 'node:dns';
+import { ClusterDownError, TryAgainError } from '../errors/errors.ts';
+import type { RetryContext, RetryPolicy } from '../pool/calls/retry-policy.ts';
 import type { HimportFieldset } from './fieldsets.ts';
 import { parseAddress, type NatMap, type RedisOptions, type RetryStrategy } from './redis-options.ts';
 import type { ScriptDefinition } from './script.ts';
@@ -102,4 +104,27 @@ export function nodeOf(node: ClusterNode): RedisOptions & { host: string; port: 
         ? { port: node }
         : parseAddress(node);
   return { ...given, host: given.host ?? '127.0.0.1', port: Number(given.port ?? 6379) };
+}
+
+/** Repeats commands after the pauses that the options name, except commands that the server may have run. */
+export class RetryDelays implements RetryPolicy {
+  readonly #options: ClusterOptions;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+  }
+
+  next(attempt: number, error: Error, { maybeExecuted }: RetryContext): number | null {
+    const { maxRedirections = 16 } = this.#options;
+    if (attempt > maxRedirections || maybeExecuted || error instanceof TypeError) return null;
+    const pause = this.#pauseAfter(error);
+    return typeof pause === 'number' && pause > 0 ? pause : null;
+  }
+
+  #pauseAfter(error: Error): number | undefined {
+    const { retryDelayOnClusterDown, retryDelayOnTryAgain, retryDelayOnFailover } = this.#options;
+    if (error instanceof ClusterDownError) return retryDelayOnClusterDown;
+    if (error instanceof TryAgainError) return retryDelayOnTryAgain;
+    return retryDelayOnFailover;
+  }
 }

@@ -4,10 +4,15 @@ import { ClusterConnectionPool } from '../pool/cluster-connection-pool.ts';
 import type { ClusterConnectionPoolOptions } from '../pool/options/pool-options.ts';
 import type { HostAndPort } from '../transport/location.ts';
 import { Client } from './client.ts';
-import { type ClusterNode, type ClusterOptions, DEFAULT_CLUSTER_OPTIONS, nodeOf } from './cluster-options.ts';
+import {
+  RetryDelays,
+  type ClusterNode,
+  type ClusterOptions,
+  DEFAULT_CLUSTER_OPTIONS,
+  nodeOf,
+} from './cluster-options.ts';
 import { CredentialsByNode } from './cluster-link.ts';
 import { ClusterNodes, type NodeRole } from './cluster-nodes.ts';
-import { RetryDelays } from './cluster-retries.ts';
 import { ClusterRunner } from './cluster-runner.ts';
 import { fieldsetsOf } from './fieldsets.ts';
 import type { PoolStateChange } from '../node/pool-reports.ts';

@@ -17,7 +17,7 @@ import { TrackingRetries } from './tracking-retries.ts';
 
 /** How the server is to tell of changes. */
 export interface TrackingChoice {
-  /** `default`: of keys that were read; `optin`: of keys that a cached call has read; `optout`: not of keys that only others have read; `bcast`: of every key with a prefix. */
+  /** `default`: of keys that were read; `optin`: of keys that a cached call has read; `optout`: of every key that was not read only past the cache; `bcast`: of every key with a prefix. */
   readonly mode: 'default' | 'optin' | 'optout' | 'bcast';
   /** The prefixes of mode `bcast`; none: every key. */
   readonly prefixes: readonly string[];

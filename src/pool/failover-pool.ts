@@ -148,7 +148,7 @@ export class FailoverPool<D extends Decoding = false> extends BaseConnectionPool
     for (const [index, { pool }] of members.entries()) {
       const member = engineOf(pool);
       member.onCredentials = (ask) => {
-        this.engine.pubsub.authenticate(ask, member.setup.owner);
+        this.engine.authenticateSubscribers(ask, member.setup.owner);
         topology.credentialsChanged(index);
       };
     }

@@ -115,7 +115,7 @@ export class PoolEngine {
     this.requests.cache = this.cache;
     this.transactions.cache = this.cache;
     this.#credentials = new CredentialWatch(settings.credentialProvider, topology, (ask) => {
-      this.#pubsub?.authenticate(ask, null);
+      this.authenticateSubscribers(ask, null);
       this.onCredentials?.(ask);
     });
     this.statistics = new PoolStatistics(
@@ -214,6 +214,11 @@ export class PoolEngine {
   refuseIfOver(deadline: Deadline | null): void {
     if (this.#closing !== null) throw closedError();
     if (deadline?.aborted === true) throw deadline.reason;
+  }
+
+  /** `owner`: only subscribers at its nodes; null: all of them. */
+  authenticateSubscribers(...given: Parameters<PoolPubsub['authenticate']>): void {
+    this.#pubsub?.authenticate(...given);
   }
 
   disconnectSubscribers(reason: string): void {

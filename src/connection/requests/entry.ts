@@ -169,7 +169,7 @@ export abstract class Entry {
   set strict(on: boolean) {
     this.mark(STRICT, on);
   }
-  /** Somebody besides its caller waits for its end (`follow`). */
+  /** It has a follower (`follow`). */
   get followed(): boolean {
     return (this.traits & FOLLOWED) !== 0;
   }
@@ -259,18 +259,18 @@ export function unset(): void {}
 
 const followers = new WeakMap<Entry, () => void>();
 
-/** The one way from phase to phase. */
+/** Sets the phase; nothing else does. */
 export function move(entry: Entry, to: Phase): void {
   (entry as { phase: Phase }).phase = to;
 }
 
-/** To the last phase: who follows the entry hears of it before its caller does. A plain entry is followed by nobody. */
+/** Moves the entry to its last phase. Its follower, if it has one, is called before its caller. */
 export function settle(entry: Entry): void {
   move(entry, SETTLED);
   if (entry.followed) followers.get(entry)?.();
 }
 
-/** Calls back when the entry is settled. One that nobody follows has no field for it. */
+/** Calls back when the entry is settled. Followers are kept apart, so that other entries need no field for them. */
 export function follow(entry: Entry, settled: () => void): void {
   entry.followed = true;
   followers.set(entry, settled);

@@ -83,7 +83,7 @@ export class LayoutKeeper implements LayoutSource {
       interval: options.refreshInterval ?? 60_000,
       timing: this.#timing,
       done: (error) => {
-        if (this.#isWatching()) this.#schedule.request();
+        if (this.#outageGoesOn()) this.#schedule.request();
         options.onRefresh?.(error);
       },
     });
@@ -185,8 +185,11 @@ export class LayoutKeeper implements LayoutSource {
     this.#outages.set(key, { node, since, last: now });
   }
 
-  /** True while a primary of the layout is out of order: only another layout tells who takes its slots over. */
-  #isWatching(): boolean {
+  /**
+   * True while a primary of the layout is out of order: only another layout tells who takes its slots over. Outages that
+   * are over are forgotten.
+   */
+  #outageGoesOn(): boolean {
     const now = this.#timing.now();
     let watching = false;
     for (const [key, { node, since, last }] of this.#outages) {
