@@ -231,11 +231,25 @@ export class ScriptedServer {
   #answer(command: ScriptedCommand): ScriptedReply | Promise<ScriptedReply> {
     const answered = isAnswered(command);
     const entry = typeof this.#script === 'function' ? this.#script : lookUp(this.#script, command);
-    const answer = typeof entry === 'function' ? entry(command.args, command.connection, command.raw) : entry;
+    const answer =
+      typeof entry === 'function'
+        ? this.#call(() => entry(command.args, command.connection, command.raw))
+        : entry;
     if (answer instanceof Promise)
       return answer.then((text) => this.#orDefault(text, command)).then((text) => (answered ? text : null));
     const text = this.#orDefault(answer, command);
     return answered ? text : null;
+  }
+
+  /** Runs a handler of the script, after which a condition may hold; one that throws answers as one that rejects. */
+  #call(handler: () => ScriptedReply | Promise<ScriptedReply>): ScriptedReply | Promise<ScriptedReply> {
+    try {
+      return handler();
+    } catch (error) {
+      return Promise.reject(error as Error);
+    } finally {
+      this.#notify();
+    }
   }
 
   #orDefault(answer: ScriptedReply, command: ScriptedCommand): ScriptedReply {

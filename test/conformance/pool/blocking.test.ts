@@ -159,13 +159,15 @@ test('UNBLOCK that arrives before the command is said again', async () => {
 
 test('UNBLOCK goes over no connection that was leased meanwhile', async () => {
   const info = reply.bulk(`run_id:${'0'.repeat(40)}\r\n`);
-  const told: ((text: string) => void)[] = [];
+  let tell: (() => void) | null = null;
   await using scripted = await ScriptedServer.start({
     BLPOP: null,
-    INFO: (_, connection) => {
-      // The shared connection says who the server is only when it is leased.
-      if (connection.id !== 1) return info;
-      return new Promise<string>((resolve) => told.push(resolve));
+    // The first question after the connection is blocked goes over the shared one: it waits until that one is leased.
+    INFO: () => {
+      if (tell !== null || !scripted.commands.some(({ name }) => name === 'BLPOP')) return info;
+      return new Promise<string>((resolve) => {
+        tell = () => resolve(info);
+      });
     },
     MULTI: reply.ok,
     'CLIENT UNBLOCK': () => {
@@ -174,19 +176,23 @@ test('UNBLOCK goes over no connection that was leased meanwhile', async () => {
     },
   });
   await using pool = new ConnectionPool({ location: scripted.location, maxConnections: 2 });
-  await pool.execute('PING');
+  const both = [await pool.acquire(), await pool.acquire()];
+  for (const lease of both) lease.release();
   const abort = new AbortController();
   const pop = failure(pool.executeRequest('BLPOP', ['q', 0], { signal: abort.signal }));
   await scripted.waitForCommand('BLPOP');
   abort.abort(new Error('enough'));
-  await scripted.waitFor(() => told.length === 1, 'the question');
+  await scripted.waitForCommand('INFO', 2);
   const leasing = pool.acquire();
-  for (const tell of told) tell(info);
+  tell!();
   const lease = await leasing;
-  lease.connection.createRequest('MULTI');
+  const transaction = lease.connection.createRequest('MULTI');
   assert.equal((await pop).message, 'enough');
+  await transaction;
+  const multi = scripted.commands.find(({ name }) => name === 'MULTI');
   const unblocks = scripted.commands.filter(({ args }) => args[1] === 'UNBLOCK');
-  assert.ok(unblocks.length > 0 && unblocks.every(({ connection }) => connection.id !== 1));
+  assert.ok(unblocks.length > 0);
+  assert.ok(unblocks.every(({ connection }) => connection !== multi!.connection));
   lease.release();
 });
 

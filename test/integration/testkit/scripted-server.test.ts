@@ -213,3 +213,32 @@ test('speaks TLS, asks for a client certificate when told, resets below TLS', as
   assert.equal(refusal.code, 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED');
   assert.equal(server.connections.length, 1);
 });
+
+test('waitFor() looks again after a handler of the script has run', async () => {
+  let asked = 0;
+  await using server = await ScriptedServer.start({
+    GET: () => {
+      asked++;
+      return reply.null;
+    },
+  });
+  const socket = await dial(server);
+  const waiting = server.waitFor(() => asked === 1, 'the handler', 1_000);
+  socket.write('GET a\r\n');
+  await waiting;
+  socket.destroy();
+});
+
+test('a handler that throws answers with an error, as one that rejects does', async () => {
+  await using server = await ScriptedServer.start({
+    GET: () => {
+      throw new Error('no such thing');
+    },
+    SET: () => Promise.reject(new Error('no such thing')),
+  });
+  const socket = await dial(server);
+  socket.write('GET a\r\nSET a b\r\n');
+  const expected = '-ERR scripted server: Error: no such thing\r\n'.repeat(2);
+  assert.equal(await read(socket, expected.length), expected);
+  socket.destroy();
+});
