@@ -2,7 +2,7 @@ import { ClusterConnectionPool } from '../../../src/index.ts';
 import { type ClusterNode, FaultProxies, startCluster } from '../../../src/testkit/index.ts';
 import { pick } from '../../support/random.ts';
 import { type ChaosPool, sleep } from '../support/load.ts';
-import { ACCOUNTS } from '../support/oracle.ts';
+import { ACCOUNTS, CANARY } from '../support/oracle.ts';
 import type { Fault, Stage } from '../support/run.ts';
 import { BAD_LINE, BRISK_LINE } from './single.ts';
 
@@ -14,6 +14,7 @@ interface ClusterOptions {
 }
 
 const COMMON = {
+  password: CANARY,
   decodeResponses: true,
   connectTimeout: 1_000,
   streamTimeout: 2_000,
@@ -23,7 +24,7 @@ const COMMON = {
 
 /** Three primaries with a replica each, behind proxies; two pools, one of them reading from replicas not at all. */
 export async function clusterStage({ seed, every = 1_500, brisk = false }: ClusterOptions): Promise<Stage> {
-  const cluster = await startCluster({ primaries: 3, replicasPerPrimary: 1 });
+  const cluster = await startCluster({ primaries: 3, replicasPerPrimary: 1, requirepass: CANARY });
   const ms = (usual: number): number => (brisk ? usual * 0.3 : usual);
   const proxies = await FaultProxies.start(cluster.nodes, { seed, rates: brisk ? BRISK_LINE : BAD_LINE });
   const { addressMap, locations: startupNodes } = proxies;

@@ -2,6 +2,7 @@ import { Sentinel, SentinelConnectionPool } from '../../../src/index.ts';
 import { FaultProxies, startSentinel, type TestServer } from '../../../src/testkit/index.ts';
 import { pick } from '../../support/random.ts';
 import { type ChaosPool, sleep } from '../support/load.ts';
+import { CANARY } from '../support/oracle.ts';
 import type { Fault, Stage } from '../support/run.ts';
 import { BAD_LINE, BRISK_LINE } from './single.ts';
 
@@ -14,7 +15,12 @@ interface SentinelOptions {
 
 /** A primary, two replicas, three sentinels; the data servers behind proxies. */
 export async function sentinelStage({ seed, every = 2_000, brisk = false }: SentinelOptions): Promise<Stage> {
-  const servers = await startSentinel({ replicas: 2, sentinels: 3 });
+  const servers = await startSentinel({
+    replicas: 2,
+    sentinels: 3,
+    password: CANARY,
+    sentinelPassword: CANARY,
+  });
   const proxies = await FaultProxies.start(servers.servers, {
     seed,
     rates: brisk ? BRISK_LINE : BAD_LINE,
@@ -24,12 +30,14 @@ export async function sentinelStage({ seed, every = 2_000, brisk = false }: Sent
   const sentinelManager = new Sentinel({
     sentinels: servers.sentinelLocations,
     addressMap,
+    sentinelOptions: { password: CANARY },
     connectTimeout: 1_000,
     streamTimeout: 1_000,
   });
   const common = {
     serviceName: servers.serviceName,
     sentinelManager,
+    password: CANARY,
     decodeResponses: true,
     connectTimeout: 1_000,
     streamTimeout: 2_000,

@@ -1,9 +1,10 @@
 // A run: lanes, planned faults, recovery times, rest, audit. The same for every topology.
+import { inspect } from 'node:util';
 import { getHeapStatistics } from 'node:v8';
 import { randomOf } from '../../support/random.ts';
 import { HeapWatch } from './heap.ts';
 import { type ChaosPool, Load, LoopClock, Pace, sleep } from './load.ts';
-import { type Ask, Oracle } from './oracle.ts';
+import { type Ask, CANARY, Oracle } from './oracle.ts';
 
 /** One kind of fault. */
 export interface Fault {
@@ -266,6 +267,8 @@ export async function runChaos(stage: Stage, options: RunOptions): Promise<RunRe
   await oracle
     .audit(stage.ask)
     .catch((error: unknown) => oracle.violation(`no audit: ${String(error)} ${stage.remarks?.() ?? ''}`));
+  for (const pool of stage.pools)
+    if (inspect(pool, { depth: 6 }).includes(CANARY)) oracle.violation('a pool shows a password');
   await close(stage, oracle);
   clock.stop();
   const { planned, applied, times, allTimes } = storm;
