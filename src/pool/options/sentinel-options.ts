@@ -18,12 +18,13 @@ export type SentinelServiceOptions<D extends Decoding = Decoding> = Omit<
   'serviceName' | 'sentinelManager' | 'isPrimary'
 >;
 
-/** Options of the sentinels; everything else holds for the pools that are made from it. */
+/** Options of a `Sentinel`: its own, and the defaults of the pools that it makes. */
 export interface SentinelOptions<D extends Decoding = Decoding> extends SentinelServiceOptions<D> {
+  /** Where the sentinels are. The first ones are never forgotten; others are learned from them. */
   sentinels: Iterable<TCPLocation | HostAndPort>;
-  /** An answer of a sentinel that knows fewer others does not count. Default 0. */
+  /** Ignore sentinels that know fewer than this many others. Default 0. */
   minOtherSentinels?: number | undefined;
-  /** Options of the connections to the sentinels: credentials of their own, TLS of their own (null: none). */
+  /** Options of the connections to the sentinels: their credentials and TLS (`sslContext: null` for none). */
   sentinelOptions?: (BaseConnectionOptions & TCPOptions) | undefined;
   /** Announced address to reachable address, for NAT and containers; null refuses an address. */
   addressMap?: AddressMap | undefined;
@@ -45,7 +46,7 @@ export interface SplitSentinelOptions {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** Checks the options of a `Sentinel` and makes what asks the sentinels. */
+/** Checks the options of a `Sentinel` and makes the group that asks the sentinels. */
 export function splitSentinelOptions(options: object): SplitSentinelOptions {
   const { given, others } = sortOptions(sentinelRules, options);
   if (!Object.hasOwn(given, 'sentinels')) throw new TypeError('a Sentinel needs sentinels');

@@ -1,4 +1,5 @@
 import {
+  AuthenticationError,
   PrimaryNotFoundError,
   ReplicaNotFoundError,
   ResponseError,
@@ -6,7 +7,7 @@ import {
 } from '../../errors/errors.ts';
 import { addressKey, type TCPLocation } from '../../transport/location.ts';
 import { type ResolveAddress, resolveAll } from '../cluster/address-map.ts';
-import { failureCause, failureText } from '../first-answer.ts';
+import { failureCause, failureText, NodeFailure } from '../first-answer.ts';
 import {
   type Endpoint,
   type Instance,
@@ -23,7 +24,7 @@ import type { AskSentinel, SentinelList } from './sentinel-list.ts';
 export interface SentinelSearch {
   readonly list: SentinelList;
   readonly resolve: ResolveAddress;
-  /** An answer of a sentinel that knows fewer others does not count. */
+  /** Ignore sentinels that know fewer than this many others. */
   readonly minOtherSentinels?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Throws for an address that is not to be believed; then the next sentinel is asked. */
@@ -129,5 +130,23 @@ function sameAddress(one: Endpoint, other: Endpoint): boolean {
 }
 
 function because(failures: readonly Error[]): string {
-  return failures.length === 0 ? ': no sentinel is configured' : ` (${failureText(failures)})`;
+  if (failures.length === 0) return ': no sentinel is configured';
+  const refusals: NodeFailure[] = [];
+  const others: Error[] = [];
+  for (const failure of failures) {
+    if (isRefusal(failure)) refusals.push(failure);
+    else others.push(failure);
+  }
+  const rest = others.length === 0 ? '' : ` (${failureText(others)})`;
+  if (refusals.length === 0) return rest;
+  const codes = new Set(refusals.map(({ cause }) => (cause as AuthenticationError).code));
+  const places = refusals.map(({ location }) => location.toString());
+  return (
+    `: ${places.join(', ')} refused the login (${[...codes].join(', ')})${rest}. ` +
+    `Sentinels have their own credentials: set sentinelOptions: { password }, or sentinelPassword with a URL`
+  );
+}
+
+function isRefusal(failure: Error): failure is NodeFailure {
+  return failure instanceof NodeFailure && failure.cause instanceof AuthenticationError;
 }

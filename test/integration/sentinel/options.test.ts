@@ -10,7 +10,7 @@ import {
   TCPLocation,
   TimeoutError,
 } from '../../../src/index.ts';
-import { reply, startServer } from '../../../src/testkit/index.ts';
+import { reply, startSentinel, startServer } from '../../../src/testkit/index.ts';
 import { FakeData, FakeSentinel } from './scripted.ts';
 import { eventually, sleep } from './support.ts';
 
@@ -86,6 +86,33 @@ test('sentinels that all refuse the password are not asked until a time limit en
       await assert.rejects(pool.acquire({ timeout: 600_000 }), SentinelError);
     }
   }
+});
+
+test('a sentinel that wants a password: the error says where the password goes', async () => {
+  await using servers = await startSentinel({ replicas: 0, sentinels: 2, sentinelPassword: 'let me in' });
+  const places = servers.sentinelLocations.map(String);
+  for (const [password, code] of [
+    [undefined, 'NOAUTH'],
+    ['let me out', 'WRONGPASS'],
+  ] as const) {
+    await using manager = new Sentinel({
+      sentinels: servers.sentinelLocations,
+      sentinelOptions: { password },
+    });
+    await assert.rejects(manager.discoverPrimary('mymaster'), (error: Error) => {
+      assert.ok(error instanceof PrimaryNotFoundError);
+      assert.match(error.message, new RegExp(`refused the login \\(${code}\\)\\. `));
+      assert.match(error.message, /sentinelOptions: \{ password \}, or sentinelPassword with a URL$/);
+      for (const place of places) assert.equal(error.message.split(place).length, 2, error.message);
+      assert.doesNotMatch(error.message, /HELLO|let me/);
+      return true;
+    });
+  }
+  await using manager = new Sentinel({
+    sentinels: servers.sentinelLocations,
+    sentinelOptions: { password: 'let me in' },
+  });
+  assert.equal(String(await manager.discoverPrimary('mymaster')), String(servers.servers[0]?.location));
 });
 
 test('option checkConnection verifies a connection that has idled before handing it out', async () => {
