@@ -45,7 +45,7 @@ const MUTANTS = [
     name: 'no-epoch',
     bug: 'a cache keeps the reply of a connection that has ended meanwhile',
     file: 'cache/cache-guard.ts',
-    from: 'return token.valid && tenure !== undefined && token.born >= tenure.since && this.usable;',
+    from: 'return token.valid && tracked !== undefined && token.born >= tracked.since && this.usable;',
     to: 'return token.valid && this.usable;',
     gates: ['unit/cache/cache-guard', 'integration/cache/faults'],
   },

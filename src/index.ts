@@ -66,7 +66,7 @@ export type {
   ListedArguments,
   ReplyTo,
 } from './commands/commands.ts';
-export type { NodesReply } from './commands/merged-reply.ts';
+export type { NodesReply } from './commands/typed-command.ts';
 
 // # Transactions, scripts, scans
 export { defineScript, Script, type ScriptCommand, type ScriptOptions } from './pool/scripts/script.ts';
@@ -87,7 +87,7 @@ export type { OverflowPolicy } from './pubsub/channels/flow.ts';
 export type { MessageDecoder } from './pubsub/channels/message-reading.ts';
 export { AbstractChannel } from './interfaces/abstract-channel.ts';
 export type { ChannelGap } from './interfaces/abstract-channel.ts';
-export type { ChannelMap } from './interfaces/channel-map.ts';
+export type { ChannelMap } from './interfaces/abstract-channel.ts';
 export type { SubscriptionAck } from './pubsub/subscriptions/subscription-kinds.ts';
 export type { SubscriptionTarget } from './pubsub/pubsub-command.ts';
 
@@ -126,7 +126,7 @@ export type {
   SSLContext,
   TCPConnectionOptions,
 } from './connection/connection-options.ts';
-export type { WaitOptions } from './interfaces/wait-options.ts';
+export type { WaitOptions } from './base/deadline.ts';
 export type { AcquireOptions } from './interfaces/abstract-pool.ts';
 export { ExponentialBackoffRetryPolicy } from './pool/calls/retry-policy.ts';
 export type { ExponentialBackoffOptions, RetryContext, RetryPolicy } from './pool/calls/retry-policy.ts';
@@ -186,7 +186,7 @@ export { SplitCommandError } from './pool/calls/split-command.ts';
 export { DecodingError, type DecodingErrorOptions } from './resp/decoding-error.ts';
 
 // # Telemetry
-export type { TelemetryAttributeProvider } from './interfaces/telemetry-attribute-provider.ts';
+export type { TelemetryAttributeProvider } from './interfaces/abstract-connection.ts';
 export type { FailoverStateChange } from './pool/failover-pool.ts';
 export type { ConnectionStatistics } from './connection/connection-statistics.ts';
 export type { PoolStateChange } from './node/pool-reports.ts';
@@ -218,8 +218,7 @@ export type { ConnectionPoolStatistics } from './pool/pool-statistics.ts';
 
 // # Types of the ones above
 export type { Random as RandomSource } from './base/backoff.ts';
-export type { WaitLimits } from './base/deadline.ts';
-export type { CacheStats } from './cache/cache-stats.ts';
+export type { CacheStats } from './cache/lru-cache.ts';
 export type {
   ArgumentsBehind,
   General as GeneralReply,
@@ -233,7 +232,7 @@ export type { ModuleCommands } from './commands/generated/modules.ts';
 export type { ServerCommands } from './commands/generated/servers.ts';
 export type { SortedSetCommands } from './commands/generated/sorted-sets.ts';
 export type { StringCommands } from './commands/generated/strings.ts';
-export type { Merged as MergedReply } from './commands/merged-reply.ts';
+export type { Merged as MergedReply } from './commands/typed-command.ts';
 export type { MergeOf, REPLY, UNSPECIFIED } from './commands/typed-command.ts';
 export type { TCPOptions } from './connection/connection-options.ts';
 export type {
@@ -259,14 +258,14 @@ export type {
   WordsOf,
 } from './commands/commands.ts';
 export type { MergedToOne, NeverMerged } from './commands/generated/tips.ts';
-export type { Joined as JoinedReply } from './commands/merged-reply.ts';
+export type { Joined as JoinedReply } from './commands/typed-command.ts';
 export type { ClusterOptionHints, ClusterPoolOf, NodeTarget } from './pool/cluster-connection-pool.ts';
 export type { PoolOf, PoolOptionHints } from './pool/connection-pool.ts';
 export type { Misspelt, WithOwnOptions } from './pool/options/pool-options.ts';
 export type { AnyClass, SentinelOptionHints, SentinelPoolOf } from './pool/sentinel-connection-pool.ts';
 export type { PrimaryListener } from './topology/sentinel/primary-followers.ts';
 export type { Behind, Places } from './commands/commands.ts';
-export type { Element } from './commands/merged-reply.ts';
+export type { Element } from './commands/typed-command.ts';
 export type { ClassOf } from './pool/connection-pool.ts';
 export type { DecodeOfUrl, NoSuchOption, OptionsOfClass } from './pool/options/pool-options.ts';
 export type { P } from './commands/commands.ts';

@@ -5,8 +5,11 @@ import { demandKnown } from './known-options.ts';
 import { unwatchSignal, watchSignal } from './signal-registry.ts';
 import type { AbortSubscriber } from './signal-registry.ts';
 
-export interface WaitLimits {
+/** How long a call may wait. */
+export interface WaitOptions {
+  /** When it fires, the call rejects with `signal.reason` itself. */
   signal?: AbortSignal | undefined;
+  /** Milliseconds; `null` or absent: no limit unless the call names a default. */
   timeout?: number | null | undefined;
 }
 
@@ -78,7 +81,7 @@ export class Deadline implements AbortSubscriber, Alarm {
     this.#clock = clock;
   }
 
-  static of(options: WaitLimits | undefined, settings: DeadlineSettings = {}): Deadline {
+  static of(options: WaitOptions | undefined, settings: DeadlineSettings = {}): Deadline {
     const fallback = settings.fallback ?? null;
     const given = options?.timeout === undefined ? fallback : options.timeout;
     const timeout = checkDuration('timeout', given, settings.allowZero ?? false);

@@ -3,7 +3,7 @@ import type { RedisValue, Reply } from '../resp/types.ts';
 import { cacheKey, keyOfForm } from './cache-key.ts';
 import { FetchToken } from './fetch-token.ts';
 import { ASK_EVERY, alwaysTrusted, type Heartbeat, TRUST } from './heartbeat.ts';
-import { type Epoch, Tenure } from './tenure.ts';
+import { type Epoch, TrackedConnection } from './tracked-connection.ts';
 
 type Key = string | Uint8Array;
 
@@ -29,7 +29,7 @@ export class CacheGuard {
   native: string | null = null;
   /** The exception of the cache. The cache is out of use from then on, because its content is unknown. */
   failure: unknown = null;
-  readonly #tenures = new Map<Epoch, Tenure>();
+  readonly #tracked = new Map<Epoch, TrackedConnection>();
   #fetching = new Map<string, FetchToken>();
   /** Reads begun since the table was new. */
   #begun = 0;
@@ -85,11 +85,11 @@ export class CacheGuard {
   ): void {
     this.connectionEnded(epoch);
     const since = this.#endedBefore.has(epoch) ? this.#ends : 0;
-    this.#tenures.set(epoch, new Tenure(guardedBy, since, heartbeat));
+    this.#tracked.set(epoch, new TrackedConnection(guardedBy, since, heartbeat));
   }
 
   isTracked(epoch: Epoch): boolean {
-    return this.#tenures.has(epoch);
+    return this.#tracked.has(epoch);
   }
 
   /**
@@ -97,8 +97,8 @@ export class CacheGuard {
    * that are still to be handled will not be stored.
    */
   connectionEnded(epoch: Epoch): void {
-    for (const [other, { guardedBy }] of [...this.#tenures]) {
-      if (other === epoch || guardedBy === epoch) this.#endTenure(other);
+    for (const [other, { guardedBy }] of [...this.#tracked]) {
+      if (other === epoch || guardedBy === epoch) this.#endTracked(other);
     }
   }
 
@@ -140,8 +140,8 @@ export class CacheGuard {
 
   /** Whether a reply that came over `epoch` may be kept. */
   mayStore(token: FetchToken, epoch: Epoch): boolean {
-    const tenure = this.#tenures.get(epoch);
-    return token.valid && tenure !== undefined && token.born >= tenure.since && this.usable;
+    const tracked = this.#tracked.get(epoch);
+    return token.valid && tracked !== undefined && token.born >= tracked.since && this.usable;
   }
 
   /** Ends the read; keeps the reply if it is still true. Call it while the reply is handled, not later. */
@@ -157,11 +157,11 @@ export class CacheGuard {
     this.end(token);
     if (!keep) return false;
     this.#attempt(() => this.cache.put(command, key, args, value));
-    const tenure = this.#tenures.get(epoch);
-    if (tenure === undefined) return true;
-    tenure.own(token.key, this.#maxOwned);
-    if (tenure.guardedBy === null) tenure.heartbeat.heard(token.at);
-    this.#freshUntil = Math.min(this.#freshUntil, tenure.heartbeat.verified + TRUST);
+    const tracked = this.#tracked.get(epoch);
+    if (tracked === undefined) return true;
+    tracked.own(token.key, this.#maxOwned);
+    if (tracked.guardedBy === null) tracked.heartbeat.heard(token.at);
+    this.#freshUntil = Math.min(this.#freshUntil, tracked.heartbeat.verified + TRUST);
     return true;
   }
 
@@ -200,16 +200,16 @@ export class CacheGuard {
   flush(): void {
     for (const head of this.#fetching.values()) spend(head);
     this.#fetching.clear();
-    for (const tenure of this.#tenures.values()) tenure.clear();
+    for (const tracked of this.#tracked.values()) tracked.clear();
     this.#attempt(() => this.cache.reset());
   }
 
   /** Drops the keys for which this holds; all of them where they were not kept count of. */
   dropWhere(gone: (key: Key) => boolean): void {
     const names = new Set(this.#fetching.keys());
-    for (const tenure of this.#tenures.values()) {
-      if (tenure.overflowed) return this.flush();
-      for (const name of tenure.keys) names.add(name);
+    for (const tracked of this.#tracked.values()) {
+      if (tracked.overflowed) return this.flush();
+      for (const name of tracked.keys) names.add(name);
     }
     this.#drop([...names].map(keyOfForm).filter(gone));
   }
@@ -222,48 +222,48 @@ export class CacheGuard {
         spend(head);
         this.#fetching.delete(name);
       }
-      for (const tenure of this.#tenures.values()) tenure.keys.delete(name);
+      for (const tracked of this.#tracked.values()) tracked.keys.delete(name);
       this.#attempt(() => this.cache.invalidate(key));
     }
   }
 
-  #endTenure(epoch: Epoch): void {
-    const tenure = this.#tenures.get(epoch);
-    if (tenure === undefined) return;
-    this.#tenures.delete(epoch);
+  #endTracked(epoch: Epoch): void {
+    const tracked = this.#tracked.get(epoch);
+    if (tracked === undefined) return;
+    this.#tracked.delete(epoch);
     this.#endedBefore.add(epoch);
     this.#ends++;
-    this.#empty(tenure);
+    this.#empty(tracked);
   }
 
-  #empty(tenure: Tenure): void {
-    if (tenure.overflowed) return this.flush();
+  #empty(tracked: TrackedConnection): void {
+    if (tracked.overflowed) return this.flush();
     for (const [name, head] of this.#fetching) {
-      if (!tenure.keys.has(name)) continue;
+      if (!tracked.keys.has(name)) continue;
       spend(head);
       this.#fetching.delete(name);
     }
-    for (const key of tenure.keys) this.#attempt(() => this.cache.invalidate(keyOfForm(key)));
-    tenure.clear();
+    for (const key of tracked.keys) this.#attempt(() => this.cache.invalidate(keyOfForm(key)));
+    tracked.clear();
   }
 
   #ask(now: number): void {
     this.#askAt = now + ASK_EVERY;
-    for (const tenure of this.#tenures.values()) {
-      const { heartbeat } = tenure;
-      if (tenure.guards && now - heartbeat.verified >= ASK_EVERY) heartbeat.ask(now);
+    for (const tracked of this.#tracked.values()) {
+      const { heartbeat } = tracked;
+      if (tracked.guards && now - heartbeat.verified >= ASK_EVERY) heartbeat.ask(now);
     }
   }
 
   #review(now: number): boolean {
     let fresh = true;
     let until = Number.POSITIVE_INFINITY;
-    for (const tenure of this.#tenures.values()) {
-      const { heartbeat } = tenure;
-      if (!tenure.guards) continue;
+    for (const tracked of this.#tracked.values()) {
+      const { heartbeat } = tracked;
+      if (!tracked.guards) continue;
       if (heartbeat.verified + TRUST > now) until = Math.min(until, heartbeat.verified + TRUST);
       else if (heartbeat.asked !== 0 ? now - heartbeat.asked >= TRUST : !heartbeat.ask(now))
-        this.#empty(tenure);
+        this.#empty(tracked);
       else fresh = false;
     }
     this.#freshUntil = fresh ? until : 0;

@@ -4,8 +4,9 @@ import { recall, store, type Stored } from './stored-reply.ts';
 /** One read under way, from the moment its request is queued; others who miss the same may wait for its reply. */
 export class FetchToken {
   readonly key: string;
-  /** Command, arguments and asker: only requests of the same asker are joined. */
+  /** Command and arguments. */
   readonly field: string;
+  /** The pool that asked: only its own calls join. */
   readonly scope: unknown;
   /** How many connections had ended when it began. */
   readonly born: number;

@@ -1,12 +1,10 @@
 import { inspect } from 'node:util';
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import { demandKnown } from '../base/known-options.ts';
-import { AbstractCache } from '../interfaces/abstract-cache.ts';
+import { AbstractCache, type CacheStatistics, type CacheSummary } from '../interfaces/abstract-cache.ts';
 import { RedisError } from '../errors/errors.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
 import { cacheField, cacheKey } from './cache-key.ts';
-import { CacheStats } from './cache-stats.ts';
-import { RecencyList, RecencyNode } from './recency-list.ts';
 import { ENTRY_BYTES, payloadBytes, recall, store, stringBytes } from './stored-reply.ts';
 import type { Stored } from './stored-reply.ts';
 
@@ -31,6 +29,72 @@ const DEFAULT_KEYS = 4096;
 const DEFAULT_AGE = 60_000;
 /** Names up to this length are part of an entry's fixed 64 bytes; what is longer is counted. */
 const FREE_NAME_BYTES = 32;
+
+/**
+ * Totals since the cache was made; `bytes` is what it holds now. Counting by key would need a second cache.
+ */
+export class CacheStats implements CacheStatistics {
+  hits = 0;
+  misses = 0;
+  dirtyHits = 0;
+  invalidations = 0;
+  evictions = 0;
+  /** Reads that could have been cached and went to the server without a look here. */
+  bypassed = 0;
+  bytes = 0;
+
+  get summary(): CacheSummary & { readonly dirtyHits: number; readonly bypassed: number } {
+    const { hits, misses, dirtyHits, invalidations, evictions, bypassed, bytes } = this;
+    return { hits, misses, dirtyHits, invalidations, evictions, bypassed, bytes };
+  }
+
+  toJSON(): CacheSummary {
+    return this.summary;
+  }
+}
+
+/** A member of at most one list. */
+class RecencyNode {
+  newer: RecencyNode | null = null;
+  older: RecencyNode | null = null;
+}
+
+/** Members from the most to the least recently used, linked through themselves. */
+class RecencyList<N extends RecencyNode> {
+  #newest: RecencyNode | null = null;
+  #oldest: RecencyNode | null = null;
+
+  get oldest(): N | null {
+    return this.#oldest as N | null;
+  }
+
+  add(node: N): void {
+    node.older = this.#newest;
+    if (this.#newest === null) this.#oldest = node;
+    else this.#newest.newer = node;
+    this.#newest = node;
+  }
+
+  remove(node: N): void {
+    if (node.newer === null) this.#newest = node.older;
+    else node.newer.older = node.older;
+    if (node.older === null) this.#oldest = node.newer;
+    else node.older.newer = node.newer;
+    node.newer = null;
+    node.older = null;
+  }
+
+  touch(node: N): void {
+    if (this.#newest === node) return;
+    this.remove(node);
+    this.add(node);
+  }
+
+  clear(): void {
+    this.#newest = null;
+    this.#oldest = null;
+  }
+}
 
 /** One command with its arguments. */
 class Entry {

@@ -3,9 +3,10 @@ import type { CommandInfo } from '../commands/command-info.ts';
 import { SCRIPT_LIKE, WRITE } from '../commands/flags.ts';
 import { keysOf } from '../commands/keys.ts';
 import { kept } from '../resp/decoding/native-slices.ts';
-import { type TextMode, UTF8 } from '../resp/text-modes.ts';
+import type { TextMode } from '../resp/text-modes.ts';
 import type { RedisValue } from '../resp/types.ts';
 import type { CacheGuard } from './cache-guard.ts';
+import { keyAsSent } from './cache-key.ts';
 
 type Key = string | Uint8Array;
 
@@ -33,13 +34,7 @@ export class OwnWrites {
       ? args.filter((arg) => typeof arg === 'string' || isUint8Array(arg))
       : keysOf(info, args);
     if (named.length === 0) return null;
-    const keys = (named as Key[]).map((key) => kept(this.asSent(key)) as Key);
+    const keys = (named as Key[]).map((key) => kept(keyAsSent(key, this.#textMode)) as Key);
     return () => guard.wrote(keys);
-  }
-
-  /** The cache takes text for UTF-8, as the server's invalidations are. */
-  asSent(key: Key): Key {
-    if (typeof key !== 'string' || this.#textMode === UTF8) return key;
-    return Buffer.from(key, 'latin1');
   }
 }

@@ -1,4 +1,4 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import type { RedisValue } from '../resp/types.ts';
 import { findEntry } from './catalogue.ts';
 import { resolveCommand } from './command-info.ts';

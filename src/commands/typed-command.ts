@@ -1,7 +1,8 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import { RedisError } from '../errors/errors.ts';
 import type { Decoding, RedisValue, Reply } from '../resp/types.ts';
-import type { AnyCommand, CallArguments, ReplyTo } from './commands.ts';
+import type { AnyCommand, ByCommand, CallArguments, CallReply, NameOf, ReplyTo } from './commands.ts';
+import type { MergedToOne, NeverMerged } from './generated/tips.ts';
 
 export declare const REPLY: unique symbol;
 
@@ -100,3 +101,28 @@ export type MergeOf<O> = typeof UNSPECIFIED extends keyof O
         ? 'each'
         : 'each' | 'merged'
     : 'each';
+
+/** The answer of `executeOn`: one for each node `L`, or one in their place with `merge: true`. */
+export type NodesReply<L, T, K, A extends readonly unknown[], O, D extends Decoding> = {
+  each: Map<L, CallReply<T, K, A, DecodingOf<O, D>> | ReplyByOptions<O> | RedisError>;
+  merged: Merged<T, NameOf<K, A>, CallReply<T, K, A, DecodingOf<O, D>>> | ReplyByOptions<O>;
+}[MergeOf<O>];
+
+export type Merged<T, N, R> = [T] extends [ByCommand]
+  ? [N] extends [never]
+    ? R
+    : [N] extends [MergedToOne]
+      ? R
+      : [N] extends [NeverMerged]
+        ? never
+        : Joined<R>
+  : R;
+
+/** Without a policy: maps and sets become one, and everything else stands in one list. */
+export type Joined<R> = Reply[] extends R
+  ? R
+  : [R] extends [Map<unknown, unknown> | Set<unknown>]
+    ? R
+    : Element<R>[] | Extract<R, Map<unknown, unknown> | Set<unknown>>;
+
+export type Element<R> = R extends readonly (infer M)[] ? M : R;

@@ -1,4 +1,4 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass, refuseDirectConstruction } from '../base/classes.ts';
 import type { Duplex } from 'node:stream';
 import { inspect } from 'node:util';
 import type {
@@ -11,10 +11,9 @@ import type {
 import type { BatchReplies, DecodingOf, ReplyByOptions, Unspecified } from '../commands/typed-command.ts';
 import { ConnectionError, ResponseError, UnknownCommandError } from '../errors/errors.ts';
 import { AbstractConnection } from '../interfaces/abstract-connection.ts';
-import { refuseDirectConstruction } from '../interfaces/abstract.ts';
-import type { ChannelMap } from '../interfaces/channel-map.ts';
-import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribute-provider.ts';
-import type { WaitOptions } from '../interfaces/wait-options.ts';
+import type { ChannelMap } from '../interfaces/abstract-channel.ts';
+import type { TelemetryAttributeProvider } from '../interfaces/abstract-connection.ts';
+import type { WaitOptions } from '../base/deadline.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
@@ -22,13 +21,16 @@ import { replyMode, type TextEncoding, textMode } from '../resp/text-modes.ts';
 import type { Location } from '../transport/location.ts';
 import { call } from './requests/call.ts';
 import { ConnectionCore } from './connection-core.ts';
-import type { BaseConnectionOptions, NormalizedConnectionOptions } from './connection-options.ts';
+import {
+  classOptions,
+  type BaseConnectionOptions,
+  type NormalizedConnectionOptions,
+} from './connection-options.ts';
 import { ConnectionPubsub, NO_CHANNELS } from './connection-pubsub.ts';
 import type { ConnectionStatistics } from './connection-statistics.ts';
 import { traceSubscribe } from './opening/connection-events.ts';
 import type { HandshakeStep } from './opening/handshake.ts';
 import { Opening } from './opening/opening.ts';
-import { classOptions } from './own-rules.ts';
 import type { Request } from './requests/request.ts';
 import type { ReplyStream } from './requests/reply-stream.ts';
 import type { RequestBatch } from './requests/request-batch.ts';

@@ -1,9 +1,8 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import type { Location } from '../transport/location.ts';
 import { addHandshakeStep } from './base-connection.ts';
-import { type ClusterConnectionOptions, clusterRules } from './connection-options.ts';
+import { addRules, type ClusterConnectionOptions, clusterRules } from './connection-options.ts';
 import { READONLY_STEP } from './opening/handshake.ts';
-import { addRules } from './own-rules.ts';
 import { TCPConnection } from './tcp-connection.ts';
 
 /** A connection to a node of a cluster; with `readFromReplicas` it is in READONLY mode before it is usable. */

@@ -53,8 +53,8 @@ export class ConnectionCore implements EntryHost {
   transport: Duplex | null = null;
   /** Commands queued now get no reply: `CLIENT REPLY OFF` is written before them. */
   muted = false;
-  /** Number of the current user; a pool increments it with every lease. */
-  tenure = 0;
+  /** Number of the lease or occupation that has the connection now; 0: none. */
+  leaseId = 0;
   /** Kept from new work by its owner, for these reasons (`RESERVED`); 0: it is not. */
   reserved = 0;
   /** Monotonic ms: the server is being moved until then, and its silence is no fault. */
@@ -69,8 +69,8 @@ export class ConnectionCore implements EntryHost {
   draining = false;
   /** Its owner; see `observe`. */
   readonly observer: CoreObserver | null = null;
-  /** Callers wait for room: the owner is told when there may be some, and nothing else is queued before them. */
-  crowded = false;
+  /** Callers wait for room on it: the owner is told when there may be some, and nothing else is queued before them. */
+  backlogged = false;
   idleWatch: IdleWatch | null = null;
   /** Why it ended. */
   failure: Error | null = null;
@@ -147,7 +147,7 @@ export class ConnectionCore implements EntryHost {
     this.outbox.push(entry);
     if (entry.isPlain) this.counters.requestsCreated++;
     else if (!this.#register(entry)) return;
-    this.outbox.plan(entry.tenure === 0 ? THIS_TICK : THIS_TURN);
+    this.outbox.plan(entry.leaseId === 0 ? THIS_TICK : THIS_TURN);
     if (this.inbox.paused) this.inbox.resumeForReplies();
   }
 

@@ -239,7 +239,7 @@ export const unixRules = { sslContext: refusedContext } as const;
 
 export type NormalizedConnectionOptions = ValuesOf<typeof baseConnectionRules>;
 
-export interface NormalizeOptions<X extends RuleTable> {
+interface NormalizeOptions<X extends RuleTable> {
   /** Further options of the class at hand; they win over the common ones. */
   extra?: X | undefined;
   /** How to treat an unknown option; default `refuse`. */
@@ -254,7 +254,11 @@ function tableWith(extra: RuleTable): RuleTable {
   return table;
 }
 
-/** Checks the options of a connection and fills in the defaults. The record shows no secret when it is printed. */
+/**
+ * Checks the options of a connection and fills in the defaults. The record shows no secret when it is printed.
+ *
+ * @testable
+ */
 export function normalizeConnectionOptions<X extends RuleTable = Record<never, never>>(
   input: object | undefined,
   { extra, unknown = 'refuse' }: NormalizeOptions<X> = {},
@@ -263,6 +267,31 @@ export function normalizeConnectionOptions<X extends RuleTable = Record<never, n
   const { given, others } = sortOptions(table, input);
   if (unknown === 'refuse') refuseUnknown(others);
   return complete(table, given) as NormalizedConnectionOptions & ValuesOf<X>;
+}
+
+const own = new WeakMap<object, RuleTable>();
+/** With those of the classes that it extends. */
+const inherited = new WeakMap<object, RuleTable>();
+
+/** Tells which options a class of this package adds to the common ones. */
+export function addRules(type: abstract new (...args: never[]) => object, rules: RuleTable): void {
+  own.set(type, rules);
+}
+
+/**
+ * The options of a connection, checked by its class and the classes it extends. A class from outside the package may
+ * have options that only it understands.
+ */
+export function classOptions(type: object, input: object | undefined): NormalizedConnectionOptions {
+  let extra = inherited.get(type);
+  if (extra === undefined) {
+    extra = {};
+    for (let at: object | null = type; at !== null; at = Object.getPrototypeOf(at) as object | null) {
+      extra = { ...own.get(at), ...extra };
+    }
+    inherited.set(type, extra);
+  }
+  return normalizeConnectionOptions(input, { extra, unknown: own.has(type) ? 'refuse' : 'drop' });
 }
 
 /** The keep-alive of the transport, as the options of a TCP connection say. */

@@ -24,7 +24,7 @@ export abstract class CoreObserver {
   refused(_error: RedisError): void {}
   /** A request is made on the connection itself, and is queued right after this. */
   requested(_entry: Entry, _args: readonly RedisValue[]): void {}
-  /** There may be room for more output; told while the connection is `crowded`. */
+  /** There may be room for more output; told while the connection is `backlogged`. */
   room(): void {}
   /** A command is queued after `silence` ms without a byte, 1,000 at least; it is not written in this turn. */
   woke(_silence: number): void {}

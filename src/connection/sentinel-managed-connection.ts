@@ -1,9 +1,8 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import type { Location } from '../transport/location.ts';
 import { addHandshakeStep } from './base-connection.ts';
-import type { TCPConnectionOptions } from './connection-options.ts';
+import { addRules, type TCPConnectionOptions } from './connection-options.ts';
 import { roleStep } from './opening/handshake.ts';
-import { addRules } from './own-rules.ts';
 import { TCPConnection } from './tcp-connection.ts';
 
 /** A connection to a server that sentinels watch; its ROLE is verified before it is usable (`StalePrimaryError`). */

@@ -1,4 +1,4 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions as TLSOptions } from 'node:tls';
 import { ClusterNodeLocation, type Location, TCPLocation } from '../transport/location.ts';
@@ -6,13 +6,13 @@ import { dialTcp } from '../transport/tcp.ts';
 import { dialTls } from '../transport/tls.ts';
 import { BaseConnection, coreOf, settingsOf } from './base-connection.ts';
 import {
+  addRules,
   keepAliveOf,
   type NormalizedConnectionOptions,
   type TCPConnectionOptions,
   tcpRules,
 } from './connection-options.ts';
 import type { ValuesOf } from './option-rules.ts';
-import { addRules } from './own-rules.ts';
 
 type Settings = NormalizedConnectionOptions & ValuesOf<typeof tcpRules>;
 

@@ -1,10 +1,9 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import type { Duplex } from 'node:stream';
 import { type Location, UnixDomainSocketLocation } from '../transport/location.ts';
 import { dialUnix } from '../transport/unix.ts';
 import { BaseConnection, coreOf } from './base-connection.ts';
-import { type BaseConnectionOptions, unixRules } from './connection-options.ts';
-import { addRules } from './own-rules.ts';
+import { addRules, type BaseConnectionOptions, unixRules } from './connection-options.ts';
 
 /**
  * A connection over a Unix domain socket.

@@ -1,4 +1,4 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 
 /**
  * Every error of the package. `instanceof` is decided by name through a registered symbol, so it holds

@@ -1,6 +1,5 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass, refuseDirectConstruction } from '../base/classes.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
-import { refuseDirectConstruction } from './abstract.ts';
 
 export interface CacheSummary {
   readonly hits: number;

@@ -1,6 +1,5 @@
-import { nameClass } from '../base/class-name.ts';
-import { refuseDirectConstruction } from './abstract.ts';
-import type { WaitOptions } from './wait-options.ts';
+import { nameClass, refuseDirectConstruction } from '../base/classes.ts';
+import type { WaitOptions } from '../base/deadline.ts';
 
 /** A stretch of time in which messages may have been missed. */
 export interface ChannelGap {
@@ -40,6 +39,18 @@ export abstract class AbstractChannel {
   abstract get(options?: WaitOptions): Promise<unknown>;
   /** Ends it; what is unread stays readable. Without error: it was unsubscribed or the pool was closed. */
   abstract close(error?: Error): void;
-  /** Optional: called between the last message before a hole and the first one after it. */
+  /** Optional: called between the last message before a gap and the first one after it. */
   gap?(gap: ChannelGap): void;
+}
+
+/** A live, read-only view of what is subscribed. Names are found by text or bytes alike. */
+export interface ChannelMap extends Iterable<[name: Buffer, channels: readonly AbstractChannel[]]> {
+  /** The number of names. */
+  readonly size: number;
+  /** The first channel object of the name. */
+  get(name: string | Uint8Array): AbstractChannel | undefined;
+  /** Every channel object of the name, in the order they came. */
+  all(name: string | Uint8Array): readonly AbstractChannel[];
+  has(name: string | Uint8Array): boolean;
+  keys(): Iterable<Buffer>;
 }

@@ -1,10 +1,14 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass, refuseDirectConstruction } from '../base/classes.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
 import type { TextEncoding } from '../resp/text-modes.ts';
-import { refuseDirectConstruction } from './abstract.ts';
 import type { AbstractChannel } from './abstract-channel.ts';
-import type { ChannelMap } from './channel-map.ts';
-import type { WaitOptions } from './wait-options.ts';
+import type { ChannelMap } from './abstract-channel.ts';
+import type { WaitOptions } from '../base/deadline.ts';
+
+/** Connections and pools give their attributes to observers, by the OpenTelemetry conventions. */
+export interface TelemetryAttributeProvider {
+  telemetryAttributes(): Record<string, string | number>;
+}
 
 /**
  * The interface of a connection, for code that uses one and for classes that implement one. A pool implements it

@@ -1,7 +1,6 @@
-import { nameClass } from '../base/class-name.ts';
-import { refuseDirectConstruction } from './abstract.ts';
+import { nameClass, refuseDirectConstruction } from '../base/classes.ts';
 import { AbstractConnection } from './abstract-connection.ts';
-import type { WaitOptions } from './wait-options.ts';
+import type { WaitOptions } from '../base/deadline.ts';
 
 /** How long to wait for a connection. */
 export interface AcquireOptions extends WaitOptions {}
@@ -9,7 +8,7 @@ export interface AcquireOptions extends WaitOptions {}
 /** A connection for its holder alone, until it is released or the scope ends (`using`). */
 export interface Lease<C> extends Disposable, AsyncDisposable {
   readonly connection: C;
-  /** Idempotent; ends only its own tenure. Replies may still be outstanding: they arrive all the same. */
+  /** Idempotent: a later lease of the connection is left alone. Replies may still be outstanding: they arrive all the same. */
   release(): void;
 }
 

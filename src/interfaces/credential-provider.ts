@@ -1,6 +1,5 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass, refuseDirectConstruction } from '../base/classes.ts';
 import { inspect } from 'node:util';
-import { refuseDirectConstruction } from './abstract.ts';
 
 /** Credentials for `AUTH username password`. */
 export interface Credentials {

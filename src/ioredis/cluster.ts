@@ -1,4 +1,4 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import { type Callback, type Command, nodeify } from './command.ts';
 import { ClusterConnectionPool } from '../pool/cluster-connection-pool.ts';
 import type { ClusterConnectionPoolOptions } from '../pool/options/pool-options.ts';

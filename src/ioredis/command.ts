@@ -1,4 +1,4 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import { keySlot } from '../commands/key-slot.ts';
 import { keyPositions, keysOf } from '../commands/keys.ts';
 import { resolveCommand } from '../commands/command-info.ts';

@@ -1,4 +1,4 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import { RedisError } from '../errors/errors.ts';
 
 /** The message of everything that waits when the connection ends for good. */

@@ -1,4 +1,4 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import { RedisError, TimeoutError } from '../errors/errors.ts';
 import type { CommandRequest } from '../connection/requests/request-options.ts';
 import type { Reply } from '../resp/types.ts';

@@ -1,4 +1,4 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import type { Duplex } from 'node:stream';
 import { Client } from './client.ts';
 import { type Callback, Command, nodeify } from './command.ts';

@@ -1,4 +1,4 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import { Readable, type ReadableOptions } from 'node:stream';
 
 /** Options of `scanStream` and its kin. */

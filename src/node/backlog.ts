@@ -76,7 +76,7 @@ export class Backlog {
   #begin(core: ConnectionCore): Waiting[] {
     const line: Waiting[] = [];
     this.#lines.set(core, line);
-    core.crowded = true;
+    core.backlogged = true;
     return line;
   }
 
@@ -85,7 +85,7 @@ export class Backlog {
     const line = this.#lines.get(core);
     if (line === undefined) return [];
     this.#lines.delete(core);
-    core.crowded = false;
+    core.backlogged = false;
     for (const { deadline } of line) deadline.unwatch();
     return line;
   }

@@ -92,9 +92,9 @@ export class BlockingCalls {
     asking: boolean,
   ): Promise<Reply> {
     const { core, connection } = slot.value;
-    const { muted, tenure } = core;
+    const { muted, leaseId } = core;
     try {
-      entry.tenure = tenure;
+      entry.leaseId = leaseId;
       if (muted) unsilence(core);
       // The redirect's ASKING holds for the next command of that connection.
       if (asking) call(core, 'ASKING', [], { ledger: false }).catch(() => {});

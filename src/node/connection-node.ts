@@ -153,8 +153,8 @@ export class ConnectionNode implements PooledOwner {
   get governor(): DialGovernor {
     return this.#settings.governor ?? dialGovernor;
   }
-  get hungry(): boolean {
-    return this.pool.hungry;
+  get hasWaiters(): boolean {
+    return this.pool.hasWaiters;
   }
 
   /** Whether waiting may mend the failure of a dial. */
@@ -171,7 +171,7 @@ export class ConnectionNode implements PooledOwner {
     const pooled = this.pool.tryShare();
     if (pooled === null) return false;
     const { core } = pooled;
-    if (core.crowded || !core.hasRoom(entry.size)) return false;
+    if (core.backlogged || !core.hasRoom(entry.size)) return false;
     if (this.unreferenced) pooled.refer();
     core.submit(entry);
     return true;

@@ -87,7 +87,7 @@ function heed(connection: BaseConnection, frame: readonly Reply[], settings: Mai
       core.relaxedUntil = 0;
       return true;
   }
-  if (KNOWN.has(kind) || core.tenure !== 0 || core.inbox.pushes.everRead) return false;
+  if (KNOWN.has(kind) || core.leaseId !== 0 || core.inbox.pushes.everRead) return false;
   core.counters.messagesDropped++;
   return true;
 }

@@ -25,8 +25,8 @@ export interface PooledOwner {
   answersElsewhere(patience: number): Promise<boolean>;
   /** Idle connections let the process end. */
   readonly unreferenced: boolean;
-  /** Somebody waits for a connection to run empty. */
-  readonly hungry: boolean;
+  /** Callers wait in line, perhaps for this connection to run empty. */
+  readonly hasWaiters: boolean;
   /** Whether there is somewhere else to go than behind a bulk reply. */
   detour(): boolean;
   /** Its writes leave the cache of the pool; null: there is none. */
@@ -39,7 +39,7 @@ export interface PooledOwner {
 }
 
 const known = new WeakMap<BaseConnection, PooledConnection>();
-let tenures = 0;
+let leases = 0;
 
 /** The record of a connection that some pool made. */
 export function pooledOf(connection: BaseConnection): PooledConnection | undefined {
@@ -118,7 +118,7 @@ export class PooledConnection extends CoreObserver implements Resource {
 
   /** A lease or an occupation begins. */
   taken(): void {
-    this.core.tenure = ++tenures;
+    this.core.leaseId = ++leases;
     this.refer();
   }
 
@@ -128,7 +128,7 @@ export class PooledConnection extends CoreObserver implements Resource {
     const { core } = this;
     // The next user would wait for a reply that nobody reads.
     if (core.streams > 0) this.connection.invalidate('released while a reply was streamed');
-    core.tenure = 0;
+    core.leaseId = 0;
     if (core.state === 'ready' && !core.session.clean) this.#unproved = true;
     this.slot?.release();
     this.letGo();
@@ -177,7 +177,7 @@ export class PooledConnection extends CoreObserver implements Resource {
   override drained(): void {
     if (this.core.draining) {
       this.connection.invalidate('retired');
-    } else if (this.#unproved || this.node.hungry) {
+    } else if (this.#unproved || this.node.hasWaiters) {
       this.#unproved = false;
       this.slot?.changed();
     }
@@ -217,7 +217,7 @@ export class PooledConnection extends CoreObserver implements Resource {
 
   /** Dropping a connection for one caller's sake must not fail another caller's request. */
   override sparesOthers(entry: Entry): boolean {
-    if (!hasStrangers(this.core, entry)) return false;
+    if (!othersWait(this.core, entry)) return false;
     this.retire();
     return true;
   }
@@ -250,7 +250,7 @@ function stateWhenUnclean(core: ConnectionCore): ResourceState {
 
 /** Only unwritten work of the ended lease is left: no other user waits for it. */
 function leftThisTick({ outbox }: ConnectionCore): boolean {
-  return outbox.written === 0 && outbox.strangers === 0;
+  return outbox.written === 0 && outbox.unleased === 0;
 }
 
 /** Every caller of an outstanding request has given up. */
@@ -259,11 +259,11 @@ function abandoned({ outbox }: ConnectionCore): boolean {
   return true;
 }
 
-/** A user other than the maker of this entry waits for a reply. */
-function hasStrangers({ outbox }: ConnectionCore, entry: Entry): boolean {
+/** A caller outside the lease of this entry waits for a reply. */
+function othersWait({ outbox }: ConnectionCore, entry: Entry): boolean {
   for (let index = 0; index < outbox.length; index++) {
     const other = outbox.at(index);
-    const own = other === entry || (entry.tenure !== 0 && other.tenure === entry.tenure);
+    const own = other === entry || (entry.leaseId !== 0 && other.leaseId === entry.leaseId);
     if (!own && other.phase !== SETTLED) return true;
   }
   return false;

@@ -11,7 +11,7 @@ import { DeliveryProbe } from './delivery-probe.ts';
 import type { ServiceConnection } from './service-connection.ts';
 
 /** The names that a subscriber serves, and those who want them. */
-export interface SubscriberHome {
+export interface SubscriberOwner {
   readonly registry: Subscriptions;
   readonly placement: Placement;
   /** A wanted name of this node has no live subscription. */
@@ -37,21 +37,21 @@ const PORTION = 1_024;
  */
 export class Subscriber {
   readonly node: ConnectionNode;
-  readonly #home: SubscriberHome;
+  readonly #owner: SubscriberOwner;
   readonly #service: ServiceConnection;
   #pump: SubscriptionPump | null = null;
   #probe: DeliveryProbe | null = null;
   /** Its loss says that something is wrong only if it was not ended on purpose. */
   #closed = false;
 
-  constructor(node: ConnectionNode, home: SubscriberHome) {
+  constructor(node: ConnectionNode, owner: SubscriberOwner) {
     this.node = node;
-    this.#home = home;
+    this.#owner = owner;
     this.#service = node.service({
       dial: (signal) => node.extra(signal),
-      wanted: () => home.wanted(),
+      wanted: () => owner.wanted(),
       up: (connection) => this.#attach(connection),
-      failed: (error) => home.unreachable(error, !node.transient(error)),
+      failed: (error) => owner.unreachable(error, !node.transient(error)),
       lost: (error) => this.#lost(error),
       useful: () => this.#pump?.link.useful === true,
     });
@@ -66,7 +66,7 @@ export class Subscriber {
   /** Neither a connection nor one under way. */
   get idle(): boolean {
     const { state } = this.#service;
-    return state !== 'up' && state !== 'dialling' && !this.#home.wanted();
+    return state !== 'up' && state !== 'dialling' && !this.#owner.wanted();
   }
   get lastError(): unknown {
     return this.node.pool.lastError;
@@ -77,15 +77,15 @@ export class Subscriber {
     const pump = this.open ? this.#pump : null;
     if (pump !== null) {
       pump.work();
-      if (pump.link.ended || !pump.link.empty || this.#home.wanted()) return;
+      if (pump.link.ended || !pump.link.empty || this.#owner.wanted()) return;
       this.#service.drop('nothing is subscribed any more');
-    } else if (this.#home.wanted()) this.#service.start();
+    } else if (this.#owner.wanted()) this.#service.start();
     else if (!this.connecting) this.#service.drop('nothing is to be subscribed');
   }
 
   /** Every name may belong elsewhere now. */
   review(): void {
-    if (this.#pump !== null) this.#home.registry.review(this.#pump.link);
+    if (this.#pump !== null) this.#owner.registry.review(this.#pump.link);
   }
 
   /** The socket is not read while channels are full. */
@@ -127,11 +127,11 @@ export class Subscriber {
     core.idleWatch?.stop();
     core.idleWatch = null;
     if (core.muted) unsilence(core);
-    const { registry, placement } = this.#home;
+    const { registry, placement } = this.#owner;
     const pump = new SubscriptionPump(core, registry, {
       placement,
       portion: PORTION,
-      again: (error) => this.#home.again(error),
+      again: (error) => this.#owner.again(error),
       ended: () => {},
     });
     this.#pump = pump;
@@ -139,12 +139,12 @@ export class Subscriber {
     if (interval !== null) {
       this.#probe = new DeliveryProbe(connection, pump, {
         interval,
-        publish: (...probe) => this.#home.publish(...probe),
+        publish: (...probe) => this.#owner.publish(...probe),
         silent: () =>
           connection.invalidate(`a probe of verifyDelivery did not come back within ${interval} ms`),
       });
     }
-    this.#home.attached(pump.link);
+    this.#owner.attached(pump.link);
     if (registry.paused) this.setFull(true);
     this.work();
   }
@@ -153,6 +153,6 @@ export class Subscriber {
     this.#pump = null;
     this.#probe?.stop();
     this.#probe = null;
-    if (!this.#closed) this.#home.failed(error);
+    if (!this.#closed) this.#owner.failed(error);
   }
 }

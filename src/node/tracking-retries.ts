@@ -75,7 +75,7 @@ export class TrackingRetries {
     if (core.state !== 'ready') return;
     if (!this.#owner.inPlace) return this.#owner.retire(connection);
     // A lease or a blocking command keeps it for as long as it likes.
-    if (core.tenure !== 0 || core.session.blocking > 0) return this.#pause(connection);
+    if (core.leaseId !== 0 || core.session.blocking > 0) return this.#pause(connection);
     this.#waiting.set(connection, null);
     core.reserved |= RESERVED.tracking;
     this.#owner.changed(connection);

@@ -1,5 +1,5 @@
 /// <reference types="node" preserve="true" />
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import { metrics, type MeterProvider, trace, type TracerProvider } from '@opentelemetry/api';
 import { ObservedPools, type ObservedPool, watchMetrics } from './metrics.ts';
 import { watchSpans } from './spans.ts';

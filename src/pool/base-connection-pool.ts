@@ -1,6 +1,6 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass, refuseDirectConstruction } from '../base/classes.ts';
 import { inspect } from 'node:util';
-import { refuseUnknownWait } from '../base/deadline.ts';
+import { refuseUnknownWait, type WaitOptions } from '../base/deadline.ts';
 import { type CommandInfo, resolveCommand } from '../commands/command-info.ts';
 import type {
   AnyCommand,
@@ -13,11 +13,9 @@ import { CACHEABLE } from '../commands/flags.ts';
 import type { BatchReplies, DecodingOf, ReplyByOptions, Unspecified } from '../commands/typed-command.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import type { CommandRequest } from '../connection/requests/request-options.ts';
-import { refuseDirectConstruction } from '../interfaces/abstract.ts';
 import { AbstractPool, type AcquireOptions, type Lease } from '../interfaces/abstract-pool.ts';
-import type { ChannelMap } from '../interfaces/channel-map.ts';
-import type { TelemetryAttributeProvider } from '../interfaces/telemetry-attribute-provider.ts';
-import type { WaitOptions } from '../interfaces/wait-options.ts';
+import type { ChannelMap } from '../interfaces/abstract-channel.ts';
+import type { TelemetryAttributeProvider } from '../interfaces/abstract-connection.ts';
 import { pooledOf } from '../node/pooled-connection.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
 import type { SubscriptionAck } from '../pubsub/subscriptions/subscription-kinds.ts';
@@ -357,7 +355,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
 
   /**
    * Subscriptions of the pool, over connections of their own. Once acknowledged they are desired state: after a lost
-   * connection, a failover or a moved slot they are made again, and each channel learns of the hole by a gap.
+   * connection, a failover or a moved slot they are made again, and each channel is told of the gap.
    *
    * @example await pool.executePubsub('SUBSCRIBE', new Channel('news', { encoding: 'utf-8' }));
    */

@@ -1,14 +1,13 @@
-import { nameClass } from '../base/class-name.ts';
-import type { Deadline } from '../base/deadline.ts';
+import { nameClass } from '../base/classes.ts';
+import type { Deadline, WaitOptions } from '../base/deadline.ts';
 import { demandKnown, demandObject } from '../base/known-options.ts';
 import type { AnyCommand, ByCommand, ListedArguments } from '../commands/commands.ts';
-import type { NodesReply } from '../commands/merged-reply.ts';
+import type { NodesReply } from '../commands/typed-command.ts';
 import type { Unspecified } from '../commands/typed-command.ts';
 import { ClusterConnection } from '../connection/cluster-connection.ts';
 import { tcpRules } from '../connection/connection-options.ts';
 import { ReadOnlyError, RedisClusterError, RedisError } from '../errors/errors.ts';
 import type { Lease } from '../interfaces/abstract-pool.ts';
-import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import { kept } from '../resp/decoding/native-slices.ts';
 import type { Decoding, RedisValue, Reply } from '../resp/types.ts';
@@ -118,16 +117,16 @@ export class ClusterPool<D extends Decoding> extends BaseConnectionPool<ClusterC
     return super.getConnection(options);
   }
   override async acquire(options?: ClusterAcquireOptions): Promise<Lease<ClusterConnection>> {
-    const wish = wishOf(options);
+    const wanted = wantedNode(options);
     const deadline = this.engine.acquireDeadline(options);
     this.engine.refuseIfOver(deadline);
     const maker = {
-      nodes: () => candidates(this.#topology.members, this.#keeper, wish === true),
+      nodes: () => candidates(this.#topology.members, this.#keeper, wanted === true),
       lease: (one: ConnectionNode, within: Deadline) => this.engine.lease(one, within),
     };
     const lease = await this.engine.acquire(async () => {
-      const node = await this.#topology.resolveNode(wish, deadline);
-      return typeof wish === 'boolean' ? leaseAny(maker, deadline) : this.engine.lease(node, deadline);
+      const node = await this.#topology.resolveNode(wanted, deadline);
+      return typeof wanted === 'boolean' ? leaseAny(maker, deadline) : this.engine.lease(node, deadline);
     });
     return lease as Lease<ClusterConnection>;
   }
@@ -307,7 +306,7 @@ export type ClusterPoolOf<
 > = ClusterConnectionPoolClass extends P ? ClusterConnectionPool<DecodeOfUrl<U, O>> : InstanceType<P>;
 
 /** A node; or whether it is to be a primary. */
-function wishOf(options: ClusterAcquireOptions = {}): TCPLocation | boolean {
+function wantedNode(options: ClusterAcquireOptions = {}): TCPLocation | boolean {
   demandKnown(options, ACQUIRE_OPTIONS);
   const { node, primary = true } = options;
   if (typeof primary !== 'boolean') throw new TypeError('primary must be true or false');

@@ -1,4 +1,4 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import { demandObject } from '../base/known-options.ts';
 import { BaseConnection } from '../connection/base-connection.ts';
 import { ClusterConnection } from '../connection/cluster-connection.ts';

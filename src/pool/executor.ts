@@ -1,8 +1,7 @@
 import { inspect } from 'node:util';
-import { checkDuration, checkSignal } from '../base/deadline.ts';
+import { checkDuration, checkSignal, type WaitOptions } from '../base/deadline.ts';
 import type { AnyCommand, ByCommand, CallArguments, CallReply } from '../commands/commands.ts';
 import type { BatchReplies } from '../commands/typed-command.ts';
-import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { CommandRequest } from '../connection/requests/request-options.ts';
 import type { RedisError } from '../errors/errors.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';

@@ -1,5 +1,5 @@
 import { runCallback } from '../base/callback-errors.ts';
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import { demandObject } from '../base/known-options.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import {

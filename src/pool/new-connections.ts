@@ -66,7 +66,7 @@ export class NewConnections {
     for (const node of nodes) {
       for (const connection of node.connections) {
         const core = coreOf(connection);
-        if (core.tenure !== 0) node.retire(connection);
+        if (core.leaseId !== 0) node.retire(connection);
         else
           renamed.push(
             call(core, 'CLIENT SETNAME', [checked], { ledger: false, timeout }).then(() =>

@@ -1,4 +1,4 @@
-import { checkDuration, Deadline, refuseUnknownWait, type WaitLimits } from '../base/deadline.ts';
+import { checkDuration, Deadline, refuseUnknownWait, type WaitOptions } from '../base/deadline.ts';
 import type { BaseConnection } from '../connection/base-connection.ts';
 import type { NormalizedConnectionOptions } from '../connection/connection-options.ts';
 import type { CommandRequest } from '../connection/requests/request-options.ts';
@@ -6,7 +6,6 @@ import { commandWordOf, type SanitizeArguments } from '../connection/requests/re
 import { PoolClosedError, type RedisError, TimeoutError } from '../errors/errors.ts';
 import type { AcquireOptions, Lease } from '../interfaces/abstract-pool.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
-import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { CacheSettings } from './cache/cache-setup.ts';
 import type { SubscriptionTarget } from '../pubsub/pubsub-command.ts';
@@ -202,7 +201,7 @@ export class PoolEngine {
   subscribe(
     command: string | Uint8Array,
     targets: readonly SubscriptionTarget[],
-    limits?: WaitLimits,
+    limits?: WaitOptions,
   ): Promise<SubscriptionAck[]> {
     const call = (): Promise<SubscriptionAck[]> => this.pubsub.execute(command, targets, limits);
     const traced = traces.subscribe.active

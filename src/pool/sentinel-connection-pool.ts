@@ -1,8 +1,7 @@
-import { nameClass } from '../base/class-name.ts';
-import { Deadline, refuseUnknownWait } from '../base/deadline.ts';
+import { nameClass } from '../base/classes.ts';
+import { Deadline, refuseUnknownWait, type WaitOptions } from '../base/deadline.ts';
 import type { SentinelManagedConnection } from '../connection/sentinel-managed-connection.ts';
 import { tookTooLong } from '../errors/errors.ts';
-import type { WaitOptions } from '../interfaces/wait-options.ts';
 import type { SentinelGroup } from '../topology/sentinel/sentinel-group.ts';
 import type { TCPLocation } from '../transport/location.ts';
 import { ConnectionPool, type FromUrlOptions } from './connection-pool.ts';

@@ -1,6 +1,6 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import { inspect } from 'node:util';
-import type { WaitOptions } from '../interfaces/wait-options.ts';
+import type { WaitOptions } from '../base/deadline.ts';
 import { type Directory, type FindOptions, FOLLOW } from '../topology/sentinel/service-role.ts';
 import type { PrimaryListener } from '../topology/sentinel/primary-followers.ts';
 import type { SentinelGroup } from '../topology/sentinel/sentinel-group.ts';

@@ -1,7 +1,6 @@
 import { inspect } from 'node:util';
-import { nameClass } from '../base/class-name.ts';
-import { Deadline, refuseUnknownWait } from '../base/deadline.ts';
-import type { WaitLimits } from '../base/deadline.ts';
+import { nameClass } from '../base/classes.ts';
+import { Deadline, refuseUnknownWait, type WaitOptions } from '../base/deadline.ts';
 import { TimeoutError } from '../errors/errors.ts';
 import { WaitLine, Waiter } from './waiters.ts';
 
@@ -38,7 +37,7 @@ export class CapacityLimiter {
   }
 
   /** Takes a token, or waits for one. `timeout: 0` means at once or not at all. */
-  async acquire(options?: WaitLimits): Promise<void> {
+  async acquire(options?: WaitOptions): Promise<void> {
     refuseUnknownWait(options);
     const deadline = Deadline.of(options, { allowZero: true });
     if (deadline.aborted) throw deadline.reason;

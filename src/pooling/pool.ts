@@ -86,8 +86,8 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
   get max(): number {
     return this.#waiters.max;
   }
-  /** A waiter needs a resource to drain. */
-  get hungry(): boolean {
+  /** Callers wait in line. */
+  get hasWaiters(): boolean {
     return this.#waiters.size > 0;
   }
   /** Callers in line that no dial under way is for. */

@@ -44,7 +44,7 @@ export interface SlotHandle {
   release(): void;
   /**
    * Must be called when the resource died, became dirty or suspended, or usable again; and when it ran empty while
-   * a waiter needs that (`Pool.hungry`; cheap to call always).
+   * a waiter needs that (`Pool.hasWaiters`; cheap to call always).
    */
   changed(): void;
   /** Takes it out of use once released and empty; with `replace` its successor is made first. */

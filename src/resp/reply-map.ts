@@ -1,4 +1,4 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import { isUint8Array } from 'node:util/types';
 import { contentOf, textOf } from './text.ts';
 import { latin1Text } from './decoding/native-slices.ts';

@@ -78,11 +78,7 @@ export async function firstAnswer<R>(
     : { node: outcome.winner, value: outcome.value, failures };
 }
 
-/**
- * The failure of one node; the node's error is the `cause`.
- *
- * @testable
- */
+/** The failure of one node; the node's error is the `cause`. */
 export class NodeFailure extends Error {
   readonly location: TCPLocation;
 

@@ -1,4 +1,4 @@
-import { nameClass } from '../base/class-name.ts';
+import { nameClass } from '../base/classes.ts';
 import { Deadline, refuseUnknownWait } from '../base/deadline.ts';
 import { dialTcp } from './tcp.ts';
 import { dialUnix } from './unix.ts';

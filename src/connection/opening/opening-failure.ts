@@ -39,7 +39,7 @@ function classFor(error: unknown): typeof ConnectionError {
   return error instanceof ProtocolError ? ProtocolError : ConnectionError;
 }
 
-/** The package's own finding, with nothing beneath: it becomes the cause. */
+/** An error that the package made itself, with nothing beneath: it becomes the cause. */
 function isBare(error: RedisError): boolean {
   return error instanceof ConnectionError && error.code === 'RESPOOL_CONNECTION' && error.cause === undefined;
 }

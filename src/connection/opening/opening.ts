@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { checkSignal, Deadline } from '../../base/deadline.ts';
+import { checkSignal, Deadline, type WaitOptions } from '../../base/deadline.ts';
 import { demandKnown } from '../../base/known-options.ts';
 import {
   AuthenticationFailureError,
@@ -9,7 +9,6 @@ import {
   TimeoutError,
 } from '../../errors/errors.ts';
 import type { Credentials } from '../../interfaces/credential-provider.ts';
-import type { WaitOptions } from '../../interfaces/wait-options.ts';
 import { silence } from '../requests/call.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import type { NormalizedConnectionOptions } from '../connection-options.ts';

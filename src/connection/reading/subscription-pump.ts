@@ -178,7 +178,7 @@ class PumpEntry extends SubscriptionEntry {
     this.#command = command;
     this.#core = core;
     this.effect = effectFor(info, command.names);
-    this.tenure = core.tenure;
+    this.leaseId = core.leaseId;
   }
 
   succeed(): void {
@@ -203,7 +203,7 @@ export class ProbeSubscription extends SubscriptionEntry {
     const info = resolveCommand(command, [channel]);
     super(core, info, encodeCommand(info, [channel], UTF8), BYTES, [nameKey(Buffer.from(channel))]);
     this.effect = effectFor(info, [channel]);
-    this.tenure = core.tenure;
+    this.leaseId = core.leaseId;
     this.acknowledged = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

@@ -84,8 +84,8 @@ export abstract class Entry {
   heard = 0;
   /** Rare properties as bits, because every field of an entry costs each call. The upper half is the subclass's. */
   traits = 0;
-  /** Number of the user who made the entry; a shared connection tells its users apart by it. */
-  tenure = 0;
+  /** The `leaseId` of its connection when it was made; 0: it belongs to no lease. */
+  leaseId = 0;
   signal: AbortSignal | null = null;
   host: EntryHost | null = null;
   effect: Effect | null = null;
@@ -274,14 +274,4 @@ export function settle(entry: Entry): void {
 export function follow(entry: Entry, settled: () => void): void {
   entry.followed = true;
   followers.set(entry, settled);
-}
-
-/**
- * Makes `made` a kind of `base` without `super()`, for what is made with every call: the engine never puts a
- * constructor that is reached by `super()` in line, and the call costs as much as all fields. Such a constructor writes
- * every field out, for an object has room for those that its constructor names: a function that both call to set them
- * makes each larger by 24 bytes. No #private names there either: each is added to the object by a store of its own.
- */
-export function takeMethods(made: { prototype: object }, base: { prototype: object }): void {
-  Object.setPrototypeOf(made.prototype, base.prototype);
 }

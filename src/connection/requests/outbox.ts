@@ -34,7 +34,7 @@ export class Outbox {
   /** Written entries that have left the queue; with `written` it tells how many went out altogether. */
   answered = 0;
   /** Entries queued since the last flush that no lease has made. */
-  strangers = 0;
+  unleased = 0;
   /** Bytes queued and not handed to the transport. */
   queuedBytes = 0;
   /** The transport has more than it can pass on: nothing is handed over until it drains. */
@@ -80,7 +80,7 @@ export class Outbox {
     if (this.length > this.#mask) this.#grow();
     this.#slots[(this.#head + this.length) & this.#mask] = entry;
     this.length++;
-    if (entry.tenure === 0) this.strangers++;
+    if (entry.leaseId === 0) this.unleased++;
     this.queuedBytes += entry.size;
   }
 
@@ -105,7 +105,7 @@ export class Outbox {
     const all = this.takeComplete();
     for (let index = 0; index < this.length; index++) {
       const entry: Entry | undefined = this.at(index);
-      // A transport that threw in the middle of a flush leaves holes; what was withdrawn is settled and counted.
+      // A transport that threw in the middle of a flush leaves empty places; what was withdrawn is settled and counted.
       if (entry === undefined || (index >= this.written && entry.phase === SETTLED)) continue;
       all.push(entry);
     }
@@ -114,7 +114,7 @@ export class Outbox {
     this.#head = 0;
     this.length = 0;
     this.written = 0;
-    this.strangers = 0;
+    this.unleased = 0;
     this.queuedBytes = 0;
     return all;
   }
@@ -213,7 +213,7 @@ export class Outbox {
     const core = this.#core;
     if (core.state === 'closed' || this.blocked || this.busy || this.#polling) return;
     if (!this.#tryPass()) return;
-    if (core.crowded) core.observer?.room();
+    if (core.backlogged) core.observer?.room();
     if (this.complete !== null) core.complete();
     if (this.length === 0) core.observer?.drained();
     core.idleWatch?.wrote();
@@ -300,7 +300,7 @@ export class Outbox {
       else text = this.#gather(text, wire, transport);
     }
     this.#close(from, to);
-    if (from === length) this.strangers = 0;
+    if (from === length) this.unleased = 0;
     this.#write(text, transport);
     if (this.#corked !== -1) this.#uncork(transport);
   }
@@ -394,7 +394,7 @@ export class Outbox {
     this.blocked = transport.writableNeedDrain && transport.writableLength > 0;
   }
 
-  /** Closes the hole that skipped entries left between `to` and `from`. */
+  /** Closes the space that skipped entries left between `to` and `from`. */
   #close(from: number, to: number): void {
     if (from === to) return;
     const length = this.length;

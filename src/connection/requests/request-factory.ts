@@ -96,7 +96,7 @@ export class RequestFactory {
     if (options !== undefined || (info.flags & UNUSUAL) !== 0) {
       if (!this.#detail(request, args, options)) return request.promise;
     } else {
-      request.tenure = core.tenure;
+      request.leaseId = core.leaseId;
       request.limit = this.#limit;
     }
     if (!core.hasRoom(request.size)) throw this.#overloaded(request.size, info.name);
@@ -283,13 +283,13 @@ export class RequestFactory {
         this.#core.session.blocksFor(time);
         // A pool's promise, to leases too: the server may take that long before it answers. A limit given with the
         // call, and `streamTimeout` on a connection of one's own, are meant as they stand.
-        if (timeout === undefined && limit !== null && this.#core.tenure !== 0) {
+        if (timeout === undefined && limit !== null && this.#core.leaseId !== 0) {
           limit = time === Number.POSITIVE_INFINITY ? null : limit + time;
         }
       }
     }
     entry.effect = effectFor(info, args);
-    entry.tenure = this.#core.tenure;
+    entry.leaseId = this.#core.leaseId;
     if (limit !== null) entry.limit = limit;
   }
 

@@ -1,6 +1,5 @@
-import { checkDuration, checkSignal } from '../../base/deadline.ts';
+import { checkDuration, checkSignal, type WaitOptions } from '../../base/deadline.ts';
 import { demandKnown, demandObject } from '../../base/known-options.ts';
-import type { WaitOptions } from '../../interfaces/wait-options.ts';
 import type { TextEncoding } from '../../resp/text-modes.ts';
 import type { RedisValue } from '../../resp/types.ts';
 

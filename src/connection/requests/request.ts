@@ -1,10 +1,11 @@
+import { takeMethods } from '../../base/classes.ts';
 import { inspect } from 'node:util';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { RequestAbortedError } from '../../errors/errors.ts';
 import type { Wire } from '../../resp/encoder.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { DecodeMode } from '../../resp/text-modes.ts';
-import { capture, Entry, making, type Phase, QUEUED, SETTLED, takeMethods, unset } from './entry.ts';
+import { capture, Entry, making, type Phase, QUEUED, SETTLED, unset } from './entry.ts';
 
 /**
  * One command on its way. It is sent whether or not anybody awaits it, may be awaited any number of times, and
@@ -46,7 +47,7 @@ export class RequestEntry {
     this.limit = 0;
     this.heard = 0;
     this.traits = 0;
-    this.tenure = 0;
+    this.leaseId = 0;
     this.signal = null;
     this.host = null;
     this.effect = null;

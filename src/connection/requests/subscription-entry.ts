@@ -97,7 +97,7 @@ export class Fence extends Entry {
     this.#nonce = nonce;
     // It belongs to no request and is not counted as one.
     this.streamed = true;
-    this.tenure = core.tenure;
+    this.leaseId = core.leaseId;
   }
 
   isAnswer(value: Reply): boolean {

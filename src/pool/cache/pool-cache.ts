@@ -2,11 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 import { reportCallbackError } from '../../base/callback-errors.ts';
 import { Deadline } from '../../base/deadline.ts';
-import { cacheField, cacheKey, keyOfForm } from '../../cache/cache-key.ts';
+import { cachedKeyOf, cacheField, cacheKey, keyAsSent, keyOfForm } from '../../cache/cache-key.ts';
 import type { FetchToken } from '../../cache/fetch-token.ts';
 import type { OwnWrites } from '../../cache/own-writes.ts';
 import type { CacheGuard } from '../../cache/cache-guard.ts';
-import { cacheKeyOf } from '../../commands/cacheable.ts';
 import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
 import { CACHEABLE } from '../../commands/flags.ts';
 import { isOfServer, RedisError, TimeoutError, WrongTypeError } from '../../errors/errors.ts';
@@ -137,10 +136,10 @@ export class PoolCache {
   /** The key, as the cache is to know it, of a call that may be answered from it. */
   #keyOf(info: CommandInfo, args: readonly RedisValue[]): Key | null {
     if ((info.flags & CACHEABLE) === 0) return null;
-    const key = cacheKeyOf(info, args);
+    const key = cachedKeyOf(info, args);
     if (key === null) return null;
-    const { prefixes, writes } = this.#settings;
-    const exact = writes.asSent(key);
+    const { prefixes, textMode } = this.#settings;
+    const exact = keyAsSent(key, textMode);
     if (!this.#wanted(info.name, exact)) return null;
     if (prefixes.length === 0) return exact;
     const form = cacheKey(exact);

@@ -1,17 +1,9 @@
+import { takeMethods } from '../../base/classes.ts';
 import type { Deadline } from '../../base/deadline.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { SCRIPT_LIKE } from '../../commands/flags.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
-import {
-  Entry,
-  move,
-  type Phase,
-  QUEUED,
-  takeMethods,
-  capture,
-  making,
-  unset,
-} from '../../connection/requests/entry.ts';
+import { Entry, move, type Phase, QUEUED, capture, making, unset } from '../../connection/requests/entry.ts';
 import { AskError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { encodeCommand, type Wire, wireLength } from '../../resp/encoder.ts';
@@ -212,7 +204,7 @@ export class PoolCall implements RoutedCall {
     this.limit = 0;
     this.heard = 0;
     this.traits = 0;
-    this.tenure = 0;
+    this.leaseId = 0;
     this.signal = null;
     this.host = null;
     this.effect = null;

@@ -168,7 +168,7 @@ export class PoolRequests {
     }
   }
 
-  #isStranger(entry: CommandRequest): boolean {
+  #isUnknown(entry: CommandRequest): boolean {
     checkCommandRequest(entry);
     return this.#unknown.mustAsk(this.factory.infoOf(entry.command, entry.args ?? []));
   }
@@ -285,10 +285,10 @@ export class PoolRequests {
     if (!Array.isArray(commands)) throw new TypeError('the commands of a batch must be an array');
     const timeout = checkDuration('timeout', options.timeout);
     const signal = checkSignal('signal', options.signal);
-    const strangers = commands.filter((entry) => this.#isStranger(entry));
-    if (strangers.length > 0) {
+    const unknown = commands.filter((entry) => this.#isUnknown(entry));
+    if (unknown.length > 0) {
       const copies = commands.map((entry) => ({ ...entry, args: entry.args?.map(kept) }));
-      const names = strangers.map(({ command, args = [] }) => this.factory.infoOf(command, args).name);
+      const names = unknown.map(({ command, args = [] }) => this.factory.infoOf(command, args).name);
       await Promise.all(
         names.map((name) => this.#unknown.learn(name, { signal: options.signal, timeout: options.timeout })),
       );

@@ -1,4 +1,4 @@
-import { nameClass } from '../../base/class-name.ts';
+import { nameClass } from '../../base/classes.ts';
 import { fullJitter, type Random } from '../../base/backoff.ts';
 import { demandKnown } from '../../base/known-options.ts';
 import { resolveCommand } from '../../commands/command-info.ts';

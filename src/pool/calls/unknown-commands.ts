@@ -2,7 +2,7 @@ import type { CommandInfo } from '../../commands/command-info.ts';
 import { learnCommands } from '../../commands/command-table.ts';
 import { UNKNOWN } from '../../commands/flags.ts';
 import { ResponseError } from '../../errors/errors.ts';
-import type { WaitOptions } from '../../interfaces/wait-options.ts';
+import type { WaitOptions } from '../../base/deadline.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { Topology } from '../../topology/topology.ts';
 

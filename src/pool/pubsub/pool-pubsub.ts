@@ -1,4 +1,4 @@
-import { Deadline, type WaitLimits } from '../../base/deadline.ts';
+import { Deadline, type WaitOptions } from '../../base/deadline.ts';
 import { AbstractChannel } from '../../interfaces/abstract-channel.ts';
 import type { Credentials } from '../../interfaces/credential-provider.ts';
 import { Channel } from '../../pubsub/channels/channel.ts';
@@ -83,7 +83,7 @@ export class PoolPubsub {
   async execute(
     command: string | Uint8Array,
     targets: readonly SubscriptionTarget[],
-    limits?: WaitLimits,
+    limits?: WaitOptions,
   ): Promise<SubscriptionAck[]> {
     const { kind, subscribe } = readPubsubCommand(command, targets);
     // Wrong targets are found before anything changes.

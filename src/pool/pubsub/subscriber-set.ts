@@ -30,7 +30,7 @@ export class SubscriberSet {
   #closed = false;
   #seeking = false;
   /** Some names belonged to no node that is known when they were looked at last. */
-  #homeless = false;
+  #unplaced = false;
   #failures = 0;
   #pause: NodeJS.Timeout | null = null;
   #unref = false;
@@ -102,12 +102,12 @@ export class SubscriberSet {
   }
 
   #work(): void {
-    let homeless = this.#pause !== null || this.#seeking;
-    const names = homeless || this.#homeless ? this.registry.unheard : this.registry.takeHomeless();
-    this.#homeless = false;
+    let unplaced = this.#pause !== null || this.#seeking;
+    const names = unplaced || this.#unplaced ? this.registry.unheard : this.registry.takeUnplaced();
+    this.#unplaced = false;
     for (const { kind, name } of names) {
       const nodes = this.#nodesOf(kind, name);
-      if (nodes.length === 0) homeless = true;
+      if (nodes.length === 0) unplaced = true;
       for (const node of nodes) this.#obtain(node);
     }
     for (const [node, subscriber] of this.#subscribers) {
@@ -116,8 +116,8 @@ export class SubscriberSet {
       this.#subscribers.delete(node);
       void subscriber.close();
     }
-    this.#homeless = homeless;
-    if (homeless) void this.#seek();
+    this.#unplaced = unplaced;
+    if (unplaced) void this.#seek();
   }
 
   /** Empty: not known now. */
@@ -188,10 +188,10 @@ export class SubscriberSet {
       this.#seeking = false;
     }
     if (this.#closed) return;
-    const homeless = [...this.registry.unheard].some(
+    const unplaced = [...this.registry.unheard].some(
       ({ kind, name }) => this.#nodesOf(kind, name).length === 0,
     );
-    if (homeless) this.#seekLater();
+    if (unplaced) this.#seekLater();
     else {
       this.#failures = 0;
       this.#schedule();

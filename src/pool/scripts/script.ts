@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { nameClass } from '../../base/class-name.ts';
+import { nameClass } from '../../base/classes.ts';
 import { createHash } from 'node:crypto';
 import { demandKnown, demandObject } from '../../base/known-options.ts';
 import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';

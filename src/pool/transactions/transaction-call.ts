@@ -1,4 +1,5 @@
-import type { WaitOptions } from '../../interfaces/wait-options.ts';
+import { isUint8Array } from 'node:util/types';
+import type { WaitOptions } from '../../base/deadline.ts';
 import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
 import type { ConnectionCore } from '../../connection/connection-core.ts';
 import { SETTLED } from '../../connection/requests/entry.ts';
@@ -17,12 +18,13 @@ import { refusalBeneath } from '../../errors/reply-errors.ts';
 import { encodeCommand, type Wire, wireLength } from '../../resp/encoder.ts';
 import { notText } from '../../connection/requests/losses.ts';
 import { holdsBytes } from '../../resp/decoding-error.ts';
+import { textOf } from '../../resp/text.ts';
+import { mapOfText, ReplyMap, ReplySet, setOfText } from '../../resp/reply-map.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
-import { BYTES, type DecodeMode } from '../../resp/text-modes.ts';
+import { BYTES, type DecodeMode, textOfMode } from '../../resp/text-modes.ts';
 import { type CallOwner, PoolCall } from '../calls/pool-call.ts';
 import type { Script } from '../scripts/script.ts';
 import { forgetLoad } from '../scripts/script-call.ts';
-import { asDecoded } from './decoded.ts';
 
 const MULTI = resolveCommand('MULTI', []);
 const EXEC = resolveCommand('EXEC', []);
@@ -204,4 +206,21 @@ function wireOf(parts: readonly TransactionPart[]): Wire {
   if (pieces.length === 0) return text;
   pieces.push(text);
   return pieces;
+}
+
+/** A reply that was read as bytes, with text in the place of the bytes that are valid in its encoding. */
+function asDecoded(value: Reply, mode: DecodeMode): Reply {
+  if (mode <= 0 || typeof value !== 'object' || value === null || value instanceof Error) return value;
+  const text = textOfMode(mode);
+  if (isUint8Array(value)) return textOf(value, text) ?? value;
+  if (Array.isArray(value)) return value.map((item) => asDecoded(item, mode));
+  if (value instanceof ReplyMap) {
+    const map = mapOfText(text);
+    for (const [key, item] of value) map.set(asDecoded(key, mode), asDecoded(item, mode));
+    return map;
+  }
+  if (!(value instanceof ReplySet)) return value;
+  const set = setOfText(text);
+  for (const item of value) set.add(asDecoded(item, mode));
+  return set;
 }

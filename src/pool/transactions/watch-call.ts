@@ -167,9 +167,9 @@ export class WatchCall extends PoolCall {
       start: (): void => {},
     };
     const call = this.#setup.transactions.make(owner, parts, options);
-    const { tenure } = coreOf(connection);
+    const { leaseId } = coreOf(connection);
     const entries = [...(call.prelude?.(connection) ?? []), call];
-    for (const entry of entries) entry.tenure = tenure;
+    for (const entry of entries) entry.leaseId = leaseId;
     // Whatever EXEC answers, nothing is watched afterwards.
     call.effect = { kind: 'unwatch', value: '' };
     call.signal = limit.signal;

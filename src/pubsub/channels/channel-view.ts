@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { AbstractChannel } from '../../interfaces/abstract-channel.ts';
-import type { ChannelMap } from '../../interfaces/channel-map.ts';
+import type { ChannelMap } from '../../interfaces/abstract-channel.ts';
 import type { TextMode } from '../../resp/text-modes.ts';
 import { anyNameKey } from '../subscriptions/subscription-kinds.ts';
 

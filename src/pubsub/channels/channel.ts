@@ -1,10 +1,10 @@
 import { inspect } from 'node:util';
-import { nameClass } from '../../base/class-name.ts';
+import { nameClass } from '../../base/classes.ts';
 import { isUint8Array } from 'node:util/types';
 import { demandKnown } from '../../base/known-options.ts';
 import { AbstractChannel } from '../../interfaces/abstract-channel.ts';
 import type { ChannelGap } from '../../interfaces/abstract-channel.ts';
-import type { WaitOptions } from '../../interfaces/wait-options.ts';
+import type { WaitOptions } from '../../base/deadline.ts';
 import { textContent } from '../../resp/encoder.ts';
 import { BYTES, type DecodeMode, type TextEncoding, type TextMode, UTF8 } from '../../resp/text-modes.ts';
 import { reportCallbackError, runCallback } from '../../base/callback-errors.ts';

@@ -1,5 +1,4 @@
-import { Deadline } from '../../base/deadline.ts';
-import type { WaitLimits } from '../../base/deadline.ts';
+import { Deadline, type WaitOptions } from '../../base/deadline.ts';
 import { ChannelClosedError, TimeoutError } from '../../errors/errors.ts';
 import type { Mailbox, Reader } from './mailbox.ts';
 import type { Reading } from './message-reading.ts';
@@ -65,7 +64,7 @@ class ParkedCall implements Reader {
 export function readNext(
   mailbox: Mailbox,
   reading: Reading,
-  limits: WaitLimits | undefined,
+  limits: WaitOptions | undefined,
 ): Promise<unknown> {
   const deadline = limits === undefined ? null : openDeadline(limits);
   if (mailbox.ready) return Promise.resolve(mailbox.take(reading));
@@ -74,7 +73,7 @@ export function readNext(
 }
 
 /** True when a message is ready, false when none will come. */
-export function awaitMessage(mailbox: Mailbox, limits: WaitLimits | undefined): Promise<boolean> {
+export function awaitMessage(mailbox: Mailbox, limits: WaitOptions | undefined): Promise<boolean> {
   const deadline = limits === undefined ? null : openDeadline(limits);
   if (mailbox.ready || mailbox.ended) return Promise.resolve(mailbox.unread > 0);
   return new Promise<boolean>((resolve, reject) => {
@@ -82,7 +81,7 @@ export function awaitMessage(mailbox: Mailbox, limits: WaitLimits | undefined): 
   });
 }
 
-function openDeadline(limits: WaitLimits): Deadline | null {
+function openDeadline(limits: WaitOptions): Deadline | null {
   const deadline = Deadline.of(limits);
   if (deadline.aborted) throw deadline.reason;
   return deadline.signal === null && deadline.unlimited ? null : deadline;

@@ -1,4 +1,4 @@
-import { nameClass } from '../../base/class-name.ts';
+import { nameClass } from '../../base/classes.ts';
 import type { TextEncoding } from '../../resp/text-modes.ts';
 import { Channel as AnyChannel, type ChannelOptions, type MessageCallback } from './channel.ts';
 

@@ -57,7 +57,7 @@ export class Subscriptions {
   #wanted = 0;
   readonly #unheard = new Set<Subscription>();
   /** The ones not yet assigned to a node. */
-  readonly #homeless = new Set<Subscription>();
+  readonly #unplaced = new Set<Subscription>();
   readonly #links = new Set<SubscriptionLink>();
   readonly #added = new WeakMap<PubsubCall, Added[]>();
   readonly #gate: FlowGate;
@@ -104,10 +104,10 @@ export class Subscriptions {
     return this.#unheard;
   }
   /** Names that became unheard since the last call. */
-  takeHomeless(): Subscription[] {
-    const homeless = [...this.#homeless];
-    this.#homeless.clear();
-    return homeless;
+  takeUnplaced(): Subscription[] {
+    const unplaced = [...this.#unplaced];
+    this.#unplaced.clear();
+    return unplaced;
   }
   get wanted(): readonly Subscription[] {
     return KINDS.flatMap((kind) => this.#wantedOf(kind));
@@ -392,10 +392,10 @@ export class Subscriptions {
     if (state === 'left') this.#wanted--;
     if (state === 'wanted' || state === 'lost') {
       this.#unheard.add(subscription);
-      this.#homeless.add(subscription);
+      this.#unplaced.add(subscription);
     } else {
       this.#unheard.delete(subscription);
-      this.#homeless.delete(subscription);
+      this.#unplaced.delete(subscription);
     }
   }
 

@@ -1,4 +1,4 @@
-import { nameClass } from '../../base/class-name.ts';
+import { nameClass } from '../../base/classes.ts';
 import assert from 'node:assert/strict';
 import type { AbstractChannel } from '../../interfaces/abstract-channel.ts';
 import { type ConformanceCase, rejection, rejectsWithName, sleep, soon } from './suite.ts';

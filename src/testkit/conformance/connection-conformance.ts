@@ -1,4 +1,4 @@
-import { nameClass } from '../../base/class-name.ts';
+import { nameClass } from '../../base/classes.ts';
 import assert from 'node:assert/strict';
 import type { AbstractConnection } from '../../interfaces/abstract-connection.ts';
 import { pubsubCases } from './pubsub-cases.ts';

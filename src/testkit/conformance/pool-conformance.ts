@@ -1,4 +1,4 @@
-import { nameClass } from '../../base/class-name.ts';
+import { nameClass } from '../../base/classes.ts';
 import assert from 'node:assert/strict';
 import { AbstractConnection } from '../../interfaces/abstract-connection.ts';
 import type { AbstractPool } from '../../interfaces/abstract-pool.ts';
@@ -18,7 +18,7 @@ const CASES: Record<string, (pool: AbstractPool) => Promise<void>> = {
     one.release();
     two.release();
   },
-  'release() of a lease is idempotent and ends only its own tenure': async (pool) => {
+  'release() of a lease is idempotent and leaves a later lease alone': async (pool) => {
     const first = await soon('acquire()', pool.acquire());
     first.release();
     first.release();

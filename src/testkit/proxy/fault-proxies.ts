@@ -1,4 +1,4 @@
-import { nameClass } from '../../base/class-name.ts';
+import { nameClass } from '../../base/classes.ts';
 import { TCPLocation } from '../../transport/location.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import type { FaultProxyOptions, FaultProxyTarget } from './faults.ts';

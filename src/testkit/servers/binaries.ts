@@ -1,4 +1,4 @@
-import { nameClass } from '../../base/class-name.ts';
+import { nameClass } from '../../base/classes.ts';
 import { execFile } from 'node:child_process';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';

@@ -1,4 +1,4 @@
-import { nameClass } from '../../base/class-name.ts';
+import { nameClass } from '../../base/classes.ts';
 import { generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';

@@ -1,4 +1,4 @@
-import { nameClass } from '../../base/class-name.ts';
+import { nameClass } from '../../base/classes.ts';
 import { findServerBinary, type ServerBinary } from './binaries.ts';
 import { formCluster } from './cluster-boot.ts';
 import { ClusterNode } from './cluster-node.ts';

@@ -1,4 +1,4 @@
-import { nameClass } from '../../base/class-name.ts';
+import { nameClass } from '../../base/classes.ts';
 import { randomBytes } from 'node:crypto';
 import { findServerBinary, type ServerBinary } from './binaries.ts';
 import { type Checks, checkOptions, flag, text, texts, whole } from './option-checks.ts';

@@ -1,4 +1,4 @@
-import { nameClass } from '../../base/class-name.ts';
+import { nameClass } from '../../base/classes.ts';
 import { randomBytes } from 'node:crypto';
 import { findServerBinary } from './binaries.ts';
 import { type Checks, checkOptions, either, port, record, text, texts } from './option-checks.ts';

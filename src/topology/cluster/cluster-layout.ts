@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { nameClass } from '../../base/class-name.ts';
+import { nameClass } from '../../base/classes.ts';
 import { RedisClusterError } from '../../errors/errors.ts';
 import type { ClusterNodeLocation, HostAndPort, TCPLocation } from '../../transport/location.ts';
 import { keySlot, SLOT_COUNT } from '../../commands/key-slot.ts';

@@ -19,7 +19,6 @@ import type { RedisValue } from '../../resp/types.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { Timing } from '../timing.ts';
 import type { CommandPart, RoutedCall, Topology, Next } from '../topology.ts';
-import { anotherPrimary, anyPrimary } from './any-primary.ts';
 import { type CommandKeys, NO_SLOT, SLOT_UNKNOWN, splitBySlot } from './command-keys.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
 import { LayoutWaits } from './layout-waits.ts';
@@ -99,7 +98,7 @@ export class ClusterTopology implements Topology {
         [...members].filter(({ listed, replica }) => listed && (replica || this.#measuresPrimaries)),
       answered: ({ location }, elapsed) => keeper.answered(location, elapsed),
       failed: ({ location, replica }, error) => {
-        if (replica) keeper.ailing(location, error);
+        if (replica) keeper.unanswered(location, error);
       },
       routeAgain,
     });
@@ -147,7 +146,7 @@ export class ClusterTopology implements Topology {
   anyNode(): ConnectionNode | null {
     const { map } = this.#keeper;
     if (map.shards !== this.#shards) this.#follow();
-    return this.#primaries[anyPrimary(this.#keeper)] ?? null;
+    return this.#primaries[this.#keeper.anyPrimary()] ?? null;
   }
 
   async resolveAny(deadline: Deadline): Promise<ConnectionNode> {
@@ -158,12 +157,12 @@ export class ClusterTopology implements Topology {
   }
 
   /** For a lease: that node, or any of a kind. */
-  async resolveNode(wish: TCPLocation | boolean, deadline: Deadline): Promise<ConnectionNode> {
+  async resolveNode(wanted: TCPLocation | boolean, deadline: Deadline): Promise<ConnectionNode> {
     await this.#known(deadline);
-    if (wish === true) return this.resolveAny(deadline);
-    if (wish === false) return this.members.at(this.layout.randomNode(false)).node;
-    if (this.layout.nodeForLocation(wish) === undefined) await this.#waits.again(deadline);
-    return this.memberNode(wish);
+    if (wanted === true) return this.resolveAny(deadline);
+    if (wanted === false) return this.members.at(this.layout.randomNode(false)).node;
+    if (this.layout.nodeForLocation(wanted) === undefined) await this.#waits.again(deadline);
+    return this.memberNode(wanted);
   }
 
   memberNode(location: TCPLocation): ConnectionNode {
@@ -344,7 +343,9 @@ export class ClusterTopology implements Topology {
         return { kind: 'pause', ms: jittered(DEMOTED_PAUSE, () => this.#keeper.random()) };
       case 'unreachable':
         if (replicaRead && ++call.redirects <= MAX_REDIRECTS) return AGAIN;
-        return anotherPrimary(call, this.#keeper) ? AGAIN : null;
+        return call.slot === NO_SLOT && ++call.redirects <= MAX_REDIRECTS && this.#keeper.anotherPrimary
+          ? AGAIN
+          : null;
       default:
         return null;
     }

@@ -6,7 +6,7 @@ import { systemTiming, type Timing } from '../timing.ts';
 import type { ResolveAddress } from './address-map.ts';
 import { ClusterLayout, type LayoutSource } from './cluster-layout.ts';
 import type { Discovered, Discovery } from './discovery.ts';
-import { classify, type Meaning } from './redirect.ts';
+import { classify, type Classification } from './redirect.ts';
 import { RefreshSchedule } from './refresh-schedule.ts';
 import { ReplicaHealth } from '../reads/replica-health.ts';
 import { SlotMap } from './slot-map.ts';
@@ -111,6 +111,22 @@ export class LayoutKeeper implements LayoutSource {
     return this.health.healthy(node);
   }
 
+  /** The shard whose primary serves a call without a key: a random one, a healthy one if there is one. */
+  anyPrimary(): number {
+    const { shards } = this.#map;
+    const first = Math.floor(this.random() * shards.length);
+    for (let index = 0; index < shards.length; index++) {
+      const at = (first + index) % shards.length;
+      if (this.healthy(shards[at]!.primary)) return at;
+    }
+    return first;
+  }
+
+  /** A healthy primary is left for a call without a key, after one was unreachable. */
+  get anotherPrimary(): boolean {
+    return this.#map.shards.some(({ primary }) => this.healthy(primary));
+  }
+
   /** Asks now; callers at the same time share one asking. Rejects with why it failed, or the signal's reason. */
   refresh(signal?: AbortSignal): Promise<void> {
     return this.#schedule.now(signal);
@@ -130,12 +146,12 @@ export class LayoutKeeper implements LayoutSource {
   }
 
   /** A node that was only asked how it does did not answer. */
-  ailing(node: TCPLocation, error: Error): void {
+  unanswered(node: TCPLocation, error: Error): void {
     this.health.report(node, error);
   }
 
-  /** Tells the meaning of an error from a node, and learns nothing from it. */
-  classify(error: unknown, node: TCPLocation): Meaning {
+  /** Classifies an error of a node, and learns nothing from it. */
+  classify(error: unknown, node: TCPLocation): Classification {
     return classify(error, node, this.#options.resolve);
   }
 

@@ -123,7 +123,7 @@ export class Members {
   }
   sendAwayFrom(member: Member): void {
     const { node } = member;
-    if (node.pool.hungry && node.figures.open === 0) node.sendAway(() => routeAgain(member));
+    if (node.pool.hasWaiters && node.figures.open === 0) node.sendAway(() => routeAgain(member));
   }
 
   /** Nodes that the layout no longer has end, each connection after what runs on it. */

@@ -50,7 +50,7 @@ export class Questions {
       return await call(coreOf(connection), command, args, { signal, timeout });
     } finally {
       temporary.users--;
-      // The next question of the same asker follows at once, if at all.
+      // Further questions to the same node follow at once, if at all.
       setImmediate(() => this.#dropUnused(signal, temporary));
     }
   };

@@ -19,7 +19,7 @@ import { announcedHost } from './cluster-slots.ts';
 export const MAX_REDIRECTS = 5;
 
 /**
- * The meaning of an error for routing.
+ * What an error means for routing.
  * - `moved`: `target` owns the slot from now on. `redial`: the node named its own address, so the connection is
  *   stale (a proxy, a renamed address): dial the same address again.
  * - `ask`: send this one command to `target`, after an ASKING.
@@ -28,15 +28,15 @@ export const MAX_REDIRECTS = 5;
  * - `unreachable`: the connection, not the server, failed.
  * - `final`: no other layout would help.
  */
-export type Meaning =
+export type Classification =
   | { readonly kind: 'moved'; readonly slot: number; readonly target: TCPLocation; readonly redial: boolean }
   | { readonly kind: 'ask'; readonly slot: number; readonly target: TCPLocation }
   | { readonly kind: 'wait' | 'demoted' | 'unreachable' | 'final' };
 
-const WAIT: Meaning = { kind: 'wait' };
-const DEMOTED: Meaning = { kind: 'demoted' };
-const UNREACHABLE: Meaning = { kind: 'unreachable' };
-const FINAL: Meaning = { kind: 'final' };
+const WAIT: Classification = { kind: 'wait' };
+const DEMOTED: Classification = { kind: 'demoted' };
+const UNREACHABLE: Classification = { kind: 'unreachable' };
+const FINAL: Classification = { kind: 'final' };
 
 /** The address a redirect names; the host of the node that answered where it names none. */
 function redirectTarget(error: AskError, asked: TCPLocation, resolve: ResolveAddress): TCPLocation {
@@ -52,7 +52,7 @@ function redirectTarget(error: AskError, asked: TCPLocation, resolve: ResolveAdd
 }
 
 /** Pure: the caller decides about the consequences. Throws for a redirect to an address that must not be dialled. */
-export function classify(error: unknown, asked: TCPLocation, resolve: ResolveAddress): Meaning {
+export function classify(error: unknown, asked: TCPLocation, resolve: ResolveAddress): Classification {
   if (!(error instanceof RedisError)) return FINAL;
   if (error instanceof AskError) {
     const target = redirectTarget(error, asked, resolve);

@@ -76,7 +76,7 @@ export class ReplicaProbe<M extends ReadTarget> {
     if (connection === null) {
       if (member.met) this.revive(member);
       // The first dial takes too long: its waiters go elsewhere.
-      else if (member.node.pool.hungry)
+      else if (member.node.pool.hasWaiters)
         failed(member, new TimeoutError('No connection yet', { phase: 'connect' }));
       return;
     }

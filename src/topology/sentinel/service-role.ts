@@ -1,5 +1,5 @@
 import type { BaseConnection } from '../../connection/base-connection.ts';
-import type { WaitOptions } from '../../interfaces/wait-options.ts';
+import type { WaitOptions } from '../../base/deadline.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { ServerRole } from '../single-node.ts';
 import type { PrimaryListener } from './primary-followers.ts';

@@ -44,7 +44,7 @@ export async function churn(settings: {
     lease.release();
     actions++;
     if (random() < 0.1) {
-      // A second time: it is the same tenure, so nothing happens, also when somebody else has it now.
+      // A second time: it is the same lease, so nothing happens, also when somebody else has it now.
       lease.release();
       actions++;
     }

@@ -103,7 +103,7 @@ test('a cancelled waiter neither swallows a wake-up nor loses the connection und
   assert.equal(scripted.connections.length, 1);
 });
 
-test('a lease is released once, ends only its own tenure and is released when a scope ends or a body throws', async () => {
+test('a lease is released once, leaves a later lease alone and is released when a scope ends or a body throws', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 1 });
   const first = await pool.acquire();
   first.release();

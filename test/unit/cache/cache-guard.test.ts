@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { LRUCache } from '../../../src/cache/lru-cache.ts';
 import type { FetchToken } from '../../../src/cache/fetch-token.ts';
 import { Heartbeat } from '../../../src/cache/heartbeat.ts';
-import type { Epoch } from '../../../src/cache/tenure.ts';
+import type { Epoch } from '../../../src/cache/tracked-connection.ts';
 import { CacheGuard } from '../../../src/cache/cache-guard.ts';
 import type { Reply } from '../../../src/resp/types.ts';
 

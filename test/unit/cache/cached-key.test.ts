@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { cacheKeyOf } from '../../../src/commands/cacheable.ts';
+import { cachedKeyOf } from '../../../src/cache/cache-key.ts';
 import { allEntries } from '../../../src/commands/catalogue.ts';
 import { resolveCommand } from '../../../src/commands/command-info.ts';
 import { CACHEABLE, READONLY } from '../../../src/commands/flags.ts';
@@ -8,7 +8,7 @@ import { keysOf } from '../../../src/commands/keys.ts';
 import type { RedisValue } from '../../../src/resp/types.ts';
 
 function cacheKey(command: string | Uint8Array, ...args: RedisValue[]): string | Uint8Array | null {
-  return cacheKeyOf(resolveCommand(command, args), args);
+  return cachedKeyOf(resolveCommand(command, args), args);
 }
 
 it('names the one key of cacheable reads', () => {

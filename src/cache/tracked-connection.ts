@@ -4,7 +4,7 @@ import type { Heartbeat } from './heartbeat.ts';
 export type Epoch = object;
 
 /** A tracked connection and the keys whose entries came over it. */
-export class Tenure {
+export class TrackedConnection {
   readonly guardedBy: Epoch | null;
   /** Reads that began before are not its own: 0, or for one that was tracked before the count of ends by then. */
   readonly since: number;
