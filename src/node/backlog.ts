@@ -11,18 +11,18 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** The calls of a node that have a connection and wait for room in its queue, first in first out for each connection. */
+/** The calls that have a connection and wait for room in its queue, first in first out per connection. */
 export class Backlog {
-  /** One line for each connection that has waiters. */
+  /** The waiters of each connection that has any. */
   readonly #lines = new Map<ConnectionCore, Waiting[]>();
   readonly #full: () => boolean;
 
-  /** `others` counts the callers that wait elsewhere and fall under the same `limit`. */
+  /** `others` counts the pool's waiters, which fall under the same `limit`. */
   constructor(limit: number | null, others: () => number) {
     this.#full = limit === null ? () => false : () => this.length + others() >= limit;
   }
 
-  /** Callers in line. */
+  /** Number of waiting callers. */
   get length(): number {
     if (this.#lines.size === 0) return 0;
     let length = 0;
@@ -30,7 +30,7 @@ export class Backlog {
     return length;
   }
 
-  /** Queues entries back to back, behind those that wait already. */
+  /** Queues the entries back to back, behind the callers that wait already. */
   enqueue(core: ConnectionCore, entries: readonly Entry[], deadline: Deadline): void | Promise<void> {
     const size = entries.reduce((sum, entry) => sum + entry.size, 0);
     const line = this.#lines.get(core);
@@ -45,7 +45,7 @@ export class Backlog {
     return this.#wait(core, line ?? this.#begin(core), { entries, size, deadline });
   }
 
-  /** There may be room on this connection. */
+  /** Queues the waiting entries of a connection while it has room for them. */
   advance(core: ConnectionCore): void {
     const line = this.#lines.get(core) ?? [];
     for (let next = line[0]; next !== undefined && core.hasRoom(next.size); next = line[0]) {
@@ -57,7 +57,7 @@ export class Backlog {
     if (line.length === 0) this.#end(core);
   }
 
-  /** The connection has ended: the entries fail unsent, and their owners take them to another one. */
+  /** Fails the waiting entries of an ended connection; they were never sent, so their owners may retry them. */
   lost(core: ConnectionCore): void {
     const line = this.#end(core);
     if (line.length === 0) return;
@@ -80,7 +80,7 @@ export class Backlog {
     return line;
   }
 
-  /** Removes the waiters of this connection and returns their calls. */
+  /** Removes the connection's waiters and returns them. */
   #end(core: ConnectionCore): Waiting[] {
     const line = this.#lines.get(core);
     if (line === undefined) return [];

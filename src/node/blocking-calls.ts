@@ -16,31 +16,31 @@ import { type PooledConnection, setRef } from './pooled-connection.ts';
 import { serverOf } from './server-identity.ts';
 import { GRACE, Unblocker, type UnblockerNode } from './unblocker.ts';
 
-/** Pause before UNBLOCK is repeated (ms): it travels on another connection and may overtake the blocking command. */
+/** Pause, in ms, before UNBLOCK is repeated: sent on another connection, it may overtake the blocking command. */
 const AGAIN = 10;
 
-/** A blocking entry with a waiter: settles `answer` with the reply, an error reply or the loss. */
+/** The entry of a blocking command. `answer` settles with the reply, an error reply or the loss of the connection. */
 export interface BlockingEntry extends Entry {
   readonly answer: Promise<Reply>;
-  /** How long the server may hold back the answer, in ms; Infinity for ever. */
+  /** Longest time, in ms, that the server may block; Infinity: for ever. */
   readonly blockTime: number;
-  /** Its time limit in ms, for the text of an error. */
+  /** The call's time limit, in ms, for error texts. */
   readonly allowed: number;
-  /** Its caller asked for no reply, and is free once it was written. */
+  /** True: the caller wants no reply and continues once the command is written. */
   readonly detached: boolean;
-  /** Set when it was given up and the server has confirmed that it did nothing. */
+  /** Set when the caller gave up and the server confirmed that the command did nothing. */
   undone: boolean;
 }
 
-/** The node, as its blocking calls see it. */
+/** The part of the node that blocking calls use. */
 export interface BlockingNode extends UnblockerNode {
   readonly address: string;
-  /** Nothing of the node keeps the process alive. */
+  /** True: idle connections of the node let the process end. */
   readonly unreferenced: boolean;
   occupy(deadline: Deadline, pinned: boolean): Promise<Slot<PooledConnection>>;
 }
 
-/** A call given up after it was written, and whether the server has released it. */
+/** A call that was given up after it was written. `asked` resolves with the answer to CLIENT UNBLOCK. */
 interface GivenUp {
   readonly reason: unknown;
   readonly asked: Promise<boolean>;
@@ -48,8 +48,8 @@ interface GivenUp {
 type Outcome = { readonly value: Reply } | { readonly error: unknown };
 
 /**
- * Blocking commands, each on a connection of its own. One that is given up is unblocked over another connection
- * and settles with what the blocked one answers, so that an element that was popped is never lost.
+ * Runs blocking commands, each on its own connection. A call that gives up sends CLIENT UNBLOCK over another
+ * connection and settles with the blocked command's own reply, so no popped element is lost.
  */
 export class BlockingCalls {
   readonly #node: BlockingNode;
@@ -62,7 +62,7 @@ export class BlockingCalls {
     this.#unblocker = new Unblocker(node);
   }
 
-  /** `limit`, made when there is a connection, bounds the reply; waiting for one is bounded by `acquire`. */
+  /** `acquire` bounds the wait for a connection; `limit()`, called once there is one, bounds the wait for a reply. */
   async run(
     entry: BlockingEntry,
     acquire: Deadline,
@@ -76,7 +76,7 @@ export class BlockingCalls {
     const over = this.#hold(slot, entry, time, asking);
     if (!detached) return over;
     const answered = over.then(() => null);
-    // Its caller may be gone by then.
+    // The caller may have continued before this rejects.
     answered.catch(() => {});
     await Promise.race([answered, handedOver(core, entry)]);
     time.unwatch();
@@ -84,7 +84,7 @@ export class BlockingCalls {
     return null;
   }
 
-  /** Holds the slot until the reply has come, even without a waiter: only the reply proves that the server is done. */
+  /** Holds the slot until the reply, even if no caller waits: only the reply proves that the server is done. */
   async #hold(
     slot: Slot<PooledConnection>,
     entry: BlockingEntry,
@@ -96,7 +96,7 @@ export class BlockingCalls {
     try {
       entry.leaseId = leaseId;
       if (muted) unsilence(core);
-      // The redirect's ASKING holds for the next command of that connection.
+      // ASKING applies to the next command on this connection.
       if (asking) call(core, 'ASKING', [], { ledger: false }).catch(() => {});
       return await this.#await(connection, entry, limit);
     } finally {
@@ -105,23 +105,23 @@ export class BlockingCalls {
     }
   }
 
-  /** Whether the server answers a PING within that time. */
+  /** Whether the server answers a PING within `patience` ms. */
   serverAnswers(patience: number): Promise<boolean> {
     return this.#unblocker.answers(patience);
   }
 
-  /** The pool closes: every blocked call is unblocked. The commands for that are queued when this returns. */
+  /** Unblocks every blocked call because the pool closes; later calls reject. */
   close(): void {
     this.#closed = true;
     this.abandon(new PoolClosedError('the pool was closed'));
   }
 
-  /** Every blocked call is unblocked and rejects with the reason, unless it was answered meanwhile. */
+  /** Unblocks every blocked call; each rejects with the reason unless its reply arrives first. */
   abandon(reason: Error): void {
     for (const giveUp of [...this.#running]) giveUp(reason);
   }
 
-  /** No blocked call is left: ends the connection that unblocks. */
+  /** Closes the unblocker's connection once no blocked call is left. */
   end(): void {
     this.#unblocker.close();
   }
@@ -139,7 +139,7 @@ export class BlockingCalls {
       };
     });
     this.#running.add(giveUp);
-    // To be known before UNBLOCK names this client at a server that may be another one.
+    // Learn the server's run id now: before UNBLOCK it is compared with that of the other connection.
     if (connection.clientId !== null && !core.muted) void serverOf(core);
     core.session.blocksFor(entry.blockTime);
     core.submit(entry);
@@ -153,7 +153,7 @@ export class BlockingCalls {
     }
   }
 
-  /** Waits for both answers, that of the command and that of UNBLOCK; without them the connection is dropped. */
+  /** Waits for the replies to UNBLOCK and to the command, and drops the connection if they do not come in time. */
   async #unblock(
     connection: BaseConnection,
     entry: BlockingEntry,
@@ -197,7 +197,7 @@ export class BlockingCalls {
     throw lost ? this.#unconfirmed(entry, reason) : outcome.error;
   }
 
-  /** Until the server says that it was blocked, or its answer is there. False: refused, or no way to ask. */
+  /** Repeats UNBLOCK until it succeeds or the call is over. False: UNBLOCK was refused or could not be sent. */
   async #tell(
     connection: BaseConnection,
     asked: Promise<boolean>,
@@ -213,7 +213,7 @@ export class BlockingCalls {
       }
       return true;
     } catch {
-      // In any case only dropping the connection helps now; the caller gets that error.
+      // UNBLOCK is not possible, so the caller drops the connection and reports `reason`.
       return false;
     }
   }
@@ -241,7 +241,7 @@ export class BlockingCalls {
   }
 }
 
-/** Resolves when the transport has the entry; never, when it comes to another end before. */
+/** Resolves when the entry has been written; never resolves if the entry settles before that. */
 function handedOver(core: ConnectionCore, entry: Entry): Promise<void> {
   return new Promise((resolve) => {
     if (entry.host === null) return;

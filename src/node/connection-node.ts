@@ -29,49 +29,49 @@ export interface NodeSettings {
   readonly poolName?: string | undefined;
   /** Shows arguments to those who trace commands on leases. */
   readonly sanitizeArguments?: SanitizeArguments | null | undefined;
-  /** A connection not yet run; asked at every dial, so that the place may have moved. */
+  /** Makes a connection that has not run yet. Called at every dial, because the location may have changed. */
   readonly make: (signal: AbortSignal) => BaseConnection | Promise<BaseConnection>;
-  /** `make` has run the connection itself, having tried several places perhaps. */
+  /** True: `make` returns a connection that has run already, because it may try several locations. */
   readonly ready?: boolean;
   /** Decides when an address may be dialled; default: shared by the whole process. */
   readonly governor?: DialGovernor | undefined;
   readonly max: number;
   readonly maxWaiting: number | null;
-  /** Bytes of the commands that may wait for a connection or for room; absent: no limit. */
+  /** Limit in bytes of the commands that wait for a connection or for room in its queue; absent: none. */
   readonly maxWaitingBytes?: number | undefined;
   readonly maxLifetime: number | null;
   readonly deadPeerTimeout: number | null;
   readonly leakDetection: number | null;
   readonly bulkDetour: boolean;
-  /** A PING with a nonce goes into the pipeline that often, in ms, while there is traffic. */
+  /** Interval, in ms, of the PINGs with a nonce that go into the pipeline while there is traffic. */
   readonly fence?: number | null | undefined;
   readonly verifyDelivery?: number | null | undefined;
   readonly connectTimeout: number | null;
-  /** Connections that are kept open once there was one. */
+  /** Number of connections kept open once the first one was made. */
   readonly minConnections?: number | undefined;
-  /** Dial again when the last connection has gone. */
+  /** Dial again when the last connection has ended. */
   readonly keepConnected?: boolean | undefined;
   readonly onState?: ((change: PoolStateChange) => void) | null | undefined;
-  /** For a cache; null or absent: none. */
+  /** Settings of client-side caching; null or absent: no cache. */
   readonly tracking?: TrackingSettings | null | undefined;
   /** Called for every failed dial, before its waiters get the error. */
   readonly dialFailed?: (error: unknown) => void;
-  /** False: waiting does not mend it. */
+  /** Whether a later dial may succeed after this failure. Default: `isTransient`. */
   readonly transient?: (error: unknown) => boolean;
 }
 
-/** The transport of a custom connection class may never say that it is gone: `close()` waits for it no longer than this. */
+/** Longest time, in ms, that `close()` waits for sockets: a custom transport may never emit `close`. */
 const SOCKET_PATIENCE = 1_000;
 
-/** Makes the entries for the connection that they go to. */
+/** Makes entries that depend on the connection they are sent on. */
 type EntriesFor = (connection: BaseConnection) => readonly Entry[];
 
-/** A lease, or an occupation for a command that blocks. */
+/** The slot of a lease, or of a connection occupied by a blocking command. */
 export type NodeSlot = Slot<PooledConnection>;
 
 /**
- * The connections to one address: one that is shared by all work that needs no connection of its own, and others that are
- * leased or blocked. It brings the pool core and the engine of the connections together.
+ * The connections to one address: one shared by all ordinary commands, the others leased or used by blocking commands.
+ * It joins the generic pool core with the connection engine.
  */
 export class ConnectionNode implements PooledOwner {
   readonly owner: object;
@@ -83,11 +83,11 @@ export class ConnectionNode implements PooledOwner {
   readonly deadPeerTimeout: number | null;
   readonly fence: number | null;
   readonly sanitizeArguments: SanitizeArguments | null;
-  /** Drops from the pool's cache what is written over its connections; null: there is no cache. */
+  /** Drops cached replies when their keys are written over this node's connections; null: no cache. */
   readonly writes: OwnWrites | null;
-  /** How often subscribers prove that messages arrive, in ms; null: never. */
+  /** Interval, in ms, at which subscribers verify that messages arrive; null: never. */
   readonly verifyDelivery: number | null;
-  /** Idle connections let the process end. */
+  /** True: idle connections let the process end. */
   unreferenced = false;
   /**
    * Called for every error reply on every connection of the node (calls, leases, transactions, batches), before the
@@ -97,10 +97,10 @@ export class ConnectionNode implements PooledOwner {
   readonly #settings: NodeSettings;
   readonly #all = new Set<PooledConnection>();
   readonly #services = new Set<ServiceConnection>();
-  /** Commands that wait for a connection or for room on it. */
+  /** Bytes of the commands that wait for a connection or for room in its queue. */
   #waitingBytes = 0;
   readonly #reAuthentication: ReAuthentication;
-  /** Sockets that are not gone yet. */
+  /** One promise per socket that is still open. */
   readonly #sockets = new Set<Promise<void>>();
   readonly #tracking: Tracking | null;
   readonly #state: StateReport;
@@ -128,7 +128,7 @@ export class ConnectionNode implements PooledOwner {
             address: this.address,
             retire: (connection) => this.retire(connection),
             changed: (connection) => pooledOf(connection)?.slot?.changed(),
-            // Connections that it guards keep the process alive, or nothing does.
+            // A listener never keeps the process alive; the connections it guards may.
             service: (given) => this.service({ ...given, unref: () => true }),
           });
   }
@@ -140,7 +140,7 @@ export class ConnectionNode implements PooledOwner {
   get connections(): Iterable<BaseConnection> {
     return [...this.#all].map(({ connection }) => connection);
   }
-  /** Connections outside the pool: subscribers, listeners of the cache, the one that unblocks commands. */
+  /** Counts the connections outside the pool: subscribers, cache listeners, the one for CLIENT UNBLOCK. */
   get services(): ServiceGauge {
     let open = 0;
     let connecting = 0;
@@ -157,16 +157,16 @@ export class ConnectionNode implements PooledOwner {
     return this.pool.hasWaiters;
   }
 
-  /** Whether waiting may mend the failure of a dial. */
+  /** Whether a later dial may succeed after this failure. */
   transient(error: unknown): boolean {
     return (this.#settings.transient ?? isTransient)(error);
   }
-  /** The shared connection, if there is one fit for work right now. */
+  /** The shared connection, or null if none can take work now. */
   tryShare(): BaseConnection | null {
     return this.pool.tryShare()?.connection ?? null;
   }
 
-  /** Queues the entry on the shared connection, if there is one with room for it right now. */
+  /** Queues the entry on the shared connection and returns true, if that connection has room now. */
   submitNow(entry: Entry): boolean {
     const pooled = this.pool.tryShare();
     if (pooled === null) return false;
@@ -178,13 +178,13 @@ export class ConnectionNode implements PooledOwner {
   }
 
   /**
-   * As `submitNow`, waiting for a connection and for room on it. Resolves when the entries are queued. With `pinned` the
-   * wait is never sent away.
+   * Waits for the shared connection and for room in its queue. Resolves when the entries are queued. `pinned`:
+   * `sendAway` does not reject the wait.
    */
   submit(entries: readonly Entry[] | EntriesFor, deadline: Deadline, pinned = false): Promise<void> {
     const size = typeof entries === 'function' ? 0 : entries.reduce((sum, { size: one }) => sum + one, 0);
     const { maxWaitingBytes = Number.POSITIVE_INFINITY } = this.#settings;
-    // A single larger command may wait alone.
+    // A command larger than the limit may wait if no other does.
     if (this.#waitingBytes > 0 && this.#waitingBytes + size > maxWaitingBytes) {
       const text = `${this.#waitingBytes} bytes of commands wait for ${this.address} already (maxWaitingBytes)`;
       return Promise.reject(new OverloadedError(text, { endpoint: this.address }));
@@ -201,7 +201,7 @@ export class ConnectionNode implements PooledOwner {
     return queued;
   }
 
-  /** Queues entries back to back on that connection, behind those that wait for room on it. */
+  /** Queues entries back to back on this connection, behind the callers that wait for room in its queue. */
   enqueue(connection: BaseConnection, entries: readonly Entry[], deadline: Deadline): void | Promise<void> {
     if (this.unreferenced) setRef(connection, true);
     return this.backlog.enqueue(coreOf(connection), entries, deadline);
@@ -213,19 +213,19 @@ export class ConnectionNode implements PooledOwner {
   tryLease(): NodeSlot | null {
     return this.pool.tryLease();
   }
-  /** As `lease`, for a command that blocks. */
+  /** Leases a connection for a blocking command. */
   occupy(deadline: Deadline, pinned = false): Promise<NodeSlot> {
     return this.pool.occupy(deadline, pinned);
   }
 
-  /** Takes the connection out of use once nothing is outstanding on it. */
+  /** Gives the connection no more work and closes it once nothing is outstanding. */
   retire(connection: BaseConnection): void {
     pooledOf(connection)?.retire();
   }
 
   /**
-   * The server behind a connection is not the one that is meant: every connection that is open now goes once its work is
-   * done, and the next dial looks the name up again. Further refusals of those connections are ignored.
+   * Retires every open connection because the address led to the wrong server; the next dial resolves the name again.
+   * Later error replies on the retired connections are not reported.
    */
   renew(): void {
     for (const pooled of [...this.#all]) {
@@ -234,19 +234,19 @@ export class ConnectionNode implements PooledOwner {
     }
   }
 
-  /** A connection of the same kind outside the pool and its bound, for the package's own purposes. */
+  /** Dials a connection outside the pool; it does not count towards `max`. */
   async extra(signal: AbortSignal): Promise<BaseConnection> {
     const connection = await this.#dial(signal);
     if (this.unreferenced) setRef(connection, false);
     return connection;
   }
 
-  /** Resolves when `minConnections` are open, or when that cannot be now. */
+  /** Resolves when `minConnections` are open, when a dial fails, or when the pool closes. */
   async fill(): Promise<void> {
     if (this.#least > 0) await this.pool.fill();
   }
 
-  /** A connection outside the pool and its bound that is dialled when it is needed and kept up while it is. */
+  /** Makes a service connection: outside the pool, dialled when needed, and kept up while needed. */
   service(
     settings: Omit<ServiceSettings, 'address' | 'governor' | 'deadPeerTimeout' | 'ended' | 'unref'> &
       Partial<Pick<ServiceSettings, 'unref'>>,
@@ -271,17 +271,17 @@ export class ConnectionNode implements PooledOwner {
     return service;
   }
 
-  /** The credentials have changed: live connections are authenticated again. */
+  /** Authenticates live connections again after the credentials changed. */
   reAuthenticate(credentials: () => Promise<Credentials | null>): void {
     this.#reAuthentication.begin(credentials);
   }
 
-  /** Calls that wait for a connection go back to where they came from, with this error. */
+  /** Rejects the calls that wait for a connection, except pinned ones, so that they can be routed again. */
   sendAway(error: () => Error): void {
     this.pool.evict(error, false);
   }
 
-  /** Retires the node: each connection ends after its work, leases included. `gone`: error of pinned waiters. */
+  /** Closes the pool; connections finish their work and leases first. `gone` makes the error for pinned waiters. */
   dissolve(error: () => Error, gone: () => Error): Promise<void> {
     this.sendAway(error);
     this.pool.evict(gone, true);
@@ -304,7 +304,7 @@ export class ConnectionNode implements PooledOwner {
     return closed;
   }
 
-  /** After `close`: no socket is left. */
+  /** Call after `close()`. Resolves when every socket has closed, or after `SOCKET_PATIENCE`. */
   async socketsGone(): Promise<void> {
     if (this.#sockets.size === 0) return;
     let timer: NodeJS.Timeout | undefined;
@@ -325,22 +325,22 @@ export class ConnectionNode implements PooledOwner {
     }
   }
 
-  /** Called by the connections. */
+  /** Called by a `PooledConnection` that has been silent while it blocks: is the server alive? */
   answersElsewhere(patience: number): Promise<boolean> {
     return this.blocking.serverAnswers(patience);
   }
-  /** Called by the connections. */
+  /** Called by a `PooledConnection` with a bulk reply pending: could another connection take the work? */
   detour(): boolean {
     if (!this.#settings.bulkDetour) return false;
     const { open, idle, connecting, max } = this.pool.figures;
     return idle > 1 || connecting > 0 || open < max;
   }
-  /** Called by the connections: one that is reserved has drained. */
+  /** Called by a reserved `PooledConnection` when nothing is outstanding on it any more. */
   drained(pooled: PooledConnection): void {
     this.#reAuthentication.drained(pooled);
     this.#tracking?.drained(pooled.connection);
   }
-  /** Called by the connections. */
+  /** Called by a `PooledConnection` when its connection has ended. */
   closed(pooled: PooledConnection): void {
     this.#all.delete(pooled);
     if (this.#all.size === 0 && !this.pool.closed) this.#state.tell('down', pooled.core.failure);
@@ -348,10 +348,10 @@ export class ConnectionNode implements PooledOwner {
     this.#reAuthentication.forget(pooled);
     this.backlog.lost(pooled.core);
   }
-  /** Called by the connections. */
+  /** Called by a `PooledConnection` for each error reply, before the caller gets it. */
   refused(pooled: PooledConnection, error: RedisError): void {
     if (pooled.outdated) return;
-    // It was authenticated once: the server behind it was replaced, or it was told to forget.
+    // The handshake had authenticated it, so the server was replaced or a RESET dropped the user.
     if (error instanceof AuthenticationRequiredError) {
       pooled.outdated = true;
       pooled.retire();
@@ -359,7 +359,7 @@ export class ConnectionNode implements PooledOwner {
     }
     this.onRefusal?.(refusalBeneath(error), pooled.connection);
   }
-  /** Read by re-authentication. */
+  /** Every open connection of the pool; re-authentication reads it. */
   get all(): Iterable<PooledConnection> {
     return this.#all;
   }

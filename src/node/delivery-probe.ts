@@ -6,20 +6,20 @@ import { PROBE_PREFIX } from '../pubsub/subscriptions/subscription-kinds.ts';
 
 export interface DeliveryProbeSettings {
   readonly interval: number;
-  /** Publishes as a caller would: over whatever connection, to whatever node commands go to. */
+  /** Publishes as a caller would: the pool routes it and picks the connection. */
   publish(
     command: 'PUBLISH' | 'SPUBLISH',
     channel: string,
     message: string,
     timeout: number,
   ): Promise<unknown>;
-  /** A probe did not come back. */
+  /** Called when a probe message did not arrive in time. */
   silent(): void;
 }
 
 /**
- * Proves that what is published arrives on one subscriber connection: a node that was replaced behind a live socket
- * answers every PING but never delivers a message. A probe has its own channel, which no user sees.
+ * Verifies that published messages arrive on one subscriber connection: a node replaced behind a live socket answers
+ * PING but delivers nothing. Probes use a channel of their own, hidden from users.
  */
 export class DeliveryProbe {
   readonly #connection: BaseConnection;
@@ -30,7 +30,7 @@ export class DeliveryProbe {
   #running = false;
   #stopped = false;
   #round = 0;
-  /** Waits for a message. */
+  /** The probe message in flight, and its callback. */
   #expected: { readonly message: string; readonly arrived: () => void } | null = null;
 
   constructor(connection: BaseConnection, pump: SubscriptionPump, settings: DeliveryProbeSettings) {
@@ -64,13 +64,13 @@ export class DeliveryProbe {
       const tag = shard === undefined ? null : tagOf(shard);
       if (tag !== null) await this.#send('SSUBSCRIBE', 'SPUBLISH', `${PROBE_PREFIX}${this.#id}:{${tag}}`);
     } catch {
-      // A probe that could not be sent proves nothing.
+      // A probe that could not be sent says nothing about delivery.
     } finally {
       this.#running = false;
     }
   }
 
-  /** Nothing can arrive now, or nothing is to. */
+  /** True while no probe can arrive: stopped, not connected, or not reading because channels are full. */
   get #held(): boolean {
     const { inbox, state } = coreOf(this.#connection);
     return this.#stopped || state !== 'ready' || inbox.full || inbox.paused;
@@ -113,7 +113,7 @@ export class DeliveryProbe {
   }
 }
 
-/** A tag that leads to the slot of the name; null: there is none. */
+/** A hash tag with the same slot as the name; null if the name itself cannot serve as one. */
 function tagOf(name: Buffer): string | null {
   const text = name.toString();
   const tag = /^[^{]*\{([^}]+)\}/.exec(text)?.[1] ?? text;

@@ -3,7 +3,7 @@ import { refusedByAll } from '../errors/reply-errors.ts';
 import { DialGovernor, type DialGovernorSettings } from '../pooling/dial-governor.ts';
 import { channels, observed } from '../telemetry/channels.ts';
 
-/** A governor that tells the diagnostics channel `respool:pool:state` when an address goes down or comes up. */
+/** Makes a governor that reports on the diagnostics channel `respool:pool:state` when an address goes up or down. */
 export function makeDialGovernor(settings: DialGovernorSettings = {}): DialGovernor {
   return new DialGovernor({
     ...settings,
@@ -13,20 +13,20 @@ export function makeDialGovernor(settings: DialGovernorSettings = {}): DialGover
   });
 }
 
-/** The one of the process. */
+/** The governor that all pools of the process share by default. */
 export const dialGovernor = makeDialGovernor();
 
-/** Failures of this side, after the server had taken the connection. */
+/** Codes of failures in the caller's own code, after the server had accepted the connection. */
 const OWN: ReadonlySet<string> = new Set(['RESPOOL_CREDENTIALS', 'RESPOOL_CALLBACK']);
 
-/** Whether a failed dial shows that the address is well: it answered, and the failure is that of one pool. */
+/** Whether the address answered although the dial failed: then the failure concerns one pool, not the address. */
 export function addressAnswered(error: unknown): boolean {
   return error instanceof ResponseError || (error instanceof RedisError && OWN.has(error.code));
 }
 
 /**
- * Servers that are loading or full recover; those that refuse the user, the database or the command do not. The same
- * goes for sentinels that all refuse.
+ * Whether a later dial may succeed: a server that is loading or full recovers. A refused user, database or command
+ * lasts, also when every sentinel refuses; so does a TypeError.
  */
 export function isTransient(error: unknown): boolean {
   return !(error instanceof ResponseError) && !(error instanceof TypeError) && !refusedByAll(error);

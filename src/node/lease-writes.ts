@@ -6,13 +6,13 @@ import type { RedisValue } from '../resp/types.ts';
 type Drop = () => void;
 
 /**
- * Sees to it that what is written on a connection itself leaves the cache of its pool, whether or not its own replies
- * are kept: when the request is queued, when it has settled, and once more with the EXEC that carries it out.
+ * Drops cached replies for keys written directly on one connection (a lease): when the write is queued, when it has
+ * settled, and again with the EXEC that runs it.
  */
 export class LeaseWrites {
   readonly #session: SessionState;
   readonly #writes: OwnWrites;
-  /** Writes of the open transaction: its EXEC drops them once more. */
+  /** Drops for the writes of the open transaction; its EXEC repeats them. */
   #held: Drop[] = [];
 
   constructor(session: SessionState, writes: OwnWrites) {

@@ -7,32 +7,32 @@ import type { Reply } from '../resp/types.ts';
 import { TCPLocation } from '../transport/location.ts';
 import { pooledOf } from './pooled-connection.ts';
 
-/** Longest time, in ms, for which one announcement relaxes limits; it counts where none is told. */
+/** Longest time, in ms, for which one announcement relaxes limits; used if the server gives none. */
 const MOST = 30_000;
-/** Endpoints that are remembered: more than a process can sensibly have. */
+/** Limit of the set `silent`; above what a process normally uses. */
 const MOST_ENDPOINTS = 1_000;
 
-/** Endpoints whose servers know no such notifications: they are asked once. */
+/** Endpoints whose servers refused CLIENT MAINT_NOTIFICATIONS, and are not asked again. */
 const silent = new Set<string>();
 
-/** Names of pushes that mean something to a connection of a pool. */
+/** Pushes that a pool's connection understands. */
 const KNOWN: ReadonlySet<string> = new Set([...BY_PUSH, 'message', 'pmessage', 'smessage', 'invalidate']);
 
 export interface MaintenanceSettings {
-  /** Ask servers for notifications; false: only unknown pushes are kept away. */
+  /** True: ask servers for notifications. False: only drop unknown pushes. */
   readonly asks: boolean;
-  /** The server's successor is to be dialled from now on; null: the pool finds its servers by itself. */
+  /** Makes later dials go to the server's successor; null: the topology finds its servers itself. */
   readonly moveTo: ((location: TCPLocation) => void) | null;
 }
 
 /**
- * Servers of managed services announce that they are about to move or to fail over (`CLIENT MAINT_NOTIFICATIONS`):
+ * Handles the pushes by which managed services announce a move or a failover (`CLIENT MAINT_NOTIFICATIONS`):
  *
- *     MOVING seq seconds endpoint        dial the endpoint first, then drain this connection
- *     MIGRATING, FAILING_OVER seq seconds   be patient
- *     MIGRATED, FAILED_OVER seq             it is over
+ *     MOVING seq seconds endpoint           dial the endpoint first, then drain this connection
+ *     MIGRATING, FAILING_OVER seq seconds   relax the time limits
+ *     MIGRATED, FAILED_OVER seq             restore the time limits
  *
- * Call it with each connection of a pool before it is run.
+ * Call it with each connection of a pool before the connection is run.
  */
 export function heedMaintenance(connection: BaseConnection, settings: MaintenanceSettings): void {
   const core = coreOf(connection);
@@ -57,7 +57,7 @@ function askingStep(connection: BaseConnection, endpoint: string): HandshakeStep
   };
 }
 
-/** Names where TLS verifies them, addresses elsewhere; those that can be reached from here. */
+/** The endpoint type to ask for: host names with TLS, else IPs; internal if the peer's address is private. */
 function endpointType(connection: BaseConnection): string {
   const host = (connection.address ?? '').replace(/:\d+$/, '');
   const kind = settingsOf(connection).sslContext === null ? 'ip' : 'fqdn';
@@ -70,7 +70,7 @@ function isPrivate(host: string): boolean {
   return isIPv6(address) && /^(?:::1$|f[cd]|fe[89ab])/i.test(address);
 }
 
-/** Takes an announcement, and every push that nobody here knows; false: the push is for others. */
+/** Consumes announcements and unknown pushes. False: the push is left to other readers. */
 function heed(connection: BaseConnection, frame: readonly Reply[], settings: MaintenanceSettings): boolean {
   const core = coreOf(connection);
   const kind = textOf(frame[0]);
@@ -100,12 +100,12 @@ function moving(connection: BaseConnection, frame: readonly Reply[], settings: M
     settings.moveTo(endpoint);
     handOver(connection);
   } else {
-    // The same name leads to the successor by then.
+    // By then the same name should resolve to the successor.
     setTimeout(() => handOver(connection), time / 2).unref();
   }
 }
 
-/** A successor is made first, leases and outstanding work finish here; a subscriber is made anew at once. */
+/** Replaces a pooled connection before it drains; ends a service connection at once, so that it is dialled again. */
 function handOver(connection: BaseConnection): void {
   const { state } = coreOf(connection);
   if (state === 'closed') return;
@@ -114,7 +114,7 @@ function handOver(connection: BaseConnection): void {
   else pooled.slot?.retire(true);
 }
 
-/** Limits that no caller has set wait that long. */
+/** Relaxes the time limits that no caller has set, for `time` ms. */
 function relax(connection: BaseConnection, core: ConnectionCore, time: number): void {
   core.relaxedUntil = Math.max(core.relaxedUntil, performance.now() + time);
   core.relaxedLimit = settingsOf(connection).streamTimeout ?? 0;
@@ -129,7 +129,7 @@ function textOf(value: Reply | undefined): string {
   return typeof value === 'string' || Buffer.isBuffer(value) ? value.toString() : '';
 }
 
-/** `host:port`, or null. */
+/** Parses `host:port`; null if the text is something else. */
 function locationIn(text: string): TCPLocation | null {
   const [, host = '', port = ''] = /^\[?([^\s\]@/]+)\]?:(\d{1,5})$/.exec(text) ?? [];
   return host !== '' && Number(port) > 0 && Number(port) < 65_536

@@ -3,19 +3,18 @@ import type { ConnectionCore } from '../connection/connection-core.ts';
 import { ConnectionError, TimeoutError } from '../errors/errors.ts';
 
 export interface PeerWatchSettings {
-  /** `deadPeerTimeout`. */
+  /** `deadPeerTimeout`, in ms; null: silence is not watched. */
   readonly limit: number | null;
-  /** A PING with a nonce goes into the pipeline that often while there is traffic; null: never. */
+  /** Interval, in ms, of the PINGs with a nonce that go into the pipeline while there is traffic; null: none. */
   readonly fence?: number | null | undefined;
-  /** Whether the server answers over another connection: a blocked one cannot be asked. Absent: not asked. */
+  /** Sends PING over another connection, because a blocked one cannot answer. Absent: no check while blocked. */
   answersElsewhere?(patience: number): Promise<boolean>;
 }
 
 /**
- * Detects dead peers. While a reply is due, silence for half of the limit sends a PING, and silence for all of it ends
- * the connection. A blocking command is due when its own time has passed; while it blocks, the PING goes over another
- * connection. Each PING carries a nonce, so that a connection with shifted replies ends as well: one that is never silent
- * gets a PING after half of the limit too.
+ * Detects dead peers. While a reply is due, silence for half the limit sends a PING; silence for all of it ends the
+ * connection. A blocking command is due once its block time has passed; until then the PING uses another connection.
+ * PINGs carry a nonce to detect shifted replies, so a busy connection gets one after half the limit too.
  */
 export class PeerWatch {
   readonly #core: ConnectionCore;
@@ -23,12 +22,12 @@ export class PeerWatch {
   readonly #timers: NodeJS.Timeout[] = [];
   #heard = -1;
   #since = 0;
-  /** When replies were last compared with a nonce, or none was due; monotonic ms. */
+  /** When a nonce was last sent, or no check was needed; monotonic ms. */
   #compared = performance.now();
   #asked = false;
-  /** Chunks heard at the last fence. */
+  /** Chunks received by the time of the last fence. */
   #fenced = -1;
-  /** When the silence began while a command blocks; monotonic ms. */
+  /** When the current silence of a blocked connection began; monotonic ms. */
   #blockedSince = 0;
   #asking = false;
 
@@ -65,7 +64,7 @@ export class PeerWatch {
     if (!expecting || core.muted || core.inbox.paused || core.stalled || news || now < core.relaxedUntil) {
       this.#since = now;
       this.#asked = false;
-      // Nothing is put behind a command that blocks, or behind a stream, whose reader sets the pace.
+      // No PING behind a blocking command or a streamed reply: its answer would be late without a fault.
       if (outbox.length === 0 || blocked || core.streams > 0) this.#compared = now;
       else if (news && now - this.#compared >= limit / 2) this.#compare(now);
       return;

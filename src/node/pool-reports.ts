@@ -4,7 +4,7 @@ import { ConnectionError, OverloadedError, PoolClosedError, TimeoutError } from 
 import type { PoolErrors, PoolFigures } from '../pooling/pool-settings.ts';
 import { channels, observed } from '../telemetry/channels.ts';
 
-/** The errors of the pool core, with texts about Redis connections. */
+/** Makes the errors of the pool core, worded for Redis connections. */
 export function poolErrors(address: string): PoolErrors {
   const endpoint = address;
   return {
@@ -22,14 +22,14 @@ export function poolErrors(address: string): PoolErrors {
   };
 }
 
-/** A lease is older than `leakDetection`: a process warning and an event. */
+/** Reports a lease older than `leakDetection` with a process warning and an event. */
 export function reportLeak(address: string, age: number, stack: string): void {
   const text = `A connection to ${address} has been leased for ${Math.round(age)} ms; it was acquired\n${stack}`;
   process.emitWarning(text, { type: 'RespoolLeakWarning', code: 'RESPOOL_LEAK' });
   if (observed(channels.poolLeak)) channels.poolLeak.publish({ address, age, stack });
 }
 
-/** Explains an exhausted pool: its figures at that moment, and the last failure to connect. */
+/** The error of a caller that got no connection in time, with the pool's figures and the last dial failure. */
 function exhausted(
   address: string,
   { max, inUse, idle, connecting, waiting, oldestLease }: PoolFigures,
@@ -59,7 +59,7 @@ export interface PoolStateChange {
   readonly error?: unknown;
 }
 
-/** Tells `onState`, once for each change. */
+/** Calls `onState` once per change between up and down. */
 export class StateReport {
   readonly #address: string;
   readonly #onState: ((change: PoolStateChange) => void) | null;

@@ -11,28 +11,28 @@ import type { Backlog } from './backlog.ts';
 import { LeaseWrites } from './lease-writes.ts';
 import { PeerWatch } from './peer-watch.ts';
 
-/** The node, as its connections see it. */
+/** The part of the node that its connections use. */
 export interface PooledOwner {
   readonly owner: object;
   readonly address: string;
-  /** For events. */
+  /** The pool's name in events. */
   readonly poolName: string;
-  /** Shows arguments to those who trace commands. */
+  /** Turns arguments into the text that traces show. */
   readonly sanitizeArguments: SanitizeArguments | null;
   readonly deadPeerTimeout: number | null;
   readonly fence: number | null;
-  /** Whether the server answers a PING over another connection within that time. */
+  /** Whether the server answers a PING over another connection within `patience` ms. */
   answersElsewhere(patience: number): Promise<boolean>;
-  /** Idle connections let the process end. */
+  /** True: idle connections let the process end. */
   readonly unreferenced: boolean;
-  /** Callers wait in line, perhaps for this connection to run empty. */
+  /** True while callers wait in line; one may need this connection to drain. */
   readonly hasWaiters: boolean;
-  /** Whether there is somewhere else to go than behind a bulk reply. */
+  /** Whether another connection could take the work that would queue behind a bulk reply. */
   detour(): boolean;
-  /** Its writes leave the cache of the pool; null: there is none. */
+  /** Drops cached replies when their keys are written over the connection; null: no cache. */
   readonly writes: OwnWrites | null;
   readonly backlog: Backlog;
-  /** One that is reserved has drained. */
+  /** Nothing is outstanding any more on a reserved connection. */
   drained(pooled: PooledConnection): void;
   closed(pooled: PooledConnection): void;
   refused(pooled: PooledConnection, error: RedisError): void;
@@ -41,7 +41,7 @@ export interface PooledOwner {
 const known = new WeakMap<BaseConnection, PooledConnection>();
 let leases = 0;
 
-/** The record of a connection that some pool made. */
+/** The pool's record of a connection; undefined if no pool made it. */
 export function pooledOf(connection: BaseConnection): PooledConnection | undefined {
   return known.get(connection);
 }
@@ -54,15 +54,15 @@ export class PooledConnection extends CoreObserver implements Resource {
   readonly connection: BaseConnection;
   readonly core: ConnectionCore;
   readonly node: PooledOwner;
-  /** Its place in the pool; null until it is admitted. */
+  /** Its slot in the pool; null until the pool has admitted it. */
   slot: SlotHandle | null = null;
-  /** It leads to a retired server, whose further refusals are ignored. */
+  /** It leads to the wrong server or a replaced one, so its error replies are no longer reported. */
   outdated = false;
   readonly #watch: PeerWatch;
   readonly #writes: LeaseWrites | null;
-  /** Out of shared work until its replies have proved it clean. */
+  /** Released before its replies proved its session clean; `drained` tells the pool again. */
   #unproved = false;
-  /** Someone who got it by `getConnection` has released it: a second release by the same caller may come any time. */
+  /** A caller of `getConnection` has released it, and may wrongly release it a second time. */
   #wasPlain = false;
 
   constructor(connection: BaseConnection, node: PooledOwner) {
@@ -82,7 +82,7 @@ export class PooledConnection extends CoreObserver implements Resource {
     known.set(connection, this);
   }
 
-  /** Whether it is fit for work; the pool asks before each shared piece of work. */
+  /** Says which work the connection can take. The pool asks before each shared command. */
   state(): ResourceState {
     const { core } = this;
     if (core.state !== 'ready') return 'dead';
@@ -93,7 +93,7 @@ export class PooledConnection extends CoreObserver implements Resource {
     return core.pendingBulk > BULK && this.node.detour() ? 'suspended' : 'busy';
   }
 
-  /** A blocking command was left on it, so it is in use without a holder. */
+  /** True while a blocking command runs on it, also when its lease has ended. */
   occupied(): boolean {
     return this.core.session.blocking > 0;
   }
@@ -111,22 +111,22 @@ export class PooledConnection extends CoreObserver implements Resource {
     this.connection.invalidate(reason);
   }
 
-  /** Takes it out of use once nothing is outstanding on it. */
+  /** Gives the connection no more work and closes it once nothing is outstanding. */
   retire(): void {
     this.slot?.retire(false);
   }
 
-  /** A lease or an occupation begins. */
+  /** Called by the pool when a lease or an occupation begins. */
   taken(): void {
     this.core.leaseId = ++leases;
     this.refer();
   }
 
-  /** The lease or the occupation ends. */
+  /** Ends the lease or the occupation. */
   release(): void {
     if (observed(channels.leaseReleased)) this.#reportUse();
     const { core } = this;
-    // The next user would wait for a reply that nobody reads.
+    // The next user would queue behind a streamed reply that nobody reads.
     if (core.streams > 0) this.connection.invalidate('released while a reply was streamed');
     core.leaseId = 0;
     if (core.state === 'ready' && !core.session.clean) this.#unproved = true;
@@ -134,16 +134,16 @@ export class PooledConnection extends CoreObserver implements Resource {
     this.letGo();
   }
 
-  /** Handed over without a lease object: `releasePlain` ends it. */
+  /** Gives out the bare connection of a lease that has no lease object: `releasePlain` ends it. */
   handOver(): BaseConnection {
     if (this.slot !== null) this.slot.holder = this;
     return this.connection;
   }
 
   /**
-   * `pool.release(connection)`, which does not name its lease. It throws if the lease is provably not the
-   * caller's: there is none, the served waiter has not seen the connection yet, or a lease object ends it and an earlier
-   * holder had none.
+   * Serves `pool.release(connection)`, which does not name its lease.
+   * @throws TypeError if the lease cannot be the caller's: the connection is not leased, its new holder has not
+   * received it yet, or the current lease has a lease object and an earlier holder had none.
    */
   releasePlain(): void {
     const { slot } = this;
@@ -158,11 +158,11 @@ export class PooledConnection extends CoreObserver implements Resource {
     this.release();
   }
 
-  /** In use: it keeps the process alive. */
+  /** Lets the connection keep the process alive while it is in use. */
   refer(): void {
     if (this.node.unreferenced) setRef(this.connection, true);
   }
-  /** It may have become idle. */
+  /** Lets the process end despite this connection, if the node is unreferenced and the connection idle. */
   letGo(): void {
     const used = this.slot?.held === true || this.core.outstanding > 0;
     if (this.node.unreferenced && !used) setRef(this.connection, false);
@@ -202,7 +202,7 @@ export class PooledConnection extends CoreObserver implements Resource {
     this.slot?.changed();
   }
 
-  /** Its age was not looked at while the process stood still: past its time it gets no command. */
+  /** Closes a connection that outlived its limits while the process was suspended and ran no timers. */
   override woke(silence: number): void {
     const { core, slot } = this;
     if (slot === null || slot.held || core.outbox.written > 0) return;
@@ -215,7 +215,7 @@ export class PooledConnection extends CoreObserver implements Resource {
     this.node.refused(this, error);
   }
 
-  /** Dropping a connection for one caller's sake must not fail another caller's request. */
+  /** Retires the connection instead of dropping it, if dropping would fail another caller's request. */
   override sparesOthers(entry: Entry): boolean {
     if (!othersWait(this.core, entry)) return false;
     this.retire();
@@ -227,7 +227,7 @@ export class PooledConnection extends CoreObserver implements Resource {
     this.node.closed(this);
   }
 
-  /** Every caller that still waited on it has got an answer or has given up. */
+  /** Closes a draining connection once no caller waits for a reply on it. */
   #closeWhenAbandoned(): boolean {
     if (!this.core.draining || !abandoned(this.core)) return false;
     this.connection.invalidate('retired');
@@ -235,7 +235,7 @@ export class PooledConnection extends CoreObserver implements Resource {
   }
 }
 
-/** Whether this connection keeps the process alive. */
+/** Sets whether the connection keeps the process alive. */
 export function setRef(connection: BaseConnection, on: boolean): void {
   const transport = coreOf(connection).transport as { ref?: () => void; unref?: () => void } | null;
   if (on) transport?.ref?.();
@@ -244,11 +244,11 @@ export function setRef(connection: BaseConnection, on: boolean): void {
 
 function stateWhenUnclean(core: ConnectionCore): ResourceState {
   if (core.outstanding === 0 || !core.session.willBeClean) return 'dirty';
-  // A blocking command without a waiter would keep the connection for ever.
+  // A blocking command that no caller waits for would hold the connection for ever.
   return core.session.blocking > 0 && abandoned(core) ? 'dirty' : 'suspended';
 }
 
-/** Only unwritten work of the ended lease is left: no other user waits for it. */
+/** Whether the outstanding work is unwritten and all from the ended lease: no other user waits for it. */
 function leftThisTick({ outbox }: ConnectionCore): boolean {
   return outbox.written === 0 && outbox.unleased === 0;
 }
@@ -259,7 +259,7 @@ function abandoned({ outbox }: ConnectionCore): boolean {
   return true;
 }
 
-/** A caller outside the lease of this entry waits for a reply. */
+/** Whether a caller outside this entry's lease waits for a reply. */
 function othersWait({ outbox }: ConnectionCore, entry: Entry): boolean {
   for (let index = 0; index < outbox.length; index++) {
     const other = outbox.at(index);

@@ -3,17 +3,17 @@ import { authenticate } from '../connection/opening/handshake.ts';
 import type { Credentials } from '../interfaces/credential-provider.ts';
 import type { PooledConnection } from './pooled-connection.ts';
 
-/** The node, as re-authentication sees it. */
+/** The part of the node that re-authentication uses. */
 export interface ReAuthenticationOwner {
   readonly all: Iterable<PooledConnection>;
 }
 
 /**
- * New credentials for live connections. Each is kept from new work until it has drained, then AUTH goes out alone;
- * one that does not drain in time, or is refused, is retired.
+ * Authenticates live connections with new credentials. Each gets no new work until it has drained, then AUTH is sent
+ * alone. A connection that drains too late, or whose AUTH is refused, is retired.
  */
 export class ReAuthentication {
-  /** How often the credentials have changed: a dial that began before a change may have asked too early. */
+  /** Counts credential changes. A dial that began before a change may have used the old credentials. */
   changes = 0;
   readonly #node: ReAuthenticationOwner;
   readonly #limit: number | null;
@@ -31,7 +31,7 @@ export class ReAuthentication {
     for (const pooled of [...this.#node.all]) this.renew(pooled);
   }
 
-  /** Keeps the connection from new work and authenticates it again as soon as nothing is outstanding. */
+  /** Keeps new work off the connection and authenticates it again once nothing is outstanding. */
   renew(pooled: PooledConnection): void {
     if (this.#waiting.has(pooled)) return;
     const timer = this.#limit === null ? null : setTimeout(() => this.#late(pooled), this.#limit);
@@ -61,17 +61,17 @@ export class ReAuthentication {
     try {
       const { changes } = this;
       const credentials = (await this.#credentials?.()) ?? null;
-      // The holder of a lease may have gone on meanwhile: the next time it runs empty comes soon.
+      // A lease holder may have sent commands meanwhile: wait until the connection has drained again.
       if (changes !== this.changes || !this.#waiting.has(pooled) || !free(pooled)) {
         return this.#waiting.has(pooled) && free(pooled) ? this.drained(pooled) : undefined;
       }
       this.forget(pooled);
       const answer = authenticate(core, credentials, this.#limit);
-      // Alone in its write, even when the holder of a lease queues more in this turn.
+      // Write AUTH alone, even if a lease holder queues more in this turn.
       core.flush();
       await answer;
     } catch {
-      // A new dial asks again and reports what is wrong; this connection must not go on as the old user.
+      // The connection must not continue as the old user; a new dial reports what is wrong.
       this.forget(pooled);
       pooled.retire();
     }

@@ -5,9 +5,9 @@ import { call } from '../connection/requests/call.ts';
 const known = new WeakMap<ConnectionCore, Promise<string | null>>();
 
 /**
- * The run id that the server behind a connection gives itself: one address may lead to several servers (a virtual IP, a
- * service, a proxy), and the id of a client means something at one of them only. Null when the server does not say. Asked
- * once for each connection, or again after a server that was busy or loading; the question is queued when this returns.
+ * The server's `run_id`, or null if the server does not give it. One address may lead to several servers (virtual IP,
+ * proxy), and a client id is valid at one only. Asked once per connection, and again after BUSY or LOADING; the INFO
+ * command is queued when this returns.
  */
 export function serverOf(core: ConnectionCore): Promise<string | null> {
   let identity = known.get(core);
@@ -18,12 +18,12 @@ export function serverOf(core: ConnectionCore): Promise<string | null> {
   return identity;
 }
 
-/** The server has said who it is, or that it does not say. */
+/** Whether the run id was asked for and no retry is due: known, refused, or still outstanding. */
 export function hasSaid(core: ConnectionCore): boolean {
   return known.has(core);
 }
 
-/** Whether two connections certainly lead to one server. */
+/** Whether two connections provably lead to the same server. */
 export async function sameServer(one: ConnectionCore, other: ConnectionCore): Promise<boolean> {
   const [first, second] = await Promise.all([serverOf(one), serverOf(other)]);
   return first !== null && first === second;
@@ -34,7 +34,7 @@ async function ask(core: ConnectionCore): Promise<string | null> {
     const answer = await call(core, 'INFO', ['server'], { ledger: false });
     return /^run_id:(\w+)/m.exec(String(answer))?.[1] ?? null;
   } catch (error) {
-    // Refused or lost: it does not say.
+    // After BUSY or LOADING the next call asks again; any other failure counts as "no run id".
     if (isPassing(error)) known.delete(core);
     return null;
   }

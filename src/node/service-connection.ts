@@ -9,10 +9,10 @@ import { PeerWatch } from './peer-watch.ts';
 import { setRef } from './pooled-connection.ts';
 
 /**
- *     idle ─▶ dialling ─▶ up        `start()` when the address may be dialled
+ *     idle ─▶ dialling ─▶ up        `start()`, if the governor permits the dial
  *      │ ▲       │        │
  *      ▼ │       ▼        ▼
- *     pausing ◀──┴────────┘         a dial failed, or the connection was lost before it did anything useful
+ *     pausing ◀──┴────────┘         the address answered but the dial failed, or the connection was not useful
  *
  *     any → closed
  */
@@ -26,47 +26,46 @@ const MOVES: Readonly<Record<ServiceState, readonly ServiceState[]>> = {
   closed: [],
 };
 
-/** Bounds of the pause after useless connections: the same for every service. */
+/** Bounds, in ms, of the back-off after useless connections. */
 const PAUSE = { base: 50, cap: 2_000 };
 
-/** How many of them are open, and how many are being made. */
+/** The number of service connections that are open, and that are being dialled. */
 export interface ServiceGauge {
   readonly open: number;
   readonly connecting: number;
 }
 
-/** Settings in which the owners of a service connection differ. */
+/** Settings of one service connection, given by its owner. */
 export interface ServiceSettings {
   readonly address: string;
   readonly governor: DialGovernor;
   readonly deadPeerTimeout: number | null;
   /**
-   * Questions are asked of several servers in a race: such a dial waits out no pause, because the pause of an address
-   * that was down would hold back the first answer. Its outcome counts for the address like any other.
+   * True: dial at once, even during a back-off. Several servers are asked in a race, and one address's pause must not
+   * delay the first answer. The outcome still counts for the address.
    */
   readonly atOnce?: boolean;
-  /** Gives a connection that has run. `reached` may be called once the address has answered. */
+  /** Dials and returns a connection that has run. It may call `reached` as soon as the address has answered. */
   dial(signal: AbortSignal, reached: () => void): Promise<BaseConnection>;
-  /** Whether there is work for it; asked before it is dialled again. Absent: it is dialled for `ready()` alone. */
+  /** Whether the owner needs the connection; asked before a redial. Absent: only `ready()` and `start()` dial. */
   wanted?(): boolean;
-  /** It is there. */
+  /** The connection is up. */
   up?(connection: BaseConnection): void;
-  /** A dial failed; told before the address learns of it. */
+  /** A dial failed. Called before the governor learns of the failure. */
   failed?(error: unknown): void;
-  /** It was lost, not ended by `drop` or `close`. */
+  /** The connection was lost; not called after `drop` or `close`. */
   lost?(error: Error, connection: BaseConnection): void;
-  /** It did its work before it was lost: the next dial need not pause. Absent: it did. */
+  /** Whether the lost connection had been useful; if not, the next dial backs off. Absent: always useful. */
   useful?(): boolean;
-  /** It was closed, and counts no more. */
+  /** `close()` was called, so the owner can forget the service. */
   ended?(service: ServiceConnection): void;
-  /** True: neither a pause nor the connection keeps the process alive. */
+  /** True: neither the connection nor a pause keeps the process alive. */
   unref(): boolean;
 }
 
 /**
- * One connection outside the pool and its bound, for the package's own purposes: dialled when there is work for it, in
- * turn with everything else that dials its address, watched while it is up, dialled again after a loss, and ended when
- * it has no user.
+ * One connection for the package's own use, outside the pool and its `max`. It is dialled on demand through the
+ * governor, watched while up, dialled again after a loss, and closed when nobody needs it.
  */
 export class ServiceConnection extends CoreObserver implements DialCandidate {
   connection: BaseConnection | null = null;
@@ -80,7 +79,7 @@ export class ServiceConnection extends CoreObserver implements DialCandidate {
   #dialled: Promise<void> = Promise.resolve();
   #watch: PeerWatch | null = null;
   #leaving = false;
-  /** Connections in a row that were lost before they did anything useful. */
+  /** Useless connections, and dials that failed after the address had answered, in a row. */
   #useless = 0;
   #timer: NodeJS.Timeout | null = null;
   #next: Settler<BaseConnection> | null = null;
@@ -98,21 +97,21 @@ export class ServiceConnection extends CoreObserver implements DialCandidate {
     return this.#settings.unref();
   }
 
-  /** Dials, unless it is up, under way, pausing or closed. May be called often. */
+  /** Dials if the state is `idle`; otherwise does nothing. Cheap to repeat. */
   start(): void {
     if (this.#state !== 'idle') return;
     const permit = this.#settings.atOnce === true ? this.#dials.startNow() : this.#dials.tryStart(this);
-    // Without a permit the address pauses or enough dials are under way: `dialsAllowed` follows.
+    // Without a permit (back-off, or too many dials in progress) the governor calls `dialsAllowed` later.
     if (permit !== null) this.#dial(permit);
   }
 
-  /** The connection, once it is up. Rejects with the next failure to dial it, when it is closed, or with the signal's reason. */
+  /** Resolves with the connection once it is up; rejects on a dial failure, `drop`, `close` or the signal. */
   ready(signal: AbortSignal | null): Promise<BaseConnection> {
     if (this.connection !== null) return Promise.resolve(this.connection);
     if (this.#state === 'closed') return Promise.reject(this.#error('closed'));
     if (this.#next === null) {
       this.#next = withResolvers<BaseConnection>();
-      // There may be no waiter left to get the error.
+      // All waiters may have given up before the rejection.
       this.#next.promise.catch(() => {});
     }
     const { promise } = this.#next;
@@ -120,7 +119,7 @@ export class ServiceConnection extends CoreObserver implements DialCandidate {
     return Deadline.ofSignal(signal).wait(promise);
   }
 
-  /** The connection is no longer needed. */
+  /** Ends the connection or the dial; `start()` or `ready()` can dial again. */
   drop(reason: string): void {
     this.#dials.withdraw(this);
     this.#abort?.abort(this.#error(reason));
@@ -130,7 +129,7 @@ export class ServiceConnection extends CoreObserver implements DialCandidate {
     this.connection.invalidate(reason);
   }
 
-  /** Resolves when the socket is gone. */
+  /** Closes for good. Resolves when the socket has closed. */
   async close(reason = 'closed'): Promise<void> {
     const { connection } = this;
     if (this.#state === 'closed') return;
@@ -144,7 +143,7 @@ export class ServiceConnection extends CoreObserver implements DialCandidate {
     await Promise.all([connection?.waitClosed(), this.#dialled]);
   }
 
-  /** Whether it keeps the process alive has changed. */
+  /** Applies a changed `unref` to the connection and the timers. */
   refresh(): void {
     const on = !this.unref;
     if (this.connection !== null) setRef(this.connection, on);
@@ -170,7 +169,7 @@ export class ServiceConnection extends CoreObserver implements DialCandidate {
     this.dialsAllowed();
   }
 
-  /** The one mover. */
+  /** Changes the state; the only place that does. */
   #move(to: ServiceState): void {
     if (!MOVES[this.#state].includes(to))
       throw new Error(`illegal move of a service connection from ${this.#state} to ${to}`);
@@ -183,7 +182,7 @@ export class ServiceConnection extends CoreObserver implements DialCandidate {
     if (to === 'pausing') this.#pause();
   }
 
-  /** A server that takes connections and drops them is not to be stormed. */
+  /** Backs off, so that a server that accepts and drops connections is not flooded with dials. */
   #pause(): void {
     const pause = fullJitter(this.#useless - 1, PAUSE.base, PAUSE.cap);
     this.#timer = setTimeout(() => {
@@ -205,7 +204,7 @@ export class ServiceConnection extends CoreObserver implements DialCandidate {
     return new ConnectionError(`no connection to ${address}: ${reason}`, { endpoint: address });
   }
 
-  /** Answers those that wait for it. */
+  /** Settles the promise that the callers of `ready()` wait for. */
   #settle(answer: (next: Settler<BaseConnection>) => void): void {
     const next = this.#next;
     this.#next = null;
@@ -232,7 +231,7 @@ export class ServiceConnection extends CoreObserver implements DialCandidate {
   #failed(error: unknown, permit: DialPermit): void {
     const own = permit.over || addressAnswered(error);
     this.lastError = error;
-    // The pause of an address that is well holds for this connection alone.
+    // The address answered, so only this connection backs off; other dials of the address go on.
     const pausing = own && this.#settings.atOnce !== true;
     if (pausing) this.#useless++;
     this.#move(pausing ? 'pausing' : 'idle');
@@ -256,7 +255,7 @@ export class ServiceConnection extends CoreObserver implements DialCandidate {
     this.#settings.up?.(connection);
   }
 
-  /** The dial was no longer needed; it may be needed again by now. */
+  /** Ends a dial that was aborted, and dials again if the connection is wanted by now. */
   #givenUp(permit: DialPermit): void {
     permit.abandoned();
     if (this.#state === 'dialling') this.#move('idle');
@@ -264,7 +263,7 @@ export class ServiceConnection extends CoreObserver implements DialCandidate {
   }
 }
 
-/** A connection that has been run, for `dial`. */
+/** Runs the connection and returns it; a helper for `dial`. */
 export async function runConnection(
   connection: BaseConnection,
   signal: AbortSignal,

@@ -10,30 +10,30 @@ import type { ConnectionNode } from './connection-node.ts';
 import { DeliveryProbe } from './delivery-probe.ts';
 import type { ServiceConnection } from './service-connection.ts';
 
-/** The names that a subscriber serves, and those who want them. */
+/** The pool's side of a subscriber: the wanted names, and the callbacks for its state. */
 export interface SubscriberOwner {
   readonly registry: Subscriptions;
   readonly placement: Placement;
-  /** A wanted name of this node has no live subscription. */
+  /** Whether a name that this node should serve has no live subscription yet. */
   wanted(): boolean;
-  /** Whether what the server refused is to be tried again. */
+  /** Whether to retry a subscription that the server refused with this error. */
   again(error: Error): boolean;
-  /** The connection was lost or refused something. */
+  /** The connection was lost, or the server refused a subscription. */
   failed(error: Error): void;
-  /** Publishes a probe as a caller's message. */
+  /** Publishes a probe message the way a caller would. */
   publish(command: string, channel: string, message: string, timeout: number): Promise<unknown>;
-  /** From now on there is a link to the node. */
+  /** The subscriber connected, and `link` serves the node's names. */
   attached(link: SubscriptionLink): void;
-  /** No connection could be made; `final`: trying again would not mend it. */
+  /** A dial failed. `final`: another dial would fail as well. */
   unreachable(error: unknown, final: boolean): void;
 }
 
-/** Names that are subscribed at a time. */
+/** Number of names that may wait for an acknowledgement at a time. */
 const PORTION = 1_024;
 
 /**
- * The connection on which one registry hears one node: made when something is wanted there, made again as long as
- * something is, ended when nothing is any more.
+ * The connection that receives one node's messages for one registry. It is dialled while a name is wanted there, and
+ * closed when none is.
  */
 export class Subscriber {
   readonly node: ConnectionNode;
@@ -41,7 +41,7 @@ export class Subscriber {
   readonly #service: ServiceConnection;
   #pump: SubscriptionPump | null = null;
   #probe: DeliveryProbe | null = null;
-  /** Its loss says that something is wrong only if it was not ended on purpose. */
+  /** `close()` was called, so the loss of the connection is no failure. */
   #closed = false;
 
   constructor(node: ConnectionNode, owner: SubscriberOwner) {
@@ -63,7 +63,7 @@ export class Subscriber {
   get connecting(): boolean {
     return this.#service.state === 'dialling';
   }
-  /** Neither a connection nor one under way. */
+  /** True if there is no connection, no dial in progress and no name to subscribe to. */
   get idle(): boolean {
     const { state } = this.#service;
     return state !== 'up' && state !== 'dialling' && !this.#owner.wanted();
@@ -72,7 +72,7 @@ export class Subscriber {
     return this.node.pool.lastError;
   }
 
-  /** Brings the server's set nearer to the wanted one. May be called often. */
+  /** Sends the missing (UN)SUBSCRIBE commands, dials if needed, or drops an unneeded connection. Cheap to repeat. */
   work(): void {
     const pump = this.open ? this.#pump : null;
     if (pump !== null) {
@@ -83,12 +83,12 @@ export class Subscriber {
     else if (!this.connecting) this.#service.drop('nothing is to be subscribed');
   }
 
-  /** Every name may belong elsewhere now. */
+  /** Checks every name again after the layout changed: another node may serve it now. */
   review(): void {
     if (this.#pump !== null) this.#owner.registry.review(this.#pump.link);
   }
 
-  /** The socket is not read while channels are full. */
+  /** Stops or resumes reading the socket; it is stopped while channels are full. */
   setFull(full: boolean): void {
     const { connection } = this.#service;
     if (connection !== null) coreOf(connection).inbox.setFull(full, true);
@@ -102,7 +102,7 @@ export class Subscriber {
     this.#service.refresh();
   }
 
-  /** As the new user from now on; where that is not possible, on a new connection. */
+  /** Authenticates with the new credentials, or drops the connection if that fails, so that a new one is dialled. */
   async authenticate(credentials: () => Promise<Credentials | null>): Promise<void> {
     const { connection } = this.#service;
     if (connection === null) return;
@@ -123,7 +123,7 @@ export class Subscriber {
 
   #attach(connection: BaseConnection): void {
     const core = coreOf(connection);
-    // Silence is what a subscriber mostly hears; a dead peer is found by asking.
+    // Subscribers are silent most of the time: the peer watch finds dead servers with PING instead.
     core.idleWatch?.stop();
     core.idleWatch = null;
     if (core.muted) unsilence(core);

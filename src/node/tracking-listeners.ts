@@ -7,46 +7,46 @@ import type { Reply } from '../resp/types.ts';
 import { hasSaid, serverOf } from './server-identity.ts';
 import type { ServiceConnection, ServiceSettings } from './service-connection.ts';
 
-/** The settings of the tracking that concern its listeners. */
+/** The tracking settings that listeners need. */
 export interface ListenerSettings {
   readonly mode: 'default' | 'optin' | 'optout' | 'bcast';
   readonly prefixes: readonly string[];
   readonly timeout: number | null;
-  /** A connection, not yet run, to where this one leads. */
+  /** Makes a connection, not yet run, to the location of the given one. */
   readonly near: (connection: BaseConnection) => BaseConnection;
 }
 
 export interface ListenerHooks {
   service(settings: Pick<ServiceSettings, 'dial' | 'wanted' | 'up' | 'failed' | 'lost'>): ServiceConnection;
   invalidated(core: ConnectionCore, frame: readonly Reply[]): boolean;
-  /** A connection that was there already is guarded by this listener from now on. */
+  /** From now on this listener receives the invalidations of an existing connection. */
   started(connection: BaseConnection, listener: BaseConnection): void;
-  /** A listener is gone, and with it everything that it guarded. */
+  /** A listener ended: replies that it guarded must leave the cache. */
   ended(core: ConnectionCore): void;
   retire(connection: BaseConnection): void;
   refused(reason: string): void;
-  /** The server cannot say who it is for the moment: the connection has to ask again. */
+  /** The server could not give its run id now (BUSY, LOADING); ask for this connection again later. */
   later(connection: BaseConnection): void;
 }
 
-/** One server, as it names itself: a name or an address may stand for several. */
+/** One server, identified by its run id because one address may lead to several. */
 interface Place {
   readonly key: string;
   readonly data: Set<BaseConnection>;
-  /** Data connections that wait for the listener, to be guarded by it from the start. */
+  /** Data connections that wait for the listener before they get their first command. */
   readonly waiting: Set<BaseConnection>;
   readonly service: ServiceConnection;
-  /** There are connections that do without the listener they should have. */
+  /** Connections run uncached because their listener is missing; it is dialled again for them. */
   missed: boolean;
 }
 
-/** A listener at another server would guard nothing. */
+/** Reason given when no listener can be placed: at another server it would get no invalidations. */
 const NAMELESS =
   'the server does not tell its run_id (INFO server), and a listener has to be at the same server';
-/** How often a name that stands for several servers is dialled for one of them. */
+/** Number of dials to reach one particular server behind an address that leads to several. */
 const TRIES = 4;
 
-/** The listeners of one node: one for each server that data connections lead to, made with the first of them. */
+/** The invalidation listeners of one node: one per server, dialled with the first data connection to it. */
 export class TrackingListeners {
   readonly #settings: ListenerSettings;
   readonly #hooks: ListenerHooks;
@@ -59,7 +59,7 @@ export class TrackingListeners {
     this.#hooks = hooks;
   }
 
-  /** The listener at the server of this connection; null when there is none and the cache has to do without. */
+  /** Gives the listener at this connection's server; null if there is none, so that the connection stays uncached. */
   async near(connection: BaseConnection, signal: AbortSignal): Promise<BaseConnection | null> {
     const core = coreOf(connection);
     const name = await serverOf(core);
@@ -122,7 +122,7 @@ export class TrackingListeners {
       if (near === undefined) throw new ConnectionError('no connection needs the listener any more');
       const listener = this.#settings.near(near);
       await listener.run({ signal });
-      // Whatever follows says nothing about the address.
+      // The address answered; a failure below concerns the listener, not the address.
       reached();
       if ((await serverOf(coreOf(listener))) === key) return this.#listen(listener, signal);
       listener.invalidate('it leads to another server');
@@ -145,7 +145,7 @@ export class TrackingListeners {
     }
   }
 
-  /** Connections that have lost their listener, or do without one, get this one or are replaced. */
+  /** Connections without a listener get this one (`bcast`) or are replaced (`redirect`). */
   #opened(place: Place, listener: BaseConnection): void {
     place.missed = false;
     for (const connection of [...place.data]) {
@@ -156,14 +156,14 @@ export class TrackingListeners {
   }
 
   #failed(place: Place, error: unknown): void {
-    // A server that refuses listeners is asked again by the next data connection only.
+    // If the server refuses listeners for good, only the next data connection asks again.
     place.missed = !(error instanceof ResponseError) || isPassing(error);
     if (error instanceof ResponseError && !place.missed) this.#hooks.refused(error.message);
   }
 
   #lost(place: Place, listener: BaseConnection): void {
     this.#hooks.ended(coreOf(listener));
-    // Connections that redirect to it are replaced by others that redirect to the next one.
+    // Connections that redirect to the lost listener are replaced: new ones redirect to its successor.
     if (this.#settings.mode === 'bcast') place.missed = true;
     else for (const connection of [...place.data]) this.#hooks.retire(connection);
   }

@@ -2,29 +2,29 @@ import { jittered } from '../base/backoff.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import { RESERVED } from '../connection/connection-core.ts';
 
-/** The pause before tracking is asked for again (ms); it doubles up to the second figure. */
+/** Pause, in ms, before tracking is requested again; it doubles from `first` up to `longest`. */
 const PAUSE = { first: 50, longest: 2_000 };
 
-/** The tracking of one node, as its retries see it. */
+/** The part of a node's tracking that its retries use. */
 export interface RetryOwner {
-  /** False: a connection that is refused is replaced, because its listener has to be looked for again. */
+  /** True: retry on the same connection. False: replace the connection, because it needs a listener. */
   readonly inPlace: boolean;
-  /** Asks again. Nothing is outstanding on the connection, and it gets no work until this resolves. */
+  /** Requests tracking again, with nothing outstanding; the connection gets no work until this resolves. */
   again(connection: BaseConnection): Promise<void>;
   retire(connection: BaseConnection): void;
-  /** Whether the connection may get work has changed. */
+  /** The connection became fit or unfit for work. */
   changed(connection: BaseConnection): void;
 }
 
 /**
- * Connections where tracking was refused only for the moment (`BUSY`, `LOADING`): each asks again after a pause, as soon
- * as nothing is outstanding on it.
+ * Retries tracking on connections where the server refused it for the moment (`BUSY`, `LOADING`): after a pause, once
+ * nothing is outstanding on the connection.
  */
 export class TrackingRetries {
   readonly #owner: RetryOwner;
-  /** The timer of the pause; null: the pause is over, and the connection has to run empty. */
+  /** The pause's timer per connection; null: the pause is over, and the retry waits for outstanding replies. */
   readonly #waiting = new Map<BaseConnection, NodeJS.Timeout | null>();
-  /** In a row, on all connections of the node. */
+  /** Refusals in a row, over all connections of the node. */
   #refusals = 0;
 
   constructor(owner: RetryOwner) {
@@ -36,18 +36,18 @@ export class TrackingRetries {
     this.#pause(connection);
   }
 
-  /** The server tracks again. */
+  /** The server accepted CLIENT TRACKING, so the next pause is short again. */
   accepted(): void {
     this.#refusals = 0;
   }
 
-  /** Nothing is outstanding on the connection. */
+  /** Called when nothing is outstanding on the connection: retries if its pause is over. */
   drained(connection: BaseConnection): void {
     if (this.#waiting.size === 0 || this.#waiting.get(connection) !== null) return;
     const core = coreOf(connection);
     if (core.outstanding > 0) return;
     this.#waiting.delete(connection);
-    // A connection that was left in another state gets no more work.
+    // Do not ask on an unclean session; the pool closes such a connection.
     if (core.session.clean) void this.#ask(connection);
     else this.#release(connection);
   }
@@ -74,7 +74,7 @@ export class TrackingRetries {
     this.#waiting.delete(connection);
     if (core.state !== 'ready') return;
     if (!this.#owner.inPlace) return this.#owner.retire(connection);
-    // A lease or a blocking command keeps it for as long as it likes.
+    // A lease or a blocking command may hold the connection for long: pause again.
     if (core.leaseId !== 0 || core.session.blocking > 0) return this.#pause(connection);
     this.#waiting.set(connection, null);
     core.reserved |= RESERVED.tracking;

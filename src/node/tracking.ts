@@ -15,45 +15,48 @@ import type { ServiceConnection, ServiceSettings } from './service-connection.ts
 import { TrackingListeners } from './tracking-listeners.ts';
 import { TrackingRetries } from './tracking-retries.ts';
 
-/** How the server is to tell of changes. */
+/** The mode of CLIENT TRACKING. */
 export interface TrackingChoice {
-  /** `default`: of keys that were read; `optin`: of keys that a cached call has read; `optout`: of every key that was not read only past the cache; `bcast`: of every key with a prefix. */
+  /**
+   * Which changes the server reports. `default`: of every key that was read; `optin`: of keys read by cached calls;
+   * `optout`: of every key except those read by uncached calls alone; `bcast`: of every key with a prefix.
+   */
   readonly mode: 'default' | 'optin' | 'optout' | 'bcast';
-  /** The prefixes of mode `bcast`; none: every key. */
+  /** Prefixes for mode `bcast`; empty: every key. */
   readonly prefixes: readonly string[];
-  /** To one listener per server instead of to the connections themselves. */
+  /** True: invalidations go to one listener per server instead of to each connection. */
   readonly redirect: boolean;
 }
 
 export interface TrackingSettings extends TrackingChoice {
   readonly guard: CacheGuard;
   readonly writes: OwnWrites;
-  /** A connection, not yet run, to where this one leads. */
+  /** Makes a connection, not yet run, to the location of the given one. */
   readonly near: (connection: BaseConnection) => BaseConnection;
   readonly timeout: number | null;
 }
 
-/** The node, as its tracking sees it. */
+/** The part of the node that tracking uses. */
 export interface TrackingOwner {
   readonly address: string;
   retire(connection: BaseConnection): void;
-  /** Whether the connection may get work has changed. */
+  /** The connection became fit or unfit for work. */
   changed(connection: BaseConnection): void;
-  /** Nothing that listens keeps the process alive by itself. */
+  /** Makes the service connection of a listener; it does not keep the process alive. */
   service(settings: Pick<ServiceSettings, 'dial' | 'wanted' | 'up' | 'failed' | 'lost'>): ServiceConnection;
 }
 
-/** Effects that end the tracking of a connection, whether the server says yes or no: looked at when queued. */
+/** Effects that end tracking. They count when the command is queued, whatever the server replies. */
 const ENDING: ReadonlySet<Effect['kind']> = new Set(['tracking', 'reset', 'hello', 'quit', 'replication']);
 
-/** The answer to `REDIRECT` to a client that has ended. */
+/** Error reply to `REDIRECT` when the target client has disconnected. */
 const NO_LISTENER = /redirect to does not exist/i;
-/** How many listeners may end while one connection is prepared. */
+/** Number of listeners tried while one connection is prepared; each may end meanwhile. */
 const TRIES = 3;
 
 /**
- * Keeps the promise of a cache for the connections to one address: switches tracking on before a connection is
- * used, hands invalidations to the guard as they are read, and tells it when a connection has ended.
+ * Keeps the cache correct for the connections to one address: turns tracking on before a connection is used, passes
+ * invalidations to the guard as they are read, and tells the guard when a connection ends.
  */
 export class Tracking {
   readonly #settings: TrackingSettings;
@@ -87,8 +90,8 @@ export class Tracking {
   }
 
   /**
-   * Before the connection is used. Rejects when it is lost meanwhile; a refusal only keeps its replies uncached, and is
-   * asked about again if it holds for the moment.
+   * Turns tracking on before the connection is used; rejects if the connection is lost. After a refusal its replies
+   * stay uncached, and a passing refusal (BUSY, LOADING) is retried.
    */
   async prepare(connection: BaseConnection, signal: AbortSignal): Promise<void> {
     await this.#track(connection, signal);
@@ -100,11 +103,11 @@ export class Tracking {
     if (core.session.resp === 2) return this.#off('the server speaks RESP2 only');
     let listener: BaseConnection | null = null;
     for (let tries = 1; ; tries++) {
-      // Without a signal it is asked again, which happens only where no listener is needed.
+      // A retry has no signal, and happens only in modes that need no listener.
       if (signal !== null) listener = (await this.#listeners?.near(connection, signal)) ?? null;
       if (this.#listeners !== null && listener === null) return;
       const refused = await this.#switchOn(core, listener, signal);
-      // The listener may have ended meanwhile, and the server knows of that first.
+      // The listener may have ended meanwhile; the server may notice before this process does.
       const lost =
         listener !== null && (listener.closed || (refused !== null && NO_LISTENER.test(refused.message)));
       if (!lost && refused === null) break;
@@ -118,7 +121,7 @@ export class Tracking {
     this.#start(connection, listener);
   }
 
-  /** Never rejects: a connection where that fails ends. */
+  /** Retries tracking after a passing refusal. Never rejects: on failure it closes the connection. */
   async #again(connection: BaseConnection): Promise<void> {
     try {
       await this.#track(connection, null);
@@ -127,7 +130,7 @@ export class Tracking {
     }
   }
 
-  /** Null, or why the server did not want to. */
+  /** Sends CLIENT TRACKING ON. Returns the server's refusal, or null on success. */
   async #switchOn(
     core: ConnectionCore,
     listener: BaseConnection | null,
@@ -185,7 +188,7 @@ export class Tracking {
     if (tracked) this.#tell('off', 0);
   }
 
-  /** A lease has changed what its connection tracks: nothing that was read over it is guarded any more. */
+  /** A lease changed the connection's tracking: drop the replies it guarded and retire it. */
   #affected(connection: BaseConnection, { kind }: Effect): void {
     if (!ENDING.has(kind) || !this.#settings.guard.isTracked(coreOf(connection))) return;
     this.#end(coreOf(connection));
@@ -227,7 +230,7 @@ export class Tracking {
   }
 }
 
-/** Keys as they went over the wire, whatever pushes are decoded with; the cache takes UTF-8 for the bytes it is. */
+/** The keys as bytes, whatever encoding pushes are decoded with; UTF-8 text stays text, and stands for its bytes. */
 function keysIn(named: readonly Reply[], mode: DecodeMode): (string | Buffer)[] {
   const keys: (string | Buffer)[] = [];
   for (const key of named) {
@@ -237,7 +240,7 @@ function keysIn(named: readonly Reply[], mode: DecodeMode): (string | Buffer)[] 
   return keys;
 }
 
-/** Checks with PING, unless a transaction that another user has begun there would take it. */
+/** Checks the connection with PING, unless PING would be queued in a transaction or behind a blocking command. */
 function makeHeartbeat(core: ConnectionCore): Heartbeat {
   const heartbeat: Heartbeat = new Heartbeat(() => {
     if (!mayPing(core) || core.session.blocking > 0) return false;

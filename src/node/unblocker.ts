@@ -7,10 +7,10 @@ import { addressAnswered } from './dials.ts';
 import { sameServer } from './server-identity.ts';
 import type { ServiceConnection, ServiceSettings } from './service-connection.ts';
 
-/** How long a blocked connection may take to answer after CLIENT UNBLOCK. */
+/** Longest time, in ms, that a blocked connection may take to answer after CLIENT UNBLOCK. */
 export const GRACE = 1_000;
 
-/** The node, as the unblocker sees it. */
+/** The part of the node that the unblocker uses. */
 export interface UnblockerNode {
   tryShare(): BaseConnection | null;
   extra(signal: AbortSignal): Promise<BaseConnection>;
@@ -18,8 +18,8 @@ export interface UnblockerNode {
 }
 
 /**
- * Sends CLIENT UNBLOCK or PING for a blocked connection: over the shared connection, else over a service connection,
- * which all concurrent users share and which ends after the last of them.
+ * Sends CLIENT UNBLOCK or PING on behalf of a blocked connection: over the pool's shared connection, else over one
+ * service connection that closes after its last user.
  */
 export class Unblocker {
   readonly #node: UnblockerNode;
@@ -31,13 +31,13 @@ export class Unblocker {
     this.#node = node;
   }
 
-  /** Whether the server says that this client was blocked. Rejects when it refuses or cannot be asked. */
+  /** Sends CLIENT UNBLOCK. Resolves with whether the client was blocked; rejects if the server refuses. */
   async ask(blocked: BaseConnection): Promise<boolean> {
     if (blocked.clientId === null) throw new Error('the server has not named the id of the connection');
     const shared = this.#node.tryShare();
     if (shared !== null) {
       await proveSame(shared, blocked);
-      // Meanwhile it may have been leased, and a transaction opened on it.
+      // A lease may have taken it meanwhile and opened a transaction.
       if (this.#node.tryShare() === shared) return unblock(shared, blocked);
     }
     return this.#apart(GRACE, async (connection) => {
@@ -52,7 +52,7 @@ export class Unblocker {
     this.#service = null;
   }
 
-  /** Whether the server answers a PING within that time, over whichever connection: one PING for all that ask at a time. */
+  /** Whether the server answers a PING within `patience` ms; concurrent callers share one PING. */
   answers(patience: number): Promise<boolean> {
     return this.#question.run(() => this.#ping(patience));
   }
@@ -64,12 +64,12 @@ export class Unblocker {
       else await this.#apart(patience, (connection) => ping(coreOf(connection), { timeout: patience }));
       return true;
     } catch (error) {
-      // A server that is full, or refuses the user, is there.
+      // A full server, or one that refuses the user, is still reachable.
       return addressAnswered(error) || isServerFull(error);
     }
   }
 
-  /** Runs work over the service connection if it is up in time. */
+  /** Runs `use` over the service connection; rejects if it is not up within `time` ms. */
   async #apart<R>(time: number, use: (connection: BaseConnection) => Promise<R>): Promise<R> {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new ConnectionError(`not connected within ${time} ms`)), time);
@@ -88,7 +88,7 @@ export class Unblocker {
   }
 }
 
-/** The same address may lead to another server, where the id is that of a stranger. */
+/** Rejects unless both connections lead to one server: elsewhere the client id belongs to another client. */
 async function proveSame(connection: BaseConnection, blocked: BaseConnection): Promise<void> {
   const core = coreOf(connection);
   if (await sameServer(core, coreOf(blocked))) return;
@@ -97,8 +97,8 @@ async function proveSame(connection: BaseConnection, blocked: BaseConnection): P
 
 async function unblock(connection: BaseConnection, blocked: BaseConnection): Promise<boolean> {
   const core = coreOf(connection);
-  // While writes are paused a blocking command waits as any write does, and to unblock it then ends the process of
-  // Redis 8.0, Valkey 8.1 and older. A script waits for the end of the pause as well, and what follows it too.
+  // During CLIENT PAUSE, UNBLOCK of a paused blocking command crashes Redis 8.0, Valkey 8.1 and older. The EVAL waits
+  // for the end of the pause, and holds back the UNBLOCK behind it.
   void call(core, 'EVAL', ['return 1', 0], { timeout: GRACE, raise: false });
   return (await call(core, 'CLIENT UNBLOCK', [blocked.clientId as number], { timeout: GRACE })) === 1;
 }
