@@ -45,11 +45,11 @@ import {
   type StreamOptions,
 } from './requests/request-options.ts';
 
-/** The engine behind a connection, for the layers that own connections. */
+/** Gives the layers that own connections access to the private core of a connection. */
 export let coreOf: (connection: BaseConnection) => ConnectionCore;
-/** Its options, checked and complete; for the classes of this folder. */
+/** Gives subclasses in this folder the checked options, defaults filled in. */
 export let settingsOf: (connection: BaseConnection) => NormalizedConnectionOptions;
-/** A further row of its handshake; for the classes of this folder. */
+/** Lets subclasses in this folder add a step to the handshake. */
 export let addHandshakeStep: (connection: BaseConnection, step: HandshakeStep) => void;
 
 const NO_ARGUMENTS: readonly RedisValue[] = [];
@@ -78,7 +78,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   readonly #core: ConnectionCore;
   readonly #opening: Opening<BaseConnection>;
   readonly #options: NormalizedConnectionOptions;
-  /** False: `db` was given as null, which chooses no database. */
+  /** False if `db` was given as null: telemetry then reports no database. */
   readonly #tellsDb: boolean;
   readonly #factory: RequestFactory;
   #pubsub: ConnectionPubsub | null = null;
@@ -369,7 +369,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     try {
       if (waits) await call(this.#core, 'QUIT', [], { timeout, signal });
     } catch {
-      // It ended otherwise; what was outstanding has its own error.
+      // The connection ended before QUIT was answered; outstanding requests already have their own errors.
     }
     await this.close();
     signal?.throwIfAborted();

@@ -29,14 +29,14 @@ export { BULK } from './reading/reception.ts';
 export { CoreObserver };
 export type { CoreSettings, CoreState };
 
-/** Reasons to keep a connection from new work for a moment, as bits. */
+/** Bits: reasons why a connection takes no new work for a moment. */
 export const RESERVED = { credentials: 1, tracking: 2, stream: 4 } as const;
 
 const STATES: readonly CoreState[] = ['new', 'dialling', 'handshake', 'ready', 'closed'];
 
 /**
  * The engine of one connection: entries go in, bytes go out, replies find their entry again. It knows neither
- * how a transport is opened nor what a handshake is, and it is never healed.
+ * how a transport is opened nor what a handshake is, and is not used again once closed.
  *
  *     submit → Outbox ─ one flush per tick → transport → Reception ┬ reply → head of the Outbox
  *                                                                  └ push  → Inbox
@@ -55,24 +55,24 @@ export class ConnectionCore implements EntryHost {
   muted = false;
   /** Number of the lease or occupation that has the connection now; 0: none. */
   leaseId = 0;
-  /** Kept from new work by its owner, for these reasons (`RESERVED`); 0: it is not. */
+  /** Why the owner gives the connection no new work: bits of `RESERVED`; 0 for none. */
   reserved = 0;
-  /** Monotonic ms: the server is being moved until then, and its silence is no fault. */
+  /** Monotonic ms. Until then the server is being moved, so silence does not count against it. */
   relaxedUntil = 0;
-  /** The limit that waits for it: one that no caller has chosen. */
+  /** The default time limit in ms, which `relaxedUntil` extends; limits chosen by a caller stand. */
   relaxedLimit = 0;
-  /** Replies that are handed on while they arrive. */
+  /** Number of replies being streamed to a reader. */
   streams = 0;
-  /** The reader of such a reply is slow: the socket is not read. */
+  /** The socket is paused because the reader of a streamed reply is slow. */
   stalled = false;
   /** The owner closes the connection once no caller waits for a reply. */
   draining = false;
-  /** Its owner; see `observe`. */
+  /** The owner; set by `observe`. */
   readonly observer: CoreObserver | null = null;
-  /** Callers wait for room on it: the owner is told when there may be some, and nothing else is queued before them. */
+  /** Callers wait for room in the outbox. The observer's `room()` is called, and no later command overtakes them. */
   backlogged = false;
   idleWatch: IdleWatch | null = null;
-  /** Why it ended. */
+  /** Why the connection ended. */
   failure: Error | null = null;
   readonly #sweep: DeadlineSweep;
 
@@ -94,7 +94,7 @@ export class ConnectionCore implements EntryHost {
   /** The pool's `sanitizeArguments`: shows arguments to subscribers of traces. */
   sanitizeArguments: SanitizeArguments | null = null;
   #peer: Peer | null = null;
-  /** As the server said in HELLO. */
+  /** The client id from the reply to HELLO. */
   clientId: number | null = null;
 
   get peer(): Peer {
@@ -108,14 +108,14 @@ export class ConnectionCore implements EntryHost {
     (this as { observer: CoreObserver | null }).observer = observer;
   }
 
-  /** The only way from state to state: forwards, and never on from `closed`. */
+  /** Changes the state; nothing else does. States only go forwards, and `closed` is final. */
   move(to: CoreState): void {
     if (STATES.indexOf(to) <= STATES.indexOf(this.state))
       throw this.failure ?? new Error(`a connection cannot go from ${this.state} to ${to}`);
     (this as { state: CoreState }).state = to;
   }
 
-  /** Bytes may have come before: of a transport that was closed by them nothing is used. */
+  /** Takes the open transport. Early bytes may have closed the connection already; then the transport is destroyed. */
   attach(transport: Duplex): void {
     this.transport = transport;
     if (this.state === 'closed') return this.#destroy();
@@ -127,11 +127,11 @@ export class ConnectionCore implements EntryHost {
     });
   }
 
-  /** Replies that are awaited, and commands that wait to be written. */
+  /** Commands waiting for a reply plus commands not yet written. */
   get outstanding(): number {
     return this.outbox.length;
   }
-  /** Size of the bulk reply that is arriving now, as far as its header has been seen. */
+  /** Size in bytes of the bulk reply that is arriving; 0 before its header is complete. */
   get pendingBulk(): number {
     return this.reception.pendingBulk;
   }
@@ -156,7 +156,7 @@ export class ConnectionCore implements EntryHost {
     entry.fail(lossOf(this, entry, false));
   }
 
-  /** Books the session effect, signal and time limit of an entry; false: the entry was aborted already. */
+  /** Records the session effect, signal and time limit of an entry; false if its signal had already fired. */
   #register(entry: Entry): boolean {
     if (!entry.streamed) this.counters.requestsCreated++;
     if (entry.effect !== null) {
@@ -174,7 +174,7 @@ export class ConnectionCore implements EntryHost {
     return false;
   }
 
-  /** `CLIENT REPLY` itself, with what it does to the commands after it. */
+  /** Queues a `CLIENT REPLY` and notes whether the commands after it get replies. */
   replyMode(mode: string | null, entry: Entry): void {
     const word = mode?.toUpperCase();
     if (word === 'ON' || word === 'OFF' || word === 'SKIP') entry.replyMode = word;
@@ -184,13 +184,13 @@ export class ConnectionCore implements EntryHost {
     if (word === 'OFF') this.muted = true;
   }
 
-  /** RESET ends CLIENT REPLY OFF as well, and is answered. */
+  /** RESET also ends CLIENT REPLY OFF, and the server answers it. */
   #resets(entry: Entry): void {
     entry.replyMode = 'ON';
     this.muted = false;
   }
 
-  /** Is there room for a command of that size? One that is larger than the bound may go alone. */
+  /** Whether a command of `size` bytes fits into `maxBufferedBytes`. A larger one fits if nothing else is queued. */
   hasRoom(size: number): boolean {
     const { outbox } = this;
     if (!outbox.blocked && outbox.queuedBytes + size <= this.settings.maxBufferedBytes) return true;
@@ -203,7 +203,7 @@ export class ConnectionCore implements EntryHost {
     return queued === 0 || queued + size <= this.settings.maxBufferedBytes;
   }
 
-  /** Settles an entry for its caller; its place in the queue stays taken once it was written. */
+  /** Rejects the caller of an entry. A written entry keeps its place in the queue until its reply comes. */
   cancel(entry: Entry, error: unknown): void {
     if (entry.phase === SETTLED) return;
     this.#giveUp(entry, error);
@@ -222,7 +222,7 @@ export class ConnectionCore implements EntryHost {
       if (entry.effect !== null) this.session.withdrawn(entry.effect);
     }
     entry.fail(error);
-    // An outstanding command without a waiter would keep the connection for ever.
+    // Nobody waits for this command any more: the owner decides whether to keep the connection for its reply.
     if (this.draining || (written && entry.blocking)) this.observer?.changed();
   }
 
@@ -231,13 +231,13 @@ export class ConnectionCore implements EntryHost {
     this.close(this.error(ConnectionError, `${entry.info.name} was cancelled`));
   }
 
-  /** Bytes from the transport; they may be overwritten once this returns. */
+  /** Takes bytes from the transport, which may overwrite `chunk` once this returns. */
   received(chunk: Buffer, length: number): void {
     if (this.outbox.holding) this.outbox.hold(chunk.subarray(0, length));
     else if (this.state !== 'closed') this.reception.receive(chunk, length);
   }
 
-  /** The place of an entry that pushes acknowledge is free. */
+  /** Completes an entry whose acknowledgements (pushes) have all arrived, and frees its place in the queue. */
   acknowledged(entry: Entry, frames: Reply[]): void {
     this.outbox.shift();
     if (entry.effect !== null) this.session.replied(entry.effect, true);
@@ -253,7 +253,7 @@ export class ConnectionCore implements EntryHost {
     this.outbox.now();
   }
 
-  /** Requests that no reply comes for are done once they are written. */
+  /** Resolves written requests that get no reply. */
   complete(): void {
     for (const entry of this.outbox.takeComplete()) {
       this.uncount(entry);
@@ -267,13 +267,13 @@ export class ConnectionCore implements EntryHost {
     if (this.draining) this.observer?.changed();
   }
 
-  /** Its place in the queue is free, or it never had one. */
+  /** Counts an entry as resolved: it has left the queue, or was never written. */
   uncount(entry: Entry): void {
     if (!entry.streamed) this.counters.requestsResolved++;
     if (entry.blocking) this.session.blocking--;
   }
 
-  /** No more signal and no more time limit. */
+  /** Detaches an entry from its signal and its time limit. */
   release(entry: Entry): void {
     if (entry.signal !== null) {
       unwatchSignal(entry.signal, entry);
@@ -286,7 +286,7 @@ export class ConnectionCore implements EntryHost {
     let drop: Entry | null = null;
     const patient = performance.now() < this.relaxedUntil;
     for (const entry of entries) {
-      // One of those before may have taken it along.
+      // Expiring an earlier entry may have settled this one.
       if (entry.deadline === 0 || entry.phase === SETTLED) continue;
       if (patient && entry.limit === this.relaxedLimit) {
         entry.deadline = this.relaxedUntil;
@@ -311,7 +311,7 @@ export class ConnectionCore implements EntryHost {
     return timeoutOf(this, entry, entry.phase === WRITTEN, limit);
   }
 
-  /** It was written, and nothing has arrived since. */
+  /** The entry was written, and nothing has arrived since; commands that block do not count. */
   #isSilent(entry: Entry): boolean {
     return entry.phase === WRITTEN && entry.heard === this.outbox.heard && !entry.blocking;
   }
@@ -341,7 +341,7 @@ export class ConnectionCore implements EntryHost {
     this.observer?.closed(reason);
   }
 
-  /** A transport of the user's may throw: the connection ends all the same. */
+  /** Destroys the transport. `destroy()` of a user's transport may throw; the connection ends anyway. */
   #destroy(): void {
     try {
       this.transport?.destroy();
@@ -355,7 +355,7 @@ export class ConnectionCore implements EntryHost {
     this.close(this.error(OverloadedError, `unread ${what} exceed ${bound}`));
   }
 
-  /** An error of this connection: its text and its `endpoint` say which one. */
+  /** Makes an error whose text and `endpoint` name this connection. */
   error<E, O extends RedisErrorOptions>(
     type: new (text: string, options?: O) => E,
     what: string,
@@ -364,7 +364,7 @@ export class ConnectionCore implements EntryHost {
     return new type(this.text(what), { ...options, endpoint: this.settings.endpoint } as O);
   }
 
-  /** The error of one command on this connection: without frames, because none of them would be the caller's. */
+  /** Makes the error of one command. It has no stack frames, because none of them would be the caller's. */
   commandError<E extends RedisError, O extends RedisErrorOptions | undefined>(
     type: new (text: string, options: O) => E,
     command: string,

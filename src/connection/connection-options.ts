@@ -185,7 +185,7 @@ const keepAliveDetails: OptionRule<{ readonly idle?: number } | null> = {
     if (unknown !== undefined) throw new TypeError(`${name} has no ${JSON.stringify(unknown.slice(0, 64))}`);
     const idle = given.idle as number | null | undefined;
     if (idle === undefined || idle === null) return {};
-    // The runtime hands whole seconds to the system.
+    // Node passes whole seconds to the system.
     if (idle < 1_000) throw new TypeError(`${name}.idle must be at least 1000 milliseconds`);
     return { idle };
   },
@@ -206,7 +206,7 @@ const refusedContext: OptionRule<null> = {
   },
 };
 
-/** Key → check, default, and how a URL spells it. */
+/** For each option: its check, its default and how a URL spells it. */
 export const baseConnectionRules = {
   streamTimeout: duration(null),
   connectTimeout: duration(10_000),
@@ -240,9 +240,9 @@ export const unixRules = { sslContext: refusedContext } as const;
 export type NormalizedConnectionOptions = ValuesOf<typeof baseConnectionRules>;
 
 interface NormalizeOptions<X extends RuleTable> {
-  /** Further options of the class at hand; they win over the common ones. */
+  /** Options that the connection class adds; they override the common ones. */
   extra?: X | undefined;
-  /** How to treat an unknown option; default `refuse`. */
+  /** Whether an unknown option throws or is dropped; default `refuse`. */
   unknown?: 'refuse' | 'drop' | undefined;
 }
 
@@ -270,10 +270,10 @@ export function normalizeConnectionOptions<X extends RuleTable = Record<never, n
 }
 
 const own = new WeakMap<object, RuleTable>();
-/** With those of the classes that it extends. */
+/** The rules of a class and of the classes it extends. */
 const inherited = new WeakMap<object, RuleTable>();
 
-/** Tells which options a class of this package adds to the common ones. */
+/** Registers the options that a class of this package adds to the common ones. */
 export function addRules(type: abstract new (...args: never[]) => object, rules: RuleTable): void {
   own.set(type, rules);
 }
@@ -294,7 +294,7 @@ export function classOptions(type: object, input: object | undefined): Normalize
   return normalizeConnectionOptions(input, { extra, unknown: own.has(type) ? 'refuse' : 'drop' });
 }
 
-/** The keep-alive of the transport, as the options of a TCP connection say. */
+/** The transport's keep-alive settings from the options of a TCP connection. */
 export function keepAliveOf(options: ValuesOf<typeof tcpRules>): KeepAlive {
   return { enabled: options.socketKeepalive, idle: options.socketKeepaliveOptions?.idle };
 }

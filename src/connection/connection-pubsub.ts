@@ -14,13 +14,13 @@ import { SubscriptionPump } from './reading/subscription-pump.ts';
 /** The empty view of a connection that never subscribed. */
 export const NO_CHANNELS = new ChannelView([], UTF8);
 
-/** The subscriptions of one connection. They live as long as it does; nothing is made again here. */
+/** The subscriptions of one connection. They end with it and are never restored. */
 export class ConnectionPubsub {
   readonly registry: Subscriptions;
   readonly #core: ConnectionCore;
   readonly #pump: SubscriptionPump;
 
-  /** `encoding`: of the messages of channels that are given as names; `text`: of the names themselves. */
+  /** `encoding` decodes the messages of channels given by name; `text` encodes the names themselves. */
   constructor(core: ConnectionCore, encoding: TextEncoding | null, text: TextMode) {
     this.#core = core;
     this.registry = new Subscriptions({
@@ -30,7 +30,7 @@ export class ConnectionPubsub {
       onPause: (paused) => core.inbox.setFull(paused, false),
     });
     this.#pump = new SubscriptionPump(core, this.registry, {
-      // Its server may be a node of a cluster, which takes shard channels of one slot in one command.
+      // The server may be a cluster node, which accepts only shard channels of one slot in one command.
       placement: { here: () => true, group: (kind, name) => (kind === 'shard' ? keySlot(name) : 0) },
       again: () => false,
       ended: (error) => this.registry.close(error, error),

@@ -1,15 +1,15 @@
 import { inspect } from 'node:util';
 import { demandObject, unknownOption } from '../base/known-options.ts';
 
-/** One row of a table of options. */
+/** How one option is checked and read. */
 export interface OptionRule<T> {
   /** The value of an absent option. */
   readonly fallback: T;
-  /** The value to use for a given one; throws a `TypeError` that names the option. */
+  /** Returns the value to use; throws a `TypeError` that names the option. */
   readonly check: (name: string, value: unknown) => T;
-  /** Reads the text of a URL; absent: not settable there. */
+  /** Reads the value in a URL; without it the option cannot be set there. */
   readonly text?: (name: string, text: string) => unknown;
-  /** Milliseconds: a URL must use the camelCase name, for older clients had seconds under the other. */
+  /** The option is in ms. URLs must use its camelCase name: under the snake_case one older clients took seconds. */
   readonly duration?: true;
 }
 export type RuleTable = { readonly [name: string]: OptionRule<unknown> };
@@ -17,7 +17,7 @@ export type ValuesOf<R extends RuleTable> = {
   readonly [K in keyof R]: R[K] extends OptionRule<infer T> ? T : never;
 };
 
-/** Longer timers fire at once, so limits are cut at about 24 days. */
+/** Node fires longer timers at once, so limits are cut at about 24 days. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 export function duration<F extends number | null>(fallback: F, zero = false): OptionRule<number | null> {
@@ -33,7 +33,7 @@ export function duration<F extends number | null>(fallback: F, zero = false): Op
   return { fallback, check, text: parseNumber, duration: true };
 }
 
-/** A whole number; null stands for the fallback. */
+/** A whole number; null means the default. */
 export function count<F extends number | null>(fallback: F, least = 1): OptionRule<number | F> {
   const check = (name: string, value: unknown): number | F => {
     if (value === null) return fallback;
@@ -53,7 +53,7 @@ export function flag(fallback: boolean): OptionRule<boolean> {
   return { fallback, check, text: parseBoolean };
 }
 
-/** Text or null; the value never shows in an error. */
+/** Text or null; errors never show the value. */
 export function text(): OptionRule<string | null> {
   const check = (name: string, value: unknown): string | null => {
     if (value !== null && typeof value !== 'string') throw new TypeError(`${name} must be a string or null`);
@@ -121,7 +121,7 @@ export interface Sorted {
   readonly others: Readonly<Record<string, unknown>>;
 }
 
-/** Sorts own properties by a table; `undefined` counts as absent, inherited properties do not count at all. */
+/** Splits own properties into options of the table and others; `undefined` counts as absent. */
 export function sortOptions(table: RuleTable, input: unknown): Sorted {
   if (input !== undefined) demandObject(input);
   const given = concealed();
@@ -129,14 +129,14 @@ export function sortOptions(table: RuleTable, input: unknown): Sorted {
   for (const [name, value] of Object.entries(input ?? {})) {
     if (value === undefined) continue;
     const rule = Object.hasOwn(table, name) ? table[name] : undefined;
-    // A key of the null-prototype records is an ordinary key, also when it is `__proto__`.
+    // Both records have no prototype, so `__proto__` is an ordinary key.
     if (rule === undefined) others[name] = value;
     else given[name] = rule.check(name, value);
   }
   return { given: Object.freeze(given), others: Object.freeze(others) };
 }
 
-/** The defaults of each table, which all records of it inherit. */
+/** The defaults of each table; all its records inherit from them. */
 const defaults = new WeakMap<RuleTable, object>();
 
 function defaultsOf(table: RuleTable): object {
@@ -151,8 +151,8 @@ function defaultsOf(table: RuleTable): object {
 }
 
 /**
- * The given options of a table. The defaults for the others are inherited, and no copy for each record: spreading it gives
- * only what was given, `changed` gives all.
+ * Makes a record of the given options that inherits the defaults, which saves a copy for each connection. Spreading
+ * the record copies only the given options; `changed` keeps the defaults.
  */
 export function complete<R extends RuleTable>(
   table: R,
@@ -162,7 +162,7 @@ export function complete<R extends RuleTable>(
   return inheriting(defaultsOf(table), own) as ValuesOf<R>;
 }
 
-/** The record with other values for some of its options. */
+/** A record like the given one, with other values for some options. */
 export function changed<T extends object>(record: T, values: Partial<T>): T {
   return inheriting(record, Object.entries(values)) as T;
 }
@@ -188,7 +188,7 @@ const SECRETS: ReadonlySet<string> = new Set([
 
 function withoutSecrets(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const shown: Record<string, unknown> = {};
-  // Defaults are inherited.
+  // `for … in` includes the inherited defaults.
   for (const name in record) {
     const value = record[name];
     shown[name] = SECRETS.has(name) && value !== null ? '[hidden]' : value;
@@ -196,7 +196,7 @@ function withoutSecrets(record: Readonly<Record<string, unknown>>): Record<strin
   return shown;
 }
 
-/** Null at its root, so that nothing put on Object.prototype reads as an option. */
+/** Inherits from null, so that nothing on Object.prototype is taken for an option. */
 const concealing: object = Object.create(null, {
   toJSON: {
     value(this: Readonly<Record<string, unknown>>) {

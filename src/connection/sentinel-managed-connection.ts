@@ -11,7 +11,7 @@ export class SentinelManagedConnection extends TCPConnection {
     nameClass(this, 'SentinelManagedConnection');
   }
 
-  /** The service that it was made for. */
+  /** Name of the service (the primary's name at the sentinels). */
   readonly primaryName: string;
   /** The role that `ROLE` has to confirm before the connection is usable. */
   readonly isPrimary: boolean;

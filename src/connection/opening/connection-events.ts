@@ -8,7 +8,7 @@ function addressOf(core: ConnectionCore): { serverAddress: string; serverPort: n
   return { serverAddress: host, serverPort: port };
 }
 
-/** Traces a dial from its beginning to the end of the handshake, where anybody listens. */
+/** Traces a dial from its start to the end of the handshake, if the channel has subscribers. */
 export function traceConnect(core: ConnectionCore, tls: boolean, dial: () => Promise<void>): Promise<void> {
   if (!traces.connect.active) return dial();
   const trace: ConnectTrace = { ...addressOf(core), tls };
@@ -18,7 +18,7 @@ export function traceConnect(core: ConnectionCore, tls: boolean, dial: () => Pro
   });
 }
 
-/** The handshake is done. `since`: epoch ms of the beginning of the dial. */
+/** Publishes that the handshake is done. `since`: epoch ms of the start of the dial. */
 export function reportReady(core: ConnectionCore, serverVersion: string | null, since: number): void {
   if (!observed(channels.connectionReady)) return;
   channels.connectionReady.publish({
@@ -30,7 +30,7 @@ export function reportReady(core: ConnectionCore, serverVersion: string | null, 
   });
 }
 
-/** A connection that was ready has ended. `lost`: requests that fail with it. */
+/** Publishes that a ready connection has ended. `lost`: number of requests that fail with it. */
 export function reportClosed(core: ConnectionCore, reason: Error, lost: number): void {
   if (!observed(channels.connectionClosed)) return;
   const { connectedAt, createdAt } = core.counters;
@@ -38,7 +38,7 @@ export function reportClosed(core: ConnectionCore, reason: Error, lost: number):
   channels.connectionClosed.publish({ ...addressOf(core), clientId: core.clientId, reason, age, lost });
 }
 
-/** Traces a call of the SUBSCRIBE family, where anybody listens. */
+/** Traces a call of the SUBSCRIBE family, if the channel has subscribers. */
 export function traceSubscribe<R>(
   core: ConnectionCore,
   command: string,

@@ -18,15 +18,15 @@ export const LIBRARY_NAME = 'respool';
 /** @testable */
 export const LIBRARY_VERSION = '0.1.0';
 
-/** One row of the handshake. `may fail`: a refusal only switches that feature off. */
+/** One command of the handshake. `may fail`: if the server refuses it, the feature is off. */
 export interface HandshakeStep {
   readonly command: string;
   readonly args: readonly RedisValue[];
   readonly rule: 'must pass' | 'may fail';
   readonly check?: (reply: Reply) => void;
-  /** Without RESP3 it is left out. */
+  /** True: the step is skipped on RESP2. */
   readonly needsPushes?: boolean;
-  /** Called after a step that may fail. */
+  /** Called with the outcome of a step that may fail. */
   readonly told?: (refused: boolean) => void;
 }
 
@@ -46,7 +46,7 @@ export function laterSteps(options: NormalizedConnectionOptions): readonly Hands
   });
   const steps: HandshakeStep[] = [];
   const { clientInfo } = options;
-  // With `protocol: 2` nothing is sent but what was asked for.
+  // With `protocol: 2` only commands that an option asks for are sent.
   if (clientInfo !== false && (options.protocol !== 2 || clientInfo !== null)) {
     const name = clientInfo === null ? LIBRARY_NAME : `${LIBRARY_NAME}(${clientInfo})`;
     steps.push(
@@ -61,10 +61,10 @@ export function laterSteps(options: NormalizedConnectionOptions): readonly Hands
   return steps;
 }
 
-/** `READONLY`: reads on a replica of a cluster are answered there. */
+/** `READONLY`: a replica of a cluster answers reads itself instead of redirecting them. */
 export const READONLY_STEP: HandshakeStep = { command: 'READONLY', args: [], rule: 'must pass' };
 
-/** `ROLE` must say what sentinel said. */
+/** Checks that `ROLE` confirms the role that the sentinels reported. */
 export function roleStep(service: string, endpoint: string, isPrimary: boolean): HandshakeStep {
   const wanted = isPrimary ? 'master' : 'slave';
   return {
@@ -82,7 +82,7 @@ export function roleStep(service: string, endpoint: string, isPrimary: boolean):
   };
 }
 
-/** HELLO 3 with AUTH, alone in its write; RESP2 where `protocol` allows it and the server knows no HELLO or refuses it. */
+/** Sends HELLO 3 with AUTH, alone in its write. If the server refuses HELLO and `protocol` allows it, RESP2 is used. */
 export async function greet(
   core: ConnectionCore,
   credentials: Credentials | null,
@@ -92,7 +92,7 @@ export async function greet(
   if (protocol !== 2) {
     try {
       const reply = await call(core, 'HELLO', ['3', ...auth], { ledger: false, timeout: streamTimeout });
-      // Some proxies answer OK to what they do not know.
+      // Some proxies answer OK to commands they do not know.
       if (reply !== 'OK' || protocol === 3) return readGreeting(core, reply, protocol);
     } catch (error) {
       if (protocol === 3 || !isRefusalOfHello(error, credentials !== null)) throw error;
@@ -103,7 +103,7 @@ export async function greet(
   return NOTHING;
 }
 
-/** Servers and proxies without RESP3 say so in many words. A refusal of the credentials is none of them. */
+/** Whether the error refuses HELLO or RESP3, in any of the servers' wordings, rather than the credentials. */
 function isRefusalOfHello(error: unknown, authenticates: boolean): boolean {
   if (error instanceof UnknownCommandError) return true;
   if (error instanceof AuthorizationError) return true;
@@ -114,7 +114,7 @@ function isRefusalOfHello(error: unknown, authenticates: boolean): boolean {
   return !authenticates || !/password|credential|authenticat|\bAUTH\b/i.test(error.message);
 }
 
-/** AUTH on a connection that is alone with it: some servers lose the error of one that has replies pending. */
+/** Sends AUTH with nothing else outstanding: some servers lose its error while replies are pending. */
 export async function authenticate(
   core: ConnectionCore,
   credentials: Credentials | null,
@@ -122,12 +122,12 @@ export async function authenticate(
 ): Promise<void> {
   if (credentials === null) return;
   const { username, password } = credentials;
-  // Servers before 6 know no user names.
+  // Redis before 6 has no user names.
   const args = core.session.resp === 2 && username === 'default' ? [password] : [username, password];
   await call(core, 'AUTH', args, { ledger: false, timeout });
 }
 
-/** RESP2 sends the same pairs as a flat array. */
+/** Reads the reply to HELLO: a map, or on RESP2 the same pairs as a flat array. */
 function readGreeting(core: ConnectionCore, reply: Reply, protocol: 3 | 'auto'): Greeting {
   const fields = reply instanceof Map ? reply : new Map<Reply, Reply>();
   if (Array.isArray(reply)) {
@@ -152,9 +152,9 @@ export async function runSteps(
   steps: readonly HandshakeStep[],
   timeout: number | null,
 ): Promise<void> {
-  // Bytes behind the greeting may have ended the connection.
+  // Bytes that followed the reply to HELLO may have ended the connection.
   if (core.state === 'closed') throw core.failure;
-  // Only the server's own refusal is no harm: a reply that is late would be taken for another one's.
+  // Only an error reply is harmless. A time-out still rejects, because a late reply would be taken for the next one.
   const due = steps.filter(({ needsPushes }) => needsPushes !== true || core.session.resp === 3);
   const pending = due.map(({ command, args, rule }) =>
     call(core, command, args, { timeout, raise: rule === 'must pass' }),

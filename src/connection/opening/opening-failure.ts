@@ -9,7 +9,7 @@ import {
 } from '../../errors/errors.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 
-/** Server errors keep their class, an abort is its reason; everything else is a `ConnectionError` with its cause. */
+/** The error that `run()` throws. Server errors and abort reasons pass; all else becomes a `ConnectionError`. */
 export function explainFailure(
   core: ConnectionCore,
   error: unknown,
@@ -21,7 +21,7 @@ export function explainFailure(
     error instanceof TimeoutError || error instanceof OverloadedError || error instanceof RequestAbortedError;
   const { failure, settings } = core;
   const { endpoint } = settings;
-  // `maybeExecuted` is about a command of the handshake; the caller has sent none.
+  // `maybeExecuted` refers to a command of the handshake; the caller has sent nothing.
   const lost = error instanceof ConnectionError && error.maybeExecuted;
   if (error instanceof RedisError && !wrapped && !lost && !isBare(error)) return error;
   const known = lost ? failure : error;
@@ -39,7 +39,7 @@ function classFor(error: unknown): typeof ConnectionError {
   return error instanceof ProtocolError ? ProtocolError : ConnectionError;
 }
 
-/** An error that the package made itself, with nothing beneath: it becomes the cause. */
+/** An error the package made itself, without a cause; it becomes the cause of the dial error. */
 function isBare(error: RedisError): boolean {
   return error instanceof ConnectionError && error.code === 'RESPOOL_CONNECTION' && error.cause === undefined;
 }

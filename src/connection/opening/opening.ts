@@ -27,17 +27,17 @@ export interface OpeningHooks<C> {
 }
 
 /**
- * The one life of a connection from `run()` to the closed socket: dial, handshake, callbacks, ready, gone. One
- * deadline covers everything up to ready.
+ * The whole life of a connection, from `run()` to the closed socket: dial, handshake, callbacks, ready, gone. One
+ * deadline covers all steps up to ready.
  */
 export class Opening<C> {
   readonly callbacks: ((connection: C) => void | Promise<void>)[] = [];
-  /** Rows of the handshake that the class of the connection adds. */
+  /** Handshake steps that the connection class adds. */
   readonly steps: HandshakeStep[] = [];
   greeting: Greeting = { version: null, clientId: null };
   address: string | null = null;
   inCallbacks = false;
-  /** HELLO was sent and not answered. */
+  /** HELLO was sent and has no answer yet. */
   #helloPending = false;
   readonly #core: ConnectionCore;
   readonly #options: NormalizedConnectionOptions;
@@ -46,7 +46,7 @@ export class Opening<C> {
   #settleClosed!: () => void;
   #started = false;
   #stop: ((reason: unknown) => void) | null = null;
-  /** A failure of this side after the server had taken the connection. */
+  /** A failure on the client side, after the server had accepted the connection. */
   #fault: Fault | null = null;
 
   constructor(core: ConnectionCore, options: NormalizedConnectionOptions, hooks: OpeningHooks<C>) {
@@ -127,7 +127,7 @@ export class Opening<C> {
     await Promise.race([this.#shakeHands(auth), stopped]);
     if (this.#options.resp2Replies) core.reception.readAsResp2();
     await this.#callbacks(stopped);
-    // Bytes that came together with the last reply may have ended it.
+    // Bytes that came with the last reply may have ended the connection.
     if (core.state === 'closed') throw core.failure;
     if (noreply) silence(core);
     core.session.settleBaseline();
@@ -138,7 +138,7 @@ export class Opening<C> {
 
   async #dial(signal: AbortSignal, stopped: Promise<never>): Promise<Duplex> {
     const dialled = Promise.resolve(this.#hooks.openTransport(signal)).then(demandDuplex);
-    // One that comes too late has no owner.
+    // Nobody owns a transport that opens after the abort.
     dialled.then(
       (transport) => (signal.aborted ? transport.destroy() : undefined),
       () => {},
@@ -181,7 +181,7 @@ export class Opening<C> {
     }
   }
 
-  /** Notes that this side failed, so that the error says so by its code. */
+  /** Notes a failure on the client side, so that the error carries `code`. */
   #ownFault(code: string): (error: unknown) => never {
     return (error) => {
       if (this.#core.state !== 'closed') this.#fault = { error, code };
@@ -219,11 +219,11 @@ export class Opening<C> {
     });
     if (transport.destroyed) lost();
     if (transport.closed) this.#settleClosed();
-    // A server that is full says so before it is asked anything, perhaps before the transport was handed over.
+    // A server at maxclients sends its error unasked, perhaps before the transport was attached.
     if (core.state === 'closed') throw core.failure;
   }
 
-  /** Sockets always say that they have closed, and only once their handle is; other duplexes are looked at. */
+  /** Waits until the transport is gone. Sockets emit 'close'; other duplexes may not, so they are polled. */
   destroyed(): void {
     const { transport } = this.#core;
     if (transport !== null && !(transport instanceof Socket)) setImmediate(() => this.#look(transport, 1));
@@ -270,25 +270,25 @@ const ESCAPE = /%[0-9a-f]{2}/i;
 const ESCAPE_HINT =
   ' (the user name or password holds %xx, which was taken as written: decodeComponents=true in a URL decodes it)';
 
-/** Other clients decode the userinfo of a URL: the likeliest reason why such credentials are wrong. */
+/** Other clients decode the userinfo of a URL, the likeliest reason why credentials with %xx are refused. */
 function hintAtEscapes(error: Error, credentials: Credentials | null): void {
   if (credentials === null) return;
   if (ESCAPE.test(credentials.username) || ESCAPE.test(credentials.password)) error.message += ESCAPE_HINT;
 }
 
-/** Some proxies drop what they do not know, or hang up on it. */
+/** Some proxies ignore an unknown HELLO, or close the connection. */
 function hintAtHello(failure: unknown): void {
   if (failure instanceof ConnectionError && failure.code === 'RESPOOL_CONNECTION')
     failure.message += ' (HELLO was not answered: a proxy that does not know it needs protocol: 2)';
 }
 
-/** The same text comes from servers that could have the database. */
+/** Says which setting to raise: servers send the same error when more databases could be configured. */
 function hintAtDatabases(error: Error, db: number): void {
   if (error.message.includes('cluster mode') || error.message.includes('out of range'))
     error.message += ` (db ${db}: a cluster has more than one database from Valkey 9.0 on, with cluster-databases; a single server has as many as its setting databases says)`;
 }
 
-/** Nothing given: no credentials, as without a provider. */
+/** A provider that returns null or undefined means no credentials. */
 function checkCredentials(given: Credentials | null | undefined): Credentials | null {
   if (given === null || given === undefined) return null;
   const { username, password } = given as Partial<Credentials>;
@@ -296,7 +296,7 @@ function checkCredentials(given: Credentials | null | undefined): Credentials | 
   throw new TypeError('a credential provider must give { username, password }, both of them strings');
 }
 
-/** By shape: a `Duplex` may come from another copy of its class. */
+/** Checks by shape, because a `Duplex` may come from another copy of the class. */
 function demandDuplex(transport: Duplex): Duplex {
   const given = transport as Partial<Duplex> | null | undefined;
   const methods = ['on', 'write', 'destroy'] as const;
@@ -318,7 +318,7 @@ function runSignal(options: { signal?: AbortSignal | undefined } | undefined): A
   return checkSignal('signal', options.signal);
 }
 
-/** A promise that never resolves; another party may reject it. */
+/** A promise that never resolves and can be rejected from outside. */
 function rejectable(): { promise: Promise<never>; reject: (reason: unknown) => void } {
   let reject!: (reason: unknown) => void;
   const promise = new Promise<never>((_, no) => {

@@ -9,9 +9,9 @@ import type { Entry } from '../requests/entry.ts';
 import { MessageBuffer, weigh } from './message-buffer.ts';
 import { bytesOf, frameBytes, frameIn } from './push-frames.ts';
 
-/** Takes pub/sub pushes first, with strings as bytes. False: the push is no pub/sub message. */
+/** Gets pushes first, their strings as bytes. Methods return false if the push is not theirs. */
 export interface PubsubTaker {
-  /** Readers whose messages need not become frames. */
+  /** Listeners that the decoder may call directly, without building a frame for each message. */
   readonly listeners: MessageListeners;
   message(frame: readonly Reply[]): boolean;
   acknowledged(ack: Acknowledgement): boolean;
@@ -21,30 +21,30 @@ export interface PubsubTaker {
 const MESSAGES = new Set(['message', 'pmessage', 'smessage']);
 
 /**
- * Receives unrequested messages: pushes, and replies that belong to no request. Acknowledgements of the SUBSCRIBE
- * family change the session and free their places at once; the messages themselves go to the channels that
- * want them, else to the buffers behind `pushMessages` and `streamedMessages`, which are bounded.
+ * Receives pushes and replies that belong to no request (`sendCommand`, MONITOR). Acknowledgements of the SUBSCRIBE
+ * family change the session and free their entries' places at once. Messages go to the channels, otherwise to the
+ * bounded buffers behind `pushMessages` and `streamedMessages`.
  */
 export class Inbox {
   readonly pushes = new MessageBuffer<Reply[]>();
   readonly streamed = new MessageBuffer<Reply>();
   pubsub: PubsubTaker | null = null;
-  /** Takes what a cache must hear in order with the replies, whatever else is throttled; false: not mine. */
+  /** Gives a cache its invalidations in order with the replies, never throttled; returns false for other pushes. */
   invalidations: ((frame: readonly Reply[]) => boolean) | null = null;
-  /** Takes announcements of the server, and pushes that nobody knows; false: not mine. */
+  /** Takes the server's maintenance announcements and unknown pushes; returns false for other pushes. */
   notices: ((frame: readonly Reply[]) => boolean) | null = null;
   limiter: CapacityLimiter | null = null;
-  /** The socket is not read. */
+  /** The socket is paused. */
   paused = false;
-  /** Channels have asked for a pause. */
+  /** A channel is full and has asked for a pause. */
   full = false;
   #strict = false;
-  /** Messages taken for channels that are full, since the pause was asked for. */
+  /** Bytes of messages taken for full channels since the pause was requested. */
   #excess = 0;
   readonly #core: ConnectionCore;
   #held: (() => void)[] = [];
   #heldBytes = 0;
-  /** Ends the wait for a token when the connection ends. */
+  /** Aborts the wait for a token of the limiter when the connection ends. */
   #waiting: AbortController | null = null;
 
   constructor(core: ConnectionCore) {
@@ -57,12 +57,12 @@ export class Inbox {
     return this.pushes.length === 0 && this.streamed.length === 0 && this.#held.length === 0;
   }
 
-  /** How pushes are decoded: as bytes while a listener takes messages. */
+  /** How pushes are decoded: as bytes if a pub/sub listener is set. */
   get pushMode(): DecodeMode {
     return this.pubsub === null ? this.#core.settings.ownMode : BYTES;
   }
 
-  /** Listeners that the decoder may call directly; null while the inbox must handle messages itself. */
+  /** Listeners that the decoder may call directly; null while the inbox has to see every message. */
   get shortcut(): MessageListeners | null {
     if (this.pubsub === null || this.limiter !== null || (this.full && !this.#strict)) return null;
     return this.pubsub.listeners;
@@ -82,19 +82,19 @@ export class Inbox {
     else this.#deliverPush(frame);
   }
 
-  /** A line of MONITOR. */
+  /** Takes a line of MONITOR. */
   monitored(value: Reply): void {
     if (this.limiter !== null) this.#throttle(value, () => this.stream(value));
     else this.stream(value);
   }
 
-  /** The reply to a command without a waiter. */
+  /** Buffers the reply to a command sent with `sendCommand`. */
   stream(value: Reply): void {
     this.streamed.push(value);
     this.#bound();
   }
 
-  /** On RESP2 pub/sub comes as ordinary arrays. */
+  /** On RESP2 pub/sub messages are ordinary arrays: takes the ones that belong to a subscription. */
   takesAsPush(value: Reply, head: Entry | undefined): boolean {
     if (!Array.isArray(value)) return false;
     const first = value[0];
@@ -117,8 +117,8 @@ export class Inbox {
   }
 
   /**
-   * A paused socket would hold back replies as well. For full channels it is paused again when they are in,
-   * unless the connection is there for its messages only.
+   * Resumes reading, because a paused socket would hold back replies too. If channels are full, it is paused again
+   * once all replies are in. A strict pause, on connections that carry only messages, stays.
    */
   resumeForReplies(): void {
     if (this.full && this.#strict) return;
@@ -126,7 +126,7 @@ export class Inbox {
     this.#core.transport?.resume();
   }
 
-  /** Channels are full, or none is any more. `strict`: not even replies are a reason to read. */
+  /** Called when channels become full, and when none is full any more. `strict`: do not even read for replies. */
   setFull(full: boolean, strict: boolean): void {
     this.full = full;
     this.#strict = strict;
@@ -135,7 +135,7 @@ export class Inbox {
     else this.#taken();
   }
 
-  /** For full channels, when nothing may be outstanding any more. */
+  /** Pauses the socket for full channels once no reply is outstanding. */
   settled(): void {
     if (!this.full || this.paused || (this.#core.outstanding > 0 && !this.#strict)) return;
     this.paused = true;
@@ -148,13 +148,13 @@ export class Inbox {
     return true;
   }
 
-  /** A full channel still takes messages between replies; those that no pause could stop are bounded too. */
+  /** Full channels still get the messages that arrive between replies; this bounds them. */
   #overfill(frame: Reply[]): void {
     this.#excess += weigh(frame);
     if (this.#excess > this.#core.settings.maxBufferedBytes) this.#core.overflowed('messages');
   }
 
-  /** True: the frame is an acknowledgement that a call waited for. */
+  /** Books an acknowledgement. True if a call or the registry waited for it. */
   #acknowledged(ack: Acknowledgement, frame: Reply[], head: Entry | undefined): boolean {
     const { pubsub } = this;
     const { names } = this.#core.session;
@@ -183,7 +183,7 @@ export class Inbox {
     try {
       await limiter.acquire({ signal });
     } catch {
-      // It will give no token any more, or the connection has ended: nothing is kept from its reader.
+      // If the limiter gives no more tokens, held messages are delivered. At the end of the connection `end` does so.
       if (!signal.aborted) this.#deliverHeld();
       return;
     }

@@ -4,15 +4,15 @@ import type { Reply } from '../../resp/types.ts';
 type Reader = { finished: boolean };
 type Waiter<T> = { resolve(result: IteratorResult<T>): void; reject(error: unknown): void; reader: Reader };
 
-/** Its place in the buffer, too. */
+/** Bytes that a buffered item costs besides its value. */
 const ITEM = 64;
 
-/** Memory of one message in bytes, headers included. A bound on wire bytes would admit several times as much. */
+/** Estimates the memory of a message in bytes. Its wire size would be several times too small. */
 export function weigh(value: Reply): number {
   if (typeof value === 'string') return 24 + textBytes(value);
   if (isUint8Array(value)) return 208 + value.length;
   if (typeof value !== 'object' || value === null) return 16;
-  // An array that grew by pushing has room for seventeen.
+  // An array grown by push() has room for at least 17 items.
   let sum = 208;
   if (Array.isArray(value)) for (const item of value) sum += 8 + weigh(item);
   else if (value instanceof Map) for (const [key, item] of value) sum += 56 + weigh(key) + weigh(item);
@@ -21,20 +21,20 @@ export function weigh(value: Reply): number {
   return sum;
 }
 
-/** The engine keeps a character in one byte or, where one of them needs it, all of them in two. */
+/** V8 stores one byte per character, or two bytes for each as soon as one needs them. */
 function textBytes(text: string): number {
   return Buffer.byteLength(text) === text.length ? text.length : text.length * 2;
 }
 
 /**
  * Messages that answer no request, in order, until they are read. Readers share one buffer: each
- * message goes to exactly one. What is buffered when the connection ends is delivered before the error.
+ * message goes to exactly one reader. Messages buffered at the end of the connection come before its error.
  */
 export class MessageBuffer<T extends Reply> {
   length = 0;
   bytes = 0;
   everRead = false;
-  /** Told when a reader has taken something. */
+  /** Called when a reader has taken a message. */
   onTaken: (() => void) | null = null;
   #items: { value: T; bytes: number }[] = [];
   #start = 0;
@@ -57,7 +57,7 @@ export class MessageBuffer<T extends Reply> {
     this.#take();
   }
 
-  /** No more will come; a protocol error also takes back what is buffered. */
+  /** Ends the readers with `error`; `discard` drops buffered messages first (after a protocol error). */
   end(error: Error, discard: boolean): void {
     this.#end = error;
     if (discard) {
@@ -105,7 +105,7 @@ export class MessageBuffer<T extends Reply> {
         return Promise.reject(error);
       },
       [Symbol.asyncIterator]: () => iterator,
-      // Not in the library's declaration of AsyncGenerator everywhere, but `await using` wants it.
+      // `await using` needs it, although not every version of TypeScript declares it on AsyncGenerator.
       ...(Symbol.asyncDispose === undefined
         ? {}
         : { [Symbol.asyncDispose]: () => Promise.resolve(finish()) }),

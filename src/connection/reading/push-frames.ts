@@ -3,19 +3,19 @@ import { decodeText } from '../../resp/text.ts';
 import type { Reply } from '../../resp/types.ts';
 import { ASCII, BYTES, type DecodeMode, LATIN1, textOfMode } from '../../resp/text-modes.ts';
 
-/** The bytes behind a string, whatever it was decoded with: decoding loses nothing. */
+/** The bytes a string was decoded from; decoding with `mode` is lossless. */
 export function bytesOf(value: Reply | undefined, mode: DecodeMode): Buffer | null {
   if (typeof value === 'string')
     return Buffer.from(value, mode === LATIN1 || mode === ASCII ? 'latin1' : 'utf8');
   return Buffer.isBuffer(value) ? value : null;
 }
 
-/** A pub/sub frame that was decoded with `mode`, as bytes. */
+/** Turns the strings of a pub/sub frame, decoded with `mode`, back into bytes. */
 export function frameBytes(frame: readonly Reply[], mode: DecodeMode): Reply[] {
   return frame.map((item) => bytesOf(item, mode) ?? item);
 }
 
-/** A frame of bytes as if it had been decoded with `mode`. */
+/** Decodes the bytes in a frame with `mode`. */
 export function frameIn(frame: Reply[], mode: DecodeMode): Reply[] {
   return mode === BYTES ? frame : frame.map((item) => valueIn(item, mode));
 }

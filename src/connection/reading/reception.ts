@@ -14,56 +14,56 @@ import { mayHoldErrors, redact, redactInside } from '../redaction/redaction.ts';
 
 /** A reply of this size delays the replies behind it. */
 export const BULK = 1024 * 1024;
-/** A slice gets its own write when its bytes, plus `REPLY` for each reply, exceed this. */
+/** Delivery pauses after a slice only if its bytes, plus `REPLY` for each reply, exceed this. */
 const WORTHWHILE = 1400;
 const REPLY = 64;
 /** This many bytes of an unfinished message prove a live peer; a stalled one may send fewer. */
 const TRICKLE = 16 * 1024;
 const ALL = Number.POSITIVE_INFINITY;
-/** How many turns of the microtasks callers get to ask for more. */
+/** Turns of the microtask queue that callers get to queue new commands between two slices. */
 const WAITS = 8;
 const TURN = Promise.resolve();
 const ERROR = 1;
 const PUSH = 2;
 const NOTHING = 3;
 
-/** The way in: bytes become messages, and each reply finds the command at the head of the queue. */
+/** Decodes incoming bytes and gives each reply to the command at the head of the queue. */
 export class Reception {
   readonly #core: ConnectionCore;
   readonly #decoder = new PartialReader();
   #bulk = false;
-  /** A message that began while nothing was asked can never answer what was asked since. */
+  /** The message that is arriving began while nothing was outstanding: it cannot answer a later command. */
   #orphan = false;
-  /** Part of a large reply, lent to the transport for its next read. */
+  /** Memory of a large reply, lent to the transport so that its next read goes there without a copy. */
   #lent: Buffer | null = null;
-  /** Replies have arrived that are not handed out yet. */
+  /** Some replies that have arrived are not delivered yet. */
   #sliced = false;
   #waits = 0;
   /** Bytes since the last sign of life. */
   #trickle = 0;
-  /** How many commands were written when the bytes in hand came. */
+  /** Number of commands written in total when the current bytes arrived; later ones cannot be answered by them. */
   #answerable = 0;
 
   constructor(core: ConnectionCore) {
     this.#core = core;
   }
 
-  /** Size of the bulk reply that is arriving now, as far as its header has been seen. */
+  /** Size in bytes of the bulk reply that is arriving; 0 before its header is complete. */
   get pendingBulk(): number {
     return this.#decoder.pendingBulk;
   }
 
-  /** From now on replies come in the shapes of RESP2. */
+  /** From now on replies are returned in the shapes of RESP2. */
   readAsResp2(): void {
     this.#decoder.resp2Shapes = true;
   }
 
-  /** Strings of any length may come while their bytes are handed on. */
+  /** Allows strings of any length while replies are streamed. */
   takeHuge(on: boolean): void {
     this.#decoder.takeHuge(on);
   }
 
-  /** Where the next bytes should be read to; null: anywhere. */
+  /** The buffer to read the next bytes into; null if any will do. */
   lend(): Buffer | null {
     this.#lent = this.#core.state === 'closed' ? null : this.#decoder.room();
     return this.#lent;
@@ -89,7 +89,7 @@ export class Reception {
     this.#handOut(Math.ceil(outbox.written / 2));
   }
 
-  /** The peer is alive: a message is complete, or much of one has come. */
+  /** Notes a sign of life: a message is complete, or `TRICKLE` bytes of one have arrived. */
   #heard(): void {
     const { outbox, suspicion } = this.#core;
     this.#trickle = 0;
@@ -97,7 +97,7 @@ export class Reception {
     if (suspicion.active) suspicion.clear();
   }
 
-  /** Hands out what has arrived: the connection is about to end. */
+  /** Delivers the replies that have arrived, because the connection is about to end. */
   finish(): void {
     if (!this.#sliced) return;
     this.#sliced = false;
@@ -117,7 +117,7 @@ export class Reception {
     else this.#handOut(asked ? Math.ceil(outbox.written / 2) : ALL);
   };
 
-  /** The replies that are there, or a slice of that many: the rest follows when its callers have gone on. */
+  /** Delivers up to `slice` replies; the rest follow after their callers have queued new commands. */
   #handOut(slice: number): void {
     const core = this.#core;
     const { counters, outbox } = core;
@@ -149,7 +149,7 @@ export class Reception {
     }
   }
 
-  /** Answers whether it stopped after a slice, with more in hand. */
+  /** True if delivery stopped after a slice and more bytes are left. */
   #deliver(slice: number): boolean {
     const core = this.#core;
     const { inbox, outbox } = core;
@@ -170,7 +170,7 @@ export class Reception {
       decoder.unwanted = head !== undefined && head.phase === SETTLED && isDropped(head);
       const value = decoder.read(head === undefined ? this.#idleMode : head.mode, pushMode) as Reply;
       const { kind } = decoder;
-      // Not the value is compared with `INCOMPLETE`: where a value may be anything, that costs the engine a call.
+      // Compare `kind`: comparing an arbitrary value with `INCOMPLETE` costs V8 a call.
       if (kind === NOTHING) {
         if (head !== undefined) {
           if (head.inPieces && head.phase !== SETTLED) (head as StreamEntry<unknown>).arrived(decoder);
@@ -180,7 +180,7 @@ export class Reception {
       if (this.#trickle !== 0) this.#heard();
       if (kind === PUSH) {
         if (decoder.top === null) decoder.spoiled = false;
-        // It may be the push that had begun; one inside an aggregate says nothing about the aggregate.
+        // This may be the message that began early. A push inside an aggregate says nothing about the aggregate.
         if (this.#orphan && decoder.top === null) this.#orphan = false;
         inbox.push(value as Reply[], head);
       } else if (head === undefined || this.#orphan) {
@@ -201,7 +201,7 @@ export class Reception {
     }
   }
 
-  /** How unrequested messages are decoded. */
+  /** How messages that answer no request are decoded. */
   get #idleMode(): DecodeMode {
     const { inbox, session, settings } = this.#core;
     return session.resp === 2 ? inbox.pushMode : settings.ownMode;
@@ -212,7 +212,7 @@ export class Reception {
     if (core.session.resp === 2 && core.inbox.takesAsPush(value, entry)) return;
     const usual = entry.isPlain && entry.phase !== SETTLED && entry.size < SMALLEST;
     if (refused || !usual || mayHoldErrors(entry)) {
-      // The entry stays at the head of the queue until its last reply, even if its caller has given up.
+      // With several replies, the entry stays at the head until the last one, even if its caller has given up.
       if (entry.inParts && entry.part(value, refused, core.settings.endpoint)) {
         if (refused) core.observer?.refused(value as RedisError);
         return;
@@ -236,7 +236,7 @@ export class Reception {
     entry.succeed(value);
   }
 
-  /** A reply at the place of a fenced command: true when it refuses that one, false when it answers the fence. */
+  /** For a reply at the place of a fenced command: true if it refuses the command, false if it answers the fence. */
   #refuses(entry: Entry, value: Reply, refused: boolean): boolean {
     const owner = (entry as SubscriptionEntry).ownerOf(value, refused);
     if (owner !== 'unclear') return owner === 'own refusal';
@@ -246,7 +246,7 @@ export class Reception {
     );
   }
 
-  /** A reply that was to be text and holds bytes that are not valid there. */
+  /** Handles a reply decoded as text that holds invalid bytes. */
   #undecoded(entry: Entry, value: Reply, refused: boolean): void {
     const { session, settings } = this.#core;
     const byPush = session.resp === 2 && session.subscribed > 0;
@@ -267,11 +267,11 @@ export class Reception {
     } else this.#answer(entry, value, false);
   }
 
-  /** A reply or an entry with more to it than its value. */
+  /** Settles an entry that is not plain, or whose reply needs a closer look. */
   #settle(entry: Entry, value: Reply, refused: boolean, undecoded: DecodingError | null = null): void {
     const core = this.#core;
     if (entry.effect !== null) {
-      // The value was dropped, because the caller has given up.
+      // The caller has given up, so the decoder dropped the value.
       const reply = entry.phase === SETTLED && !refused ? undefined : value;
       core.session.replied(entry.effect, !refused && !entry.byPush, reply);
     }
@@ -306,14 +306,14 @@ export class Reception {
       core.inbox.monitored(value);
       return;
     }
-    // A server that is full says so before it is asked anything.
+    // A server at maxclients sends its error unasked.
     if (refused && core.state !== 'ready') {
       (value as { endpoint?: string }).endpoint ??= core.settings.endpoint;
       core.close(value as Error);
     } else throw this.#unexpected();
   }
 
-  /** A message has begun while nothing was asked: only its type tells whether it may. */
+  /** A message began while nothing was outstanding: closes the connection unless its type allows that. */
   #orphaned(type: number): void {
     const { session, state } = this.#core;
     this.#orphan = true;
@@ -341,7 +341,7 @@ export class Reception {
   }
 }
 
-/** Whether neither the session nor the queue looks into the reply. */
+/** Whether the decoder may drop the reply of a settled entry, because nobody else reads it. */
 function isDropped(entry: Entry): boolean {
   return !entry.inParts && !entry.byPush;
 }

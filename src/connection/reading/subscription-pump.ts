@@ -22,23 +22,23 @@ import { SubscriptionEntry } from '../requests/subscription-entry.ts';
 
 export interface PumpSettings {
   readonly placement?: Placement | undefined;
-  /** Whether what was refused is to be tried again, after a pause. */
+  /** Whether to send a refused command again after a pause. */
   readonly again: (error: Error) => boolean;
   /**
-   * About how many names may wait for their acknowledgement: a server that is to take up many thousand names again,
-   * and the loop of this process, are not stalled by them. All at once, by default.
+   * About how many names may wait for their acknowledgement at a time, so that resubscribing many thousand names
+   * stalls neither the server nor this process. Default: no bound.
    */
   readonly portion?: number | undefined;
-  /** The link has ended, with the connection. */
+  /** Called when the link has ended with its connection. */
   readonly ended: (error: Error) => void;
 }
 
-/** Before what serves subscriptions is tried again. */
+/** Back-off in ms before a refused command or a failed subscriber connection is tried again. */
 export const PAUSE = { base: 50, cap: 2_000 };
 
 /**
- * Between a registry of subscriptions and one connection: writes what the registry's link misses, and hands it
- * what the server pushes.
+ * Connects a registry of subscriptions to one connection: writes the commands that the registry's link asks for,
+ * and passes on the server's pushes.
  *
  *     link.pending() ─▶ entries ─▶ core     core ─▶ messages, acknowledgements ─▶ link
  */
@@ -46,13 +46,13 @@ export class SubscriptionPump implements PubsubTaker {
   readonly #core: ConnectionCore;
   readonly #registry: Subscriptions;
   readonly #settings: PumpSettings;
-  /** Receives the messages of probes. */
+  /** Called with each message of a health check. */
   onProbe: ((message: string) => void) | null = null;
   #link: SubscriptionLink;
   #writing = false;
   #again = false;
   #refusals = 0;
-  /** Names that were sent and are not acknowledged. */
+  /** Number of names sent and not yet acknowledged. */
   #unanswered = 0;
   #pause: NodeJS.Timeout | null = null;
 
@@ -72,7 +72,7 @@ export class SubscriptionPump implements PubsubTaker {
     return this.#link;
   }
 
-  /** Writes what is missing, at once: what is queued on the connection afterwards comes after it. */
+  /** Queues the missing commands synchronously, so that they precede anything the caller queues next. */
   work(): void {
     if (this.#pause !== null || this.#link.ended || this.#core.state === 'closed') return;
     this.#again = true;
@@ -107,7 +107,7 @@ export class SubscriptionPump implements PubsubTaker {
     this.#settings.ended(error);
   }
 
-  /** The server has forgotten everything, on a connection that lives on. */
+  /** RESET ended all subscriptions, but the connection is still open: subscribes again. */
   forgotten(reason: Error): void {
     this.#link.lost(this.#heard(), reason);
     this.#link = this.#attach();
@@ -119,7 +119,7 @@ export class SubscriptionPump implements PubsubTaker {
     this.#pause = null;
   }
 
-  /** Every name of the command is acknowledged. */
+  /** All names of the command are acknowledged. */
   finished(command: SubscriptionCommand, fenced: boolean): void {
     this.#answered(command);
     if (fenced) this.#link.finished(command);
@@ -134,7 +134,7 @@ export class SubscriptionPump implements PubsubTaker {
   #answered({ names }: SubscriptionCommand): void {
     const { portion } = this.#settings;
     this.#unanswered -= names.length;
-    // The next portion leaves in a turn of its own.
+    // The next portion is sent in another turn of the event loop.
     if (portion !== undefined && !this.#link.ended) setImmediate(() => this.work());
   }
 
@@ -166,7 +166,7 @@ export class SubscriptionPump implements PubsubTaker {
   }
 }
 
-/** A command of the registry's. Its acknowledgements reach the link as pushes; refusals and fences end here. */
+/** A command of the registry. Its acknowledgements reach the link as pushes; the pump handles its refusal and fence. */
 class PumpEntry extends SubscriptionEntry {
   readonly #pump: SubscriptionPump;
   readonly #command: SubscriptionCommand;
@@ -188,12 +188,12 @@ class PumpEntry extends SubscriptionEntry {
     this.#pump.refused(this.#command, error);
   }
   fail(error: unknown): void {
-    // A connection that ends tells the link itself.
+    // If the connection has closed, `ended` tells the link.
     if (this.#core.state !== 'closed') this.#pump.refused(this.#command, error as Error);
   }
 }
 
-/** The subscription of a probe, which no registry knows of. */
+/** The subscription of a health check; the registry does not know about it. */
 export class ProbeSubscription extends SubscriptionEntry {
   readonly acknowledged: Promise<void>;
   #resolve!: () => void;

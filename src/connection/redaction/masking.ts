@@ -1,28 +1,28 @@
 import { allEntries } from '../../commands/catalogue.ts';
 import { WORDS } from './word-list.ts';
 
-/** The public and the secret words of a command; all in lower case, one character per byte. */
+/** The public and secret words of a command, in lower case, one character per byte. */
 export interface Known {
-  /** Words of the command's name. */
+  /** Words of the command's name, which may be shown. */
   readonly own: ReadonlySet<string>;
   readonly args: readonly string[];
-  /** The texts quote one argument, whatever quotes are inside it. */
+  /** An ACL command: its errors quote one argument without escaping the quotes inside. */
   readonly modifier: boolean;
 }
 
 const MARK = '…';
-/** The same as its bytes. */
+/** `MARK` as latin1 text of its UTF-8 bytes. */
 const MARK_BYTES = Buffer.from(MARK).toString('latin1');
-/** Characters of an argument that must match: servers truncate long arguments. */
+/** So many leading characters of an argument must match, because servers truncate long arguments. */
 const PROBE = 16;
-/** A shorter text counts as an argument only if it is quoted; below `SHORTEST_PART` it is no part of one. */
+/** Shorter arguments are cut only where they are quoted; words below `SHORTEST_PART` are no parts of arguments. */
 const SHORTEST = 3;
 const SHORTEST_PART = 4;
-/** No word of the servers is longer. */
+/** Length of the longest word that servers use. */
 const LONGEST_WORD = 24;
-/** Characters of arguments that are looked through; past it a word that no server uses is taken for a part. */
+/** Characters of arguments to search; beyond it, every word that servers do not use is cut. */
 const EFFORT = 1 << 21;
-/** This many are scanned before the word is looked up. */
+/** Arguments shorter than this are searched before the word is looked up, because that is cheaper. */
 const FEW = 1024;
 
 const QUOTES = `'"\``;
@@ -33,13 +33,13 @@ const HARMLESS = `${LOOSE}.<>=@|/-[]`;
 const LINE = /user_(?:script|function):\d+/g;
 
 /**
- * The text without what it tells of arguments; `known` is null where these are not known: then only words that servers
- * use stay. The first `kept` characters stay as they are.
+ * Cuts argument values from an error text. `known` is null if the arguments are unknown: then only words that servers
+ * use stay. The first `kept` characters always stay.
  */
 export function mask(text: string, known: Known | null, kept: number): string {
   const widest = widestOf(text);
   if (widest < 0x80) return maskBytes(text, known, kept, MARK);
-  // Text that was no UTF-8 was read as latin1, and nothing tells whether this one was.
+  // Text that is not valid UTF-8 was read as latin1. Nothing tells which applies, so both readings are masked.
   if (widest <= 0xff) text = maskBytes(text, known, kept, MARK);
   const bytes = Buffer.from(text).toString('latin1');
   const masked = maskBytes(bytes, known, kept, MARK_BYTES);
@@ -52,7 +52,7 @@ function widestOf(text: string): number {
   return all;
 }
 
-/** Lower case and in one line, as servers show what they were given; of the same length. */
+/** Lower case, on one line, as servers show arguments; the length stays. */
 export function plainText(bytes: string): string {
   return bytes.toLowerCase().replace(/[\r\n]/g, ' ');
 }
@@ -77,7 +77,7 @@ function cutKnown(low: string, cut: Uint8Array, known: Known): void {
 }
 
 function cutArgument(low: string, cut: Uint8Array, arg: string, own: ReadonlySet<string>): void {
-  // Most texts are printed up to a NUL.
+  // Servers print most arguments up to the first NUL.
   const end = arg.indexOf('\0');
   const shown = end === -1 ? arg : arg.slice(0, end);
   if (shown === '' || own.has(shown)) return;
@@ -92,7 +92,7 @@ function cutArgument(low: string, cut: Uint8Array, arg: string, own: ReadonlySet
   }
 }
 
-/** It is a word of the server, or inside one. */
+/** Whether the range is a word that servers use, or part of one. */
 function isServers(low: string, at: number, stop: number, own: ReadonlySet<string>): boolean {
   if (wordEnd(low, at) < stop) return false;
   const least = at - LONGEST_WORD;
@@ -103,7 +103,7 @@ function isServers(low: string, at: number, stop: number, own: ReadonlySet<strin
   return serverWords().has(word) || own.has(word);
 }
 
-/** Words that are somewhere inside an argument, which may be a whole script. */
+/** Cuts words that occur inside an argument, which may be a whole script. */
 function cutParts(low: string, cut: Uint8Array, { args, own }: Known): void {
   const given = args.join('\n');
   let effort = 0;
@@ -116,7 +116,7 @@ function cutParts(low: string, cut: Uint8Array, { args, own }: Known): void {
   });
 }
 
-/** Only what cannot have come from outside stays. */
+/** Cuts everything except words that servers use. */
 function cutAllBut(low: string, cut: Uint8Array): void {
   let first = 0;
   while (first < low.length && !(isIn(QUOTES, low[first]) && !isWord(low.charCodeAt(first - 1)))) first++;
@@ -135,7 +135,7 @@ function cutQuoted(cut: Uint8Array, first: number, last: number): void {
   if (first !== -1 && last > first) cut.fill(1, first + 1, last);
 }
 
-/** Cuts it, and what hangs together with it; not the end of the sentence. */
+/** Cuts a range and the text attached to it, up to a space, quote or bracket; a full stop at its end stays. */
 function spread(low: string, cut: Uint8Array, from: number, to: number): void {
   const least = to;
   while (from > 0 && cut[from - 1] === 0 && !LOOSE.includes(low[from - 1]!)) from--;
@@ -149,7 +149,7 @@ function render(text: string, cut: Uint8Array, mark: string): string {
   let from = 0;
   for (let at = cut.indexOf(1); at !== -1; at = cut.indexOf(1, from)) {
     const gap = text.slice(from, at);
-    // Not even how many words there were.
+    // Adjacent cuts share one mark, which hides how many words there were.
     if (from === 0 || gap.trim() !== '') shown += gap + mark;
     from = cut.indexOf(0, at);
     if (from === -1) return shown;
@@ -171,7 +171,7 @@ function wordEnd(low: string, at: number): number {
   return at;
 }
 
-/** A letter, a digit, an underscore or a byte beyond ASCII; nothing where there is no character. */
+/** A letter, digit, underscore or byte beyond ASCII; false for NaN. */
 function isWord(code: number): boolean {
   return (code >= 0x61 && code <= 0x7a) || (code >= 0x30 && code <= 0x39) || code === 0x5f || code >= 0x80;
 }
@@ -180,12 +180,12 @@ function isIn(characters: string, character: string | undefined): boolean {
   return character !== undefined && characters.includes(character);
 }
 
-/** How the capital before a word counts: `A` for none. */
+/** Code of the capital `A`, which stands for 0 shared letters. */
 const NONE = 65;
 
 let words: Set<string> | null = null;
 
-/** The words of the list and the names of commands, in lower case; made when the first error comes. */
+/** The words of the list and all command names, in lower case; built for the first error. */
 function serverWords(): ReadonlySet<string> {
   if (words !== null) return words;
   words = new Set();

@@ -7,24 +7,24 @@ import type { Reply } from '../../resp/types.ts';
 import type { Entry } from '../requests/entry.ts';
 import { type Known, mask, plainText } from './masking.ts';
 
-/** Their errors quote arguments of earlier commands, which are no longer known. */
+/** Commands whose errors may quote arguments of earlier commands, which are no longer known. */
 const OF_OTHERS: ReadonlySet<string> = new Set(['EXEC', 'CLIENT TRACKING']);
-/** Their first argument is a program. */
+/** Commands whose first argument is a script. */
 const SCRIPTS: ReadonlySet<string> = new Set(['EVAL', 'EVAL_RO']);
-/** Servers say less; what is longer repeats something. */
+/** Servers' own error texts are shorter; a longer one repeats an argument. */
 const LONGEST = 4096;
-/** Beyond these sizes nothing is compared: only words that servers use stay. */
+/** Above this size of a command its arguments are not compared: only words that servers use stay. */
 const LARGE = 1 << 23;
 const MANY_WORDS = 4096;
 
-// Past the methods of a reply's own, which would put its keys in order first.
+// ReplyMap and ReplySet override these methods, and theirs would index the keys first.
 const mapEntries = Map.prototype.entries;
 const setValues = Set.prototype.values;
 
-/** A command as it went out. */
+/** A command as it was sent. */
 type Sent = Pick<Entry, 'info' | 'wire' | 'size'>;
 
-/** Servers repeat what they were given. What a message tells of the arguments of its command is cut. */
+/** Cuts argument values from the message of an error reply, because servers quote arguments. */
 export function redact(error: RedisError, entry: Sent): void {
   if (!isServersOwn(error)) cutMessage(error, entry, knownOf(entry, error));
 }
@@ -34,7 +34,7 @@ export function mayHoldErrors({ info }: Entry): boolean {
   return (info.flags & SCRIPT_LIKE) !== 0;
 }
 
-/** The same for errors inside a reply; they also learn where they happened. */
+/** Redacts the errors inside a reply, and sets their endpoint and command. */
 export function redactInside(value: Reply, endpoint: string, entry: Entry): void {
   let known: Known | null | undefined;
   eachError(value, (error) => {
@@ -45,12 +45,12 @@ export function redactInside(value: Reply, endpoint: string, entry: Entry): void
   });
 }
 
-/** A text that is the same for all arguments, or a redirect: there is nothing to cut. */
+/** A fixed text, or a redirect: neither quotes an argument. */
 function isServersOwn(error: RedisError): boolean {
   return isFixedLine(error.message) || error instanceof AskError;
 }
 
-/** As deep as the decoder goes. */
+/** Visits every error in a reply. The decoder bounds the depth of the recursion. */
 function eachError(value: unknown, visit: (error: RedisError) => void): void {
   if (typeof value !== 'object' || value === null) return;
   if (value instanceof Error) {
@@ -76,7 +76,7 @@ function cutMessage(error: RedisError, { info }: Sent, known: Known | null): voi
   const long = message.length > LONGEST;
   const cut = long ? mask(`${message.slice(0, LONGEST)}…`, null, kept) : mask(message, known, kept);
   if (cut === message) return;
-  // To read it is to format it, which costs more than all of this; few errors come so far.
+  // Reading `stack` formats it, which costs more than the masking; few errors get here.
   const { stack } = error;
   error.message = cut;
   if (stack !== undefined) error.stack = stack.replace(message, () => cut);
@@ -88,12 +88,12 @@ function isName(command: string | undefined, known: Known | null): boolean {
   return known.own.has(bytesOf(command)) || known.own.has(plainText(command));
 }
 
-/** Null where the arguments that an error may tell of are not known, or too many. */
+/** The words of a command; null if the error may quote other arguments, or if there are too many. */
 function knownOf({ info, wire, size }: Sent, error: RedisError): Known | null {
   if (OF_OTHERS.has(info.name) || size > LARGE || error.message.length > LONGEST) return null;
   const words = wordsOf(wire);
   if (words === null) return null;
-  // A subcommand that is not in the tables is a name only where it was written as one.
+  // An unknown subcommand counts as part of the name only if it was written as such.
   const two = error instanceof UnknownCommandError ? Math.min(info.count, 2) : 1;
   const names = words.splice(0, Math.max(info.nameLength, two));
   const own = new Set<string>();
@@ -106,7 +106,7 @@ function knownOf({ info, wire, size }: Sent, error: RedisError): Known | null {
   return { own, args: [...new Set(words)], modifier: info.name.startsWith('ACL') };
 }
 
-/** The words of a command as they went out. */
+/** Reads the words of a command from its wire form; null if there are too many. */
 function wordsOf(wire: Wire): string[] | null {
   const text = typeof wire === 'string' ? wire : wire.map(latin1).join('');
   const words: string[] = [];

@@ -8,10 +8,10 @@ import type { ConnectionCore } from '../connection-core.ts';
 import { Entry } from './entry.ts';
 import { effectFor } from '../session/session-effect.ts';
 
-/** An entry with an ordinary promise: what the package itself asks of a server. */
+/** The entry of a command that the package sends for its own purposes. */
 class Call extends Entry {
   readonly promise: Promise<Reply>;
-  /** False: an error reply is the value. */
+  /** False: an error reply resolves as a value. */
   raise = true;
   #resolve!: (value: Reply) => void;
   #reject!: (error: unknown) => void;
@@ -23,7 +23,7 @@ class Call extends Entry {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // Its maker may have stopped waiting when the connection ends: that must not end the process.
+    // Nobody may be waiting when the connection ends; an unhandled rejection would end the process.
     this.promise.catch(() => {});
   }
   succeed(value: Reply): void {
@@ -42,13 +42,13 @@ export interface CallOptions {
   mode?: DecodeMode;
   timeout?: number | null;
   signal?: AbortSignal | null;
-  /** Whether the session ledger books it; the handshake's HELLO and AUTH change nothing. */
+  /** Whether the session records the effect of the command; default true. HELLO and AUTH of the handshake do not. */
   ledger?: boolean;
-  /** False: an error reply is the value; what ends without a reply rejects all the same. */
+  /** False: an error reply resolves as a value. Without a reply the promise always rejects. */
   raise?: boolean;
 }
 
-/** Queues a command of the package's own, whatever state the connection is in, unless it has ended. */
+/** Queues a command for the package's own purposes, in any state of the connection except `closed`. */
 export function call(
   core: ConnectionCore,
   command: string,
@@ -66,20 +66,20 @@ export function call(
   return entry.promise;
 }
 
-/** As of a `Call`: a caller that makes several at once may stop at the first that fails. */
+/** A handled rejection: a caller of several calls may stop waiting at the first failure. */
 function refused(reason: unknown): Promise<never> {
   const rejected = Promise.reject(reason as Error);
   rejected.catch(() => {});
   return rejected;
 }
 
-/** `CLIENT REPLY ON`, on a silenced connection. */
+/** Sends `CLIENT REPLY ON`. */
 export function unsilence(core: ConnectionCore): void {
   const args = ['ON'];
   core.replyMode('ON', new Call(resolveCommand('CLIENT REPLY', args), args, UTF8));
 }
 
-/** `CLIENT REPLY OFF`: from here on the server answers nothing. */
+/** Sends `CLIENT REPLY OFF`: the server answers nothing from here on. */
 export function silence(core: ConnectionCore): void {
   const args = ['OFF'];
   core.replyMode('OFF', new Call(resolveCommand('CLIENT REPLY', args), args, UTF8));
@@ -87,10 +87,10 @@ export function silence(core: ConnectionCore): void {
 
 let nonces = 0;
 const RUN = Math.floor(Math.random() * 36 ** 5).toString(36);
-/** Connections whose server has given a nonce back: from then on nothing else is an answer to a PING. */
+/** Connections whose server has echoed a nonce; on these only the nonce is a valid reply to PING. */
 const echoing = new WeakSet<ConnectionCore>();
 
-/** Whether a PING could be sent now: its answer would come, and alone. */
+/** Whether a PING sent now would get its own reply. */
 export function mayPing(core: ConnectionCore): boolean {
   const { session } = core;
   return (
@@ -103,8 +103,8 @@ export function mayPing(core: ConnectionCore): boolean {
 }
 
 /**
- * `PING <nonce>`. Resolves with any answer of the server, an error too. Another value than the nonce shows that replies
- * are shifted on this connection: it ends with a `ProtocolError`, and nothing of it reaches anybody any more.
+ * Sends `PING <nonce>` and resolves with the reply, an error reply included. Any other value than the nonce shows
+ * that replies are shifted: the connection closes with a `ProtocolError` before a wrong reply reaches a caller.
  */
 export async function ping(
   core: ConnectionCore,
@@ -112,10 +112,10 @@ export async function ping(
 ): Promise<Reply> {
   const nonce = `${RUN}-${(nonces++).toString(36)}`;
   const answer = await call(core, 'PING', [nonce], { ...options, ledger: false, raise: false });
-  // On a subscribed RESP2 connection it is an array.
+  // On a subscribed RESP2 connection the reply is an array.
   const text = Array.isArray(answer) ? answer.at(-1) : answer;
   if (text === nonce) echoing.add(core);
-  // Some proxies answer by themselves and drop the argument.
+  // Some proxies answer PING themselves and ignore its argument.
   if (text === nonce || text instanceof Error || (text === 'PONG' && !echoing.has(core))) return text;
   core.close(core.error(ProtocolError, 'a reply was lost or sent twice: PING returned another value'));
   throw core.failure;

@@ -2,8 +2,8 @@ import type { Entry } from './entry.ts';
 import type { Outbox } from './outbox.ts';
 
 /**
- * The time limits of one connection on one lazy timer: armed for the earliest, it looks through the queue when
- * it fires. Replies that are already readable win: the sweep comes one poll of the sockets later.
+ * One lazy timer for all time limits of a connection. It is armed for the earliest and searches the queue when it
+ * fires, one poll of the sockets later: a reply that is already readable wins over its time-out.
  */
 export class DeadlineSweep {
   readonly #outbox: Outbox;
@@ -25,7 +25,7 @@ export class DeadlineSweep {
       () => this.#fired(),
       Math.min(Math.max(1, Math.ceil(deadline - performance.now())), 2 ** 31 - 1),
     );
-    // The socket keeps the process alive as long as it should be.
+    // The socket alone decides whether the process stays alive.
     this.#timer.unref();
   }
 

@@ -8,11 +8,11 @@ import type { DecodeMode } from '../../resp/text-modes.ts';
 import type { Effect } from '../session/session-effect.ts';
 import type { Peer } from './request-traces.ts';
 
-/** Made, not yet handed to the transport: it can still be taken back. */
+/** Not yet handed to the transport: the command can still be withdrawn. */
 export const QUEUED = 0;
-/** Handed to the transport: it keeps its place until its reply comes or the connection ends. */
+/** Handed to the transport: the entry keeps its place until its reply comes or the connection ends. */
 export const WRITTEN = 1;
-/** Its caller has an answer. A written one stays in the queue as a tombstone that swallows its reply. */
+/** The caller has its result. If written, the entry stays in the queue as a tombstone that takes the reply. */
 export const SETTLED = 2;
 export type Phase = typeof QUEUED | typeof WRITTEN | typeof SETTLED;
 
@@ -23,28 +23,28 @@ const BLOCKING = 8;
 const BY_PUSH = 16;
 const KEEPS = 32;
 const IN_PARTS = 256;
-/** Two bits from here on. */
+/** Position of the two bits that hold the reply mode. */
 const REPLY_MODE = 6;
 const TRACED = 512;
 const IN_PIECES = 1024;
 const STRICT = 2048;
 const FOLLOWED = 4096;
-/** Entries with one of these need a look when they are written. */
+/** Entries with one of these traits need extra work when they are written. */
 export const NOTED = NOREPLY | TRACED;
-/** The lower half belongs to the connection; subclasses use the upper half. */
+/** The connection owns the lower half of the bits, subclasses the upper half. */
 const OWN = 0xffff;
 type ReplyMode = '' | 'ON' | 'OFF' | 'SKIP';
 const REPLY_MODES: readonly ReplyMode[] = ['', 'ON', 'OFF', 'SKIP'];
 
-/** How a push fits an entry: not its own, one of several, or the last one, which frees its place in the queue. */
+/** How a push matches an entry: not at all, as one of several, or as the last, which frees its place in the queue. */
 export type PushMatch = 'other' | 'part' | 'done';
 
-/** Learns when a traced entry is written. */
+/** Called when a traced entry is written. */
 export interface WriteNote {
   written(): void;
 }
 
-/** The function that settles an entry. That of a traced one has a note, for a field would cost every entry. */
+/** The function that settles an entry. A traced entry's has a note here, because a field would cost every entry. */
 export interface Settle {
   (value: never): void;
   note?: WriteNote;
@@ -53,22 +53,22 @@ export interface Settle {
 /** The queue or connection that holds an entry and can cancel it. */
 export interface EntryHost {
   cancel(entry: Entry, error: unknown): void;
-  /** A reply is due, but nothing arrives. */
+  /** A request timed out and nothing has arrived since it was written. */
   readonly suspect: boolean;
-  /** As the server said in HELLO. */
+  /** The client id from the reply to HELLO. */
   readonly clientId: number | null;
-  /** The server behind it. */
+  /** Host and port of the server. */
   readonly peer: Peer;
   /**
-   * Makes the error for another waiter of this reply, whose limit of `limit` ms has passed. It counts as evidence
-   * against the peer, as the entry's own time-out would.
+   * Makes the time-out error for another caller waiting for this reply, whose limit of `limit` ms has passed. It
+   * raises suspicion, as a time-out of the entry itself would.
    */
   waitedInVain(entry: Entry, limit: number): Error;
 }
 
 /**
- * One command on its way: the object that sits in the queue of a connection. Fields are plain and always
- * there, so that every entry has the same shape; what becomes of the answer is up to the subclass.
+ * One command in the queue of a connection. Every entry has the same plain fields, and so the same hidden class;
+ * subclasses decide where the result goes.
  */
 export abstract class Entry {
   readonly info: CommandInfo;
@@ -76,15 +76,15 @@ export abstract class Entry {
   size: number;
   mode: DecodeMode;
   readonly phase: Phase = QUEUED;
-  /** Monotonic ms; 0: none, or `limit` ms after it is queued. */
+  /** Monotonic ms; 0 for none, or until `limit` starts to run when the entry is queued. */
   deadline = 0;
-  /** Length of its time limit in ms; 0: none. */
+  /** Time limit in ms; 0 for none. */
   limit = 0;
-  /** Signs of life when it was written: no more of them at its time-out means that nothing arrived since; 0: unsent. */
+  /** `Outbox.heard` when the entry was written, to tell at its time-out whether anything arrived since; 0: unsent. */
   heard = 0;
-  /** Rare properties as bits, because every field of an entry costs each call. The upper half is the subclass's. */
+  /** Rare properties as bits, because every field costs each call. The upper half belongs to the subclass. */
   traits = 0;
-  /** The `leaseId` of its connection when it was made; 0: it belongs to no lease. */
+  /** The connection's `leaseId` when the entry was made; 0 if it belongs to no lease. */
   leaseId = 0;
   signal: AbortSignal | null = null;
   host: EntryHost | null = null;
@@ -97,18 +97,18 @@ export abstract class Entry {
     this.mode = mode;
   }
 
-  /** No limit, no signal, no effect, nothing unusual. */
+  /** True without limit, signal, effect and traits. */
   get isPlain(): boolean {
     return (this.traits & OWN) === 0 && this.limit === 0 && this.effect === null && this.signal === null;
   }
-  /** No reply comes: complete once written. */
+  /** The server sends no reply: the entry is complete once written. */
   get noreply(): boolean {
     return (this.traits & NOREPLY) !== 0;
   }
   set noreply(on: boolean) {
     this.mark(NOREPLY, on);
   }
-  /** The entry is traced: `written` is called when it is. */
+  /** The entry is traced: `written()` is called when it is written. */
   get traced(): boolean {
     return (this.traits & TRACED) !== 0;
   }
@@ -121,7 +121,7 @@ export abstract class Entry {
   set dropOnCancel(on: boolean) {
     this.mark(DROP_ON_CANCEL, on);
   }
-  /** Made by `sendCommand`: its answer belongs to `streamedMessages`, and it is not counted as a request. */
+  /** Made by `sendCommand`: the reply goes to `streamedMessages`, and the entry is not counted as a request. */
   get streamed(): boolean {
     return (this.traits & STREAMED) !== 0;
   }
@@ -134,49 +134,49 @@ export abstract class Entry {
   set blocking(on: boolean) {
     this.mark(BLOCKING, on);
   }
-  /** A command of the SUBSCRIBE family: its place is freed by pushes, and a reply in its place can only be an error. */
+  /** A command of the SUBSCRIBE family: pushes free its place, and a reply in its place can only be an error. */
   get byPush(): boolean {
     return (this.traits & BY_PUSH) !== 0;
   }
   set byPush(on: boolean) {
     this.mark(BY_PUSH, on);
   }
-  /** Its bytes may be on their way a second time, or belong to another entry as well. */
+  /** The wire bytes must not be recycled: they may be sent a second time, or are shared with another entry. */
   get keepsBytes(): boolean {
     return (this.traits & KEEPS) !== 0;
   }
   set keepsBytes(on: boolean) {
     this.mark(KEEPS, on);
   }
-  /** Several replies come for it (`MULTI` … `EXEC`): each goes to `part`, and the last one settles it. */
+  /** Gets several replies (`MULTI` … `EXEC`): each goes to `part`, and the last one settles the entry. */
   get inParts(): boolean {
     return (this.traits & IN_PARTS) !== 0;
   }
   set inParts(on: boolean) {
     this.mark(IN_PARTS, on);
   }
-  /** Its reply is handed on while it arrives: a `StreamEntry`. */
+  /** The reply is streamed while it arrives: the entry is a `StreamEntry`. */
   get inPieces(): boolean {
     return (this.traits & IN_PIECES) !== 0;
   }
   set inPieces(on: boolean) {
     this.mark(IN_PIECES, on);
   }
-  /** Bytes that are no text are an error, although the connection would let them pass (`decodeResponses: 'lenient'`). */
+  /** Invalid text is an error for this entry, although the connection has `decodeResponses: 'lenient'`. */
   get strict(): boolean {
     return (this.traits & STRICT) !== 0;
   }
   set strict(on: boolean) {
     this.mark(STRICT, on);
   }
-  /** It has a follower (`follow`). */
+  /** The entry has a follower (`follow`). */
   get followed(): boolean {
     return (this.traits & FOLLOWED) !== 0;
   }
   set followed(on: boolean) {
     this.mark(FOLLOWED, on);
   }
-  /** The mode that `CLIENT REPLY` sets for the commands after it. */
+  /** For `CLIENT REPLY`: the mode that it sets for later commands. */
   get replyMode(): ReplyMode {
     return REPLY_MODES[(this.traits >> REPLY_MODE) & 3]!;
   }
@@ -187,37 +187,37 @@ export abstract class Entry {
     this.traits = on ? this.traits | trait : this.traits & ~trait;
   }
 
-  /** Its reply came. */
+  /** Takes the reply. */
   abstract succeed(value: Reply): void;
-  /** An error reply came. */
+  /** Takes an error reply. */
   abstract refuse(error: Error): void;
-  /** No reply will come for the caller: cancelled, timed out, or the connection ended. */
+  /** Ends the entry without a reply: cancelled, timed out, or the connection ended. */
   abstract fail(error: unknown): void;
 
   /**
-   * A push that may acknowledge this command; called for entries with `byPush`. `left`: how many names of the kind are
-   * subscribed now.
+   * Takes a push that may acknowledge this command; called for entries with `byPush`. `left`: number of names of the
+   * kind that are still subscribed.
    */
   acknowledge(_ack: Acknowledgement, _left: number): PushMatch {
     return 'other';
   }
 
-  /** One of the replies of an entry with `inParts`, in order; false: it is the last one. */
+  /** Takes one reply of an entry with `inParts`; false for the last reply, which it leaves to `succeed` or `refuse`. */
   part(_value: Reply, _refused: boolean, _endpoint: string): boolean {
     return false;
   }
 
-  /** A reply at the place of a command that pushes acknowledge: it will not be acknowledged any more. */
+  /** Takes a reply where pushes were expected: no acknowledgement will follow. */
   answeredInBand(_value: Reply): void {
     this.fail(new ResponseError(`${this.info.name} got a reply instead of pushes`));
   }
 
-  /** It is being written; called for traced entries. */
+  /** Called when a traced entry is written. */
   written(): void {
     (this as { resolve?: Settle }).resolve?.note?.written();
   }
 
-  /** Its bytes went to a transport, whatever became of it since. */
+  /** The bytes were handed to a transport, even if the entry has settled since. */
   get sent(): boolean {
     return this.heard !== 0;
   }
@@ -226,7 +226,7 @@ export abstract class Entry {
     this.host?.cancel(this, reason);
   }
 
-  /** Never the wire form: it holds arguments. */
+  /** Leaves out the wire form, because it holds arguments. */
   toJSON(): Record<string, unknown> {
     return { command: this.info.name, settled: this.phase === SETTLED };
   }
@@ -235,7 +235,7 @@ export abstract class Entry {
   }
 }
 
-/** Holds the two functions that settle a promise, apart from the promise. */
+/** Holds the two functions that settle a promise. */
 export interface Settling {
   resolve: (value: never) => void;
   reject: (error: unknown) => void;
@@ -247,7 +247,7 @@ export interface Settling {
  */
 export const making: { target: Settling | null } = { target: null };
 
-/** One function for the promises of all calls: a closure for each would cost as much as the promise. */
+/** The executor for the promises of all calls: a closure per call would cost as much as the promise. */
 export function capture(resolve: (value: never) => void, reject: (error: unknown) => void): void {
   const target = making.target!;
   target.resolve = resolve;

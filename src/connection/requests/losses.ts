@@ -5,7 +5,7 @@ import type { Reply } from '../../resp/types.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import { type Entry, QUEUED, SETTLED, settle } from './entry.ts';
 
-/** The error of one command whose connection ended. */
+/** Makes the error of a command whose connection ended. */
 export function lossOf(core: ConnectionCore, entry: Entry, maybeExecuted: boolean): ConnectionError {
   const fate = maybeExecuted ? 'it may have been executed' : 'it was not sent';
   const text = `${core.failure?.message ?? 'Connection lost'} (${entry.info.name}: ${fate})`;
@@ -13,8 +13,8 @@ export function lossOf(core: ConnectionCore, entry: Entry, maybeExecuted: boolea
 }
 
 /**
- * Fails what was outstanding when the connection ended. After a protocol error the oldest command, whose reply
- * it was, gets the error itself.
+ * Fails the outstanding commands of an ended connection. After a protocol error the oldest written command gets that
+ * error itself, because the broken reply was its own.
  */
 export function failAll(core: ConnectionCore, entries: readonly Entry[], reason: Error): void {
   let first = reason instanceof ProtocolError;
@@ -31,13 +31,13 @@ export function failAll(core: ConnectionCore, entries: readonly Entry[], reason:
   }
 }
 
-/** The protocol error for the command whose reply it was: the server has seen that command. */
+/** Makes the protocol error for the command whose reply was broken; the server has received it. */
 function brokenReply(core: ConnectionCore, entry: Entry, reason: Error): ProtocolError {
   const Broken = reason instanceof InvalidResponse ? InvalidResponse : ProtocolError;
   return core.commandError(Broken, entry.info.name, reason.message, { maybeExecuted: true, cause: reason });
 }
 
-/** The error of one command whose time is up. */
+/** Makes the error of a command that timed out. */
 export function timeoutOf(core: ConnectionCore, entry: Entry, written: boolean, limit: number): TimeoutError {
   const { name } = entry.info;
   const what = written ? 'waiting for its reply' : 'unsent';
@@ -45,7 +45,7 @@ export function timeoutOf(core: ConnectionCore, entry: Entry, written: boolean, 
   return core.commandError(TimeoutError, name, text, { phase: 'reply' as const, maybeExecuted: written });
 }
 
-/** The error for a reply that was read with `mode` and is not all text. */
+/** Makes the error for a reply that is not valid text in `mode`. */
 export function notText(
   core: ConnectionCore,
   command: string,
@@ -56,7 +56,7 @@ export function notText(
   return core.commandError(DecodingError, command, text, { reply: withBytes(value, mode) });
 }
 
-/** How the streams of messages end: always with a `ConnectionError`. */
+/** The error that ends the message streams: always a `ConnectionError`. */
 export function endOfMessages(core: ConnectionCore, reason: Error): ConnectionError {
   if (reason instanceof ConnectionError) return reason;
   return core.error(ConnectionError, `closed: ${reason.message}`, { cause: reason });

@@ -7,41 +7,41 @@ import type { ConnectionCore } from '../connection-core.ts';
 import { type Entry, move, NOTED, QUEUED, SETTLED, WRITTEN } from './entry.ts';
 
 const SKIP = '*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n';
-/** One string is handed to the transport at a time, never longer than about this. */
+/** Longest string, in bytes, handed to the transport in one write. */
 const CHUNK = 512 * 1024;
-/** Buffers leave in lots of this size; larger ones alone, while they are still in the processor's cache. */
+/** Small buffers are written together up to this size; larger ones alone, while they are in the CPU cache. */
 const LOT = 32 * 1024;
 
 export const THIS_TURN = 1;
 export const THIS_TICK = 2;
-/** This many commands get their own write: the server starts on them while the caller makes more. */
+/** So many commands are written before the tick ends, so that the server starts while the caller makes more. */
 const EARLY = 256;
-/** After this many ms of silence the socket is read before it is written: its end may have arrived unseen. */
+/** After this many ms of silence the socket is read before a write, because its end may have arrived unseen. */
 const STALE = 1_000;
 
 /**
- * The queue of a connection, and when it is written: once per tick, when every continuation has queued what it wants;
- * sooner where much is queued in one go, or where replies are handed out in slices. One ring, oldest first:
+ * The command queue of a connection. It is written once per tick, after all continuations have queued their commands;
+ * earlier if many commands are queued, or between slices of replies. One ring, oldest first:
  *
  *     [ written, unanswered (tombstones too) | queued, not yet written ]
  *       0 .. written-1                         written .. length-1
  *
- * Slots are cleared when they are freed: one that keeps its entry keeps a reply alive for a turn of the ring.
+ * Freed slots are cleared; otherwise a slot would keep its entry's reply alive until the ring comes round again.
  */
 export class Outbox {
   length = 0;
   written = 0;
-  /** Written entries that have left the queue; with `written` it tells how many went out altogether. */
+  /** Number of written entries that have left the queue; `answered + written` is the number ever written. */
   answered = 0;
-  /** Entries queued since the last flush that no lease has made. */
+  /** Entries queued since the last flush by callers without a lease. */
   unleased = 0;
-  /** Bytes queued and not handed to the transport. */
+  /** Bytes queued and not yet handed to the transport. */
   queuedBytes = 0;
-  /** The transport has more than it can pass on: nothing is handed over until it drains. */
+  /** The transport's buffer is full: nothing is written until 'drain'. */
   blocked = false;
-  /** Counts signs of life, from 1: what is written now is compared with it when it times out. */
+  /** Counts signs of life of the peer, from 1. Entries note it when they are written, and compare at their time-out. */
   heard = 1;
-  /** Written entries that no reply will come for: they are done. */
+  /** Written entries that get no reply and can be resolved. */
   complete: Entry[] | null = null;
   /** The server's `CLIENT REPLY` mode: 0 on, 1 skip the next reply, 2 off. */
   #silence: 0 | 1 | 2 = 0;
@@ -49,21 +49,21 @@ export class Outbox {
   #mask = 63;
   #head = 0;
   #withdrawn = 0;
-  /** Bytes held back in the corked transport, so that many pieces leave in one call; -1: it is not corked. */
+  /** Bytes in the corked transport, which sends many pieces in one system call; -1 if it is not corked. */
   #corked = -1;
   #planned: 0 | typeof THIS_TURN | typeof THIS_TICK = 0;
-  /** Nothing more leaves before the end of the tick. */
+  /** No more early writes before the end of the tick. */
   #patient = false;
-  /** Nothing leaves before the sockets were polled. */
+  /** No writes before the sockets have been polled. */
   #polling = false;
-  /** The error of a write in the middle of a tick; null: none. */
+  /** The error of an early write, raised at the end of the tick; null for none. */
   #broken: unknown = null;
-  /** The queue is being handed over: it must not change under that. */
+  /** The queue is being written and must not change. */
   busy = false;
-  /** Input waits until the output has been handed over: a transport may answer during a write. */
+  /** Input is held until the write is over, because a transport may answer synchronously. */
   holding = false;
   readonly #held: Buffer[] = [];
-  /** Why the connection ends once the output has been handed over. */
+  /** The reason to close the connection once the write is over; null for none. */
   #ending: Error | null = null;
   readonly #core: ConnectionCore;
 
@@ -71,7 +71,7 @@ export class Outbox {
     this.#core = core;
   }
 
-  /** Entries that are not written yet. */
+  /** Number of entries not yet written. */
   get queued(): number {
     return this.length - this.written;
   }
@@ -84,7 +84,7 @@ export class Outbox {
     this.queuedBytes += entry.size;
   }
 
-  /** The oldest entry whose reply is awaited. */
+  /** The oldest written entry: the next reply is its own. */
   head(): Entry | undefined {
     return this.written === 0 ? undefined : this.#slots[this.#head];
   }
@@ -105,7 +105,7 @@ export class Outbox {
     const all = this.takeComplete();
     for (let index = 0; index < this.length; index++) {
       const entry: Entry | undefined = this.at(index);
-      // A transport that threw in the middle of a flush leaves empty places; what was withdrawn is settled and counted.
+      // A transport that threw during a flush leaves empty slots. Withdrawn entries are already settled and counted.
       if (entry === undefined || (index >= this.written && entry.phase === SETTLED)) continue;
       all.push(entry);
     }
@@ -119,7 +119,7 @@ export class Outbox {
     return all;
   }
 
-  /** A queued entry was settled: it is skipped when its turn comes, and its payload is released now. */
+  /** Releases the payload of an entry that was settled unsent; the flush skips it. */
   withdraw(entry: Entry): void {
     this.queuedBytes -= entry.size;
     entry.wire = '';
@@ -135,8 +135,8 @@ export class Outbox {
   }
 
   /**
-   * Commands of leases wait until every readable socket has been read: a caller that gets its reply there may share
-   * this connection and join the write.
+   * Schedules a write. Commands of leases wait until every readable socket has been read: callers that get their
+   * replies there may share this connection and join the write.
    */
   plan(when: typeof THIS_TURN | typeof THIS_TICK): void {
     if (this.#planned < when) this.#schedule(when);
@@ -157,8 +157,9 @@ export class Outbox {
   }
 
   /**
-   * The process, or its loop, may have stood still, and the end of the connection may wait in the kernel. What is queued
-   * then fails unsent and moves to another connection. Two turns: the first may come right after a poll that began before.
+   * Polls the sockets before the write: if the process was suspended, the end of the connection may wait unread in the
+   * kernel. Queued commands then fail unsent and move to another connection. It takes two turns, because the first may
+   * follow a poll that began before.
    */
   #pollFirst(silence: number): void {
     const core = this.#core;
@@ -173,12 +174,12 @@ export class Outbox {
     core.observer?.woke(silence);
   }
 
-  /** Hands over what would go at the end of this tick; whatever is queued from here on goes then. */
+  /** Writes now instead of at the end of this tick; commands queued later are still written then. */
   early(): void {
     if (this.#planned === THIS_TICK && this.length > this.written) this.now();
   }
 
-  /** Nothing is planned any more. */
+  /** Notes that the scheduled write has begun. */
   done(): void {
     this.#planned = 0;
     this.#patient = false;
@@ -193,14 +194,14 @@ export class Outbox {
     this.#held.push(Buffer.from(bytes));
   }
 
-  /** The transport failed during a write: send nothing more. */
+  /** Stops writing, because the connection failed during a write; `#release` closes it afterwards. */
   end(reason: Error): void {
     this.#ending ??= reason;
     this.holding = true;
     this.blocked = true;
   }
 
-  /** Bytes that arrive during the loop are held as well, so that all bytes are read in order. */
+  /** Reads the held input. Bytes that arrive meanwhile are held too, which keeps the order. */
   #release(): void {
     const core = this.#core;
     for (let bytes = this.#held.shift(); bytes !== undefined; bytes = this.#held.shift())
@@ -220,12 +221,12 @@ export class Outbox {
   }
 
   /**
-   * Writes in the middle of a caller's loop, and calls no observer. Requests without a reply wait, because writing them
-   * would make the queue look empty too early.
+   * Writes in the middle of a caller's loop, and calls no observer. It does not write commands that get no reply:
+   * completing them would make the queue look empty too early.
    */
   #begin(): void {
     const { transport, state } = this.#core;
-    // Asked once: a queue that cannot leave now grows by as much as there is room for.
+    // Checked once per tick: a queue that cannot be written now waits for the end of the tick.
     this.#patient =
       transport === null ||
       state === 'closed' ||
@@ -268,12 +269,12 @@ export class Outbox {
     if (counters.bytesWritten !== bytesWritten) counters.lastByteWrittenAt = Date.now();
   }
 
-  /** Hands queued entries over; those that get no reply are `complete` then. */
+  /** Writes the queued entries, and moves those that get no reply to `complete`. */
   #flush(transport: Duplex): void {
     let to = this.written;
     const length = this.length;
     let from = to;
-    // No field: a store of something new in something old costs as much as the joining.
+    // A local variable: storing each new string in an old object costs as much as joining them (write barrier).
     let text = '';
     for (; from < length && !this.blocked; from++) {
       const at = (this.#head + from) & this.#mask;
@@ -310,7 +311,7 @@ export class Outbox {
     return entry.noreply || this.#silence !== 0 ? this.#unanswered(entry) : null;
   }
 
-  /** Whether something that is queued gets no reply. */
+  /** Whether a queued command gets no reply. */
   #expectsSilence(): boolean {
     if (this.#silence !== 0) return true;
     for (let index = this.written; index < this.length; index++) if (this.at(index).noreply) return true;
@@ -318,8 +319,8 @@ export class Outbox {
   }
 
   /**
-   * The text to write before an entry that gets no reply; null: the entry gets one. Call it in the order of writing,
-   * because the server applies `CLIENT REPLY` in that order.
+   * The text to write before an entry that gets no reply; null if the entry gets one. Must be called in the order of
+   * writing, because the server applies `CLIENT REPLY` in that order.
    */
   #unanswered(entry: Entry): string | null {
     let before = '';
@@ -338,12 +339,12 @@ export class Outbox {
         if (this.#silence === 1) this.#silence = 0;
     }
     entry.noreply = true;
-    // Nothing will tell when the server is done with it: the session keeps counting it.
+    // No reply tells when the server is done with the command, so the session counts it as blocking for good.
     entry.blocking = false;
     return before;
   }
 
-  /** Answers what is left to be handed over: text alone waits for more. */
+  /** Writes a large or binary command; returns the text that is left to join with the next command. */
   #gather(text: string, wire: Wire, transport: Duplex): string {
     let rest = text;
     for (const piece of typeof wire === 'string' ? [wire] : wire) {
@@ -383,7 +384,7 @@ export class Outbox {
       this.#corked += size;
       if (this.#corked >= LOT) this.#uncork(transport);
     } else if (!taken && transport.writableLength > 0) {
-      // A full buffer that the kernel took at once is no reason to wait.
+      // If the kernel took everything at once, 'drain' is not needed.
       this.blocked = true;
     }
   }
@@ -394,7 +395,7 @@ export class Outbox {
     this.blocked = transport.writableNeedDrain && transport.writableLength > 0;
   }
 
-  /** Closes the space that skipped entries left between `to` and `from`. */
+  /** Moves the unwritten entries down over the slots of skipped ones. */
   #close(from: number, to: number): void {
     if (from === to) return;
     const length = this.length;
@@ -420,8 +421,8 @@ export class Outbox {
   }
 
   /**
-   * Recycles the copy of a payload that was answered. It is free once the system has taken all written bytes; for a
-   * stream that is not a socket, or a peer that answers early, that cannot be known.
+   * Recycles the memory of an answered payload. It is free only if the kernel has taken all written bytes, which
+   * cannot be known for other streams than sockets.
    */
   reuse(entry: Entry, transport: Duplex | null): void {
     if (!(transport instanceof Socket) || transport.writableLength > 0 || entry.keepsBytes) return;

@@ -16,26 +16,26 @@ export interface ReplyStream<T> extends AsyncIterable<T> {
 
 type Waiter<T> = { resolve(result: IteratorResult<T>): void; reject(error: unknown): void };
 
-/** The source of the parts, as their reader sees it. */
+/** Told by `UnreadParts` what the reader does. */
 export interface PartSource {
-  /** The reader has taken a part. */
+  /** Called when the reader has taken a part. */
   taken(): void;
-  /** The reader left before the end. */
+  /** Called when the reader leaves before the end. */
   left(): void;
 }
 
 const DONE = { done: true, value: undefined } as const;
 
-/** Parts of a reply that wait for their reader. */
+/** Buffers the parts of a streamed reply until they are read. */
 export class UnreadParts<T> implements ReplyStream<T>, AsyncIterator<T> {
   readonly size: Promise<number | null>;
-  /** Memory of what is unread. */
+  /** Estimated memory of the unread parts. */
   bytes = 0;
   begun = false;
   readonly #source: PartSource;
   readonly #unread: { readonly part: T; readonly bytes: number }[] = [];
   readonly #waiters: Waiter<T>[] = [];
-  /** No more parts come; null: there may be more. */
+  /** Set once the last part has come, with the error if there is one. */
   #end: { readonly error?: unknown } | null = null;
   #tellSize!: (size: number | null) => void;
   #failSize!: (error: unknown) => void;
@@ -76,7 +76,7 @@ export class UnreadParts<T> implements ReplyStream<T>, AsyncIterator<T> {
     this.#unread.push({ part, bytes });
   }
 
-  /** With `error` the reader throws it after the last part. */
+  /** Ends the stream; the reader gets `error`, if any, after the last part. */
   end(end: { readonly error?: unknown }): void {
     if (this.#end !== null) return;
     this.#end = end;
@@ -110,7 +110,7 @@ export class UnreadParts<T> implements ReplyStream<T>, AsyncIterator<T> {
     return Promise.resolve(DONE);
   }
 
-  /** The error is thrown once. */
+  /** Ends one waiting `next()`; the error is thrown only once. */
   #conclude(waiter: Waiter<T>): void {
     const end = this.#end ?? {};
     this.#end = {};

@@ -9,10 +9,10 @@ import type { DecodeMode } from '../../resp/text-modes.ts';
 import { Entry, SETTLED, settle, WRITTEN } from './entry.ts';
 import type { Request } from './request.ts';
 
-/** One awaitable for a sequence of commands; it resolves with one entry per command. */
+/** One awaitable for a sequence of commands; resolves with one reply or error per command. */
 export type RequestBatch = Request<(Reply | RedisError)[]>;
 
-/** One command of a batch on its way. */
+/** The entry of one command of a batch. */
 export class BatchPart extends Entry {
   readonly #batch: PendingBatch;
   readonly #index: number;
@@ -36,7 +36,7 @@ export class BatchPart extends Entry {
   }
 }
 
-/** A part whose outcome a trace learns before the batch does. */
+/** A part with a trace, which gets the result before the batch. */
 export class TracedPart extends BatchPart {
   resolve: (value: never) => void = (value) => super.succeed(value);
   reject: (error: unknown) => void = (error) => super.fail(error);
@@ -52,17 +52,17 @@ export class TracedPart extends BatchPart {
   }
 }
 
-/** Does not reject when a command fails: entries that were received stay, the others hold their error. */
+/** A batch in progress. It never rejects: each result is a reply or an error. */
 export class PendingBatch implements Request<(Reply | RedisError)[]> {
   readonly command: string;
-  // Private: they hold the arguments.
+  // Private, because the parts hold arguments.
   readonly #parts: BatchPart[] = [];
   readonly #results: (Reply | RedisError)[];
   #left: number;
   readonly #promise: Promise<(Reply | RedisError)[]>;
   #resolve!: (results: (Reply | RedisError)[]) => void;
   #signal: AbortSignal | null = null;
-  /** With `traceCalls`: the place that made it. */
+  /** With `traceCalls`: the stack of the call. */
   stack: CallStack | null = null;
 
   constructor(count: number) {
@@ -110,14 +110,14 @@ export class PendingBatch implements Request<(Reply | RedisError)[]> {
         maybeExecuted,
         command: part.info.name,
       });
-      // The connection goes with the last one: the others must not hear of its end instead of the abort.
+      // Only the last part may close the connection; otherwise the others would get its end instead of the abort.
       if (part !== last) part.dropOnCancel = false;
       if (part.host !== null) part.host.cancel(part, error);
       else this.#never(part, error);
     }
   }
 
-  /** Nothing of it is queued: that is the answer to each command. */
+  /** Fails every command with `error`, because none could be queued. */
   refuse(error: RedisError): void {
     for (const part of this.#parts) this.#never(part, error);
   }

@@ -59,10 +59,7 @@ const NONE: readonly RedisValue[] = [];
 /** Commands that a subscribed RESP2 connection still accepts. */
 const WHILE_SUBSCRIBED: ReadonlySet<string> = new Set(['PING', 'QUIT', 'RESET']);
 
-/**
- * Makes what callers ask for into entries and queues them. Everything that can be wrong with a call is found
- * here, before anything of it is queued.
- */
+/** Turns calls into entries and queues them. A call is checked completely before any part of it is queued. */
 export class RequestFactory {
   readonly #core: ConnectionCore;
   readonly #options: NormalizedConnectionOptions;
@@ -107,7 +104,7 @@ export class RequestFactory {
     return request.promise;
   }
 
-  /** Applies flags and options that most requests lack; false: the signal had fired already. */
+  /** Applies the rarer flags and options of a request; false if its signal had already fired. */
   #detail(request: RequestEntry, args: readonly RedisValue[], options: RequestOptions | undefined): boolean {
     this.#prepare(request, args, options?.timeout);
     if (options !== undefined) this.#apply(request, options);
@@ -119,7 +116,7 @@ export class RequestFactory {
     return false;
   }
 
-  /** `refusal`: why nothing can be queued; each command gets it. Without it what cannot be queued throws. */
+  /** With `refusal`, each command of a batch that cannot be queued gets that error. Without it, the call throws. */
   batch(
     commands: readonly CommandRequest[],
     options: BatchOptions | undefined,
@@ -179,7 +176,7 @@ export class RequestFactory {
     }
     if (overloaded !== null) throw overloaded;
     if (signal !== null) batch.watch(signal);
-    // One start time for all: requests with one limit time out together, before the loss that the first one causes.
+    // One start time for all parts, so that they time out together, before the first one closes the connection.
     const now = performance.now();
     const { observer } = this.#core;
     const of = { batchMode: 'PIPELINE', batchSize: commands.length } as const;
@@ -194,7 +191,7 @@ export class RequestFactory {
     return batch;
   }
 
-  /** A reply in parts: `items` of an aggregate, else the bytes of a string. */
+  /** Streams a reply: the items of an aggregate if `items`, otherwise the bytes of a string. */
   stream(
     command: string | Uint8Array,
     args: readonly RedisValue[],
@@ -240,7 +237,7 @@ export class RequestFactory {
     this.#prepare(entry, args, null);
     if (!core.hasRoom(entry.size)) throw this.#overloaded(entry.size, info.name);
     core.observer?.requested(entry, args);
-    // With anything else than one word it is refused by the server, and changes nothing.
+    // The server refuses CLIENT REPLY with any other number of words, and nothing changes.
     const words = info.count + args.length - info.nameLength;
     if (setsReplies && words === 1) core.replyMode(effectValue(info, args), entry);
     else if (entry instanceof StreamedSubscription) entry.submitTo(core);
@@ -252,7 +249,7 @@ export class RequestFactory {
     this.#demandMode(info);
   }
 
-  /** For a command inside another call: refuses like a request, and where EXEC would carry its reply. */
+  /** Throws if a command that another method sends is not allowed now, inside MULTI included. */
   demandOutsideTransaction(command: string): void {
     this.#demandMode(resolveCommand(command, []));
     if (this.#core.session.inTransaction) {
@@ -281,8 +278,8 @@ export class RequestFactory {
       if (time !== null) {
         entry.blocking = true;
         this.#core.session.blocksFor(time);
-        // A pool's promise, to leases too: the server may take that long before it answers. A limit given with the
-        // call, and `streamTimeout` on a connection of one's own, are meant as they stand.
+        // On a pool's connection the default limit starts after the blocking time. A limit given with the call, and
+        // `streamTimeout` of a connection of one's own, apply as they are.
         if (timeout === undefined && limit !== null && this.#core.leaseId !== 0) {
           limit = time === Number.POSITIVE_INFINITY ? null : limit + time;
         }
@@ -311,7 +308,7 @@ export class RequestFactory {
     return replyMode(mode, options.decode ?? this.#options.decodeResponses);
   }
 
-  /** Names of a SUBSCRIBE as the server will report them: latin1, one character per byte. */
+  /** The names of a SUBSCRIBE as acknowledgements report them: latin1, one character per byte. */
   #names(info: CommandInfo, args: readonly RedisValue[]): string[] {
     const words = [...info.words.slice(info.nameLength), ...args];
     const encoding = this.#options.encoding === 'ascii' ? 'latin1' : this.#options.encoding;

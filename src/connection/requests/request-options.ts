@@ -43,7 +43,7 @@ export interface CommandRequest {
   encoding?: TextEncoding | undefined;
 }
 
-/** A limit given with the call, else the general one; null given means none. */
+/** The limit given with the call, otherwise the general one; null means none. */
 export function limitOf(given: number | null | undefined, general: number | null): number | null {
   return given === undefined ? general : checkDuration('timeout', given);
 }
@@ -52,7 +52,7 @@ export function signalOf(options: WaitOptions | undefined): AbortSignal | null {
   return options === undefined ? null : checkSignal('signal', options.signal);
 }
 
-/** A string has a length and characters as well: each would go out as an argument. */
+/** Refuses strings, which would be sent character by character. */
 export function demandArray(args: readonly RedisValue[]): void {
   if (!Array.isArray(args)) throw new TypeError('the arguments of a command must be an array');
 }
@@ -73,7 +73,7 @@ const OF_A_BATCH: ReadonlySet<string> = new Set([...OF_A_WAIT, 'disconnectOnCanc
 export function checkRequestOptions(options: RequestOptions): void {
   check(options, OF_A_REQUEST);
 }
-/** One command of a batch: as strict as the options of a request. */
+/** Throws `TypeError` for an unknown key of a batch's command. */
 export function checkCommandRequest(command: CommandRequest): void {
   demandObject(command, 'each command');
   demandKnown(command, OF_A_COMMAND);

@@ -14,7 +14,7 @@ export interface SettlingEntry extends Entry {
   reject: (error: unknown) => void;
 }
 
-/** Host and port of a server; of a Unix socket its path alone. */
+/** Host and port of a server; for a Unix socket the path as `host`. */
 export interface Peer {
   readonly host: string;
   readonly port: number | undefined;
@@ -26,17 +26,17 @@ export function peerAt(address: string): Peer {
   return { host: host.replace(/^\[|\]$/g, ''), port: port === undefined ? undefined : Number(port) };
 }
 
-/** Shows arguments to those who trace commands; each string stands for one argument, or for what it likes. */
+/** Chooses the text that traces show for the arguments of a command; its result may have any length. */
 export type SanitizeArguments = (command: string, args: readonly RedisValue[]) => readonly string[];
 
-/** `?` for each argument, for the usual numbers of them. */
+/** Lists of `?`, shared for up to 16 arguments. */
 const HIDDEN: readonly (readonly string[])[] = Array.from({ length: 17 }, (_, count) => hidden(count));
 
 function hidden(count: number): readonly string[] {
   return Object.freeze(new Array<string>(count).fill('?'));
 }
 
-/** Arguments as `sanitize` shows them; without it, or where it throws, each is `?`. */
+/** The arguments as `sanitize` shows them; `?` for each if it is absent or throws. */
 export function shownArguments(
   sanitize: SanitizeArguments | null,
   command: string,
@@ -46,13 +46,13 @@ export function shownArguments(
     try {
       return sanitize(command, args);
     } catch {
-      // Telemetry never fails a call; nothing is shown.
+      // Telemetry must never fail a call; hide the arguments.
     }
   }
   return HIDDEN[args.length] ?? hidden(args.length);
 }
 
-/** Where commands go, as it is configured. */
+/** The configured pool name, database and server address. */
 export interface ConfiguredPlace {
   readonly poolName: string | null;
   readonly database: number;
@@ -60,13 +60,13 @@ export interface ConfiguredPlace {
   readonly serverPort: number | undefined;
 }
 
-/** The batch that a command is part of. */
+/** The batch that a command belongs to. */
 export interface PartOf {
   readonly batchMode: 'PIPELINE' | 'MULTI';
   readonly batchSize: number;
 }
 
-/** The payload of a command; one shape for all of them. */
+/** The trace payload of a command. */
 export class CommandRecord implements CommandTrace {
   readonly poolName: string | null;
   readonly command: string;
@@ -96,7 +96,7 @@ export class CommandRecord implements CommandTrace {
   }
 }
 
-/** Where the commands of a connection go. */
+/** The configured place of a connection. */
 export function placeOf(core: ConnectionCore): ConfiguredPlace {
   const { host, port } = core.peer;
   return {
@@ -107,7 +107,7 @@ export function placeOf(core: ConnectionCore): ConfiguredPlace {
   };
 }
 
-/** Notes in a trace which connection answered. */
+/** Adds to a trace which connection was used. */
 export function noteHost(
   trace: { peerAddress?: string | undefined; peerPort?: number | undefined; clientId?: number | undefined },
   { peer, clientId }: EntryHost,
@@ -117,27 +117,27 @@ export function noteHost(
   if (clientId !== null) trace.clientId = clientId;
 }
 
-/** A traced command, from the entry that was made for it to the end of that. */
+/** The trace of a command, which ends when its entry settles. */
 export class TracedCommand extends Traced<CommandTrace> implements WriteNote {
   #entry: SettlingEntry | null = null;
   #resolve: (value: never) => void = unset;
   #reject: (error: unknown) => void = unset;
   #begun = 0;
 
-  /** Ends the trace when the entry settles, wherever that is. */
+  /** Wraps the entry's settling functions, so that the trace ends with the entry. */
   follow(entry: SettlingEntry): void {
     this.#entry = entry;
     this.#resolve = entry.resolve;
     this.#reject = entry.reject;
     this.#begun = performance.now();
     const resolve: Settle = (value) => this.#resolved(value);
-    // No map of the entries: one that changes all the time keeps what it held alive in its former tables.
+    // Not a map of entries: a map that changes all the time keeps removed entries alive in its old tables.
     resolve.note = this;
     entry.resolve = resolve;
     entry.reject = (error) => this.#rejected(error);
     entry.traced = true;
   }
-  /** Whether there is an entry that ends the trace. */
+  /** True once `follow` was called. */
   get following(): boolean {
     return this.#entry !== null;
   }
@@ -149,7 +149,7 @@ export class TracedCommand extends Traced<CommandTrace> implements WriteNote {
   protected override complete(): void {
     if (this.#entry !== null) this.describe(this.#entry);
   }
-  /** Adds to the trace what the entry knows at its end. */
+  /** Adds the facts to the trace that are known when the entry settles. */
   protected describe(entry: SettlingEntry): void {
     this.trace.maybeExecuted = entry.sent;
     if (entry.host !== null) noteHost(this.trace, entry.host);
@@ -184,7 +184,7 @@ export function traceRequest(
   });
 }
 
-/** The payload of a batch that is asked of one connection. */
+/** Makes the trace payload of a batch on one connection. */
 export function batchTrace(core: ConnectionCore, commands: readonly string[]): BatchTrace {
   const trace: BatchTrace = {
     ...placeOf(core),
@@ -196,14 +196,14 @@ export function batchTrace(core: ConnectionCore, commands: readonly string[]): B
   return trace;
 }
 
-/** The command of one entry of a batch, before it was checked. */
+/** The command name of an unchecked entry of a batch. */
 export function commandWordOf(entry: Partial<CommandRequest> | null | undefined): string {
   const command = entry?.command;
   if (typeof command === 'string') return command.toUpperCase();
   return isUint8Array(command) ? latin1Text(command).toUpperCase() : '';
 }
 
-/** With `traceCalls`: an error that it settles with carries the stack of now. */
+/** With `traceCalls`: adds the current stack to the error the entry settles with. */
 export function keepCallStack(entry: SettlingEntry): void {
   const { resolve, reject, signal } = entry;
   const stack = CallStack.take();

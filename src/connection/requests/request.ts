@@ -80,8 +80,8 @@ export class RequestEntry {
 takeMethods(RequestEntry, Entry);
 
 /**
- * The promise of one command. To the language it is a plain one: what is chained to it is plain again, and it is
- * awaited without a detour.
+ * The promise of one command. Its constructor is `Promise`, so that `await` takes it as it is and `then` returns plain
+ * promises.
  */
 export class PendingRequest<T> extends Promise<T> implements Request<T> {
   #entry: RequestEntry | null = null;

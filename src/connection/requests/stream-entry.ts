@@ -9,12 +9,12 @@ import { mayHoldErrors, redactInside } from '../redaction/redaction.ts';
 import { Entry, QUEUED, type Settle } from './entry.ts';
 import { type PartSource, type ReplyStream, UnreadParts } from './reply-stream.ts';
 
-/** Beyond this many unread bytes the socket is not read; it is again at half of it. */
+/** Above this many unread bytes the socket is paused; at half of it, it is resumed. */
 const MOST_UNREAD = 1024 * 1024;
 
-/** The entry of a reply whose parts are handed on as they come. */
+/** The entry of a command whose reply is streamed. */
 export abstract class StreamEntry<T> extends Entry implements PartSource {
-  /** Told of the end: a trace puts its own functions here. */
+  /** Called when the entry settles; traces replace it. */
   resolve: Settle = () => {};
   reject: (error: unknown) => void = () => {};
   protected readonly core: ConnectionCore;
@@ -31,14 +31,14 @@ export abstract class StreamEntry<T> extends Entry implements PartSource {
     return this.#parts;
   }
 
-  /** Takes what has come of the reply. */
+  /** Takes the part of the reply that has arrived. */
   abstract arrived(reader: PartialReader): void;
-  /** The rest of the reply, which is its last part; null: the reply is of another kind. */
+  /** The last parts of the reply; null if the reply has the wrong type. */
   protected abstract lastOf(value: Reply): readonly T[] | null;
-  /** How much of the size a part is. */
+  /** How much a part counts towards `size`: its bytes, or 1 for an item. */
   protected abstract amount(part: T): number;
 
-  /** Queues it: until its end the connection takes no work of others. */
+  /** Queues the entry. The pool gives the connection no other work until the reply has ended. */
   submit(): void {
     const { core } = this;
     core.streams++;
@@ -50,7 +50,7 @@ export abstract class StreamEntry<T> extends Entry implements PartSource {
   protected take(parts: readonly T[], missing: number | null): void {
     const { core } = this;
     if (!this.#parts.begun) {
-      // The limit was for the beginning.
+      // The time limit covers only the start of the reply.
       this.deadline = 0;
       const size = missing === null ? null : parts.reduce((sum, part) => sum + this.amount(part), missing);
       this.#parts.begin(size);
@@ -121,7 +121,7 @@ export abstract class StreamEntry<T> extends Entry implements PartSource {
   }
 }
 
-/** A string, in chunks of bytes. */
+/** Streams a string in chunks of bytes. */
 export class ByteStream extends StreamEntry<Buffer> {
   arrived(reader: PartialReader): void {
     const part = reader.takeBytes();
@@ -136,7 +136,7 @@ export class ByteStream extends StreamEntry<Buffer> {
   }
 }
 
-/** An array, a set or a map, item by item. */
+/** Streams an array, set or map item by item. */
 export class ItemStream extends StreamEntry<Reply> {
   arrived(reader: PartialReader): void {
     const part = reader.takeItems();

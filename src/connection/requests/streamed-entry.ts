@@ -8,7 +8,7 @@ import { Entry } from './entry.ts';
 import type { Inbox } from '../reading/inbox.ts';
 import { SubscriptionEntry } from './subscription-entry.ts';
 
-/** `sendCommand`: queued like a request, but without a waiter; its reply goes to `streamedMessages`. */
+/** The entry of `sendCommand`: nobody waits for its reply, which goes to `streamedMessages`. */
 export class StreamedEntry extends Entry {
   readonly #inbox: Inbox;
 
@@ -26,7 +26,7 @@ export class StreamedEntry extends Entry {
   fail(): void {}
 }
 
-/** The same for the SUBSCRIBE family: every reply except an acknowledgement goes to `streamedMessages`. */
+/** As `StreamedEntry`, for the SUBSCRIBE family: replies other than acknowledgements go to `streamedMessages`. */
 export class StreamedSubscription extends SubscriptionEntry {
   readonly #inbox: Inbox;
 

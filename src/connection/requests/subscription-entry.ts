@@ -9,19 +9,19 @@ import { BYTES, type DecodeMode, UTF8 } from '../../resp/text-modes.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import { Entry, type PushMatch } from './entry.ts';
 
-/** The owner of a reply that arrived at the place of a fenced command. */
+/** Which command a reply at the place of a fenced command belongs to. */
 export type FencedReply = 'own refusal' | 'of the fence' | 'unclear';
 
 const NONCE = `respool:fence:${randomBytes(6).toString('hex')}:`;
 let fences = 0;
 
 /**
- * A command of the SUBSCRIBE family: its place is freed by one push per name, in the order of the names. One
- * without names unsubscribes from everything and is done when nothing of its kind is left.
+ * A command of the SUBSCRIBE family. One push per name, in the order of the names, frees its place. Without names it
+ * unsubscribes from everything, and is done when no name of its kind is left.
  *
- * SUNSUBSCRIBE is fenced. A server that gives a slot away sends `sunsubscribe` unasked, and then refuses the command
- * that is under way (`MOVED`): the push looks like its acknowledgement, and the error like the reply to the request
- * behind it. So an ECHO of a nonce goes right behind the command, and only a reply frees its place.
+ * SUNSUBSCRIBE is fenced. A server that gives a slot away sends `sunsubscribe` unasked and then answers the command in
+ * progress with `MOVED`: the push looks like its acknowledgement, and the error like the reply to the next request. So
+ * an ECHO of a nonce follows the command directly, and only a reply frees its place.
  */
 export abstract class SubscriptionEntry extends Entry {
   readonly fence: Fence | null;
@@ -29,7 +29,7 @@ export abstract class SubscriptionEntry extends Entry {
   readonly #names: readonly string[];
   #acknowledged = 0;
 
-  /** `names` as latin1 text, one character per byte. */
+  /** `names` are latin1 text, one character per byte. */
   constructor(
     core: ConnectionCore,
     info: CommandInfo,
@@ -54,21 +54,21 @@ export abstract class SubscriptionEntry extends Entry {
     return this.#acknowledged === this.#names.length ? 'done' : 'part';
   }
 
-  /** Queues it, and its fence right behind it. */
+  /** Queues the command, and its fence directly behind it. */
   submitTo(core: ConnectionCore): void {
     core.submit(this);
     if (this.fence !== null) core.submit(this.fence);
   }
 
-  /** Tells which of the two commands a reply answers; called only for fenced commands. */
+  /** Tells whether a reply answers the command or its fence; called only for fenced commands. */
   ownerOf(value: Reply, refused: boolean): FencedReply {
     const fence = this.fence as Fence;
     if (!refused) return fence.isAnswer(value) ? 'of the fence' : 'unclear';
     const error = value as Error & { code?: string };
     if (fence.isRefusal(error)) return 'of the fence';
-    // A server that had carried it out would have acknowledged every name.
+    // A server that had executed the command would have acknowledged every name.
     if (this.#acknowledged < this.#names.length) return 'own refusal';
-    // Only a command with a slot, or one that unsubscribes, is refused so.
+    // Only the command itself, not the fence, can get these errors.
     const own = error instanceof AskError || error instanceof ClusterDownError || error.code === 'NOSUB';
     return own ? 'own refusal' : 'unclear';
   }
@@ -81,13 +81,13 @@ export abstract class SubscriptionEntry extends Entry {
   }
 }
 
-/** `ECHO nonce`: whatever comes before the nonce belongs to the command before it. */
+/** `ECHO nonce`: every reply before the nonce belongs to the command before the fence. */
 export class Fence extends Entry {
   readonly #core: ConnectionCore;
   readonly #nonce: string;
 
   constructor(core: ConnectionCore) {
-    // A subscribed RESP2 connection takes PING, and no ECHO.
+    // A subscribed RESP2 connection accepts PING but not ECHO.
     const command = core.session.resp === 2 ? 'PING' : 'ECHO';
     const nonce = `${NONCE}${fences++}`;
     const info = resolveCommand(command, [nonce]);
@@ -95,17 +95,17 @@ export class Fence extends Entry {
     super(info, wire, wireLength(wire), BYTES);
     this.#core = core;
     this.#nonce = nonce;
-    // It belongs to no request and is not counted as one.
+    // The fence is no request of a caller and is not counted as one.
     this.streamed = true;
     this.leaseId = core.leaseId;
   }
 
   isAnswer(value: Reply): boolean {
-    // PING on a subscribed RESP2 connection: `['pong', nonce]`.
+    // On a subscribed RESP2 connection the reply to PING is `['pong', nonce]`.
     const text = Array.isArray(value) && value.length === 2 ? value[1] : value;
     return (typeof text === 'string' || Buffer.isBuffer(text)) && String(text) === this.#nonce;
   }
-  /** The server names the command: the user may not run it, or the connection does not take it now. */
+  /** Whether an error refuses the fence: it quotes the command's name, e.g. for lack of permission. */
   isRefusal({ message }: Error): boolean {
     return message.toLowerCase().includes(`'${this.info.name.toLowerCase()}'`);
   }

@@ -1,8 +1,8 @@
 import type { ConnectionCore } from '../connection-core.ts';
 
 /**
- * `maxIdleTime`: closes a connection to which the server has said nothing for that long while nothing was
- * outstanding. One timer, set again only when it fires too early. Where no replies come, writes count.
+ * `maxIdleTime`: closes a connection if the server sends nothing for that long while no reply is due. Uses one
+ * timer, which is set again only if it fires too early. With CLIENT REPLY OFF writes count as activity.
  */
 export class IdleWatch {
   readonly #core: ConnectionCore;

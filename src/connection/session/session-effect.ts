@@ -6,14 +6,14 @@ import { type EffectKind, effectOf, effectValue, helloName } from '../../command
 import { privateCopy } from '../../resp/decoding/native-slices.ts';
 import type { RedisValue } from '../../resp/types.ts';
 
-/** The change of connection state that a command makes once the server has accepted it. */
+/** The change of connection state that a command causes if the server accepts it. */
 export interface Effect {
   readonly kind: EffectKind;
-  /** For `hello` the version, and after a space the name it sets. */
+  /** The value set. For `hello`: the version, then a space and the client name if it sets one. */
   readonly value: string;
 }
 
-/** The effect that a call has on its connection; null for most calls, which have none. */
+/** The effect of a command on its connection; null for most commands. */
 export function effectFor(info: CommandInfo, args: readonly RedisValue[]): Effect | null {
   if ((info.flags & HAS_EFFECT) === 0) return null;
   const kind = effectOf(info, args);
@@ -28,7 +28,7 @@ export function effectFor(info: CommandInfo, args: readonly RedisValue[]): Effec
   return { kind, value: trackingMode(info, args) };
 }
 
-/** `on`, the client that receives invalidations, and the options in a fixed order: equal modes give equal texts. */
+/** `on`, the redirect target and the sorted options: equal tracking modes give equal texts. */
 function trackingMode(info: CommandInfo, args: readonly RedisValue[]): string {
   let redirect = '';
   const options = new Set<string>();
@@ -40,7 +40,7 @@ function trackingMode(info: CommandInfo, args: readonly RedisValue[]): string {
     else if (option === 'PREFIX') prefixes.add(`PREFIX=${hex(wordAt(info, args, ++at))}`);
     else options.add(option);
   }
-  // Without one it is the empty prefix.
+  // BCAST without a prefix means the empty prefix.
   if (options.has('BCAST') && prefixes.size === 0) prefixes.add('PREFIX=');
   return ['on', redirect, ...[...options, ...prefixes].sort()].join(' ');
 }
@@ -50,5 +50,5 @@ function hex(value: RedisValue = ''): string {
   return bytes.toString('hex');
 }
 
-/** Kept by counting, or no change at all. */
+/** Effects not in the ledger: blocking commands are counted instead, and SETINFO changes nothing that matters. */
 const ELSEWHERE = new Set<EffectKind>(['blocking', 'setinfo']);

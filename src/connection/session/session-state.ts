@@ -5,30 +5,31 @@ import type { Effect } from './session-effect.ts';
 import { apply, execute, FRESH, same, type View } from './session-view.ts';
 
 /**
- * The ledger of one connection: what replies have proved, what is still unproved, and how the handshake left
- * it. A stateful command makes the connection dirty when it is queued; only its reply makes it clean again.
+ * The state ledger of one connection: the state proved by replies, the expected state once all queued commands have
+ * succeeded, and the baseline after the handshake. A command that changes state makes the connection dirty when it is
+ * queued; only replies make it clean again.
  */
 export class SessionState {
-  /** The server's own view, learned from its acknowledgements. */
+  /** The names subscribed at the server, learned from its acknowledgements. */
   readonly names = new ServerNames();
-  /** Commands that the server may answer late, without their answer. */
+  /** Number of unanswered blocking commands. */
   blocking = 0;
-  /** When the server should have answered the blocking command; monotonic ms, Infinity if it blocks for ever. */
+  /** When the server should have answered the blocking commands; monotonic ms, Infinity if one blocks for ever. */
   blockedUntil = 0;
-  /** `CLIENT REPLY SKIP` was written, and nothing after it. */
+  /** `CLIENT REPLY SKIP` was the last command written. */
   skipping = false;
   /** The handshake is over. */
   settled = false;
-  /** The version spoken now; RESET goes back to 2. */
+  /** The RESP version in use; RESET goes back to 2. */
   resp: 2 | 3 = 3;
   #proved: View = { ...FRESH };
   #expected: View = { ...FRESH };
   #baseline: View = { ...FRESH };
-  /** Whether the proved view equals the baseline. Compared on change, because every command of a pool reads it. */
+  /** Whether the proved view equals the baseline. Kept up to date, because every command of a pool reads it. */
   #unchanged = true;
-  /** RESET was answered: the server has forgotten every subscription. */
+  /** Called when RESET was answered: the server has dropped all subscriptions. */
   onReset: (() => void) | null = null;
-  /** Something was queued that changes its connection. */
+  /** Called when a command that changes connection state was queued. */
   onEffect: ((effect: Effect) => void) | null = null;
   readonly #pending: Effect[] = [];
 
@@ -41,28 +42,28 @@ export class SessionState {
   get tracking(): boolean {
     return this.#proved.tracking !== 'off';
   }
-  /** The client that receives invalidations: `own` when the connection tracks for itself. */
+  /** Id of the client that gets the invalidations: `own` unless they are redirected; null without tracking. */
   trackingClientId(own: number | null): number | null {
     const [on, redirect] = this.#proved.tracking.split(' ');
     if (on === 'off') return null;
     return redirect === undefined || redirect === '' ? own : Number(redirect);
   }
-  /** How many names are subscribed. */
+  /** Number of subscribed names. */
   get subscribed(): number {
     return this.names.size;
   }
-  /** Subscribed, or on the way there. */
+  /** True if a name is subscribed, or a command of the SUBSCRIBE family is in progress. */
   get inPubsub(): boolean {
     return this.subscribed > 0 || this.#expected.subscribing;
   }
-  /** A MULTI is open, or will be by the time a command queued now arrives. */
+  /** True if a MULTI will be open when a command queued now arrives. */
   get inTransaction(): boolean {
     return this.#expected.multi;
   }
   get monitoring(): boolean {
     return this.#expected.monitor;
   }
-  /** As the handshake left it, proved by replies. */
+  /** True if replies prove that the connection is as the handshake left it. */
   get clean(): boolean {
     return (
       this.#unchanged &&
@@ -72,18 +73,18 @@ export class SessionState {
       this.subscribed === 0
     );
   }
-  /** Will be clean when everything outstanding has succeeded. */
+  /** True if the connection will be clean once all outstanding commands have succeeded. */
   get willBeClean(): boolean {
     return this.subscribed === 0 && !this.skipping && same(this.#expected, this.#baseline);
   }
 
-  /** A command that the server may hold back for `time` ms is about to be queued. */
+  /** Notes that a command which blocks for up to `time` ms is about to be queued. */
   blocksFor(time: number): void {
     const until = performance.now() + time;
     this.blockedUntil = this.blocking === 0 ? until : Math.max(until, this.blockedUntil);
   }
 
-  /** From now on this is what "unchanged" means. */
+  /** Makes the current state the baseline, at the end of the handshake. */
   settleBaseline(): void {
     this.settled = true;
     this.#proved.foreign = false;
@@ -92,7 +93,7 @@ export class SessionState {
     this.#replay();
   }
 
-  /** The name of the connection was changed for good, without a command in the ledger. */
+  /** Notes a lasting change of the client name by a command that the ledger has not recorded. */
   renamed(name: string): void {
     this.#baseline.name = name;
     this.#proved.name = name;
@@ -106,24 +107,24 @@ export class SessionState {
     this.onEffect?.(effect);
   }
 
-  /** The command was taken back before it was written. */
+  /** Removes the effect of a command that was withdrawn unsent. */
   withdrawn(effect: Effect): void {
     this.#forget(effect);
     this.#replay();
   }
 
-  /** Looks into the reply to EXEC, where it is at hand. */
+  /** Applies the effect of an answered command; `reply` is needed for EXEC only. */
   replied(effect: Effect, succeeded: boolean, reply?: Reply): void {
     this.#forget(effect);
-    // Kept by acknowledgements; a change only while it is under way.
+    // Acknowledgements record subscriptions; the effect only counts while the command is in progress.
     const byPush = BY_PUSH.has(effect.kind);
-    // Whatever EXEC answers, the transaction is over.
+    // The transaction is over whether EXEC succeeded or not.
     if (!byPush && (succeeded || effect.kind === 'exec')) {
       const queued = this.#proved.multi;
       if (effect.kind === 'exec') execute(this.#proved, effect, reply);
       else apply(this.#proved, effect);
       if (effect.kind === 'reset') this.#reset();
-      // Without a version HELLO leaves it as it is.
+      // HELLO without a version keeps the protocol.
       if (effect.kind === 'hello' && effect.value !== '' && !queued) {
         this.resp = effect.value.split(' ', 1)[0] === '2' ? 2 : 3;
       }

@@ -3,12 +3,12 @@ import { ExecAbortError, RedisError } from '../../errors/errors.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { Effect } from './session-effect.ts';
 
-/** Everything a command can change about its connection, apart from subscriptions. */
+/** The connection state that commands can change, apart from subscriptions. */
 export interface View {
   db: number;
   name: string;
   multi: boolean;
-  /** Queued inside the open MULTI: EXEC does them, DISCARD forgets them. */
+  /** Effects queued inside the open MULTI: EXEC applies them, DISCARD drops them. */
   held: readonly Effect[];
   watch: boolean;
   readonly: boolean;
@@ -17,9 +17,9 @@ export interface View {
   tracking: string;
   monitor: boolean;
   silent: boolean;
-  /** Expected only: a command of the SUBSCRIBE family is under way. */
+  /** Only in the expected view: a command of the SUBSCRIBE family is in progress. */
   subscribing: boolean;
-  /** Changed in a way that no reply undoes: another user, RESET, QUIT, replication. */
+  /** Changed in a way that no command undoes: another user, RESET, QUIT, replication. */
   foreign: boolean;
 }
 
@@ -40,7 +40,7 @@ export const FRESH: View = {
   foreign: false,
 };
 
-/** Effects that a transaction does not postpone to EXEC. */
+/** Effects that MULTI does not postpone to EXEC. */
 const AT_ONCE = new Set<EffectKind>(['multi', 'exec', 'discard', 'watch', 'unwatch', 'reset', 'quit']);
 
 export function apply(view: View, { kind, value }: Effect): void {
@@ -53,7 +53,7 @@ export function apply(view: View, { kind, value }: Effect): void {
       view.db = Number.parseInt(value, 10);
       break;
     case 'reply':
-      // SKIP is over with the next command.
+      // SKIP lasts for one command only, so it changes nothing here.
       view.silent = value.toUpperCase() === 'OFF' || (view.silent && value.toUpperCase() !== 'ON');
       break;
     case 'multi':
@@ -61,7 +61,7 @@ export function apply(view: View, { kind, value }: Effect): void {
       break;
     case 'exec':
     case 'discard': {
-      // Without MULTI the server refuses both and keeps watching.
+      // Without MULTI the server refuses both, and WATCH stays.
       if (!view.multi) break;
       const held = kind === 'exec' ? view.held : NONE;
       view.multi = false;
@@ -101,7 +101,7 @@ export function apply(view: View, { kind, value }: Effect): void {
   }
 }
 
-/** In BCAST mode new prefixes come on top of those that are there. */
+/** The tracking mode after `CLIENT TRACKING`: in BCAST mode new prefixes are added to the present ones. */
 function tracked(before: string, value: string): string {
   if (value === 'off') return value;
   const kept = before.split(' ').filter((word) => word.startsWith('PREFIX='));
@@ -116,7 +116,7 @@ function greeted(view: View, value: string): void {
   view.foreign = true;
 }
 
-/** Applies the outcome of EXEC: all effects, none, or an unknown part of them. */
+/** Applies the result of EXEC: all effects, none, or an unknown part of them. */
 export function execute(view: View, effect: Effect, reply: Reply | undefined): void {
   // EXECABORT means that the server has dropped both the transaction and WATCH.
   if (reply instanceof ExecAbortError) view.watch = false;

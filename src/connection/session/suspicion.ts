@@ -2,8 +2,8 @@ import { SETTLED } from '../requests/entry.ts';
 import type { Outbox } from '../requests/outbox.ts';
 
 /**
- * A request timed out and nothing has arrived since it was written: the peer has one more time limit to speak.
- * While others still wait it has another one: a connection is not dropped for one caller's sake.
+ * Raised when a request timed out and nothing has arrived since it was written. The connection is closed if nothing
+ * arrives for one more time limit; while other callers wait, the time is extended for their sake.
  */
 export class Suspicion {
   readonly #outbox: Outbox;
@@ -27,7 +27,7 @@ export class Suspicion {
     this.#changed();
   }
 
-  /** Something was heard. */
+  /** Ends the suspicion: something has arrived. */
   clear(): void {
     if (this.#timer === null) return;
     this.stop();
@@ -42,7 +42,7 @@ export class Suspicion {
   #arm(limit: number): void {
     const timer = setTimeout(
       () => {
-        // Read pending bytes before judging.
+        // Read pending bytes first.
         setImmediate(() => this.#look(timer, limit));
       },
       Math.max(1, Math.ceil(limit)),
