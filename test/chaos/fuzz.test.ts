@@ -71,7 +71,7 @@ function cut(bytes: Buffer, random: () => number): Buffer[] {
 const prototypes = [Object.prototype, Array.prototype, Map.prototype, Function.prototype];
 const names = (): string => JSON.stringify(prototypes.map((one) => Object.getOwnPropertyNames(one)));
 
-test(`${COUNT} mutated streams: whole and in pieces they decode to the same (seed ${seed})`, () => {
+test(`${COUNT} mutated streams decode to the same whole and in pieces (seed ${seed})`, () => {
   const random = randomOf(seed);
   const before = names();
   let wrong = 0;
@@ -141,7 +141,7 @@ const URL_PARTS = [
   ],
 ];
 
-test(`${COUNT} URLs: a pool or a TypeError, and never the password (seed ${seed})`, async () => {
+test(`${COUNT} URLs give a pool or a TypeError, and never show the password (seed ${seed})`, async () => {
   const random = randomOf(seed + 1);
   let pools = 0;
   for (let turn = 0; turn < COUNT; turn++) {
@@ -181,7 +181,7 @@ const ANSWERS = [
   reply.map([reply.bulk('__proto__'), reply.bulk('x')]),
 ];
 
-test(`answers of clusters and sentinels that make no sense: typed errors within the limit (seed ${seed})`, async () => {
+test(`nonsense answers of clusters and sentinels are typed errors within the limit (seed ${seed})`, async () => {
   const random = randomOf(seed + 2);
   const answer = (): string => {
     if (random() < 0.5) return pick(random, ANSWERS);
@@ -214,7 +214,7 @@ test(`answers of clusters and sentinels that make no sense: typed errors within 
   assert.equal(names(), before, 'a prototype was changed');
 });
 
-test(`a server whose second answer is mutated: the first stays, nothing hangs, the next connection is right (seed ${seed})`, async () => {
+test(`a mutated second reply leaves the first call its value, and the next connection answers right (seed ${seed})`, async () => {
   const random = randomOf(seed + 3);
   let bytes: Buffer = Buffer.alloc(0);
   await using server = await ScriptedServer.start(

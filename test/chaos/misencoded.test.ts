@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { ConnectionPool } from '../../src/index.ts';
 import { startServer } from '../../src/testkit/index.ts';
 
-test('an argument that cannot be encoded, at every place, leaves no trace among its neighbours', async () => {
+test('an argument that cannot be encoded leaves its neighbours their own replies, wherever it stands', async () => {
   await using server = await startServer();
   await using pool = new ConnectionPool({ location: server.location, decodeResponses: true });
   const bad = [undefined, null, Number.NaN, {}, true, Symbol('x')] as const;

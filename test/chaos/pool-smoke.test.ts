@@ -230,7 +230,7 @@ function watchGauges(pools: readonly Pool[], complaints: Complaints): NodeJS.Tim
   }, 3);
 }
 
-test(`calls, leases and blocking calls over a bad line (seed ${seed})`, async () => {
+test(`calls, leases and blocking calls over a bad line get their own replies and leave nothing (seed ${seed})`, async () => {
   const random = randomOf(seed);
   await using server = await startServer();
   await using proxy = await FaultProxy.start(server, { seed, rates: BAD_LINE });

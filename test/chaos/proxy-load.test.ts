@@ -6,7 +6,7 @@ import { describeRun, runChaos } from './support/run.ts';
 
 const seed = Number(process.env['RESPOOL_SEED'] ?? 20_261_130);
 
-test(`64 lanes over a bad line: nothing crossed, nothing lost, nothing left (seed ${seed})`, async () => {
+test(`64 lanes over a bad line cross, lose and leave nothing (seed ${seed})`, async () => {
   const stage = await singleStage({ seed, gentle: true });
   try {
     const journal: string[] = [];

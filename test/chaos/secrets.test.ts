@@ -75,7 +75,7 @@ const set: Row = (pool) => pool.executeRequest('SET', ['key', CANARY], { timeout
 const server = await startServer({ requirepass: CANARY });
 test.after(() => server.stop());
 
-describe('the canary is told to nobody', () => {
+describe('no error, event or text of a pool shows the canary', () => {
   const faults: ProxyFaultChoice[] = [
     'drop',
     'duplicate',
@@ -88,7 +88,7 @@ describe('the canary is told to nobody', () => {
   faults.push({ kind: 'replace', bytes: `-ERR ${CANARY}\r\n`.replace(CANARY, 'it was refused') });
   for (const fault of faults)
     for (const at of ['HELLO', 'CLIENT SETINFO', 'SET'])
-      test(`${typeof fault === 'string' ? fault : fault.kind} at the reply to ${at}`, async () => {
+      test(`the canary stays hidden: ${typeof fault === 'string' ? fault : fault.kind} at the reply to ${at}`, async () => {
         await using proxy = await FaultProxy.start(server);
         proxy.on('reply', ({ command }) => (command === at ? fault : undefined));
         await quiet(new ConnectionPool({ location: proxy.location, password: CANARY, ...COMMON }), set);
@@ -127,7 +127,7 @@ describe('the canary is told to nobody', () => {
     },
   };
   for (const [name, row] of Object.entries(refusals))
-    test(name, async () => {
+    test(`the canary stays hidden: ${name}`, async () => {
       await quiet(
         new ConnectionPool({ location: server.location, password: CANARY, maxConnections: 2, ...COMMON }),
         row,
@@ -146,9 +146,10 @@ describe('the canary is told to nobody', () => {
     },
   };
   for (const [name, options] of Object.entries(wrong))
-    test(name, () => quiet(new ConnectionPool({ location: server.location, ...COMMON, ...options }), set));
+    test(`the canary stays hidden: ${name}`, () =>
+      quiet(new ConnectionPool({ location: server.location, ...COMMON, ...options }), set));
 
-  test('a server that repeats the password', async () => {
+  test('a server that repeats the password does not make it known', async () => {
     await using peer = await ScriptedServer.start({
       HELLO: (command) => reply.error(`WRONGPASS invalid password '${String(command.at(-1))}'`),
     });
@@ -161,7 +162,7 @@ describe('the canary is told to nobody', () => {
     `redis://host?password=${CANARY}&password=${CANARY}`,
     `http://:${CANARY}@host`,
   ])
-    test(`the URL ${url.replaceAll(CANARY, '…')}`, () => {
+    test(`the error of the URL ${url.replaceAll(CANARY, '…')} hides the canary`, () => {
       assert.throws(
         () => ConnectionPool.fromUrl(url),
         (error) => error instanceof TypeError && !shown(error).includes(CANARY),

@@ -29,7 +29,7 @@ after(async () => {
   await server.stop();
 });
 
-test('cacheable reads of every type are served from memory until somebody writes', async () => {
+test('cacheable reads of every type are served from memory until a write invalidates them', async () => {
   const cache = new LRUCache();
   await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
   await writer.execute('FLUSHALL');
@@ -88,7 +88,7 @@ test('a command that is not a pure read of one key always asks the server', asyn
   assert.equal(cache.size, 0);
 });
 
-test('option cache of a call: false asks the server and keeps nothing, and a write is a write all the same', async () => {
+test('option cache of a call: false asks the server and keeps nothing; writes still invalidate', async () => {
   await using scripted = await countingServer();
   const cache = new SpiedCache();
   await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache });
@@ -106,7 +106,7 @@ test('option cache of a call: false asks the server and keeps nothing, and a wri
   assert.equal(await pool.execute('GET', 'k'), 'v8');
 });
 
-test('a hundred callers who miss the same share one request, and each has a copy of its own', async () => {
+test('a hundred callers who miss the same key share one request, and each has a copy of its own', async () => {
   await using scripted = await countingServer({
     LRANGE: () => reply.array(reply.bulk('a'), reply.bulk('b')),
   });
@@ -151,7 +151,7 @@ test('a caller that gives up leaves the shared request to the others', async () 
   assert.deepEqual(await Promise.all([patient, plain]), ['v', 'v']);
 });
 
-test('a streamTimeout ends the wait of the call that made the request; one that joined it asks anew', async () => {
+test('a streamTimeout ends the wait of the call that made the request; a call that joined it asks anew', async () => {
   let gets = 0;
   await using scripted = await countingServer({
     GET: () => (++gets === 1 ? new Promise<string>(() => {}) : reply.bulk('v')),
@@ -170,7 +170,7 @@ test('a streamTimeout ends the wait of the call that made the request; one that 
   assert.equal(gets, 2);
 });
 
-test('a server that answers nothing costs those who share a request one streamTimeout each', async () => {
+test('a silent server costs callers that share a request one streamTimeout each', async () => {
   await using scripted = await countingServer({ GET: null });
   await using pool = new ConnectionPool({
     location: scripted.location,
@@ -186,7 +186,7 @@ test('a server that answers nothing costs those who share a request one streamTi
   }
 });
 
-test('a time-out while sharing a request is told like one of its own, and the silent connection is left', async () => {
+test('a time-out in a shared request reads like one of its own, and the pool leaves the silent connection', async () => {
   let first: unknown = null;
   await using scripted = await countingServer({
     GET: (_command, connection) =>
@@ -216,7 +216,7 @@ test('a time-out while sharing a request is told like one of its own, and the si
   assert.equal((await leading).message, 'enough');
 });
 
-test('a call whose shared request was given up keeps its own limit', async () => {
+test('a call keeps its own limit when its shared request is given up', async () => {
   await using scripted = await countingServer({ GET: null });
   await using pool = new ConnectionPool({ location: scripted.location, cache: new LRUCache() });
   const leader = new AbortController();
@@ -234,14 +234,14 @@ test('a call whose shared request was given up keeps its own limit', async () =>
   assert.deepEqual([(error as TimeoutError).maybeExecuted, joined.maybeExecuted], [true, true]);
 });
 
-test('a caller with a signal that has fired already gets its reason, not a hit', async () => {
+test('a signal that has fired already rejects a call that would be a hit', async () => {
   await using pool = new ConnectionPool({ location: server.location, cache: new LRUCache() });
   await pool.execute('GET', 'k');
   const signal = AbortSignal.abort(new Error('gone'));
   assert.equal((await failure(pool.executeRequest('GET', ['k'], { signal }))).message, 'gone');
 });
 
-test('an error is handed to all who waited for it, as each wants it', async () => {
+test('an error reaches all who share the request, thrown or as a value, as each call wants it', async () => {
   await writer.execute('DEL', 'list');
   await writer.execute('RPUSH', 'list', 'a');
   await using pool = new ConnectionPool({ location: server.location, cache: new LRUCache() });
@@ -255,7 +255,7 @@ test('an error is handed to all who waited for it, as each wants it', async () =
   assert.ok((await follow) instanceof WrongTypeError);
 });
 
-test('binary keys and keys in latin1 are dropped by the names the server knows', async () => {
+test('invalidations drop binary keys and keys in latin1', async () => {
   const bytes = Buffer.from([0xff, 0x00, 0xfe]);
   await using raw = new ConnectionPool({ location: server.location, cache: new LRUCache() });
   await using latin = new ConnectionPool({
@@ -273,7 +273,7 @@ test('binary keys and keys in latin1 are dropped by the names the server knows',
   }
 });
 
-test('maps and sets from the cache find text by the bytes it has in the encoding', async () => {
+test('maps and sets from the cache find text by its bytes in the encoding', async () => {
   const latin1 = Buffer.from([0xe9]);
   await writer.execute('DEL', 'eh', 'es');
   await writer.execute('HSET', 'eh', latin1, 'v');
@@ -297,7 +297,7 @@ test('maps and sets from the cache find text by the bytes it has in the encoding
   }
 });
 
-test('pools share a cache: decodings stay apart, writes of one are seen by the other', async () => {
+test('pools share a cache: each has its own decoding, and the writes of one invalidate for the other', async () => {
   const cache = new LRUCache();
   await writer.execute('SET', 'k', 'v');
   await using text = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
@@ -320,7 +320,7 @@ test('pools share a cache: decodings stay apart, writes of one are seen by the o
   assert.deepEqual(await bytes.execute('GET', 'k'), Buffer.from('w'));
 });
 
-test('bytes that the caller changes after the call change nothing', async () => {
+test('a caller that changes its argument bytes after the call changes neither the call nor the cache', async () => {
   await writer.execute('HSET', 'h2', 'field', 'v');
   await using pool = new ConnectionPool({
     location: server.location,
@@ -337,7 +337,7 @@ test('bytes that the caller changes after the call change nothing', async () => 
   assert.equal(await pool.execute('HGET', key, field), null);
 });
 
-test('with confidence 0 the server is asked, its value is returned, and the cache hears of it (A-56)', async () => {
+test('confidence 0 asks the server, returns its value and reports it to the cache (A-56)', async () => {
   await using scripted = await countingServer({ GET: () => reply.bulk('right') });
   const cache = new SpiedCache({ confidence: 0 });
   await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache });
@@ -350,7 +350,7 @@ test('with confidence 0 the server is asked, its value is returned, and the cach
   assert.equal(scripted.gets(), 3);
 });
 
-test('option confidence is the share of hits that is served unchecked', async () => {
+test('option confidence sets the share of hits that are served unchecked', async () => {
   await using scripted = await countingServer({ GET: () => reply.bulk('v') });
   const cache = new SpiedCache({ confidence: 50 });
   await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache });
@@ -406,7 +406,7 @@ test('option maxAge bounds the life of what a pool keeps', async () => {
   assert.equal(await pool.execute('GET', 'k'), 'v2');
 });
 
-test('a cache that is not healthy is neither read nor written', async () => {
+test('an unhealthy cache is neither read nor written', async () => {
   class Moody extends SpiedCache {
     well = true;
     override get healthy(): boolean {
@@ -458,7 +458,7 @@ class TinyCache extends AbstractCache {
   }
 }
 
-test('a cache of somebody else does the same', async () => {
+test("a cache class of the user's own serves hits and hears of invalidations", async () => {
   const cache = new TinyCache();
   await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
   await writer.execute('SET', 'k', '1');
@@ -469,7 +469,7 @@ test('a cache of somebody else does the same', async () => {
   await until(async () => (await pool.execute('GET', 'k')) === '2');
 });
 
-test('a cache that throws is not used any more, and takes no connection along', async () => {
+test('a cache that throws is used no more, and its connection survives', async () => {
   const cache = new TinyCache();
   await using scripted = await countingServer();
   await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache });
@@ -484,7 +484,7 @@ test('a cache that throws is not used any more, and takes no connection along', 
   assert.equal(warnings.length, 1);
 });
 
-test('a cache whose get throws costs nobody an answer', async () => {
+test('a cache whose get throws costs no caller its answer', async () => {
   const cache = new TinyCache();
   cache.broken = true;
   await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
@@ -496,7 +496,7 @@ test('a cache whose get throws costs nobody an answer', async () => {
   assert.equal(warnings.length, 1);
 });
 
-test('events of a cache are published on a diagnostics channel', async () => {
+test('cache events are published on a diagnostics channel', async () => {
   const events: { kind: string; keys: number; address: string }[] = [];
   const listen = (event: unknown): void => void events.push(event as (typeof events)[number]);
   subscribe('respool:cache:event', listen);

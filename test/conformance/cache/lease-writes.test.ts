@@ -64,7 +64,7 @@ const MODES: [string, CacheTracking][] = [
   ['bcast', { mode: 'bcast' }],
 ];
 for (const [name, cacheTracking] of MODES) {
-  test(`tracking ${name}: what a lease has written is seen by the next read of the pool`, async () => {
+  test(`tracking ${name}: the next read of the pool sees the writes of a lease`, async () => {
     const cache = new LRUCache();
     await using pool = new ConnectionPool({
       location: server.location,
@@ -91,7 +91,7 @@ for (const [name, cacheTracking] of MODES) {
   });
 }
 
-test('writes of a lease are dropped when queued and when settled; those of a transaction with its EXEC', async () => {
+test('writes of a lease invalidate when queued and when settled; those of a transaction with its EXEC', async () => {
   await using scripted = await countingServer({
     EXEC: () => reply.array(reply.ok),
     SADD: () => reply.error('ERR no'),
@@ -137,7 +137,7 @@ test('writes of a lease are dropped when queued and when settled; those of a tra
   assert.equal(dropped(), 'n n');
 });
 
-test('a read on its way while a lease writes its key is not kept', async () => {
+test('a read in flight while a lease writes its key is not kept', async () => {
   let answer!: () => void;
   const answered = new Promise<void>((resolve) => {
     answer = resolve;
@@ -166,7 +166,7 @@ function watched(connection: BaseConnection): Entry[] {
   return entries;
 }
 
-test('without a cache nobody follows what a lease asks', async () => {
+test('a pool without a cache follows no request of a lease', async () => {
   await using pool = new ConnectionPool({ location: server.location });
   using lease = await pool.acquire();
   const entries = watched(lease.connection);
@@ -177,7 +177,7 @@ test('without a cache nobody follows what a lease asks', async () => {
   );
 });
 
-test('with a cache only what writes is followed', async () => {
+test('a pool with a cache follows only the writes of a lease', async () => {
   await using pool = new ConnectionPool({ location: server.location, cache: new LRUCache() });
   using lease = await pool.acquire();
   const { connection } = lease;

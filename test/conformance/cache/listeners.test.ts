@@ -36,7 +36,7 @@ test('a listener that ends before it is redirected to is replaced, without a war
   await until(() => scripted.openConnections.length === 2);
 });
 
-test('a listener that ends while it is redirected to guards nothing; the next one does', async () => {
+test('a listener that ends while it is redirected to guards nothing; its successor does', async () => {
   await using scripted = await countingServer();
   let redirects = 0;
   scripted.script({
@@ -60,7 +60,7 @@ test('a listener that ends while it is redirected to guards nothing; the next on
   assert.equal(redirects, 2);
 });
 
-test('option deadPeerTimeout: a listener that has fallen silent is replaced', async () => {
+test('option deadPeerTimeout: a silent listener is replaced', async () => {
   for (const cacheTracking of [{ mode: 'bcast' }, { redirect: true }] as const) {
     await using scripted = await countingServer();
     const cache = new LRUCache();

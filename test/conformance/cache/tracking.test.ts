@@ -35,7 +35,7 @@ const WAYS: [string, CacheTracking, number][] = [
 ];
 
 for (const [name, cacheTracking, listeners] of WAYS) {
-  test(`option cacheTracking: ${name}`, async () => {
+  test(`option cacheTracking: ${name} keeps the cache true`, async () => {
     const cache = new LRUCache();
     await using pool = new ConnectionPool({
       location: server.location,
@@ -76,7 +76,7 @@ test('option cacheTracking: with prefixes other keys are not cached', async () =
   assert.equal(cache.size, 2);
 });
 
-test('option cacheTracking: optin lets the server remember only what cached calls read', async () => {
+test('option cacheTracking: optin makes the server remember only the keys of cached calls', async () => {
   await using pool = new ConnectionPool({
     location: server.location,
     decodeResponses: true,
@@ -93,7 +93,7 @@ test('option cacheTracking: optin lets the server remember only what cached call
   assert.equal(await tracked(), 10);
 });
 
-test('option cacheTracking: optout keeps the server from remembering what only reads past the cache read', async () => {
+test('option cacheTracking: optout keeps the server from remembering keys that uncached calls read', async () => {
   await using pool = new ConnectionPool({
     location: server.location,
     decodeResponses: true,
@@ -129,7 +129,7 @@ test('option cacheTracking refuses nonsense', () => {
   }
 });
 
-test('a lost listener takes along what it guarded, and another one takes its place', async () => {
+test('a lost listener invalidates what it guarded, and another listener takes its place', async () => {
   for (const cacheTracking of [{ mode: 'bcast' }, { redirect: true }] as const) {
     const cache = new LRUCache();
     await using pool = new ConnectionPool({
@@ -165,12 +165,12 @@ test('a lost listener takes along what it guarded, and another one takes its pla
   }
 });
 
-test('a server of RESP2 keeps the cache off, with one warning', async () => {
+test('a RESP2 server keeps the cache off, with one warning', async () => {
   await using scripted = await countingServer({ HELLO: reply.error("ERR unknown command 'HELLO'") });
   assert.match(await warningOfUncached(scripted), /RESP2/);
 });
 
-test('a server that does not permit tracking keeps the cache off, with one warning', async () => {
+test('a server that forbids tracking keeps the cache off, with one warning', async () => {
   const refusal = reply.error("NOPERM this user has no permissions to run the 'client|tracking' command");
   for (const cacheTracking of [{}, { mode: 'bcast' }] as const) {
     await using scripted = await countingServer({ 'CLIENT TRACKING': refusal });
@@ -260,7 +260,7 @@ test('invalidations are never messages of a lease, and leave its connection reus
   assert.equal(pool.statistics.activeConnections, 1);
 });
 
-test('writes in a transaction of a lease arrive by invalidation', async () => {
+test('writes in a transaction of a lease are invalidated by the server', async () => {
   await using pool = new ConnectionPool({
     location: server.location,
     decodeResponses: true,
@@ -276,7 +276,7 @@ test('writes in a transaction of a lease arrive by invalidation', async () => {
   await until(async () => (await pool.execute('GET', 'k')) === 'after');
 });
 
-test('a lease that switches tracking off, or resets, takes the entries of its connection along', async () => {
+test('a lease that switches tracking off, or resets, invalidates the entries of its connection', async () => {
   for (const [command, ...args] of [['CLIENT TRACKING', 'OFF'], ['RESET'], ['HELLO', '3']] as [
     string,
     ...string[],
@@ -322,7 +322,7 @@ test('a PING of the cache never gets into a transaction of a lease', async () =>
   });
 });
 
-test('a throttled pool hears of invalidations all the same', async () => {
+test('a throttled pool still receives invalidations', async () => {
   await using scripted = await countingServer();
   const { CapacityLimiter } = await import('../../../src/index.ts');
   const processingBudget = new CapacityLimiter(1);

@@ -42,7 +42,7 @@ test('a key that is invalidated between request and reply is answered and not ke
   assert.deepEqual(cache.puts, []);
 });
 
-test('an invalidation that comes in one piece with the reply, behind it, is obeyed before the reply is seen', async () => {
+test('an invalidation in the same packet as the reply takes effect before the caller sees the reply', async () => {
   let rounds = 0;
   await using server = await countingServer({
     GET: (_command, connection: ScriptedConnection) => {
@@ -58,7 +58,7 @@ test('an invalidation that comes in one piece with the reply, behind it, is obey
   for (let round = 1; round <= 50; round++) assert.equal(await pool.execute('GET', 'k'), `v${round}`);
 });
 
-test('FLUSHALL of anybody empties the cache (A-55), and so does a broken redirection', async () => {
+test('FLUSHALL of any client empties the cache (A-55), and so does a broken redirection', async () => {
   await using server = await countingServer();
   const cache = new SpiedCache();
   await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
@@ -70,7 +70,7 @@ test('FLUSHALL of anybody empties the cache (A-55), and so does a broken redirec
   }
 });
 
-test('a read on its way when everything is flushed is not kept', async () => {
+test('a read in flight during a FLUSHALL is not kept', async () => {
   let release!: () => void;
   const held = new Promise<void>((resolve) => {
     release = resolve;
@@ -87,7 +87,7 @@ test('a read on its way when everything is flushed is not kept', async () => {
   assert.deepEqual(cache.puts, []);
 });
 
-test('a connection that ends takes what came over it along, before the next read is served', async () => {
+test('a connection that ends invalidates its entries before the next read is served', async () => {
   await using server = await countingServer();
   const cache = new LRUCache();
   await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
@@ -105,7 +105,7 @@ test('a connection that ends takes what came over it along, before the next read
   }
 });
 
-test('own writes are seen at once: dropped when queued and again when settled', async () => {
+test('own writes invalidate the cached key when queued and again when settled', async () => {
   await using server = await countingServer();
   const cache = new SpiedCache();
   await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
@@ -131,7 +131,7 @@ test('own writes are seen at once: dropped when queued and again when settled', 
   assert.deepEqual(cache.dropped.slice(12), ['one', 'two', 'one', 'two']);
 });
 
-test('a read that began before an own write is not joined by one that was made after it', async () => {
+test('a read made after an own write does not join a request from before it', async () => {
   const answers: (() => void)[] = [];
   let calls = 0;
   await using server = await countingServer({
@@ -155,7 +155,7 @@ test('a read that began before an own write is not joined by one that was made a
   assert.deepEqual(await Promise.all([before, write, behind]), ['v1', 'OK', 'v2']);
 });
 
-test('errors are never kept', async () => {
+test('error replies are never kept', async () => {
   let calls = 0;
   await using server = await countingServer({ GET: () => reply.error(`ERR no ${++calls}`) });
   const cache = new SpiedCache();
@@ -167,7 +167,7 @@ test('errors are never kept', async () => {
   assert.deepEqual(cache.puts, []);
 });
 
-test('with a guard that does not answer any more nothing older than a second is served', async () => {
+test('a guard that stops answering lets nothing older than a second be served', async () => {
   await using server = await countingServer();
   const cache = new LRUCache();
   await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
@@ -189,7 +189,7 @@ test('with a guard that does not answer any more nothing older than a second is 
   assert.ok(performance.now() - began < atMost(1_200));
 });
 
-test('after a pause the guard is asked first; entries that were kept true are served again', async () => {
+test('a pause makes the pool ask the guard first; entries that were kept true are served again', async () => {
   await using server = await countingServer();
   await using pool = new ConnectionPool({
     location: server.location,
@@ -204,7 +204,7 @@ test('after a pause the guard is asked first; entries that were kept true are se
   assert.equal(server.gets(), 3);
 });
 
-test('nothing is sent while nobody reads', async () => {
+test('an idle pool with a cache sends nothing', async () => {
   await using server = await countingServer();
   await using pool = new ConnectionPool({
     location: server.location,

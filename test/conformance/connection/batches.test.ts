@@ -15,7 +15,7 @@ import { eventually, open, pair, realServer, wait } from './support.ts';
 const text = { decodeResponses: true };
 
 describe('a batch', () => {
-  test('resolves with one entry per command, errors among them', async () => {
+  test('a batch resolves with one entry per command, errors among them', async () => {
     const connection = await open(await realServer(), text);
     const batch = connection.createRequestBatch([
       { command: 'SET', args: ['k', 'v'] },
@@ -33,7 +33,7 @@ describe('a batch', () => {
     assert.equal(await batch, await batch.finally(() => {}));
   });
 
-  test('that is empty is [], and harms nothing', async () => {
+  test('an empty batch resolves with [] and harms nothing', async () => {
     const { connection } = await pair({}, text);
     const controller = new AbortController();
     controller.abort();
@@ -42,7 +42,7 @@ describe('a batch', () => {
     assert.equal(await connection.execute('PING'), 'PONG');
   });
 
-  test('of a hundred thousand commands stays in order and counts each', async () => {
+  test('a batch of a hundred thousand commands stays in order and counts each', async () => {
     const { connection } = await pair({}, text, { record: false });
     const before = connection.statistics.requestsResolved;
     const commands = Array.from({ length: 100_000 }, (_, index) => ({ command: 'ECHO', args: [index] }));
@@ -64,7 +64,7 @@ describe('a batch', () => {
     assert.deepEqual(echoed, ['a', 'b', 'c', 'd', 'e']);
   });
 
-  test('option timeout: what has come stays, the others hold a TimeoutError, the connection goes on', async () => {
+  test('option timeout: entries that came stay, the others hold a TimeoutError, and the connection goes on', async () => {
     let answer = (): void => {};
     const released = new Promise<string | Buffer>((resolve) => {
       answer = () => resolve(reply.bulk('late'));
@@ -85,7 +85,7 @@ describe('a batch', () => {
     assert.equal(connection.statistics.requestsPending, 0);
   });
 
-  test('option signal: the others hold a RequestAbortedError with the reason as its cause', async () => {
+  test('option signal: entries that did not come hold a RequestAbortedError with the reason as its cause', async () => {
     const { connection, server } = await pair({ GET: null }, text);
     const controller = new AbortController();
     const { signal } = controller;
@@ -116,7 +116,7 @@ describe('a batch', () => {
     assert.equal(getEventListeners(signal, 'abort').length, 0);
   });
 
-  test('option disconnectOnCancellation: each command still hears of the abort or the time, not of the loss', async () => {
+  test('option disconnectOnCancellation: each command reports the abort or the time-out, not the loss', async () => {
     for (const how of ['abort', 'timeout']) {
       const { connection } = await pair({ GET: null }, text);
       const controller = new AbortController();
@@ -140,7 +140,7 @@ describe('a batch', () => {
     }
   });
 
-  test('that loses its connection keeps what has come', async () => {
+  test('a batch that loses its connection keeps the entries that came', async () => {
     const { connection, peer } = await pair({ GET: null }, text);
     const batch = connection.createRequestBatch([{ command: 'PING' }, { command: 'GET', args: ['k'] }]);
     await eventually(() => connection.statistics.requestsPending === 1, 'PONG');
@@ -168,7 +168,7 @@ describe('a batch', () => {
     assert.ok(aborted instanceof RequestAbortedError && aborted.cause === 'why');
   });
 
-  test('with a wrong command anywhere is refused before anything of it is queued', async () => {
+  test('a wrong command anywhere refuses the whole batch before anything is queued', async () => {
     const { connection, server } = await pair({}, text);
     for (let at = 0; at < 20; at++) {
       const commands = Array.from({ length: 20 }, (_, index) => ({
@@ -187,7 +187,7 @@ describe('a batch', () => {
     assert.equal(connection.statistics.requestsPending, 0);
   });
 
-  test('one of many that is aborted leaves its neighbours alone', async () => {
+  test('aborting one of many batches leaves its neighbours alone', async () => {
     const { connection } = await pair({}, text, { record: false });
     const batches = Array.from({ length: 500 }, (_, index) => {
       const controller = new AbortController();

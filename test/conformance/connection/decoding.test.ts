@@ -47,7 +47,7 @@ describe('a reply that is not valid text', () => {
     }
   });
 
-  test('of a batch is the entry, and others keep their values', async () => {
+  test('invalid text in a batch is the error of its entry; the other entries keep their values', async () => {
     const connection = await open(await realServer(), text);
     const batch = await connection.createRequestBatch([
       { command: 'SET', args: ['k', broken] },
@@ -61,7 +61,7 @@ describe('a reply that is not valid text', () => {
     assert.deepEqual(batch.slice(2), [broken, 'a\xffb']);
   });
 
-  test("option decodeResponses: 'lenient' gives a Buffer there", async () => {
+  test("option decodeResponses: 'lenient' gives a Buffer in place of invalid text", async () => {
     const server = await realServer();
     const connection = await open(server, { decodeResponses: 'lenient' });
     await connection.execute('RPUSH', 'l', 'ok', broken);
@@ -102,7 +102,7 @@ describe('a reply that is not valid text', () => {
     assert.ok(only instanceof DecodingError);
   });
 
-  test('a traced call rejects as any other', async () => {
+  test('a traced call with invalid text rejects as an untraced one does', async () => {
     const server = await realServer();
     const connection = await open(server, text);
     await connection.execute('RPUSH', 'l', broken);
@@ -117,7 +117,7 @@ describe('a reply that is not valid text', () => {
     }
   });
 
-  test('pushes and answers to sendCommand stay readable as bytes', async () => {
+  test('pushes and replies to sendCommand stay readable as bytes', async () => {
     const { connection, peer } = await pair({ GET: `$3\r\n${broken.toString('latin1')}\r\n` }, text);
     const [pushes, streamed] = [connection.pushMessages, connection.streamedMessages];
     connection.sendCommand('GET', ['k']);
@@ -127,7 +127,7 @@ describe('a reply that is not valid text', () => {
     assert.equal(connection.usable, true);
   });
 
-  test('on a pool: calls, cached reads, leases, blocking calls and transactions reject; nothing is repeated', async () => {
+  test('on a pool, calls, cached reads, leases, blocking calls and transactions reject, and nothing is repeated', async () => {
     const server = await realServer();
     const pool = new ConnectionPool({ location: server.location, ...text, cache: new LRUCache() });
     try {

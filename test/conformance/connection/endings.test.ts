@@ -12,7 +12,7 @@ import { failure, open, outcome, pair, realServer, scripted, wait } from './supp
 const text = { decodeResponses: true } as const;
 
 describe('executeBatch of a connection', () => {
-  test('gives one entry per command on a usable connection', async () => {
+  test('executeBatch gives one entry per command on a usable connection', async () => {
     const connection = await open(await realServer(), text);
     const [set, error, get] = await connection.executeBatch([
       { command: 'SET', args: ['k', 'v'] },
@@ -24,7 +24,7 @@ describe('executeBatch of a connection', () => {
     assert.deepEqual(await connection.executeBatch([]), []);
   });
 
-  test('neither rejects nor throws for the state of the connection: each entry says it', async () => {
+  test('executeBatch never rejects for the state of the connection: each entry holds the error', async () => {
     const server = await scripted({ GET: null });
     const fresh = new TCPConnection(server.location, text);
     const commands = [
@@ -45,7 +45,7 @@ describe('executeBatch of a connection', () => {
     assert.equal(fresh.statistics.requestsPending, 0);
   });
 
-  test('without room each entry is the OverloadedError; bad input rejects', async () => {
+  test('executeBatch without room puts the OverloadedError into each entry; bad input rejects', async () => {
     const { connection } = await pair({ SET: null }, { ...text, maxBufferedBytes: 1_000_000 });
     const batch = [{ command: 'SET', args: ['k', 'x'.repeat(900_000)] }];
     const first = connection.executeBatch(batch);
@@ -59,7 +59,7 @@ describe('executeBatch of a connection', () => {
 });
 
 describe('quit', () => {
-  test('lets replies on their way arrive, takes no new requests, and resolves when the socket is gone', async () => {
+  test('quit lets pending replies arrive, takes no new requests, and resolves when the socket is closed', async () => {
     const server = await realServer();
     const connection = await open(server, text);
     const replies = Array.from({ length: 200 }, (_, n) => connection.execute('ECHO', String(n)));
@@ -75,7 +75,7 @@ describe('quit', () => {
     await connection.quit();
   });
 
-  test('closes all the same where replies do not come: after its time, or with the signal', async () => {
+  test('quit closes a connection without replies after its time, or with its signal', async () => {
     const slow = await pair({ GET: null, QUIT: null }, text);
     const request = slow.connection.createRequest('GET', ['k']);
     await slow.connection.quit({ timeout: 50 });
@@ -93,8 +93,8 @@ describe('quit', () => {
   });
 });
 
-describe('code of the user that throws', () => {
-  test('a transport whose destroy throws is a warning, and the connection ends', async () => {
+describe('user code that throws', () => {
+  test('a transport whose destroy throws causes a warning, and the connection ends', async () => {
     class Stubborn extends TCPConnection {
       protected override async openTransport(signal: AbortSignal): Promise<Duplex> {
         const transport = await super.openTransport(signal);
@@ -118,7 +118,7 @@ describe('code of the user that throws', () => {
     assert.equal(warning.code, 'RESPOOL_CALLBACK');
   });
 
-  test('a cache whose healthy throws is a warning, and the pool works without it', async () => {
+  test('a cache whose healthy throws causes a warning, and the pool works without it', async () => {
     class Sick extends LRUCache {
       override get healthy(): boolean {
         throw new Error('sick');

@@ -19,15 +19,15 @@ async function failureOf(end: (made: Awaited<ReturnType<typeof pair>>) => unknow
 }
 
 describe('the errors of a connection name its endpoint', () => {
-  test('closed by this side', async () => {
+  test('an error of a close by this side names the endpoint', async () => {
     const error = await failureOf(({ connection }) => connection.invalidate('over'));
     assert.match(error.message, /closed by this side: over/);
   });
-  test('closed by the peer', async () => {
+  test('an error of a close by the peer names the endpoint', async () => {
     const error = await failureOf(({ peer }) => peer.destroy());
     assert.match(error.message, /lost/);
   });
-  test('malformed bytes', async () => {
+  test('an error of malformed bytes names the endpoint', async () => {
     await failureOf(({ peer }) => peer.send('?garbage\r\n'));
   });
 });

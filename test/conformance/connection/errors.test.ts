@@ -80,7 +80,7 @@ describe('an error reply', () => {
     }
   });
 
-  test('inside an aggregate is a value, at any depth, and so is one with raiseExceptions: false', async () => {
+  test('an error inside an aggregate is a value, at any depth, and so is one with raiseExceptions: false', async () => {
     const nested = reply.array(
       reply.array(reply.error('WRONGTYPE x')),
       reply.map([reply.bulk('k'), reply.error('ERR y')]),
@@ -91,7 +91,7 @@ describe('an error reply', () => {
     assert.ok(map.get('k') instanceof ResponseError);
   });
 
-  test('of bytes that are no text, or with the name of a prototype, harms nothing', async () => {
+  test('an error of invalid text, or with the name of a prototype, harms nothing', async () => {
     const connection = await open(await realServer(), text);
     const error = await failure(connection.createRequest(Buffer.from([0xff, 0xfe])), UnknownCommandError);
     assert.ok(error instanceof ResponseError);
@@ -105,8 +105,8 @@ describe('an error reply', () => {
   });
 });
 
-describe('a loss', () => {
-  test('tells each request whether it may have been executed, with one cause', async () => {
+describe('a lost connection', () => {
+  test('a loss tells each request whether it may have been executed, with one cause', async () => {
     const { connection, peer } = await pair({ GET: null }, text);
     const written = [connection.createRequest('GET', ['a']), connection.createRequest('GET', ['b'])];
     await wait(10);
@@ -126,7 +126,7 @@ describe('a loss', () => {
     );
   });
 
-  test('by invalidate is at once, once, and carries its reason', async () => {
+  test('invalidate ends the connection at once, once, and with its reason', async () => {
     const { connection } = await pair({ GET: null }, text);
     const written = connection.createRequest('GET', ['a']);
     await wait(5);
@@ -146,7 +146,7 @@ describe('a loss', () => {
     assert.equal(connection.statistics.requestsPending, 0);
   });
 
-  test('a request that is awaited only afterwards rejects with it', async () => {
+  test('a request that is awaited only after the loss rejects with it', async () => {
     const { connection, peer } = await pair({ GET: null }, text);
     const request = connection.createRequest('GET', ['a']);
     peer.reset();
@@ -167,7 +167,7 @@ describe('a loss', () => {
   });
 });
 
-describe('classes', () => {
+describe('error classes', () => {
   test('instanceof holds across two copies of the package, and for two bases', async () => {
     const path = new URL('../../../src/errors/errors.js', import.meta.url).href;
     const copy = (await import(`${path}?copy=1`)) as typeof errors;
@@ -210,7 +210,7 @@ describe('secrets', () => {
   };
   const hides = (value: unknown, what: string): void => assert.ok(!shown(value).includes(canary), what);
 
-  test('no password, no argument: connections, options, requests, batches, errors of every kind', async () => {
+  test('passwords and arguments stay out of connections, options, requests, batches and errors', async () => {
     const server = await realServer({ users: { alice: `on >${canary} ~* &* +@all` } });
     const connection = await open(server, { ...text, username: 'alice', password: canary });
     hides(connection, 'connection');
@@ -248,7 +248,7 @@ describe('secrets', () => {
     hides(connection, 'closed connection');
   });
 
-  test('no password in what a failed dial says', async () => {
+  test('the error of a failed dial does not show the password', async () => {
     for (const script of [
       { HELLO: reply.error('WRONGPASS invalid username-password pair or user is disabled.') },
       { HELLO: 'HTTP/1.1 400 Bad Request\r\n\r\n' },
@@ -276,7 +276,7 @@ describe('secrets', () => {
     );
   });
 
-  test('a wrong argument is not shown', async () => {
+  test('the error of a wrong argument does not show it', async () => {
     const { connection } = await pair();
     for (const value of [{ canary }, [canary], Symbol(canary)]) {
       assert.throws(

@@ -25,7 +25,7 @@ const lines = (server: { commands: readonly { args: readonly string[] }[] }): st
   server.commands.map(({ args }) => args.join(' '));
 
 describe('the order of the handshake', () => {
-  test('HELLO goes alone, the rest in one write, callbacks in order, REPLY OFF last', async () => {
+  test('HELLO goes alone, the rest goes in one write, callbacks run in order, and REPLY OFF comes last', async () => {
     const server = await scripted({ 'CLIENT REPLY': null });
     const connection = new TCPConnection(server.location, {
       username: 'u',
@@ -67,7 +67,7 @@ describe('the order of the handshake', () => {
     assert.equal(connection.usable, true);
   });
 
-  test('without options only the library is told', async () => {
+  test('a handshake without options only names the library', async () => {
     const { server } = await pair();
     assert.equal(lines(server)[0], 'HELLO 3');
     assert.deepEqual(
@@ -78,7 +78,7 @@ describe('the order of the handshake', () => {
     );
   });
 
-  test('facts that the server said in HELLO are there', async () => {
+  test('the connection shows the facts that the server told in HELLO', async () => {
     const { connection } = await pair({}, { clientName: 'me' }, { version: '7.2.9' });
     assert.equal(connection.clientId, 1);
     assert.equal(connection.serverVersion, '7.2.9');
@@ -86,7 +86,7 @@ describe('the order of the handshake', () => {
     assert.equal(connection.trackingClientId, null);
   });
 
-  test('a refused CLIENT SETINFO is no harm, whatever the error', async () => {
+  test('a refused CLIENT SETINFO does no harm, whatever the error', async () => {
     for (const text of [
       'ERR unknown subcommand',
       'NOPERM User x has no permissions',
@@ -101,7 +101,7 @@ describe('the order of the handshake', () => {
     }
   });
 
-  test('a connection that is lost at CLIENT SETINFO is no refusal', async () => {
+  test('a connection lost at CLIENT SETINFO does not count as a refusal', async () => {
     const server = await scripted({
       'CLIENT SETINFO': (_command, connection) => {
         connection.reset();
@@ -120,7 +120,7 @@ describe('the order of the handshake', () => {
     assert.equal(connection.usable, false);
   });
 
-  test('a refused SELECT, SETNAME, NO-EVICT, NO-TOUCH keeps its class', async () => {
+  test('a refused SELECT, SETNAME, NO-EVICT or NO-TOUCH keeps its class', async () => {
     for (const [name, options] of [
       ['SELECT', { db: 99 }],
       ['CLIENT SETNAME', { clientName: 'me' }],
@@ -134,7 +134,7 @@ describe('the order of the handshake', () => {
     }
   });
 
-  test('an answer that is not OK ends the handshake', async () => {
+  test('a reply other than OK ends the handshake', async () => {
     const server = await scripted({ SELECT: reply.integer(1) });
     const error = await failure(new TCPConnection(server.location, { db: 1 }).run(), ConnectionError);
     assert.match(error.message, /SELECT/);
@@ -142,7 +142,7 @@ describe('the order of the handshake', () => {
 });
 
 describe('special connections', () => {
-  test('option readFromReplicas: READONLY is part of becoming usable', async () => {
+  test('option readFromReplicas: READONLY is sent before the connection is usable', async () => {
     const server = await scripted();
     const reading = new ClusterConnection(server.location, { readFromReplicas: true });
     await reading.run();
@@ -168,7 +168,7 @@ describe('special connections', () => {
     await managed.close();
   });
 
-  test('the role of a managed connection is verified, for primaries and for replicas', async () => {
+  test('a managed connection verifies its role, for primaries and for replicas', async () => {
     const primary = await scripted();
     const replica = await scripted({}, { role: 'slave' });
     for (const [server, isPrimary] of [
@@ -186,7 +186,7 @@ describe('special connections', () => {
     }
   });
 
-  test('names of errors', () => {
+  test('the text of a connection names its class, place and database', () => {
     const location = new TCPLocation('127.0.0.1', 7000);
     assert.equal(
       String(new TCPConnection(location, { db: 2 })),
@@ -202,7 +202,7 @@ describe('special connections', () => {
 });
 
 describe('callbacks', () => {
-  test('every method works inside one', async () => {
+  test('every method works inside a connect callback', async () => {
     const server = await scripted({
       SUBSCRIBE: (command) =>
         reply.push(reply.bulk('subscribe'), reply.bulk(command[1] as string), reply.integer(1)),
@@ -235,7 +235,7 @@ describe('callbacks', () => {
     ['invalidate', (given: TCPConnection) => given.invalidate('cb')],
     ['the server', (_given: TCPConnection, peer: ScriptedConnection) => peer.reset()],
   ] as const) {
-    test(`nothing can be asked any more once ${how} has ended the connection`, async () => {
+    test(`a request throws in a connect callback once ${how} has ended the connection`, async () => {
       const server = await scripted();
       const connection = new TCPConnection(server.location);
       let checked = false;
@@ -259,7 +259,7 @@ describe('callbacks', () => {
     });
   }
 
-  test('one that throws ends the connection: server errors as they are, others as the cause', async () => {
+  test('a connect callback that throws ends the connection: server errors stay as they are, others are the cause', async () => {
     const own = new Error('mine');
     const server = await scripted();
     const one = new TCPConnection(server.location);
@@ -278,7 +278,7 @@ describe('callbacks', () => {
     await failure(two.run(), UnknownCommandError);
   });
 
-  test('one that waits for ever is ended by the loss of the connection', async () => {
+  test('a connect callback that waits for ever ends with the loss of the connection', async () => {
     const server = await scripted();
     const connection = new TCPConnection(server.location, { connectTimeout: null });
     connection.registerConnectCallback(() => {
@@ -307,7 +307,7 @@ describe('callbacks', () => {
     await connection.close();
   });
 
-  test('one that is registered later never runs', async () => {
+  test('a connect callback registered after the dial never runs', async () => {
     const { connection } = await pair();
     connection.registerConnectCallback(() => assert.fail('it ran'));
     await connection.execute('PING');
@@ -315,7 +315,7 @@ describe('callbacks', () => {
   });
 });
 
-describe('refusals', () => {
+describe('refusals of the handshake', () => {
   test('wrong credentials are not tried in another way', async () => {
     const server = await scripted({ HELLO: reply.error('WRONGPASS invalid username-password pair') });
     const connection = new TCPConnection(server.location, { password: 'wrong' });
@@ -326,7 +326,7 @@ describe('refusals', () => {
     assert.equal(server.connections.length, 1);
   });
 
-  test('a full server that greets before openTransport has given the socket: closed for good', async () => {
+  test('a full server that greets before openTransport has given the socket closes the connection for good', async () => {
     class Slow extends TCPConnection {
       protected override async openTransport(signal: AbortSignal): Promise<Duplex> {
         const transport = await super.openTransport(signal);
@@ -357,7 +357,7 @@ describe('refusals', () => {
     }
   });
 
-  test('a server that is full says so before it is asked', async () => {
+  test('a full server that refuses before it is asked fails the dial', async () => {
     const greeter = createServer((socket) => {
       socket.end('-ERR max number of clients reached\r\n');
       socket.on('error', () => {});
@@ -381,7 +381,7 @@ describe('refusals', () => {
     ['an SSH banner', 'SSH-2.0-OpenSSH_9.2p1\r\n'],
     ['noise', '\x00\x01\x02\x03garbage'],
   ] as const) {
-    test(`${what} in the place of a server is an InvalidResponse with a hint`, async () => {
+    test(`${what} in place of a server is an InvalidResponse with a hint`, async () => {
       const server = await scripted({ HELLO: bytes });
       const error = await failure(new TCPConnection(server.location).run(), InvalidResponse);
       assert.ok(error instanceof ProtocolError && error instanceof ConnectionError);
@@ -390,7 +390,7 @@ describe('refusals', () => {
     });
   }
 
-  test('HELLO that answers something else than a RESP3 greeting ends the dial', async () => {
+  test('a HELLO answer that is no RESP3 greeting ends the dial', async () => {
     for (const answer of [reply.array(), reply.map([reply.bulk('proto'), reply.integer(4)])]) {
       const server = await scripted({ HELLO: answer });
       await failure(new TCPConnection(server.location).run(), ConnectionError);
@@ -426,7 +426,7 @@ describe('RESP2', () => {
     "ERR handle request, command 'HELLO' is not allowed",
     "NOPERM User u has no permissions to run the 'hello' command",
   ]) {
-    test(`is spoken when HELLO answers ${answer}, and AUTH is then alone in its write`, async () => {
+    test(`a connection speaks RESP2 when HELLO answers ${answer}, and AUTH is then alone in its write`, async () => {
       const { connection, server } = await pair(
         { HELLO: reply.error(answer) },
         { password: 'p', username: 'u', db: 1, decodeResponses: true },
@@ -443,7 +443,7 @@ describe('RESP2', () => {
     });
   }
 
-  test('a HELLO that is answered with proto 2 has authenticated, and RESP2 is spoken', async () => {
+  test('a HELLO answer with proto 2 has authenticated, and the connection speaks RESP2', async () => {
     const flat = ['server', 'kvrocks', 'version', '2.9.0', 'proto', 2, 'id', 7, 'mode', 'standalone'];
     const fields = flat.map((item) => (typeof item === 'number' ? reply.integer(item) : reply.bulk(item)));
     const { connection, server } = await pair({ HELLO: reply.array(...fields) }, { password: 'p', db: 1 });
@@ -459,14 +459,14 @@ describe('RESP2', () => {
     'LOADING Redis is loading the dataset in memory',
     'BUSY Redis is busy running a script.',
   ]) {
-    test(`is not spoken when HELLO answers ${answer}: nothing more is sent`, async () => {
+    test(`a connection does not fall back to RESP2 when HELLO answers ${answer}, and sends nothing more`, async () => {
       const server = await scripted({ HELLO: reply.error(answer) });
       await failure(new TCPConnection(server.location, { password: 'p' }).run(), RedisError);
       assert.equal(server.commands.length, 1);
     });
   }
 
-  test('option protocol: 2 sends no HELLO and no CLIENT command that was not asked for', async () => {
+  test('option protocol: 2 sends no HELLO, and CLIENT commands only when asked for', async () => {
     const bare = await pair({}, { protocol: 2 });
     assert.equal(bare.connection.protocol, 2);
     assert.equal(await bare.connection.execute('ECHO', 'x').then(String), 'x');
@@ -493,7 +493,7 @@ describe('RESP2', () => {
     }
   });
 
-  test('option protocol, on real servers: RESP2 shapes', async () => {
+  test('option protocol: 2 gives RESP2 shapes on real servers', async () => {
     const server = await realServer();
     const two = await open(server, { protocol: 2, decodeResponses: true });
     const three = await open(server, { decodeResponses: true });
@@ -505,7 +505,7 @@ describe('RESP2', () => {
     assert.equal([...info.matchAll(/lib-name=respool/g)].length, info.includes('lib-name') ? 1 : 0);
   });
 
-  test('option clientInfo: a tag in CLIENT SETINFO, or none is sent', async () => {
+  test('option clientInfo: a tag goes into CLIENT SETINFO, and false sends none', async () => {
     const { server } = await pair({}, { clientInfo: 'bullmq_v6.7' });
     assert.equal(lines(server)[1], 'CLIENT SETINFO LIB-NAME respool(bullmq_v6.7)');
     assert.deepEqual(lines((await pair({}, { clientInfo: false })).server), ['HELLO 3']);
@@ -514,7 +514,7 @@ describe('RESP2', () => {
     }
   });
 
-  test('a refused login names %xx in the credentials, and never shows them', async () => {
+  test('a refused login points at %xx in the credentials, and never shows them', async () => {
     const server = await scripted({ HELLO: reply.error('WRONGPASS invalid username-password pair') });
     const login = (password: string): Promise<AuthenticationFailureError> =>
       failure(new TCPConnection(server.location, { password }).run(), AuthenticationFailureError);
@@ -524,7 +524,7 @@ describe('RESP2', () => {
     assert.doesNotMatch((await login('plain')).message, /decodeComponents/);
   });
 
-  test('a password without a user goes as servers before 6 know it', async () => {
+  test('a password without a user is sent as servers before 6 expect it', async () => {
     const { server } = await pair({ HELLO: reply.error("ERR unknown command 'HELLO'") }, { password: 'p' });
     assert.deepEqual(server.commands[1]?.args, ['AUTH', 'p']);
   });
@@ -541,7 +541,7 @@ describe('RESP2', () => {
     assert.equal(connection.usable, true);
   });
 
-  test('pub/sub arrays go to pushMessages, and other commands throw while subscribed', async () => {
+  test('RESP2 pub/sub arrays go to pushMessages, and other commands throw while subscribed', async () => {
     const ack = (kind: string, name: string, count: number): string =>
       reply.array(reply.bulk(kind), reply.bulk(name), reply.integer(count));
     const { connection, peer } = await pair(
@@ -570,7 +570,7 @@ describe('RESP2', () => {
   });
 });
 
-describe('time and abort', () => {
+describe('time limits and aborts of the dial', () => {
   const phases = {
     HELLO: { script: { HELLO: null } },
     'the later steps': { script: { SELECT: null } },
@@ -631,7 +631,7 @@ describe('time and abort', () => {
     await eventually(() => server.openConnections.length === 0, 'no socket is left');
   });
 
-  test('run refuses an option that nobody knows, and undefined is absent', async () => {
+  test('run refuses an unknown option, and undefined counts as absent', async () => {
     const server = await scripted();
     const connection = new TCPConnection(server.location);
     const error = await failure(connection.run({ timeout: 5 } as object), TypeError);
@@ -663,7 +663,7 @@ describe('time and abort', () => {
     await eventually(() => server.openConnections.length === 0, 'no socket is left');
   });
 
-  test('run works once: during the dial, while usable, after a failure, after the end', async () => {
+  test('run works only once: during the dial, while usable, after a failure and after the end', async () => {
     const server = await scripted();
     const connection = new TCPConnection(server.location);
     const running = connection.run();
@@ -681,13 +681,13 @@ describe('time and abort', () => {
     await assert.rejects(failed.run(), /cannot be reused/);
   });
 
-  test('options of run that nobody knows are refused', async () => {
+  test('run refuses a signal that is none, and an option of another call', async () => {
     const server = await scripted();
     await assert.rejects(new TCPConnection(server.location).run({ timeout: 5 } as never), TypeError);
     await assert.rejects(new TCPConnection(server.location).run({ signal: {} } as never), TypeError);
   });
 
-  test('the peer that closes during the handshake is a ConnectionError', async () => {
+  test('a peer that closes during the handshake is a ConnectionError', async () => {
     const server = await scripted({
       HELLO: (_command, peer) => {
         peer.end();
@@ -719,7 +719,7 @@ describe('construction', () => {
     await assert.rejects(connection.updateTrackingClient(true), ConnectionError);
   });
 
-  test('an option nobody knows is a TypeError, also for the special classes', () => {
+  test('an unknown option is a TypeError, also for the special classes', () => {
     const location = new TCPLocation('127.0.0.1', 1);
     for (const make of [
       () => new TCPConnection(location, { nonsense: 1 } as never),
@@ -732,7 +732,7 @@ describe('construction', () => {
     new TCPConnection(location, { nonsense: undefined, processingBudget: new CapacityLimiter(1) } as never);
   });
 
-  test('a pool of the dialled address sees the same server', async () => {
+  test('a pool of the dialled address reaches the same server', async () => {
     const { connection, server } = await pair();
     assert.equal(connection.address, `127.0.0.1:${server.port}`);
     assert.equal((await open(server)).clientId, 2);

@@ -21,7 +21,7 @@ describe('a hostile answer to the second of three requests', { concurrency: 16 }
   });
 
   for (const vector of fatal) {
-    test(`${vector.name}: the first keeps its value, the second and third reject, the socket is destroyed`, async () => {
+    test(`${vector.name}: the first request keeps its value, the others reject, and the socket is destroyed`, async () => {
       const server = await scripted({
         GET: (command) => (command[1] === 'b' ? Buffer.from(vector.bytesBase64, 'base64') : '+fine\r\n'),
       });
@@ -65,7 +65,7 @@ describe('an abandoned request', { concurrency: 16 }, () => {
   for (const vector of vectors.filter(({ kind, expect }) => kind === 'spec' && expect.error !== true)) {
     const { expect } = vector;
     if (expect.incomplete === true || expect.type === 'stream' || expect.type === 'push') continue;
-    test(`${vector.name}: its late answer is swallowed whole`, async () => {
+    test(`${vector.name}: the late reply of an abandoned request is swallowed whole`, async () => {
       const bytes = Buffer.from(vector.bytesBase64, 'base64');
       const { connection, server } = await pair({ GET: bytes }, { decodeResponses: true });
       const controller = new AbortController();
@@ -111,7 +111,7 @@ describe('noise', () => {
   });
 });
 
-describe('a peer that sends what nobody can use', () => {
+describe('a peer that sends useless bytes', () => {
   const text = { decodeResponses: true };
 
   test('a line ends at 64 KiB: errors, simple strings, numbers', async () => {
@@ -129,7 +129,7 @@ describe('a peer that sends what nobody can use', () => {
     assert.equal(connection.usable, true);
   });
 
-  test('a line of MONITOR may be longer', async () => {
+  test('a line of MONITOR may be longer than 64 KiB', async () => {
     const { connection, peer } = await pair({ MONITOR: reply.ok }, text);
     const lines = connection.streamedMessages;
     connection.sendCommand('MONITOR');
@@ -145,7 +145,7 @@ describe('a peer that sends what nobody can use', () => {
     }
   });
 
-  test('an aggregate that nobody waits for any more is read and not built', async () => {
+  test('an aggregate for an abandoned request is read and not built', async () => {
     for (const element of [':1\r\n', '$5\r\nhello\r\n', '*2\r\n:1\r\n%1\r\n+a\r\n+b\r\n']) {
       const { connection, peer } = await pair({ GET: null, ECHO: null }, text);
       const pushes = connection.pushMessages;
@@ -169,7 +169,7 @@ describe('a peer that sends what nobody can use', () => {
     }
   });
 
-  test('a huge string that nobody waits for any more is not kept, streamed or not', async () => {
+  test('a huge string for an abandoned request is not kept, streamed or not', async () => {
     for (const [head, block, tail] of [
       ['$200000000\r\n', 'y'.repeat(1_000_000), '\r\n'],
       ['*2\r\n$200000000\r\n', 'y'.repeat(1_000_000), '\r\n:1\r\n'],
@@ -193,7 +193,7 @@ describe('a peer that sends what nobody can use', () => {
     }
   });
 
-  test('maxBufferedBytes bounds what unread pushes hold in memory', async () => {
+  test('maxBufferedBytes bounds the memory of unread pushes', async () => {
     const limit = 16 * 1024 * 1024;
     for (const decodeResponses of [true, false]) {
       const { connection, peer } = await pair({}, { decodeResponses, maxBufferedBytes: limit });

@@ -15,7 +15,7 @@ const ack = (kind: string, name: string | null, count: number): string =>
   reply.push(reply.bulk(kind), name === null ? reply.null : reply.bulk(name), reply.integer(count));
 
 describe('the SUBSCRIBE family through sendCommand', () => {
-  test('its acknowledgements and messages are pushes, commands in between keep their replies', async () => {
+  test('acknowledgements and messages are pushes, and commands in between keep their replies', async () => {
     const server = await realServer();
     const connection = await open(server, text);
     const messages = connection.pushMessages;
@@ -40,7 +40,7 @@ describe('the SUBSCRIBE family through sendCommand', () => {
     assert.equal(connection.statistics.requestsPending, 0);
   });
 
-  test('without names it ends with the last name, or at once when there is none', async () => {
+  test('UNSUBSCRIBE without names ends with the last name, or at once when there is none', async () => {
     const server = await realServer();
     const connection = await open(server, text);
     const order: string[] = [];
@@ -83,7 +83,7 @@ describe('the SUBSCRIBE family through sendCommand', () => {
     }
   });
 
-  test('an error in its place goes to streamedMessages and shifts nothing', async () => {
+  test('an error in place of an acknowledgement goes to streamedMessages and shifts nothing', async () => {
     const { connection } = await pair({ SUBSCRIBE: reply.error('NOPERM no') }, text);
     const before = connection.createRequest('ECHO', ['1']);
     connection.sendCommand('SUBSCRIBE', ['a']);
@@ -94,7 +94,7 @@ describe('the SUBSCRIBE family through sendCommand', () => {
     assert.equal(error.code, 'NOPERM');
   });
 
-  test('any other answer in its place is streamed as well', async () => {
+  test('any other reply in place of an acknowledgement is streamed as well', async () => {
     const { connection } = await pair({ SUBSCRIBE: reply.ok }, text);
     connection.sendCommand('SUBSCRIBE', ['a']);
     assert.equal(await connection.execute('ECHO', '1'), '1');
@@ -102,7 +102,7 @@ describe('the SUBSCRIBE family through sendCommand', () => {
     assert.equal(connection.reusable, true);
   });
 
-  test('a sunsubscribe that the server sends by itself frees no place', async () => {
+  test('a sunsubscribe push that the server sends by itself completes no request', async () => {
     const { connection, peer } = await pair(
       { SSUBSCRIBE: (command) => ack('ssubscribe', command[1] as string, 1), SUBSCRIBE: null, GET: null },
       text,
@@ -123,7 +123,7 @@ describe('the SUBSCRIBE family through sendCommand', () => {
     assert.deepEqual([await request, await behind], ['one', 'two']);
   });
 
-  test('inside MULTI it is a TypeError', async () => {
+  test('SUBSCRIBE inside MULTI is a TypeError', async () => {
     const { connection } = await pair();
     connection.createRequest('MULTI');
     assert.throws(() => connection.sendCommand('SUBSCRIBE', ['a']), TypeError);
@@ -132,7 +132,7 @@ describe('the SUBSCRIBE family through sendCommand', () => {
 });
 
 describe('sendCommand', () => {
-  test('takes a place in the queue: its answer goes to streamedMessages, never to a request', async () => {
+  test('sendCommand takes a place in the queue: its reply goes to streamedMessages, never to a request', async () => {
     const { connection } = await pair({ GET: reply.error('ERR no') }, text);
     const before = connection.statistics.requestsCreated;
     const requests = [];
@@ -155,7 +155,7 @@ describe('sendCommand', () => {
     assert.equal(connection.statistics.requestsPending, 0);
   });
 
-  test('replies that are due when the connection ends are not messages', async () => {
+  test('replies that are pending when the connection ends are not messages', async () => {
     const { connection, peer } = await pair({ ECHO: null, SUBSCRIBE: null });
     connection.sendCommand('ECHO', ['x']);
     connection.sendCommand('SUBSCRIBE', ['x']);
@@ -167,7 +167,7 @@ describe('sendCommand', () => {
 });
 
 describe('MONITOR', () => {
-  test('ends requests, and its lines go to streamedMessages', async () => {
+  test('MONITOR ends requests, and its lines go to streamedMessages', async () => {
     const server = await realServer();
     await server.command('PING');
     for (const how of ['request', 'sent'] as const) {
@@ -193,7 +193,7 @@ describe('MONITOR', () => {
     }
   });
 
-  test('that is refused changes nothing, and inside a batch it must be the last', async () => {
+  test('a refused MONITOR changes nothing, and inside a batch it must be the last', async () => {
     const { connection } = await pair({ MONITOR: reply.error('NOPERM no') }, text);
     assert.throws(
       () => connection.createRequestBatch([{ command: 'MONITOR' }, { command: 'PING' }]),
@@ -206,7 +206,7 @@ describe('MONITOR', () => {
 });
 
 describe('reading messages', () => {
-  test('breaking out ends the iterator at once, also while next is pending, and loses nothing', async () => {
+  test('breaking out of a loop ends the iterator at once, also while next is pending, and loses nothing', async () => {
     const { connection, peer } = await pair({}, text);
     const reader = connection.pushMessages;
     const pending = [reader.next(), reader.next()];
@@ -219,7 +219,7 @@ describe('reading messages', () => {
     assert.deepEqual(await take(connection.pushMessages, 1), [['message', 'a', '2']]);
   });
 
-  test('two readers share the messages; each goes to one; at the end both hear of it', async () => {
+  test('two readers share the messages: each message goes to one, and both see the end', async () => {
     const { connection, peer } = await pair({}, text);
     const [one, two] = [connection.pushMessages, connection.pushMessages];
     const nexts = [one.next(), two.next()];
@@ -233,7 +233,7 @@ describe('reading messages', () => {
     assert.deepEqual(await one.next(), { done: true, value: undefined });
   });
 
-  test('buffered messages are delivered first when the connection ends', async () => {
+  test('buffered messages are delivered before the end of the connection', async () => {
     const { connection, peer } = await pair({}, text);
     const reader = connection.pushMessages;
     for (let index = 0; index < 100; index++) peer.push('message', 'a', index);
@@ -247,7 +247,7 @@ describe('reading messages', () => {
     assert.throws(() => connection.pushMessages, ConnectionError);
   });
 
-  test('after a protocol error nothing that was buffered reaches anybody', async () => {
+  test('buffered messages reach no reader after a protocol error', async () => {
     const { connection, peer } = await pair({}, text);
     const reader = connection.pushMessages;
     const streamed = connection.streamedMessages;
@@ -270,7 +270,7 @@ describe('reading messages', () => {
     assert.deepEqual(await take(connection.pushMessages, 1), [['message', 'a', 'x']]);
   });
 
-  test('a push between a command and its reply, and one split over many reads, disturb nothing', async () => {
+  test('a push between a command and its reply, or split over many reads, disturbs nothing', async () => {
     const { connection, peer } = await pair({ GET: null }, text);
     const push = reply.push(reply.bulk('invalidate'), reply.array(reply.bulk('key')));
     for (let at = 1; at < push.length; at += 7) {
@@ -287,8 +287,8 @@ describe('reading messages', () => {
   });
 });
 
-describe('answers that nobody asked for', () => {
-  test('end the connection, whether it is idle or not, and reach nobody', async () => {
+describe('unexpected replies', () => {
+  test('an unexpected reply ends the connection, idle or not, and reaches no caller', async () => {
     const { connection, peer } = await pair({}, text);
     peer.send(reply.bulk('surplus'));
     await connection.waitClosed();
@@ -302,7 +302,7 @@ describe('answers that nobody asked for', () => {
     assert.equal(extra.connection.usable, false);
   });
 
-  test('one that began before any request closes the connection, before it is complete', async () => {
+  test('a reply that began before any request closes the connection before it is complete', async () => {
     for (const beginning of ['$5\r\nwro', '$', '*4294967295\r\n:1\r\n', '-ERR some', '+O']) {
       const { connection, peer } = await pair({ GET: null }, text);
       peer.send(beginning);
@@ -328,10 +328,10 @@ describe('answers that nobody asked for', () => {
   });
 });
 
-describe('messages that nobody reads', () => {
+describe('unread messages', () => {
   const message = 'x'.repeat(10_000);
 
-  test('pushes that nobody reads are dropped, oldest first, and counted', async () => {
+  test('unread pushes are dropped, oldest first, and counted', async () => {
     const { connection, peer } = await pair({}, { ...text, maxBufferedBytes: 100_000 });
     for (let index = 0; index < 200; index++) peer.push('message', String(index), message);
     await eventually(() => connection.statistics.messagesDropped >= 150, 'dropped');
@@ -374,7 +374,7 @@ describe('messages that nobody reads', () => {
     assert.ok(end instanceof ConnectionError && read > 5);
   });
 
-  test('messages that nobody reads never stop replies', async () => {
+  test('unread messages never stop replies', async () => {
     const { connection, peer } = await pair({}, { ...text, maxBufferedBytes: 100_000 }, { record: false });
     const reader = connection.pushMessages;
     for (let index = 0; index < 8; index++) peer.push('message', index, message);
@@ -384,7 +384,7 @@ describe('messages that nobody reads', () => {
 });
 
 describe('the processing budget', () => {
-  test('option processingBudget: with its only token held elsewhere a push waits, replies do not', async () => {
+  test('option processingBudget: a push waits while its only token is held elsewhere, and replies do not', async () => {
     const budget = new CapacityLimiter(1);
     const { connection, peer } = await pair({}, { ...text, processingBudget: budget });
     await budget.acquire();
@@ -409,7 +409,7 @@ describe('the processing budget', () => {
     assert.equal(connection.reusable, true);
   });
 
-  test('a connection that ends leaves nobody in line for the budget, and what was held is delivered', async () => {
+  test('a connection that ends leaves no waiter in the budget, and delivers its held pushes', async () => {
     const budget = new CapacityLimiter(1);
     const { connection, peer } = await pair({}, { ...text, processingBudget: budget });
     await budget.acquire();

@@ -6,7 +6,7 @@ const server = await realServer();
 const text = { decodeResponses: true };
 
 describe('requests without a reply', () => {
-  test('option noreply: resolves to null once written, and what follows gets its own reply', async () => {
+  test('option noreply: a request resolves to null once written, and the next request gets its own reply', async () => {
     const connection = await open(server, text);
     await connection.execute('DEL', 'n');
     for (let index = 0; index < 3; index++) {
@@ -20,7 +20,7 @@ describe('requests without a reply', () => {
     assert.equal(connection.statistics.requestsPending, 0);
   });
 
-  test('an error of the command is not seen, and shifts nothing', async () => {
+  test('the error of a noreply command stays unseen, and shifts nothing', async () => {
     const connection = await open(server, text);
     const request = connection.createRequest('NOSUCH', ['x'], { noreply: true });
     const next = connection.createRequest('ECHO', ['y']);
@@ -37,7 +37,7 @@ describe('requests without a reply', () => {
     assert.equal(new Set(peer.commands.slice(-4).map(({ chunk }) => chunk)).size, 1);
   });
 
-  test('inside MULTI it is a TypeError, before the reply of MULTI as after it', async () => {
+  test('noreply inside MULTI is a TypeError, before and after the reply of MULTI', async () => {
     const connection = await open(server, text);
     const multi = connection.createRequest('MULTI');
     assert.throws(() => connection.createRequest('SET', ['k', 'v'], { noreply: true }), TypeError);
@@ -52,7 +52,7 @@ describe('requests without a reply', () => {
     assert.equal(connection.reusable, true);
   });
 
-  test('aborted before it was written it is never written', async () => {
+  test('a noreply request aborted before it is written is never sent', async () => {
     const { connection, server: peer } = await pair({ 'CLIENT REPLY': null, SET: null });
     const request = connection.createRequest('SET', ['k', 'v'], { noreply: true });
     request.cancel('no');
@@ -66,7 +66,7 @@ describe('requests without a reply', () => {
 });
 
 describe('a connection without replies', () => {
-  test('option noreply: everything resolves to null, a batch to all null, and all of it is executed', async () => {
+  test('option noreply: a connection without replies resolves requests to null, and everything is executed', async () => {
     const connection = await open(server, { ...text, noreply: true });
     await server.command('DEL', 'n');
     assert.equal(await connection.execute('INCR', 'n'), null);
@@ -84,7 +84,7 @@ describe('a connection without replies', () => {
     assert.equal(connection.reusable, true);
   });
 
-  test('pushes still come', async () => {
+  test('a connection without replies still receives pushes', async () => {
     const connection = await open(server, { ...text, noreply: true });
     connection.sendCommand('SUBSCRIBE', ['a']);
     assert.deepEqual(await take(connection.pushMessages, 1), [['subscribe', 'a', 1]]);
@@ -93,7 +93,7 @@ describe('a connection without replies', () => {
     assert.equal(connection.reusable, false);
   });
 
-  test('a transaction works as ever, unseen', async () => {
+  test('a transaction on a connection without replies is executed', async () => {
     const connection = await open(server, { ...text, noreply: true });
     for (const command of [['MULTI'], ['SET', 'quiet', '1'], ['EXEC']]) {
       assert.equal(await connection.execute(command[0] as string, ...command.slice(1)), null);
@@ -132,7 +132,7 @@ describe('CLIENT REPLY through sendCommand', () => {
     assert.deepEqual([await skipped, await answered], [null, 'answered']);
   });
 
-  test('a refused command changes nothing', async () => {
+  test('a refused CLIENT REPLY changes nothing', async () => {
     const connection = await open(server, text);
     connection.sendCommand('CLIENT REPLY', ['MAYBE']);
     connection.sendCommand('CLIENT REPLY', ['OFF', 'NOW']);
@@ -144,7 +144,7 @@ describe('CLIENT REPLY through sendCommand', () => {
     assert.equal(connection.reusable, true);
   });
 
-  test('RESET ends the silence', async () => {
+  test('RESET ends the silence of CLIENT REPLY OFF', async () => {
     const connection = await open(server, { ...text, noreply: true });
     assert.equal(await connection.execute('ECHO', '1'), null);
     assert.equal(await connection.execute('RESET'), 'RESET');
@@ -153,8 +153,8 @@ describe('CLIENT REPLY through sendCommand', () => {
   });
 });
 
-describe('silence', () => {
-  test('option maxIdleTime: closes a connection to which the server says nothing while nothing is outstanding', async () => {
+describe('a silent server', () => {
+  test('option maxIdleTime: a connection closes when the server says nothing while nothing is outstanding', async () => {
     const { connection } = await pair(
       { GET: () => wait(700).then(() => '+late\r\n') },
       { ...text, maxIdleTime: 400 },
@@ -174,7 +174,7 @@ describe('silence', () => {
     );
   });
 
-  test('option maxIdleTime: on a connection without replies writes count', async () => {
+  test('option maxIdleTime: writes count on a connection without replies', async () => {
     const { connection } = await pair(
       { 'CLIENT REPLY': null, PING: null },
       { ...text, maxIdleTime: 400, noreply: true },

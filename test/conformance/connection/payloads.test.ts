@@ -26,7 +26,7 @@ describe('payloads', () => {
   };
 
   // Before the others, so that no memory of theirs waits for its next use.
-  test('of a server that answers before it has read them are not mixed up', async () => {
+  test('payloads stay apart when the server answers before it has read them', async () => {
     const server = await scripted({ SET: null });
     const connection = await open(server, { decodeResponses: true });
     const peer = server.connections[0]!;
@@ -49,7 +49,7 @@ describe('payloads', () => {
     assert.equal(letters(server), 'abcdefghijklmnopqrstuvwx');
   });
 
-  test('arrive as they were at the call, however many are on their way and whatever became of the buffers', async () => {
+  test('payloads arrive as they were at the call, whatever became of their buffers', async () => {
     const server = await realServer();
     const pool = new ConnectionPool({ location: server.location, maxConnections: 3 });
     const connection = await open(server);
@@ -76,7 +76,7 @@ describe('payloads', () => {
     await pool.close();
   });
 
-  test('of a call that is repeated stay as they were until all of them are sent', async () => {
+  test('payloads of a repeated call stay as they were until all of them are sent', async () => {
     const server = await scripted({ SET: null });
     const pool = new ConnectionPool({
       location: server.location,
@@ -102,7 +102,7 @@ describe('payloads', () => {
 });
 
 describe('large texts', () => {
-  test('of several connections at once, in pieces, are read exactly', async () => {
+  test('large texts of several connections, arriving in pieces, are read exactly', async () => {
     const server = await realServer();
     const texts = [20_000, 65_536, 70_001, 130_000, 400_000, 1_100_000, 3_000_000].map((size, index) =>
       'Příliš žluťoučký kůň '.repeat(size / 20).slice(0, index % 2 === 0 ? size : undefined),

@@ -58,14 +58,14 @@ describe('arguments in error texts', () => {
     ],
   ];
   for (const [call, message] of CUT) {
-    test(`${inspect(call.join(' ').slice(0, 50))}`, async () => {
+    test(`arguments of ${inspect(call.join(' ').slice(0, 50))} are hidden`, async () => {
       const error = await refused(call);
       assert.equal(error.message, message);
       assert.ok(!shown(error).includes('canary'));
     });
   }
 
-  test('of a script: the line stays, its own words do not', async () => {
+  test('an error of a script keeps the line, and hides the words of the script', async () => {
     for (const script of [
       "error('canary one')",
       'return canary()',
@@ -84,7 +84,7 @@ describe('arguments in error texts', () => {
     assert.match(error.message, / script: (?:[0-9a-f]{40}, )?on @user_script:1\.$/);
   });
 
-  test('in a latin1 connection, and where its bytes are no text', async () => {
+  test('arguments are hidden on a latin1 connection, and where their bytes are no text', async () => {
     const latin1 = await open(server, { ...text, encoding: 'latin1' });
     for (const arg of ['pässwort', 'ÿÄ', Buffer.from([0x70, 0xff, 0xc4]), Buffer.from('ключ')]) {
       const error = await failure(latin1.createRequest('CLIENT', ['KILL', 'TYPE', arg]), ResponseError);
@@ -92,7 +92,7 @@ describe('arguments in error texts', () => {
     }
   });
 
-  test('of a command before it', async () => {
+  test('arguments of an earlier command are hidden', async () => {
     const own = await open(server, text);
     await own.createRequest('CLIENT', ['TRACKING', 'on', 'BCAST', 'PREFIX', 'canary']);
     const again = own.createRequest('CLIENT', ['TRACKING', 'on', 'BCAST', 'PREFIX', 'can']);
@@ -101,7 +101,7 @@ describe('arguments in error texts', () => {
     assert.match(error.message, /^ERR Prefix '…'\. Prefixes for a single client must not overlap\.$/);
   });
 
-  test('inside the reply of EXEC, where they also learn where they happened', async () => {
+  test('arguments are hidden inside the reply of EXEC, whose errors also say where they happened', async () => {
     const batch = connection.createRequestBatch([
       { command: 'MULTI' },
       { command: 'CONFIG', args: ['SET', "canary' 40", 'x'] },
@@ -142,7 +142,7 @@ describe('arguments in error texts', () => {
     }
   });
 
-  test('inside what a script returns', async () => {
+  test('an error inside the reply of a script hides arguments', async () => {
     const script = "return {1, {err = 'MYERR it is ' .. ARGV[1]}}";
     const value = await connection.createRequest('EVAL', [script, 0, 'canary']);
     const [, error] = value as [number, ResponseError];
@@ -150,7 +150,7 @@ describe('arguments in error texts', () => {
     assert.ok(!shown(error).includes('canary'));
   });
 
-  test('a subcommand is a name where it is known or written as one', async () => {
+  test('a subcommand is shown where it is known or written as one', async () => {
     for (const call of [['CLIENT canary'], ['client', 'MAINT_NOTIFICATIONS', 'on']] as const) {
       const error = await refused(call, UnknownCommandError);
       assert.match(
@@ -190,7 +190,7 @@ describe('an ordinary message stays whole', () => {
     await connection.createRequest('SET', ['key', 'value']);
   });
   for (const [[command, ...args], message] of WHOLE) {
-    test([command, ...args].join(' '), async () => {
+    test(`the refusal of ${[command, ...args].join(' ')} keeps its message`, async () => {
       const error = await failure(connection.createRequest(command, args), ResponseError);
       // Newer servers leave the advice out.
       const whole = [message, message.replace(' Please use EVAL.', '')];
@@ -200,7 +200,7 @@ describe('an ordinary message stays whole', () => {
     });
   }
 
-  test('wherever in a reply they are', async () => {
+  test('an ordinary message stays whole at every depth of a reply', async () => {
     const error = reply.error("ERR no such thing as 'canary'");
     let deep: string = error;
     for (let depth = 0; depth < 20; depth++) deep = reply.array(deep);
@@ -227,7 +227,7 @@ describe('an ordinary message stays whole', () => {
     }
   });
 
-  test('of a redirect, and of a server in trouble', async () => {
+  test('the message of a redirect, or of a server in trouble, stays whole', async () => {
     for (const line of [
       'MOVED 5 127.0.0.1:7001',
       "OOM command not allowed when used memory > 'maxmemory'.",

@@ -15,7 +15,7 @@ import { reply } from '../../../src/testkit/index.ts';
 import { failure, open, outcome, pair, realServer, wait } from './support.ts';
 
 describe('values', () => {
-  test('numbers, bytes and text go out as the contract says', async () => {
+  test('numbers, bytes and text are sent as the contract says', async () => {
     const server = await realServer();
     const connection = await open(server, { decodeResponses: true });
     const sent = async (value: string | number | bigint | Uint8Array): Promise<unknown> =>
@@ -88,7 +88,7 @@ describe('values', () => {
     assert.throws(() => ascii.createRequest('ECHO', ['\u00e9']), TypeError);
   });
 
-  test('words of the command are encoded as arguments are', async () => {
+  test('the words of the command are encoded as arguments are', async () => {
     const server = await realServer();
     const latin1 = await open(server, { encoding: 'latin1' });
     const utf8 = await open(server);
@@ -115,7 +115,7 @@ describe('values', () => {
     assert.ok(peer.commands.some(({ name }) => name === 'SUBSCRIBE'));
   });
 
-  test('a command that is no command is a TypeError, and so are arguments that are no array', async () => {
+  test('a wrong command is a TypeError, and so are arguments that are no array', async () => {
     const { connection } = await pair();
     for (const args of ['key', new Uint8Array(2), 5, null, { length: 1 }]) {
       assert.throws(() => connection.createRequest('GET', args as never), TypeError);
@@ -141,7 +141,7 @@ describe('options of a request', () => {
     assert.deepEqual(await decoding.createRequest('ECHO', ['x'], { decode: false }), Buffer.from('x'));
   });
 
-  test('option encoding: of this reply only', async () => {
+  test('option encoding: applies to this reply only', async () => {
     const { connection } = await pair({}, { decodeResponses: 'lenient' });
     const bytes = new Uint8Array([0xe9]);
     assert.deepEqual(await connection.createRequest('ECHO', [bytes]), Buffer.from(bytes));
@@ -280,7 +280,7 @@ describe('options of a request', () => {
     assert.equal(connection.usable, true);
   });
 
-  test('an option nobody knows, or of the wrong kind, is a TypeError', async () => {
+  test('an unknown option, or one of the wrong kind, is a TypeError', async () => {
     const { connection } = await pair();
     assert.throws(() => connection.createRequest('PING', [], { tiemout: 5 } as never), /tiemout/);
     assert.throws(() => connection.createRequest('PING', [], { decode: 1 } as never), /decode/);
@@ -311,7 +311,7 @@ describe('a request', () => {
     assert.equal(finished, 1);
   });
 
-  test('a request is sent whether or not anybody awaits it, and never ends the process', async () => {
+  test('a request is sent whether or not it is awaited, and never ends the process', async () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown): void => void unhandled.push(reason);
     process.on('unhandledRejection', note);
@@ -333,7 +333,7 @@ describe('a request', () => {
     assert.deepEqual(unhandled, []);
   });
 
-  test('a request is a promise, what is chained to it is a plain one, and it never shows its arguments', async () => {
+  test('a request is a promise, chaining gives a plain promise, and it never shows its arguments', async () => {
     const { connection } = await pair({ GET: reply.error('ERR no') });
     const request = connection.createRequest('ECHO', ['canary'], { decode: true });
     assert.equal(Promise.resolve(request), request);
@@ -390,7 +390,7 @@ describe('a request', () => {
     assert.deepEqual(await Promise.all(requests), ['x', Buffer.from('x'), 'x']);
   });
 
-  test('commands of one turn go out in the order of the calls, in few writes', async () => {
+  test('commands of one turn are written in the order of the calls, in few writes', async () => {
     const { connection, server } = await pair();
     const words: string[] = [];
     const requests: PromiseLike<unknown>[] = [];
@@ -410,7 +410,7 @@ describe('a request', () => {
     assert.ok(new Set(echoes.map(({ chunk }) => chunk)).size <= 3);
   });
 
-  test('one signal shared by many calls has one listener, and none afterwards', async () => {
+  test('a signal shared by many calls has one listener, and none afterwards', async () => {
     const { connection } = await pair();
     const { signal } = new AbortController();
     const requests = Array.from({ length: 20_000 }, () => connection.createRequest('PING', [], { signal }));
@@ -430,7 +430,7 @@ describe('a request', () => {
     assert.equal(getEventListeners(controller.signal, 'abort').length, 0);
   });
 
-  test('commands whose answers are no replies are refused, and the right way is named', async () => {
+  test('commands whose answers are no replies are refused, and the error names the right way', async () => {
     const { connection } = await pair();
     for (const name of [
       'SUBSCRIBE',
@@ -461,8 +461,8 @@ describe('a request', () => {
   });
 });
 
-describe('output that nobody takes', () => {
-  test('option maxBufferedBytes: queued output beyond it throws, one larger command may go alone', async () => {
+describe('untaken output', () => {
+  test('option maxBufferedBytes: queued output beyond it throws; one larger command may go alone', async () => {
     const { connection, peer } = await pair({}, { maxBufferedBytes: 100_000 }, { record: false });
     const large = connection.createRequest('ECHO', [Buffer.alloc(300_000)]);
     assert.throws(() => connection.createRequest('PING'), OverloadedError);

@@ -14,7 +14,7 @@ async function run(connection: TCPConnection, [command, ...args]: Command): Prom
   await connection.createRequest(command, args, { raiseExceptions: false });
 }
 
-describe('reusable: what makes a connection dirty', () => {
+describe('reusable: commands that make a connection dirty', () => {
   for (const command of [
     ['SELECT', 1],
     ['MULTI'],
@@ -29,7 +29,7 @@ describe('reusable: what makes a connection dirty', () => {
     ['RESET'],
     ['ASKING'],
   ] as const satisfies readonly Command[]) {
-    test(`${command.join(' ')}: from the moment it is queued, and after its reply`, async () => {
+    test(`${command.join(' ')} makes a connection dirty from the moment it is queued, and after its reply`, async () => {
       const connection = await fresh();
       const request = connection.createRequest(command[0], command.slice(1) as RedisValue[], {
         raiseExceptions: false,
@@ -44,7 +44,7 @@ describe('reusable: what makes a connection dirty', () => {
     });
   }
 
-  test('READONLY and READWRITE, where the server takes them', async () => {
+  test('READONLY and READWRITE make a connection dirty, where the server takes them', async () => {
     const { connection } = await pair();
     await connection.execute('READONLY');
     assert.equal(connection.reusable, false);
@@ -54,7 +54,7 @@ describe('reusable: what makes a connection dirty', () => {
     assert.equal(connection.reusable, false);
   });
 
-  test('CLIENT NO-TOUCH, where the server takes it', async () => {
+  test('CLIENT NO-TOUCH makes a connection dirty, where the server takes it', async () => {
     const { connection } = await pair();
     await connection.execute('CLIENT NO-TOUCH', 'ON');
     assert.equal(connection.reusable, false);
@@ -62,7 +62,7 @@ describe('reusable: what makes a connection dirty', () => {
     assert.equal(connection.reusable, true);
   });
 
-  test('a blocking command without its answer', async () => {
+  test('an unanswered blocking command makes a connection dirty', async () => {
     const connection = await fresh();
     const request = connection.createRequest('BLPOP', ['nothing', 0.05]);
     assert.equal(connection.reusable, false);
@@ -75,7 +75,7 @@ describe('reusable: what makes a connection dirty', () => {
     assert.equal(connection.reusable, true);
   });
 
-  test('an unread message, until it is read', async () => {
+  test('an unread message makes a connection dirty until it is read', async () => {
     const { connection, peer } = await pair({}, { decodeResponses: true });
     peer.push('invalidate', 'k');
     await eventually(() => !connection.reusable, 'the push has come');
@@ -87,7 +87,7 @@ describe('reusable: what makes a connection dirty', () => {
     assert.equal(connection.reusable, true);
   });
 
-  test('a subscription, from the moment it is asked for until it is gone', async () => {
+  test('a subscription makes a connection dirty from its request until it is gone', async () => {
     const connection = await fresh();
     connection.sendCommand('SUBSCRIBE', ['a']);
     assert.equal(connection.reusable, false, 'queued');
@@ -100,14 +100,14 @@ describe('reusable: what makes a connection dirty', () => {
     assert.equal(connection.reusable, true);
   });
 
-  test('a refused subscription changes nothing', async () => {
+  test('a refused subscription leaves a connection clean', async () => {
     const { connection } = await pair({ SUBSCRIBE: reply.error('NOPERM no') });
     connection.sendCommand('SUBSCRIBE', ['a']);
     assert.ok((await take(connection.streamedMessages, 1))[0] instanceof ResponseError);
     assert.equal(connection.reusable, true);
   });
 
-  test('requests in flight do not', async () => {
+  test('requests in flight leave a connection clean', async () => {
     const { connection } = await pair({ GET: null });
     connection.createRequest('GET', ['k']);
     await wait(5);
@@ -115,7 +115,7 @@ describe('reusable: what makes a connection dirty', () => {
   });
 });
 
-describe('reusable: what makes it clean again', () => {
+describe('reusable: commands that make a connection clean again', () => {
   for (const [title, ...commands] of [
     ['SELECT there and back', ['SELECT', 1], ['SELECT', 0]],
     ['SELECT that is refused', ['SELECT', 99]],
@@ -133,7 +133,7 @@ describe('reusable: what makes it clean again', () => {
     ['WATCH, EXEC that is refused and UNWATCH', ['WATCH', 'k'], ['EXEC'], ['UNWATCH']],
     ['AUTH that is refused', ['AUTH', 'other', 'wrong']],
   ] as const satisfies readonly (readonly [string, ...Command[]])[]) {
-    test(`${title}, one after the other and all at once`, async () => {
+    test(`${title} leaves a connection clean, one after the other and all at once`, async () => {
       const connection = await fresh();
       for (const command of commands) await run(connection, command);
       assert.equal(connection.reusable, true);
@@ -146,7 +146,7 @@ describe('reusable: what makes it clean again', () => {
     });
   }
 
-  test('EXEC that WATCH made null', async () => {
+  test('an EXEC that WATCH made null leaves a connection clean', async () => {
     const connection = await fresh();
     await connection.execute('WATCH', 'w');
     await server.command('SET', 'w', Math.random());
@@ -157,7 +157,7 @@ describe('reusable: what makes it clean again', () => {
   });
 
   for (const word of ['EXEC', 'DISCARD']) {
-    test(`${word} without MULTI leaves what WATCH watches`, async () => {
+    test(`${word} without MULTI keeps the watched keys`, async () => {
       const connection = await fresh();
       for (const options of [{}, { noreply: true }]) {
         await connection.execute('WATCH', 'w');
@@ -176,7 +176,7 @@ describe('reusable: what makes it clean again', () => {
     });
   }
 
-  test('EXEC that the user may not call drops what WATCH watches', async () => {
+  test('an EXEC that the user may not call drops the watched keys', async () => {
     await server.command('ACL', 'SETUSER', 'watcher', 'on', '>secret', '~*', '+@all', '-exec');
     const connection = await fresh({ username: 'watcher', password: 'secret' });
     await connection.execute('WATCH', 'w');
@@ -205,7 +205,7 @@ describe('reusable: what makes it clean again', () => {
     assert.equal(connection.reusable, true);
   });
 
-  test('the reply to EXEC tells what a transaction did to the connection', async () => {
+  test('the reply to EXEC decides how a transaction changed the connection', async () => {
     const connection = await fresh();
     for (const command of [['MULTI'], ['SELECT', 1], ['EXEC']] as const) await run(connection, command);
     assert.deepEqual([connection.reusable, connection.db], [false, 1]);
@@ -234,7 +234,7 @@ describe('reusable: what makes it clean again', () => {
     assert.equal(discarded.reusable, false);
   });
 
-  test('a command that was taken back before it was written', async () => {
+  test('a command taken back before it was written leaves a connection clean', async () => {
     const connection = await fresh();
     const request = connection.createRequest('SELECT', [1]);
     assert.equal(connection.reusable, false);
@@ -243,7 +243,7 @@ describe('reusable: what makes it clean again', () => {
     assert.equal(await connection.execute('CLIENT INFO').then((info) => / db=0 /.test(String(info))), true);
   });
 
-  test('options of the handshake are the measure, not the defaults', async () => {
+  test('a connection is clean by the options of its handshake, not by the defaults', async () => {
     const connection = await fresh({ db: 2, clientName: 'me', noevict: true });
     assert.deepEqual([connection.reusable, connection.db, connection.clientName], [true, 2, 'me']);
     await connection.execute('SELECT', 0);
@@ -258,7 +258,7 @@ describe('reusable: what makes it clean again', () => {
     assert.equal(connection.reusable, true);
   });
 
-  test('RESET leaves what needs a new handshake, and the connection goes on', async () => {
+  test('RESET drops state that needs a new handshake, and the connection goes on', async () => {
     const connection = await fresh({ db: 1 });
     connection.sendCommand('SUBSCRIBE', ['a']);
     await take(connection.pushMessages, 1);
@@ -277,7 +277,7 @@ describe('reusable: what makes it clean again', () => {
     assert.equal(connection.usable, false);
   });
 
-  test('CLIENT REPLY: OFF is dirty, ON is clean, SKIP until the next command was written', async () => {
+  test('CLIENT REPLY: OFF is dirty, ON is clean, SKIP is dirty until the next command is written', async () => {
     const connection = await fresh();
     connection.sendCommand('CLIENT REPLY', ['SKIP']);
     await wait(5);
@@ -296,7 +296,7 @@ describe('reusable: what makes it clean again', () => {
 });
 
 describe('updateTrackingClient', () => {
-  test('tracks on itself, on another client, not at all; a refusal is false', async () => {
+  test('updateTrackingClient tracks on itself, on another client or not at all; a refusal is false', async () => {
     const [one, other] = [await fresh(), await fresh()];
     assert.equal(await one.updateTrackingClient(true), true);
     assert.equal(one.trackingClientId, one.clientId);
@@ -328,7 +328,7 @@ describe('updateTrackingClient', () => {
     ['a long PREFIX', ['ON', 'BCAST', 'PREFIX', 'x'.repeat(200)], ['ON', 'BCAST', 'PREFIX', 'y'.repeat(200)]],
     ['a PREFIX with a space', ['ON', 'BCAST', 'PREFIX', 'a b'], ['ON', 'BCAST', 'PREFIX', 'a']],
   ] as const satisfies readonly (readonly [string, ...(readonly RedisValue[])[]])[]) {
-    test(`another mode is another state: ${title}`, async () => {
+    test(`updateTrackingClient to another mode gives another state: ${title}`, async () => {
       const connection = new TCPConnection(server.location, { decodeResponses: true });
       connection.registerConnectCallback((one) =>
         one.execute('CLIENT TRACKING', ...(first as readonly RedisValue[])).then(() => {}),
@@ -347,7 +347,7 @@ describe('updateTrackingClient', () => {
     });
   }
 
-  test('in BCAST mode prefixes come on top of those that are there', async () => {
+  test('BCAST mode adds new prefixes to the existing ones', async () => {
     const connection = new TCPConnection(server.location, { decodeResponses: true });
     const add = (prefix: string): Promise<unknown> =>
       connection.execute('CLIENT TRACKING', 'ON', 'BCAST', 'PREFIX', prefix);
@@ -364,7 +364,7 @@ describe('updateTrackingClient', () => {
     await connection.close();
   });
 
-  test('a PREFIX that is spelled like an option is none', async () => {
+  test('a PREFIX that is spelled like an option is not taken for one', async () => {
     const connection = await fresh();
     await connection.execute('CLIENT TRACKING', 'ON', 'BCAST', 'PREFIX', 'REDIRECT', 'PREFIX', '5');
     assert.equal(connection.trackingClientId, connection.clientId);
@@ -374,7 +374,7 @@ describe('updateTrackingClient', () => {
     assert.equal(await other.execute('CLIENT GETREDIR'), connection.clientId);
   });
 
-  test('keeps its limits, and rejects where tracking is not known', async () => {
+  test('updateTrackingClient keeps its limits, and rejects where tracking is unknown', async () => {
     const { connection } = await pair({ 'CLIENT TRACKING': null });
     await failure(connection.updateTrackingClient(true, null, { timeout: 20 }), Error);
     const controller = new AbortController();
@@ -409,7 +409,7 @@ describe('updateTrackingClient', () => {
 });
 
 describe('HELLO', () => {
-  test('sets the name with SETNAME, and what looks like a keyword in AUTH is none', async () => {
+  test('HELLO sets the name with SETNAME, and keyword-like credentials of AUTH are no keywords', async () => {
     const connection = await fresh();
     await connection.execute('HELLO', 3, 'SETNAME', 'x');
     assert.equal(connection.clientName, 'x');

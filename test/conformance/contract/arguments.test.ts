@@ -15,7 +15,7 @@ const bogus = { bogus: 1 } as never;
 const names = (error: unknown): boolean => error instanceof TypeError && /bogus/.test(error.message);
 
 describe('unknown names are refused', () => {
-  test('options of waits', async () => {
+  test('waits refuse unknown options', async () => {
     const server = await realServer();
     await using pool = new ConnectionPool({ location: server.location });
     await assert.rejects(server.location.check(bogus), names);
@@ -33,7 +33,7 @@ describe('unknown names are refused', () => {
     assert.equal(pool.statistics.activeConnections, 0);
   });
 
-  test('members of a command in a batch, before anything is queued', async () => {
+  test('a batch refuses unknown members of a command before anything is queued', async () => {
     const { connection, peer } = await pair();
     await using pool = new ConnectionPool({ location: new TCPLocation('127.0.0.1', 1) });
     const bad = [{ bogus: 1 }, { noreply: true }, { decode: 'yes' }, { encoding: 'utf16le' }, { args: 'a' }];
@@ -56,8 +56,8 @@ describe('unknown names are refused', () => {
   });
 });
 
-describe('undefined is absent', () => {
-  test('in the commands and options given to a view of a pool', async () => {
+describe('undefined counts as absent', () => {
+  test('a view of a pool takes undefined in commands and options as absent', async () => {
     const server = await scripted({ GET: () => wait(30).then(() => reply.text('v')) });
     await using pool = new ConnectionPool({ location: server.location });
     const view = pool.with({ decode: true, timeout: 5_000, raiseExceptions: false });
@@ -68,7 +68,7 @@ describe('undefined is absent', () => {
     assert.equal((late as Error).name, 'TimeoutError');
   });
 
-  test('in the options of close()', async () => {
+  test('close() takes an undefined option as absent', async () => {
     const server = await realServer();
     const pool = new ConnectionPool({ location: server.location });
     await pool.execute('PING');
@@ -77,8 +77,8 @@ describe('undefined is absent', () => {
   });
 });
 
-describe('promises of a lease', () => {
-  test('streamTimeout is lengthened by what a blocking command waits at the server', async () => {
+describe('contract of a lease', () => {
+  test('streamTimeout is lengthened by the time that a blocking command waits at the server', async () => {
     const server = await scripted({
       BLPOP: () => wait(120).then(() => reply.nullArray),
       XREAD: () => wait(120).then(() => reply.null),
@@ -92,7 +92,7 @@ describe('promises of a lease', () => {
     assert.deepEqual(answers, [null, null, null]);
   });
 
-  test('use() hands on what its function returns, a request too', async () => {
+  test('use() resolves with what its function returns, also when that is a request', async () => {
     const server = await realServer();
     await using pool = ConnectionPool.fromUrl(server.url);
     const count: number = await pool.use((connection) => connection.createRequest<number>('INCR', ['n']));
@@ -100,7 +100,7 @@ describe('promises of a lease', () => {
   });
 });
 
-describe('a connection that could not be made', () => {
+describe('a failed dial', () => {
   test('the error of a failed dial has a cause, whatever went wrong', async () => {
     for (const hello of [reply.array(), null]) {
       const server = await scripted({ HELLO: hello });
@@ -117,7 +117,7 @@ describe('a connection that could not be made', () => {
     );
   });
 
-  test('bad arguments of updateTrackingClient are found before anything is sent', async () => {
+  test('updateTrackingClient refuses bad arguments before anything is sent', async () => {
     const { connection } = await pair();
     const before = connection.statistics.bytesWritten;
     for (const id of ['7', -1, 1.5, 0, Number.NaN])

@@ -52,7 +52,7 @@ describe('split commands', () => {
   const sets = (servers: readonly ScriptedServer[]): number =>
     servers.flatMap(({ commands }) => commands).filter(({ name }) => name === 'MSET').length;
 
-  test('nothing is sent when one of the values is none', async () => {
+  test('a split command with one invalid value sends nothing', async () => {
     const servers = await twoNodes(() => ({ MSET: reply.ok }));
     const pool = poolOf(servers);
     const args = ['b', '1', 'a', undefined as unknown as string];
@@ -61,7 +61,7 @@ describe('split commands', () => {
     assert.equal(sets(servers), 2);
   });
 
-  test('a part that fails is told by the positions of its keys; as a value where errors are values', async () => {
+  test('a failed part is reported by the positions of its keys; as a value where errors are values', async () => {
     const servers = await twoNodes((index) => ({
       MSET: index === 0 ? reply.ok : reply.error('WRONGTYPE no'),
     }));
@@ -78,7 +78,7 @@ describe('split commands', () => {
     assert.ok(isPartial(await call(false)));
   });
 
-  test('losses reject all the same', async () => {
+  test('a lost part rejects also where errors are values', async () => {
     const servers = await twoNodes((index) => ({
       MSET: (_, connection) => {
         if (index === 0) return reply.ok;
@@ -94,7 +94,7 @@ describe('split commands', () => {
   });
 });
 
-test('an error that is waited out until the deadline ends with the words of the server', async () => {
+test("an error that is waited out until the deadline ends with the server's own message", async () => {
   const pool = poolOf(await twoNodes(() => ({ GET: reply.error('CLUSTERDOWN Hash slot not served') })));
   await pool.open();
   const calls = Array.from({ length: 20 }, (_, index) =>
@@ -107,7 +107,7 @@ test('an error that is waited out until the deadline ends with the words of the 
   assert.ok(said.length > 10, `${said.length} of 20`);
 });
 
-test('a script refused with READONLY is not repeated, and its slots are looked for again', async () => {
+test('a script refused with READONLY is not repeated, and its slots are looked up again', async () => {
   let moved = false;
   const servers = await twoNodes((index, [first, second]) => ({
     'CLUSTER SLOTS': () =>
@@ -127,7 +127,7 @@ test('a script refused with READONLY is not repeated, and its slots are looked f
   assert.equal(await pool.execute('EVAL', 'script', 1, 'a'), 'OK');
 });
 
-test('hosts are left out behind a translation of ports: the mapping of the asked one tells', async () => {
+test('behind a translation of ports, nodes without a host use the mapping of the asked node', async () => {
   const servers = await twoNodes((index) => ({
     'CLUSTER SLOTS': slots([0, 8191, node(7001, null)], [8192, 16_383, node(7002, null)]),
     GET: ([, key = '']) => (index === 1 ? reply.error('MOVED 15495 :7001') : reply.bulk(key)),
@@ -142,7 +142,7 @@ test('hosts are left out behind a translation of ports: the mapping of the asked
   );
 });
 
-describe('a node that cannot be reached', () => {
+describe('an unreachable node', () => {
   /** A port that nobody listens at. */
   const nobody = async (): Promise<number> => {
     const server = await ScriptedServer.start();
@@ -172,7 +172,7 @@ describe('a node that cannot be reached', () => {
     }
   }
 
-  test('an unreachable node is passed by when another one will do, with and without a limit', async () => {
+  test('a call avoids an unreachable node when another one serves, with and without a limit', async () => {
     await rounds(layouts.primary, async (pool) => {
       for (const timeout of [null, 1_000]) {
         (await pool.acquire({ timeout })).release();
@@ -182,14 +182,14 @@ describe('a node that cannot be reached', () => {
     });
   });
 
-  test('a call without a key does not wait for it', async () => {
+  test('a call without a key does not wait for an unreachable node', async () => {
     await rounds(layouts.primary, async (pool) => {
       assert.equal(await pool.executeRequest('PING', [], { timeout: 1_000 }), 'PONG');
     });
     await rounds(layouts.primary, async (pool) => assert.equal(await pool.execute('PING'), 'PONG'));
   });
 
-  test('without a replica the primary serves', async () => {
+  test('the primary serves reads when its only replica is unreachable', async () => {
     await rounds(layouts.replica, async (pool, up) => {
       for (const timeout of [null, 1_000]) {
         const lease = await pool.acquire({ primary: false, timeout });
@@ -200,7 +200,7 @@ describe('a node that cannot be reached', () => {
   });
 });
 
-test('a node that only an ASK names takes its part of the bound from the others', async () => {
+test('a node that only an ASK names takes its share of the bound from the others', async () => {
   const stranger = await ScriptedServer.start({ GET: reply.bulk('asked') });
   ends.push(() => stranger.close());
   const servers = await twoNodes(() => ({ GET: reply.error(`ASK 15495 127.0.0.1:${stranger.port}`) }));
@@ -214,7 +214,7 @@ test('a node that only an ASK names takes its part of the bound from the others'
   assert.ok(pool.statistics.activeConnections <= 4);
 });
 
-test('executeOn answers under the very node it was asked for', async () => {
+test('executeOn keys its answer by the very node it was given', async () => {
   const pool = poolOf(await twoNodes(() => ({})));
   await pool.open();
   const { host, port, nodeId } = pool.clusterLayout.nodes[0]!;

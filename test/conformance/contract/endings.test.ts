@@ -6,8 +6,8 @@ import { realServer } from '../connection/support.ts';
 const sockets = (): number =>
   process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap' || name === 'PipeWrap').length;
 
-describe('when close() of a pool has resolved', () => {
-  test('no socket is left, not even one that is on its way out', async () => {
+describe('after close() of a pool', () => {
+  test('close() leaves no socket, not even one that is still closing', async () => {
     const server = await realServer({ unixSocket: true });
     server.disconnect();
     await new Promise((resolve) => setTimeout(resolve, 50));

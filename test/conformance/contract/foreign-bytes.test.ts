@@ -39,7 +39,7 @@ for (const [title, bytes] of [
   ['a lying subclass', lying],
 ] as const) {
   describe(`bytes of ${title}`, () => {
-    test('foreign bytes are taken for a command, a subcommand and a keyword', async () => {
+    test('bytes of another realm are taken for a command, a subcommand and a keyword', async () => {
       const connection = await open(server, { decodeResponses: true });
       assert.equal(await connection.execute(bytes('PING')), 'PONG');
       assert.equal(await connection.execute('CLIENT', bytes('SETNAME'), bytes('me')), 'OK');
@@ -52,7 +52,7 @@ for (const [title, bytes] of [
       assert.equal(blockingTime(resolveCommand('XREAD', read), read), 5000);
     });
 
-    test('foreign bytes are taken for the name of a channel', async () => {
+    test('bytes of another realm are taken for the name of a channel', async () => {
       const connection = await open(server, { decodeResponses: true });
       connection.sendCommand('SUBSCRIBE', [bytes('news')]);
       assert.equal(await connection.execute('PING'), 'PONG');
@@ -66,7 +66,7 @@ for (const [title, bytes] of [
       assert.equal((await pool.executePubsub(bytes('SUBSCRIBE') as never, 'c')).length, 1);
     });
 
-    test('own writes invalidate a cached key of foreign bytes', async () => {
+    test('own writes invalidate a cached key of bytes from another realm', async () => {
       await using pool = new ConnectionPool({
         location: server.location,
         cache: new LRUCache(),
@@ -83,7 +83,7 @@ for (const [title, bytes] of [
   });
 }
 
-test('a key of another realm tells its slot', () => {
+test('a key of bytes from another realm hashes to its slot', () => {
   const keys = new CommandKeys('utf8');
   const slot = keys.slotOf(resolveCommand('GET', ['k']), ['k']);
   assert.equal(keys.slotOf(resolveCommand('GET', []), [ofRealm('k')]), slot);
@@ -92,7 +92,7 @@ test('a key of another realm tells its slot', () => {
   assert.equal(keys.slotOf(resolveCommand('DEL', twice), twice), slot);
 });
 
-test('no source asks for the class of bytes', () => {
+test('no source file asks for the class of bytes', () => {
   const root = join(projectRoot(dirname(fileURLToPath(import.meta.url))), 'src');
   const sources = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) =>
     path.endsWith('.ts'),

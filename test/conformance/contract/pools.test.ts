@@ -11,8 +11,8 @@ import {
 } from '../../../src/index.ts';
 import { realServer, scripted } from '../connection/support.ts';
 
-describe('a class of ones own', () => {
-  test('a class is constructed once for each connection, never to try it out', async () => {
+describe("a connection class of the user's own", () => {
+  test('a connection class is constructed once for each connection, never to try it out', async () => {
     const server = await realServer();
     let made = 0;
     class Counting extends TCPConnection {
@@ -30,7 +30,7 @@ describe('a class of ones own', () => {
     pool.disconnect();
   });
 
-  test('that is for another kind of location is refused at once', async () => {
+  test('a connection class for another kind of location is refused at construction', async () => {
     const server = await realServer({ unixSocket: true });
     class Tcp extends TCPConnection {}
     class Unix extends UnixDomainSocketConnection {}
@@ -63,7 +63,7 @@ describe('options of calls', () => {
     assert.equal(String(await pool.executeRequest('PING', [], { bogus: undefined } as never)), 'PONG');
   });
 
-  test('close() refuses what it does not know, and closes nothing then', async () => {
+  test('close() refuses unknown options, and then closes nothing', async () => {
     const server = await scripted();
     const pool = new ConnectionPool({ location: server.location });
     await assert.rejects(pool.close({ bogus: 1 } as never), /bogus/);

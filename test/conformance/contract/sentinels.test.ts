@@ -25,7 +25,7 @@ function poolAt(server: ScriptedServer, options: object = {}): SentinelConnectio
 const count = (server: ScriptedServer, name: string): number =>
   server.commands.filter((command) => command.name === name).length;
 
-test('checkConnection: leases and calls over a connection that has idled', async () => {
+test('checkConnection: leases and calls get a connection that was checked after its idle time', async () => {
   await using server = await ScriptedServer.start({ GET: ([, key = '']) => reply.bulk(key), SET: reply.ok });
   await using pool = poolAt(server, { checkConnection: true });
   const lease = await pool.acquire();
@@ -51,7 +51,7 @@ test('checkConnection: leases and calls over a connection that has idled', async
   assert.equal(first!.open, false);
 });
 
-test('checkConnection: calls that come during a check and after it keep their order', async () => {
+test('checkConnection: calls during and after a check keep their order', async () => {
   await using server = await ScriptedServer.start({ SET: reply.ok });
   await using pool = poolAt(server, { checkConnection: true });
   for (let round = 0; round < 3; round++) {
@@ -79,7 +79,7 @@ test('checkConnection: calls that come during a check and after it keep their or
   }
 });
 
-test('a name for people, and connections of an own class', async () => {
+test("a sentinel pool has a readable name, and takes connections of the user's own class", async () => {
   await using manager = new Sentinel({ sentinels: [new TCPLocation('a', 1), { host: 'b', port: 2 }] });
   assert.equal(String(manager), 'Sentinel<sentinels=[a:1,b:2]>');
   class Own extends SentinelManagedConnection {}

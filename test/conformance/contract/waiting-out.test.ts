@@ -11,7 +11,7 @@ import {
 import { reply } from '../../../src/testkit/index.ts';
 import { pair, realServer, scripted } from '../connection/support.ts';
 
-describe('errors that waiting mends', () => {
+describe('errors that end by waiting', () => {
   for (const line of [
     'LOADING x',
     'MASTERDOWN x',
@@ -52,8 +52,8 @@ test('a retry policy knows by itself which commands only read', () => {
   assert.equal(next('NOSUCHCOMMAND'), null);
 });
 
-describe('texts that servers quote', () => {
-  test('of the arguments is cut from their errors', async () => {
+describe('quoted text in server errors', () => {
+  test('arguments are cut from the errors that quote them', async () => {
     const server = await realServer();
     await using pool = new ConnectionPool({ location: server.location });
     const calls = [
@@ -72,7 +72,7 @@ describe('texts that servers quote', () => {
     }
   });
 
-  test('of names stays', async () => {
+  test('names of commands stay in the errors that quote them', async () => {
     const { connection } = await pair({
       GET: reply.error("ERR wrong number of arguments for 'get' command"),
     });

@@ -6,7 +6,7 @@ import { sweep, TOPOLOGIES } from '../../chaos/scenarios/wrong-peers.ts';
 const seed = Number(process.env['RESPOOL_SEED'] ?? Date.now() % 2 ** 31);
 
 for (const topology of TOPOLOGIES) {
-  test(`${topology} that is wrong once, at any step: no call gets another's answer, none hangs, and the next one succeeds (seed ${seed})`, async (t) => {
+  test(`${topology} with one wrong step crosses no replies, hangs no call, and recovers (seed ${seed})`, async (t) => {
     const { wrong, hits, failures } = await sweep(topology, seed, 8);
     t.diagnostic(`${wrong} wrong answers to ${[...hits.keys()].sort().join(', ')}`);
     assert.deepEqual(failures, [], `RESPOOL_SEED=${seed} repeats this`);

@@ -45,7 +45,7 @@ test('option acquireTimeout: bounds the wait for a connection; timeout is its ol
   held.release();
 });
 
-test('a failed dial ends the wait where no limit was given: the retry policy is asked, then the error is that of the dial', async () => {
+test('a failed dial without a limit asks the retry policy, then rejects with the error of the dial', async () => {
   const port = await closedPort();
   for (const acquireTimeout of [undefined, null]) {
     const retryPolicy = counting((attempt) => (attempt < 4 ? 1 : null));
@@ -59,7 +59,7 @@ test('a failed dial ends the wait where no limit was given: the retry policy is 
   }
 });
 
-test('a retry policy of the user is asked about failed dials under acquireTimeout; a limit of the call waits them out', async () => {
+test('a retry policy of the user decides about failed dials under acquireTimeout; a limit of the call waits them out', async () => {
   const port = await closedPort();
   const own = counting(() => 20);
   await using pool = new ConnectionPool({ host: '127.0.0.1', port, retryPolicy: own, acquireTimeout: 3_000 });

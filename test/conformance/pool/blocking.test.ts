@@ -39,7 +39,7 @@ test('10 BLPOPs of one second on 8 connections take two seconds and PINGs go on 
   await atRest(pool);
 });
 
-test('8 consumers for ever and 8 producers on one pool all settle', async () => {
+test('8 consumers that block for ever and 8 producers on one pool all settle', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 8, decodeResponses: true });
   const pops = Array.from({ length: 8 }, () => pool.execute('BLPOP', 'q', 0));
   const pushes = Array.from({ length: 8 }, () => pool.execute('LPUSH', 'q', 'x'));
@@ -63,7 +63,7 @@ test('a blocking command on a released connection counts as blocking', async () 
   await atRest(pool);
 });
 
-test('a second release of a connection does not end the blocking command that has it now', async () => {
+test('a second release of a connection does not end the blocking command of its next user', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 2, decodeResponses: true });
   const connection = await pool.getConnection();
   pool.release(connection);
@@ -105,7 +105,7 @@ test('an aborted blocking command rejects with the reason; its connection is unb
   }
 });
 
-test('with one connection an aborted blocking command is unblocked over another that goes away', async () => {
+test('with one connection an aborted blocking command is unblocked over a temporary connection', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 1 });
   const abort = new AbortController();
   const pop = failure(pool.executeRequest('BLPOP', ['none', 0], { signal: abort.signal }));
@@ -137,7 +137,7 @@ test('an element that was popped before UNBLOCK resolves the aborted call', asyn
   await atRest(pool);
 });
 
-test('UNBLOCK that arrives before the command is said again', async () => {
+test('UNBLOCK that arrives before the blocking command is sent again', async () => {
   await using scripted = await ScriptedServer.start({
     BLPOP: null,
     'CLIENT UNBLOCK': () => {
@@ -157,7 +157,7 @@ test('UNBLOCK that arrives before the command is said again', async () => {
   assert.equal(scripted.openConnections.length, 2);
 });
 
-test('UNBLOCK goes over no connection that was leased meanwhile', async () => {
+test('UNBLOCK never uses a connection that was leased meanwhile', async () => {
   const info = reply.bulk(`run_id:${'0'.repeat(40)}\r\n`);
   let tell: (() => void) | null = null;
   await using scripted = await ScriptedServer.start({
@@ -207,7 +207,7 @@ test('a blocking command that times out rejects with TimeoutError after being un
   assert.equal(await blockedClients(server), 0);
 });
 
-test('a blocking command is aborted while writes are paused: the server lives, and nothing is lost', async () => {
+test('an abort while writes are paused harms no server and loses no element', async () => {
   await using paused = await startServer();
   await using pool = ConnectionPool.fromUrl(paused.url, { decodeResponses: true });
   await pool.execute('PING');
@@ -266,7 +266,7 @@ test('a server that stays silent after UNBLOCK costs a second, then the connecti
   }
 });
 
-test('option streamTimeout is lengthened by the time a command blocks and does not apply when that is for ever', async () => {
+test('option streamTimeout is lengthened by the time a command blocks and does not apply when it blocks for ever', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { streamTimeout: 600, maxConnections: 4 });
   const [short, forEver] = [pool.execute('BLPOP', 'none', 1), pool.execute('BLPOP', 'forever', 0)];
   assert.equal(await short, null);
@@ -298,7 +298,7 @@ test('XREAD blocks only with BLOCK before STREAMS', async () => {
   assert.ok(JSON.stringify([...((await read) as Map<string, unknown>)]).includes(String(id)));
 });
 
-test('a blocking command on a lease counts as blocking and its error is its own', async () => {
+test('a blocking command on a lease counts as blocking and its error stays its own', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 2 });
   await pool.execute('SET', 'text', 'x');
   assert.ok((await failure(pool.execute('BLPOP', 'text', 0))) instanceof WrongTypeError);
@@ -380,7 +380,7 @@ for (const [name, options] of [
     await until(async () => (await server.command('GET', 'told')) === 'yes!...');
   });
 
-  test(`noreply ${name}: close() unblocks what nobody waits for any more`, async () => {
+  test(`noreply ${name}: close() unblocks commands without a waiting caller`, async () => {
     const pool = ConnectionPool.fromUrl(server.url, { ...options, maxConnections: 2 });
     assert.equal(await pool.executeRequest('BLPOP', ['none', 0], { noreply: true }), null);
     const waiting = failure(pool.execute('BLPOP', 'none', 0));
@@ -393,7 +393,7 @@ for (const [name, options] of [
   });
 }
 
-test('noreply: a blocking command that was not written rejects; a late error or loss reaches nobody', async () => {
+test('noreply: an unwritten blocking command rejects; a late error or loss reaches no caller', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 2, timeout: 50 });
   const own = { noreply: true };
   await pool.execute('SET', 'text', 'x');
@@ -410,7 +410,7 @@ test('noreply: a blocking command that was not written rejects; a late error or 
   await atRest(pool);
 });
 
-test('a lease that leaves an unheard blocking command behind gives its connection up', async () => {
+test('a lease that leaves an unanswered blocking command gives its connection up', async () => {
   for (const noreply of [false, true]) {
     await using pool = ConnectionPool.fromUrl(server.url, { noreply, maxConnections: 2 });
     const { clientId, reusable } = await pool.use(async (connection) => {

@@ -46,7 +46,7 @@ test('construction does no I/O and open() connects once for concurrent callers',
   assert.deepEqual(gauges(pool), [1, 0, 1, 0, 0]);
 });
 
-test('one caller of open() who gives up leaves the opening to the others', async () => {
+test('a caller that aborts open() leaves the opening to the others', async () => {
   await using scripted = await ScriptedServer.start({
     HELLO: async () => {
       await sleep(50);
@@ -79,7 +79,7 @@ test('commands of one turn go out in one write over one connection, in call orde
   assert.equal(scripted.connections.length, 1);
 });
 
-test('options and lists that are none are TypeErrors that say so', async () => {
+test('options and lists of the wrong type are TypeErrors that name them', async () => {
   await using pool = ConnectionPool.fromUrl(server.url);
   const none = null as never;
   const bad: [() => unknown, RegExp][] = [
@@ -119,7 +119,7 @@ test('a SUBSCRIBE on an unref’d pool keeps the process until the acknowledgeme
   }
 });
 
-test('a command whose reply was broken counts as maybe executed, and is sent once', async () => {
+test('a command whose reply was malformed counts as maybe executed, and is sent once', async () => {
   for (const broken of ['@bad\r\n', '$-5\r\n', ':abc\r\n', '*1\r\n'.repeat(2_000)]) {
     await using scripted = await ScriptedServer.start({ INCR: broken, BLPOP: broken });
     const location = scripted.location;
@@ -167,7 +167,7 @@ test('option decode and option encoding of a call overrule those of the pool', a
   assert.equal(await pool.executeRequest('ECHO', [bytes], { decode: true, encoding: 'latin1' }), 'ä');
 });
 
-test('option noreply of a call resolves to null and the server does not answer it', async () => {
+test('option noreply of a call resolves to null and the server does not answer', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 1 });
   const results = await Promise.all([
     pool.executeRequest('SET', ['quiet', '1'], { noreply: true }),
@@ -193,7 +193,7 @@ test('option noreply of a pool resolves everything to null and the commands arri
   await until(async () => (await server.command('GET', 'silent')) === '3', 'all three to arrive');
 });
 
-test('option cache: false and option splitMultiKey of a call are taken and change nothing on a plain pool', async () => {
+test('option cache: false and option splitMultiKey of a call are accepted and change nothing on a plain pool', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
   await pool.execute('MSET', 'a', '1', 'b', '2');
   assert.equal(await pool.executeRequest('GET', ['a'], { cache: false }), '1');
@@ -246,7 +246,7 @@ test('executeBatch refuses a bad command before anything of it is queued', async
   assert.deepEqual(scripted.commands.filter(({ name }) => name === 'PING' || name === 'GET').length, 1);
 });
 
-test('an aborted executeBatch keeps the entries that have come', async () => {
+test('an aborted executeBatch keeps the entries that came', async () => {
   await using scripted = await ScriptedServer.start({ GET: null, PING: null });
   await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true });
   const abort = new AbortController();
@@ -269,7 +269,7 @@ test('an aborted executeBatch keeps the entries that have come', async () => {
   assert.ok(early instanceof RequestAbortedError && !early.maybeExecuted);
 });
 
-test('executeBatch with a timeout holds a TimeoutError for what did not come', async () => {
+test('executeBatch with a timeout holds a TimeoutError for entries that did not come', async () => {
   await using scripted = await ScriptedServer.start({ GET: null });
   await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true });
   const batch = await pool.executeBatch(
@@ -295,7 +295,7 @@ test('with() is a view of the pool with options of its own', async () => {
   assert.throws(() => pool.with({ unknown: 1 } as object), /unknown/);
 });
 
-test('commands that speak of their connection are refused however they are spelled', async () => {
+test('commands that change their connection are refused however they are spelled', async () => {
   await using scripted = await ScriptedServer.start();
   await using pool = new ConnectionPool({ location: scripted.location });
   await pool.open();
@@ -405,7 +405,7 @@ test('option signal: an aborted call rejects with the reason itself and knows wh
   assert.equal(written.maybeExecuted, true);
 });
 
-test('the late reply of an aborted call reaches nobody', async () => {
+test('the late reply of an aborted call reaches no other call', async () => {
   let release!: () => void;
   const held = new Promise<void>((resolve) => {
     release = resolve;
@@ -432,7 +432,7 @@ test('the late reply of an aborted call reaches nobody', async () => {
   assert.equal(scripted.connections.length, 1);
 });
 
-test('option disconnectOnCancellation takes the connection along, and no request of another caller', async () => {
+test('option disconnectOnCancellation ends the connection, and fails no request of another caller', async () => {
   let release!: () => void;
   const held = new Promise<void>((resolve) => {
     release = resolve;

@@ -6,7 +6,7 @@ import { ServiceAddress } from '../../support/service-address.ts';
 import { countingServer, warningOfUncached } from '../cache/support.ts';
 import { atRest, blockedClients, failure, until } from './support.ts';
 
-describe('one address leads to two servers: client ids of one are not used at the other', () => {
+describe('one address that leads to two servers', () => {
   let old: TestServer;
   let next: TestServer;
   before(async () => {
@@ -44,7 +44,7 @@ describe('one address leads to two servers: client ids of one are not used at th
   });
 
   for (const cacheTracking of [{ redirect: true }, { mode: 'bcast' }] as const) {
-    test(`a cache is kept true by a listener at the server that is read from (${JSON.stringify(cacheTracking)})`, async () => {
+    test(`a cache is kept true by a listener at the server that answers its reads (${JSON.stringify(cacheTracking)})`, async () => {
       await using address = await ServiceAddress.start(old.location);
       await Promise.all([old, next].map((server) => server.command('SET', 'k', 'before')));
       await using pool = new ConnectionPool({
@@ -70,10 +70,10 @@ describe('one address leads to two servers: client ids of one are not used at th
   }
 });
 
-describe('a server that does not say who it is', () => {
+describe('a server that hides its run id', () => {
   const INFO = reply.error("NOPERM this user has no permissions to run the 'info' command");
 
-  test('a blocking call that is given up costs its connection, and no client is unblocked', async () => {
+  test('an aborted blocking call costs its connection, and no client is unblocked', async () => {
     await using scripted = await ScriptedServer.start({ INFO, BLPOP: null });
     await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true });
     const abort = new AbortController();
@@ -91,7 +91,7 @@ describe('a server that does not say who it is', () => {
   });
 
   for (const cacheTracking of [{ redirect: true }, { mode: 'bcast' }] as const) {
-    test(`no listener guards a cache (${JSON.stringify(cacheTracking)})`, async () => {
+    test(`a cache gets no listener at a server without a run id (${JSON.stringify(cacheTracking)})`, async () => {
       await using scripted = await countingServer({ INFO });
       assert.match(await warningOfUncached(scripted, cacheTracking), /run_id/);
     });

@@ -22,7 +22,7 @@ async function closesAtOnce(pool: ConnectionPool): Promise<void> {
   assert.equal(await Promise.race([closed, sleep(600)]), 'closed');
 }
 
-test('close() while a blocking call is to be unblocked over a connection that is being made', async () => {
+test('close() ends while UNBLOCK waits for a connection that is being made', async () => {
   await using server = await silentAfterFirst();
   const pool = new ConnectionPool({ location: server.location, maxConnections: 1 });
   const blocked = failure(pool.execute('BLPOP', 'list', 0));
@@ -34,7 +34,7 @@ test('close() while a blocking call is to be unblocked over a connection that is
   await until(() => server.openConnections.length === 0);
 });
 
-test('close() while a listener of the cache is being made', async () => {
+test('close() ends while a listener of the cache is being made', async () => {
   for (const cacheTracking of [{ redirect: true }, { mode: 'bcast' }] as const) {
     await using server = await silentAfterFirst();
     const pool = new ConnectionPool({ location: server.location, cache: new LRUCache(), cacheTracking });

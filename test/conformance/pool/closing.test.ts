@@ -42,7 +42,7 @@ const sockets = (): number =>
     }
   }).length;
 
-test('close() lets requests in flight finish, refuses new ones and leaves nothing', async () => {
+test('close() lets requests in flight finish, refuses new ones and leaves no connection', async () => {
   await server.command('PING');
   await turn();
   const [handles, open] = [
@@ -117,7 +117,7 @@ test('option timeout of close(): a second call returns the same promise and may 
   }
 });
 
-test('waitClosed closes nothing itself and keeps to its limits', async () => {
+test('waitClosed closes nothing itself and keeps its limits', async () => {
   const pool = ConnectionPool.fromUrl(server.url);
   assert.ok((await failure(pool.waitClosed({ timeout: 20 }))) instanceof TimeoutError);
   assert.equal(
@@ -149,7 +149,7 @@ test('close() during a dial, a handshake or a back-off pause rejects the callers
   assert.ok((await call) instanceof PoolClosedError);
 });
 
-test('close() ends a pause before a repetition', async () => {
+test('close() ends a pause before a retry', async () => {
   await using scripted = await ScriptedServer.start({ GET: reply.error('LOADING wait') });
   const pool = new ConnectionPool({ location: scripted.location, retryPolicy: { next: () => 60_000 } });
   const call = failure(pool.execute('GET', 'k'));
@@ -217,7 +217,7 @@ test('unref() lets a process with an idle pool end, ref() takes it back', async 
   assert.match(output, /alive/);
 });
 
-test('a pool in a process without listeners survives everything that happens to its connections', async () => {
+test('a pool in a process without error listeners survives every end of its connections', async () => {
   await runs(`
     process.on('unhandledRejection', () => process.exit(3));
     const pool = ConnectionPool.fromUrl(url);
@@ -233,7 +233,7 @@ test('a pool in a process without listeners survives everything that happens to 
   `);
 });
 
-test('inspect, JSON and text of a pool tell where and how much', async () => {
+test('inspect, JSON and text of a pool show its address and figures', async () => {
   const { inspect } = await import('node:util');
   await using locked = await startServer({ requirepass: 'right' });
   await using pool = ConnectionPool.fromUrl(`redis://default:canary@127.0.0.1:${locked.port}`);

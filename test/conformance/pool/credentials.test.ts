@@ -60,7 +60,7 @@ test('option credentialProvider: passwords that change under load fail no comman
   assert.equal(provider.listeners.size, 0);
 });
 
-test('a hundred rotations over one connection: none of its replies is shifted', async () => {
+test('a hundred rotations over one connection shift none of its replies', async () => {
   await using server = await startServer({ users: { app: 'on >p0 ~* &* +@all' } });
   const provider = new Rotating('p0');
   await using pool = new ConnectionPool({
@@ -146,7 +146,7 @@ test('the holder of a lease may go on while its connection is authenticated agai
   assert.equal(auth.connection.open, true);
 });
 
-test('a connection that does not drain within connectTimeout is retired, a refused AUTH as well', async () => {
+test('a connection that does not drain within connectTimeout is retired, and so is one with a refused AUTH', async () => {
   await using server = await startServer({ users: { app: 'on >p0 ~* &* +@all' } });
   const provider = new Rotating('p0');
   await using pool = new ConnectionPool({
@@ -203,7 +203,7 @@ test('a provider that fails or hangs rejects the dial', async () => {
   await atRest(hanging);
 });
 
-test('onChange must return a function, and one that throws does not hold up close()', async () => {
+test('onChange must return a function, and a function that throws does not hold up close()', async () => {
   await using server = await startServer();
   class Careless extends AbstractCredentialProvider {
     readonly stop: () => void;

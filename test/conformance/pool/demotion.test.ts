@@ -10,7 +10,7 @@ import { reply, ScriptedServer, startServer, type TestServer } from '../../../sr
 import { ServiceAddress } from '../../support/service-address.ts';
 import { atRest, failure } from './support.ts';
 
-describe('a primary behind a service address is demoted', () => {
+describe('a demoted primary behind a service address', () => {
   let old: TestServer;
   let next: TestServer;
   before(async () => {
@@ -34,7 +34,7 @@ describe('a primary behind a service address is demoted', () => {
     await atRest(pool);
   }
 
-  test('a lease hears READONLY: the next lease and the next call go to the new primary', async () => {
+  test('a lease that gets READONLY sends the next lease and the next call to the new primary', async () => {
     await demoted(async (pool) => {
       const error = await failure(pool.use((connection) => connection.execute('SET', 'k', 2)));
       assert.ok(error instanceof ReadOnlyError);
@@ -44,7 +44,7 @@ describe('a primary behind a service address is demoted', () => {
     });
   });
 
-  test('a connection of getConnection, and the batch on it', async () => {
+  test('READONLY in a batch of a getConnection() connection retires it and leaves new connections alone', async () => {
     await demoted(async (pool) => {
       const connection = await pool.getConnection();
       const [entry] = await connection.createRequestBatch([{ command: 'SET', args: ['k', 2] }]);
@@ -62,7 +62,7 @@ describe('a primary behind a service address is demoted', () => {
     });
   });
 
-  test('a transaction on a lease, refused at its first command or only by EXEC', async () => {
+  test('a transaction on a lease refused by READONLY, at its first command or by EXEC, retires the connection', async () => {
     await demoted(async (pool) => {
       await failure(
         pool.use(async (connection) => {
@@ -89,7 +89,7 @@ describe('a primary behind a service address is demoted', () => {
     assert.equal(await next.command('GET', 'k'), '6');
   });
 
-  test('a call that was given up before its refusal came', async () => {
+  test('READONLY for an aborted call retires its connection', async () => {
     await demoted(async (pool) => {
       const abort = new AbortController();
       const call = pool.executeRequest('SET', ['k', 1], { signal: abort.signal });
@@ -119,7 +119,7 @@ test('a lease that lost its login (NOAUTH) is not handed out again', async () =>
   await atRest(pool);
 });
 
-test('NOAUTH on a live connection: the server behind it is another one, the call goes to a fresh connection once', async () => {
+test('NOAUTH on a live connection sends the call once to a fresh connection', async () => {
   const noauth = reply.error('NOAUTH Authentication required.');
   let answers = [noauth, reply.bulk('v')];
   await using scripted = await ScriptedServer.start({ GET: () => answers.shift() ?? noauth });

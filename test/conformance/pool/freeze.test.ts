@@ -55,7 +55,7 @@ test('option maxIdleTime and option maxLifetime: a connection past its time is n
   }
 });
 
-test('a connection that has been silent and is well goes on', async () => {
+test('a silent connection that is well stays in use after a freeze', async () => {
   await using server = await startServer();
   await using pool = new ConnectionPool({ location: server.location, decodeResponses: true });
   const before = await pool.execute('CLIENT', 'ID');
@@ -68,7 +68,7 @@ test('a connection that has been silent and is well goes on', async () => {
   assert.equal(await pool.execute('CLIENT', 'ID'), before);
 });
 
-test('a clock of the system that jumps ends no wait, no connection in use and no lease, and lengthens no limit', async (t) => {
+test('a jump of the system clock ends no wait, no connection in use and no lease, and lengthens no limit', async (t) => {
   await using server = await startServer();
   await using pool = new ConnectionPool({
     location: server.location,

@@ -27,7 +27,7 @@ test('option minConnections: open() makes them, and lost ones are made again in 
   assert.throws(() => new ConnectionPool({ location: server.location, minConnections: -1 }), TypeError);
 });
 
-test('option keepConnected and option onState: an idle pool dials again, and tells what became of it', async () => {
+test('option keepConnected and option onState: an idle pool dials again, and reports its state', async () => {
   await using server = await startServer();
   const changes: PoolStateChange[] = [];
   await using pool = new ConnectionPool({
@@ -52,7 +52,7 @@ test('option keepConnected and option onState: an idle pool dials again, and tel
   assert.equal(changes.length, 3, 'closing is no loss');
 });
 
-test('a pool that is not to be kept connected stays without a connection', async () => {
+test('a pool without keepConnected stays without a connection after a loss', async () => {
   await using server = await startServer();
   const states: string[] = [];
   await using pool = new ConnectionPool({

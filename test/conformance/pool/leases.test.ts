@@ -74,7 +74,7 @@ test('without option maxConnections the bound is 64', () => {
   assert.equal(pool.statistics.maxConnections, 64);
 });
 
-test('a cancelled waiter neither swallows a wake-up nor loses the connection under construction', async () => {
+test('a cancelled waiter neither swallows a wake-up nor loses the connection being made', async () => {
   let release!: () => void;
   const held = new Promise<undefined>((resolve) => {
     release = () => resolve(undefined);
@@ -103,7 +103,7 @@ test('a cancelled waiter neither swallows a wake-up nor loses the connection und
   assert.equal(scripted.connections.length, 1);
 });
 
-test('a lease is released once, leaves a later lease alone and is released when a scope ends or a body throws', async () => {
+test('a lease is released once, never ends the next lease, and is released when its scope ends or its body throws', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 1 });
   const first = await pool.acquire();
   first.release();
@@ -128,7 +128,7 @@ test('a lease is released once, leaves a later lease alone and is released when 
   await atRest(pool);
 });
 
-test('releasing twice, or what another pool leased out, throws and changes no gauge', async () => {
+test('releasing twice, or a connection of another pool, throws and changes no gauge', async () => {
   await using pool = ConnectionPool.fromUrl(server.url);
   await using other = ConnectionPool.fromUrl(server.url);
   const connection = await pool.getConnection();
@@ -289,7 +289,7 @@ test('an abandoned blocking request on a released connection does not keep it', 
   }
 });
 
-test("while leased a connection carries nobody else's new commands", async () => {
+test('a leased connection carries only the commands of its holder', async () => {
   await using scripted = await ScriptedServer.start();
   await using pool = new ConnectionPool({ location: scripted.location });
   await pool.execute('ECHO', 'first');
@@ -330,7 +330,7 @@ test('option timeout of a pool bounds the wait for a connection and its error sa
   await atRest(pool);
 });
 
-test('timeout 0 means at once or not at all', async () => {
+test('timeout 0 acquires at once or not at all', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 1, timeout: 0 });
   await pool.open();
   const connection = await pool.getConnection();
@@ -343,7 +343,7 @@ test('timeout 0 means at once or not at all', async () => {
   pool.release(connection);
 });
 
-test('option maxWaiting refuses one more waiter at once; 0 lets nobody wait', async () => {
+test('option maxWaiting refuses one more waiter at once; 0 allows no waiter', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 1, maxWaiting: 2 });
   const held = await pool.getConnection();
   const waiting = [pool.getConnection(), pool.getConnection()];
@@ -362,7 +362,7 @@ test('option maxWaiting refuses one more waiter at once; 0 lets nobody wait', as
   assert.deepEqual(new Set(await Promise.all(calls)), new Set(['PONG']));
 });
 
-test('option maxWaiting counts callers that wait behind a dial, not the one that dials', async () => {
+test('option maxWaiting counts callers that wait behind a dial, not the caller that dials', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxWaiting: 5 });
   const calls = Array.from({ length: 10 }, () =>
     pool.execute('PING').then(String, (error: Error) => error.name),
@@ -386,7 +386,7 @@ test('the cause of an exhausted pool may be a dial of its subscribers', async ()
   assert.match(String(error.cause), /no more of you/);
 });
 
-test('option maxWaiting bounds those who wait for a connection and those who wait for room together', async () => {
+test('option maxWaiting counts waits for a connection and waits for room together', async () => {
   await using scripted = await ScriptedServer.start({ SET: reply.ok });
   const pool = new ConnectionPool({
     location: scripted.location,
@@ -439,7 +439,7 @@ test('option leakDetection reports a lease that is held too long once, with the 
   }
 });
 
-test('a dead or unread idle connection is replaced before anybody gets it', async () => {
+test('a dead or unread idle connection is replaced before the next caller gets it', async () => {
   await using scripted = await ScriptedServer.start();
   await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true });
   for (let round = 1; round <= 20; round++) {

@@ -99,8 +99,8 @@ const poolTo = (
 ): ConnectionPool<BaseConnection, true> =>
   new ConnectionPool({ host: server.host, port: server.port, decodeResponses: true, ...options }) as never;
 
-describe('servers that announce what is done to them', () => {
-  test('MOVING under load: the successor is dialled first, no command fails, leases finish, subscriptions have a gap', async () => {
+describe('servers that announce maintenance', () => {
+  test('MOVING under load dials the successor first: no command fails, leases finish, subscriptions have a gap', async () => {
     const old = await managed();
     const next = await managed();
     await using pool = poolTo(old);
@@ -132,7 +132,7 @@ describe('servers that announce what is done to them', () => {
     await next.server.close();
   });
 
-  test('MOVING without an endpoint: the same address is dialled again after half of the time', async () => {
+  test('MOVING without an endpoint dials the same address again after half of the time', async () => {
     const only = await managed();
     await using pool = poolTo(only);
     await pool.execute('GET', 'key');
@@ -144,7 +144,7 @@ describe('servers that announce what is done to them', () => {
     await only.server.close();
   });
 
-  test('a successor that nobody answers at: the given address again', async () => {
+  test('an unreachable successor sends the pool back to the given address', async () => {
     const only = await managed();
     await using pool = poolTo(only);
     await pool.execute('GET', 'key');
@@ -160,7 +160,7 @@ describe('servers that announce what is done to them', () => {
     ['MIGRATING', 'MIGRATED'],
     ['FAILING_OVER', 'FAILED_OVER'],
   ] as const) {
-    test(`between ${begin} and ${end} silence is no fault; a limit of the caller's holds`, async () => {
+    test(`between ${begin} and ${end} silence is no fault; a limit of the caller holds`, async () => {
       const only = await managed();
       await using pool = poolTo(only, { streamTimeout: 100, deadPeerTimeout: 200 });
       await pool.execute('GET', 'key');
@@ -181,7 +181,7 @@ describe('servers that announce what is done to them', () => {
     });
   }
 
-  test('patience ends with the announced time', async () => {
+  test('relaxed limits end with the announced time', async () => {
     const only = await managed();
     await using pool = poolTo(only, { streamTimeout: 50 });
     await pool.execute('GET', 'key');
@@ -209,7 +209,7 @@ describe('servers that announce what is done to them', () => {
     await only.server.close();
   });
 
-  test('option maintNotifications: asked for with the kind of address; a refusal is heard once per endpoint', async () => {
+  test('option maintNotifications: the handshake asks for the kind of address; a refusal is reported once per endpoint', async () => {
     const only = await managed();
     await using pool = poolTo(only);
     await pool.execute('GET', 'key');
@@ -237,7 +237,7 @@ describe('servers that announce what is done to them', () => {
     assert.throws(() => poolTo(only, { maintNotifications: true as never }), /maintNotifications/);
   });
 
-  test('unknown and malformed pushes harm nobody', async () => {
+  test('unknown and malformed pushes do no harm', async () => {
     const only = await managed();
     await using pool = poolTo(only);
     await pool.execute('GET', 'key');

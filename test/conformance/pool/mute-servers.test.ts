@@ -19,7 +19,7 @@ import { atRest, blockedClients, failure, until } from './support.ts';
 
 const LIMIT = 400;
 
-describe('option deadPeerTimeout: a blocking command on a server that has stopped', () => {
+describe('option deadPeerTimeout: a blocking command on a stopped server', () => {
   let server: TestServer;
   before(async () => {
     server = await startServer();
@@ -40,7 +40,7 @@ describe('option deadPeerTimeout: a blocking command on a server that has stoppe
     { name: 'BLPOP for ever, on a lease', command: ['BLPOP', 'q', 0], lease: true },
   ];
   for (const { name, command, lease } of cases) {
-    test(name, async () => {
+    test(`${name} ends when the server falls silent`, async () => {
       await using pool = new ConnectionPool({ location: server.location, deadPeerTimeout: LIMIT });
       await pool.open();
       const [first, ...args] = command;
@@ -67,7 +67,7 @@ describe('option deadPeerTimeout: a blocking command on a server that has stoppe
     });
   }
 
-  test('a server that answers keeps what blocks for ever, and an element is delivered', async () => {
+  test('a live server keeps a command that blocks for ever, and an element is delivered', async () => {
     await using pool = new ConnectionPool({
       location: server.location,
       deadPeerTimeout: 600,
@@ -149,7 +149,7 @@ describe('PING with a nonce', () => {
     assert.equal(await pool.execute('GET', 'after'), 'after');
   });
 
-  test('a connection to a replica on which a reply was dropped ends when the replica is measured', async () => {
+  test('a connection to a replica that dropped a reply ends when the replica is measured', async () => {
     await using primary = await ScriptedServer.start();
     await using replica = await ScriptedServer.start();
     const members = [primary, replica].map(({ host, port }) =>
@@ -183,7 +183,7 @@ describe('PING with a nonce', () => {
     assert.equal(await pool.execute('GET', 'after'), 'after');
   });
 
-  test('a proxy that drops the argument of PING is no shifted connection', async () => {
+  test('a proxy that drops the argument of PING does not count as a shifted connection', async () => {
     await using scripted = await ScriptedServer.start({ PING: reply.simple('PONG') });
     await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, fence: 5 });
     const fences = (): number =>

@@ -31,7 +31,7 @@ describe('a misconfigured pool does not delay its neighbours at the same address
   };
 
   for (const [name, options] of Object.entries(cases)) {
-    test(name, async () => {
+    test(`${name} leaves the neighbours alone`, async () => {
       const states: unknown[] = [];
       const listen = (event: unknown): unknown => states.push(event);
       subscribe('respool:pool:state', listen);
@@ -51,7 +51,7 @@ describe('a misconfigured pool does not delay its neighbours at the same address
     });
   }
 
-  test('the pool itself pauses between its dials', async () => {
+  test('a misconfigured pool pauses between its own dials', async () => {
     await using broken = new ConnectionPool({ location: server.location, password: 'wrong' });
     const dialsBefore = Number(
       /total_connections_received:(\d+)/.exec(String(await server.command('INFO', 'stats')))?.[1],

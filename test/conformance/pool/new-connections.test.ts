@@ -21,7 +21,7 @@ const names = async (of: TestServer): Promise<string[]> =>
     ([, name]) => name as string,
   );
 
-test('the URL of a server with a password of special characters is understood as it is', async () => {
+test('the URL of a server with special characters in its password is understood as it is', async () => {
   assert.match(secured.url, /decodeComponents=true/);
   await using pool = ConnectionPool.fromUrl(secured.url, { decodeResponses: true });
   assert.equal(await pool.execute('PING'), 'PONG');
@@ -29,7 +29,7 @@ test('the URL of a server with a password of special characters is understood as
   await valkey.execute('PING');
 });
 
-test('option onConnect runs on each new connection before it is used; one that fails fails the dial', async () => {
+test('option onConnect runs on each new connection before it is used; a callback that fails fails the dial', async () => {
   const met: number[] = [];
   await using pool = new ConnectionPool({
     location: server.location,
@@ -59,7 +59,7 @@ test('option onConnect runs on each new connection before it is used; one that f
     assert.throws(() => new ConnectionPool({ location: server.location, onConnect } as never), TypeError);
 });
 
-test('setClientName names the connections of now and of later', async () => {
+test('setClientName names the present and the future connections', async () => {
   await using pool = new ConnectionPool({
     location: server.location,
     clientName: 'first',
@@ -114,7 +114,7 @@ test('option credentials is asked at each dial, and by one caller for all', asyn
     assert.throws(() => new ConnectionPool({ location: secured.location, ...options } as never), TypeError);
 });
 
-test('credentials that expire are renewed before, and live connections authenticated again', async () => {
+test('credentials that expire are renewed early, and live connections authenticate again', async () => {
   await using scripted = await ScriptedServer.start();
   let round = 0;
   const credentials = (): ExpiringCredentials => ({

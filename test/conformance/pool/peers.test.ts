@@ -11,7 +11,7 @@ before(async () => {
 });
 after(() => server.stop());
 
-test('option timeout of a call covers waiting, dialling, writing, reply and every repetition', async () => {
+test('option timeout of a call covers waiting, dialling, writing, reply and every retry', async () => {
   await using full = ConnectionPool.fromUrl(server.url, { maxConnections: 1 });
   const lease = await full.acquire();
   const waiting = await failure(full.executeRequest('PING', [], { timeout: 60 }));
@@ -94,7 +94,7 @@ test('a suspect connection is not closed under the request of another caller', a
   assert.equal(scripted.connections.length, 1);
 });
 
-test('a connection under suspicion is used again once something arrives', async () => {
+test('a suspect connection is used again once data arrives', async () => {
   await using scripted = await ScriptedServer.start({ GET: null });
   await using pool = new ConnectionPool({
     location: scripted.location,
@@ -116,7 +116,7 @@ test('a connection under suspicion is used again once something arrives', async 
   assert.equal(scripted.openConnections.length, 1);
 });
 
-test('option deadPeerTimeout asks after half of it and drops a stopped server after all of it', async () => {
+test('option deadPeerTimeout asks a silent server after half of it and drops the connection after all of it', async () => {
   await using scripted = await ScriptedServer.start({ GET: null });
   await using pool = new ConnectionPool({ location: scripted.location, deadPeerTimeout: 300 });
   const started = performance.now();
@@ -142,7 +142,7 @@ test('option deadPeerTimeout asks after half of it and drops a stopped server af
   assert.equal(String(await other.executeRequest('PING', [], { timeout: 5_000 })), 'PONG');
 });
 
-test('a connection that only blocks, or is idle, is no dead peer', async () => {
+test('a connection that only blocks, or is idle, is not a dead peer', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, {
     deadPeerTimeout: 400,
     maxConnections: 4,
@@ -185,7 +185,7 @@ async function bulkServer(size: number): Promise<{ scripted: ScriptedServer; fin
   return { scripted, finish };
 }
 
-test('option bulkDetour lets small commands go elsewhere beside a reply over 1 MiB', async () => {
+test('option bulkDetour sends small commands elsewhere beside a reply over 1 MiB', async () => {
   const size = 4 * 1024 * 1024;
   for (const bulkDetour of [true, false]) {
     const { scripted, finish } = await bulkServer(size);
@@ -231,7 +231,7 @@ test('a real 100 MiB reply does not hold up small commands', async () => {
   await server.command('DEL', 'huge');
 });
 
-test('with bulkDetour and nowhere else to go, small commands wait behind the bulk', async () => {
+test('small commands wait behind the bulk when bulkDetour has no other connection', async () => {
   const size = 2 * 1024 * 1024;
   const { scripted, finish } = await bulkServer(size);
   await using pool = new ConnectionPool({ location: scripted.location, maxConnections: 2, timeout: 100 });
@@ -329,7 +329,7 @@ test('option maxLifetime replaces connections under load and fails no command', 
   await until(async () => String(await single.execute('CLIENT', 'ID')) !== first);
 });
 
-test('option maxIdleTime of a pool closes what idles', async () => {
+test('option maxIdleTime of a pool closes idle connections', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxIdleTime: 50 });
   await pool.execute('PING');
   await until(() => gauges(pool)[0] === 0, 'the idle connection to be closed');
@@ -353,7 +353,7 @@ test('option noevict, option notouch, option clientName and option db reach ever
   assert.equal(pool.db, 3);
 });
 
-test('idle connections that the server closes are noticed: the next command succeeds', async () => {
+test('a pool notices idle connections that the server closes: the next command succeeds', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
   for (let round = 0; round < 10; round++) {
     const leases = await Promise.all([pool.acquire(), pool.acquire(), pool.acquire()]);

@@ -101,7 +101,7 @@ for (const [text, type] of [
   ['TRYAGAIN Multiple keys request during rehashing of slot', ResponseError],
   ['CLUSTERDOWN The cluster is down', ResponseError],
 ] as const) {
-  test(`${text.split(' ')[0]} is waited out inside the deadline and handed over at its end`, async () => {
+  test(`${text.split(' ')[0]} is waited out inside the deadline and rejects the call at its end`, async () => {
     let refusals = 3;
     await using scripted = await ScriptedServer.start({
       GET: () => (refusals-- > 0 ? reply.error(text) : reply.bulk('value')),
@@ -125,7 +125,7 @@ for (const [text, type] of [
   });
 }
 
-test('a pause before a repetition ends with the signal', async () => {
+test('a pause before a retry ends with the signal', async () => {
   await using scripted = await ScriptedServer.start({ GET: reply.error('LOADING wait') });
   await using pool = new ConnectionPool({
     location: scripted.location,
@@ -169,7 +169,7 @@ test('READONLY on a plain pool drops the connection, dials again and repeats onc
   assert.equal(named(scripted, 'SET'), 20);
 });
 
-test('a second READONLY hands over the ReadOnlyError', async () => {
+test('a second READONLY rejects with the ReadOnlyError', async () => {
   await using replica = await startServer();
   await replica.command('REPLICAOF', '127.0.0.1', String(server.port));
   await using pool = ConnectionPool.fromUrl(replica.url);
@@ -200,7 +200,7 @@ test('an error answer to EVAL is never repeated, whatever it says', async () => 
   assert.equal(await server.command('GET', 'n'), '5');
 });
 
-test('option retryPolicy decides over repetition and is told what happened', async () => {
+test('option retryPolicy decides about retries and is told about the failure', async () => {
   const asked: [number, string, RetryContext][] = [];
   await using scripted = await ScriptedServer.start({
     INCR: (_command, connection) => {
@@ -249,7 +249,7 @@ test('option retryPolicy with retryReadOnly repeats a written read and no write'
   assert.equal(named(scripted, 'INCR'), 1);
 });
 
-test('option idempotent says of one call whether it is repeated after its reply was lost', async () => {
+test('option idempotent decides whether a call is repeated after its reply was lost', async () => {
   await using scripted = await ScriptedServer.start({ INCR: null, SET: null, GET: null });
   const lost = async (pool: ConnectionPool, command: string, options: object): Promise<number> => {
     const before = named(scripted, command);
@@ -280,7 +280,7 @@ test('option idempotent says of one call whether it is repeated after its reply 
   assert.equal(named(scripted, 'INCR') - before, 2);
 });
 
-test('a retry policy that throws or answers nonsense costs its call and nothing else', async () => {
+test('a retry policy that throws or answers nonsense fails its call and nothing else', async () => {
   await using scripted = await ScriptedServer.start({ GET: null });
   for (const next of [
     (): number => {
@@ -301,7 +301,7 @@ test('a retry policy that throws or answers nonsense costs its call and nothing 
   }
 });
 
-test('a shared back-off: callers during a pause wait for the next dial, which is one at a time', async () => {
+test('callers share a back-off: during a pause they wait for the next dial, which is one at a time', async () => {
   await using scripted = await ScriptedServer.start();
   const { port } = scripted;
   await scripted.stopListening();
@@ -348,7 +348,7 @@ test('a dial failure without any limit rejects every waiter with its ConnectionE
   await atRest(pool);
 });
 
-test('a dial failure without any limit rejects also those for whom there was no room yet', async () => {
+test('a dial failure without any limit also rejects callers that had no room yet', async () => {
   const scripted = await ScriptedServer.start();
   const { location } = scripted;
   await scripted.close();
@@ -395,7 +395,7 @@ test('wrong credentials reject at once, also with a limit, and are not retried i
 
 const upTo = (attempts: number) => ({ next: (attempt: number) => (attempt < attempts ? 1 : null) });
 
-test('an error of a later attempt tells that an earlier one may have been executed', async () => {
+test('the error of a later attempt says that an earlier one may have been executed', async () => {
   for (const limit of [{ timeout: 300 }, {}]) {
     await using scripted = await ScriptedServer.start({
       INCR: (_, connection) => {
@@ -415,7 +415,7 @@ test('an error of a later attempt tells that an earlier one may have been execut
   }
 });
 
-test('a refusal of a later attempt tells so too, also in a batch', async () => {
+test('the refusal of a later attempt says that an earlier one may have been executed, also in a batch', async () => {
   for (const batch of [false, true]) {
     let attempts = 0;
     await using scripted = await ScriptedServer.start({
@@ -453,7 +453,7 @@ test('a connection lost in its handshake has executed nothing of its callers', a
   }
 });
 
-test('a pause longer than a timer takes is no repetition at once', async () => {
+test('a pause longer than a timer can hold does not repeat at once', async () => {
   await using scripted = await ScriptedServer.start({
     INCR: (_, connection) => {
       connection.destroy();

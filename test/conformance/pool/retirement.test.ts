@@ -61,7 +61,7 @@ test('a connection past its lifetime is closed once its last caller gives up', a
   assert.equal(scripted.connections[0]?.open, false);
 });
 
-test('a connection past its lifetime is closed when what is left on it timed out before', async () => {
+test('a connection past its lifetime is closed when its last requests timed out before', async () => {
   const { script, finish } = slowThenSilent();
   await using scripted = await ScriptedServer.start(script);
   await using pool = new ConnectionPool({
@@ -78,7 +78,7 @@ test('a connection past its lifetime is closed when what is left on it timed out
   assert.equal(await pool.executeRequest('ECHO', ['x'], { timeout: 5_000 }), 'x');
 });
 
-test('a connection that was refused to write is closed though an aborted request is still on it', async () => {
+test('a connection refused with READONLY is closed though an aborted request is still on it', async () => {
   await using scripted = await ScriptedServer.start({
     GET: null,
     SET: (_, { id }) => (id === 1 ? reply.error('READONLY no') : reply.simple('OK')),
@@ -97,7 +97,7 @@ test('a connection that was refused to write is closed though an aborted request
 });
 
 for (const how of ['timeout', 'abort'] as const) {
-  test(`close() waits for nobody once the last caller has given up (${how})`, async () => {
+  test(`close() waits for no request once the last caller has given up (${how})`, async () => {
     await using scripted = await ScriptedServer.start({ GET: null });
     const pool = new ConnectionPool({ location: scripted.location });
     await pool.open();

@@ -33,7 +33,7 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return found;
 }
 
-test('scan gives every key; option match, option count and option type choose', async () => {
+test('scan yields every key; option match, option count and option type choose', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
   assert.equal(new Set(await all(pool.scan())).size, 2_004);
   const keys: string[] = await all(pool.scan({ match: 'key:*', count: 500 }));
@@ -53,7 +53,7 @@ test('pages come as the server gives them, and are never empty', async () => {
   assert.deepEqual([await all(scan), await all(scan)], [['key:1'], ['key:1']]);
 });
 
-test('hscan, sscan and zscan give pairs, members and scores', async () => {
+test('hscan, sscan and zscan yield pairs, members and scores', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
   const fields = new Map(await all(pool.hscan('hash', { count: 100 })));
   assert.deepEqual([fields.size, fields.get('f7')], [1_000, 'v7']);
@@ -123,7 +123,7 @@ test('a scan goes on over a new connection to the same server', async () => {
   assert.equal(keys.length, 2_000);
 });
 
-test('a scan begins again at another server, for its cursor means nothing there', async () => {
+test('a scan begins again at another server, because its cursor means nothing there', async () => {
   const cursors: string[] = [];
   let process = 'a';
   await using scripted = await ScriptedServer.start((command) => {
@@ -145,7 +145,7 @@ test('a scan begins again at another server, for its cursor means nothing there'
   assert.deepEqual(cursors, ['a0', 'b7', 'b0', 'b7']);
 });
 
-test('a server that is restarted in the midst of a scan loses no key', async () => {
+test('a server restart in the middle of a scan loses no key', async () => {
   await using own = await startServer({ args: ['--save', '3600 1', '--appendonly', 'no'] } as never);
   await using pool = ConnectionPool.fromUrl(own.url, { decodeResponses: true });
   const names = Array.from({ length: 1_000 }, (_, index) => `k${index}`);

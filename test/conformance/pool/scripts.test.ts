@@ -23,7 +23,7 @@ const counted = async (command: string): Promise<number> => {
   return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
 };
 
-test('a script goes by its SHA, and once by its text where the server does not have it', async () => {
+test('a script is sent by its SHA, and once by its text where the server does not have it', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
   const script = defineScript<number>({ lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])", keys: 1 });
   const before = await counted('eval');
@@ -38,7 +38,7 @@ test('a script goes by its SHA, and once by its text where the server does not h
   );
 });
 
-test('a script with large arguments is repeated by its text as it was given', async () => {
+test('a script with large arguments is repeated by its text with the same arguments', async () => {
   await using pool = ConnectionPool.fromUrl(server.url);
   await server.command('SCRIPT', 'FLUSH');
   const script = defineScript({ lua: "return {ARGV[1], #ARGV[2], 'é'}", keys: null });
@@ -48,7 +48,7 @@ test('a script with large arguments is repeated by its text as it was given', as
   assert.deepEqual(await pool.run(script, [], [large, 'b']), [large, 1, Buffer.from('é')]);
 });
 
-test('a script runs alike with a cache, with stacks of calls and with options', async () => {
+test('a script runs alike with a cache, with traced calls and with options', async () => {
   const script = defineScript<string>({ lua: "redis.call('SET', KEYS[1], ARGV[1]) return ARGV[1]", keys: 1 });
   await using cached = ConnectionPool.fromUrl(server.url, { decodeResponses: true, cache: new LRUCache() });
   await cached.execute('SET', 's:cached', 'old');
@@ -68,7 +68,7 @@ test('a script runs alike with a cache, with stacks of calls and with options', 
   assert.equal(late.maybeExecuted, false);
 });
 
-test('a script without a known number of keys takes any, and many', async () => {
+test('a script without a known number of keys takes any number', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
   const script = defineScript<number[]>({ lua: 'return {#KEYS, #ARGV}', readOnly: true });
   for (const count of [0, 1, 2, 63, 64, 200]) {
@@ -78,7 +78,7 @@ test('a script without a known number of keys takes any, and many', async () => 
   }
 });
 
-test('a read-only script goes by EVALSHA_RO', async () => {
+test('a read-only script is sent by EVALSHA_RO', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
   const script = defineScript({ lua: "return redis.call('GET', KEYS[1])", keys: 1, readOnly: true });
   await pool.execute('SET', 's:b', 'x');
@@ -102,7 +102,7 @@ test('scripts in a batch fall back to their text, each in its place', async () =
   assert.deepEqual(await pool.with({ decode: false }).executeBatch(batch), [5, Buffer.from('x'), 6]);
 });
 
-test('NOSCRIPT that a script answers itself is not taken for the server’s', async () => {
+test('a NOSCRIPT that a script answers itself is not taken for the server’s', async () => {
   await using pool = ConnectionPool.fromUrl(server.url);
   const script = defineScript({
     lua: "redis.call('INCR', 's:d') return redis.error_reply('NOSCRIPT of mine')",

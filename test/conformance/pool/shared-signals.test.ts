@@ -5,7 +5,7 @@ import { ConnectionPool } from '../../../src/index.ts';
 import { reply, ScriptedServer } from '../../../src/testkit/index.ts';
 import { atRest, failure } from './support.ts';
 
-test('a call whose turn comes because another one with its signal has gone is never written', async () => {
+test('a call that is admitted by the abort of its own signal is never written', async () => {
   let finish!: (text: string) => void;
   const slow = new Promise<string>((resolve) => {
     finish = resolve;
@@ -40,7 +40,7 @@ test('a call whose turn comes because another one with its signal has gone is ne
   await atRest(pool);
 });
 
-test('so it is with one that waits for room behind a call that goes', async () => {
+test('a call that waits for room behind an aborted call with the same signal is never written', async () => {
   await using server = await ScriptedServer.start({});
   await using pool = new ConnectionPool({
     location: server.location,

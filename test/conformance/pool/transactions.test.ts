@@ -28,7 +28,7 @@ const text = (url: string, options: object = {}): ConnectionPool<never, true> =>
     true
   >;
 
-test('a transaction answers with one reply for each command, and nothing comes between its commands', async () => {
+test('a transaction answers with one reply for each command, and its commands are contiguous', async () => {
   await using pool = text(server.url, { maxConnections: 1 });
   await pool.execute('SET', 'n', 0);
   const rounds = Array.from({ length: 500 }, async () => {
@@ -62,7 +62,7 @@ test('option throwErrors: an error of a command rejects instead of standing in i
   assert.ok(thrown instanceof WrongTypeError && thrown.command === 'LPUSH');
 });
 
-test('ExecAbortError names the command that was refused, and shows none of its arguments', async () => {
+test('ExecAbortError names the refused command, and shows none of its arguments', async () => {
   await using pool = text(server.url);
   const error = await failure(
     pool.transaction([
@@ -81,7 +81,7 @@ test('ExecAbortError names the command that was refused, and shows none of its a
   await atRest(pool as never);
 });
 
-test('commands that change the connection, and input that is none, are refused before anything is sent', async () => {
+test('commands that change the connection, and invalid input, are refused before anything is sent', async () => {
   await using scripted = await ScriptedServer.start();
   await using pool = new ConnectionPool({ location: scripted.location });
   for (const command of ['WATCH', 'MULTI', 'EXEC', 'SELECT', 'SUBSCRIBE', 'CLIENT REPLY'])
@@ -101,7 +101,7 @@ test('commands that change the connection, and input that is none, are refused b
   );
 });
 
-test('each command of a transaction may say how its reply is decoded', async () => {
+test('each command of a transaction may set how its reply is decoded', async () => {
   await using pool = text(server.url);
   const replies = await pool.transaction([
     { command: 'SET', args: ['t:c', 'é'] },
@@ -112,7 +112,7 @@ test('each command of a transaction may say how its reply is decoded', async () 
   assert.deepEqual(replies, ['OK', Buffer.from('é'), 'Ã©', 'é']);
 });
 
-test('a reply of a transaction that is no text is the error of its command, whatever the others ask for', async () => {
+test('a reply with invalid text is the error of its command, whatever the others ask for', async () => {
   await using pool = text(server.url);
   const broken = Buffer.from([0x61, 0xff]);
   await pool.execute('DEL', 't:hash');
@@ -145,7 +145,7 @@ test('large arguments and replies go through a transaction', async () => {
   assert.deepEqual(replies, ['OK', large.toString(), 300_000]);
 });
 
-test('a transaction that is given up before it is written is not sent; written, its place stays taken', async () => {
+test('an aborted transaction is not sent when unwritten; once written, its place stays taken', async () => {
   await using pool = text(server.url, { maxConnections: 1 });
   await pool.execute('DEL', 't:d');
   const controller = new AbortController();
@@ -170,7 +170,7 @@ test('a transaction that is given up before it is written is not sent; written, 
   assert.equal(await pool.execute('GET', 't:d'), '2');
 });
 
-test('a transaction whose connection is lost may have been executed, and is not repeated', async () => {
+test('a transaction on a lost connection may have been executed, and is not repeated', async () => {
   await using scripted = await ScriptedServer.start({
     MULTI: reply.simple('OK'),
     EXEC: null,
@@ -185,7 +185,7 @@ test('a transaction whose connection is lost may have been executed, and is not 
   assert.equal(scripted.commands.filter(({ name }) => name === 'EXEC').length, 1);
 });
 
-test('READONLY for a transaction is resolved as for a single command', async () => {
+test('READONLY for a transaction is handled as for a single command', async () => {
   let refusing = true;
   await using scripted = await ScriptedServer.start((command) => {
     switch (command[0]) {
@@ -209,7 +209,7 @@ test('READONLY for a transaction is resolved as for a single command', async () 
   assert.equal(scripted.connections.length, 2);
 });
 
-test('EXECABORT that tells its reason has the reason as its cause', async () => {
+test('an EXECABORT that gives its reason has the reason as its cause', async () => {
   await using scripted = await ScriptedServer.start({
     MULTI: reply.simple('OK'),
     SET: reply.simple('QUEUED'),
@@ -222,7 +222,7 @@ test('EXECABORT that tells its reason has the reason as its cause', async () => 
   assert.ok(error instanceof ExecAbortError && error.cause instanceof ReadOnlyError, String(error));
 });
 
-test('a refused MULTI is told apart from a transaction that did nothing', async () => {
+test('a refused MULTI differs from a transaction that did nothing', async () => {
   await using scripted = await ScriptedServer.start({
     MULTI: reply.error('NOPERM no permission for MULTI'),
     SET: reply.simple('OK'),
@@ -234,7 +234,7 @@ test('a refused MULTI is told apart from a transaction that did nothing', async 
   assert.match(error.message, /MULTI was refused, so that the other commands ran one by one/);
 });
 
-test('on a pool with noreply a transaction resolves to nulls', async () => {
+test('a transaction on a pool with noreply resolves to nulls', async () => {
   await using pool = text(server.url, { noreply: true });
   assert.deepEqual(
     await pool.transaction([
@@ -246,7 +246,7 @@ test('on a pool with noreply a transaction resolves to nulls', async () => {
   await until(async () => (await server.command('GET', 't:e')) === '1');
 });
 
-test('keys that a transaction writes leave the cache', async () => {
+test('a transaction invalidates the cached keys it writes', async () => {
   await using pool = text(server.url, { cache: new LRUCache() });
   await pool.execute('SET', 't:f', 'old');
   assert.equal(await pool.execute('GET', 't:f'), 'old');
@@ -289,7 +289,7 @@ test('transactions under kills run at most once each, and whole', async () => {
   await atRest(pool as never);
 });
 
-test('a script in a transaction is loaded first on a connection that has not seen it', async () => {
+test('a transaction loads its script first on a connection that has not seen it', async () => {
   await using pool = text(server.url, { maxConnections: 1 });
   const script = defineScript({ lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])", keys: 1 });
   await server.command('SCRIPT', 'FLUSH');

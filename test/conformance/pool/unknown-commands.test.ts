@@ -48,7 +48,7 @@ async function serverOf(
   return ScriptedServer.start(table, options);
 }
 
-it('unknown commands are asked for once, before their first call', async () => {
+it('the server is asked about an unknown command once, before its first call', async () => {
   const asked: string[] = [];
   await using server = await serverOf({ 'NEW.READ': entry('new.read', ['readonly']) }, asked);
   await using pool = new ConnectionPool({ location: server.location, decodeResponses: true });
@@ -60,7 +60,7 @@ it('unknown commands are asked for once, before their first call', async () => {
   assert.deepEqual(asked, ['NEW.READ']);
 });
 
-it('that block get a connection of their own', async () => {
+it('unknown commands that block get a connection of their own', async () => {
   const asked: string[] = [];
   await using server = await serverOf({ 'NEW.WAIT': entry('new.wait', ['write', 'blocking']) }, asked);
   await using pool = new ConnectionPool({ location: server.location, decodeResponses: true });
@@ -74,7 +74,7 @@ it('that block get a connection of their own', async () => {
   assert.ok((await outcome) instanceof Error);
 });
 
-it('of Redis 8.10 that block get a connection of their own, after their documentation', async () => {
+it('commands of Redis 8.10 that block get a connection of their own without asking the server', async () => {
   const table: ScriptedTable = {
     BLMOVEM: () => null,
     BZMOVE: () => null,
@@ -108,7 +108,7 @@ it('of Redis 8.10 that block get a connection of their own, after their document
   for (const error of await Promise.all(ended)) assert.ok(error instanceof Error);
 });
 
-it('that run scripts are not repeated after a refusal, for the script may have written before it', async () => {
+it('unknown commands that run scripts are not repeated after a refusal, because the script may have written', async () => {
   const known: Record<string, string> = {
     'NEW.RUN': entry('new.run', ['noscript', 'script_runner']),
     'NEW.LOOK': entry('new.look', ['readonly']),
@@ -128,7 +128,7 @@ it('that run scripts are not repeated after a refusal, for the script may have w
   assert.equal(server.commands.filter(({ name }) => name === 'NEW.RUN').length, 1);
 });
 
-it('that change their connection are refused, and a lease is named', async () => {
+it('unknown commands that change their connection are refused, and the error names the lease', async () => {
   const asked: string[] = [];
   const state = entry('new.state', ['noscript'], ['@connection']);
   await using server = await serverOf({ 'NEW.STATE': state }, asked);
@@ -141,7 +141,7 @@ it('that change their connection are refused, and a lease is named', async () =>
   lease.release();
 });
 
-it('that no server has are sent, and asked for once a pool', async () => {
+it('commands that no server has are sent, and asked for once a pool', async () => {
   const asked: string[] = [];
   await using server = await serverOf({}, asked);
   await using pool = new ConnectionPool({ location: server.location });
@@ -152,7 +152,7 @@ it('that no server has are sent, and asked for once a pool', async () => {
   assert.deepEqual(asked, ['NO.ONE']);
 });
 
-it('a command is asked for once for each version of a server, and not by every pool', async () => {
+it('a command is asked for once for each version of a server, not by every pool', async () => {
   const asked: string[] = [];
   const known = { 'NEW.AGE': entry('new.age', ['readonly']) };
   const use = async (server: ScriptedServer): Promise<void> => {
@@ -177,7 +177,7 @@ it('a command is asked for once for each version of a server, and not by every p
   assert.deepEqual(asked, ['NO.AGE', 'NEW.AGE', 'NO.AGE']);
 });
 
-it('HIMPORT is refused on a pool, and a lease that prepared is not used again', async () => {
+it('HIMPORT is refused on a pool, and a lease that prepared it is not used again', async () => {
   await using server = await ScriptedServer.start({
     HIMPORT: () => reply.simple('OK'),
     PING: () => reply.simple('PONG'),

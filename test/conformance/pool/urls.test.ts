@@ -302,7 +302,7 @@ test('option processingBudget given to a pool throttles pushes of its connection
   lease.release();
 });
 
-test('a subclass of the pool gets itself from a URL', async () => {
+test('a subclass of the pool gets an instance of itself from a URL', async () => {
   class Mine extends ConnectionPool {
     shout(): string {
       return 'mine';

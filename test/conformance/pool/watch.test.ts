@@ -67,7 +67,7 @@ test('option attempts: a watch begins again while others change the key, then re
   await atRest(pool as never);
 });
 
-test('null gives up: nothing is written, and the connection watches nothing any more', async () => {
+test('a null result gives the watch up: nothing is written, and the connection watches nothing more', async () => {
   await using pool = open({ maxConnections: 1 });
   const id = await pool.execute('CLIENT', 'ID');
   assert.equal(await pool.watch(['w:c'], () => null), null);
@@ -76,7 +76,7 @@ test('null gives up: nothing is written, and the connection watches nothing any 
   await atRest(pool as never);
 });
 
-test('whatever ends it, nothing is watched before the connection is used again', async () => {
+test('a watch that ends in any way leaves nothing watched before the connection is used again', async () => {
   const answers = { WATCH: reply.ok, UNWATCH: reply.ok, GET: reply.null, ECHO: reply.bulk('x') };
   await using scripted = await ScriptedServer.start(answers);
   await using pool = new ConnectionPool({ location: scripted.location, maxConnections: 1 });
@@ -143,7 +143,7 @@ test('scripts run in the transaction of a watch', async () => {
   assert.deepEqual(await pool.watch(['w:g'], () => [script.command(['w:g'], [4])]), [5]);
 });
 
-test('input that is none is refused before anything is sent', async () => {
+test('invalid input is refused before anything is sent', async () => {
   await using scripted = await ScriptedServer.start();
   await using pool = new ConnectionPool({ location: scripted.location });
   const fn = (): null => null;

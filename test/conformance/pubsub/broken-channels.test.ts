@@ -117,12 +117,12 @@ const broken: Record<string, new (name: string, isPattern: boolean) => AbstractC
   },
 };
 
-test('a channel that keeps its promises passes', async () => {
+test('a channel that keeps the contract passes the conformance cases', async () => {
   for (const { run } of channelConformance((name, isPattern) => new Queue(name, isPattern))) await run();
 });
 
 for (const [what, Broken] of Object.entries(broken)) {
-  test(`a channel that ${what} does not pass`, async () => {
+  test(`a channel that ${what} fails the conformance cases`, async () => {
     const failed: string[] = [];
     for (const { name, run } of channelConformance((text, isPattern) => new Broken(text, isPattern)))
       await run().catch(() => failed.push(name));

@@ -29,7 +29,7 @@ async function open(options: BaseConnectionOptions = {}, to = server): Promise<T
   await connection.run();
   return connection;
 }
-test('other pushes are decoded as the connection says, with all that is in them', async () => {
+test('other pushes are decoded as the connection decodes, with all their items', async () => {
   await using scripted = await ScriptedServer.start({
     SUBSCRIBE: (_, connection) => {
       connection.push('subscribe', 'a', 1);
@@ -63,7 +63,7 @@ test('other pushes are decoded as the connection says, with all that is in them'
 });
 
 for (const protocol of [3, 2]) {
-  test(`names in letters are encoded as arguments are (RESP${protocol})`, async () => {
+  test(`text names are encoded as arguments are (RESP${protocol})`, async () => {
     const to = protocol === 3 ? server : old;
     const writer = await open({ encoding: 'latin1' }, to);
     const latin1 = Buffer.from([0xe9]);
@@ -107,7 +107,7 @@ for (const protocol of [3, 2] as const) {
     const what = `RESP${protocol}, decodeResponses ${decodeResponses}`;
     const connect = (): Promise<TCPConnection> => open({ decodeResponses }, protocol === 3 ? server : old);
 
-    test(`acknowledged triples, text, bytes and channel objects mixed (${what})`, async () => {
+    test(`acknowledged calls return triples for text, bytes and channel objects mixed (${what})`, async () => {
       const connection = await connect();
       const channel = new Channel('c');
       const acks = await connection.executePubsub('SUBSCRIBE', 'a', Buffer.from('b'), channel);
@@ -138,7 +138,7 @@ for (const protocol of [3, 2] as const) {
       await connection.close();
     });
 
-    test(`messages reach their channels as bytes, those given as names as the connection decodes (${what})`, async () => {
+    test(`messages reach their channels as bytes; channels given as names decode as the connection does (${what})`, async () => {
       const connection = await connect();
       const to = protocol === 3 ? server : old;
       const recorder = new Recorder('n');
@@ -165,7 +165,7 @@ for (const protocol of [3, 2] as const) {
   }
 }
 
-test('on RESP3 ordinary commands go on working, also right behind a SUBSCRIBE', async () => {
+test('ordinary commands go on working on RESP3, also right behind a SUBSCRIBE', async () => {
   const connection = await open();
   const subscribing = connection.executePubsub('SUBSCRIBE', 'a');
   const [ping, set, publish] = await Promise.all([
@@ -179,7 +179,7 @@ test('on RESP3 ordinary commands go on working, also right behind a SUBSCRIBE', 
   await connection.close();
 });
 
-test('on RESP2 other commands throw while subscribed, and work again afterwards', async () => {
+test('other commands throw on RESP2 while subscribed, and work again afterwards', async () => {
   const connection = await open({}, old);
   await connection.executePubsub('SUBSCRIBE', 'a');
   await assert.rejects(connection.execute('GET', 'k'), TypeError);
@@ -223,7 +223,7 @@ test('an invalid call is a TypeError before anything is sent', async () => {
   await quiet.close();
 });
 
-test('two channel objects for one name both hear; one of them may leave', async () => {
+test('two channel objects of one name both receive its messages; one of them may leave', async () => {
   const connection = await open();
   const [one, two] = [new Channel('a'), new Recorder('a')];
   await connection.executePubsub('SUBSCRIBE', one);
@@ -241,7 +241,7 @@ test('two channel objects for one name both hear; one of them may leave', async 
   await connection.close();
 });
 
-test('channel maps are live, cannot be written to, and find text and bytes alike', async () => {
+test('channel maps are live and read-only, and find text and bytes alike', async () => {
   const connection = await open();
   const map = connection.pubsubChannels;
   assert.deepEqual([map.size, map.get('a'), map.all('a'), map.has('a')], [0, undefined, [], false]);
@@ -260,7 +260,7 @@ test('channel maps are live, cannot be written to, and find text and bytes alike
 });
 type AbstractList = unknown[];
 
-test('a lost connection closes its channels with the error; a closed one too', async () => {
+test('a lost connection closes its channels with the error; so does a closed one', async () => {
   for (const end of ['killed', 'closed'] as const) {
     const connection = await open();
     const recorder = new Recorder('a');
@@ -302,7 +302,7 @@ test('RESET and QUIT work while subscribed; RESET ends the subscriptions', async
   await quitting.close();
 });
 
-test('subscriptions made with sendCommand go on to pushMessages, whatever channels do', async () => {
+test('subscriptions made with sendCommand go to pushMessages, whatever channels do', async () => {
   const connection = await open({ decodeResponses: true });
   const pushes = connection.pushMessages;
   connection.sendCommand('SUBSCRIBE', ['raw']);
@@ -321,7 +321,7 @@ test('subscriptions made with sendCommand go on to pushMessages, whatever channe
   await connection.close();
 });
 
-test('a channel that nobody reads holds its connection back, but no reply', async () => {
+test('an unread channel pauses its connection, but delays no reply', async () => {
   const connection = await open();
   const channel = new Channel('slow', { maxMessages: 100 });
   await connection.executePubsub('SUBSCRIBE', channel);
@@ -334,7 +334,7 @@ test('a channel that nobody reads holds its connection back, but no reply', asyn
   await connection.close();
 });
 
-test('an acknowledgement that does not come is a TimeoutError by streamTimeout, and the wish is taken back', async () => {
+test('an acknowledgement that does not come is a TimeoutError by streamTimeout, and the subscription is taken back', async () => {
   await using silent = await ScriptedServer.start({ SUBSCRIBE: null, UNSUBSCRIBE: null });
   const connection = new TCPConnection(silent.location, { streamTimeout: 60 });
   await connection.run();
@@ -365,7 +365,7 @@ test('a subscription that is left at once waits for its own acknowledgement', as
   await connection.close();
 });
 
-test('third-party channels that throw disturb nobody', async () => {
+test('third-party channels that throw disturb no other channel', async () => {
   class Bad extends Recorder {
     override putNowait(): void {
       throw new Error('putNowait');

@@ -97,13 +97,13 @@ suite(
   ),
 );
 
-describe('pools of many servers', () => {
-  test('ClusterConnectionPool', async (t) => {
+describe('pools with many servers', () => {
+  test('a ClusterConnectionPool passes the conformance cases of pools', async (t) => {
     await using cluster = await startCluster({ primaries: 3, replicasPerPrimary: 0 });
     const cases = poolConformance(() => new ClusterConnectionPool({ startupNodes: cluster.startupNodes }));
     for (const { name, run } of cases) await t.test(name, run);
   });
-  test('SentinelConnectionPool', async (t) => {
+  test('a SentinelConnectionPool passes the conformance cases of pools', async (t) => {
     await using service = await startSentinel({ replicas: 1, sentinels: 3 });
     await using manager = new Sentinel({ sentinels: service.sentinelLocations });
     for (const { name, run } of poolConformance(() => manager.primaryFor(service.serviceName)))
@@ -129,7 +129,7 @@ test('a read/write-splitting pool writes to one server and reads from the other'
   await pool.close();
 });
 
-test('a channel that keeps the latest message, fed by a pool', async () => {
+test('a channel that keeps the latest message is fed by a pool', async () => {
   await using pool = new ConnectionPool({ location: server.location });
   const prices = new LatestChannel('prices');
   await pool.executePubsub('SUBSCRIBE', prices);

@@ -26,7 +26,7 @@ const triple = (kind: string, name: string, count: number): unknown => [
   count,
 ];
 
-test('one connection for all channels, outside the bound, and none when nothing is subscribed', async () => {
+test('all channels share one connection outside the bound, and none exists without subscriptions', async () => {
   await using pool = new ConnectionPool({ location: server.location, maxConnections: 1 });
   assert.deepEqual(await pool.executePubsub('SUBSCRIBE', 'a', 'b'), [
     triple('subscribe', 'a', 1),
@@ -92,7 +92,7 @@ test('names that are left together are counted down one by one', async () => {
   ]);
 });
 
-test('a name that is left before it was sent is acknowledged to nobody', async () => {
+test('a name that is left before it was sent needs no acknowledgement', async () => {
   await using pool = new ConnectionPool({ location: server.location });
   const calls = await Promise.allSettled([
     pool.executePubsub('SUBSCRIBE', 'a'),
@@ -125,7 +125,7 @@ test('a time-out says whether the names were sent; the channel can be given once
   assert.match(unsent.message, /100 ms; the last attempt to connect failed: /);
 });
 
-test('channels that pause have a connection apart; a name may be on both', async () => {
+test('channels that pause use a separate connection; a name may be on both', async () => {
   await using pool = new ConnectionPool({ location: server.location });
   const pausing = new Channel('n');
   const dropping = new Channel('n', { overflow: 'drop-oldest' });
@@ -147,7 +147,7 @@ test('channels that pause have a connection apart; a name may be on both', async
   await until(async () => (await serverSets(server)).channels.length === 0, 'nothing on the server');
 });
 
-test('with(): limits of their own, and wrong calls reject with TypeError', async () => {
+test('with() gives subscriptions their own limits, and wrong calls reject with TypeError', async () => {
   await using pool = new ConnectionPool({ location: server.location });
   assert.equal((await pool.with({ timeout: 5_000 }).executePubsub('SUBSCRIBE', 'a')).length, 1);
   const reason = new Error('no');
@@ -162,7 +162,7 @@ test('with(): limits of their own, and wrong calls reject with TypeError', async
   assert.deepEqual(names(pool.pubsubChannels), ['a']);
 });
 
-test('a pool over RESP2 subscribes as well', async () => {
+test('a pool subscribes over RESP2 as well', async () => {
   await using pool = new ConnectionPool({ location: old.location, decodeResponses: true });
   await pool.executePubsub('SUBSCRIBE', 'a');
   await pool.executePubsub('PSUBSCRIBE', 'p*');
@@ -176,7 +176,7 @@ test('a pool over RESP2 subscribes as well', async () => {
   assert.equal(await pool.pubsubChannels.get('a')?.get(), 'three');
 });
 
-test('names in letters are encoded as arguments are', async () => {
+test('text names are encoded as arguments are', async () => {
   const latin1 = Buffer.from([0xe9]);
   for (const { location } of [server, old]) {
     for (const decodeResponses of [true, false]) {
@@ -205,7 +205,7 @@ test('names in letters are encoded as arguments are', async () => {
   }
 });
 
-test('ten thousand names in one call', async () => {
+test('one call subscribes ten thousand names', async () => {
   await using pool = new ConnectionPool({ location: server.location });
   const many = Array.from({ length: 10_000 }, (_, at) => `name:${at}`);
   assert.equal((await pool.executePubsub('SUBSCRIBE', ...many)).length, 10_000);
@@ -217,7 +217,7 @@ test('ten thousand names in one call', async () => {
   assert.equal((await pool.executePubsub('UNSUBSCRIBE')).length, 10_000);
 });
 
-test('unref(): a subscriber that is idle does not keep the process alive', async () => {
+test('unref() lets an idle subscriber not keep the process alive', async () => {
   const { spawnSync } = await import('node:child_process');
   const code = `
     import { ConnectionPool } from ${JSON.stringify(new URL('../../../src/index.js', import.meta.url).href)};
@@ -233,7 +233,7 @@ test('unref(): a subscriber that is idle does not keep the process alive', async
   assert.deepEqual([child.status, child.stdout.trim()], [0, 'subscribed'], child.stderr);
 });
 
-test('close() while an unsubscription is under way: it resolves, for nothing is subscribed any more', async () => {
+test('close() during an unsubscription resolves it, because nothing is subscribed any more', async () => {
   const pool = new ConnectionPool({ location: server.location });
   await pool.executePubsub('SUBSCRIBE', 'a', 'b');
   await pool.executePubsub('PSUBSCRIBE', 'c*');
