@@ -63,7 +63,7 @@ const NOT_MADE_BY_USERS = new Set([
   'SentinelManagedConnection',
 ]);
 
-test('every class and function that people use shows an example in its docstring', () => {
+test('every public class and function shows an example in its docstring', () => {
   const text = sources('src').join('\n');
   const without = ['src/index.ts', 'src/testkit/index.ts']
     .flatMap((entry) => [...read(entry).matchAll(/export \{([^}]*)\}/g)])

@@ -27,7 +27,7 @@ function anchorsOf(page: string): Set<string> {
 }
 
 for (const page of docPages()) {
-  test(`${page}: its links lead somewhere`, () => {
+  test(`the links of ${page} lead somewhere`, () => {
     const links = [...withoutCode(readFileSync(join(ROOT, page), 'utf8')).matchAll(LINK)].map(
       ([, to = '']) => to,
     );
@@ -42,7 +42,7 @@ for (const page of docPages()) {
   });
 }
 
-test('every page of docs/ is reached from the README within two clicks', () => {
+test('every page of docs/ is at most two clicks from the README', () => {
   const linked = (page: string): string[] =>
     [...withoutCode(readFileSync(join(ROOT, page), 'utf8')).matchAll(LINK)]
       .map(([, to = '']) => to.split('#')[0] ?? '')

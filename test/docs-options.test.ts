@@ -59,7 +59,7 @@ function literalOf(cell: string): unknown {
   return JSON.parse(literal.replaceAll(',', '').replaceAll("'", '"'));
 }
 
-test('docs/sizing.md: the defaults of limits', () => {
+test('docs/sizing.md states the defaults of limits', () => {
   const text = readFileSync(join(root, 'docs/sizing.md'), 'utf8');
   const every: RuleTable = { ...baseConnectionRules, ...tcpRules, ...single, ...cluster, ...sentinel };
   const rows = [...text.matchAll(/^\| `(\w+)` \| (\S+) \|/gm)];
@@ -69,7 +69,7 @@ test('docs/sizing.md: the defaults of limits', () => {
 });
 
 for (const [heading, table] of TABLES) {
-  test(`docs/options.md: ${heading}`, () => {
+  test(`docs/options.md states the defaults of ${heading}`, () => {
     const rows = rowsOf(heading);
     assert.deepEqual([...rows.keys()].sort(), Object.keys(table).sort());
     for (const [name, rule] of Object.entries(table)) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT } from './support/doc-blocks.ts';
 
-test('docs/pictures is what scripts/pictures.mjs draws', () => {
+test('docs/pictures holds exactly what scripts/pictures.mjs draws', () => {
   const script = join(ROOT, 'scripts/pictures.mjs');
   const { status, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
   assert.equal(status, 0, stderr);

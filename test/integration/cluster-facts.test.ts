@@ -34,7 +34,7 @@ const KEYS = [
 
 for (const { path, kind, version } of await serverBinaries()) {
   describe(`cluster facts of ${kind} ${version}`, () => {
-    it('computes key slots as the server does, for text and for bytes', async () => {
+    it("key slots are the same as the server's, for text and for bytes", async () => {
       await using server = await startServer({ binary: path, args: ['--cluster-enabled', 'yes'] });
       for (const key of KEYS) {
         const bytes = Buffer.from(key);
@@ -48,7 +48,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       }
     });
 
-    it('reads the layout of a real cluster, and the one after a fail-over', async () => {
+    it('the layout of a real cluster is read, and the one after a failover', async () => {
       await using cluster = await startCluster({ binary: path });
       const ask = async (location: TCPLocation, command: string, args: readonly string[]): Promise<Reply> => {
         const node = cluster.nodes.find((one) => one.location.port === location.port);

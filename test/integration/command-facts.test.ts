@@ -24,7 +24,7 @@ async function scripts(): Promise<Scripts> {
   return Object.assign({}, ...(await Promise.all(parts))) as Scripts;
 }
 
-it('the generated files are those of the committed facts', async () => {
+it('the generated files match the committed facts', async () => {
   const { readFacts, generatedFiles } = await scripts();
   const bare = (text: string): string => text.replaceAll(/\s+/g, ' ');
   for (const [path, text] of generatedFiles(readFacts()))

@@ -67,7 +67,7 @@ it('the checks refuse values of another type', () => {
 for (const { path, kind, version } of await allServers()) {
   describe(`replies of ${kind} ${version}`, () => {
     for (const text of [true, false]) {
-      it(`are of the declared types, as ${text ? 'text' : 'bytes'}`, async (context) => {
+      it(`replies are of the declared types, as ${text ? 'text' : 'bytes'}`, async (context) => {
         const plain = await callAll(path, CALLS, [], text);
         const cluster = await callAll(path, CLUSTER_CALLS, ['--cluster-enabled', 'yes'], text);
         const failed = [...plain.failed, ...cluster.failed];

@@ -51,7 +51,7 @@ WATCH a b
 
 for (const { path, kind, version } of await serverBinaries()) {
   describe(`commands of ${kind} ${version}`, () => {
-    it('keys are found where the server finds them', async () => {
+    it('keysOf finds the same keys as the server', async () => {
       await using server = await startServer({ binary: path });
       const table = new CommandTable();
       const reply = await server.command('COMMAND');
@@ -67,7 +67,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.deepEqual(missed, []);
     });
 
-    it('keys are found where they are easily missed', async () => {
+    it('keysOf finds keys that are easily missed', async () => {
       await using server = await startServer({ binary: path });
       for (const sample of SAMPLES) {
         assert.ok(await compare(server, new CommandTable(), sample), sample.join(' '));

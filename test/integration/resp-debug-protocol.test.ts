@@ -136,7 +136,7 @@ const RESP3: Record<string, Reply> = {
 };
 
 for (const [type, value] of Object.entries(RESP3)) {
-  test(`RESP3 DEBUG PROTOCOL ${type}`, async () => {
+  test(`RESP3 DEBUG PROTOCOL ${type} is read as its type`, async () => {
     const wire = await open(3);
     assert.deepEqual(await wire.call('DEBUG PROTOCOL', [type]), value);
     assert.equal(await wire.call('PING'), 'PONG');
@@ -145,7 +145,7 @@ for (const [type, value] of Object.entries(RESP3)) {
   });
 }
 
-test('RESP3 DEBUG PROTOCOL push: the push is set aside, the reply stays', async () => {
+test('RESP3 DEBUG PROTOCOL push is set aside, and the reply stays', async () => {
   const wire = await open(3);
   assert.equal(await wire.call('DEBUG PROTOCOL', ['push']), 'Some real reply following the push reply');
   assert.equal(await wire.call('PING'), 'PONG');
@@ -153,7 +153,7 @@ test('RESP3 DEBUG PROTOCOL push: the push is set aside, the reply stays', async 
   wire.close();
 });
 
-test('RESP2 DEBUG PROTOCOL', async () => {
+test('RESP2 DEBUG PROTOCOL types are read as their RESP2 shapes', async () => {
   const wire = await open(2);
   const expected: Record<string, Reply> = {
     string: 'Hello World',
@@ -175,7 +175,7 @@ test('RESP2 DEBUG PROTOCOL', async () => {
 });
 
 for (const protocol of [2, 3] as const) {
-  test(`RESP${protocol}: values of a real server`, async () => {
+  test(`RESP${protocol} reads the values of a real server`, async () => {
     const wire = await open(protocol);
     const big = Buffer.alloc(5 << 20, 0xe9);
     await wire.call('DEL', ['big', 'hash', 'list', 'text']);

@@ -134,7 +134,7 @@ it('objects of a pool show their state in a line, and no secret', async () => {
   check({ closed: { shown: pool, inspect: /, closed>$/ } });
 });
 
-it('clients of respool/ioredis show no options, which hold passwords', () => {
+it('clients of respool/ioredis hide their options, because these hold passwords', () => {
   const redis = new Redis({ host: 'host', port: 1, password: SECRET, lazyConnect: true });
   const nodes = [{ host: 'host', port: 1, password: SECRET }];
   const many = new Cluster(nodes, { lazyConnect: true, redisOptions: { password: SECRET } });

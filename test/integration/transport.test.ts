@@ -28,12 +28,12 @@ describe('transport to a real server', () => {
   });
   after(() => server.stop());
 
-  it('reaches it by TCP and by Unix socket', async () => {
+  it('a real server is reached by TCP and by Unix socket', async () => {
     assert.match(await ping(await dialTcp('127.0.0.1', server.port, { signal: forever() })), /NOAUTH/);
     assert.match(await ping(await dialUnix(server.socketPath as string, { signal: forever() })), /NOAUTH/);
   });
 
-  it('reads by slab', async () => {
+  it('a socket with a reader reads by slab', async () => {
     let text = '';
     let heard: () => void = () => {};
     const reply = new Promise<void>((resolve) => (heard = resolve));
@@ -48,7 +48,7 @@ describe('transport to a real server', () => {
     socket.destroy();
   });
 
-  it('checks a server that wants a password', async () => {
+  it('check() succeeds for a server that wants a password', async () => {
     assert.equal(await new TCPLocation('localhost', server.port).check(), true);
     assert.equal(await new UnixDomainSocketLocation(server.socketPath as string).check(), true);
   });
@@ -142,7 +142,7 @@ describe('a peer that never answers', () => {
   });
 });
 
-describe('TLS', () => {
+describe('TLS connections', () => {
   const made = testCertificates();
   const ca = made.authority.certificate.cert;
   const servers: tls.Server[] = [];
@@ -180,7 +180,7 @@ describe('TLS', () => {
     return dialTls(host, port, options, name, { signal: forever() });
   };
 
-  it('talks to a real server', async () => {
+  it('TLS works with a real server', async () => {
     const server = await startServer({ tls: true });
     try {
       const socket = await dial('localhost', server.port, { ca: server.tls?.ca });
@@ -192,14 +192,14 @@ describe('TLS', () => {
     }
   });
 
-  it('asks for the host when it is a name, and for nothing when it is an address', async () => {
+  it('TLS asks for the host when it is a name, and for nothing when it is an address', async () => {
     const { port, names } = await serve(good);
     for (const host of ['localhost', '127.0.0.1'])
       assert.equal(await ping(await dial(host, port, { ca })), '+PONG\r\n');
     assert.deepEqual(names, ['localhost', 'false']);
   });
 
-  it('verifies the name it was told instead of the host', async () => {
+  it('TLS verifies the given name instead of the host', async () => {
     const { port, names } = await serve({ cert: made.wrongHost.cert, key: made.wrongHost.key });
     await assert.rejects(dial('localhost', port, { ca }), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
     await assert.rejects(dial('127.0.0.1', port, { ca }), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
@@ -217,7 +217,7 @@ describe('TLS', () => {
     ['a certificate for another host', made.wrongHost, /ALTNAME_INVALID/],
   ] as const;
   for (const [what, { cert, key }, code] of bad) {
-    it(`refuses ${what} before a byte is sent`, async () => {
+    it(`TLS refuses ${what} before a byte is sent`, async () => {
       const { port, bytes } = await serve({ cert, key });
       await assert.rejects(dial('localhost', port, { ca }), (error: NodeJS.ErrnoException) =>
         code.test(String(error.code)),
@@ -226,7 +226,7 @@ describe('TLS', () => {
     });
   }
 
-  it('refuses TLS 1.1', async () => {
+  it('TLS 1.1 is refused', async () => {
     const { port } = await serve({
       ...good,
       minVersion: 'TLSv1',
@@ -263,7 +263,7 @@ describe('TLS', () => {
     }
   });
 
-  it('fails where the plain text of another protocol answers', async () => {
+  it('TLS fails where the plain text of another protocol answers', async () => {
     const banner = net
       .createServer((socket) => {
         socket.on('error', () => {});
@@ -277,7 +277,7 @@ describe('TLS', () => {
     banner.close();
   });
 
-  it('shows options that TLS refuses, and closes the socket', async () => {
+  it('invalid TLS options reject the dial, and the socket is closed', async () => {
     const plain = net.createServer((socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
     await once(plain, 'listening');
     await assert.rejects(dial('127.0.0.1', (plain.address() as net.AddressInfo).port, { ca, cert: 'none' }));

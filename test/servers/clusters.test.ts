@@ -46,7 +46,7 @@ describe(`${kind} ${version}`, () => {
     }
   });
 
-  it('slots that move in one piece under load: no error, no key lost', async (t) => {
+  it('slots that move in one piece under load cause no error and lose no key', async (t) => {
     await using cluster = await startCluster({ binary: path, replicasPerPrimary: 0 });
     await using pool = await poolOf(cluster).open();
     const slot = 1_000;
@@ -88,7 +88,7 @@ describe(`${kind} ${version}`, () => {
     t.diagnostic(`${done} INCR, 0 errors`);
   });
 
-  it("option readFrom 'nearest-zone': zones as the servers tell them, in the layout or by INFO", async () => {
+  it("option readFrom 'nearest-zone': zones come from the layout or from INFO, as the servers tell them", async () => {
     if (!valkey9) {
       // Servers without zones: a read finds a replica all the same.
       await using cluster = await startCluster({ binary: path, primaries: 1 });

@@ -84,7 +84,7 @@ describe('real proxies between a pool and its server', () => {
     (port: number): string =>
       `main:\n  listen: 127.0.0.1:${port}\n  redis: true\n  servers:\n   - 127.0.0.1:${server}:1\n`;
 
-  it('twemproxy: with protocol 2 commands work; without it the error names the option', async () => {
+  it('twemproxy works with protocol 2; without it the error names the option', async () => {
     await using server = await startServer();
     const stats = await freePort();
     await using proxy = await start('nutcracker', twemproxy(server.location.port), (file) => [
@@ -107,7 +107,7 @@ describe('real proxies between a pool and its server', () => {
     assert.deepEqual(await pool.execute('HGETALL', 'hash'), ['field', 'value']);
   });
 
-  it('haproxy in TCP mode: RESP3, blocking commands, subscriptions, and a server that is replaced behind it', async () => {
+  it('haproxy in TCP mode carries RESP3, blocking commands and subscriptions, and replaces the server behind it', async () => {
     await using one = await startServer();
     await using two = await startServer();
     const config = (port: number): string =>
@@ -139,7 +139,7 @@ describe('real proxies between a pool and its server', () => {
     assert.equal(String(await channel?.get()), 'again');
   });
 
-  it('stunnel: TLS that ends in front of the server, verified by name', async () => {
+  it('stunnel ends TLS in front of the server, and is verified by name', async () => {
     await using server = await startServer();
     const certificates = testCertificates();
     const { cert, key } = certificates.server;
@@ -160,7 +160,7 @@ describe('real proxies between a pool and its server', () => {
     await assert.rejects(unknown.execute('PING'), ConnectionError);
   });
 
-  it('two proxies as two endpoints: one that dies is left', async () => {
+  it('two proxies serve as two endpoints: one that dies is left', async () => {
     await using server = await startServer();
     const configOf = twemproxy(server.location.port);
     const stats = [await freePort(), await freePort()];

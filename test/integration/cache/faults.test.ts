@@ -55,7 +55,7 @@ async function run(
 }
 
 for (const [name, cacheTracking] of WAYS) {
-  test(`${READS} reads against 20 writers, told ${name}`, async () => {
+  test(`${READS} reads against 20 writers are never stale: ${name}`, async () => {
     const monitor = new Monitor(KEYS);
     await using writer = new ConnectionPool({ location: server.location });
     await using pool = new ConnectionPool({
@@ -79,7 +79,7 @@ for (const [name, cacheTracking] of WAYS) {
     assert.ok(monitor.writes > 100);
   });
 
-  test(`a guard in a black hole, told ${name}`, async () => {
+  test(`a guard behind a black hole serves nothing stale: ${name}`, async () => {
     await using proxy = await WireProxy.start(server.location);
     const monitor = new Monitor(KEYS);
     const pool = new ConnectionPool({
@@ -99,7 +99,7 @@ for (const [name, cacheTracking] of WAYS) {
     });
   });
 
-  test(`invalidations that are kept back on the way, told ${name}`, async () => {
+  test(`invalidations delayed on the way make no stale read: ${name}`, async () => {
     await using proxy = await WireProxy.start(server.location);
     const monitor = new Monitor(KEYS);
     const pool = new ConnectionPool({
@@ -119,7 +119,7 @@ for (const [name, cacheTracking] of WAYS) {
     assert.ok(monitor.cache.stats.hits > 100);
   });
 
-  test(`connections killed at random, told ${name}`, async () => {
+  test(`randomly killed connections make no stale read: ${name}`, async () => {
     const monitor = new Monitor(KEYS);
     const pool = new ConnectionPool({
       location: server.location,
@@ -151,7 +151,7 @@ for (const [name, cacheTracking] of WAYS) {
   });
 }
 
-test('a paused server, and one that is restarted', async () => {
+test('a paused server, and one that is restarted, make no stale read', async () => {
   const monitor = new Monitor(KEYS);
   const pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache: monitor.cache });
   await run(pool, monitor, 5, async () => {

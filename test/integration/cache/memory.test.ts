@@ -30,7 +30,7 @@ test('values of 10 B to 1 MiB never hold more than maxBytes', async () => {
   }
 });
 
-test('many keys that come and go leave no list of themselves', async () => {
+test('many short-lived keys leave no list of themselves', async () => {
   const cache = new LRUCache({ maxKeys: 100 });
   await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
   for (let round = 0; round < 80; round++) {
@@ -44,7 +44,7 @@ test('many keys that come and go leave no list of themselves', async () => {
   assert.equal(cache.size, 0);
 });
 
-test('option cacheable: the other reads go to the server and are counted', async () => {
+test('option cacheable: excluded reads go to the server and are counted', async () => {
   const cache = new LRUCache();
   const asked: string[] = [];
   await using pool = new ConnectionPool({
@@ -68,7 +68,7 @@ test('option cacheable: the other reads go to the server and are counted', async
   assert.ok(asked.includes('GET counter'));
 });
 
-test('MGET: what is held comes from memory, only the rest is asked for', async () => {
+test('MGET reads cached keys from memory and asks only for the rest', async () => {
   const cache = new LRUCache();
   await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
   await pool.execute('MSET', 'm:1', 'a', 'm:2', 'b');

@@ -26,7 +26,7 @@ async function quietly(monitor: Monitor, failover: () => Promise<unknown>): Prom
   await sleep(1_500);
 }
 
-test('a cluster: every node guards its own, moved slots and failovers leave nothing stale', async () => {
+test('every node of a cluster guards its own keys; moved slots and failovers leave nothing stale', async () => {
   await using cluster = await startCluster({ primaries: 3, replicasPerPrimary: 1 });
   const monitor = new Monitor(keysNamed('{tag}:', 60));
   const { cache } = monitor;
@@ -79,7 +79,7 @@ test('a cluster: every node guards its own, moved slots and failovers leave noth
   assert.ok(cache.stats.hits > 500, `${cache.stats.hits} hits`);
 });
 
-test('sentinels: the entries of the old primary go with it, and the cache goes on at the new one', async () => {
+test('a failover behind sentinels drops the entries of the old primary, and the cache goes on at the new one', async () => {
   await using setup = await startSentinel({ replicas: 1, sentinels: 3 });
   const monitor = new Monitor(keysNamed('s:', 60));
   const { cache } = monitor;

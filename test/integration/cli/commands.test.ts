@@ -15,7 +15,7 @@ describe('the command respool', () => {
   });
   after(() => server.stop());
 
-  it('pings and reports times as JSON', async () => {
+  it('respool ping reports times as JSON', async () => {
     const { code, stdout } = await runCli(['ping', '-n', '3', '-i', '0.01', '--json'], { env });
     const result = JSON.parse(stdout) as { sent: number; lost: number; median: number };
     assert.equal(code, 0);
@@ -23,7 +23,7 @@ describe('the command respool', () => {
     assert.ok(result.median > 0);
   });
 
-  it('takes a password from an URL, from the environment and from a prompt, and shows none', async () => {
+  it('a password comes from a URL, from the environment or from a prompt, and is never shown', async () => {
     const url = `redis://:canary-secret@127.0.0.1:${server.port}`;
     const byUrl = await runCli(['exec', '--url', url, 'PING']);
     const byPrompt = await runCli(['exec', '--ask-password', 'PING'], {
@@ -36,7 +36,7 @@ describe('the command respool', () => {
     for (const { stdout, stderr } of [byUrl, byPrompt, wrong]) assert.doesNotMatch(stdout + stderr, /canary/);
   });
 
-  it('sends one command, options of the command included', async () => {
+  it('respool sends one command, options of the command included', async () => {
     assert.equal((await runCli(['exec', 'RPUSH', 'list', 'a', 'b "c"'], { env })).stdout, '(integer) 2\n');
     assert.equal(
       (await runCli(['exec', 'LRANGE', 'list', '0', '-1'], { env })).stdout,
@@ -48,13 +48,13 @@ describe('the command respool', () => {
     );
   });
 
-  it('exits with 1 and prints the error when the server refuses a command', async () => {
+  it('the exit code is 1 and the error is printed when the server refuses a command', async () => {
     const { code, stdout } = await runCli(['exec', 'LPUSH', 'only-a-key'], { env });
     assert.equal(code, 1);
     assert.match(stdout, /^\(error\) .*wrong number of arguments/);
   });
 
-  it('prints no control character that a server or another client wrote', async () => {
+  it('control characters of a server or another client are never printed', async () => {
     const steering = '\x1b]0;title\x07\x9b31m';
     const script = `return redis.error_reply('ERR ${steering}')`;
     for (const args of [
@@ -76,14 +76,14 @@ describe('the command respool', () => {
     assert.equal(shown, `message ${steering}\n`, 'a pipe gets the bytes');
   });
 
-  it('reads commands from a pipe, quotes and blank lines included', async () => {
+  it('commands are read from a pipe, quotes and blank lines included', async () => {
     const input = 'SET piped "two words"\n\nGET piped\nINCR piped\n';
     const { code, stdout } = await runCli(['exec', '-'], { env, input });
     assert.equal(code, 1);
     assert.match(stdout, /^OK\n"two words"\n\(error\) .*not an integer/);
   });
 
-  it('prints messages until it is interrupted', async () => {
+  it('subscribe prints messages until it is interrupted', async () => {
     await using pool = ConnectionPool.fromUrl(server.url);
     const publishing = setInterval(() => void pool.execute('PUBLISH', 'news', 'hello').catch(() => {}), 20);
     try {
@@ -98,7 +98,7 @@ describe('the command respool', () => {
     }
   });
 
-  it('prints what the server runs until it is interrupted', async () => {
+  it('monitor prints the commands of the server until it is interrupted', async () => {
     await using pool = ConnectionPool.fromUrl(server.url);
     const calling = setInterval(() => void pool.execute('GET', 'watched').catch(() => {}), 20);
     try {
@@ -110,7 +110,7 @@ describe('the command respool', () => {
     }
   });
 
-  it('loads a server in a closed and in an open loop', async () => {
+  it('bench loads a server in a closed and in an open loop', async () => {
     const closed = await runCli(
       ['bench', '--seconds', '0.3', '-m', 'GET:1,SET:1,INCR,LPUSH,HSET,PING', '--json'],
       { env },
@@ -129,13 +129,13 @@ describe('the command respool', () => {
     }
   });
 
-  it('shows figures of the server as lines where the output is no terminal', async () => {
+  it('figures of the server are printed as lines where the output is no terminal', async () => {
     const { code, stdout } = await runCli(['top', '--seconds', '0.5', '-i', '0.2'], { env });
     assert.equal(code, 0);
     assert.match(stdout, /ops\/s {2}p50 .* clients\n/);
   });
 
-  it('explains itself, and ends with 2 for a wrong command line', async () => {
+  it('help explains the command, and a wrong command line exits with 2', async () => {
     const help = await runCli(['--help']);
     assert.equal(help.code, 0);
     assert.match(help.stdout, /doctor/);
@@ -153,7 +153,7 @@ describe('the command respool', () => {
     }
   });
 
-  it('loads a server at a rate, and shows percentiles as a chart', async () => {
+  it('bench loads a server at a rate, and shows percentiles as a chart', async () => {
     const { code, stdout } = await runCli(['bench', '--seconds', '0.3', '--rate', '500', '-m', 'PING'], {
       env,
     });
@@ -172,7 +172,7 @@ describe('the command respool', () => {
     assert.doesNotMatch(stdout, /\x1b/);
   });
 
-  it('makes no more calls than are due in the open loop', async () => {
+  it('bench makes no more calls than are due in the open loop', async () => {
     const { stdout } = await runCli(['bench', '--seconds', '0.4', '--rate', '100', '--json'], { env });
     const { operations, seconds, loop } = JSON.parse(stdout) as {
       operations: number;
@@ -183,7 +183,7 @@ describe('the command respool', () => {
     assert.ok(operations > 0 && operations <= seconds * 100 + 1, `${operations} in ${seconds} s`);
   });
 
-  it('writes completions that bash and zsh understand', async () => {
+  it('completions are written in a form that bash and zsh understand', async () => {
     const { stdout } = await runCli(['completion', 'bash']);
     const bash = (script: string): string => {
       const { status, stdout: out, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
@@ -206,7 +206,7 @@ describe('the command respool', () => {
     assert.equal((await runCli(['completion', 'fish'])).code, 2);
   });
 
-  it('draws a cluster and ends with 1 when slots are not served', async () => {
+  it('cluster draws the nodes and exits with 1 when slots are not served', async () => {
     await using cluster = await startCluster({ primaries: 3, replicasPerPrimary: 0 });
     const url = cluster.url;
     const whole = await runCli(['cluster', '--url', url]);

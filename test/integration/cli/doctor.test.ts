@@ -33,7 +33,7 @@ async function finds(
 }
 
 describe('respool doctor', () => {
-  it('finds nothing wrong with a healthy server, over TLS too', async () => {
+  it('doctor finds nothing wrong with a healthy server, over TLS too', async () => {
     await using plain = await startServer();
     assert.equal((await doctor(['--url', plain.url])).ok, true);
     await using secure = await startServer({ tls: true });
@@ -42,14 +42,14 @@ describe('respool doctor', () => {
     assert.equal(ok, true, JSON.stringify(findings));
   });
 
-  it('names a wrong and a missing password', async () => {
+  it('doctor names a wrong and a missing password', async () => {
     await using server = await startServer({ requirepass: 'right' });
     const env = { REDIS_URL: `redis://127.0.0.1:${server.port}` };
     await finds(/refuses this user name and password/, [], { ...env, REDISCLI_AUTH: 'wrong' });
     await finds(/wants a password/, [], env);
   });
 
-  it('names a certificate of an unknown authority, an expired one and one for another name', async () => {
+  it('doctor names a certificate of an unknown authority, an expired one and one for another name', async () => {
     await using server = await startServer({ tls: true });
     const url = `rediss://127.0.0.1:${server.port}`;
     await finds(/not signed by a trusted authority/, ['--url', url]);
@@ -63,12 +63,12 @@ describe('respool doctor', () => {
     }
   });
 
-  it('names a server without TLS behind a TLS URL', async () => {
+  it('doctor names a server without TLS behind a TLS URL', async () => {
     await using server = await startServer();
     await finds(/does not speak TLS/, ['--url', `rediss://127.0.0.1:${server.port}`]);
   });
 
-  it('names a closed port and a name that is unknown', async () => {
+  it('doctor names a closed port and an unknown host name', async () => {
     const listener = createServer().listen(0, '127.0.0.1');
     await once(listener, 'listening');
     const { port } = listener.address() as AddressInfo;
@@ -78,7 +78,7 @@ describe('respool doctor', () => {
     await finds(/cannot be resolved/, ['--url', 'redis://nowhere.invalid']);
   });
 
-  it('names a server that accepts and does not answer', async () => {
+  it('doctor names a server that accepts and does not answer', async () => {
     const listener = createServer((socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
     await once(listener, 'listening');
     const { port } = listener.address() as AddressInfo;
@@ -89,13 +89,13 @@ describe('respool doctor', () => {
     }
   });
 
-  it('names commands that the ACL refuses', async () => {
+  it('doctor names commands that the ACL refuses', async () => {
     await using server = await startServer({ users: { app: 'on >secret ~* &* +@all -client' } });
     const url = `redis://app:secret@127.0.0.1:${server.port}`;
     await finds(/may not run CLIENT ID/, [], { REDIS_URL: url });
   });
 
-  it('names addresses that a cluster announces and nobody can reach', async () => {
+  it('doctor names unreachable addresses that a cluster announces', async () => {
     await using cluster = await startCluster({ primaries: 3, replicasPerPrimary: 0 });
     assert.equal((await doctor(['--cluster', '--url', cluster.url])).ok, true);
     const away = createServer().listen(0, '127.0.0.1');
@@ -111,20 +111,20 @@ describe('respool doctor', () => {
     ]);
   });
 
-  it('says that a server speaks RESP2 only', async () => {
+  it('doctor says that a server speaks RESP2 only', async () => {
     await using server = await ScriptedServer.start({ HELLO: reply.error("ERR unknown command 'HELLO'") });
     const { findings } = await doctor(['--url', server.url]);
     assert.match(findings.map(({ says }) => says).join('\n'), /RESP2 only/);
   });
 
-  it('names a server that has reached maxclients', async () => {
+  it('doctor names a server that has reached maxclients', async () => {
     await using server = await startServer({ args: ['--maxclients', '1'] });
     await using pool = ConnectionPool.fromUrl(server.url);
     await pool.open();
     await finds(/maxclients/, ['--url', server.url]);
   });
 
-  it('names an HTTP server', async () => {
+  it('doctor names an HTTP server', async () => {
     const http = createHttpServer((_request, response) => response.end('hello')).listen(0, '127.0.0.1');
     await once(http, 'listening');
     const { port } = http.address() as AddressInfo;

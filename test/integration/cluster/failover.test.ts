@@ -91,7 +91,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       await cluster.stop();
     });
 
-    it('a primary is killed under load: its slots are written again, the others lose nothing', async (test) => {
+    it('the death of a primary under load costs only its own slots, which become writable again', async (test) => {
       const victim = await cluster.nodeForSlot(0);
       const isHit = (key: string): boolean => pool.clusterLayout.nodeForKey(key).port === victim.port;
       const hitKey = KEYS.find(isHit) as string;
@@ -139,7 +139,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.deepEqual([...answers.values()], ['PONG']);
     });
 
-    it('a failover by hand loses no call: the demoted primary redirects', async () => {
+    it('a manual failover loses no call, because the demoted primary redirects', async () => {
       let stop = false;
       const key = KEYS[0] as string;
       let count = 0;
@@ -160,7 +160,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.equal(pool.clusterLayout.nodeForKey(`${key}:count`).port, successor.port);
     });
 
-    it('blocked calls of a primary that is demoted by hand go on at its successor', async () => {
+    it('blocked calls of a primary demoted by hand go on at its successor', async () => {
       const queues = keysOfSlot(0, 4);
       const [first = '', second = '', third = '', fourth = ''] = queues;
       const old = await cluster.nodeForSlot(0);

@@ -15,7 +15,7 @@ const SLOT = 42;
 const [KEY = '', OTHER = ''] = keysOfSlot(SLOT, 2);
 
 for (const { path, kind, version } of await serverBinaries()) {
-  describe(`the layout hears every reply, ${kind} ${version}`, () => {
+  describe(`the layout learns from every reply, ${kind} ${version}`, () => {
     let cluster: TestCluster;
     let pool: ClusterConnectionPool<true>;
 
@@ -63,7 +63,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       await knows(from);
     });
 
-    it('MOVED on getConnection and in its batches does', async () => {
+    it('MOVED to a connection of getConnection and to its batches moves the slot', async () => {
       const from = await move();
       const connection = await pool.getConnection({ node: from });
       await connection.createRequestBatch([{ command: 'GET', args: [KEY] }]);
@@ -71,7 +71,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       await knows(from);
     });
 
-    it('MOVED to executeOn does', async () => {
+    it('MOVED to executeOn moves the slot', async () => {
       const from = await move();
       const answers = await pool.executeOn(from, 'GET', [KEY]);
       assert.match(String(answers.get(from)), /MOVED/);
@@ -95,7 +95,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       }
     });
 
-    it('a database besides 0: an error that says so, where the server has none', async () => {
+    it('a database other than 0 works or gives an error that says so', async () => {
       const numbered = poolOf(cluster, { db: 3 });
       try {
         await numbered.execute('SET', KEY, 'in three');
@@ -143,8 +143,8 @@ for (const { path, kind, version } of await serverBinaries()) {
   });
 }
 
-describe('addresses that are refused', () => {
-  it('addressMap null: nothing is ever dialled there, in a layout or a redirect', async () => {
+describe('refused addresses', () => {
+  it('addressMap null: a refused address is never dialled, in a layout or a redirect', async () => {
     const stranger = await ScriptedServer.start({}, { mode: 'cluster' });
     const nodes = await scriptedCluster(
       1,

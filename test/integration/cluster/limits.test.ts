@@ -80,7 +80,7 @@ describe('limits of calls to a cluster', () => {
     assert.ok(asked() <= 40, `asked ${asked()} times`);
   });
 
-  it('executeOn: one limit for the layout and the answer; bytes are what they were', async () => {
+  it('executeOn has one limit for the layout and the answer, and keeps its bytes', async () => {
     const got: string[] = [];
     const { pool } = await shard(1, () => (args) => {
       if (args[0] === 'SET') got.push(args[2] ?? '');
@@ -97,7 +97,7 @@ describe('limits of calls to a cluster', () => {
     assert.deepEqual(got, ['before']);
   });
 
-  it('executeOn without a node to ask refuses what it would refuse with one', async () => {
+  it('executeOn without a reachable node refuses the same calls as with one', async () => {
     const { pool } = await shard(1, () => () => undefined);
     const refused: [string, unknown[], object][] = [
       ['GET', [undefined], {}],
@@ -120,7 +120,7 @@ describe('limits of calls to a cluster', () => {
     await assert.rejects(aborted, (error) => error === reason);
   });
 
-  it('executeOn waits for its node as long as it may, and without a limit tells why it cannot be had', async () => {
+  it('executeOn waits for its node within its limit, and without a limit rejects with the reason', async () => {
     for (const replica of [false, true]) {
       const { nodes, pool } = await shard(2, () => () => undefined, {
         readFromReplicas: replica,
@@ -146,7 +146,7 @@ describe('limits of calls to a cluster', () => {
     }
   });
 
-  it('executeOn tells that the password is wrong, however often it is asked', async () => {
+  it('executeOn reports a wrong password, however often it is asked', async () => {
     let wrong = false;
     const { pool } = await shard(
       1,
@@ -161,7 +161,7 @@ describe('limits of calls to a cluster', () => {
     }
   });
 
-  it('maxWaiting and the gauge see who waits for the layout', async () => {
+  it('maxWaiting and the gauge count the callers that wait for the layout', async () => {
     for (const maxWaiting of [0, 2, null]) {
       const { pool } = await shard(
         1,
@@ -186,7 +186,7 @@ describe('limits of calls to a cluster', () => {
     }
   });
 
-  it('a handshake and credentials have connectTimeout, whatever the limit of a question', async () => {
+  it('handshakes and credentials have connectTimeout, whatever the limit of a question', async () => {
     let asked = 0;
     const credentialProvider = {
       getCredentials: async () => {

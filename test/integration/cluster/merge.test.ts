@@ -11,14 +11,14 @@ import { closeAll, poolOf, scriptedCluster, startNodesOf, useCluster } from './s
 
 const MERGE = { merge: true } as const;
 
-describe('option merge of executeOn: one answer, put together as the tips of the command say', () => {
+describe('option merge of executeOn: one answer, merged by the tips of the command', () => {
   let cluster: TestCluster;
   let pool: ClusterConnectionPool<true>;
   useCluster({ primaries: 3, replicasPerPrimary: 1 }, (...started) => {
     [cluster, pool] = started;
   });
 
-  it('sums and lists', async () => {
+  it('numbers are summed and lists are joined', async () => {
     const names = Array.from({ length: 90 }, (_, index) => `key:${index}`);
     await Promise.all(names.map((name) => pool.execute('SET', name, 'v')));
     const size: number = await pool.executeOn('primaries', 'DBSIZE', [], MERGE);
@@ -33,7 +33,7 @@ describe('option merge of executeOn: one answer, put together as the tips of the
     assert.deepEqual(bytes, [Buffer.from('key:1')]);
   });
 
-  it('commands that all nodes must run give the answer of one of them', async () => {
+  it('commands for all nodes give the answer of one of them', async () => {
     assert.equal(await pool.executeOn('all', 'PING', [], MERGE), 'PONG');
     assert.equal(await pool.executeOn('all', 'CONFIG', ['SET', 'slowlog-max-len', '77'], MERGE), 'OK');
     const set = await pool.executeOn('all', 'CONFIG GET', ['slowlog-max-len']);
@@ -70,7 +70,7 @@ describe('option merge of executeOn: one answer, put together as the tips of the
     assert.match(String(await busy), /killed by user/);
   });
 
-  it('without a policy maps become one, and everything else stands in a list', async () => {
+  it('replies without a policy are merged into one map, or else stand in a list', async () => {
     const all = await pool.executeOn('primaries', 'CONFIG GET', ['maxmemory'], MERGE);
     assert.deepEqual([...all], [['maxmemory', '0']]);
     const ids: string[] = await pool.executeOn('all', 'CLUSTER MYID', [], MERGE);
@@ -78,7 +78,7 @@ describe('option merge of executeOn: one answer, put together as the tips of the
     assert.equal((await pool.executeOn('primaries', 'TIME', [], MERGE)).length, 6);
   });
 
-  it('answers that mean different things are refused, and nothing is sent', async () => {
+  it('commands whose answers cannot be merged are refused, and nothing is sent', async () => {
     const refused: Promise<never> = pool.executeOn('primaries', 'MEMORY', ['DOCTOR'], MERGE);
     await assert.rejects(refused, /MEMORY DOCTOR: .*without merge/);
     const stats = await pool.executeOn('primaries', 'INFO', ['commandstats']);
@@ -91,7 +91,7 @@ describe('option merge of executeOn: one answer, put together as the tips of the
     await assert.rejects(pool.execute('RANDOMKEY'), (error: Error) => !error.message.includes('merge'));
   });
 
-  it('FLUSHALL, and a call that is not answered', async () => {
+  it('FLUSHALL gives one OK, and a call with noreply gives null', async () => {
     assert.equal(await pool.executeOn('primaries', 'FLUSHALL', [], MERGE), 'OK');
     const sizes = await pool.executeOn('primaries', 'DBSIZE');
     assert.deepEqual([...sizes.values()], [0, 0, 0]);
@@ -99,7 +99,7 @@ describe('option merge of executeOn: one answer, put together as the tips of the
   });
 });
 
-it('a command that the package does not know is merged as its server says', async () => {
+it('a command unknown to the package is merged as its server says', async () => {
   const nothing = reply.array();
   const entry = (name: string, policy: string): string =>
     reply.array(

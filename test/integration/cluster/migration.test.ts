@@ -35,7 +35,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       );
     };
 
-    it('200 keys are read and written in both halves of a migration: no error, no key lost', async () => {
+    it('200 keys are read and written on both sides of a migration without an error or a lost key', async () => {
       const source = await cluster.nodeForSlot(SLOT);
       const target = (await cluster.primaries()).find((node) => node !== source);
       assert.ok(target !== undefined);
@@ -53,7 +53,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.equal(Number(await target.command('CLUSTER', 'COUNTKEYSINSLOT', SLOT)), KEYS.length);
     });
 
-    it('counters are right after they were incremented while their slot moved to and fro', async () => {
+    it('counters are right after they were incremented while their slot moved back and forth', async () => {
       const counters = KEYS.slice(0, 20).map((key) => `${key}:counter`);
       let stop = false;
       let increments = 0;
@@ -83,7 +83,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       );
     });
 
-    it('TRYAGAIN is waited out: a multi-key read of a half moved slot resolves once it is whole', async () => {
+    it('TRYAGAIN is waited out: a multi-key read of a half-moved slot resolves once the slot has moved', async () => {
       await write('whole');
       const owner = await cluster.nodeForSlot(SLOT);
       const target = (await cluster.primaries()).find((node) => node !== owner) as typeof owner;

@@ -9,7 +9,7 @@ const LOW = keyWhere((slot) => slot < 8_192);
 const HIGH = keyWhere((slot) => slot >= 8_192);
 const SIZE = 1024 * 1024;
 
-test('a payload half-way to one node, sent to another one meanwhile, arrives whole at both', async () => {
+test('a payload half sent to one node, and sent to another one meanwhile, arrives whole at both', async () => {
   let early = 0;
   const nodes = await scriptedCluster(2, (index, all) => (args) => {
     if (args[0] !== 'SET') return undefined;

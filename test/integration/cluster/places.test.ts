@@ -18,7 +18,7 @@ const small = { primaries: 3, replicasPerPrimary: 0 } as const;
 
 for (const { path, kind, version } of await serverBinaries()) {
   describe(`places of nodes, ${kind} ${version}`, () => {
-    it('announced host names are dialled, and shown', async () => {
+    it('announced host names are dialled and shown', async () => {
       await using cluster = await startCluster({
         ...small,
         binary: path,
@@ -48,7 +48,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.ok(pool.clusterLayout.nodes.every(({ host }) => host === '127.0.0.1'));
     });
 
-    it('each node has a certificate of its own, verified by the name it announces', async () => {
+    it('each node is verified by the name it announces and its own certificate', async () => {
       await using cluster = await startCluster({
         ...small,
         binary: path,
@@ -67,7 +67,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       await assert.rejects(poolOf(cluster, { startupNodes, sslContext: {} }).open(), RedisClusterError);
     });
 
-    it('without an announced name the start node tells which to verify; a wrong certificate is refused', async () => {
+    it('without an announced name the start node decides which name to verify; a wrong certificate is refused', async () => {
       await using cluster = await startCluster({
         ...small,
         binary: path,
@@ -85,7 +85,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       }
     });
 
-    it('behind address translation the addressMap is used for layout and redirects', async () => {
+    it('the addressMap is used for layout and redirects behind address translation', async () => {
       await using cluster = await startCluster({ ...small, binary: path });
       await using gate = await translate(cluster);
       await using pool = poolOf(

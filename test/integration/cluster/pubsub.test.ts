@@ -14,7 +14,7 @@ for (const { path, kind, version } of await serverBinaries()) {
     });
     const nextOf = async (channel: Channel<unknown>): Promise<unknown> => channel.get({ timeout: 5_000 });
 
-    it('channels and patterns hear what is published at any node', async () => {
+    it('channels and patterns receive messages published at any node', async () => {
       const [channel, pattern] = [
         new Channel('news', { encoding: 'utf-8' }),
         new Channel('ne*', { isPattern: true, encoding: 'utf-8' }),
@@ -29,7 +29,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.ok(pool.statistics.serviceConnections <= 2);
     });
 
-    it('shard channels are heard at the primary of their slot, each at its own', async () => {
+    it('shard channels subscribe at the primary of their slot, each at its own', async () => {
       const channels = Array.from(
         { length: 12 },
         (_, index) => new Channel(`shard:${index}`, { encoding: 'utf-8' }),

@@ -51,9 +51,9 @@ async function portsOf(
   return new Set(answers.map(Number));
 }
 
-describe('where reads go', () => {
+describe('nodes that serve reads', () => {
   for (const told of ['layout', 'info', 'nobody'] as const) {
-    it(`option readFrom 'nearest-zone', option clientZone and option zoneOf: zones told by ${told}`, async () => {
+    it(`option readFrom 'nearest-zone', option clientZone and option zoneOf: zones come from ${told}`, async () => {
       const nodes = await zonedShard(['a', 'b', 'c'], told);
       const [primary, near, far] = nodes.map(({ port }) => port) as [number, number, number];
       const zones = new Map([primary, near, far].map((port, at) => [port, 'abc'[at]]));
@@ -82,7 +82,7 @@ describe('where reads go', () => {
     });
   }
 
-  it('a zone needs to be known, and only names of the list are taken', async () => {
+  it("'nearest-zone' needs a clientZone, and readFrom takes only names of the list", async () => {
     const startupNodes = [{ host: '127.0.0.1', port: 1 }];
     assert.throws(() => new ClusterConnectionPool({ startupNodes, readFrom: 'nearest-zone' }), /clientZone/);
     assert.throws(() => new ClusterConnectionPool({ startupNodes, readFrom: 'near' as never }), /readFrom/);
@@ -91,7 +91,7 @@ describe('where reads go', () => {
     await pool.close();
   });
 
-  it("'any' asks all of them, 'lowest-latency' one of the quickest, a call has its own wish", async () => {
+  it("'any' asks all nodes, 'lowest-latency' one of the quickest, and a call may choose its own", async () => {
     const nodes = await zonedShard(['a', 'b', 'c'], 'nobody');
     const [primary, ...replicas] = nodes.map(({ port }) => port) as [number, number, number];
     const pool = new ClusterConnectionPool({
@@ -110,7 +110,7 @@ describe('where reads go', () => {
     await closeAll(nodes);
   });
 
-  it('replicas that load rest; where none is fit the primary answers', async () => {
+  it('loading replicas rest, and the primary answers where no replica is fit', async () => {
     const nodes = await zonedShard(['a', 'b', 'c'], 'nobody');
     const [primary, one, two] = nodes as [ScriptedServer, ScriptedServer, ScriptedServer];
     const layout = slotsReply([
@@ -140,14 +140,14 @@ describe('where reads go', () => {
 });
 
 for (const { path, kind, version } of await serverBinaries()) {
-  describe(`where reads go, ${kind} ${version}`, () => {
+  describe(`nodes that serve reads, ${kind} ${version}`, () => {
     let cluster: TestCluster;
     before(async () => {
       cluster = await startCluster({ binary: path });
     });
     after(() => cluster.stop());
 
-    it('every wish reads what was written', async () => {
+    it('every readFrom reads what was written', async () => {
       const pool = poolOf(cluster, { clientZone: 'here' });
       await pool.execute('SET', 'k', 'v');
       await (await cluster.nodeForSlot(await cluster.keySlot('k'))).command('WAIT', 1, 1_000);

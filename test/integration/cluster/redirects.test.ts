@@ -79,7 +79,7 @@ describe('redirects', () => {
     assert.ok(layoutQuestions(nodes) <= 4, `${layoutQuestions(nodes)} questions`);
   });
 
-  it('MOVED to and fro ends in a typed error after five redirects', async () => {
+  it('MOVED back and forth ends in a typed error after five redirects', async () => {
     const nodes = await scriptedCluster(2, (index, all) => (args) => {
       const other = all[1 - index] as ScriptedServer;
       return args[0] === 'GET' ? reply.error(`MOVED ${keySlot(LOW)} ${other.host}:${other.port}`) : undefined;
@@ -96,7 +96,7 @@ describe('redirects', () => {
     assert.equal(asked, 6);
   });
 
-  it('MOVED to the node that said it: its connections are made anew, once', async () => {
+  it('MOVED to the node that sent it replaces its connections, once', async () => {
     let refusals = 0;
     const nodes = await scriptedCluster(1, (_, all) => (args, connection) => {
       if (args[0] !== 'GET') return undefined;
@@ -113,7 +113,7 @@ describe('redirects', () => {
     assert.equal(pool.statistics.activeConnections, 1);
   });
 
-  it('ASK: ASKING and its command are neighbours on the wire, whatever else is sent; the slot stays', async () => {
+  it('ASKING and its command are neighbours on the wire after an ASK, and the slot stays', async () => {
     const nodes = await scriptedCluster(2, (index, all) => (args) => {
       if (args[0] !== 'INCR') return undefined;
       return index === 1
@@ -167,7 +167,7 @@ describe('redirects', () => {
     assert.ok(pool.clusterLayout.nodes.every(({ host }) => host === '127.0.0.1'));
   });
 
-  it('redirects to what cannot be dialled are errors of that call, and nothing is dialled', async () => {
+  it('redirects to an invalid address are errors of that call, and nothing is dialled', async () => {
     const lines = [
       'MOVED 1 127.0.0.1:0',
       'MOVED 1 127.0.0.1:65536',
@@ -192,7 +192,7 @@ describe('redirects', () => {
     assert.equal(Object.hasOwn(Object.prototype, 'host'), false);
   });
 
-  it('CLUSTERDOWN is waited out inside the deadline, with few attempts; without one by the retry policy', async () => {
+  it('CLUSTERDOWN is waited out inside the deadline with few attempts; without one the retry policy decides', async () => {
     let down = true;
     const nodes = await scriptedCluster(1, () => (args) => {
       if (args[0] !== 'GET') return undefined;
@@ -210,7 +210,7 @@ describe('redirects', () => {
     assert.ok(attempts <= 20, `${attempts} attempts in a second`);
   });
 
-  it('READONLY of a demoted primary: the layout is read again and the command follows', async () => {
+  it('READONLY of a demoted primary refreshes the layout, and the command follows', async () => {
     let demoted = false;
     const nodes = await scriptedCluster(
       2,
@@ -241,7 +241,7 @@ describe('redirects', () => {
     assert.equal(pool.clusterLayout.nodeForKey(LOW).port, nodes[1]?.port);
   });
 
-  it('a killed connection sends unwritten commands elsewhere; what was written is not repeated', async () => {
+  it('a killed connection sends unwritten commands elsewhere; written ones are not repeated', async () => {
     let drop = true;
     const nodes = await scriptedCluster(1, () => (args, connection) => {
       if (args[0] !== 'INCR') return undefined;
@@ -270,7 +270,7 @@ describe('discovery', () => {
     return server.location;
   };
 
-  it('open fails with what each node did wrong; the pool can be opened later', async () => {
+  it('a failed open() reports the failure of each node; the pool can be opened later', async () => {
     const server = await ScriptedServer.start({
       CLUSTER: reply.error('ERR This instance has cluster support disabled'),
     });
@@ -290,7 +290,7 @@ describe('discovery', () => {
     assert.equal(String(await pool.execute('GET', 'a')), 'now');
   });
 
-  it('the first use opens the pool, once for all; with a limit it waits for the cluster', async () => {
+  it('the first use opens the pool, once for all callers; with a limit it waits for the cluster', async () => {
     const server = await ScriptedServer.start({
       CLUSTER: reply.error('LOADING Redis is loading the dataset in memory'),
     });
@@ -323,7 +323,7 @@ describe('discovery', () => {
     await assert.rejects(pool.getConnection({ timeout: 100 }), TimeoutError);
   });
 
-  it('close while the cluster is looked for: everybody hears PoolClosedError at once', async () => {
+  it('close() during discovery rejects every caller with PoolClosedError at once', async () => {
     const hanging = await ScriptedServer.start({ HELLO: null });
     const pool = new ClusterConnectionPool({ startupNodes: [hanging.location] });
     keep(pool, hanging);
@@ -348,7 +348,7 @@ describe('discovery', () => {
     await eventually('no connection is left', () => hanging.openConnections.length === 0);
   });
 
-  it('a lease that may be anywhere does not wait for a primary that is gone', async () => {
+  it('a lease of any node does not wait for a primary that is gone', async () => {
     const nodes = await scriptedCluster(2);
     const pool = new ClusterConnectionPool(startNodesOf(nodes));
     keep(pool, ...nodes);
@@ -361,7 +361,7 @@ describe('discovery', () => {
     }
   });
 
-  it('a start node that hangs holds up nobody', async () => {
+  it('a start node that hangs delays no caller', async () => {
     const hanging = await ScriptedServer.start({ HELLO: null });
     const nodes = await scriptedCluster(1);
     const pool = new ClusterConnectionPool({
@@ -374,7 +374,7 @@ describe('discovery', () => {
     await eventually('the hanging dial is given up', () => hanging.openConnections.length === 0);
   });
 
-  it('option startupNodes: locations or plain objects, bad ones skipped, never forgotten', async () => {
+  it('option startupNodes: locations and plain objects are taken, bad ones are skipped, none is forgotten', async () => {
     const nodes = await scriptedCluster(
       2,
       () => (args) => (args[0] === 'GET' ? reply.bulk('value') : undefined),
@@ -420,7 +420,7 @@ describe('discovery', () => {
     }
   });
 
-  it('option skipFullCoverageCheck: slots that nobody serves are accepted', async () => {
+  it('option skipFullCoverageCheck: unserved slots are accepted', async () => {
     const nodes = await scriptedCluster(
       1,
       () => (args) => {
@@ -447,7 +447,7 @@ describe('discovery', () => {
     );
   });
 
-  it('option reinitializeSteps: so many relevant errors before the layout is read again', async () => {
+  it('option reinitializeSteps: the layout is read again after so many relevant errors', async () => {
     for (const steps of [1, 5]) {
       const nodes = await scriptedCluster(
         1,
@@ -469,7 +469,7 @@ describe('discovery', () => {
     }
   });
 
-  it('option addressMap: for the layout, MOVED and ASK alike', async () => {
+  it('option addressMap: applies to the layout, MOVED and ASK alike', async () => {
     for (const kind of ['record', 'function']) {
       const nodes = await scriptedCluster(
         3,
@@ -512,7 +512,7 @@ describe('discovery', () => {
     }
   });
 
-  it('a hostile answer is refused, and what was known stays', async () => {
+  it('a hostile answer is refused, and the known layout stays', async () => {
     let hostile = false;
     const nodes = await scriptedCluster(1, () => (args) => {
       if (args[0] === 'GET') return reply.bulk('value');

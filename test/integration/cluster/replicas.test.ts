@@ -51,7 +51,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       readsBy('readFromReplicas'));
     it('option readonly: the older name of readFromReplicas', () => readsBy('readonly'));
 
-    it('a replica that hangs, then one that is dead: reads go to the primary and come back', async () => {
+    it('reads of a hanging and of a dead replica go to the primary, and come back', async () => {
       // What is on the wire to a server that dies may be read again.
       const retryPolicy = new ExponentialBackoffRetryPolicy({ retryReadOnly: true });
       const pool = poolOf(cluster, { readFromReplicas: true, retryPolicy });
@@ -112,7 +112,7 @@ describe('nodes that come and go', () => {
   const open: { close(): Promise<void> }[] = [];
   after(() => closeAll(open));
 
-  it('a replica that is loading is passed by', async () => {
+  it('reads avoid a loading replica', async () => {
     const nodes = await scriptedCluster(
       2,
       (index) => (args) => {
@@ -144,7 +144,7 @@ describe('nodes that come and go', () => {
     assert.ok(!nodes[0]?.commands.some(({ name }) => name === 'READONLY'));
   });
 
-  it('without a gcInterval nodes that are gone are collected as by default, and one of months is none of 1 ms', async (t) => {
+  it('without a gcInterval, removed nodes are collected by default; one of months is not taken for 1 ms', async (t) => {
     const intervals: unknown[] = [];
     const { setInterval } = globalThis;
     t.mock.method(globalThis, 'setInterval', (call: () => void, delay: number) => {
@@ -160,7 +160,7 @@ describe('nodes that come and go', () => {
     assert.deepEqual(intervals, [30_000, 2 ** 31 - 1]);
   });
 
-  it('option gcInterval: connections of a node that is gone end after it, a lease with its release', async () => {
+  it('option gcInterval: connections of a removed node end after it, a lease with its release', async () => {
     for (const gcInterval of [150, 60_000]) {
       let both = true;
       const nodes = await scriptedCluster(

@@ -38,7 +38,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.match(String(pool.telemetryAttributes()['db.client.connection.pool.name']), /127\.0\.0\.1:\d+,/);
     });
 
-    it('keys of every kind of command decide the node; no redirect is needed', async () => {
+    it('keys of every kind of command choose the node, so that no redirect is needed', async () => {
       const keys = Array.from({ length: 60 }, (_, index) => `routed:${index}`);
       await Promise.all(keys.map((key) => pool.execute('SET', key, key)));
       assert.deepEqual(await Promise.all(keys.map((key) => pool.execute('GET', Buffer.from(key)))), keys);
@@ -124,7 +124,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       );
     });
 
-    it('commands that concern several nodes are refused, and say what to use', async () => {
+    it('commands for several nodes are refused, and the error names the alternative', async () => {
       const calls = [
         'SCAN 0',
         'KEYS *',
@@ -155,7 +155,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       await assert.rejects(pool.execute('MULTI'), /acquire/);
     });
 
-    it('a command nobody here knows is asked for once at a server', async () => {
+    it('the pool asks a server once about an unknown command', async () => {
       const asked = async (): Promise<number> => {
         const infos = await Promise.all(cluster.nodes.map((node) => node.command('INFO', 'commandstats')));
         return [...infos.join('').matchAll(/cmdstat_command\|info:calls=(\d+)/g)].reduce(
@@ -177,7 +177,7 @@ for (const { path, kind, version } of await serverBinaries()) {
         );
     });
 
-    it('executeOn: each node answers for itself', async () => {
+    it('executeOn gives the answer of each node', async () => {
       const sizes = await pool.executeOn('primaries', 'DBSIZE');
       assert.equal(sizes.size, 3);
       for (const [location, size] of sizes) {
@@ -215,7 +215,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.equal(await pool.execute('EVALSHA', sha as string, 1, keyAt(2)), 7);
     });
 
-    it('option splitMultiKey: answers in the order of the call', async () => {
+    it('option splitMultiKey: answers come in the order of the call', async () => {
       const keys = Array.from({ length: 40 }, (_, index) => `split:${index}`);
       const split = { splitMultiKey: true };
       const pairs = keys.flatMap((key, index) => [key, `value ${index}`]);
@@ -274,7 +274,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       await assert.rejects(pool.executeRequest('SUNION', keys, split), ClusterCrossSlotError);
     });
 
-    it('splitMultiKey: what failed in part says what was done, without naming keys', async () => {
+    it('a split command that failed in part reports its done parts, without naming keys', async () => {
       const [one, two, three] = [keyAt(0, 'secret'), keyAt(1, 'secret'), keyAt(2, 'secret')];
       const node = cluster.nodes.find(({ port }) => port === pool.clusterLayout.nodeForKey(two).port);
       await node?.command('ACL', 'SETUSER', 'default', '-unlink');
@@ -293,7 +293,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       await node?.command('ACL', 'SETUSER', 'default', '+unlink');
     });
 
-    it('a batch goes to many nodes, its answers in order', async () => {
+    it('a batch goes to many nodes, and its answers come in order', async () => {
       const keys = Array.from({ length: 30 }, (_, index) => `batch:${index}`);
       const sets = await pool.executeBatch(keys.map((key) => ({ command: 'SET', args: [key, key] })));
       assert.ok(sets.every((answer) => answer === 'OK'));
@@ -305,7 +305,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.equal((gets[30] as RedisError).code, 'WRONGTYPE');
     });
 
-    it('option node and option primary of a lease: that node, a random primary, a replica in READONLY mode', async () => {
+    it('option node and option primary of a lease: choose that node, a random primary, or a replica in READONLY mode', async () => {
       for (const node of pool.clusterLayout.nodes) {
         await using lease = await pool.acquire({ node });
         assert.ok(lease.connection instanceof ClusterConnection);
@@ -365,7 +365,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.equal(each.statistics.maxConnections, 18);
     });
 
-    it('maxConnections below the number of nodes is raised, with one warning', async () => {
+    it('a maxConnections below the number of nodes is raised, with one warning', async () => {
       const warnings: Error[] = [];
       const listen = (warning: Error): void => void warnings.push(warning);
       process.on('warning', listen);
@@ -383,7 +383,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.match(String(warnings[0]?.message), /raised/);
     });
 
-    it('disconnect drops every connection of every node and the pool goes on; close ends everything', async () => {
+    it('disconnect() drops every connection of every node and the pool goes on; close() ends everything', async () => {
       const own = await poolOf(cluster).open();
       await own.executeOn('all', 'PING');
       assert.equal(own.statistics.activeConnections, 6);
@@ -402,7 +402,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       await assert.rejects(own.open(), PoolClosedError);
     });
 
-    it('answers nodeForKey and its like', () => {
+    it('nodeForKey and its relatives agree with the cluster', () => {
       const { clusterLayout: layout } = pool;
       assert.equal(layout.nodeForKey('foo'), layout.nodeForSlot(keySlot('foo')));
       assert.equal(layout.nodeForSlot(0, false).serverType, 'replica');
@@ -414,7 +414,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.throws(() => layout.nodeForSlot(16_384), RedisClusterError);
     });
 
-    it('a node that is added gets its share, one that is removed is let go', async () => {
+    it('an added node gets its share, and a removed node loses its connections', async () => {
       const own = await poolOf(cluster, { maxConnections: 14, gcInterval: 100 }).open();
       try {
         const added = await cluster.addNode({ replicaOf: (await cluster.primaries())[0] as never });
@@ -441,7 +441,7 @@ for (const { path, kind, version } of await serverBinaries()) {
 
 describe('construction', () => {
   const startupNodes = [{ host: '127.0.0.1', port: 7000 }];
-  it('refuses what a cluster cannot have', () => {
+  it('the constructor refuses options that a cluster cannot have', () => {
     assert.throws(() => new ClusterConnectionPool({} as never), /startupNodes/);
     assert.throws(
       () => new ClusterConnectionPool({ startupNodes, addressMap: { nonsense: new TCPLocation('a', 1) } }),

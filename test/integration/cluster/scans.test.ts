@@ -35,7 +35,7 @@ describe('scans of a cluster', () => {
     return keys;
   }
 
-  it('every primary in turn, each key once while the cluster rests', async () => {
+  it('a scan visits every primary in turn, and gives each key once while the cluster rests', async () => {
     const keys = await scanned();
     assert.deepEqual(new Set(keys), names);
     assert.equal(keys.length, COUNT);
@@ -45,7 +45,7 @@ describe('scans of a cluster', () => {
     for await (const key of pool.scan({ match: 'none' })) assert.fail(key);
   });
 
-  it('slots that move in the midst of it lose no key', async () => {
+  it('slots that move in the middle of a scan lose no key', async () => {
     const slots = [100, 8_000, 16_000];
     for (const slot of slots) {
       for (const key of keysOfSlot(slot, 20)) names.add(key);
@@ -62,7 +62,7 @@ describe('scans of a cluster', () => {
     for (let round = 0; round < 3; round++) assert.deepEqual(new Set(await scanned(move)), names);
   });
 
-  it('a failover and the death of a primary in the midst of it lose no key', async () => {
+  it('a failover and the death of a primary in the middle of a scan lose no key', async () => {
     assert.deepEqual(new Set(await scanned(() => cluster.failover(12_000))), names);
     const kill = async (): Promise<void> => {
       // Its replica has everything by now.
@@ -73,7 +73,7 @@ describe('scans of a cluster', () => {
     assert.deepEqual(new Set(await scanned(kill)), names);
   });
 
-  it('hscan of a key whose slot moves in the midst of it begins again there', async () => {
+  it('hscan of a key whose slot moves begins again at the new node', async () => {
     const key = keysOfSlot(500, 1)[0]!;
     await pool.execute(
       'HSET',
@@ -94,7 +94,7 @@ describe('scans of a cluster', () => {
     assert.equal(fields.size, 2_000);
   });
 
-  it('hscan with reads from replicas stays at one of them', async () => {
+  it('hscan with reads from replicas stays at one replica', async () => {
     await using near = poolOf(cluster, { readFromReplicas: true });
     const key = keysOfSlot(500, 1)[0]!;
     await pool.execute('SET', `${key}:sync`, 1);

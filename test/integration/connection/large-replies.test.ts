@@ -32,7 +32,7 @@ async function turns(connection: BaseConnection, request: Request<unknown>): Pro
 }
 
 for (const kind of ['TCP', 'Unix']) {
-  test(`a large reply is read in portions, and other sockets get their turn between them (${kind})`, async () => {
+  test(`a large reply is read in portions, so that other sockets get their turn between them (${kind})`, async () => {
     const server = await realServer({ unixSocket: true });
     const connection =
       kind === 'TCP'
@@ -55,7 +55,7 @@ for (const kind of ['TCP', 'Unix']) {
   });
 }
 
-test('a pause that is asked for between two portions holds', async () => {
+test('a pause that is requested between two portions holds', async () => {
   const total = 8 * MIB;
   const portion = Buffer.alloc(64 * 1024);
   let count = 0;

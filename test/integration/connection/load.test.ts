@@ -18,7 +18,7 @@ function generator(seed: number): () => number {
 const REQUESTS = process.env['RESPOOL_FULL'] === '1' ? 1_000_000 : 100_000;
 
 describe(`${REQUESTS} requests`, () => {
-  test('with 10 % aborted and 5 % timing out: each settles once, none gets another one’s reply', async () => {
+  test('each of them settles once with its own reply, with 10 % aborted and 5 % timing out', async () => {
     const connection = await open(await realServer(), text);
     const random = generator(20_261);
     const total = REQUESTS;
@@ -72,8 +72,8 @@ describe(`${REQUESTS} requests`, () => {
   });
 });
 
-describe('losses under load', () => {
-  test('a reset in the middle of a reply: what was answered keeps its value, the rest is a ConnectionError', async () => {
+describe('lost connections under load', () => {
+  test('a reset in the middle of a reply keeps the answered values; the rest is a ConnectionError', async () => {
     for (let round = 0; round < 50; round++) {
       let answered = 0;
       const { connection, server } = await pair(
@@ -101,7 +101,7 @@ describe('losses under load', () => {
     }
   });
 
-  test('a reply that drips in byte by byte arrives whole, or late and unseen', async () => {
+  test('a reply that arrives byte by byte is read whole, or late and discarded', async () => {
     const { connection } = await pair(
       {
         GET: async (_command, peer) => {
@@ -120,7 +120,7 @@ describe('losses under load', () => {
     assert.equal(await connection.execute('ECHO', 'own'), 'own');
   });
 
-  test('a large reply in small pieces, and a burst of replies', async () => {
+  test('a large reply in small pieces and a burst of replies are read whole', async () => {
     const size = 4 * 1024 * 1024;
     const { connection } = await pair(
       {
@@ -146,7 +146,7 @@ describe('losses under load', () => {
     assert.ok(replies.every((value, index) => value === String(index)));
   });
 
-  test('Buffers of earlier replies stay as they were', async () => {
+  test('Buffers of earlier replies keep their bytes', async () => {
     const connection = await open(await realServer());
     const kept: Buffer[] = [];
     for (let index = 0; index < 3000; index++) {
@@ -170,7 +170,7 @@ describe('losses under load', () => {
     assert.equal(index, 20_000);
   });
 
-  test('blocking the loop for longer than the limit costs no reply that is already there', async () => {
+  test('a blocked event loop costs no reply that has already arrived', async () => {
     const { connection } = await pair({}, text);
     const requests = Array.from({ length: 200 }, (_, at) =>
       connection.createRequest('ECHO', [at], { timeout: 50 }),

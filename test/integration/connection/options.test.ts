@@ -21,7 +21,7 @@ const info = async (options: TCPConnectionOptions): Promise<string> => {
   return String(await connection.execute('CLIENT INFO'));
 };
 
-describe('who it is', () => {
+describe('identity of a connection', () => {
   test('option username: and option password: log in', async () => {
     assert.match(await info({ username: 'alice', password: 'secret' }), / user=alice /);
     assert.match(await info({ username: null, password: 'root' }), / user=default /);
@@ -32,7 +32,7 @@ describe('who it is', () => {
     assert.ok((await failure(nothing.run(), ResponseError)).code === 'NOAUTH');
   });
 
-  test('option username: alone goes with an empty password', async () => {
+  test('option username: alone logs in with an empty password', async () => {
     const { server: peer } = await pair({}, { username: 'u' });
     assert.deepEqual(peer.commands[0]?.args, ['HELLO', '3', 'AUTH', 'u', '']);
   });
@@ -56,7 +56,7 @@ describe('who it is', () => {
     );
   });
 
-  test('option credentialProvider: its failure is the cause, and nothing is left open', async () => {
+  test('option credentialProvider: its failure is the cause, and no socket stays open', async () => {
     const own = new Error('vault');
     const failing = { getCredentials: () => Promise.reject(own) };
     const connection = new TCPConnection(server.location, { credentialProvider: failing as never });
@@ -121,12 +121,12 @@ describe('who it is', () => {
     assert.ok((await plain.execute('HGETALL', 'resp2:h')) instanceof Map);
   });
 
-  test('option noevict: the server sets it', async () => {
+  test('option noevict: the server shows it', async () => {
     assert.match(await info({ noevict: true }), / flags=\w*e/);
     assert.doesNotMatch(await info({ noevict: false }), / flags=\w*e/);
   });
 
-  test('option notouch: the server sets it', async () => {
+  test('option notouch: the server shows it', async () => {
     const known = (await serverBinaries()).find(({ kind }) => kind === 'valkey');
     if (known === undefined) {
       const { server: peer } = await pair({}, { notouch: true });
@@ -146,7 +146,7 @@ describe('who it is', () => {
 });
 
 describe('text', () => {
-  test('option encoding: of arguments and of replies', async () => {
+  test('option encoding: applies to arguments and replies', async () => {
     const connection = await open(server, { ...text, encoding: 'latin1' });
     await connection.execute('SET', 'enc', '\u00e9');
     assert.equal(await connection.execute('GET', 'enc'), '\u00e9');
@@ -163,7 +163,7 @@ describe('text', () => {
     }
   });
 
-  test('maps and sets find text by the bytes it has in the encoding', async () => {
+  test('maps and sets find text by its bytes in the encoding', async () => {
     const latin1 = Buffer.from([0xe9]);
     const utf8 = Buffer.from('é');
     const own = { password: 'root', encoding: 'latin1' as const };
@@ -208,7 +208,7 @@ describe('text', () => {
     assert.deepEqual(await old.createRequest('HGETALL', ['eh'], { decode: true }), ['é', 'v']);
   });
 
-  test('option decodeResponses: strings instead of Buffers, at every depth', async () => {
+  test('option decodeResponses: gives strings instead of Buffers, at every depth', async () => {
     const decoding = await open(server, text);
     const plain = await open(server, { password: 'root' });
     await decoding.execute('HSET', 'h', 'f', 'v');
@@ -220,7 +220,7 @@ describe('text', () => {
     await assert.rejects(async () => decoding.execute('ECHO', new Uint8Array([0xff])), DecodingError);
   });
 
-  test('every type of the protocol comes as the contract says', async () => {
+  test('every type of the protocol arrives as the contract says', async () => {
     const connection = await open(server, text);
     const of = (type: string): Promise<unknown> => connection.execute('DEBUG', 'PROTOCOL', type);
     assert.equal(await of('string'), 'Hello World');
@@ -262,7 +262,7 @@ describe('the socket', () => {
     return calls;
   };
 
-  test('option socketKeepalive: on unless it is false', async () => {
+  test('option socketKeepalive: is on unless it is false', async () => {
     assert.deepEqual(await keepAlives({}), [[true, 30_000]]);
     assert.deepEqual(await keepAlives({ socketKeepalive: true }), [[true, 30_000]]);
     assert.deepEqual(await keepAlives({ socketKeepalive: null }), [[true, 30_000]]);
@@ -280,7 +280,7 @@ describe('the socket', () => {
     }
   });
 
-  test('Nagle is off', async () => {
+  test("Nagle's algorithm is off", async () => {
     const connection = await open(server, text);
     const socket = coreOf(connection).transport as Socket & { _handle?: object };
     assert.ok(socket instanceof Socket);
@@ -289,7 +289,7 @@ describe('the socket', () => {
 });
 
 describe('figures of a connection', () => {
-  test('address, host, port, telemetry attributes', async () => {
+  test('a connection shows its address, host, port and telemetry attributes', async () => {
     const connection = await open(server, { ...text, db: 2 });
     assert.equal(connection.address, server.location.toString());
     assert.deepEqual([connection.host, connection.port], ['127.0.0.1', server.port]);

@@ -48,7 +48,7 @@ for (const { kind, version, path } of await serverBinaries()) {
       assert.equal(right.serverVersion, version);
     });
 
-    test('a user who may not set the library or the name', async () => {
+    test('a user who may not set the library still connects, and one who may not set the name is refused', async () => {
       const server = await realServer({
         binary: path,
         users: { few: 'on >secret ~* &* +@all -client|setinfo -client|setname', few7: 'off' },
@@ -65,7 +65,7 @@ for (const { kind, version, path } of await serverBinaries()) {
       assert.equal(connection.reusable, true);
     });
 
-    test('a server that sleeps longer than the limit: time-outs, late replies unseen, the connection stays', async () => {
+    test('a server that sleeps longer than the limit causes time-outs; late replies are discarded, the connection stays', async () => {
       const server = await realServer({ binary: path });
       const connection = await open(server, text);
       for (let round = 0; round < 5; round++) {
@@ -101,7 +101,7 @@ for (const { kind, version, path } of await serverBinaries()) {
       assert.deepEqual([one.reusable, two.reusable], [true, true]);
     });
 
-    test('killed by the server: in flight are losses, idle ones just end', async () => {
+    test('a connection killed by the server loses its requests in flight; an idle one just ends', async () => {
       const server = await realServer({ binary: path });
       for (let round = 0; round < 20; round++) {
         const connection = await open(server, text);
@@ -119,7 +119,7 @@ for (const { kind, version, path } of await serverBinaries()) {
       await failure(request, ConnectionError);
     });
 
-    test('with no room for another client', async () => {
+    test('a server with no room for another client refuses the dial with its reason', async () => {
       const server = await realServer({ binary: path });
       await server.command('PING');
       await server.configSet('maxclients', 1);
@@ -135,7 +135,7 @@ for (const { kind, version, path } of await serverBinaries()) {
   });
 }
 
-test('a server that sleeps for ever (SIGSTOP) is left after the time limit of the dial', async () => {
+test('a dial to a stopped server (SIGSTOP) ends after its time limit', async () => {
   const server = await realServer();
   server.pause();
   try {
@@ -166,7 +166,7 @@ test('connections closed at any moment of their dial leave no socket, on either 
   await eventually(() => sockets() <= before, `as many sockets as before (${before})`);
 });
 
-test('a flood of pushes of unknown kinds is read through without end of the loop', async () => {
+test('a flood of unknown pushes is read through without blocking the loop for ever', async () => {
   const server = await scripted({}, { record: false });
   const connection = await open(server, { ...text, maxBufferedBytes: 1_000_000 });
   const peer = server.connections[0];

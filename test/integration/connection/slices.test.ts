@@ -38,7 +38,7 @@ async function layered<T>(promise: PromiseLike<T>, layers: number): Promise<T> {
 
 describe('replies that arrive together', () => {
   for (const layers of [0, 2]) {
-    test(`what the first half of the callers asks next is written before the rest goes on (${layers} layers)`, async () => {
+    test(`requests of the first half of the callers are written before the other half goes on (${layers} layers)`, async () => {
       const { connection, peer } = await pair(SILENT, text);
       const first = echoes(connection);
       await asked(peer, COUNT);
@@ -67,7 +67,7 @@ describe('replies that arrive together', () => {
     });
   }
 
-  test('all of them count, when the first of the callers ends the connection', async () => {
+  test('all of the replies count when the first caller ends the connection', async () => {
     const { connection, peer } = await pair(SILENT, text);
     const requests = echoes(connection, COUNT + 1);
     await asked(peer, COUNT + 1);
@@ -81,7 +81,7 @@ describe('replies that arrive together', () => {
     assert.ok((outcome.at(-1) as PromiseRejectedResult).reason instanceof ConnectionError);
   });
 
-  test('malformed bytes behind the first half end the connection, and no caller before them', async () => {
+  test('malformed bytes behind the first half end the connection, and fail no caller before them', async () => {
     for (const goOn of [true, false]) {
       const { connection, peer } = await pair(SILENT, text);
       const requests = echoes(connection);
@@ -107,7 +107,7 @@ describe('replies that arrive together', () => {
     }
   });
 
-  test('a reply that came unasked does not answer a later request', async () => {
+  test('an unexpected reply does not answer a later request', async () => {
     for (const cut of [null, 8]) {
       const { connection, peer } = await pair(SILENT, text);
       const count = cut === null ? 20 : 1;
@@ -133,7 +133,7 @@ describe('replies that arrive together', () => {
     }
   });
 
-  test('a push behind the last of them is there when its caller goes on', async () => {
+  test('a push behind the last reply is there when the last caller goes on', async () => {
     const { connection, peer } = await pair(SILENT, text);
     const request = connection.createRequest('ECHO', ['x']);
     await asked(peer, 1);
@@ -142,7 +142,7 @@ describe('replies that arrive together', () => {
     assert.equal(connection.reusable, false);
   });
 
-  test('a lease that waits gets no connection that one of the callers is about to end', async () => {
+  test('a waiting lease gets no connection that one of the callers is about to end', async () => {
     const server = await scripted({
       GET: () => new Promise((resolve) => setTimeout(resolve, 20, `$4000\r\n${'x'.repeat(4000)}\r\n`)),
     });
@@ -161,7 +161,7 @@ describe('replies that arrive together', () => {
     lease.release();
   });
 
-  test('a transport that hands over twice in a tick changes no order', async () => {
+  test('a transport that delivers twice in a tick keeps the order', async () => {
     class Piped extends BaseConnection {
       readonly transport: Duplex;
       constructor(location: Location, transport: Duplex) {
@@ -199,7 +199,7 @@ describe('replies that arrive together', () => {
 });
 
 describe('a long queue', () => {
-  test('keeps what belongs together together, however full the way is', async () => {
+  test('a full buffer never separates CLIENT CACHING from its command', async () => {
     for (let before = 248; before < 258; before++) {
       const server = await scripted({ SET: '+OK\r\n', GET: '$1\r\nv\r\n', CLIENT: '+OK\r\n' });
       const pool = new ConnectionPool({
@@ -230,7 +230,7 @@ describe('a long queue', () => {
     }
   });
 
-  test('of requests without replies stays on its connection, in order', async () => {
+  test('a queue of requests without replies stays on its connection, in order', async () => {
     const server = await scripted({ SET: null });
     await using pool = new ConnectionPool({ location: server.location, maxConnections: 2, noreply: true });
     await pool.open();
@@ -280,7 +280,7 @@ describe('replies that real servers send together', () => {
     assert.equal(pool.statistics.inUseConnections, 0);
   }
 
-  test('over TLS: each caller gets its own', async () => {
+  test('each caller gets its own reply over TLS', async () => {
     const server = await realServer({ tls: true });
     const sslContext = { ca: server.tls?.ca as string };
     const { location } = server;
@@ -290,7 +290,7 @@ describe('replies that real servers send together', () => {
     await lanes(pool, 20_000);
   });
 
-  test('over a Unix socket: each caller gets its own', async () => {
+  test('each caller gets its own reply over a Unix socket', async () => {
     const server = await realServer({ unixSocket: true });
     const location = server.unixLocation as Location;
     await using pool = new ConnectionPool({ location, maxConnections: 1, decodeResponses: true });

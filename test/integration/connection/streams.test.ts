@@ -36,7 +36,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       await server.stop();
     });
 
-    it('a large string comes in chunks, and no more of it is held than a reader leaves unread', async (t) => {
+    it('a large string comes in chunks, and holds no more memory than its reader leaves unread', async (t) => {
       await using lease = await pool.acquire();
       const { connection } = lease;
       const stream = connection.stream('GET', ['big']);
@@ -76,7 +76,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       if (SIZE >= 1024 * MIB) assert.ok(peak < 256 * MIB, `${peak}`);
     });
 
-    it('small and missing strings, and the commands behind a stream', async () => {
+    it('small and missing strings are streamed, and so are the replies behind them', async () => {
       await using lease = await pool.acquire();
       const { connection } = lease;
       await connection.execute('SET', 'small', 'text');
@@ -129,7 +129,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.deepEqual(await read(bytes), [Buffer.from(words[0] as string)]);
     });
 
-    it('leaving early closes that connection only', async () => {
+    it('leaving a stream early closes that connection only', async () => {
       const lease = await pool.acquire();
       const { connection } = lease;
       for await (const chunk of connection.stream('GET', ['big'])) {
@@ -152,7 +152,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       });
     });
 
-    it('errors: of the server, of the kind of reply, of a lost connection, of a signal', async () => {
+    it('errors of the server, of the kind of reply, of a lost connection and of a signal reach the reader', async () => {
       await using lease = await pool.acquire();
       const { connection } = lease;
       await connection.execute('RPUSH', 'few', 'a', 'b');
@@ -183,7 +183,7 @@ for (const { path, kind, version } of await serverBinaries()) {
   });
 }
 
-it('the limit is for the beginning of the reply; an unread one is no silent peer', async () => {
+it('the limit applies to the beginning of the reply; an unread stream is no silent peer', async () => {
   await using server = await ScriptedServer.start({});
   server.script((args, connection) => {
     if (args[0] === 'GET' && args[1] === 'slow') {

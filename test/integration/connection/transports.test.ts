@@ -29,7 +29,7 @@ import {
 const text = { decodeResponses: true };
 
 describe('TLS', () => {
-  test('option sslContext: TLS with it, and the server is verified', async () => {
+  test('option sslContext: the connection uses TLS with it, and verifies the server', async () => {
     const server = await realServer({ tls: true });
     const ca = server.tls?.ca as string;
     const connection = await open(server, { ...text, sslContext: { ca } });
@@ -76,7 +76,7 @@ describe('TLS', () => {
     ['another host', 'wrong-host', /ALTNAME/],
     ['the past', 'expired', /EXPIRED/],
   ] as const) {
-    test(`a certificate of ${what} is refused before anything is said`, async () => {
+    test(`a certificate of ${what} is refused before anything is sent`, async () => {
       const server = await scripted({}, { tls: { certificate } });
       const connection = new TCPConnection(server.location, {
         password: 'p',
@@ -109,7 +109,7 @@ describe('TLS', () => {
     }
   });
 
-  test('the name of a cluster node is the one that is verified', async () => {
+  test('TLS verifies the name of the cluster node', async () => {
     const server = await scripted({}, { tls: { names: ['node.example'] } });
     const sslContext = { ca: server.tls?.ca };
     await failure(new TCPConnection(server.location, { sslContext }).run(), ConnectionError);
@@ -131,7 +131,7 @@ describe('TLS', () => {
 });
 
 describe('Unix sockets', () => {
-  test('carry everything, and are found by their path', async () => {
+  test('Unix sockets carry every kind of request, and are found by their path', async () => {
     const server = await realServer({ unixSocket: true });
     const location = server.unixLocation as UnixDomainSocketLocation;
     const connection = new UnixDomainSocketConnection(location, { ...text, db: 1 });
@@ -189,9 +189,9 @@ class OwnConnection extends BaseConnection {
   }
 }
 
-describe('a connection class of one’s own', () => {
+describe("a connection class of the user's own", () => {
   for (const given of [undefined, null, {}, 'x', { on() {}, destroy() {} }]) {
-    test(`one whose transport is no duplex (${JSON.stringify(given)}) fails, and is closed`, async () => {
+    test(`a custom transport that is no duplex (${JSON.stringify(given)}) fails, and is closed`, async () => {
       const opener = async (): Promise<Duplex> => given as unknown as Duplex;
       const connection = new OwnConnection(new TCPLocation('127.0.0.1', 1), text, opener);
       const error = await failure(connection.run(), ConnectionError);
@@ -202,7 +202,7 @@ describe('a connection class of one’s own', () => {
     });
   }
 
-  test('a late value that is not a Duplex harms nobody', async () => {
+  test('a late value that is not a Duplex does no harm', async () => {
     let resolve!: (given: Duplex) => void;
     const opener = (): Promise<Duplex> => new Promise((yes) => (resolve = yes));
     const connection = new OwnConnection(new TCPLocation('127.0.0.1', 1), { connectTimeout: 10 }, opener);
@@ -212,7 +212,7 @@ describe('a connection class of one’s own', () => {
     await connection.waitClosed({ timeout: 5_000 });
   });
 
-  test('supplies any duplex, and has options of its own', async () => {
+  test('a custom class supplies any duplex, and has options of its own', async () => {
     const server = await realServer();
     const opener = (): Promise<Duplex> =>
       new Promise((resolve, reject) => {
@@ -253,7 +253,7 @@ describe('a connection class of one’s own', () => {
     upstream.destroy();
   });
 
-  test('that ignores its signal leaks nothing', async () => {
+  test('a custom class that ignores its signal leaks nothing', async () => {
     const server = await scripted();
     const late: Duplex[] = [];
     const opener = async (): Promise<Duplex> => {
@@ -276,7 +276,7 @@ describe('a connection class of one’s own', () => {
     );
   });
 
-  test('that fails in whatever way is a ConnectionError with that as its cause', async () => {
+  test('a custom class that fails in any way is a ConnectionError with that as its cause', async () => {
     const own = new Error('mine');
     const ways: ((signal: AbortSignal) => Promise<Duplex>)[] = [
       () => Promise.reject(own),
@@ -298,7 +298,7 @@ describe('a connection class of one’s own', () => {
     await destroyed.waitClosed({ timeout: 1000 });
   });
 
-  test('whose transport throws in write fails what was written, and nothing else', async () => {
+  test('a transport that throws in write fails the written requests, and nothing else', async () => {
     const server = await scripted();
     let broken = false;
     const opener = (): Promise<Duplex> =>
@@ -327,7 +327,7 @@ describe('a connection class of one’s own', () => {
   });
 
   for (const size of [10, 2_000, 40_000, 600_000]) {
-    test(`may answer in the midst of a write: ${size} bytes`, async () => {
+    test(`a transport may answer in the middle of a write: ${size} bytes`, async () => {
       const peer = new AnsweringDuplex();
       const connection = await peer.connect();
       const replies: PromiseLike<unknown>[] = [];
@@ -351,7 +351,7 @@ describe('a connection class of one’s own', () => {
     });
   }
 
-  test('a transport may answer in the midst of a write: changes of the session are counted in their order', async () => {
+  test('session changes are counted in their order when a transport answers in the middle of a write', async () => {
     const connection = await new AnsweringDuplex().connect();
     const select = connection.createRequest('SELECT', [1], { noreply: true });
     await Promise.all([select, connection.execute('SELECT', 0)]);
@@ -373,7 +373,7 @@ describe('a connection class of one’s own', () => {
     (peer: AnsweringDuplex, connection: BaseConnection) => void,
   ])[]) {
     for (const count of [4, 600]) {
-      test(`that ${title} in the midst of a write, ${count} commands`, async () => {
+      test(`a transport that ${title} in the middle of a write fails the rest of ${count} commands`, async () => {
         const peer = new AnsweringDuplex();
         const connection = await peer.connect();
         peer.onCommand = (name) => {
@@ -396,7 +396,7 @@ describe('a connection class of one’s own', () => {
   }
 
   for (const end of ['close', 'invalidate', 'destroy', 'late'] as const) {
-    test(`that never says that it has closed does so all the same: ${end}`, async () => {
+    test(`a transport that never emits close is closed all the same: ${end}`, async () => {
       const peer = new AnsweringDuplex({ emitClose: false });
       if (end === 'late') peer._destroy = (_, done) => void setTimeout(done, 30);
       const connection = await peer.connect();
@@ -409,7 +409,7 @@ describe('a connection class of one’s own', () => {
     });
   }
 
-  test('a transport may hand out text in an encoding of its own', async () => {
+  test('a transport may deliver text in an encoding of its own', async () => {
     const peer = new AnsweringDuplex();
     peer.setEncoding('latin1');
     const connection = await peer.connect();

@@ -16,7 +16,7 @@ function oneNode(port: () => number, get: () => string): ScriptedTable {
   return { 'CLUSTER SLOTS': slots, 'CLUSTER INFO': () => reply.bulk('cluster_state:ok'), GET: get };
 }
 
-it('start nodes may have passwords of their own, besides the one for all', async () => {
+it('start nodes may have passwords of their own, besides the common one', async () => {
   await using servers = await startCluster({ primaries: 2, replicasPerPrimary: 0 });
   const [first, second] = servers.nodes as [(typeof servers.nodes)[0], (typeof servers.nodes)[0]];
   await first.command('CONFIG', 'SET', 'requirepass', 'its own');
@@ -74,7 +74,7 @@ it('with clusterNodeRetryStrategy a lost node is dialled again without a command
   cluster.disconnect();
 });
 
-it('the retryDelay options say how long a refused command waits, and maxRedirections how often it goes', async () => {
+it('the retryDelay options set how long a refused command waits, and maxRedirections how often it is sent', async () => {
   let refusals = 0;
   const refuse = (): string => {
     refusals++;

@@ -9,7 +9,7 @@ const { servers, open } = await startClusterWithClients();
 /** The port of the server that runs it. */
 const WHERE = "return string.match(redis.call('info', 'server'), 'tcp_port:(%d+)')";
 
-it('a cluster routes commands by their keys, and tells of its nodes', async () => {
+it('a cluster routes commands by their keys, and emits events about its nodes', async () => {
   const cluster = open();
   await once(cluster, 'ready');
   for (const key of ['a', 'b', 'c', 'd']) assert.equal(await cluster.set!(key, key), 'OK');
@@ -43,7 +43,7 @@ it('a transaction and a script of a cluster run in one slot', async () => {
   assert.equal(await cluster.add!('elsewhere', 2), 2);
 });
 
-it('a cluster hears messages, reads from replicas and ends', async () => {
+it('a cluster receives messages, reads from replicas and ends', async () => {
   const cluster = open({ scaleReads: 'slave' });
   const message = once(cluster, 'message');
   assert.equal(await cluster.subscribe!('news'), 1);
@@ -54,7 +54,7 @@ it('a cluster hears messages, reads from replicas and ends', async () => {
   await assert.rejects(cluster.get!('a'), /Connection is closed/);
 });
 
-it('a cluster is found by names that are looked up, and says which nodes gave no layout', async () => {
+it('a cluster is found by host names, and reports the nodes that gave no layout', async () => {
   const { port } = servers.startupNodes[0]!;
   const asked: string[] = [];
   const dnsLookup: DnsLookup = (hostname, callback) => {

@@ -57,7 +57,7 @@ function clientOf(server: ScriptedServer, options: object = {}): Redis & Methods
   return redis as Redis & Methods;
 }
 
-it('a connection is told of its fieldsets before it is ready, and again when it has lost them', async () => {
+it('a connection sends its fieldsets before it is ready, and again when it has lost them', async () => {
   const importer = new Importer();
   await using server = await ScriptedServer.start(importer.table);
   const redis = clientOf(server, { retryStrategy: () => 1 });
@@ -96,7 +96,7 @@ it('a refused fieldset is an error event, and the command that needs it tries ag
   redis.disconnect();
 });
 
-it('options that are no fieldsets are refused', () => {
+it('options with invalid fieldsets are refused', () => {
   const make = (himportFieldsets: unknown): (() => Redis) => {
     return () => new Redis({ lazyConnect: true, himportFieldsets } as object);
   };
@@ -106,7 +106,7 @@ it('options that are no fieldsets are refused', () => {
   assert.throws(make([...FIELDSETS, ...FIELDSETS]), /two HIMPORT fieldsets have one name/);
 });
 
-it('a cluster tells every primary, and sends each command to the owner of its key', async () => {
+it('a cluster sends fieldsets to every primary, and each command to the owner of its key', async () => {
   const importers = [new Importer(), new Importer()] as const;
   let asks = 0;
   const slots = (): string => {

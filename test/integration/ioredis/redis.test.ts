@@ -12,7 +12,7 @@ import { type Methods, startWithClients } from '../../support/ioredis-clients.ts
 const { client, keep } = await startWithClients();
 
 describe('commands', () => {
-  it('have a method in lower case, a variant for bytes and callbacks', async () => {
+  it('commands have a method in lower case, a variant for bytes and callbacks', async () => {
     const redis = client();
     assert.equal(await redis.set!('a', 1), 'OK');
     assert.equal(await redis.get!('a'), '1');
@@ -24,14 +24,14 @@ describe('commands', () => {
     assert.equal(await redis.call!('echo', 'x'), 'x');
   });
 
-  it('show their default options at the class', () => {
+  it('the class shows the default options', () => {
     const { defaultOptions } = DefaultRedis as unknown as { defaultOptions: Record<string, unknown> };
     assert.equal(defaultOptions.port, 6379);
     assert.equal(defaultOptions.maxRetriesPerRequest, 20);
     assert.equal(new DefaultRedis({ lazyConnect: true }).options.port, defaultOptions.port);
   });
 
-  it('take print for a callback', async (test) => {
+  it('print is taken for a callback', async (test) => {
     const { mock } = test.mock.method(console, 'log', () => {});
     await client().set!('shown', 1, print);
     await assert.rejects(client().incr!('shown', 2, print));
@@ -40,7 +40,7 @@ describe('commands', () => {
     assert.match(lines[1]!, /^Error: ReplyError: ERR wrong number/);
   });
 
-  it('flatten arrays and objects, and take null for the empty string', async () => {
+  it('arrays and objects are flattened, and null becomes the empty string', async () => {
     const redis = client();
     await redis.mset!({ m1: 'a', m2: null });
     assert.deepEqual(await redis.mget!(['m1', 'm2']), ['a', '']);
@@ -48,7 +48,7 @@ describe('commands', () => {
     assert.deepEqual(await redis.hgetall!('hash'), { f: '1' });
   });
 
-  it('answer in the shapes of RESP2, or of RESP3 when asked for', async () => {
+  it('replies have the shapes of RESP2, or of RESP3 when asked for', async () => {
     const redis = client();
     await redis.del!('z', 's');
     await redis.zadd!('z', 1.5, 'm', 'inf', 'n');
@@ -62,7 +62,7 @@ describe('commands', () => {
     assert.equal(await client({ stringNumbers: true }).zcard!('z'), '2');
   });
 
-  it('reject with ReplyError, which shows its arguments to who asks only', async () => {
+  it('commands reject with ReplyError, which shows its arguments only when they are read', async () => {
     const redis = client();
     const error = await redis.call!('nonsense', 'secret').then(
       () => assert.fail('it was accepted'),
@@ -75,7 +75,7 @@ describe('commands', () => {
     assert.doesNotMatch(JSON.stringify(error), /secret/);
   });
 
-  it('prefix every key', async () => {
+  it('keyPrefix prefixes every key', async () => {
     const redis = client({ keyPrefix: 'app:' });
     await redis.mset!('one', 1, 'two', 2);
     assert.deepEqual(await client().mget!('app:one', 'app:two'), ['1', '2']);
@@ -83,7 +83,7 @@ describe('commands', () => {
 });
 
 describe('pipelines and transactions', () => {
-  it('give an entry for each command', async () => {
+  it('a pipeline gives an entry for each command', async () => {
     const entries = await client()
       .pipeline([
         ['set', 'p', 1],
@@ -97,7 +97,7 @@ describe('pipelines and transactions', () => {
     assert.deepEqual(third, [null, Buffer.from('1')]);
   });
 
-  it('run MULTI with and without a pipeline', async () => {
+  it('MULTI runs with and without a pipeline', async () => {
     const redis = client();
     const transaction = redis.multi() as unknown as {
       set(...args: unknown[]): { getBuffer(key: string): { exec(): Promise<unknown> } };
@@ -111,7 +111,7 @@ describe('pipelines and transactions', () => {
     assert.deepEqual(await redis.exec!(), [[null, 'v']]);
   });
 
-  it('reject where EXEC refuses, with the errors before it', async () => {
+  it('a transaction rejects when EXEC is refused, with the errors before it', async () => {
     const transaction = client().multi() as unknown as {
       set(...args: unknown[]): { exec(): Promise<unknown> };
     };
@@ -125,7 +125,7 @@ describe('pipelines and transactions', () => {
     );
   });
 
-  it('load scripts where the connection has not sent them', async () => {
+  it('scripts are loaded where the connection has not sent them', async () => {
     const redis = client({ scripts: { both: { lua: 'return {KEYS[1], ARGV[1]}', numberOfKeys: 1 } } });
     assert.deepEqual(await redis.both!('k', 'v'), ['k', 'v']);
     await redis.script!('FLUSH');
@@ -133,7 +133,7 @@ describe('pipelines and transactions', () => {
     assert.deepEqual(await redis.bothBuffer!('k', 'v'), [Buffer.from('k'), Buffer.from('v')]);
   });
 
-  it('prefix the keys of scripts, whose number the definition or the call names', async () => {
+  it('keyPrefix prefixes the keys of scripts, whose number the definition or the call names', async () => {
     const redis = client({ keyPrefix: 'app:' });
     const lua = 'return {KEYS[1], KEYS[2], ARGV[1]}';
     redis.defineCommand('two', { lua, numberOfKeys: 2 });
@@ -149,7 +149,7 @@ describe('pipelines and transactions', () => {
     ]);
   });
 
-  it('show a refused script with every word of it', async () => {
+  it('the error of a refused script shows every word of it', async () => {
     const redis = client();
     redis.defineCommand('broken', { lua: 'return redis.call("lpush", KEYS[1])', numberOfKeys: 1 });
     const { sha } = redis.scriptsSet.broken!;
@@ -161,7 +161,7 @@ describe('pipelines and transactions', () => {
 });
 
 describe('the connection', () => {
-  it('is dialled again, in its database, and sends what was not answered', async () => {
+  it('a lost connection is dialled again, in its database, and repeats its unanswered commands', async () => {
     const redis = client({ retryStrategy: () => 10 });
     await redis.select!(3);
     const popped = redis.blpop!('queue', 0);
@@ -175,14 +175,14 @@ describe('the connection', () => {
     assert.match(String(await redis.client!('INFO')), / db=3 /);
   });
 
-  it('gives up after maxRetriesPerRequest, and ends for good when told', async () => {
+  it('a command gives up after maxRetriesPerRequest, and disconnect() ends the client for good', async () => {
     const redis = client({ port: 1, retryStrategy: () => 1, maxRetriesPerRequest: 2 });
     await assert.rejects(redis.get!('a'), MaxRetriesPerRequestError);
     redis.disconnect();
     await assert.rejects(redis.get!('a'), /Connection is closed/);
   });
 
-  it('writes the commands of its last turn before it ends, also after a silence', async () => {
+  it('disconnect() writes the commands of its turn first, also after a silence', async () => {
     const redis = client();
     await redis.set!('last', 1);
     const heard: Error[] = [];
@@ -194,7 +194,7 @@ describe('the connection', () => {
     assert.deepEqual(heard, []);
   });
 
-  it('hears messages as events, also after it was lost', async () => {
+  it('messages arrive as events, also after a lost connection', async () => {
     const redis = client({ retryStrategy: () => 5 });
     const publisher = client();
     assert.equal(await redis.subscribe!('news', 'more'), 2);
@@ -212,7 +212,7 @@ describe('the connection', () => {
     assert.equal(await redis.unsubscribe!(), 1);
   });
 
-  it('shows every command to a monitor', async () => {
+  it('a monitor sees every command', async () => {
     const monitor = keep((await client().monitor()) as Redis & Methods);
     const seen = once(monitor, 'monitor');
     await client({ enableReadyCheck: false }).set!('seen', 1);

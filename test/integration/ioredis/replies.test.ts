@@ -7,7 +7,7 @@ import { startWithClients } from '../../support/ioredis-clients.ts';
 const { server, client } = await startWithClients();
 
 describe('replies', () => {
-  it('that are no valid text come with replacement characters, or whole as bytes', async () => {
+  it('replies with invalid text come with replacement characters, or whole as bytes', async () => {
     const redis = client();
     await redis.set!('bytes', Buffer.from([0x61, 0xff]));
     assert.equal(await redis.get!('bytes'), 'a\ufffd');
@@ -16,7 +16,7 @@ describe('replies', () => {
     assert.deepEqual(await redis.pipeline([['get', 'bytes']]).exec(), [[null, 'a\ufffd']]);
   });
 
-  it('keep the pairs of RESP3 with replyMapping resp3', async () => {
+  it('replyMapping resp3 keeps the pairs of RESP3', async () => {
     const modern = client({ replyMapping: 'resp3' });
     await modern.zadd!('pairs', 1, 'a', 2, 'b');
     assert.deepEqual(await modern.zrange!('pairs', 0, -1, 'WITHSCORES'), [
@@ -32,7 +32,7 @@ describe('replies', () => {
     ]);
   });
 
-  it('of SORT follow patterns with the prefix of keys', async () => {
+  it('patterns of SORT get the prefix of keys', async () => {
     const redis = client({ keyPrefix: 'app:' });
     await redis.rpush!('ids', 1, 2);
     await redis.mset!('weight_1', 9, 'weight_2', 3, 'name_1', 'ada', 'name_2', 'bob');
@@ -44,7 +44,7 @@ describe('replies', () => {
     ]);
   });
 
-  it('that refuse show the place of the call with showFriendlyErrorStack', async () => {
+  it('showFriendlyErrorStack puts the place of the call into error replies', async () => {
     const redis = client({ showFriendlyErrorStack: true });
     await assert.rejects(redis.get!(), ({ stack = '' }: Error) => {
       assert.match(stack.split('\n')[0]!, /^ReplyError: ERR wrong number/);
@@ -60,7 +60,7 @@ describe('reconnectOnError', () => {
     reconnectOnError: (error: Error) => (/WRONGTYPE/.test(error.message) ? verdict : false),
   });
 
-  it('2 sends a refused command of a pipeline once more, on a new connection', async () => {
+  it('reconnectOnError 2 sends a refused command of a pipeline once more, on a new connection', async () => {
     const mender = client();
     await mender.set!('kind', 'text');
     let dials = 0;
@@ -85,7 +85,7 @@ describe('reconnectOnError', () => {
     assert.equal(dials, 2);
   });
 
-  it('2 gives up a refused part of a transaction: it never runs without the rest', async () => {
+  it('reconnectOnError 2 gives up a refused part of a transaction, because it must not run without the rest', async () => {
     const redis = client({
       retryStrategy: () => 1,
       reconnectOnError: (error: Error) => (/wrong number/.test(error.message) ? 2 : false),
@@ -128,7 +128,7 @@ describe('the channels of ioredis', () => {
     return seen;
   }
 
-  it('tell of each command once, with its keys and without its other words', async () => {
+  it('ioredis:command reports each command once, with its keys and without its other arguments', async () => {
     const seen = await listened('ioredis:command', async () => {
       const redis = client({ lazyConnect: true });
       await redis.set!('shown', 'secret');
@@ -150,7 +150,7 @@ describe('the channels of ioredis', () => {
     assert.doesNotMatch(JSON.stringify(seen.map(({ args }) => args)), /secret/);
   });
 
-  it('tell of transactions and of dials', async () => {
+  it('ioredis:batch and ioredis:connect report transactions and dials', async () => {
     const batches = await listened('ioredis:batch', async () => {
       await (
         client().multi([

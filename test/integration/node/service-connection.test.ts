@@ -33,7 +33,7 @@ function serviceTo(
   return { service, log, governor };
 }
 
-test('it is dialled once for everybody, dialled again after a loss, and ended', async () => {
+test('a service connection is dialled once for all callers, dialled again after a loss, and closed', async () => {
   await using scripted = await ScriptedServer.start();
   const { service, log, governor } = serviceTo(scripted.location);
   assert.equal(service.state, 'idle');
@@ -53,7 +53,7 @@ test('it is dialled once for everybody, dialled again after a loss, and ended', 
   assert.equal(governor.attach(scripted.location.toString()).users, 1);
 });
 
-test('a refused login pauses this connection alone, a refused dial the address', async () => {
+test('a refused login pauses this connection alone, a refused dial pauses the address', async () => {
   await using scripted = await ScriptedServer.start({ HELLO: reply.error('WRONGPASS no') });
   const { service, log, governor } = serviceTo(scripted.location);
   const dials = governor.attach(scripted.location.toString());
@@ -81,7 +81,7 @@ test('a server that drops every connection is not stormed', async () => {
   await service.close();
 });
 
-test('dropped while it is dialled, it is dialled for whoever wants it next', async () => {
+test('a connection dropped while it is dialled is dialled again for the next caller', async () => {
   await using scripted = await ScriptedServer.start();
   let wanted = true;
   const { service, log } = serviceTo(scripted.location, { wanted: () => wanted });

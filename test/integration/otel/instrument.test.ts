@@ -31,7 +31,7 @@ describe('respool/otel', () => {
     return all;
   }
 
-  it('makes a span for a command, a child of its caller, named by the conventions', async () => {
+  it('a command makes a span, a child of its caller, named by the conventions', async () => {
     using _on = instrument({ tracerProvider, meterProvider: null });
     await using pool = ConnectionPool.fromUrl(`redis://127.0.0.1:${server.port}/3`);
     const tracer = tracerProvider.getTracer('test');
@@ -64,7 +64,7 @@ describe('respool/otel', () => {
     assert.doesNotMatch(JSON.stringify(all.map(({ attributes }) => attributes)), /canary/);
   });
 
-  it('says what failed', async () => {
+  it('a span of a failed command says what failed', async () => {
     using _on = instrument({ tracerProvider, meterProvider: null });
     await using pool = ConnectionPool.fromUrl(server.url);
     await pool.execute('SET', 'text', 'x');
@@ -84,7 +84,7 @@ describe('respool/otel', () => {
     );
   });
 
-  it('makes one span for a batch and for a transaction', async () => {
+  it('a batch and a transaction make one span each', async () => {
     using _on = instrument({ tracerProvider, meterProvider: null });
     await using pool = ConnectionPool.fromUrl(server.url);
     await pool.executeBatch([
@@ -104,7 +104,7 @@ describe('respool/otel', () => {
     );
   });
 
-  it('names the configured server and the one that answered, in a cluster and behind sentinels', async () => {
+  it('spans name the configured server and the one that answered, in a cluster and behind sentinels', async () => {
     using _on = instrument({ tracerProvider, meterProvider: null });
     await using cluster = await startCluster({ primaries: 3, replicasPerPrimary: 0 });
     await using pool = ClusterConnectionPool.fromUrl(cluster.url);
@@ -121,7 +121,7 @@ describe('respool/otel', () => {
     assert.equal(finished().find(({ name }) => name === 'SET')?.attributes['db.system.name'], 'redis');
   });
 
-  it('measures by the names, units and bounds of the conventions', async () => {
+  it('metrics have the names, units and bounds of the conventions', async () => {
     const { exporter, reader, meterProvider } = recordMetrics();
     using _on = instrument({ tracerProvider: null, meterProvider });
     await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 2 });
@@ -175,7 +175,7 @@ describe('respool/otel', () => {
     await meterProvider.shutdown();
   });
 
-  it('ends with disable(), and refuses options that nobody knows', async () => {
+  it('disable() ends the instrumentation, and unknown options are refused', async () => {
     const on = instrument({ tracerProvider, meterProvider: null });
     on.disable();
     // Spans of the test before may have ended after it.

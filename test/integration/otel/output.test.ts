@@ -13,7 +13,7 @@ function constant(text: string): string {
     .trim();
 }
 
-it('the output of OpenTelemetry in the guide is that of a run', async () => {
+it('the output of OpenTelemetry in the guide comes from a real run', async () => {
   const page = readFileSync(join(ROOT, 'docs', 'observability.md'), 'utf8');
   const block = /<!-- scripts\/otel-output\.mjs -->\n\n```text\n([\s\S]*?)\n```/.exec(page)?.[1];
   assert.ok(block !== undefined);

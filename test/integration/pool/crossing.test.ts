@@ -23,7 +23,7 @@ function randomOf(seed: number): () => number {
   };
 }
 
-test('ECHOes over 4 connections, some aborted and some timing out near the round trip: no reply crosses', async () => {
+test('ECHOes over 4 connections never cross, though some abort and some time out near the round trip', async () => {
   const total = FULL ? 1_000_000 : 100_000;
   const random = randomOf(20_261_122);
   const pools = Array.from({ length: 4 }, () =>
@@ -83,7 +83,7 @@ test('ECHOes over 4 connections, some aborted and some timing out near the round
   await Promise.all(pools.map((pool) => pool.close()));
 });
 
-test('one signal for 100,000 calls keeps no listener and warns nobody', async () => {
+test('one signal for 100,000 calls keeps no listener and causes no warning', async () => {
   await using pool = ConnectionPool.fromUrl(server.url);
   const warnings: Error[] = [];
   const onWarning = (warning: Error): void => void warnings.push(warning);
@@ -104,7 +104,7 @@ test('one signal for 100,000 calls keeps no listener and warns nobody', async ()
   assert.deepEqual(warnings, []);
 });
 
-test('BLPOPs aborted at random moments against a pushing client: pushed = popped + left', async () => {
+test('BLPOPs aborted at random moments lose no element: pushed = popped + left', async () => {
   const total = FULL ? 10_000 : 3_000;
   const random = randomOf(7);
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true, maxConnections: 16 });
@@ -150,7 +150,7 @@ test('BLPOPs aborted at random moments against a pushing client: pushed = popped
   await atRest(pool);
 });
 
-test('leases, calls and blocking calls given up at random: every gauge comes back to rest', async () => {
+test('leases, calls and blocking calls given up at random leave every gauge at rest', async () => {
   const random = randomOf(99);
   await using pool = ConnectionPool.fromUrl(server.url, {
     decodeResponses: true,

@@ -87,7 +87,7 @@ const states = (changes: readonly FailoverStateChange[], pool: FailoverPool<true
 
 for (const { path, kind, version } of await serverBinaries()) {
   describe(`a pool over two servers, ${kind} ${version}`, () => {
-    it('servers killed in turn under load: what was not sent moves, what may have run fails and is not repeated', async (t) => {
+    it('servers killed in turn under load: unsent commands move, sent ones fail and are not repeated', async (t) => {
       await using both = await pair(path, { gracePeriod: 200 });
       const { near, far, pool } = both;
       await pool.open();
@@ -159,7 +159,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.equal(pool.pools.indexOf(changes[3]?.from as never), 1);
     });
 
-    it('option checkTimeout: a server that hangs is left; leases, blocked and sent commands fail there', async () => {
+    it('option checkTimeout: a hanging server is left; its leases, blocked and sent commands fail', async () => {
       await using both = await pair(path);
       const { near, pool } = both;
       await pool.open();
@@ -186,7 +186,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       await near.resume();
     });
 
-    it('subscriptions move with a gap, there and back', async () => {
+    it('subscriptions move with a gap, to the other server and back', async () => {
       await using both = await pair(path);
       const { near, far, pool } = both;
       const channel = new Channel('news');
@@ -215,7 +215,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.equal(channel.isActive, false);
     });
 
-    it('moves are published on the diagnostics channel of failovers', async () => {
+    it('failovers are published on their diagnostics channel', async () => {
       await using both = await pair(path);
       const { near, far, pool } = both;
       const events: FailoverEvent[] = [];
@@ -240,7 +240,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       );
     });
 
-    it('subscribers and health checks go on as the new user when the credentials of a pool change', async () => {
+    it('subscribers and health checks use the new user when the credentials of a pool change', async () => {
       const users = { one: 'on nopass ~* &* +@all', two: 'on nopass ~* &* +@all' };
       await using server = await startServer({ binary: path, users });
       const provider = new Rotating();
@@ -270,7 +270,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.equal(channel.gaps, 0);
     });
 
-    it('on the way back blocked commands end, and leases finish where they are', async () => {
+    it('the way back ends blocked commands, and lets leases finish where they are', async () => {
       await using both = await pair(path);
       const { near, far, pool } = both;
       await near.kill();
@@ -292,7 +292,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.equal(String(await far.command('GET', 'where')), 'far');
     });
 
-    it('both down: the error of the server, and the first that is back gets the work', async () => {
+    it('two dead servers give the error of the server, and the first that is back gets the work', async () => {
       await using both = await pair(path);
       const { near, far, pool } = both;
       await near.kill();
@@ -321,7 +321,7 @@ for (const { path, kind, version } of await serverBinaries()) {
   });
 }
 
-it('option check, option checkInterval, option failureThreshold and option openTime: the circuit of a pool', async () => {
+it('option check, option checkInterval, option failureThreshold and option openTime: control the circuit of a pool', async () => {
   await using one = await startServer();
   await using two = await startServer();
   const [first, second] = [one, two].map(({ location }) => new ConnectionPool({ location }));

@@ -11,7 +11,7 @@ import {
 import { reply, ScriptedServer, startServer } from '../../../src/testkit/index.ts';
 import { atRest, failure, gauges, sleep, until } from '../../conformance/pool/support.ts';
 
-test('a server killed and restarted under load: answers again, none of them wrong', async () => {
+test('a server killed and restarted under load answers again, and no reply is wrong', async () => {
   await using server = await startServer();
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true, maxConnections: 4 });
   let running = true;
@@ -51,7 +51,7 @@ test('a server killed and restarted under load: answers again, none of them wron
   await atRest(pool);
 });
 
-test('connections killed again and again under load: nothing crosses and nothing hangs', async () => {
+test('connections killed again and again under load cross no reply and hang no call', async () => {
   await using server = await startServer();
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true, maxConnections: 4 });
   let running = true;
@@ -79,7 +79,7 @@ test('connections killed again and again under load: nothing crosses and nothing
   await atRest(pool);
 });
 
-test('a process that was stopped while the server dropped its connections goes on as if nothing had been', async () => {
+test('a process that was stopped while the server dropped its connections goes on', async () => {
   await using server = await startServer({ args: ['--timeout', '1'] });
   const entry = new URL('../../../src/index.js', import.meta.url).href;
   const source = `
@@ -120,7 +120,7 @@ test('idle connections that the server closes after its own timeout fail no comm
   assert.equal(await pool.execute('ECHO', 'x'), 'x');
 });
 
-test('a server that is paused for writes answers reads on another connection', async () => {
+test('a server paused for writes answers reads on another connection', async () => {
   await using server = await startServer();
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });
   await server.command('CLIENT', 'PAUSE', '400', 'WRITE');
@@ -130,7 +130,7 @@ test('a server that is paused for writes answers reads on another connection', a
   assert.equal(await write, 'OK');
 });
 
-test('a server that sleeps longer than the limit: late replies are swallowed', async () => {
+test('late replies of a server that sleeps longer than the limit are swallowed', async () => {
   await using server = await startServer();
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true, maxConnections: 1 });
   await pool.execute('PING');
@@ -160,7 +160,7 @@ test('a server out of memory refuses writes and answers reads', async () => {
   assert.equal(gauges(pool)[0], 1);
 });
 
-test('a server restarted with a password: authentication errors, no loop, and the pool lives on', async () => {
+test('a server restarted with a password gives authentication errors without a loop, and the pool lives on', async () => {
   await using server = await startServer();
   await using pool = ConnectionPool.fromUrl(server.url);
   await pool.execute('PING');
@@ -173,7 +173,7 @@ test('a server restarted with a password: authentication errors, no loop, and th
   await atRest(pool);
 });
 
-test('RST in the middle of a reply: settled calls keep their values, the others know their fate', async () => {
+test('RST in the middle of a reply keeps settled values, and the other calls learn their fate', async () => {
   await using scripted = await ScriptedServer.start({
     GET: (command, connection) => {
       const index = Number(command[1]);
@@ -197,7 +197,7 @@ test('RST in the middle of a reply: settled calls keep their values, the others 
   await atRest(pool);
 });
 
-test('a stopped server with much queued: writes stop at the bound and go on afterwards', async () => {
+test('a stopped server with a long queue makes writes stop at the bound and go on afterwards', async () => {
   await using server = await startServer();
   await using pool = ConnectionPool.fromUrl(server.url, {
     maxBufferedBytes: 1024 * 1024,
@@ -224,7 +224,7 @@ test('a stopped server with much queued: writes stop at the bound and go on afte
   await atRest(pool);
 });
 
-test('a process that runs out of file descriptors recovers when there are some again', async () => {
+test('a process that runs out of file descriptors recovers when some are free again', async () => {
   await using server = await startServer();
   const entry = new URL('../../../src/index.js', import.meta.url).href;
   const source = `

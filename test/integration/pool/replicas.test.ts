@@ -24,7 +24,7 @@ async function refused(server: TestServer): Promise<number> {
 
 for (const { path, kind, version } of await serverBinaries()) {
   describe(`a primary and its replicas, ${kind} ${version}`, () => {
-    it('option replicas: named or found by ROLE; reads go there, writes do not', async () => {
+    it('option replicas: named or found by ROLE; reads go to replicas, writes to the primary', async () => {
       await using primary = await startServer({ binary: path });
       await using replica = await startServer({ binary: path });
       const { host, port } = primary.location;
@@ -54,7 +54,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       }
     });
 
-    it('a replica that is gone is passed by: no read fails', async () => {
+    it('reads avoid a replica that is gone, and none fails', async () => {
       await using primary = await startServer({ binary: path });
       const replica = await startServer({ binary: path });
       await replica.command('REPLICAOF', primary.location.host, primary.location.port);
@@ -69,7 +69,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.ok((await reads(primary)) > 0);
     });
 
-    it('a replica that has stopped answers none of its reads, which go to the primary, and rests', async () => {
+    it('reads of a stopped replica go to the primary, and the replica rests', async () => {
       await using primary = await startServer({ binary: path });
       await using replica = await startServer({ binary: path });
       await using pool = await new ConnectionPool({
@@ -87,7 +87,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       replica.resume();
     });
 
-    it('a replica without its primary that refuses stale data rests: no read fails', async () => {
+    it('a replica without its primary that refuses stale data rests, and no read fails', async () => {
       await using primary = await startServer({ binary: path });
       await using replica = await startServer({
         binary: path,
@@ -105,7 +105,7 @@ for (const { path, kind, version } of await serverBinaries()) {
   });
 }
 
-it('a pool that knows no replicas refuses to read from them', () => {
+it('a pool without replicas refuses to read from them', () => {
   const make = (): ConnectionPool => new ConnectionPool({ host: 'h', readFrom: 'any' });
   assert.throws(make, /replicas/);
 });

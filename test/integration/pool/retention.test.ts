@@ -24,7 +24,7 @@ async function isLetGo(make: () => PromiseLike<unknown>): Promise<boolean> {
   return false;
 }
 
-describe('values that a caller has let go of', () => {
+describe('values that a caller has let go of are collected', () => {
   let server: TestServer;
   before(async () => {
     server = await startServer();
@@ -34,14 +34,14 @@ describe('values that a caller has let go of', () => {
   });
   after(() => server.stop());
 
-  test('the last reply of a pool', async () => {
+  test('a pool does not keep its last reply', async () => {
     await using pool = ConnectionPool.fromUrl(server.url);
     assert.equal(await isLetGo(() => pool.execute('GET', 'large')), true);
     assert.equal(await isLetGo(() => pool.executeRequest('GET', ['large'], { timeout: 5000 })), true);
     assert.equal(await isLetGo(() => pool.use((lease) => lease.createRequest('GET', ['large']))), true);
   });
 
-  test('the last reply of a connection', async () => {
+  test('a connection does not keep its last reply', async () => {
     const connection = new TCPConnection(new TCPLocation(server.host, server.port));
     await connection.run();
     assert.equal(await isLetGo(() => connection.createRequest('GET', ['large'])), true);
@@ -49,7 +49,7 @@ describe('values that a caller has let go of', () => {
   });
 });
 
-test('a pool that only holds its connection takes less than 25 KiB of the heap', async () => {
+test('an idle pool with one connection takes less than 25 KiB of the heap', async () => {
   const POOLS = 100;
   await using server = await startServer();
   const open = (): Promise<ConnectionPool> =>

@@ -28,7 +28,7 @@ test('100,000 calls in flight share one connection, and each gets its own reply 
   await atRest(pool);
 });
 
-test('10,000 leases of one turn, left early, are served over no more than the bound, in order', async () => {
+test("10,000 leases of one turn, left early, are served over the bound's connections, in order", async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true, maxConnections: 64 });
   const served: number[] = [];
   const one = async (index: number): Promise<void> => {
@@ -64,7 +64,7 @@ test('requests of two leases in one turn of the loop leave in one write', async 
   assert.deepEqual([await one, await two], ['one', 'two']);
 });
 
-test('64 connections at once, each with hundreds of commands in flight', async () => {
+test('64 connections at once each carry hundreds of commands in flight', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true, maxConnections: 64 });
   const leases = await Promise.all(Array.from({ length: 64 }, () => pool.acquire()));
   assert.equal(new Set(leases.map(({ connection }) => connection)).size, 64);

@@ -14,7 +14,7 @@ function open(): ClusterConnectionPool {
   return new ClusterConnectionPool({ startupNodes: cluster.startupNodes, timeout: 20_000 });
 }
 
-test('a shard channel follows its slot with messages flowing', async () => {
+test('a shard channel follows its slot while messages flow', async () => {
   await using pool = open();
   await using publisher = open();
   const { channel, heard } = readChannel('{moving}news');
@@ -84,7 +84,7 @@ test('plain channels and patterns are spread over the primaries, each on one', a
   await until(() => pool.statistics.serviceConnections === 0, 'the end of the subscribers');
 });
 
-test('when a primary dies its names are heard elsewhere, shard channels at the new primary', async () => {
+test('names of a dead primary move elsewhere, shard channels to the new primary', async () => {
   await using pool = open();
   const plain = Array.from({ length: 12 }, (_, at) => new Recorder(`plain:${at}`));
   await pool.executePubsub('SUBSCRIBE', ...plain);
@@ -107,7 +107,7 @@ test('when a primary dies its names are heard elsewhere, shard channels at the n
   await owner.restart();
 });
 
-test('keyspace events are heard from every primary, also when the primaries change', async () => {
+test('keyspace events arrive from every primary, also when the primaries change', async () => {
   for (const node of cluster.nodes) await node.command('CONFIG', 'SET', 'notify-keyspace-events', 'KEA');
   await using pool = open();
   const heard = { set: new Set<string>(), keys: new Set<string>(), all: 0 };
@@ -147,7 +147,7 @@ test('keyspace events are heard from every primary, also when the primaries chan
   }, 'the end on every node');
 });
 
-test('PUBLISH of one name goes to one node: awaited messages arrive in order', async () => {
+test('PUBLISH of one name goes to one node, so that awaited messages arrive in order', async () => {
   await using pool = open();
   await using publisher = open();
   const { channel, heard } = readChannel('in order');

@@ -4,7 +4,7 @@ import { Channel, ClusterConnectionPool, ConnectionPool, PatternChannel } from '
 import { reply, ScriptedServer, startCluster, startServer } from '../../../src/testkit/index.ts';
 import { names, sleep, until } from './support.ts';
 
-test('option verifyDelivery: a subscriber that hears nothing is replaced, with a gap', async () => {
+test('option verifyDelivery: a subscriber that receives nothing is replaced, with a gap', async () => {
   let deaf = false;
   await using server = await ScriptedServer.start({
     SUBSCRIBE: (words, connection) => {
@@ -33,7 +33,7 @@ test('option verifyDelivery: a subscriber that hears nothing is replaced, with a
   assert.equal(pool.inPubsub, 1);
 });
 
-test('option verifyDelivery: nobody sees a probe, and one that cannot be sent proves nothing', async () => {
+test('option verifyDelivery: readers never see a probe, and an unsendable probe proves nothing', async () => {
   await using server = await startServer();
   await using pool = new ConnectionPool({ location: server.location, verifyDelivery: 20 });
   await using other = new ConnectionPool({ location: server.location });

@@ -34,7 +34,7 @@ function subscribing(): Record<
   return { SUBSCRIBE: answer('subscribe'), UNSUBSCRIBE: answer('unsubscribe') };
 }
 
-test('a subscriber that hears nothing any more is found, replaced and told of the gap', async () => {
+test('a subscriber that receives nothing any more is replaced, and its channels get the gap', async () => {
   await using black = await ScriptedServer.start(subscribing());
   await using pool = new ConnectionPool({ location: black.location, deadPeerTimeout: 150 });
   const { channel, heard } = readChannel('news');
@@ -56,7 +56,7 @@ test('a subscriber that hears nothing any more is found, replaced and told of th
   for (const gap of heard.gaps) assert.ok(gap.reason instanceof ConnectionError && gap.to - gap.from >= 100);
 });
 
-test('one name that may not be heard rejects its call alone', async () => {
+test('a name that may not be subscribed rejects its own call alone', async () => {
   await server.command(
     'ACL',
     'SETUSER',
@@ -89,7 +89,7 @@ test('one name that may not be heard rejects its call alone', async () => {
   );
 });
 
-test('a first dial that fails rejects those who wait for it; a limit makes them wait on', async () => {
+test('a failed first dial rejects the waiting calls; a limit makes them wait on', async () => {
   const dead = await ScriptedServer.start();
   const { port } = dead;
   await dead.close();
@@ -120,7 +120,7 @@ test('a first dial that fails rejects those who wait for it; a limit makes them 
   assert.equal(risen.openConnections.length, 1);
 });
 
-test('an outage: subscribed and unsubscribed meanwhile, the server has what is wanted afterwards', async () => {
+test('the server has the wanted subscriptions after an outage, with the changes made meanwhile', async () => {
   const own = await startServer();
   await using pool = new ConnectionPool({ location: own.location, timeout: 20_000 });
   const kept = new Recorder('kept');
@@ -146,7 +146,7 @@ test('an outage: subscribed and unsubscribed meanwhile, the server has what is w
   await own.stop();
 });
 
-test('a server that drops every connection is not stormed', async () => {
+test('a server that drops every connection is not stormed with dials', async () => {
   await using rude = await ScriptedServer.start({
     SUBSCRIBE: (_, connection) => {
       connection.destroy();
@@ -177,7 +177,7 @@ test('disconnect() is a gap; close() ends channels without error and calls with 
   await assert.rejects(pool.executePubsub('SUBSCRIBE', 'a'), PoolClosedError);
 });
 
-test('what a pool was told before its first subscription holds for it: unref, and the end', async () => {
+test('unref() and close() before the first subscription apply to the subscriber', async () => {
   // Resources that keep the process alive.
   const sockets = (): number =>
     process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
@@ -202,7 +202,7 @@ test('what a pool was told before its first subscription holds for it: unref, an
   await assert.rejects(closed.executePubsub('SUBSCRIBE', 'late'), PoolClosedError);
 });
 
-test('the subscriber of a noreply pool, of one with maxIdleTime and of one with other limits is heard', async () => {
+test('the subscriber of a noreply pool with maxIdleTime receives its messages', async () => {
   await using quiet = new ConnectionPool({ location: server.location, noreply: true, maxIdleTime: 50 });
   const { channel, heard } = readChannel('quiet');
   await quiet.executePubsub('SUBSCRIBE', channel);
@@ -212,7 +212,7 @@ test('the subscriber of a noreply pool, of one with maxIdleTime and of one with 
   assert.equal(channel.gaps, 0);
 });
 
-test('a subscription that was refused for a while is asked for again', async () => {
+test('a temporarily refused subscription is asked for again', async () => {
   let refusals = 0;
   const script = subscribing();
   await using loading = await ScriptedServer.start({

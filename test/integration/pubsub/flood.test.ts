@@ -32,7 +32,7 @@ function held(): number {
 
 const MESSAGES = FULL ? 1_000_000 : 200_000;
 
-test(`${MESSAGES} messages through one channel: in order, none lost, bounded memory`, async () => {
+test(`${MESSAGES} messages through one channel arrive in order, without loss, in bounded memory`, async () => {
   await server.configSet('client-output-buffer-limit', 'pubsub 0 0 0');
   await using pool = new ConnectionPool({ location: server.location });
   const channel = new Channel('flood', { encoding: 'utf-8', decoder: Number });
@@ -58,7 +58,7 @@ test(`${MESSAGES} messages through one channel: in order, none lost, bounded mem
   assert.ok(highest < 30, `${Math.round(highest)} MiB more were held`);
 });
 
-test('a channel that nobody reads pauses its connection; what it was sent comes when somebody does', async () => {
+test('an unread channel pauses its connection; its messages arrive when it is read', async () => {
   await server.configSet('client-output-buffer-limit', 'pubsub 0 0 0');
   await using pool = new ConnectionPool({ location: server.location, deadPeerTimeout: 600 });
   const slow = new Channel('slow', { maxMessages: 1000 });
@@ -83,7 +83,7 @@ test('a channel that nobody reads pauses its connection; what it was sent comes 
   assert.deepEqual([slow.gaps, slow.dropped, quick.gaps], [0, 0, 0]);
 });
 
-test('policies that drop say how much, and the one that closes ends the subscription', async () => {
+test('policies that drop report how much, and the closing one ends the subscription', async () => {
   await using pool = new ConnectionPool({ location: server.location });
   const oldest = new Channel('oldest', { overflow: 'drop-oldest', maxMessages: 10 });
   const newest = new Channel('newest', { overflow: 'drop-newest', maxMessages: 10 });
@@ -104,7 +104,7 @@ test('policies that drop say how much, and the one that closes ends the subscrip
   await until(unsubscribed, 'the end of the subscription');
 });
 
-test('a subscriber whose output buffer the server cut hears a gap; commands go on', async () => {
+test('a subscriber whose output buffer the server cut gets a gap; commands go on', async () => {
   await server.configSet('client-output-buffer-limit', 'pubsub 262144 0 0');
   await using pool = new ConnectionPool({ location: server.location });
   const heard = new Heard();

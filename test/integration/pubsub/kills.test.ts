@@ -29,7 +29,7 @@ interface Subscription {
   readonly heard: Heard;
 }
 
-test(`${KILLS} killed connections while subscribing, unsubscribing and receiving`, async () => {
+test(`${KILLS} killed connections while subscribing, unsubscribing and receiving lose no subscription`, async () => {
   const random = chance(20_240_607);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
   const pool = new ConnectionPool({ location: server.location });

@@ -69,7 +69,7 @@ const REFUSALS = {
   NOSUB: "-NOSUB 'SUNSUBSCRIBE' command executed not in subscribed mode\r\n",
 };
 
-describe('SUNSUBSCRIBE of a slot that has moved away', () => {
+describe('SUNSUBSCRIBE of a slot that has moved', () => {
   for (const [code, refusal] of Object.entries(REFUSALS)) {
     it(`${code}: executePubsub() settles, and each caller behind it gets its own reply`, async () => {
       await using scene = await open(taken('a') + refusal);
@@ -101,7 +101,7 @@ describe('SUNSUBSCRIBE of a slot that has moved away', () => {
     assert.equal(connection.inPubsub, 2);
   });
 
-  it('an acknowledgement without a refusal is as good', async () => {
+  it('an acknowledgement without a refusal settles the call as well', async () => {
     await using scene = await open(taken('a') + taken('a'));
     const { connection } = scene;
     const left = connection.executePubsub('SUNSUBSCRIBE', 'a');
@@ -112,7 +112,7 @@ describe('SUNSUBSCRIBE of a slot that has moved away', () => {
     assert.equal(requestsCreated, requestsResolved);
   });
 
-  it('a user who may not run ECHO leaves all the same', async () => {
+  it('a user without the right to ECHO can leave', async () => {
     await using scene = await open(
       taken('a'),
       "-NOPERM User x has no permissions to run the 'echo' command\r\n",
@@ -124,7 +124,7 @@ describe('SUNSUBSCRIBE of a slot that has moved away', () => {
     assert.equal(connection.usable, true);
   });
 
-  it('where replies cannot be matched to their requests nobody gets one', async () => {
+  it('replies that cannot be matched to their requests reach no caller', async () => {
     await using scene = await open(taken('a'), '-BUSY a script is running\r\n');
     const { connection } = scene;
     const left = connection.executePubsub('SUNSUBSCRIBE', 'a');
@@ -138,7 +138,7 @@ describe('SUNSUBSCRIBE of a slot that has moved away', () => {
     await second;
   });
 
-  it('CLIENT REPLY SKIP before it silences it alone', async () => {
+  it('CLIENT REPLY SKIP before SUNSUBSCRIBE silences that command alone', async () => {
     await using scene = await open(taken('a'));
     const { connection } = scene;
     connection.sendCommand('CLIENT', ['REPLY', 'SKIP']);
@@ -146,7 +146,7 @@ describe('SUNSUBSCRIBE of a slot that has moved away', () => {
     assert.deepEqual(await callers(connection), OWN);
   });
 
-  it('a lease of a pool', async () => {
+  it('a lease of a pool leaves, and each caller behind it gets its own reply', async () => {
     await using scene = await open(taken('a') + REFUSALS.MOVED);
     await using pool = new ConnectionPool({ location: scene.server.location });
     await using lease = await pool.acquire();
@@ -161,7 +161,7 @@ describe('SUNSUBSCRIBE of a slot that has moved away', () => {
     assert.equal(String(await pool.execute('GET', 'x')), 'value of x');
   });
 
-  it('the subscriber of a pool', async () => {
+  it('the subscriber of a pool leaves while other calls go on', async () => {
     await using scene = await open(taken('a') + REFUSALS.MOVED);
     await using pool = new ConnectionPool({ location: scene.server.location });
     await pool.executePubsub('SSUBSCRIBE', 'a', 'b');
@@ -174,7 +174,7 @@ describe('SUNSUBSCRIBE of a slot that has moved away', () => {
     assert.deepEqual([...pool.pubsubShardChannels.keys()].map(String).sort(), ['b', 'c']);
   });
 
-  it('RESP2: PING is the fence, and pings behind it get their own replies', async () => {
+  it('PING is the fence on RESP2, and pings behind it get their own replies', async () => {
     const server = await ScriptedServer.start({
       HELLO: reply.error("ERR unknown command 'HELLO'"),
       SSUBSCRIBE: ([, name = '']) => push('ssubscribe', name, 1).replace('>', '*'),
@@ -218,7 +218,7 @@ function meanwhile(port: number, ...commands: readonly string[][]): void {
   assert.ok(!String(stdout).includes('-'), String(stdout));
 }
 
-describe('the same on a real cluster', () => {
+describe('SUNSUBSCRIBE of a moved slot on a real cluster', () => {
   let cluster: TestCluster;
   before(async () => {
     cluster = await startCluster({ primaries: 2, replicasPerPrimary: 0 });
@@ -240,7 +240,7 @@ describe('the same on a real cluster', () => {
   const own = Array.from({ length: CALLERS }, (_, at) => `n${at}`);
 
   for (const way of ['executePubsub', 'sendCommand'] as const) {
-    it(`${way}: the slot has moved, and its push is unread`, async () => {
+    it(`${way} settles when the slot has moved and its push is unread`, async () => {
       const name = `moved by ${way}`;
       const { connection, port, other } = await onOwner(name);
       await connection.executePubsub('SSUBSCRIBE', name);
@@ -256,7 +256,7 @@ describe('the same on a real cluster', () => {
     });
   }
 
-  it('the slot is nobody’s any more: CLUSTERDOWN', async () => {
+  it('CLUSTERDOWN of an unserved slot settles the call', async () => {
     const name = 'nobody';
     const { connection, port } = await onOwner(name);
     await connection.executePubsub('SSUBSCRIBE', name);

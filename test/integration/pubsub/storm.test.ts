@@ -17,7 +17,7 @@ function numbers(seed: number): (limit: number) => number {
   };
 }
 
-test('a storm of subscriptions, with connections that are killed: the server has what the pools say', async (t) => {
+test('a storm of subscriptions and killed connections leaves the server with what the pools state', async (t) => {
   await using server = await startServer();
   const seed = Number(process.env['RESPOOL_SEED'] ?? Date.now() % 1_000_000);
   t.diagnostic(`RESPOOL_SEED=${seed}`);

@@ -38,7 +38,7 @@ test('a sentinel that names a dead address costs a retry at the next one', async
   assert.equal(await pool.execute('SET', 'k', 'v'), 'OK');
 });
 
-test('sentinels that answer with errors, nonsense or nothing are passed over', async () => {
+test('sentinels that answer with errors, nonsense or nothing are skipped', async () => {
   await using primary = await FakeData.start();
   await using refusing = await FakeSentinel.start({ instead: reply.error('NOPERM no') });
   await using mad = await FakeSentinel.start({ instead: reply.simple('hm') });
@@ -49,7 +49,7 @@ test('sentinels that answer with errors, nonsense or nothing are passed over', a
   assert.equal((await manager.discoverPrimary('m')).port, primary.port);
 });
 
-test('PrimaryNotFoundError tells what each sentinel said; a pool without a limit hands it over, and loses no slot', async () => {
+test('PrimaryNotFoundError tells what each sentinel said; a pool without a limit rejects with it, and loses no slot', async () => {
   await using refusing = await FakeSentinel.start({ instead: reply.error('NOPERM no') });
   await using ignorant = await FakeSentinel.start({});
   await using primary = await FakeData.start();
@@ -75,7 +75,7 @@ test('PrimaryNotFoundError tells what each sentinel said; a pool without a limit
   assert.equal(pool.statistics.activeConnections, 1);
 });
 
-test('a primary that says it is none is StalePrimaryError, and no slot is lost', async () => {
+test('a replica in place of the primary is StalePrimaryError, and no slot is lost', async () => {
   await using data = await FakeData.start('slave');
   await using sentinel = await FakeSentinel.start({ primary: data });
   await using manager = new Sentinel({ sentinels: [sentinel.location] });
@@ -97,7 +97,7 @@ test('noreply connections have their role verified too', async () => {
   assert.equal(primary.count('ROLE') + replica.count('ROLE'), 2);
 });
 
-test('another primary than before ends every connection to the old one, leased ones too', async () => {
+test('a new primary ends every connection to the old one, leased ones too', async () => {
   await using one = await FakeData.start();
   await using two = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: one });
@@ -122,7 +122,7 @@ test('another primary than before ends every connection to the old one, leased o
   assert.equal(String(await pool.execute('GET', 'x')), String(two.port));
 });
 
-test('an announced switch: nothing more goes to the old primary, what was in flight may have been executed', async () => {
+test('an announced switch sends nothing more to the old primary; calls in flight may have been executed', async () => {
   await using one = await FakeData.start();
   await using two = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: one });
@@ -147,7 +147,7 @@ test('an announced switch: nothing more goes to the old primary, what was in fli
   assert.equal(two.count('SET'), 50);
 });
 
-test('a dial that hangs is given up when the primary turns out to be elsewhere', async () => {
+test('a hanging dial is given up when the primary turns out to be elsewhere', async () => {
   await using two = await FakeData.start();
   await using one = await FakeData.start();
   one.server.script({ HELLO: () => new Promise<never>(() => {}) });
@@ -182,7 +182,7 @@ test('a sentinel that lags behind an announced switch is not believed', async ()
   assert.equal(two.count('SET'), 1);
 });
 
-test('an announcement that does not start from the known primary is asked about, not believed', async () => {
+test('an announcement that does not start from the known primary is verified, not believed', async () => {
   await using one = await FakeData.start();
   await using two = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: one });
@@ -216,7 +216,7 @@ test('without announcements the sentinels are asked, and the new primary is veri
   assert.deepEqual([one.count('SET'), two.count('SET')], [2, 1]);
 });
 
-test('a look at another primary ends with the pool', async () => {
+test('the verification of another primary ends with the pool', async () => {
   await using one = await FakeData.start();
   await using mute = await ScriptedServer.start({ HELLO: null });
   await using deaf = await FakeSentinel.start({ primary: one, deaf: true });
@@ -229,7 +229,7 @@ test('a look at another primary ends with the pool', async () => {
   await eventually('nothing is open', () => mute.openConnections.length === 0, 1_000);
 });
 
-test('READONLY: looked up again, and the refused command is sent once more; a script is not', async () => {
+test('READONLY looks the primary up again and repeats the refused command once, but not a script', async () => {
   await using one = await FakeData.start();
   await using two = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: one });
@@ -252,7 +252,7 @@ test('READONLY: looked up again, and the refused command is sent once more; a sc
   assert.equal(two.count('SET'), 5);
 });
 
-test('replicas take turns, their role is verified, and their READONLY is handed over at once', async () => {
+test('replicas take turns, their role is verified, and their READONLY rejects at once', async () => {
   await using primary = await FakeData.start();
   await using one = await FakeData.start('slave');
   await using two = await FakeData.start('slave');
@@ -278,7 +278,7 @@ test('replicas take turns, their role is verified, and their READONLY is handed 
   assert.ok(!found.includes(2));
 });
 
-test('without a reachable replica the primary serves, until there is one again', async () => {
+test('the primary serves without a reachable replica, until there is one again', async () => {
   await using primary = await FakeData.start();
   await using replica = await FakeData.start('slave');
   await using sentinel = await FakeSentinel.start({ primary, replicas: [DEAD] });
@@ -304,7 +304,7 @@ test('without a reachable replica the primary serves, until there is one again',
   assert.deepEqual(await manager.discoverReplicas('unheard-of'), []);
 });
 
-test('host names and IPv6 addresses', async () => {
+test('host names and IPv6 addresses of sentinels are dialled', async () => {
   await using named = await FakeData.start();
   await using six = await FakeData.start('master', { host: '::1' });
   await using sentinel = await FakeSentinel.start(
@@ -320,7 +320,7 @@ test('host names and IPv6 addresses', async () => {
   assert.equal(await pool.execute('GET', 'x'), String(six.port));
 });
 
-test('closing leaves no connection: a URL pool takes its manager along, a Sentinel its pools not', async () => {
+test('close() leaves no connection: a URL pool closes its manager, a Sentinel leaves its pools open', async () => {
   await using data = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: data });
   const manager = new Sentinel({ sentinels: [sentinel.location] });
@@ -361,7 +361,7 @@ test('an announcement moves every pool, also when a look-up has learned of it be
   await eventually('the pool has left the old primary', () => pool.location?.port === two.port, 1_000);
 });
 
-test('a look-up of anybody lets the pools verify the new primary at once', async () => {
+test('a look-up by one pool lets the others verify the new primary at once', async () => {
   await using one = await FakeData.start();
   await using two = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: one });
@@ -376,7 +376,7 @@ test('a look-up of anybody lets the pools verify the new primary at once', async
   await eventually('both pools have moved', moved, 1_000);
 });
 
-test('a dial that proves a move tells the other pools', async () => {
+test('a dial that proves a move informs the other pools', async () => {
   await using one = await FakeData.start();
   await using two = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: one });
@@ -405,7 +405,7 @@ test('READONLY on a lease ends the connections to a demoted primary', async () =
   assert.equal(two.count('SET'), 1);
 });
 
-test('UNBLOCKED at a demotion proves that nothing was popped: the call is repeated', async () => {
+test('UNBLOCKED at a demotion proves that no element was popped, so the call is repeated', async () => {
   await using one = await FakeData.start();
   await using two = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: one });

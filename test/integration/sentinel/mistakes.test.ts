@@ -37,7 +37,7 @@ async function warnings(act: () => Promise<void>): Promise<string[]> {
   return told;
 }
 
-test('a listener that throws ends no connection to a sentinel, and is told of once', async () => {
+test('a listener that throws ends no connection to a sentinel, and is reported once', async () => {
   await using sentinel = await FakeSentinel.start({});
   const heard: number[] = [];
   const listener = {
@@ -114,7 +114,7 @@ test('a programming error while sentinels are asked is reported; an unknown serv
   );
 });
 
-test('a connection that cannot be made by mistake is not taken for a server in another role', async () => {
+test('a programming error in a dial is not taken for a server in another role', async () => {
   let tell: PrimaryListener = () => {};
   let made = 0;
   const connection = {

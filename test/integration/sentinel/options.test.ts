@@ -14,7 +14,7 @@ import { reply, startSentinel, startServer } from '../../../src/testkit/index.ts
 import { FakeData, FakeSentinel } from './scripted.ts';
 import { eventually, sleep } from './support.ts';
 
-test('option serviceName is what sentinels are asked for', async () => {
+test('option serviceName is the name that sentinels are asked for', async () => {
   await using data = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: data });
   await using manager = new Sentinel({ sentinels: [sentinel.location] });
@@ -35,7 +35,7 @@ test('option serviceName is what sentinels are asked for', async () => {
   }
 });
 
-test('option sentinelManager decides where the primary is, also one that is no Sentinel', async () => {
+test('option sentinelManager decides where the primary is, also when it is no Sentinel', async () => {
   await using one = await FakeData.start();
   await using other = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: one });
@@ -77,7 +77,7 @@ test('option isPrimary false leads to a replica', async () => {
   assert.equal(reader.location, null);
 });
 
-test('sentinels that all refuse the password are not asked until a time limit ends', async () => {
+test('sentinels that all refuse the password end the call at once, not at its time limit', async () => {
   await using server = await startServer({ requirepass: 'let me in' });
   for (const sentinelOptions of [{ password: 'let me out' }, {}]) {
     await using manager = new Sentinel({ sentinels: [server.location], sentinelOptions });
@@ -88,7 +88,7 @@ test('sentinels that all refuse the password are not asked until a time limit en
   }
 });
 
-test('a sentinel that wants a password: the error says where the password goes', async () => {
+test('the error of a sentinel that wants a password says where the password goes', async () => {
   await using servers = await startSentinel({ replicas: 0, sentinels: 2, sentinelPassword: 'let me in' });
   const places = servers.sentinelLocations.map(String);
   for (const [password, code] of [
@@ -115,7 +115,7 @@ test('a sentinel that wants a password: the error says where the password goes',
   assert.equal(String(await manager.discoverPrimary('mymaster')), String(servers.servers[0]?.location));
 });
 
-test('option checkConnection verifies a connection that has idled before handing it out', async () => {
+test('option checkConnection verifies an idle connection before handing it out', async () => {
   await using data = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: data });
   await using manager = new Sentinel({ sentinels: [sentinel.location] });
@@ -141,7 +141,7 @@ test('option checkConnection verifies a connection that has idled before handing
   assert.equal(careful.statistics.activeConnections, 1);
 });
 
-test('checkConnection: an error is an answer, and what was made for a lease needs no check', async () => {
+test('checkConnection: an error counts as an answer, and a connection made for a lease needs no check', async () => {
   await using data = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: data });
   await using manager = new Sentinel({ sentinels: [sentinel.location] });
@@ -162,7 +162,7 @@ test('checkConnection: an error is an answer, and what was made for a lease need
   assert.deepEqual([data.server.connections.length, data.count('PING')], [1, 2]);
 });
 
-test('checkConnection: another value than its nonce shows that replies are shifted, and the connection ends', async () => {
+test('checkConnection: a wrong nonce shows shifted replies, and the connection ends', async () => {
   await using data = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: data });
   await using manager = new Sentinel({ sentinels: [sentinel.location], decodeResponses: true });
@@ -183,7 +183,7 @@ test('checkConnection: another value than its nonce shows that replies are shift
   }
 });
 
-test('option sentinels names whom to ask, in order', async () => {
+test('option sentinels names the sentinels to ask, in order', async () => {
   await using data = await FakeData.start();
   await using silent = await FakeSentinel.start({});
   await using sentinel = await FakeSentinel.start({ primary: data });
@@ -202,7 +202,7 @@ test('option sentinels names whom to ask, in order', async () => {
   assert.throws(() => new Sentinel({ sentinels, unheardOf: 1 } as never), TypeError);
 });
 
-test('option minOtherSentinels: who knows too few others does not count', async () => {
+test('option minOtherSentinels: a sentinel that knows too few others does not count', async () => {
   await using data = await FakeData.start();
   await using other = await FakeData.start();
   await using lonely = await FakeSentinel.start({ primary: other, others: 1 });
@@ -218,7 +218,7 @@ test('option minOtherSentinels: who knows too few others does not count', async 
   await assert.rejects(url.execute('PING'), PrimaryNotFoundError);
 });
 
-test('option sentinelOptions: credentials and limits of the sentinels, apart from those of the data', async () => {
+test('option sentinelOptions: credentials and limits of the sentinels differ from those of the data', async () => {
   await using data = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: data, password: 'for-sentinels' });
   const sentinels = [sentinel.location];
@@ -253,7 +253,7 @@ test('option sentinelOptions: credentials and limits of the sentinels, apart fro
   assert.throws(() => new Sentinel({ sentinels, sentinelOptions: { unheardOf: 1 } } as never), TypeError);
 });
 
-test('credentials of the sentinels that change are used at once, by whoever asks and whoever listens', async () => {
+test('changed credentials of the sentinels are used at once, for questions and for listeners', async () => {
   await using data = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: data, password: 'one' });
   let password = 'one';
@@ -320,7 +320,7 @@ test('option SentinelOptions.addressMap: announced addresses become reachable on
   assert.equal((await url.getPrimaryLocation()).port, primary.port);
 });
 
-test('option sentinelUsername and option sentinelPassword are for the sentinels of a URL', async () => {
+test('option sentinelUsername and option sentinelPassword log in to the sentinels of a URL', async () => {
   await using data = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: data, password: 'sp' });
   const url = `redis+sentinel://du:dp@${sentinel.location}/m`;
@@ -339,7 +339,7 @@ test('option sentinelUsername and option sentinelPassword are for the sentinels 
   assert.deepEqual(hellos(data), new Set(['AUTH du dp']));
 });
 
-test('a URL without sentinels needs a manager and a name, and supplies what the data connections need', async () => {
+test('a URL without sentinels needs a manager and a name, and supplies the options of data connections', async () => {
   await using data = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: data });
   await using manager = new Sentinel({ sentinels: [sentinel.location] });
@@ -357,7 +357,7 @@ test('a URL without sentinels needs a manager and a name, and supplies what the 
   assert.throws(() => SentinelConnectionPool.fromUrl('redis+sentinel://h'), TypeError);
 });
 
-test('pools inherit from their Sentinel, and what is said with them wins', async () => {
+test('pools inherit from their Sentinel, and their own options win', async () => {
   await using data = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: data });
   await using manager = new Sentinel({
@@ -375,7 +375,7 @@ test('pools inherit from their Sentinel, and what is said with them wins', async
   assert.deepEqual([inherits.statistics.maxConnections, differs.statistics.maxConnections], [3, 5]);
 });
 
-test('option SentinelUrlOptions.connectionClass: it gets (location, primaryName, isPrimary, options)', async () => {
+test('option SentinelUrlOptions.connectionClass: the class gets (location, primaryName, isPrimary, options)', async () => {
   const made: unknown[][] = [];
   class Own extends SentinelManagedConnection {
     constructor(...args: ConstructorParameters<typeof SentinelManagedConnection>) {
@@ -398,7 +398,7 @@ test('option SentinelUrlOptions.connectionClass: it gets (location, primaryName,
   assert.throws(() => manager.primaryFor('m', { connectionClass: class {} as never }), TypeError);
 });
 
-test('a sentinel that is slow to connect has connectTimeout for it', async () => {
+test('a slow dial to a sentinel is bounded by connectTimeout', async () => {
   await using data = await FakeData.start();
   await using sentinel = await FakeSentinel.start({ primary: data, greetsAfter: 2_300 });
   await using manager = new Sentinel({ sentinels: [sentinel.location] });
@@ -450,7 +450,7 @@ test('getReplica and getPrimaryLocation are bounded by their options and by the 
   }
 });
 
-test('discovery is bounded by the time its caller gives, and by a signal', async () => {
+test('discovery is bounded by the time limit and the signal of its caller', async () => {
   await using sentinel = await FakeSentinel.start({ instead: new Promise<never>(() => {}) });
   await using manager = new Sentinel({ sentinels: [sentinel.location] });
   await assert.rejects(manager.discoverPrimary('m', { timeout: 30 }), TimeoutError);

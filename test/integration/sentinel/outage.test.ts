@@ -25,7 +25,7 @@ for (const binary of await serverBinaries()) {
     });
     after(() => group.stop());
 
-    test('TLS and a password of its own for either side, by options', async () => {
+    test('options set TLS and a password for either side', async () => {
       const { tls, password, sentinelPassword, sentinelLocations: sentinels, serviceName } = group;
       assert.ok(tls !== null);
       const sslContext = { ca: tls.ca, cert: tls.clientCert, key: tls.clientKey };
@@ -45,7 +45,7 @@ for (const binary of await serverBinaries()) {
       await assert.rejects(insecure.discoverPrimary(serviceName), PrimaryNotFoundError);
     });
 
-    test('all sentinels down: what is connected works on, dials fail in time; back: all is well', async () => {
+    test('an outage of all sentinels leaves connections working and ends dials in time; afterwards all is well', async () => {
       await using pool = SentinelConnectionPool.fromUrl(group.url, { decodeResponses: true });
       assert.equal(await pool.execute('SET', 'k', 1), 'OK');
       const one = await pool.acquire();
@@ -71,7 +71,7 @@ for (const binary of await serverBinaries()) {
       await group.waitHealthy();
     });
 
-    test('a forced failover takes leases, blocking commands and subscriptions along', async () => {
+    test('a forced failover moves leases, blocking commands and subscriptions', async () => {
       await using pool = SentinelConnectionPool.fromUrl(group.url, { decodeResponses: true });
       const channel = new Channel('news', { encoding: 'utf-8' });
       await pool.executePubsub('SUBSCRIBE', channel);

@@ -176,7 +176,7 @@ describe('option traceCalls', () => {
     assertCalledBy(entry, 'byBatch');
   });
 
-  it('option traceCalls holds while somebody listens to traces', async () => {
+  it('option traceCalls works while somebody listens to traces', async () => {
     const listener = { start() {} };
     const channel = tracingChannel('respool:command');
     channel.start.subscribe(listener.start);
@@ -188,7 +188,7 @@ describe('option traceCalls', () => {
     }
   });
 
-  it('option traceCalls holds for clusters', async () => {
+  it('option traceCalls works for clusters', async () => {
     await using cluster = await startCluster();
     const { startupNodes } = cluster;
     await using nodes = new ClusterConnectionPool({ startupNodes, traceCalls: true });
@@ -208,7 +208,7 @@ describe('option traceCalls', () => {
     });
   });
 
-  it('NODE_DEBUG=respool-calls is the option traceCalls for a whole program', () => {
+  it('NODE_DEBUG=respool-calls turns the option traceCalls on for a whole program', () => {
     const entry = new URL('../../../src/index.js', import.meta.url).href;
     const program = `
       import { ConnectionPool } from ${JSON.stringify(entry)};

@@ -41,7 +41,7 @@ describe('traces of every call', () => {
     await server.stop();
   });
 
-  it('tell the client id of the connection that answered', async () => {
+  it('traces name the client id of the connection that answered', async () => {
     using commands = new Recorder<CommandTrace>('command');
     using batches = new Recorder<BatchTrace>('batch');
     using transactions = new Recorder<BatchTrace>('transaction');
@@ -63,7 +63,7 @@ describe('traces of every call', () => {
     assertEnded(commands);
   });
 
-  it('cover streams to the end of the reply, also those that fail or are left', async () => {
+  it('traces of streams last to the end of the reply, also those that fail or are left', async () => {
     using commands = new Recorder<CommandTrace>('command');
     await pool.execute('RPUSH', 'items', 'a', 'b', 'c');
     await pool.execute('SETRANGE', 'long', 8_000_000, 'x');
@@ -89,7 +89,7 @@ describe('traces of every call', () => {
     assertEnded(commands);
   });
 
-  it('tell the client id and the time in the queue of a blocking command', async () => {
+  it('traces give the client id and the queue time of a blocking command', async () => {
     using commands = new Recorder<CommandTrace>('command');
     const other = await pool.acquire();
     await pool.execute('BLPOP', 'nothing', 0.01);
@@ -102,7 +102,7 @@ describe('traces of every call', () => {
     assertEnded(commands);
   });
 
-  it('leave the client id undefined where HELLO tells none', async () => {
+  it('traces leave the client id undefined where HELLO gives none', async () => {
     await using old = ConnectionPool.fromUrl(server.url, { protocol: 2 });
     using commands = new Recorder<CommandTrace>('command');
     await old.execute('PING');
@@ -146,7 +146,7 @@ describe('traces of every call', () => {
     assert.doesNotMatch(JSON.stringify([...commands.seen, ...batches.seen]), /canary/);
   });
 
-  it('hold for a connection of no pool, whose arguments are hidden', async () => {
+  it('traces cover a connection outside a pool, and hide its arguments', async () => {
     using commands = new Recorder<CommandTrace>('command');
     const connection = new TCPConnection(new TCPLocation('127.0.0.1', server.port));
     await connection.run();
@@ -178,7 +178,7 @@ describe('traces of every call', () => {
     assertEnded(commands);
   });
 
-  it('see subscriptions of connections and of leases', async () => {
+  it('traces cover subscriptions of connections and of leases', async () => {
     using subscriptions = new Recorder<SubscribeTrace>('subscribe');
     const connection = new TCPConnection(new TCPLocation('127.0.0.1', server.port));
     await connection.run();
@@ -208,7 +208,7 @@ describe('traces of every call', () => {
     assertEnded(subscriptions);
   });
 
-  it('see scans and the transactions of watch', async () => {
+  it('traces cover scans and the transactions of watch', async () => {
     using commands = new Recorder<CommandTrace>('command');
     using transactions = new Recorder<BatchTrace>('transaction');
     for await (const key of pool.scan({ match: 'te*' })) assert.equal(String(key), 'text');
@@ -223,7 +223,7 @@ describe('traces of every call', () => {
     assertEnded(transactions);
   });
 
-  it('see what executeOn asks of each node of a cluster', async () => {
+  it('traces cover the questions of executeOn to each node of a cluster', async () => {
     await using cluster = await startCluster({ primaries: 3, replicasPerPrimary: 0 });
     await using nodes = ClusterConnectionPool.fromUrl(cluster.url);
     await nodes.open();
@@ -239,7 +239,7 @@ describe('traces of every call', () => {
     assertEnded(commands);
   });
 
-  it('end where a call is refused before anything is sent', async () => {
+  it('traces end when a call is refused before anything is sent', async () => {
     using commands = new Recorder<CommandTrace>('command');
     using batches = new Recorder<BatchTrace>('batch');
     const gone = AbortSignal.abort(new Error('gone'));
@@ -270,7 +270,7 @@ describe('traces of every call', () => {
     assertEnded(batches);
   });
 
-  it('give the store that is bound to a start to the end', async () => {
+  it('a store bound to the start of a trace is there at its end', async () => {
     const storage = new AsyncLocalStorage<string>();
     const { start, asyncEnd } = tracingChannel<unknown, CommandTrace>('respool:command');
     const seen: unknown[] = [];

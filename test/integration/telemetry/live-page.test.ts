@@ -23,7 +23,7 @@ async function samplesUntil(url: string, enough: (sample: Sample) => boolean): P
   throw new Error('the stream ended');
 }
 
-it('the live page tells of load, connections, ends and the layout, from the channels alone', async () => {
+it('the live page shows load, connections, ends and the layout, from the channels alone', async () => {
   await using page = await LivePage.start(ROOT);
   const html = await (await fetch(page.url)).text();
   assert.match(html, /<title>respool, live<\/title>/);

@@ -12,7 +12,7 @@ import { startCluster, startSentinel } from '../../../src/testkit/index.ts';
 import { Events } from '../../support/tracing.ts';
 
 describe('point channels of topologies', () => {
-  it('tell of layouts, redirects, failovers and gaps of a cluster', async () => {
+  it('channels report layouts, redirects, failovers and gaps of a cluster', async () => {
     await using cluster = await startCluster({ primaries: 3, replicasPerPrimary: 1 });
     using layouts = new Events<LayoutEvent>('layout');
     using redirects = new Events<RedirectEvent>('redirect');
@@ -46,7 +46,7 @@ describe('point channels of topologies', () => {
     );
   });
 
-  it('tell of a failover behind sentinels', async () => {
+  it('channels report a failover behind sentinels', async () => {
     await using sentinels = await startSentinel({ replicas: 1, sentinels: 1 });
     using failovers = new Events<FailoverEvent>('failover');
     await using pool = SentinelConnectionPool.fromUrl(sentinels.url);

@@ -34,7 +34,7 @@ describe('tracing channels', () => {
     await server.stop();
   });
 
-  it('tell of a command from the call to its reply', async () => {
+  it('a trace covers a command from the call to its reply', async () => {
     using recorder = new Recorder<CommandTrace>('command');
     await pool.execute('SET', 'traced', 'canary-value');
     const [trace] = recorder.started;
@@ -52,7 +52,7 @@ describe('tracing channels', () => {
     assert.doesNotMatch(JSON.stringify(recorder.seen), /canary/);
   });
 
-  it('carry the error of a command', async () => {
+  it('a trace carries the error of a command', async () => {
     using recorder = new Recorder<CommandTrace>('command');
     await pool.execute('SET', 'text', 'x');
     await assert.rejects(pool.execute('INCR', 'text'), /not an integer/);
@@ -62,7 +62,7 @@ describe('tracing channels', () => {
     assert.match(String(trace.error), /not an integer/);
   });
 
-  it('leave a rejection that nobody handles unhandled', async () => {
+  it('a trace leaves an unhandled rejection unhandled', async () => {
     const entry = new URL('../../../src/index.js', import.meta.url).href;
     const program = `
       import { tracingChannel } from 'node:diagnostics_channel';
@@ -78,7 +78,7 @@ describe('tracing channels', () => {
     assert.match(child.stderr, /not an integer/);
   });
 
-  it('see every form of call', async () => {
+  it('traces cover every form of call', async () => {
     using commands = new Recorder<CommandTrace>('command');
     using batches = new Recorder<BatchTrace>('batch');
     using transactions = new Recorder<BatchTrace>('transaction');
@@ -130,7 +130,7 @@ describe('tracing channels', () => {
     }
   });
 
-  it('option sanitizeArguments shows what it wants, and never fails a call', async () => {
+  it('option sanitizeArguments chooses the shown arguments, and never fails a call', async () => {
     using recorder = new Recorder<CommandTrace>('command');
     await using shown = ConnectionPool.fromUrl(server.url, {
       sanitizeArguments(command: string, args: readonly RedisValue[]) {
@@ -146,7 +146,7 @@ describe('tracing channels', () => {
     );
   });
 
-  it('run in the asynchronous context of their caller: none of 100,000 concurrent calls is crossed', async () => {
+  it('traces run in the asynchronous context of their caller: none of 100,000 concurrent calls is crossed', async () => {
     const storage = new AsyncLocalStorage<number>();
     let crossed = 0;
     let ended = 0;
@@ -168,7 +168,7 @@ describe('tracing channels', () => {
     assert.equal(crossed, 0);
   });
 
-  it('cost nothing that stays: no trace is built while nobody listens', async () => {
+  it('traces cost nothing while nobody listens: none is built', async () => {
     using recorder = new Recorder<CommandTrace>('command');
     recorder[Symbol.dispose]();
     await pool.execute('GET', 'unseen');
@@ -177,7 +177,7 @@ describe('tracing channels', () => {
 });
 
 describe('point channels', () => {
-  it('tell of pools, waits and leases', async () => {
+  it('channels report pools, waits and leases', async () => {
     await using server = await startServer();
     using created = new Events<PoolCreatedEvent>('pool:created');
     using waits = new Events<PoolWaitEvent>('pool:wait');
@@ -198,7 +198,7 @@ describe('point channels', () => {
     assert.equal(released.all[0]?.poolName, `127.0.0.1:${server.port}`);
   });
 
-  it('tell of connections from the attempt to the end', async () => {
+  it('channels report connections from the attempt to the end', async () => {
     await using server = await startServer();
     using connects = new Recorder<ConnectTrace>('connect');
     using attempts = new Events<ConnectAttemptEvent>('connect:attempt');
@@ -225,7 +225,7 @@ describe('point channels', () => {
     assert.ok(closed.all[0]?.reason instanceof Error);
   });
 
-  it('tell of repetitions', async () => {
+  it('channels report retries', async () => {
     let asked = 0;
     await using server = await ScriptedServer.start({
       GET: () => (asked++ === 0 ? reply.error('LOADING soon') : reply.ok),
@@ -257,7 +257,7 @@ class LightRecorder implements Disposable {
 }
 
 describe('NODE_DEBUG=respool', () => {
-  it('writes a readable line for each event, and never an argument', async () => {
+  it('NODE_DEBUG=respool writes a readable line for each event, and never an argument', async () => {
     await using server = await startServer();
     const entry = new URL('../../../src/index.js', import.meta.url).href;
     const program = `

@@ -9,10 +9,10 @@ import { serverBinaries, startCluster, type ClusterNode } from '../../../src/tes
 const indexes = (nodes: readonly ClusterNode[]): number[] => nodes.map(({ index }) => index).sort();
 
 for (const { path, kind, version } of await serverBinaries()) {
-  test(`${kind} ${version}: a cluster of three shards, resharded, failed over, enlarged`, async (t) => {
+  test(`${kind} ${version}: a cluster of three shards is resharded, failed over and enlarged`, async (t) => {
     const cluster = await startCluster({ binary: path });
     try {
-      await t.test('starts with a known order', async () => {
+      await t.test('a cluster starts with a known order', async () => {
         assert.equal(cluster.nodes.length, 6);
         assert.deepEqual(
           (await cluster.primaries()).map(({ index }) => index),
@@ -34,7 +34,7 @@ for (const { path, kind, version } of await serverBinaries()) {
         ]);
       });
 
-      await t.test('moves a slot in pieces', async () => {
+      await t.test('a slot moves in pieces', async () => {
         const slot = await cluster.keySlot('{a}');
         const source = await cluster.nodeForSlot(slot);
         const target = cluster.nodes.slice(0, 3).find((node) => node !== source) ?? assert.fail();
@@ -73,7 +73,7 @@ for (const { path, kind, version } of await serverBinaries()) {
         await cluster.waitOk();
       });
 
-      await t.test('fails over gently and by force', async () => {
+      await t.test('a cluster fails over gently and by force', async () => {
         const first = await cluster.failover(0);
         assert.equal(first.index, 3);
         await cluster.waitOk();
@@ -84,7 +84,7 @@ for (const { path, kind, version } of await serverBinaries()) {
         assert.deepEqual(indexes(await cluster.replicas(back)), [3]);
       });
 
-      await t.test('survives the death of a primary, which comes back as replica', async () => {
+      await t.test('a cluster survives the death of a primary, which comes back as a replica', async () => {
         const dead = await cluster.killPrimary(16_383);
         assert.equal(dead.running, false);
         const heir = await cluster.waitForNewPrimary(16_383, dead);
@@ -103,7 +103,7 @@ for (const { path, kind, version } of await serverBinaries()) {
         await cluster.waitOk();
       });
 
-      await t.test('takes a new node, gives it a slot, and lets one go', async () => {
+      await t.test('a cluster takes a new node, gives it a slot, and removes it', async () => {
         const added = await cluster.addNode();
         assert.equal(added.index, 6);
         await cluster.migrateSlot(100, added);
@@ -121,7 +121,7 @@ for (const { path, kind, version } of await serverBinaries()) {
     assert.ok(cluster.nodes.every((node) => !node.running && !existsSync(node.folder)));
   });
 
-  test(`${kind} ${version}: TLS with a certificate for each node, hostnames, password`, async () => {
+  test(`${kind} ${version}: a cluster uses TLS with a certificate for each node, host names and a password`, async () => {
     await using cluster = await startCluster({
       binary: path,
       requirepass: 'secret',
@@ -153,7 +153,7 @@ for (const { path, kind, version } of await serverBinaries()) {
   });
 }
 
-test('a cluster without replicas', async () => {
+test('a cluster without replicas starts', async () => {
   await using cluster = await startCluster({ primaries: 2, replicasPerPrimary: 0 });
   assert.equal(cluster.nodes.length, 2);
   assert.deepEqual(
@@ -163,7 +163,7 @@ test('a cluster without replicas', async () => {
   await assert.rejects(cluster.failover(0), /has no replica to take over/);
 });
 
-test('nonsense is refused before anything starts', async () => {
+test('invalid options are refused before anything starts', async () => {
   for (const [option, value] of [
     ['primaries', 0],
     ['replicasPerPrimary', -1],
@@ -176,6 +176,6 @@ test('nonsense is refused before anything starts', async () => {
   }
 });
 
-test('when a node does not start, the others are gone', async () => {
+test('a node that does not start stops the others', async () => {
   await assert.rejects(startCluster({ args: ['--no-such-flag', '1'] }), /no-such-flag/);
 });

@@ -68,7 +68,7 @@ async function struck(fault: ProxyFaultChoice): Promise<{ line: Line; proxy: Fau
   return { line, proxy };
 }
 
-describe('a fault strikes one reply', () => {
+describe('a fault of one reply', () => {
   const changes: [ProxyFaultChoice, string][] = [
     [{ kind: 'delay', ms: 60 }, K + L],
     ['slice', K + L],
@@ -80,7 +80,7 @@ describe('a fault strikes one reply', () => {
     [{ kind: 'replace', bytes: '_\r\n' }, `_\r\n${L}`],
   ];
   for (const [fault, text] of changes) {
-    test(`${JSON.stringify(fault)}`, async () => {
+    test(`the fault ${JSON.stringify(fault)} changes one reply`, async () => {
       const { line, proxy } = await struck(fault);
       await line.reads(text);
       const kind = typeof fault === 'string' ? fault : fault.kind;
@@ -90,7 +90,7 @@ describe('a fault strikes one reply', () => {
     });
   }
 
-  test('garbage', async () => {
+  test('garbage replaces the reply, and the next reply follows', async () => {
     const { line } = await struck({ kind: 'garbage', bytes: 8 });
     await line.until(() => line.text.endsWith(L), 'the next reply follows');
     assert.ok(!line.text.includes(K));
@@ -103,14 +103,14 @@ describe('a fault strikes one reply', () => {
     await line.reads(K);
     line.socket.destroy();
   });
-  test('a reset, without a byte of it', async () => {
+  test('a reset sends no byte of the reply', async () => {
     const { line } = await struck('reset');
     await line.closed;
     assert.equal(line.text, '');
     assert.equal((line.error as NodeJS.ErrnoException | null)?.code, 'ECONNRESET');
   });
   for (const afterwards of ['reset', 'end', 'silence'] as const) {
-    test(`truncated, then ${afterwards}`, async () => {
+    test(`a truncated reply is followed by ${afterwards}`, async () => {
       const { line } = await struck({ kind: 'truncate', bytes: 6, afterwards });
       await line.reads(K.slice(0, 6));
       if (afterwards === 'reset') await line.closed;
@@ -119,7 +119,7 @@ describe('a fault strikes one reply', () => {
       assert.equal(line.text, K.slice(0, 6));
     });
   }
-  test('half-close: the reply, an end, and the other way stays open', async () => {
+  test('a half-close sends the reply and an end, and leaves the other way open', async () => {
     const { line } = await struck('half-close');
     await line.until(() => line.ended, 'the end');
     assert.equal(line.text, K);
@@ -128,14 +128,14 @@ describe('a fault strikes one reply', () => {
     while (String(await server.command('GET', 'seen')) !== 'yes' && performance.now() < end) await sleep(5);
     assert.equal(String(await server.command('GET', 'seen')), 'yes');
   });
-  test('a black hole: nothing more, and no end', async () => {
+  test('a black hole sends nothing more, and no end', async () => {
     const { line } = await struck('black-hole');
     await sleep(60);
     assert.deepEqual([line.text, line.ended, line.error], ['', false, null]);
   });
 });
 
-test('commands and pushes meet faults too, and a handler can be taken back', async () => {
+test('commands and pushes get faults too, and a handler can be removed', async () => {
   await using proxy = await FaultProxy.start(server);
   await using pool = ConnectionPool.fromUrl(proxy.url, { decodeResponses: true });
   await pool.execute('SET', 'n', '0');
@@ -154,7 +154,7 @@ test('commands and pushes meet faults too, and a handler can be taken back', asy
   assert.equal(String(await received.get()), 'found');
 });
 
-test('names of commands with two words', async () => {
+test('handlers see the names of commands with two words', async () => {
   await using proxy = await FaultProxy.start(server);
   const seen: string[] = [];
   proxy.on('reply', ({ command }) => void seen.push(command));
@@ -164,7 +164,7 @@ test('names of commands with two words', async () => {
 });
 
 describe('the whole line', () => {
-  test('delay, jitter, bandwidth and slices', async () => {
+  test('a line has delay, jitter, bandwidth and slices', async () => {
     await using proxy = await FaultProxy.start(server, { line: { delay: 40, jitter: 20 } });
     await using pool = ConnectionPool.fromUrl(proxy.url);
     await pool.execute('PING');
@@ -178,7 +178,7 @@ describe('the whole line', () => {
     await pool.execute('ECHO', 'x'.repeat(20_000));
     assert.ok(performance.now() - slow > 150, 'so many bytes take 200 ms');
   });
-  test('frozen, then thawed: late, and nothing is lost', async () => {
+  test('a frozen line delivers late once it is thawed, and loses nothing', async () => {
     await using proxy = await FaultProxy.start(server);
     await using pool = ConnectionPool.fromUrl(proxy.url, { decodeResponses: true });
     await pool.execute('PING');
@@ -188,7 +188,7 @@ describe('the whole line', () => {
     proxy.thaw();
     assert.equal(await call, 'value of k');
   });
-  test('a black hole in either direction', async () => {
+  test('a black hole works in either direction', async () => {
     for (const direction of ['to-server', 'to-client', 'both'] as const) {
       await using proxy = await FaultProxy.start(server);
       await using pool = ConnectionPool.fromUrl(proxy.url);
@@ -198,7 +198,7 @@ describe('the whole line', () => {
       assert.equal(await server.command('GET', 'holes'), direction === 'to-client' ? '1' : '0');
     }
   });
-  test('resets, half-closes and injected bytes of a call', async () => {
+  test('one connection can be reset, half-closed and injected with bytes', async () => {
     await using proxy = await FaultProxy.start(server);
     const lines = [new Line(proxy), new Line(proxy), new Line(proxy)] as const;
     for (const line of lines) line.say('GET', 'k');
@@ -218,7 +218,7 @@ describe('the whole line', () => {
 });
 
 describe('dials', () => {
-  test('refused, reset, never answered, and taken again on the same port', async () => {
+  test('dials are refused, reset, never answered, and taken again on the same port', async () => {
     await using proxy = await FaultProxy.start(server);
     await using pool = ConnectionPool.fromUrl(proxy.url, { connectTimeout: 100, maxConnections: 1 });
     await pool.execute('PING');
@@ -255,7 +255,7 @@ describe('dials', () => {
 });
 
 describe('transports', () => {
-  test('Unix sockets on both sides', async () => {
+  test('the proxy works with Unix sockets on both sides', async () => {
     await using proxy = await FaultProxy.start(server.unixLocation!, { path: true });
     await using pool = ConnectionPool.fromUrl(proxy.url, { decodeResponses: true });
     proxy.on('reply', ({ command }) =>
@@ -266,7 +266,7 @@ describe('transports', () => {
     pool.disconnect();
     await assert.rejects(pool.executeRequest('PING', [], { timeout: 100 }));
   });
-  test('above TLS it sees frames', async () => {
+  test('a proxy that ends TLS sees frames', async () => {
     await using secure = await startServer({ tls: true });
     await using proxy = await FaultProxy.start(secure, { tls: true });
     await using pool = ConnectionPool.fromUrl(proxy.url, { decodeResponses: true });
@@ -275,7 +275,7 @@ describe('transports', () => {
     );
     assert.equal(await pool.execute('ECHO', 'one'), 'other');
   });
-  test('below TLS it slices and resets bytes', async () => {
+  test('a proxy below TLS slices and resets bytes', async () => {
     await using secure = await startServer({ tls: true });
     await using proxy = await FaultProxy.start(secure, { line: { slice: 100 } });
     const url = secure.url.replace(String(secure.port), String(proxy.port));
@@ -286,7 +286,7 @@ describe('transports', () => {
     await proxy.heal();
     assert.equal(await pool.executeRequest('ECHO', ['three'], { timeout: 5_000 }), 'three');
   });
-  test('one for each node of a cluster', async () => {
+  test('a cluster gets one proxy for each node', async () => {
     await using cluster = await startCluster({ primaries: 3, replicasPerPrimary: 0 });
     await using proxies = await FaultProxies.start(cluster.nodes);
     const startupNodes = proxies.locations;
@@ -312,7 +312,7 @@ test('the same seed strikes the same frames', async () => {
   assert.deepEqual(await strikes(), once);
 });
 
-test('options that nobody knows and rates that are none are refused', async () => {
+test('unknown options and invalid rates are refused', async () => {
   await assert.rejects(FaultProxy.start(server, { speed: 1 } as never), TypeError);
   await assert.rejects(FaultProxy.start(server, { rates: { reset: 2 } }), /rates\.reset/);
 });

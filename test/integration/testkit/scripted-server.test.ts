@@ -29,7 +29,7 @@ async function* onData(socket: Socket): AsyncGenerator<[Buffer]> {
   while (true) yield (await once(socket, 'data')) as [Buffer];
 }
 
-test('answers from a table, in order, with defaults for the rest', async () => {
+test('the server answers from a table, in order, with defaults for the rest', async () => {
   await using server = await ScriptedServer.start({
     GET: reply.bulk('x'),
     'CLIENT SETINFO': reply.error('ERR no'),
@@ -48,7 +48,7 @@ test('answers from a table, in order, with defaults for the rest', async () => {
   socket.destroy();
 });
 
-test('CLIENT REPLY silences answers as a server does', async () => {
+test('CLIENT REPLY silences answers as on a real server', async () => {
   await using server = await ScriptedServer.start({ GET: async () => reply.bulk('x') });
   const socket = await dial(server);
   const said = async (...lines: string[]): Promise<string> => {
@@ -68,7 +68,7 @@ test('CLIENT REPLY silences answers as a server does', async () => {
   socket.destroy();
 });
 
-test('says HELLO in both protocols with the version asked for', async () => {
+test('HELLO is answered in both protocols with the version asked for', async () => {
   await using server = await ScriptedServer.start({}, { version: '6.2.1', role: 'replica' });
   const socket = await dial(server);
   socket.write('HELLO 3\r\n');
@@ -83,7 +83,7 @@ test('says HELLO in both protocols with the version asked for', async () => {
   socket.destroy();
 });
 
-test('null is never an answer, later commands still have theirs', async () => {
+test('a null handler never answers, and later commands still get their replies', async () => {
   await using server = await ScriptedServer.start({ BLPOP: null });
   const socket = await dial(server);
   socket.write('BLPOP q 0\r\nPING\r\n');
@@ -91,7 +91,7 @@ test('null is never an answer, later commands still have theirs', async () => {
   socket.destroy();
 });
 
-test('parses commands split at every byte, with bytes of any value', async () => {
+test('commands are parsed when split at every byte, with bytes of any value', async () => {
   await using server = await ScriptedServer.start();
   const payload = Buffer.from([0, 13, 10, 255, 36, 42]);
   const bytes = Buffer.concat([Buffer.from('*2\r\n$4\r\nECHO\r\n$6\r\n'), payload, Buffer.from('\r\n')]);
@@ -107,7 +107,7 @@ test('parses commands split at every byte, with bytes of any value', async () =>
   socket.destroy();
 });
 
-test('tells which commands came in one write', async () => {
+test('the record shows which commands came in one write', async () => {
   await using server = await ScriptedServer.start();
   const socket = await dial(server);
   socket.write('PING\r\nPING\r\nECHO a\r\n');
@@ -120,7 +120,7 @@ test('tells which commands came in one write', async () => {
   socket.destroy();
 });
 
-test('pushes, ends, resets, swallows', async () => {
+test('a connection can push, end, reset and swallow bytes', async () => {
   await using server = await ScriptedServer.start();
   const socket = await dial(server);
   const [first] = await server.waitForConnections(1);
@@ -147,7 +147,7 @@ test('pushes, ends, resets, swallows', async () => {
   assert.deepEqual(server.openConnections, []);
 });
 
-test('stops and resumes reading', async () => {
+test('a connection stops and resumes reading', async () => {
   await using server = await ScriptedServer.start();
   const socket = await dial(server);
   const [connection] = await server.waitForConnections(1);
@@ -166,7 +166,7 @@ test('stops and resumes reading', async () => {
   socket.destroy();
 });
 
-test('says what was no command, and hangs up', async () => {
+test('bytes that are no command get a protocol error, and the server hangs up', async () => {
   await using server = await ScriptedServer.start();
   const socket = await dial(server);
   socket.write('*1\r\n:5\r\n');
@@ -174,7 +174,7 @@ test('says what was no command, and hangs up', async () => {
   assert.match(server.connections[0]?.protocolError?.message ?? '', /expected \$/);
 });
 
-test('refuses connections for a while, then listens on the same port', async () => {
+test('the server refuses connections for a while, then listens on the same port', async () => {
   await using server = await ScriptedServer.start();
   const { port } = server;
   await server.stopListening();
@@ -185,7 +185,7 @@ test('refuses connections for a while, then listens on the same port', async () 
   socket.destroy();
 });
 
-test('listens on a Unix socket', async () => {
+test('the server listens on a Unix socket', async () => {
   await using server = await ScriptedServer.start({ GET: '+yes\r\n' }, { path: true });
   assert.match(server.url, /^unix:\/\/\//);
   const socket = await dial(server);
@@ -196,7 +196,7 @@ test('listens on a Unix socket', async () => {
   await once(socket, 'close');
 });
 
-test('speaks TLS, asks for a client certificate when told, resets below TLS', async () => {
+test('the server speaks TLS, asks for a client certificate when told, and resets below TLS', async () => {
   await using server = await ScriptedServer.start({}, { tls: { mutual: true } });
   const { ca, clientCert, clientKey } = server.tls ?? assert.fail('no TLS');
   const socket = connectTls({ host: '127.0.0.1', port: server.port, ca, cert: clientCert, key: clientKey });

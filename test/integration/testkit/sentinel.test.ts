@@ -4,11 +4,11 @@ import { test } from 'node:test';
 import { serverBinaries, startSentinel } from '../../../src/testkit/index.ts';
 
 for (const { path, kind, version } of await serverBinaries()) {
-  test(`${kind} ${version}: a primary, replicas and sentinels, failed over and revived`, async (t) => {
+  test(`${kind} ${version}: a primary, replicas and sentinels are failed over and revived`, async (t) => {
     const group = await startSentinel({ binary: path });
     const [first] = group.servers;
     try {
-      await t.test('starts healthy', async () => {
+      await t.test('a service starts healthy', async () => {
         assert.equal(group.serviceName, 'mymaster');
         assert.deepEqual([group.servers.length, group.sentinels.length, group.nodes.length], [3, 3, 6]);
         assert.equal(await group.currentPrimary(), first);
@@ -24,7 +24,7 @@ for (const { path, kind, version } of await serverBinaries()) {
         await assert.rejects(group.servers[1]?.command('SET', 'k', 'w') ?? Promise.resolve(), /READONLY/);
       });
 
-      await t.test('fails over when asked', async () => {
+      await t.test('a service fails over when asked', async () => {
         const second = await group.failover();
         assert.notEqual(second, first);
         assert.equal(await group.currentPrimary(), second);
@@ -33,16 +33,19 @@ for (const { path, kind, version } of await serverBinaries()) {
         await group.waitHealthy();
       });
 
-      await t.test('fails over when the primary is killed; the dead one comes back as replica', async () => {
-        const dead = await group.killPrimary();
-        assert.equal(dead.running, false);
-        const heir = await group.waitForPrimary(dead);
-        await heir.command('SET', 'k2', 'v2');
-        await dead.restart();
-        await group.waitHealthy();
-        assert.ok((await group.currentReplicas()).includes(dead));
-        assert.equal(await dead.command('GET', 'k2'), 'v2');
-      });
+      await t.test(
+        'a service fails over when the primary is killed; the dead one comes back as a replica',
+        async () => {
+          const dead = await group.killPrimary();
+          assert.equal(dead.running, false);
+          const heir = await group.waitForPrimary(dead);
+          await heir.command('SET', 'k2', 'v2');
+          await dead.restart();
+          await group.waitHealthy();
+          assert.ok((await group.currentReplicas()).includes(dead));
+          assert.equal(await dead.command('GET', 'k2'), 'v2');
+        },
+      );
 
       await t.test('sentinels can be paused, killed and restarted', async () => {
         const [one, two, three] = group.sentinels;
@@ -60,7 +63,7 @@ for (const { path, kind, version } of await serverBinaries()) {
     assert.ok(group.nodes.every((node) => !node.running && !existsSync(node.folder)));
   });
 
-  test(`${kind} ${version}: sentinels with TLS and passwords`, async () => {
+  test(`${kind} ${version}: sentinels use TLS and passwords`, async () => {
     await using group = await startSentinel({
       binary: path,
       tls: true,
@@ -81,7 +84,7 @@ for (const { path, kind, version } of await serverBinaries()) {
   });
 }
 
-test('nonsense is refused before anything starts', async () => {
+test('invalid options are refused before anything starts', async () => {
   for (const [option, value] of [
     ['sentinels', 0],
     ['replicas', 1.5],
@@ -94,6 +97,6 @@ test('nonsense is refused before anything starts', async () => {
   }
 });
 
-test('when a sentinel does not start, nothing is left', async () => {
+test('a sentinel that does not start leaves nothing behind', async () => {
   await assert.rejects(startSentinel({ sentinelConfig: ['port no-such-port'] }), /no-such-port/);
 });

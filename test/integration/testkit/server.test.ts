@@ -33,7 +33,7 @@ test('there is a server binary to test with', () => {
 });
 
 for (const { path, kind, version } of binaries) {
-  test(`${kind} ${version}: starts, answers, stops, leaves nothing`, async () => {
+  test(`${kind} ${version}: a server starts, answers, stops and leaves nothing`, async () => {
     const server = await startServer({ binary: path });
     assert.deepEqual([server.kind, server.version, server.binary], [kind, version, path]);
     assert.equal(server.url, `redis://127.0.0.1:${server.port}/0`);
@@ -59,7 +59,7 @@ for (const { path, kind, version } of binaries) {
     await assert.rejects(server.restart(), /stopped for good/);
   });
 
-  test(`${kind} ${version}: kill, restart on the same port, pause, resume`, async () => {
+  test(`${kind} ${version}: a server is killed, restarted on the same port, paused and resumed`, async () => {
     await using server = await startServer({ binary: path });
     const { port, pid } = server;
     await server.command('SET', 'k', 'v');
@@ -82,7 +82,7 @@ for (const { path, kind, version } of binaries) {
     assert.equal(await server.command('PING'), 'PONG');
   });
 
-  test(`${kind} ${version}: data survive a restart when saving was asked for`, async () => {
+  test(`${kind} ${version}: data survives a restart when saving was asked for`, async () => {
     await using server = await startServer({
       binary: path,
       args: ['--appendonly', 'yes', '--appendfsync', 'always'],
@@ -93,7 +93,7 @@ for (const { path, kind, version } of binaries) {
     assert.equal(await server.command('GET', 'k'), 'v');
   });
 
-  test(`${kind} ${version}: password, users, Unix socket`, async () => {
+  test(`${kind} ${version}: a server takes a password, users and a Unix socket`, async () => {
     await using server = await startServer({
       binary: path,
       unixSocket: true,
@@ -116,7 +116,7 @@ for (const { path, kind, version } of binaries) {
   });
 }
 
-test('the default user may be off: the testkit has its own way in', async () => {
+test('the test kit has its own way in when the default user is off', async () => {
   await using server = await startServer({
     users: { default: 'off', bob: 'on >pw ~* &* +@all' },
     urlUser: 'bob',
@@ -135,7 +135,7 @@ test('a missing binary is one clear error', async () => {
   });
 });
 
-test('an option that nobody knows, or of another kind, is refused before anything starts', async () => {
+test('an unknown option, or one of another kind, is refused before anything starts', async () => {
   for (const [option, value] of [
     ['foo', 1],
     ['port', 'x'],
@@ -153,14 +153,14 @@ test('an option that nobody knows, or of another kind, is refused before anythin
   assert.equal(server.running, true);
 });
 
-test("a wrong flag is told with the server's own words", async () => {
+test("a wrong flag gives an error with the server's own message", async () => {
   await assert.rejects(
     startServer({ args: ['--no-such-flag', '1'] }),
     /ended while starting[^]*no-such-flag/,
   );
 });
 
-test('a fixed port that is taken is an error, free ports never meet', async () => {
+test('a fixed port that is taken is an error, and free ports never meet', async () => {
   await using first = await startServer();
   await assert.rejects(startServer({ port: first.port }), /ended while starting/);
   const several = await Promise.all(Array.from({ length: 5 }, () => startServer()));
@@ -174,7 +174,7 @@ for (const [how, body] of [
   ['an uncaught error', 'setTimeout(() => { throw new Error("x") }, 10)'],
   ['process.exit', 'process.exit(0)'],
 ] as const) {
-  test(`servers and folders are gone after the process died by ${how}`, async () => {
+  test(`servers and folders are removed after the process ended by ${how}`, async () => {
     const module = new URL('../../../src/testkit/index.js', import.meta.url).href;
     const program = `
       const { startServer } = await import(${JSON.stringify(module)})

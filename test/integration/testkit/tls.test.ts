@@ -24,7 +24,7 @@ async function ping(options: ConnectionOptions): Promise<string> {
   return said;
 }
 
-test('certificates say what they should', () => {
+test('certificates hold the right names, dates and issuers', () => {
   const { authority, otherAuthority, server, client, expired, wrongHost, otherServer } = testCertificates();
   const ca = new X509Certificate(authority.certificate.cert);
   assert.equal(ca.ca, true);
@@ -61,7 +61,7 @@ test('an authority issues certificates for names and addresses', () => {
 });
 
 for (const { path, kind, version } of await serverBinaries()) {
-  test(`${kind} ${version}: TLS with a certificate that verifies`, async () => {
+  test(`${kind} ${version}: TLS uses a certificate that verifies`, async () => {
     await using server = await startServer({ binary: path, tls: true });
     const { ca, otherCa, otherClientCert, otherClientKey } = server.tls ?? assert.fail('no TLS');
     const { host, port } = server;
@@ -76,7 +76,7 @@ for (const { path, kind, version } of await serverBinaries()) {
     assert.equal(await server.command('PING'), 'PONG');
   });
 
-  test(`${kind} ${version}: mutual TLS`, async () => {
+  test(`${kind} ${version}: mutual TLS asks for a client certificate`, async () => {
     await using server = await startServer({ binary: path, tls: { mutual: true } });
     const { ca, clientCert, clientKey } = server.tls ?? assert.fail('no TLS');
     const { host, port } = server;
@@ -91,7 +91,7 @@ for (const [certificate, code] of [
   ['wrong-host', 'ERR_TLS_CERT_ALTNAME_INVALID'],
   ['other-ca', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
 ] as const) {
-  test(`a server that shows a bad certificate: ${certificate}`, async () => {
+  test(`a server shows a bad certificate: ${certificate}`, async () => {
     await using server = await startServer({ tls: { certificate } });
     const { ca } = server.tls ?? assert.fail('no TLS');
     await assert.rejects(handshake({ host: server.host, port: server.port, ca }), { code });
@@ -99,7 +99,7 @@ for (const [certificate, code] of [
   });
 }
 
-test("a certificate for names of one's own", async () => {
+test("a certificate is made for the caller's names", async () => {
   await using server = await startServer({ tls: { names: ['node-1.test'] } });
   const { ca } = server.tls ?? assert.fail('no TLS');
   const socket = await handshake({ host: server.host, port: server.port, ca, servername: 'node-1.test' });

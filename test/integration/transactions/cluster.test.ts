@@ -62,7 +62,7 @@ describe('transactions and scripts on a cluster', () => {
     await assert.rejects(pool.transaction([{ command: 'FLUSHALL' }]), /executeOn/);
   });
 
-  it('a transaction and a watch follow a slot that moved, and run once', async () => {
+  it('a transaction and a watch follow a moved slot, and run once', async () => {
     const key = keyWhere((slot) => slot > 1_000, 'moved');
     await pool.execute('SET', key, 0);
     await moveSlot(keySlot(key));
