@@ -35,7 +35,7 @@ const MINIFIERS: Readonly<Record<string, (code: string) => Promise<string | unde
 };
 
 for (const [minifier, minify] of Object.entries(MINIFIERS)) {
-  test(`names and instanceof hold in a copy of the package that ${minifier} has minified`, async () => {
+  test(`names and instanceof work in a copy of the package that ${minifier} has minified`, async () => {
     const code = (await minify(bundle)) ?? '';
     assert.ok(code.length > 0 && code.length < bundle.length * 0.7, `${code.length} of ${bundle.length}`);
     assert.doesNotMatch(code, /class AuthenticationFailureError\b/, 'classes have other names now');

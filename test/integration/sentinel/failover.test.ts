@@ -49,7 +49,7 @@ for (const binary of await serverBinaries()) {
       return { old, gap: (first?.at ?? Infinity) - at };
     }
 
-    test(`${ROUNDS} failovers in a row, by force and by kill, lose no acknowledged write`, async (t) => {
+    test(`${ROUNDS} failovers in a row, by force and by kill: writing resumes in time, and no write goes to an old primary`, async (t) => {
       await using pool = SentinelConnectionPool.fromUrl(group.url, {
         decodeResponses: false,
         maxConnections: 4,

@@ -103,7 +103,7 @@ for (const { path, kind, version } of await serverBinaries()) {
         await cluster.waitOk();
       });
 
-      await t.test('a cluster takes a new node, gives it a slot, and removes it', async () => {
+      await t.test('a cluster takes new nodes, gives one a slot, and removes one', async () => {
         const added = await cluster.addNode();
         assert.equal(added.index, 6);
         await cluster.migrateSlot(100, added);

@@ -26,7 +26,7 @@ class World {
   }
 }
 
-describe('waits with the same limit', () => {
+describe('waits that share a limit', () => {
   test('waits with one limit share a timer, and each ends at its own time', () => {
     const world = new World();
     for (let index = 0; index < 1000; index++) {
@@ -44,7 +44,7 @@ describe('waits with the same limit', () => {
     assert.equal(world.clock.pending, 0);
   });
 
-  test('whoever leaves is not told, whether first, last or between two', () => {
+  test('a wait that leaves is not called, whether it is first, last or between two', () => {
     const world = new World();
     const all = ['a', 'b', 'c', 'd', 'e'].map((name) => {
       const deadline = world.wait(name, 100);
@@ -58,7 +58,7 @@ describe('waits with the same limit', () => {
     assert.equal(world.clock.pending, 0);
   });
 
-  test('the last that leaves takes the timer along', () => {
+  test('the last wait that leaves cancels the timer', () => {
     const world = new World();
     const all = ['a', 'b'].map((name) => world.wait(name, 100));
     for (const deadline of all) deadline.unwatch();
@@ -81,7 +81,7 @@ describe('waits with the same limit', () => {
     assert.deepEqual(world.rung, ['old at 1100', 'older at 1100', 'young at 1120']);
   });
 
-  test('behind many younger ones it waits alone', () => {
+  test('a wait behind many younger ones rings alone', () => {
     const world = new World();
     const old = world.deadline(100);
     const gone = world.deadline(100);
@@ -98,7 +98,7 @@ describe('waits with the same limit', () => {
     assert.equal(world.clock.pending, 0);
   });
 
-  test('one that is told may end the wait of others and begin new ones', () => {
+  test('a callback may end other waits and begin new ones', () => {
     const world = new World();
     const first = world.deadline(100);
     const second = world.deadline(100);
@@ -112,7 +112,7 @@ describe('waits with the same limit', () => {
     assert.equal(world.clock.pending, 0);
   });
 
-  test('one that throws does not keep the others waiting', () => {
+  test('a callback that throws does not delay the others', () => {
     const world = new World();
     world.watch(world.deadline(100), 'bad', () => {
       throw new Error('of the caller');
@@ -124,7 +124,7 @@ describe('waits with the same limit', () => {
   });
 });
 
-test('waits with other limits, and those that let the process end, have timers of their own', () => {
+test('waits with other limits, and unreferenced ones, have timers of their own', () => {
   const world = new World();
   world.wait('short', 50);
   world.wait('long', 100);

@@ -16,7 +16,7 @@ class Subscriber {
 }
 
 describe('durations', () => {
-  test('absent is no limit', () => {
+  test('an absent duration means no limit', () => {
     assert.equal(checkDuration('timeout', undefined), null);
     assert.equal(checkDuration('timeout', null), null);
     assert.equal(checkDuration('timeout', 1.5), 1.5);
@@ -29,11 +29,11 @@ describe('durations', () => {
       });
     }
   });
-  test('0 where it has a meaning', () => {
+  test('0 is allowed where it has a meaning', () => {
     assert.equal(checkDuration('timeout', 0, true), 0);
     assert.throws(() => checkDuration('timeout', -1, true), TypeError);
   });
-  test('a signal is one', () => {
+  test('a signal must be an AbortSignal', () => {
     const { signal } = new AbortController();
     assert.equal(checkSignal('signal', signal), signal);
     assert.equal(checkSignal('signal', undefined), null);
@@ -60,7 +60,7 @@ describe('deadline', () => {
     assert.equal(clock.pending, 0);
   });
 
-  test('without a limit it has no timer and never ends', () => {
+  test('a deadline without a limit has no timer and never ends', () => {
     const clock = new FakeClock();
     const deadline = Deadline.of(undefined, { clock });
     deadline.watch(new Subscriber());
@@ -70,7 +70,7 @@ describe('deadline', () => {
     assert.equal(deadline.remaining(), Infinity);
   });
 
-  test('the fallback holds when nothing is said; null is said', () => {
+  test('the fallback applies when no limit is given; null counts as given', () => {
     const clock = new FakeClock();
     assert.equal(Deadline.of({}, { clock, fallback: 50 }).timeout, 50);
     assert.equal(Deadline.of({ timeout: undefined }, { clock, fallback: 50 }).timeout, 50);
@@ -79,7 +79,7 @@ describe('deadline', () => {
     assert.throws(() => Deadline.of({ timeout: 0 }, { clock }), TypeError);
   });
 
-  test('abort and timeout: the first one only, and nothing is left', () => {
+  test('abort and timeout end the work once, by the first of them, and leave nothing', () => {
     const clock = new FakeClock();
     const controller = new AbortController();
     const deadline = Deadline.of({ signal: controller.signal, timeout: 10 }, { clock });
@@ -95,7 +95,7 @@ describe('deadline', () => {
     assert.equal(getEventListeners(controller.signal, 'abort').length, 0);
   });
 
-  test('one stage after the other; between them neither timer nor listener', () => {
+  test('stages run one after the other, without a timer or a listener between them', () => {
     const clock = new FakeClock();
     const { signal } = new AbortController();
     const deadline = Deadline.of({ signal, timeout: 100 }, { clock });
@@ -126,7 +126,7 @@ describe('deadline', () => {
     assert.deepEqual(subscriber.heard, ['timeout']);
   });
 
-  test('the clock of the system takes any delay', async () => {
+  test('the system clock takes any delay', async () => {
     let fired = false;
     const timer = systemClock.setTimeout(() => (fired = true), LONGEST_DELAY * 4, true);
     await new Promise((resolve) => systemClock.setTimeout(() => resolve(null), 2));

@@ -4,7 +4,7 @@ import { demandKnown, demandObject } from '../../../src/base/known-options.ts';
 
 const KNOWN = new Set(['signal', 'timeout']);
 
-test('options are an object', () => {
+test('options must be an object', () => {
   for (const none of [null, undefined, 5, 'timeout', true, () => {}]) {
     assert.throws(() => demandObject(none), { name: 'TypeError', message: 'options must be an object' });
     assert.throws(
@@ -15,7 +15,7 @@ test('options are an object', () => {
   demandObject({});
 });
 
-test('an option that nobody knows is named, as far as it is short, and absent when undefined or inherited', () => {
+test('an unknown option is named, as far as it is short; undefined and inherited ones count as absent', () => {
   demandKnown({ timeout: 5, signal: undefined, other: undefined }, KNOWN);
   demandKnown(Object.create({ other: 1 }), KNOWN);
   assert.throws(

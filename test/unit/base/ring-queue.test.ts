@@ -22,7 +22,7 @@ test('a ring queue behaves as an array does, through every wrap and growth', () 
   }
 });
 
-test('shifted items are not held, and a large ring is given back once it is empty', () => {
+test('shifted items are released, and a large ring is given back once it is empty', () => {
   const queue = new RingQueue<object>();
   for (let count = 0; count < 10_000; count++) queue.push({});
   const size = queue.slots.length;
@@ -35,7 +35,7 @@ test('shifted items are not held, and a large ring is given back once it is empt
   assert.equal(queue.length, 0);
 });
 
-test('clear forgets everything', () => {
+test('clear forgets every item', () => {
   const queue = new RingQueue<number>();
   for (let count = 0; count < 40; count++) queue.push(count);
   queue.clear();

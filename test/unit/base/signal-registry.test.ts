@@ -6,7 +6,7 @@ import { unwatchSignal, watchSignal } from '../../../src/base/signal-registry.ts
 const listeners = (signal: AbortSignal) => getEventListeners(signal, 'abort').length;
 
 describe('signal registry', () => {
-  test('one listener for a hundred thousand subscribers, none once they have left', () => {
+  test('a hundred thousand subscribers share one listener, and none stays once they have left', () => {
     const { signal } = new AbortController();
     const subscribers = Array.from({ length: 100_000 }, () => ({ onAbort() {} }));
     for (const subscriber of subscribers) assert.equal(watchSignal(signal, subscriber), true);
@@ -17,7 +17,7 @@ describe('signal registry', () => {
     unwatchSignal(new AbortController().signal, { onAbort() {} });
   });
 
-  test('everybody hears the reason once; the listener is gone', () => {
+  test('every subscriber gets the reason once, and the listener is removed', () => {
     const controller = new AbortController();
     const heard: unknown[] = [];
     for (let count = 0; count < 3; count++) {
@@ -28,13 +28,13 @@ describe('signal registry', () => {
     assert.equal(listeners(controller.signal), 0);
   });
 
-  test('a fired signal registers nothing', () => {
+  test('a fired signal registers no listener', () => {
     const signal = AbortSignal.abort();
     assert.equal(watchSignal(signal, { onAbort: () => assert.fail() }), false);
     assert.equal(listeners(signal), 0);
   });
 
-  test('a listener that an earlier one cancels is not told', () => {
+  test('a subscriber that an earlier one cancels is not called', () => {
     const controller = new AbortController();
     const heard: string[] = [];
     const second = { onAbort: () => heard.push('second') };
@@ -56,7 +56,7 @@ describe('signal registry', () => {
     ['near the oldest', (left: number) => Math.floor(Math.random() * Math.min(left, 12))],
     ['in any order', (left: number) => Math.floor(Math.random() * left)],
   ] as const) {
-    test(`whoever leaves, ${how}, is not told, and the others are, in their order`, () => {
+    test(`a subscriber that leaves, ${how}, is not called, and the others are, in their order`, () => {
       for (let run = 0; run < 60; run++) {
         const controller = new AbortController();
         const waiting: { name: number; onAbort(): void }[] = [];
@@ -86,7 +86,7 @@ describe('signal registry', () => {
     });
   }
 
-  test('one who watches twice is told once', () => {
+  test('a subscriber that subscribes twice is called once', () => {
     for (const others of [0, 40]) {
       const controller = new AbortController();
       let told = 0;

@@ -4,7 +4,7 @@ import { fullJitter } from '../../../src/base/backoff.ts';
 import { SingleFlight } from '../../../src/base/single-flight.ts';
 
 describe('full jitter', () => {
-  test('anywhere below a bound that doubles up to the cap', () => {
+  test('full jitter lies below a bound that doubles up to the cap', () => {
     assert.equal(
       fullJitter(0, 50, 2000, () => 0.5),
       25,
@@ -25,7 +25,7 @@ describe('full jitter', () => {
 });
 
 describe('single flight', () => {
-  test('concurrent callers share one run; the next one starts anew', async () => {
+  test('concurrent callers share one run, and the next caller starts anew', async () => {
     const flight = new SingleFlight<number>();
     let runs = 0;
     const start = async () => ++runs;

@@ -10,13 +10,13 @@ const untilStopped = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
 
 describe('Deadline.wait', () => {
-  test('gives the outcome of the work and leaves no listener behind', async () => {
+  test('wait() returns the outcome of the work and leaves no listener behind', async () => {
     const { signal } = new AbortController();
     assert.equal(await new Deadline(signal, 1_000).wait(Promise.resolve(7)), 7);
     await assert.rejects(new Deadline(signal, 1_000).wait(Promise.reject(LATE)), LATE);
     assert.equal(getEventListeners(signal, 'abort').length, 0);
   });
-  test('ends with the reason of the signal, also when it has fired before', async () => {
+  test('wait() ends with the reason of the signal, also when it has fired before', async () => {
     const controller = new AbortController();
     const waiting = Deadline.ofSignal(controller.signal).wait(never());
     controller.abort(LATE);
@@ -26,7 +26,7 @@ describe('Deadline.wait', () => {
       LATE,
     );
   });
-  test('ends with what the caller makes of the time limit', async () => {
+  test('wait() ends with the error that the caller makes for the time limit', async () => {
     await assert.rejects(
       new Deadline(null, 5).wait(never(), () => LATE),
       LATE,
@@ -40,7 +40,7 @@ describe('Deadline.wait', () => {
 });
 
 describe('Deadline.run', () => {
-  test('stops the work by its signal: deadline, caller, owner', async () => {
+  test('run() stops the work by its signal: deadline, caller, owner', async () => {
     await assert.rejects(
       new Deadline(null, 5).run(untilStopped, () => LATE),
       LATE,
@@ -55,7 +55,7 @@ describe('Deadline.run', () => {
     await assert.rejects(owned, LATE);
     await assert.rejects(new Deadline(null, 1_000).run(untilStopped, undefined, owner.signal), LATE);
   });
-  test('waits for work that has succeeded at the last moment', async () => {
+  test('run() waits for work that succeeded at the last moment', async () => {
     const caller = new AbortController();
     const work = async (): Promise<string> => {
       caller.abort(LATE);
@@ -63,7 +63,7 @@ describe('Deadline.run', () => {
     };
     assert.equal(await Deadline.ofSignal(caller.signal).run(work), 'connected');
   });
-  test('its time limit outlives the garbage collector', async () => {
+  test('the time limit of run() outlives the garbage collector', async () => {
     const began = performance.now();
     const churn = setInterval(() => new Array(1_000).fill({}).map((one) => ({ one })), 1);
     await assert.rejects(

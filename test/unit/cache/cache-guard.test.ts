@@ -16,8 +16,8 @@ function make(): { cache: LRUCache; guard: CacheGuard; link: Epoch } {
   return { cache, guard, link };
 }
 
-describe('CacheGuard: what may be kept', () => {
-  it('keeps the reply of an undisturbed read', () => {
+describe('CacheGuard: replies that may be kept', () => {
+  it('the reply of an undisturbed read is kept', () => {
     const { cache, guard, link } = make();
     const token = guard.begin('k');
     assert.equal(guard.fetching, 1);
@@ -28,7 +28,7 @@ describe('CacheGuard: what may be kept', () => {
     assert.equal(guard.store(token, link, 'GET', 'k', [], 'twice'), false);
   });
 
-  it('keeps nothing whose key was invalidated, written or flushed since', () => {
+  it('a reply is not kept when its key was invalidated, written or flushed meanwhile', () => {
     const { cache, guard, link } = make();
     const disturb: (() => void)[] = [
       () => guard.invalidate([Buffer.from('k')]),
@@ -50,7 +50,7 @@ describe('CacheGuard: what may be kept', () => {
     assert.equal(guard.store(token, link, 'GET', 'k', [], 'new'), true);
   });
 
-  it('drops what is held when the word comes', () => {
+  it('an invalidation drops the kept reply', () => {
     const { cache, guard, link } = make();
     for (const event of [
       () => guard.invalidate(['k']),
@@ -63,7 +63,7 @@ describe('CacheGuard: what may be kept', () => {
     }
   });
 
-  it('keeps nothing of a connection that is not tracked, or not any more', () => {
+  it('a reply is not kept while its connection is not tracked', () => {
     const { cache, guard, link } = make();
     const token = guard.begin('k');
     assert.equal(guard.store(token, {}, 'GET', 'k', [], 'v'), false);
@@ -88,7 +88,7 @@ describe('CacheGuard: what may be kept', () => {
     assert.equal(guard.store(guard.begin('k'), link, 'GET', 'k', [], 'v'), true);
   });
 
-  it('keeps nothing in a cache that is not healthy', () => {
+  it('a reply is not kept in an unhealthy cache', () => {
     class Sick extends LRUCache {
       override get healthy(): boolean {
         return false;
@@ -102,7 +102,7 @@ describe('CacheGuard: what may be kept', () => {
 });
 
 describe('CacheGuard: the end of a connection', () => {
-  it('drops exactly what came over it', () => {
+  it('the end of a connection drops exactly its own replies', () => {
     const { cache, guard, link } = make();
     const other = {};
     guard.connectionStarted(other);
@@ -116,7 +116,7 @@ describe('CacheGuard: the end of a connection', () => {
     assert.equal(cache.get('GET', 'b'), 3);
   });
 
-  it('ends with a listener everything that it guarded', () => {
+  it('the end of a listener drops all that it guarded', () => {
     const { cache, guard, link } = make();
     const listener = {};
     const one = {};
@@ -134,7 +134,7 @@ describe('CacheGuard: the end of a connection', () => {
     assert.equal(guard.isTracked(one), false);
   });
 
-  it('empties the cache when it lost count of what came over it', () => {
+  it('the end of a connection empties the cache when the guard lost count of its keys', () => {
     const cache = new LRUCache();
     const guard = new CacheGuard(cache, 3);
     const link = {};
@@ -153,7 +153,7 @@ describe('CacheGuard: the end of a connection', () => {
 });
 
 describe('CacheGuard: one request for several misses', () => {
-  it('lets others wait for a reply, each with a copy of its own', async () => {
+  it('misses wait for one reply, and each gets a copy of its own', async () => {
     const { cache, guard, link } = make();
     const token = guard.begin('k', 'GET', 'pool');
     assert.equal(guard.underWay('k', 'GET', 'pool'), null, 'nobody may wait for it yet');
@@ -177,7 +177,7 @@ describe('CacheGuard: one request for several misses', () => {
     assert.equal(guard.underWay('k', 'GET', 'pool'), null);
   });
 
-  it('keeps keys, commands and callers apart', () => {
+  it('keys, commands and callers stay apart', () => {
     const { guard } = make();
     const token = guard.begin('k', 'HGET\0f', 'pool');
     token.promise = Promise.resolve(null);
@@ -187,7 +187,7 @@ describe('CacheGuard: one request for several misses', () => {
     assert.equal(guard.underWay('k', 'HGET\0f', 'other pool'), null);
   });
 
-  it('lets nobody join after the key changed, and forgets what has ended', () => {
+  it('a miss joins no request from before the change of its key, and finished requests are forgotten', () => {
     const { guard } = make();
     const begun = (): FetchToken => {
       const token = guard.begin('k', 'GET', 1);
@@ -209,7 +209,7 @@ describe('CacheGuard: one request for several misses', () => {
     assert.equal(guard.fetching, 0);
   });
 
-  it('lets nobody wait for a reply that may be too old by then', () => {
+  it('a miss joins no request whose reply may be too old by then', () => {
     const { guard } = make();
     const token = guard.begin('k', 'GET', 1, 1000);
     token.promise = Promise.resolve(null);
@@ -217,7 +217,7 @@ describe('CacheGuard: one request for several misses', () => {
     assert.equal(guard.underWay('k', 'GET', 1, 1800), null);
   });
 
-  it('hands a failure to those who wait', async () => {
+  it('a failure reaches every miss that waits for it', async () => {
     const { guard } = make();
     const token = guard.begin('k', 'GET', 1);
     token.promise = Promise.reject(new Error('no'));
@@ -237,7 +237,7 @@ describe('CacheGuard: signs of life', () => {
     return { guard, cache, link, beat, asked };
   }
 
-  it('trusts a reply for a while, and asks while it is read', () => {
+  it('a reply counts as a sign of life for a while, and reads make the guard ask again', () => {
     const { guard, beat, asked } = guarded();
     assert.equal(guard.fresh(1000), true);
     assert.equal(guard.fresh(1001), true);
@@ -255,7 +255,7 @@ describe('CacheGuard: signs of life', () => {
     assert.equal(guard.fresh(2150), true, 'true as of 1900');
   });
 
-  it('serves nothing after a pause until there is an answer, and keeps what it has', () => {
+  it('after a pause the guard serves nothing until there is an answer, and keeps its entries', () => {
     const { guard, cache, beat, asked } = guarded();
     assert.equal(guard.fresh(60_000), false);
     assert.equal(asked.length, 1);
@@ -265,7 +265,7 @@ describe('CacheGuard: signs of life', () => {
     assert.equal(cache.get('GET', 'k'), 'v');
   });
 
-  it('drops what a silent guard holds, and only that', () => {
+  it('a silent guard drops its own entries, and only those', () => {
     const { guard, cache, asked } = guarded();
     const other = {};
     const lively = new Heartbeat(() => true, 10_000);
@@ -279,7 +279,7 @@ describe('CacheGuard: signs of life', () => {
     assert.equal(cache.get('GET', 'j'), 'w');
   });
 
-  it('drops at once what nobody can be asked about', () => {
+  it('entries without a connection to ask are dropped at once', () => {
     const cache = new LRUCache();
     const guard = new CacheGuard(cache);
     const link = {};
@@ -299,7 +299,7 @@ describe('CacheGuard: signs of life', () => {
     assert.equal(guard.fresh(1001), false);
   });
 
-  it('drops chosen keys, held or on their way', () => {
+  it('chosen keys are dropped, kept or on their way', () => {
     const { guard, cache, link } = guarded();
     guard.store(guard.begin('j'), link, 'GET', 'j', [], 1);
     const token = guard.begin('kk');

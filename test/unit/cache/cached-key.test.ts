@@ -11,7 +11,7 @@ function cacheKey(command: string | Uint8Array, ...args: RedisValue[]): string |
   return cachedKeyOf(resolveCommand(command, args), args);
 }
 
-it('names the one key of cacheable reads', () => {
+it('cacheable reads name their one key', () => {
   assert.equal(cacheKey('get', 'k'), 'k');
   assert.equal(cacheKey('HGET', 'k', 'f'), 'k');
   assert.equal(cacheKey('LRANGE', 7, 0, -1), '7');
@@ -20,7 +20,7 @@ it('names the one key of cacheable reads', () => {
   assert.equal(cacheKey('JSON.GET', 'k', '$.a'), 'k');
 });
 
-it('keeps everything else out of a cache', () => {
+it('all other commands stay out of a cache', () => {
   assert.equal(cacheKey('EXISTS', 'a', 'b'), null);
   assert.equal(cacheKey('GET'), null);
   assert.equal(cacheKey('GET k'), null);
@@ -36,7 +36,7 @@ it('keeps everything else out of a cache', () => {
   assert.equal(cacheKey('OBJECT', 'ENCODING', 'k'), null);
 });
 
-it('agrees with the key table: readonly, and the first argument is the only key', () => {
+it('the cacheable commands agree with the key table: readonly, and the first argument is the only key', () => {
   let count = 0;
   for (const entry of allEntries()) {
     if ((entry.flags & CACHEABLE) === 0) continue;

@@ -17,7 +17,7 @@ class AgingCache extends LRUCache {
 }
 
 describe('AbstractCache', () => {
-  it('cannot be constructed itself', () => {
+  it('AbstractCache cannot be constructed', () => {
     const Abstract = AbstractCache as unknown as new () => AbstractCache;
     assert.throws(() => new Abstract(), TypeError);
     assert.ok(new LRUCache() instanceof AbstractCache);
@@ -25,7 +25,7 @@ describe('AbstractCache', () => {
 });
 
 describe('LRUCache: options', () => {
-  it('refuses limits that are none, and names them', () => {
+  it('invalid limits are refused by name', () => {
     for (const name of ['maxKeys', 'maxBytes', 'maxAge']) {
       for (const value of [0, -1, NaN, Infinity, '1']) {
         const make = (): LRUCache => new LRUCache({ [name]: value });
@@ -43,7 +43,7 @@ describe('LRUCache: options', () => {
     for (const options of bad) assert.throws(() => new LRUCache(options as LRUCacheOptions), TypeError);
   });
 
-  it('holds 4,096 keys unless told otherwise', () => {
+  it('a cache holds 4,096 keys by default', () => {
     const plain = new LRUCache();
     const bounded = new LRUCache({ maxBytes: 10_000_000 });
     const free = new LRUCache({ maxKeys: null });
@@ -57,7 +57,7 @@ describe('LRUCache: options', () => {
 });
 
 describe('LRUCache: get and put', () => {
-  it('tells null and other falsy values from a miss', () => {
+  it('null and other falsy values differ from a miss', () => {
     const cache = new LRUCache();
     assert.equal(cache.get('GET', 'k'), undefined);
     for (const value of [null, 0, '', false, 0n] as Reply[]) {
@@ -67,7 +67,7 @@ describe('LRUCache: get and put', () => {
     assert.deepEqual({ hits: cache.stats.hits, misses: cache.stats.misses }, { hits: 5, misses: 1 });
   });
 
-  it('takes text and bytes of a key as one, of an argument as two, and a command in any case', () => {
+  it('text and bytes of a key are one key, arguments differ by type, and the case of a command does not count', () => {
     const cache = new LRUCache();
     cache.put('HGET', 'grün', ['f'], 1);
     assert.equal(cache.get('hget', Buffer.from('grün'), 'f'), 1);
@@ -84,7 +84,7 @@ describe('LRUCache: get and put', () => {
     assert.equal(cache.get('GET', 'a\uD800'), undefined);
   });
 
-  it('keeps lists of arguments apart, whatever they hold', () => {
+  it('lists of arguments stay apart, whatever they hold', () => {
     const cache = new LRUCache();
     const lists = [
       ['a', 'b'],
@@ -112,7 +112,7 @@ describe('LRUCache: get and put', () => {
     assert.equal(cache.stats.bytes, 0);
   });
 
-  it('keeps what the text of maps and sets is encoded with', () => {
+  it('maps and sets keep the encoding of their text', () => {
     const cache = new LRUCache();
     const bytes = Buffer.from([0xe9]);
     cache.put('X', 'k', [], [mapOfText(LATIN1).set(bytes, 1), setOfText(LATIN1).add('é')]);
@@ -120,7 +120,7 @@ describe('LRUCache: get and put', () => {
     assert.deepEqual([map.get('é'), set.has(bytes), set.has(Buffer.from('é'))], [1, true, false]);
   });
 
-  it('copies what can be changed, on put and on every hit', () => {
+  it('mutable values are copied, on put and on every hit', () => {
     const cache = new LRUCache();
     const bytes = Buffer.from('bytes');
     const value: Reply = [
@@ -147,7 +147,7 @@ describe('LRUCache: get and put', () => {
     assert.equal(second[3].size, 2);
   });
 
-  it('keeps every byte value and large replies', () => {
+  it('every byte value and large replies are kept', () => {
     const cache = new LRUCache({ maxBytes: 10_000_000 });
     const all = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
     const large = Buffer.alloc(1_000_000, 0xe9);
@@ -157,7 +157,7 @@ describe('LRUCache: get and put', () => {
     assert.deepEqual(cache.get('GET', 'large'), large);
   });
 
-  it('an error is not kept, and what it replaced is forgotten', () => {
+  it('an error is not kept, and drops the value in its place', () => {
     const cache = new LRUCache();
     cache.put('GET', 'k', [], 1);
     cache.put('GET', 'k', [], new ResponseError('ERR no'));
@@ -167,7 +167,7 @@ describe('LRUCache: get and put', () => {
 });
 
 describe('LRUCache: bounds', () => {
-  it('drops the least recently used key with all its entries', () => {
+  it('the least recently used key is dropped with all its entries', () => {
     const cache = new LRUCache({ maxKeys: 2 });
     cache.put('GET', 'a', [], 1);
     cache.put('STRLEN', 'a', [], 2);
@@ -181,7 +181,7 @@ describe('LRUCache: bounds', () => {
     assert.equal(cache.stats.evictions, 2);
   });
 
-  it('counts payload and 64 for each entry', () => {
+  it('each entry counts its payload and 64 bytes', () => {
     const cache = new LRUCache();
     cache.put('GET', 'k', [], 'x'.repeat(100));
     assert.equal(cache.stats.bytes, 164);
@@ -199,7 +199,7 @@ describe('LRUCache: bounds', () => {
     assert.ok(cache.stats.bytes >= 1000);
   });
 
-  it('stays within maxBytes, with one key of many entries as well, and refuses what is too large', () => {
+  it('maxBytes is never exceeded, with one key of many entries as well, and values over it are refused', () => {
     const cache = new LRUCache({ maxBytes: 1000, maxKeys: null });
     for (let i = 0; i < 100; i++) {
       cache.put('HGET', 'k', [`f${i}`], 'x'.repeat(36));
@@ -212,7 +212,7 @@ describe('LRUCache: bounds', () => {
     assert.equal(cache.get('HGET', 'k', 'f99'), 'x'.repeat(36));
   });
 
-  it('ends entries by age, however often they are read', () => {
+  it('entries end by age, however often they are read', () => {
     const cache = new AgingCache({ maxAge: 100 });
     cache.put('GET', 'k', [], 1);
     cache.time = 60;
@@ -235,7 +235,7 @@ describe('LRUCache: bounds', () => {
 });
 
 describe('LRUCache: statistics and confidence', () => {
-  it('counts an invalidation for each key passed, held or not', () => {
+  it('an invalidation counts for each given key, kept or not', () => {
     const cache = new LRUCache();
     cache.put('GET', 'a', [], 1);
     cache.invalidate('a', 'b', Buffer.from('c'));
@@ -245,7 +245,7 @@ describe('LRUCache: statistics and confidence', () => {
     assert.equal(cache.healthy, true);
   });
 
-  it('counts a contradicted hit and drops its key; without dynamicConfidence nothing else moves', () => {
+  it('a contradicted hit counts and drops its key; without dynamicConfidence nothing else moves', () => {
     const cache = new LRUCache({ confidence: 50 });
     cache.put('GET', 'a', [], 1);
     cache.feedback('GET', 'a', [], true);
@@ -257,7 +257,7 @@ describe('LRUCache: statistics and confidence', () => {
     assert.deepEqual({ dirtyHits, invalidations }, { dirtyHits: 1, invalidations: 1 });
   });
 
-  it('moves a dynamic confidence between 0 and 100', () => {
+  it('a dynamic confidence moves between 0 and 100', () => {
     const cache = new LRUCache({ confidence: 50, dynamicConfidence: true });
     cache.feedback('GET', 'a', [], true);
     assert.equal(cache.confidence, 50 * 1.0001);
@@ -270,7 +270,7 @@ describe('LRUCache: statistics and confidence', () => {
     assert.equal(cache.confidence, 50);
   });
 
-  it('keeps its totals over a reset', () => {
+  it('the totals survive a reset', () => {
     const cache = new LRUCache({ maxKeys: 1 });
     cache.put('GET', 'a', [], 1);
     cache.put('GET', 'b', [], 1);
@@ -302,7 +302,7 @@ describe('LRUCache against a plain model', () => {
     fc.record({ op: fc.constant('invalidate' as const), key, field, size: fc.constant(0) }),
   );
 
-  it('holds the most recently used keys, within both bounds, and nothing else', () => {
+  it('the cache holds the most recently used keys, within both bounds, and nothing else', () => {
     const property = fc.property(fc.array(step, { maxLength: 200, size: 'max' }), (steps) => {
       const cache = new LRUCache({ maxKeys: 3, maxBytes: 500, maxAge: null });
       // Insertion order is recency: a used key is put at the end again.

@@ -17,7 +17,7 @@ function written(columns: number | null, write: (terminal: Terminal) => void): s
   return text;
 }
 
-it('a sentence is broken between words, and goes on below its beginning', () => {
+it('a sentence is wrapped between words, and goes on below its beginning', () => {
   assert.deepEqual(wrapped('one two three', 8), ['one two', 'three']);
   assert.deepEqual(wrapped('redis://a-long-name:6379 is down', 10), ['redis://a-long-name:6379', 'is down']);
   const say = (terminal: Terminal): void => terminal.sentence('✔ TCP  ', 'the server accepts connections');
@@ -25,7 +25,7 @@ it('a sentence is broken between words, and goes on below its beginning', () => 
   assert.equal(written(null, say), '✔ TCP  the server accepts connections\n');
 });
 
-it('a picture is drawn over the last one, and cut at the edge; a pipe gets a line without colours', () => {
+it('a picture replaces the last one and is cut at the edge; a pipe gets a line without colours', () => {
   const draw = (terminal: Terminal): void => {
     terminal.draw([terminal.style('red', 'a row that is long'), 'short'], 'plain');
     terminal.draw(['second'], 'plain too');

@@ -8,7 +8,7 @@ function time(command: string | Uint8Array, ...args: RedisValue[]): number | nul
   return blockingTime(resolveCommand(command, args), args);
 }
 
-it('reads the seconds of list and sorted set commands', () => {
+it('the blocking time of list and sorted set commands is read in seconds', () => {
   assert.equal(time('BLPOP', 'a', 'b', 1.5), 1500);
   assert.equal(time('brpop', 'a', '0'), Infinity);
   assert.equal(time('BZPOPMIN', 'a', Buffer.from('0.25')), 250);
@@ -23,13 +23,13 @@ it('reads the seconds of list and sorted set commands', () => {
   assert.equal(time('BLPOP', 'a', '0x10'), Infinity);
 });
 
-it('reads the milliseconds of WAIT and WAITAOF', () => {
+it('the blocking time of WAIT and WAITAOF is read in milliseconds', () => {
   assert.equal(time('WAIT', 1, 500), 500);
   assert.equal(time('WAIT', 1, 0), Infinity);
   assert.equal(time('WAITAOF', 1, 0, 20), 20);
 });
 
-it('counts BLOCK only before STREAMS and only as an option', () => {
+it('BLOCK counts only before STREAMS and only as an option', () => {
   assert.equal(time('XREAD', 'BLOCK', 100, 'STREAMS', 's', '$'), 100);
   assert.equal(time('XREAD', 'COUNT', 2, 'block', '0', 'streams', 's', '$'), Infinity);
   assert.equal(time('XREAD', Buffer.from('Block'), Buffer.from('5'), 'STREAMS', 's', '$'), 5);
@@ -40,7 +40,7 @@ it('counts BLOCK only before STREAMS and only as an option', () => {
   assert.equal(time('XREAD BLOCK', 50, 'STREAMS', 's', '$'), 50);
 });
 
-it('takes what the server refuses at once for not blocking', () => {
+it('calls that the server refuses at once do not count as blocking', () => {
   assert.equal(time('BLPOP', 'a'), null);
   assert.equal(time('BLPOP', 'a', 'soon'), null);
   assert.equal(time('BLPOP', 'a', -1), null);
@@ -53,13 +53,13 @@ it('takes what the server refuses at once for not blocking', () => {
   assert.equal(time('WAIT', 1), null);
 });
 
-it('says nothing of other commands', () => {
+it('other commands have no blocking time', () => {
   for (const name of ['GET', 'LPOP', 'MONITOR', 'LMPOP', 'NO.SUCH', 'SUBSCRIBE'])
     assert.equal(time(name, 'a', 0), null);
   assert.equal(time('CLIENT', 'PAUSE', 100), null);
 });
 
-it('finds time-outs that are not last', () => {
+it('a blocking time is found where it is not the last argument', () => {
   assert.equal(time('BLMOVEM', 'a', 'b', 'LEFT', 'RIGHT', 3, 'COUNT', 2, 'OBO'), 3000);
   assert.equal(time('BLMOVEM', 'a', 'b', 'LEFT', 'RIGHT', 0), Infinity);
   assert.equal(time('BZMOVE', 'a', 'b', 'MIN', 2, 'COUNT', 5), 2000);

@@ -23,7 +23,7 @@ function randomCase(text: string): string {
 }
 
 describe('resolveCommand', () => {
-  it('gives one object for one spelling', () => {
+  it('one spelling always gives one object', () => {
     const info = resolveCommand('GET', ['k']);
     assert.equal(resolveCommand('GET', ['other']), info);
     assert.equal(info.name, 'GET');
@@ -32,7 +32,7 @@ describe('resolveCommand', () => {
     assert.equal(info.encoded, '$3\r\nGET\r\n');
   });
 
-  it('sends the words as they were spelled', () => {
+  it('the words are sent as they were spelled', () => {
     const info = resolveCommand('  client \t SetName\r\n', ['x']);
     assert.equal(info.name, 'CLIENT SETNAME');
     assert.deepEqual(info.words, ['client', 'SetName']);
@@ -40,7 +40,7 @@ describe('resolveCommand', () => {
     assert.equal(info.nameLength, 2);
   });
 
-  it('finds the subcommand in the first argument and leaves it there', () => {
+  it('a subcommand in the first argument is found and stays there', () => {
     for (const argument of [
       'SETNAME',
       'setname',
@@ -57,7 +57,7 @@ describe('resolveCommand', () => {
     }
   });
 
-  it('keeps to the container when the subcommand is missing or unknown', () => {
+  it('a missing or unknown subcommand gives the container command', () => {
     const bare = resolveCommand('CLIENT', []);
     assert.equal(bare.name, 'CLIENT');
     assert.ok(bare.flags & flags.CONTAINER);
@@ -74,7 +74,7 @@ describe('resolveCommand', () => {
     assert.equal(resolveCommand('CLIENT NOSUCH', []).name, 'CLIENT');
   });
 
-  it('recognises stateful commands in every disguise', () => {
+  it('stateful commands are recognised in every spelling', () => {
     for (const [first = '', second] of STATEFUL_COMMANDS) {
       const whole = second === undefined ? first : `${first} ${second}`;
       for (const text of [
@@ -100,7 +100,7 @@ describe('resolveCommand', () => {
     }
   });
 
-  it('takes nothing else for stateful', () => {
+  it('other commands do not count as stateful', () => {
     for (const [command, ...args] of [
       ['GET', 'SELECT'],
       ['CLIENT', 'ID'],
@@ -118,7 +118,7 @@ describe('resolveCommand', () => {
     }
   });
 
-  it('knows the groups of commands', () => {
+  it('each command belongs to its group', () => {
     assert.ok(has('SSUBSCRIBE', [], flags.SUBSCRIBE_FAMILY));
     assert.ok(!has('SPUBLISH', ['c', 'm'], flags.SUBSCRIBE_FAMILY));
     assert.ok(has('client', ['reply', 'off'], flags.CLIENT_REPLY));
@@ -133,7 +133,7 @@ describe('resolveCommand', () => {
     assert.ok(has('NO.SUCH', [], 0) === false && resolveCommand('NO.SUCH', []).flags === flags.UNKNOWN);
   });
 
-  it('knows what a cluster must be asked node by node', () => {
+  it('commands that a cluster must ask node by node are known', () => {
     const named =
       'SCAN KEYS RANDOMKEY DBSIZE FLUSHALL FLUSHDB SWAPDB SCRIPT|LOAD SCRIPT|EXISTS SCRIPT|FLUSH FUNCTION|LOAD ' +
       'FUNCTION|DELETE FUNCTION|FLUSH FUNCTION|RESTORE CONFIG|SET ACL|SETUSER ACL|DELUSER';
@@ -147,7 +147,7 @@ describe('resolveCommand', () => {
     }
   });
 
-  it('keeps bytes that are no text', () => {
+  it('bytes that are not text are kept', () => {
     const bytes = Buffer.from([0x67, 0x65, 0x74, 0x20, 0xff, 0xa0, 0x01]);
     const info = resolveCommand(bytes, []);
     assert.equal(info.name, 'GET');
@@ -161,7 +161,7 @@ describe('resolveCommand', () => {
     assert.equal(text.encoded, `$3\r\nget\r\n$8\r\n${Buffer.from('ключ').toString('latin1')}\r\n`);
   });
 
-  it('encodes words as the caller does, whoever asked before', () => {
+  it('words are encoded as the caller encodes, whoever asked before', () => {
     for (let round = 0; round < 2; round++) {
       assert.deepEqual(resolveCommand('get é', [], LATIN1).words, ['get', Buffer.from([0xe9])]);
       assert.equal(resolveCommand('get é', [], LATIN1).encoded, '$3\r\nget\r\n$1\r\n\xe9\r\n');
@@ -174,11 +174,11 @@ describe('resolveCommand', () => {
     assert.equal(resolveCommand(bytes, [], ASCII).encoded, '$1\r\ng\r\n$1\r\n\xe9\r\n');
   });
 
-  it('letters that only look alike in upper case are told apart', () => {
+  it('letters that only look alike in upper case stay different', () => {
     assert.equal(resolveCommand('ſelect', ['1']).flags, flags.UNKNOWN);
   });
 
-  it('refuses what is no command', () => {
+  it('invalid commands are refused', () => {
     for (const command of [
       '',
       ' \t ',
@@ -195,7 +195,7 @@ describe('resolveCommand', () => {
     }
   });
 
-  it('forgets made-up spellings but never those of known commands', () => {
+  it('made-up spellings are forgotten, known commands never', () => {
     const known = resolveCommand('hset', []);
     const early = resolveCommand('MADE.UP 0', []);
     assert.equal(resolveCommand('MADE.UP 0', []), early);

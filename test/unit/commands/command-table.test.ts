@@ -85,7 +85,7 @@ function keys(table: CommandTable, command: string, ...args: RedisValue[]): (str
   return table.keysOf(resolveCommand(command, args), args);
 }
 
-it('learns what a server tells, over RESP2', () => {
+it('the table learns commands from a server over RESP2', () => {
   const table = new CommandTable();
   assert.ok(!table.isKnown(resolveCommand('MY.STORE', []), []));
   assert.deepEqual(keys(table, 'my.store', 'a'), []);
@@ -95,14 +95,14 @@ it('learns what a server tells, over RESP2', () => {
   assert.equal(table.flagsOf(resolveCommand('my.store', []), []), WRITE);
 });
 
-it('learns over RESP3', () => {
+it('the table learns commands from a server over RESP3', () => {
   const table = new CommandTable();
   table.learn([resp3(['my.read', -2, ['readonly', 'blocking'], 1, 1, 1, [], [], [], []])]);
   assert.deepEqual(keys(table, 'MY.READ', 2, 'a', 'b', 'c'), ['a', 'b']);
   assert.equal(table.flagsOf(resolveCommand('MY.READ', []), []), READONLY | BLOCKING | HAS_EFFECT);
 });
 
-it('learns from servers that tell positions only', () => {
+it('the table learns from servers that tell positions only', () => {
   const table = new CommandTable();
   table.learn([
     ['old.pairs', -3, ['write'], 1, -1, 2],
@@ -118,7 +118,7 @@ it('learns from servers that tell positions only', () => {
   assert.deepEqual(['OLD.PAIRS', 'OLD.NONE', 'OLD.MOVING'].map(complete), [true, true, false]);
 });
 
-it('learns subcommands', () => {
+it('the table learns subcommands', () => {
   const table = new CommandTable();
   const sub = [
     'box|put',
@@ -138,14 +138,14 @@ it('learns subcommands', () => {
   assert.deepEqual(keys(table, 'box', 'list', 'k'), []);
 });
 
-it('leaves the built-in commands alone', () => {
+it('the built-in commands stay as they are', () => {
   const table = new CommandTable();
   table.learn([['get', 2, ['write'], 0, 0, 0, [], [], [], []]]);
   assert.deepEqual(keys(table, 'GET', 'k'), ['k']);
   assert.equal(table.flagsOf(resolveCommand('GET', ['k']), ['k']) & WRITE, 0);
 });
 
-it('tells when only the server can find all keys', () => {
+it('a command whose keys only the server can find is marked', () => {
   const unknown = resp2([], ['unknown'], ['unknown']);
   const partly = resp2(
     ['incomplete'],
@@ -159,7 +159,7 @@ it('tells when only the server can find all keys', () => {
   assert.deepEqual([a?.complete, a?.keySpecs.length, b?.complete, b?.keySpecs.length], [false, 0, false, 1]);
 });
 
-it('passes over what is malformed', () => {
+it('malformed answers are skipped', () => {
   for (const reply of [
     null,
     undefined,

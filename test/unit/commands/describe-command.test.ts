@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { commandInfo } from '../../../src/index.ts';
 
-it('commandInfo tells keys, flags and tips', () => {
+it('commandInfo returns keys, flags and tips', () => {
   const move = commandInfo('lmove');
   assert.equal(move?.name, 'LMOVE');
   assert.deepEqual(move?.keys('a', 'b', 'LEFT', 'RIGHT'), ['a', 'b']);

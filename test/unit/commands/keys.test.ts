@@ -10,7 +10,7 @@ function keys(command: string | Uint8Array, ...args: RedisValue[]): (string | Ui
 }
 
 describe('keysOf', () => {
-  it('finds the keys of plain commands', () => {
+  it('keys of plain commands are found', () => {
     assert.deepEqual(keys('GET', 'k'), ['k']);
     assert.deepEqual(keys('get', Buffer.from('k')), [Buffer.from('k')]);
     assert.deepEqual(keys('SET', 7, 'v'), ['7']);
@@ -22,7 +22,7 @@ describe('keysOf', () => {
     assert.deepEqual(keys('PING'), []);
   });
 
-  it('counts where a command tells how many', () => {
+  it('a count of keys in the command is followed', () => {
     assert.deepEqual(keys('EVAL', 'return 1', 2, 'a', 'b', 'c'), ['a', 'b']);
     assert.deepEqual(keys('EVALSHA_RO', 'sha', '0', 'x'), []);
     assert.deepEqual(keys('FCALL', 'f', Buffer.from('1'), 'a'), ['a']);
@@ -32,7 +32,7 @@ describe('keysOf', () => {
     assert.deepEqual(keys('MSETEX', 2, 'a', 1, 'b', 2, 'EX', 5), ['a', 'b']);
   });
 
-  it('knows the only key of a call whose words tell that there is one', () => {
+  it('the words of a call may show that it has one key', () => {
     const sole = (command: string): number => resolveCommand(command, []).soleKey;
     assert.deepEqual(['EVALSHA abc 1', 'FCALL_RO f 1', 'LMPOP 1', 'BZMPOP 0 1'].map(sole), [0, 0, 0, 0]);
     assert.deepEqual(
@@ -42,7 +42,7 @@ describe('keysOf', () => {
     assert.deepEqual(keys('EVALSHA abc 1', 'k', 'argument'), ['k']);
   });
 
-  it('finds keys behind keywords', () => {
+  it('keys behind keywords are found', () => {
     assert.deepEqual(keys('XREAD', 'COUNT', 2, 'STREAMS', 'a', 'b', '0', '0'), ['a', 'b']);
     assert.deepEqual(keys('xreadgroup', 'GROUP', 'streams', 'c', 'streams', 'a', '>'), ['a']);
     assert.deepEqual(keys('GEORADIUS', 'k', 1, 2, 3, 'km', 'STORE', 'd'), ['k', 'd']);
@@ -52,7 +52,7 @@ describe('keysOf', () => {
     assert.deepEqual(keys('SORT_RO', 'k', 'BY', 'w*'), ['k']);
   });
 
-  it('finds the keys of MIGRATE', () => {
+  it('keys of MIGRATE are found', () => {
     assert.deepEqual(keys('MIGRATE', 'h', 1, 'k', 0, 100), ['k']);
     assert.deepEqual(keys('MIGRATE', 'h', 1, 'k', 0, 100, 'KEYS', 'a'), ['k']);
     assert.deepEqual(keys('MIGRATE', 'h', 1, '', 0, 100, 'COPY', 'KEYS', 'a', 'b'), ['a', 'b']);
@@ -62,7 +62,7 @@ describe('keysOf', () => {
     ]);
   });
 
-  it('looks at subcommands wherever they are', () => {
+  it('subcommands are found wherever they are', () => {
     assert.deepEqual(keys('OBJECT', 'ENCODING', 'k'), ['k']);
     assert.deepEqual(keys('object encoding', 'k'), ['k']);
     assert.deepEqual(keys('MEMORY', Buffer.from('usage'), 'k', 'SAMPLES', 1), ['k']);
@@ -71,19 +71,19 @@ describe('keysOf', () => {
     assert.deepEqual(keys('CLIENT', 'KILL', 'k'), []);
   });
 
-  it('finds keys that were written into the command', () => {
+  it('keys written into the command are found', () => {
     assert.deepEqual(keys('MGET a', 'b'), ['a', 'b']);
     assert.deepEqual(keys('EVAL return 2 a', 'b'), ['a', 'b']);
     assert.deepEqual(keys(Buffer.from([...Buffer.from('GET '), 0xff])), [Buffer.from([0xff])]);
     assert.deepEqual(keyPositions(resolveCommand('MGET a', ['b']), ['b']), [1, 2]);
   });
 
-  it('routes sharded messages by their channel', () => {
+  it('sharded messages are routed by their channel', () => {
     assert.deepEqual(keys('SPUBLISH', 'c', 'm'), ['c']);
     assert.deepEqual(keys('PUBLISH', 'c', 'm'), []);
   });
 
-  it('knows the commands of modules', () => {
+  it('keys of module commands are found', () => {
     assert.deepEqual(keys('JSON.GET', 'k', '$'), ['k']);
     assert.deepEqual(keys('JSON.MGET', 'a', 'b', '$'), ['a', 'b']);
     assert.deepEqual(keys('JSON.MSET', 'a', '$', '1', 'b', '$', '2'), ['a', 'b']);
@@ -95,13 +95,13 @@ describe('keysOf', () => {
     assert.notEqual(resolveCommand('FT.SEARCH', []).keySpecs, null);
   });
 
-  it('keysOf finds no key where it would have to guess', () => {
+  it('no key is found where it would be a guess', () => {
     const info = resolveCommand('NO.SUCH', ['k']);
     assert.equal(info.keySpecs, null);
     assert.deepEqual(keysOf(info, ['k']), []);
   });
 
-  it('finds what there is among malformed arguments', () => {
+  it('keys among malformed arguments are found', () => {
     assert.deepEqual(keys('GET'), []);
     assert.deepEqual(keys('EVAL', 's'), []);
     assert.deepEqual(keys('EVAL', 's', 5, 'a'), ['a']);

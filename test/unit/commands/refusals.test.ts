@@ -11,7 +11,7 @@ function message(command: string): string {
   return refusal(info);
 }
 
-it('names the right way', () => {
+it('a refusal names the right way', () => {
   assert.match(message('multi'), /MULTI.*acquire\(\).*use\(\)/);
   assert.match(message('SELECT 1'), /\bdb option/);
   assert.match(message('SUBSCRIBE'), /executePubsub/);
@@ -22,7 +22,7 @@ it('names the right way', () => {
   assert.match(clusterRefusal(resolveCommand('FLUSHALL', [])), /FLUSHALL.*executeOn/);
 });
 
-it('says something useful of every stateful command, and never an argument', () => {
+it('a refusal says something useful of every stateful command, and never an argument', () => {
   for (const entry of allEntries()) {
     if ((entry.flags & STATEFUL) === 0) continue;
     const text = message(`${entry.name} hunter2`);
@@ -32,7 +32,7 @@ it('says something useful of every stateful command, and never an argument', () 
   }
 });
 
-it('tells node-wise commands, which clusters alone refuse, from those that speak of their connection', () => {
+it('node-wise commands, which only clusters refuse, differ from commands that change their connection', () => {
   const kind = (command: string) => resolveCommand(command, []).flags & (STATEFUL | NEEDS_EXECUTE_ON);
   assert.equal(kind('FLUSHALL'), NEEDS_EXECUTE_ON);
   assert.equal(kind('CONFIG SET'), NEEDS_EXECUTE_ON);
@@ -40,7 +40,7 @@ it('tells node-wise commands, which clusters alone refuse, from those that speak
   assert.equal(kind('GET'), 0);
 });
 
-it('tells what a request cannot carry', () => {
+it('a refusal says which commands a request cannot carry', () => {
   assert.match(requestRefusal(resolveCommand('SUBSCRIBE', [])), /executePubsub.*sendCommand/);
   assert.match(
     requestRefusal(resolveCommand('CLIENT', ['REPLY', 'OFF'])),

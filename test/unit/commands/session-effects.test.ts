@@ -11,7 +11,7 @@ function effect(command: string | Uint8Array, ...args: RedisValue[]): unknown[] 
   return [effectOf(info, args), effectValue(info, args)];
 }
 
-it('tells the effect and its value', () => {
+it('each effect is found with its value', () => {
   assert.deepEqual(effect('SELECT', 3), ['select', '3']);
   assert.deepEqual(effect('select 3'), ['select', '3']);
   assert.deepEqual(effect('CLIENT', 'SETNAME', Buffer.from('é', 'latin1')), ['setname', 'é']);
@@ -23,7 +23,7 @@ it('tells the effect and its value', () => {
   assert.deepEqual(effect('CLIENT', 'ID'), [null, null]);
 });
 
-it('calls a command blocking only when it blocks', () => {
+it('a command counts as blocking only when it blocks', () => {
   assert.equal(effect('BLPOP', 'k', 0)[0], 'blocking');
   assert.equal(effect('BLPOP', 'k', 'x')[0], null);
   assert.equal(effect('XREAD', 'BLOCK', 5, 'STREAMS', 's', '$')[0], 'blocking');

@@ -81,7 +81,7 @@ describe('connection options', () => {
     ['maxBufferedBytes', 1, 1],
   ];
   for (const [name, given, expected] of accepted) {
-    it(`take ${name}: ${inspect(given, { depth: 0 })}`, () => {
+    it(`connection options take ${name}: ${inspect(given, { depth: 0 })}`, () => {
       const options = normalizeConnectionOptions({ [name]: given }) as Readonly<Record<string, unknown>>;
       assert.ok(Object.is(options[name], expected), String(options[name]));
     });
@@ -132,7 +132,7 @@ describe('connection options', () => {
     ['maxBufferedBytes', Infinity],
   ];
   for (const [name, value] of refused) {
-    it(`refuse ${name}: ${inspect(value)}`, () => {
+    it(`connection options refuse ${name}: ${inspect(value)}`, () => {
       assert.throws(
         () => normalizeConnectionOptions({ [name]: value }),
         (error: Error) => {
@@ -144,12 +144,12 @@ describe('connection options', () => {
     });
   }
 
-  it('count undefined as absent', () => {
+  it('undefined counts as absent', () => {
     const options = { streamTimeout: undefined, encoding: undefined, whatever: undefined };
     assert.equal(normalizeConnectionOptions(options).encoding, 'utf-8');
   });
 
-  it('name an option nobody knows', () => {
+  it('an unknown option is named', () => {
     assert.throws(() => normalizeConnectionOptions({ stream_timeout: 1 }), /unknown option "stream_timeout"/);
     assert.throws(() => normalizeConnectionOptions({ socketKeepalive: true }), /"socketKeepalive"/);
     assert.throws(
@@ -168,7 +168,7 @@ describe('connection options', () => {
     }
   });
 
-  it('checked options are frozen, and a copy', () => {
+  it('checked options are a frozen copy', () => {
     const given = { db: 1 };
     const options = normalizeConnectionOptions(given);
     given.db = 2;
@@ -176,7 +176,7 @@ describe('connection options', () => {
     assert.ok(Object.isFrozen(options));
   });
 
-  it('see own properties only', () => {
+  it('only own properties count', () => {
     const names = [
       'streamTimeout',
       'connectTimeout',
@@ -216,7 +216,7 @@ describe('connection options', () => {
     }
   });
 
-  it('show no secret', () => {
+  it('checked options show no secret', () => {
     const options = normalizeConnectionOptions({
       username: 'u',
       password: 'canary',
@@ -250,7 +250,7 @@ describe('keep-alive options', () => {
   const keepAlive = (options: object): object =>
     keepAliveOf(normalizeConnectionOptions(options, { extra: tcpRules }));
 
-  it('reach the transport', () => {
+  it('keep-alive options reach the transport', () => {
     assert.deepEqual(keepAlive({ socketKeepaliveOptions: { idle: 60_000 } }), {
       enabled: true,
       idle: 60_000,
@@ -279,12 +279,12 @@ describe('keep-alive options', () => {
     { delay: 1 },
     7,
   ]) {
-    it(`refuse ${JSON.stringify(details)}`, () => {
+    it(`keep-alive options refuse ${JSON.stringify(details)}`, () => {
       assert.throws(() => keepAlive({ socketKeepaliveOptions: details }), TypeError);
     });
   }
 
-  it('refuse a switch that is no boolean', () => {
+  it('a keep-alive switch must be a boolean', () => {
     assert.throws(() => keepAlive({ socketKeepalive: 1 }), /socketKeepalive/);
   });
 });

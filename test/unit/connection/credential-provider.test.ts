@@ -28,7 +28,7 @@ describe('credential providers', () => {
     [[null, null], 'default', ''],
     [['u', 'p'], 'u', 'p'],
   ] as const) {
-    it(`answer ${JSON.stringify(given)} with ${username} and a password of ${password.length}`, async () => {
+    it(`a provider answers ${JSON.stringify(given)} with ${username} and a password of ${password.length}`, async () => {
       assert.deepEqual(await new UserPassCredentialProvider(...given).getCredentials(), {
         username,
         password,
@@ -36,7 +36,7 @@ describe('credential providers', () => {
     });
   }
 
-  it('refuse what is no text', () => {
+  it('credentials that are no text are refused', () => {
     assert.throws(() => new UserPassCredentialProvider(1 as unknown as string), TypeError);
     assert.throws(() => new UserPassCredentialProvider('u', {} as string), TypeError);
   });

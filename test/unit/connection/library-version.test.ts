@@ -9,7 +9,7 @@ function projectRoot(folder: string): string {
   return existsSync(join(folder, 'package.json')) ? folder : projectRoot(dirname(folder));
 }
 
-test('servers are told the name and the version that the package has', () => {
+test("servers are told the package's own name and version", () => {
   const root = projectRoot(dirname(fileURLToPath(import.meta.url)));
   const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<
     string,

@@ -6,7 +6,7 @@ function known(args: string[], ...own: string[]): Known {
   return { own: new Set(own), args, modifier: false };
 }
 
-describe('a text whose arguments are known', () => {
+describe('a text with known arguments', () => {
   for (const [args, text, masked] of [
     [['canary'], 'no canary, no CANARY', 'no …, no …'],
     [['canary'], 'Unknown node canary:1', 'Unknown node …:1'],
@@ -25,7 +25,7 @@ describe('a text whose arguments are known', () => {
     test(text, () => assert.equal(mask(text, known([...args]), 0), masked));
   }
 
-  test('in any spelling of its bytes', () => {
+  test('arguments are masked in any spelling of their bytes', () => {
     const bytes = Buffer.from('ключ').toString('latin1').toLowerCase();
     assert.equal(mask("no 'ключ' there: ключ", known([bytes]), 0), "no '…' there: …");
     assert.equal(mask("no 'pässwort'", known(['p\xe4sswort']), 0), "no '…'");
@@ -39,7 +39,7 @@ describe('a text whose arguments are known', () => {
   });
 });
 
-describe('a text whose arguments are not known', () => {
+describe('a text with unknown arguments', () => {
   for (const [text, masked] of [
     ["Unknown option or number of arguments for CONFIG SET - 'a' b'", undefined],
     [
@@ -65,7 +65,7 @@ describe('a text whose arguments are not known', () => {
   }
 });
 
-test('takes time in proportion to its text', () => {
+test('masking takes time in proportion to the text', () => {
   const size = 1 << 20;
   for (const text of ["'".repeat(size), 'a'.repeat(size), 'ä '.repeat(size / 2), "' a".repeat(size / 3)]) {
     const start = performance.now();

@@ -318,7 +318,7 @@ const REFUSED: Refusal[] = [
   ['redis+sentinel:///m', /host/, { kind: 'sentinel' }],
 ];
 
-describe('connection URL: what is refused', () => {
+describe('connection URL: refusals', () => {
   for (const [url, says, rules] of REFUSED) {
     it(`${JSON.stringify(url)} ${rules === undefined ? '' : JSON.stringify(rules)}`, () => {
       assert.throws(
@@ -332,7 +332,7 @@ describe('connection URL: what is refused', () => {
     });
   }
 
-  it('a value that is not a string', () => {
+  it('a value that is not a string is refused', () => {
     for (const url of [undefined, null, 7, new URL('redis://u:canary@h')]) {
       assert.throws(() => parseConnectionUrl(url as unknown as string, { kind: 'single' }), TypeError);
     }
@@ -378,7 +378,7 @@ describe('connection URL: the password', () => {
     `redis://h?encoding=${P}`,
   ];
   for (const url of broken) {
-    it(`is in no error of ${JSON.stringify(url)}`, () => {
+    it(`the password is in no error of ${JSON.stringify(url)}`, () => {
       for (const decodeComponents of [false, true]) {
         try {
           parseConnectionUrl(url, { kind: 'single', decodeComponents });

@@ -31,7 +31,7 @@ test('a call that sets its fields without super() has every field of an entry', 
   );
 });
 
-test('calls of one kind have one shape', () => {
+test('calls of one kind have one hidden class', () => {
   const calls = Array.from({ length: 3 }, () => new PoolCall(owner, info, 'wire', 4, UTF8));
   const [first, ...others] = calls.map((call) => Object.keys(call));
   for (const keys of others) assert.deepEqual(keys, first);

@@ -40,7 +40,7 @@ test('answers are merged as the policy says', () => {
   );
 });
 
-test('an error of a node rejects, and so does what cannot be merged', () => {
+test('an error of a node rejects, and so do replies that cannot be merged', () => {
   for (const policy of ['agg_sum', 'all_succeeded', null])
     assert.throws(() => mergeReplies('X', policy, [1, error]), error);
   assert.throws(() => mergeReplies('X', 'one_succeeded', [error, error]), error);
@@ -48,7 +48,7 @@ test('an error of a node rejects, and so does what cannot be merged', () => {
   assert.throws(() => mergeReplies('X', null, []), /no such node/);
 });
 
-test('the policy of a command is that of the table, and special ones are refused by name', () => {
+test('the policy of a command comes from the table, and special ones are refused by name', () => {
   const policies: Record<string, string | null> = {
     DBSIZE: 'agg_sum',
     KEYS: null,

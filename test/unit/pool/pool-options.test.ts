@@ -63,7 +63,7 @@ const DEFAULTS: Record<PoolKind, object> = {
 
 describe('pool options', () => {
   for (const kind of ['single', 'cluster', 'sentinel'] as const) {
-    it(`of a ${kind} pool have the defaults of the contract`, () => {
+    it(`options of a ${kind} pool have the defaults of the contract`, () => {
       assert.deepEqual(allOptions(splitPoolOptions(kind, undefined).pool), DEFAULTS[kind]);
     });
   }
@@ -108,7 +108,7 @@ describe('pool options', () => {
     ['sentinel', 'checkConnection', true],
   ];
   for (const [kind, name, given, expected = given] of accepted) {
-    it(`take ${name}: ${inspect(given, { depth: 0 })}`, () => {
+    it(`pool options take ${name}: ${inspect(given, { depth: 0 })}`, () => {
       const { pool } = splitPoolOptions(kind, { [name]: given });
       assert.ok(Object.is((pool as Readonly<Record<string, unknown>>)[name], expected));
     });
@@ -164,7 +164,7 @@ describe('pool options', () => {
     ['cluster', 'db', -1],
   ];
   for (const [kind, name, value] of refused) {
-    it(`refuse ${name}: ${inspect(value)}`, () => {
+    it(`pool options refuse ${name}: ${inspect(value)}`, () => {
       assert.throws(
         () => splitPoolOptions(kind, { [name]: value }),
         (error: Error) => {
@@ -174,7 +174,7 @@ describe('pool options', () => {
     });
   }
 
-  it('make plain locations of start nodes', () => {
+  it('start nodes become plain locations', () => {
     const node = new ClusterNodeLocation('n', 1, { nodeId: 'x', serverType: 'primary' });
     const { startupNodes } = splitPoolOptions('cluster', {
       startupNodes: new Set([location, { host: 'i', port: 8 }, node]),
@@ -185,7 +185,7 @@ describe('pool options', () => {
 });
 
 describe('splitting pool options', () => {
-  it('hands the connections what is theirs, as it was given', () => {
+  it('connections get their own options, as they were given', () => {
     const split = splitPoolOptions('single', {
       maxConnections: 3,
       db: 2,
@@ -203,7 +203,7 @@ describe('splitting pool options', () => {
     assert.equal(split.settings.decodeResponses, true);
   });
 
-  it('refuses what nobody knows', () => {
+  it('unknown options are refused', () => {
     assert.throws(
       () => splitPoolOptions('single', { max_connections: 3 }),
       /unknown option "max_connections"/,
@@ -221,18 +221,18 @@ describe('splitting pool options', () => {
     assert.throws(() => splitPoolOptions('single', 'redis://:canary@h' as unknown as object), TypeError);
   });
 
-  it('passes what nobody knows on to a custom class', () => {
+  it('unknown options are passed to a custom class', () => {
     const split = splitPoolOptions('single', { mine: 7, db: 1, nothing: undefined }, { custom: true });
     assert.deepEqual({ ...split.connection }, { db: 1, mine: 7 });
   });
 
-  it('leaves readFromReplicas to the cluster pool', () => {
+  it('readFromReplicas stays with the cluster pool', () => {
     const split = splitPoolOptions('cluster', { readFromReplicas: true }, { connectionRules: clusterRules });
     assert.equal(split.pool.readFromReplicas, true);
     assert.deepEqual({ ...split.connection }, {});
   });
 
-  it('sees own properties only', () => {
+  it('only own properties count', () => {
     const names = ['maxConnections', 'timeout', 'location', 'host', 'port', 'password', 'db', 'sslContext'];
     const prototype = Object.prototype as unknown as Record<string, unknown>;
     for (const name of names)
@@ -247,7 +247,7 @@ describe('splitting pool options', () => {
     }
   });
 
-  it('shows no secret', () => {
+  it('split options show no secret', () => {
     const split = splitPoolOptions(
       'single',
       { password: 'canary', sslContext: { key: 'canary' }, more: 1 },

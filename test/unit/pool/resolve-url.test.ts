@@ -66,7 +66,7 @@ describe('a URL over arguments', () => {
     });
   }
 
-  it('honours the connection class and what nobody knows', () => {
+  it('the connection class and unknown options are kept', () => {
     class Connection {}
     const { options } = resolveUrl('redis://h', { connectionClass: Connection, mine: 1 }, 'single');
     assert.equal(options.connectionClass, Connection);
@@ -74,7 +74,7 @@ describe('a URL over arguments', () => {
     assert.throws(() => splitPoolOptions('single', options), /"mine"/);
   });
 
-  it('makes options that the pool takes', () => {
+  it('the pool takes the resolved options', () => {
     const { options } = resolveUrl(
       'redis://u:p@h:7/2?timeout=0&client_name=n',
       { decodeResponses: true },
@@ -89,7 +89,7 @@ describe('a URL over arguments', () => {
     );
   });
 
-  it('decodes components when told to', () => {
+  it('components are decoded when asked for', () => {
     assert.equal(resolveUrl('redis://u:p%40@h', { decodeComponents: true }, 'single').options.password, 'p@');
     assert.equal(resolveUrl('redis://u:p%40@h', {}, 'single').options.password, 'p%40');
     assert.ok(!('decodeComponents' in resolveUrl('redis://h', { decodeComponents: true }, 'single').options));
@@ -109,7 +109,7 @@ describe('a URL over arguments', () => {
     ['sentinel', 'redis+sentinel://h/m?service_name=n', undefined, /serviceName/],
   ];
   for (const [kind, url, args, says] of refused) {
-    it(`refuses ${url} with ${inspect(args, { depth: 0 })} for a ${kind} pool`, () => {
+    it(`a ${kind} pool refuses ${url} with ${inspect(args, { depth: 0 })}`, () => {
       assert.throws(
         () => resolveUrl(url, args as object, kind),
         (error: Error) => error instanceof TypeError && says.test(error.message),
@@ -117,7 +117,7 @@ describe('a URL over arguments', () => {
     });
   }
 
-  it('sees own properties only', () => {
+  it('only own properties count', () => {
     const prototype = Object.prototype as unknown as Record<string, unknown>;
     const names = [
       'sslContext',
@@ -140,7 +140,7 @@ describe('a URL over arguments', () => {
     }
   });
 
-  it('shows no secret', () => {
+  it('resolved options show no secret', () => {
     const resolved = resolveUrl(
       'redis+sentinel://u:canary@h/m?sentinelPassword=canary',
       { sslContext: { key: 'canary' } },
@@ -152,10 +152,10 @@ describe('a URL over arguments', () => {
 });
 
 describe('a URL of a cluster', () => {
-  it('names the start node', () => {
+  it('the URL names the start node', () => {
     assert.deepEqual(String(resolveUrl('redis://h', undefined, 'cluster').options.startupNodes), 'h:6379');
   });
-  it('gives way to startupNodes', () => {
+  it('startupNodes win over the URL', () => {
     const startupNodes = [new TCPLocation('i', 1)];
     assert.equal(resolveUrl('redis://h', { startupNodes }, 'cluster').options.startupNodes, startupNodes);
     assert.equal(resolveUrl('redis://?db=0', { startupNodes }, 'cluster').options.startupNodes, startupNodes);
@@ -163,7 +163,7 @@ describe('a URL of a cluster', () => {
 });
 
 describe('a URL of a sentinel pool', () => {
-  it('lists sentinels, which get their own credentials', () => {
+  it('the URL lists sentinels, which get their own credentials', () => {
     const { options, manager: made } = resolveUrl(
       'redis+sentinel://u:p@h,i:7/m/2?sentinel_username=s&sentinel_password=q&min_other_sentinels=1&streamTimeout=9',
       { isPrimary: false, encoding: 'latin1' },
@@ -194,7 +194,7 @@ describe('a URL of a sentinel pool', () => {
     assert.deepEqual({ ...made?.sentinelOptions }, {});
   });
 
-  it('takes credentials of the sentinels from the arguments too', () => {
+  it('credentials of the sentinels may come from the arguments too', () => {
     const { options, manager: made } = resolveUrl(
       'redis+sentinel://h/m',
       { sentinelUsername: 's', sentinelPassword: 'q' },
@@ -204,13 +204,13 @@ describe('a URL of a sentinel pool', () => {
     assert.deepEqual({ ...options }, { serviceName: 'm' });
   });
 
-  it('uses TLS to both', () => {
+  it('TLS is used to the sentinels and to the data servers', () => {
     const { options, manager: made } = resolveUrl('rediss+sentinel://h/m', undefined, 'sentinel');
     assert.deepEqual(options.sslContext, { rejectUnauthorized: true });
     assert.equal(made?.sentinelOptions.sslContext, options.sslContext);
   });
 
-  it('without sentinels supplies options of the data connections', () => {
+  it('a URL without sentinels supplies options of the data connections', () => {
     const { options, manager: made } = resolveUrl(
       'rediss://u:p@h/2',
       { sentinelManager: manager, serviceName: 'm' },
@@ -250,20 +250,20 @@ describe('TLS of a URL', () => {
     );
   };
 
-  it('verifies chain and name by default', async () => {
+  it('chain and name are verified by default', async () => {
     assert.deepEqual(await context(''), { rejectUnauthorized: true });
     assert.deepEqual(await context('', { sslContext: null }), { rejectUnauthorized: true });
     for (const reqs of ['optional', 'required'])
       assert.deepEqual(await context(`?ssl_cert_reqs=${reqs}`), { rejectUnauthorized: true });
   });
 
-  it('turns both off with ssl_cert_reqs=none', async () => {
+  it('ssl_cert_reqs=none turns off both checks', async () => {
     const options = await context('?ssl_cert_reqs=none');
     assert.equal(options.rejectUnauthorized, false);
     assert.ok(acceptsAnyName(options));
   });
 
-  it('turns the name off with ssl_check_hostname=false', async () => {
+  it('ssl_check_hostname=false turns off the check of the name', async () => {
     const options = await context('?ssl_check_hostname=false');
     assert.equal(options.rejectUnauthorized, true);
     assert.ok(acceptsAnyName(options));
@@ -284,7 +284,7 @@ describe('TLS of a URL', () => {
     });
   });
 
-  it('reads authority, certificate and key', async () => {
+  it('authority, certificate and key are read from files', async () => {
     const options = await context(
       `?ssl_ca_certs=${ca}&ssl_certfile=${client.certPath}&ssl_keyfile=${client.keyPath}`,
     );
@@ -293,13 +293,13 @@ describe('TLS of a URL', () => {
     assert.equal(String(options.key), client.key);
   });
 
-  it('takes a folder of authorities', async () => {
+  it('a folder of authorities is read', async () => {
     file('one.pem', authority.certificate.cert);
     file('notes.txt', 'not a certificate');
     assert.deepEqual((await context(`?ssl_ca_certs=${folder}`)).ca, [authority.certificate.cert]);
   });
 
-  it('reads the files again at every dial', async () => {
+  it('the files are read again at every dial', async () => {
     const cert = file('c', client.cert);
     const key = file('k', client.key);
     const { sslContext } = resolveUrl(
@@ -314,7 +314,7 @@ describe('TLS of a URL', () => {
     assert.equal(String(dial().cert), otherClient.cert);
   });
 
-  it('accepts the key of a passphrase that the argument holds, and shows neither', () => {
+  it('a key with a passphrase from the argument is accepted, and neither is shown', () => {
     const bad = `?ssl_certfile=${client.certPath}&ssl_keyfile=${otherClient.keyPath}`;
     assert.throws(
       () => resolveUrl(`rediss://u:canary@h${bad}`, { sslContext: { passphrase: 'canary' } }, 'single'),
@@ -339,7 +339,7 @@ describe('TLS of a URL', () => {
     [`ssl_certfile=${client.certPath}&ssl_keyfile=${otherClient.keyPath}`, /do not hold what TLS needs/],
   ];
   for (const [query, says] of refused) {
-    it(`refuses ${query}`, () => {
+    it(`the URL refuses ${query}`, () => {
       assert.throws(
         () => resolveUrl(`rediss://u:p@h?${query}`, undefined, 'single'),
         (error: Error) => {

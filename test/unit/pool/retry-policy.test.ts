@@ -6,7 +6,7 @@ describe('retry policy', () => {
   const failure = new Error('lost');
   const unsent = { command: 'SET', maybeExecuted: false, elapsed: 1 };
 
-  test('three repetitions with full jitter', () => {
+  test('the default is three repetitions with full jitter', () => {
     const policy = new ExponentialBackoffRetryPolicy({}, () => 0.5);
     assert.deepEqual(
       [1, 2, 3, 4].map((attempt) => policy.next(attempt, failure, unsent)),
@@ -27,12 +27,12 @@ describe('retry policy', () => {
       assert.ok(pause !== null && pause >= 0 && pause < 100);
     }
   });
-  test('only what was surely not executed', () => {
+  test('only calls that were surely not executed are repeated', () => {
     const policy = new ExponentialBackoffRetryPolicy();
     assert.equal(policy.next(1, failure, { ...unsent, maybeExecuted: true, readOnly: true }), null);
     assert.equal(policy.next(1, new TypeError('bad'), unsent), null);
   });
-  test('option ExponentialBackoffOptions.retryReadOnly: what changes nothing, too', () => {
+  test('option ExponentialBackoffOptions.retryReadOnly: also repeats commands that change nothing', () => {
     const policy = new ExponentialBackoffRetryPolicy({ retryReadOnly: true });
     const sent = { ...unsent, maybeExecuted: true };
     assert.equal(typeof policy.next(1, failure, { ...sent, readOnly: true }), 'number');

@@ -18,7 +18,7 @@ test('answers come together in the order of the keys', async () => {
   assert.equal(await joinParts('DEL', parts, answers(null, null)), null);
 });
 
-test('a failure in part tells which keys are done', async () => {
+test('a partial failure tells which keys are done', async () => {
   const cause = new ResponseError('no permissions', { code: 'NOPERM' });
   await assert.rejects(joinParts('DEL', parts, answers(2, cause)), (error: unknown) => {
     assert.ok(error instanceof SplitCommandError && error instanceof RedisClusterError);
@@ -38,7 +38,7 @@ test('instanceof holds across two copies of the package', async () => {
   assert.ok(!(new RedisClusterError('x') instanceof SplitCommandError));
 });
 
-test('a part that failed whole, or was aborted, rejects with its own error', async () => {
+test('a single part that failed, or was aborted, rejects with its own error', async () => {
   const cause = new ResponseError('no');
   await assert.rejects(joinParts('DEL', parts, answers(cause, new ResponseError('no either'))), cause);
   const reason = new Error('stop');

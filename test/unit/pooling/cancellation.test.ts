@@ -73,18 +73,19 @@ async function finish(world: Integers, later: Promise<number> | null): Promise<v
   assert.equal(world.clock.pending, 0);
 }
 
-describe('giving up', () => {
+describe('cancelled callers', () => {
   for (const kind of KINDS) {
     for (const phase of PHASES) {
       for (const way of WAYS) {
         for (const outcome of OUTCOMES) {
-          test(`${kind}: ${way} ${phase}, then ${outcome}`, () => play(kind, phase, way, outcome));
+          test(`a cancelled ${kind} leaves nothing behind: ${way} ${phase}, then ${outcome}`, () =>
+            play(kind, phase, way, outcome));
         }
       }
     }
   }
 
-  test('a dial whose caller left completes into idle', async () => {
+  test('a dial whose caller left becomes idle', async () => {
     const world = new Integers();
     world.automatic = false;
     const controller = new AbortController();
@@ -98,7 +99,7 @@ describe('giving up', () => {
     assert.equal(world.pool.tryLease(), 1);
   });
 
-  test('a hundred thousand callers on one signal leave one listener while they wait, none afterwards', async () => {
+  test('a hundred thousand callers on one signal share one listener while they wait, and leave none', async () => {
     const world = new Integers({ max: 1 });
     await world.lease();
     const controller = new AbortController();
@@ -115,7 +116,7 @@ describe('giving up', () => {
     assert.equal(getEventListeners(controller.signal, 'abort').length, 0);
   });
 
-  test('the one behind a caller that left gets the release', async () => {
+  test('the waiter behind a cancelled one gets the release', async () => {
     const world = new Integers({ max: 1 });
     const held = await world.lease();
     const left = world.lease(50);

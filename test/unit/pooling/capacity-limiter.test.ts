@@ -5,12 +5,12 @@ import { CapacityLimiter } from '../../../src/pooling/capacity-limiter.ts';
 import { standing } from '../../support/integers.ts';
 
 describe('capacity limiter', () => {
-  test('refuses a total that is none', () => {
+  test('an invalid total is refused', () => {
     for (const total of [0, -1, 1.5, NaN, Infinity])
       assert.throws(() => new CapacityLimiter(total), TypeError);
   });
 
-  test('first in, first out', async () => {
+  test('waiters are served first in, first out', async () => {
     const limiter = new CapacityLimiter(2);
     await limiter.acquire();
     await limiter.acquire();
@@ -29,7 +29,7 @@ describe('capacity limiter', () => {
     assert.equal(limiter.available, 2);
   });
 
-  test('a release too many throws and changes nothing', () => {
+  test('one release too many throws and changes nothing', () => {
     const limiter = new CapacityLimiter(1);
     assert.throws(() => limiter.release(), TypeError);
     assert.equal(limiter.available, 1);
@@ -53,7 +53,7 @@ describe('capacity limiter', () => {
     await assert.rejects(limiter.acquire({ signal: controller.signal }), (error) => error === reason);
   });
 
-  test('limits: 0 is at once or not at all, others end the wait', async () => {
+  test('a limit of 0 acquires at once or not at all; other limits end the wait', async () => {
     const limiter = new CapacityLimiter(1);
     await limiter.acquire({ timeout: 0 });
     await assert.rejects(limiter.acquire({ timeout: 0 }), { name: 'TimeoutError', phase: 'acquire' });

@@ -17,7 +17,7 @@ class Candidate {
 }
 
 describe('dial governor', () => {
-  test('full jitter: each pause lies below a bound that doubles up to the cap', () => {
+  test('each pause lies below a bound that doubles up to the cap (full jitter)', () => {
     const clock = new FakeClock();
     const bounds: number[] = [];
     for (let failures = 1; failures <= 9; failures++) {
@@ -32,7 +32,7 @@ describe('dial governor', () => {
     assert.deepEqual(bounds, [50, 100, 200, 400, 800, 1600, 2000, 2000, 2000]);
   });
 
-  test('an address that is down is probed by one dial at a time', () => {
+  test('an address that is down is tried by one dial at a time', () => {
     const clock = new FakeClock();
     const governor = new DialGovernor({ clock, random: () => 0.5 });
     const address = governor.attach('a');
@@ -52,7 +52,7 @@ describe('dial governor', () => {
     assert.equal(clock.pending, 0);
   });
 
-  test('a pause that ends between the refusal and the timer still wakes who was refused', () => {
+  test('a pause that ends between the refusal and the timer still wakes the refused caller', () => {
     const clock = new FakeClock();
     const governor = new DialGovernor({ clock, random: () => 0.5 });
     const address = governor.attach('a');
@@ -79,7 +79,7 @@ describe('dial governor', () => {
     assert.equal(Math.round(address.pausedUntil - clock.now()), 50);
   });
 
-  test('one event per change of state', () => {
+  test('each change of state publishes one event', () => {
     const events: { state: string; address: string; error?: unknown }[] = [];
     const listen = (event: unknown) => events.push(event as (typeof events)[0]);
     subscribe('respool:pool:state', listen);
@@ -98,7 +98,7 @@ describe('dial governor', () => {
     assert.ok(!('error' in (events[1] ?? {})));
   });
 
-  test('the process dials a bounded number at once, over all addresses', () => {
+  test('the process bounds the dials at once, over all addresses', () => {
     const governor = new DialGovernor({ clock: new FakeClock(), maxConcurrent: 2 });
     const [a, b] = [governor.attach('a'), governor.attach('b')];
     const late = new Candidate();
@@ -130,7 +130,7 @@ describe('dial governor', () => {
     assert.ok(a.tryStart(late));
   });
 
-  test('the cause of an exhausted pool is no failure of another pool', async () => {
+  test('the cause of an exhausted pool never comes from another pool', async () => {
     const clock = new FakeClock();
     const governor = new DialGovernor({ clock, random: () => 0.5 });
     const [one, two] = [new Integers({ governor, clock, max: 1 }), new Integers({ governor, clock })];
@@ -169,7 +169,7 @@ describe('dial governor', () => {
     assert.equal(governor.size, 2);
   });
 
-  test('a dial at once waits out no pause and no bound, and its outcome counts for the address', () => {
+  test('an immediate dial skips the pause and the bound, and its outcome counts for the address', () => {
     const clock = new FakeClock();
     const governor = new DialGovernor({ clock, random: () => 0.5, maxConcurrent: 1 });
     const address = governor.attach('a');

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { settled } from '../../support/fake-clock.ts';
 import { Integers, standing } from '../../support/integers.ts';
 
-describe('age', () => {
+describe('lifetimes', () => {
   test('an idle resource is replaced before it is closed when there is room', async () => {
     const world = new Integers({ max: 2, maxLifetime: 1000 });
     await world.share();
@@ -33,7 +33,7 @@ describe('age', () => {
     assert.equal(await next, 2);
   });
 
-  test('without room it is closed between two uses, then made anew on demand', async () => {
+  test('without room an old resource is closed between two uses, then made anew on demand', async () => {
     const world = new Integers({ max: 1, maxLifetime: 1000 });
     world.pool.release(await world.lease());
     await world.clock.advance(1000);
@@ -46,7 +46,7 @@ describe('age', () => {
     assert.equal(world.state(2), 'dead');
   });
 
-  test('a leased one is left alone, and replaced when it comes back', async () => {
+  test('an old leased resource is left alone, and replaced when it comes back', async () => {
     const world = new Integers({ max: 2, maxLifetime: 1000 });
     const held = await world.lease();
     await world.clock.advance(3000);
@@ -86,7 +86,7 @@ describe('age', () => {
     for (const end of ends) assert.ok(end >= 900 && end <= 1000, `${end}`);
   });
 
-  test('retire: at once when idle, at its release when leased, with a successor when asked', async () => {
+  test('retire closes an idle resource at once, a leased one at its release, with a successor when asked', async () => {
     const world = new Integers({ max: 3 });
     const [a, b, c] = [await world.lease(), await world.lease(), await world.lease()];
     world.pool.release(a);
@@ -105,7 +105,7 @@ describe('age', () => {
 });
 
 describe('leaks', () => {
-  test('a lease that is too old is reported once, with the stack of whoever acquired it', async () => {
+  test('a lease that is too old is reported once, with the stack of its acquire', async () => {
     const world = new Integers({ max: 3, leakDetection: 500 });
     const warnings: (Error & { code?: string })[] = [];
     const events: unknown[] = [];
@@ -137,7 +137,7 @@ describe('leaks', () => {
     assert.match(warnings[0]?.message ?? '', /acquireHere/);
   });
 
-  test('a lease that ends in time is not, and an occupied resource never', async () => {
+  test('a lease that ends in time is not reported, and an occupied resource never is', async () => {
     const world = new Integers({ leakDetection: 500 });
     const events: unknown[] = [];
     const onLeak = (event: unknown) => events.push(event);
@@ -153,7 +153,7 @@ describe('leaks', () => {
     assert.deepEqual(events, []);
   });
 
-  test('no timer keeps the process alive, and none is left after close', async () => {
+  test('housekeeping timers let the process end, and none is left after close', async () => {
     const world = new Integers({ leakDetection: 500, maxLifetime: 1000 });
     await world.lease();
     assert.equal(world.clock.pending, 1);

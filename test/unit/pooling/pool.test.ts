@@ -10,7 +10,7 @@ function figuresOf(world: Integers, expected: Record<string, unknown>): void {
 }
 
 describe('sharing', () => {
-  test('nothing is made before it is asked for', async () => {
+  test('nothing is made before the first request', async () => {
     const world = new Integers();
     await settled();
     assert.equal(world.made, 0);
@@ -37,7 +37,7 @@ describe('sharing', () => {
     figuresOf(world, { connecting: 0, waiting: 0, open: 1, idle: 1, inUse: 0 });
   });
 
-  test('the shared one stays the same while others are idle, busy or not', async () => {
+  test('the shared resource stays the same while others are idle, busy or not', async () => {
     const world = new Integers();
     const first = await world.share();
     const leased = await world.lease();
@@ -45,7 +45,7 @@ describe('sharing', () => {
     for (let turn = 0; turn < 10; turn++) assert.equal(world.pool.tryShare(), first);
   });
 
-  test('an exception of a sharer reaches that sharer alone', async () => {
+  test('an exception of one sharer reaches that sharer alone', async () => {
     const world = new Integers();
     const failure = new Error('mine');
     const thrower = world.pool.share(() => {
@@ -67,7 +67,7 @@ describe('sharing', () => {
     assert.equal(await world.lease(), 1);
   });
 
-  test('with room for one only, a suspended resource is waited for', async () => {
+  test('sharers wait for a suspended resource when it is the only one', async () => {
     const world = new Integers({ max: 1 });
     await world.share();
     world.set(1, 'suspended');
@@ -79,7 +79,7 @@ describe('sharing', () => {
 });
 
 describe('leasing', () => {
-  test('last in, first out; the shared one last', async () => {
+  test('leases take the most recently used resource first, the shared one last', async () => {
     const world = new Integers({ max: 4 });
     assert.equal(await world.share(), 1);
     const [a, b, c] = [await world.lease(), await world.lease(), await world.lease()];
@@ -97,7 +97,7 @@ describe('leasing', () => {
     assert.equal(await world.lease(), 2);
   });
 
-  test('without room the shared one is drained first, and takes no more work meanwhile', async () => {
+  test('without room the shared resource is drained first, and takes no more work meanwhile', async () => {
     const world = new Integers({ max: 1 });
     await world.share();
     const lease = world.lease();
@@ -187,7 +187,7 @@ describe('leasing', () => {
 });
 
 describe('occupying', () => {
-  test('at most max - 1 at a time, so that sharers always find one', async () => {
+  test('at most max - 1 resources are occupied at a time, so that sharers always find one', async () => {
     const world = new Integers({ max: 3 });
     const occupied = [await world.occupy(), await world.occupy()];
     const third = world.occupy();
@@ -200,7 +200,7 @@ describe('occupying', () => {
     assert.equal(await third, 1);
   });
 
-  test('occupiers that stand aside hold up no lease', async () => {
+  test('occupying callers that wait delay no lease', async () => {
     const world = new Integers({ max: 2 });
     await world.occupy();
     const waiting = [world.occupy(), world.occupy()];
@@ -210,7 +210,7 @@ describe('occupying', () => {
     for (const promise of waiting) assert.equal(await standing(promise), 'pending');
   });
 
-  test('the only one when max is 1', async () => {
+  test('the only resource is occupied when max is 1', async () => {
     const world = new Integers({ max: 1 });
     assert.equal(await world.occupy(), 1);
     const share = world.share();
@@ -251,7 +251,7 @@ describe('releasing', () => {
     assert.throws(() => slot.release(), TypeError);
   });
 
-  test('busy: shared at once, leased when it is ready', async () => {
+  test('a busy released resource is shared at once, and leased when it is ready', async () => {
     const world = new Integers({ max: 1 });
     await world.lease();
     world.states.set(1, 'busy');
@@ -262,7 +262,7 @@ describe('releasing', () => {
     assert.equal(await lease, 1);
   });
 
-  test('dirty: drained, counted until it is closed, then replaced', async () => {
+  test('a dirty released resource is drained, counted until it is closed, then replaced', async () => {
     const world = new Integers({ max: 1 });
     await world.lease();
     world.states.set(1, 'dirty');
@@ -274,7 +274,7 @@ describe('releasing', () => {
     assert.equal(await next, 2);
   });
 
-  test('dead while leased: the slot is free at once and the release harmless', async () => {
+  test('a resource that dies while leased frees its slot at once, and its release does no harm', async () => {
     const world = new Integers({ max: 1 });
     const resource = await world.lease();
     const next = world.lease();
@@ -286,7 +286,7 @@ describe('releasing', () => {
     assert.throws(() => world.pool.release(resource), TypeError);
   });
 
-  test('dead without anybody having said so: noticed at release and at the next lease', async () => {
+  test('a resource that died unreported is noticed at its release and at the next lease', async () => {
     const world = new Integers({ max: 1 });
     await world.lease();
     world.states.set(1, 'dead');
@@ -299,7 +299,7 @@ describe('releasing', () => {
 });
 
 describe('limits', () => {
-  test('timeout 0: at once or not at all', async () => {
+  test('timeout 0 acquires at once or not at all', async () => {
     const world = new Integers({ max: 1 });
     await assert.rejects(world.lease(0), { name: 'TimeoutError', phase: 'acquire' });
     await assert.rejects(world.share(0), { name: 'TimeoutError' });
@@ -308,7 +308,7 @@ describe('limits', () => {
     assert.equal(await world.lease(0), 1);
   });
 
-  test('a timeout tells the figures', async () => {
+  test('a timeout reports the figures', async () => {
     const world = new Integers({ max: 2 });
     await world.lease();
     await world.clock.advance(70);
@@ -341,7 +341,7 @@ describe('limits', () => {
     assert.equal(world.clock.pending, 0);
   });
 
-  test('one waiter too many is refused at once; who dials for himself does not wait', async () => {
+  test('one waiter too many is refused at once; the caller that dials does not count', async () => {
     const world = new Integers({ max: 2, maxWaiting: 1 });
     world.automatic = false;
     const dialling = [world.lease(), world.lease()];
@@ -355,13 +355,13 @@ describe('limits', () => {
     assert.equal(await waiting, 1);
   });
 
-  test('maxWaiting 0: nobody waits', async () => {
+  test('maxWaiting 0 allows no waiter', async () => {
     const world = new Integers({ max: 1, maxWaiting: 0 });
     assert.equal(await world.lease(), 1);
     await assert.rejects(world.lease(), OverloadedError);
   });
 
-  test('a caller that leaves makes room for the sharers behind him', async () => {
+  test('a caller that leaves makes room for the sharers behind it', async () => {
     const world = new Integers({ max: 1 });
     await world.share();
     const controller = new AbortController();
@@ -374,10 +374,10 @@ describe('limits', () => {
   });
 });
 
-describe('failing dials', () => {
+describe('failed dials', () => {
   const failure = new Error('refused');
 
-  test('reject everybody who waits for them without a limit', async () => {
+  test('a failed dial rejects every waiter without a limit', async () => {
     const world = new Integers({ max: 2 });
     world.automatic = false;
     const calls = [world.share(), world.share(), world.share()];
@@ -386,7 +386,7 @@ describe('failing dials', () => {
     figuresOf(world, { open: 0, connecting: 0, waiting: 0 });
   });
 
-  test('one of several rejects one lease', async () => {
+  test('one failed dial of several rejects one lease', async () => {
     const world = new Integers({ max: 3 });
     world.automatic = false;
     const leases = [world.lease(), world.lease(), world.lease()];
@@ -400,7 +400,7 @@ describe('failing dials', () => {
     figuresOf(world, { inUse: 2, waiting: 0 });
   });
 
-  test('a failed dial leaves those alone who wait for a release', async () => {
+  test('a failed dial does not reject callers that wait for a release', async () => {
     const world = new Integers({ max: 2 });
     const held = await world.lease();
     world.automatic = false;
@@ -445,7 +445,7 @@ describe('failing dials', () => {
     assert.equal(await call, 1);
   });
 
-  test('a caller without a limit that comes during the pause waits for the next dial only', async () => {
+  test('a caller without a limit that arrives during the pause waits only for the next dial', async () => {
     const world = new Integers({ max: 1 });
     world.automatic = false;
     const first = world.lease();
@@ -459,7 +459,7 @@ describe('failing dials', () => {
     await assert.rejects(second, (error) => error === failure);
   });
 
-  test('that waiting does not mend reject callers with a limit too', async () => {
+  test('a permanent failure also rejects callers with a limit', async () => {
     const world = new Integers();
     world.automatic = false;
     world.transient = () => false;
@@ -491,7 +491,7 @@ describe('failing dials', () => {
   });
 });
 
-describe('the end', () => {
+describe('closing', () => {
   test('close rejects waiters at once, lets holders finish and shares its promise', async () => {
     const world = new Integers({ max: 2 });
     const held = await world.lease();
@@ -516,7 +516,7 @@ describe('the end', () => {
     assert.equal(world.governor.size, 1);
   });
 
-  test('patience ends; a second call may shorten it', async () => {
+  test('the grace period of close ends; a second call may shorten it', async () => {
     const world = new Integers();
     const held = await world.lease();
     const closing = world.pool.close(null);
@@ -530,7 +530,7 @@ describe('the end', () => {
     assert.equal(world.clock.pending, 0);
   });
 
-  test('busy resources settle first', async () => {
+  test('close lets busy resources settle first', async () => {
     const world = new Integers();
     await world.share();
     const closing = world.pool.close(5000);
@@ -540,7 +540,7 @@ describe('the end', () => {
     assert.deepEqual(world.destroyed, []);
   });
 
-  test('dials are given up, and what they still made is dropped', async () => {
+  test('close gives up dials, and drops a resource that is still made', async () => {
     const world = new Integers();
     let finish: (resource: number) => void = () => {};
     world.create = () => new Promise((resolve) => (finish = resolve));
@@ -554,7 +554,7 @@ describe('the end', () => {
     figuresOf(world, { connecting: 0, open: 0 });
   });
 
-  test('disconnectAll drops everything and the pool goes on', async () => {
+  test('disconnectAll drops every resource and the pool goes on', async () => {
     const world = new Integers({ max: 2 });
     const held = await world.lease();
     await world.share();

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { settled } from '../../support/fake-clock.ts';
 import { Integers } from '../../support/integers.ts';
 
-test('a larger bound serves those who wait', async () => {
+test('a larger bound serves the waiters', async () => {
   const world = new Integers({ max: 1 });
   await world.pool.lease(world.deadline());
   const second = world.pool.lease(world.deadline());
@@ -14,7 +14,7 @@ test('a larger bound serves those who wait', async () => {
   assert.equal(world.pool.figures.max, 2);
 });
 
-test('a smaller bound takes idle ones at once and leased ones when they come back', async () => {
+test('a smaller bound closes idle resources at once and leased ones when they come back', async () => {
   const world = new Integers({ max: 4 });
   // The bound is exceeded until they are gone.
   world.check = () => {};
@@ -31,7 +31,7 @@ test('a smaller bound takes idle ones at once and leased ones when they come bac
   assert.throws(() => world.pool.resize(0), TypeError);
 });
 
-test('callers are sent elsewhere; leases stay unless they are meant too', async () => {
+test('waiting callers are sent elsewhere; leases stay unless they are included', async () => {
   const world = new Integers();
   world.automatic = false;
   const share = world.pool.share((one) => one, world.deadline());

@@ -22,7 +22,7 @@ async function drain(channel: Channel<string>): Promise<string[]> {
 }
 
 describe('AbstractChannel', () => {
-  it('cannot be constructed itself', () => {
+  it('AbstractChannel cannot be constructed', () => {
     const Abstract = AbstractChannel as unknown as new () => AbstractChannel;
     assert.throws(() => new Abstract(), TypeError);
     assert.ok(new Channel('a') instanceof AbstractChannel);
@@ -42,7 +42,7 @@ describe('Channel: names and options', () => {
     assert.equal(new Channel('a*', { isPattern: true }).isPattern, true);
   });
 
-  it('refuses bad names and options', () => {
+  it('bad names and options are refused', () => {
     for (const name of [1, null, undefined, {}, true]) {
       assert.throws(() => new Channel(name as unknown as string), TypeError);
     }
@@ -63,27 +63,27 @@ describe('Channel: names and options', () => {
     assert.doesNotThrow(() => new Channel('a', { maxMessages: null, encoding: null, overflow: undefined }));
   });
 
-  it('takes bytes, and pairs for a pattern, not the other way round', () => {
+  it('a channel takes bytes, and a pattern takes pairs, not the other way round', () => {
     assert.throws(() => new Channel('a').putNowait([bytes('a'), bytes('b')]), TypeError);
     assert.throws(() => new Channel('a', { isPattern: true }).putNowait(bytes('b')), TypeError);
   });
 });
 
 describe('Channel: reading', () => {
-  it('gives messages in order, waiting ones first come first served', async () => {
+  it('messages come in order, and readers are served first come, first served', async () => {
     const channel = new Channel('a', { encoding: 'utf-8' });
     const waiting = [channel.get(), channel.get()];
     fill(channel, 0, 4);
     assert.deepEqual(await Promise.all([...waiting, channel.get(), channel.get()]), ['0', '1', '2', '3']);
   });
 
-  it('option ChannelOptions.isPattern gives a pattern pairs whose message alone is decoded', async () => {
+  it('option ChannelOptions.isPattern: a pattern gives pairs, and decodes only the message', async () => {
     const channel = new Channel('a*', { isPattern: true, decoder: (message) => Number(message.toString()) });
     channel.putNowait([bytes('ab'), bytes('7')]);
     assert.deepEqual(await channel.get(), [bytes('ab'), 7]);
   });
 
-  it('option ChannelOptions.decoder gets what option ChannelOptions.encoding made; invalid bytes stay as they are', async () => {
+  it('option ChannelOptions.decoder gets the text that option ChannelOptions.encoding made; invalid bytes stay as they are', async () => {
     const seen: unknown[] = [];
     const channel = new Channel('a', { encoding: 'utf-8', decoder: (message) => void seen.push(message) });
     channel.putNowait(bytes('é'));
@@ -100,7 +100,7 @@ describe('Channel: reading', () => {
     assert.equal(await latin1.get(), 'é');
   });
 
-  it('keeps a message whose decoding fails', async () => {
+  it('a message whose decoding fails is kept', async () => {
     const channel = new Channel('a', {
       encoding: 'utf-8',
       decoder: (message) => JSON.parse(message as string) as unknown,
@@ -115,7 +115,7 @@ describe('Channel: reading', () => {
     assert.equal(await channel.get(), null);
   });
 
-  it('option ChannelGetOptions.decoder and option ChannelGetOptions.encoding are for one call', async () => {
+  it('option ChannelGetOptions.decoder and option ChannelGetOptions.encoding apply to one call', async () => {
     const channel = new Channel('a');
     fill(channel, 0, 3);
     assert.equal(await channel.get({ encoding: 'utf8' }), '0');
@@ -128,7 +128,7 @@ describe('Channel: reading', () => {
     assert.equal(new Channel('x', { foo: undefined } as object).paused, false);
   });
 
-  it('survives a decoder that reads on by itself', async () => {
+  it('a decoder may read on by itself', async () => {
     const channel: Channel<string> = new Channel('a', {
       decoder: (message) => {
         void channel.get({ decoder: null }).catch(() => {});
@@ -140,7 +140,7 @@ describe('Channel: reading', () => {
     assert.deepEqual(got, ['0', '1']);
   });
 
-  it('waits with signal and time limit', async () => {
+  it('get() waits with a signal and a time limit', async () => {
     const channel = new Channel<string>('a', { encoding: 'utf8' });
     const controller = new AbortController();
     const reason = { why: 'enough' };
@@ -163,7 +163,7 @@ describe('Channel: reading', () => {
     await assert.rejects(channel.waitMessage({ decoder: null } as object), TypeError);
   });
 
-  it('tells when a message is ready', async () => {
+  it('ready() resolves when a message is there', async () => {
     const channel = new Channel<string>('a', { encoding: 'utf8' });
     const order: string[] = [];
     const first = channel.waitMessage().then((ready) => order.push(`wait ${ready}`));
@@ -201,7 +201,7 @@ describe('Channel: close', () => {
     );
   });
 
-  it('rejects waiting and later readers with the error as cause', async () => {
+  it('close() rejects waiting and later readers with the error as cause', async () => {
     const channel = new Channel('a');
     const cause = new Error('lost');
     const waiting = channel.get();
@@ -213,7 +213,7 @@ describe('Channel: close', () => {
 });
 
 describe('Channel: iteration', () => {
-  it('ends normally when closed and drained, also with an error, and passes null messages', async () => {
+  it('iteration ends normally when closed and drained, also with an error, and passes null messages', async () => {
     const channel = new Channel('a', { decoder: (message) => JSON.parse(message.toString()) as unknown });
     for (const text of ['1', 'null', '0']) channel.putNowait(bytes(text));
     const got: unknown[] = [];
@@ -227,14 +227,14 @@ describe('Channel: iteration', () => {
     assert.deepEqual(got, [1, null, 0, 2]);
   });
 
-  it('ends at once on break and leaves unread messages', async () => {
+  it('iteration ends at once on break and leaves unread messages', async () => {
     const channel = new Channel<string>('a', { encoding: 'utf8' });
     fill(channel, 0, 3);
     for await (const message of channel) if (message === '0') break;
     assert.deepEqual(await drain(channel), ['1', '2']);
   });
 
-  it('ends at once while a next() is pending', async () => {
+  it('iteration ends at once while a next() is pending', async () => {
     const channel = new Channel<string>('a', { encoding: 'utf8' });
     const iterator = channel[Symbol.asyncIterator]();
     const pending = [iterator.next(), iterator.next()];
@@ -245,7 +245,7 @@ describe('Channel: iteration', () => {
     assert.equal(await channel.get(), '0');
   });
 
-  it('shares messages between readers, each for one of them', async () => {
+  it('readers share the messages, and each message goes to one of them', async () => {
     const channel = new Channel<string>('a', { encoding: 'utf8' });
     const got: string[] = [];
     const reader = async (): Promise<void> => {
@@ -269,7 +269,7 @@ describe('Channel: overflow', () => {
   const make = (overflow: OverflowPolicy, maxMessages: number): Channel<string> =>
     new Channel<string>('a', { encoding: 'utf8', overflow, maxMessages });
 
-  it('option ChannelOptions.maxMessages: pauses when full, takes what is under way, and resumes when half is read', async () => {
+  it('option ChannelOptions.maxMessages: a full channel pauses, takes messages under way, and resumes when half is read', async () => {
     const channel = make('pause', 4);
     const states: FlowState[] = [];
     flowOf(channel)?.listeners.add((state) => states.push(state));
@@ -289,7 +289,7 @@ describe('Channel: overflow', () => {
     assert.deepEqual(states, ['paused', 'flowing', 'closed']);
   });
 
-  it('a message that a reader waits for causes no pause', async () => {
+  it('a message for a waiting reader causes no pause', async () => {
     const channel = make('pause', 1);
     const states: FlowState[] = [];
     flowOf(channel)?.listeners.add((state) => states.push(state));
@@ -303,7 +303,7 @@ describe('Channel: overflow', () => {
     assert.equal(channel.paused, false);
   });
 
-  it('option ChannelOptions.overflow drops the oldest, or the newest, and counts', async () => {
+  it('option ChannelOptions.overflow drops the oldest or the newest message, and counts', async () => {
     const oldest = make('drop-oldest', 3);
     const newest = make('drop-newest', 3);
     for (const channel of [oldest, newest]) {
@@ -316,7 +316,7 @@ describe('Channel: overflow', () => {
     assert.deepEqual(await drain(newest), ['0', '1', '2']);
   });
 
-  it('closes with OverloadedError', async () => {
+  it('a full channel closes with OverloadedError when its overflow policy is to close', async () => {
     const channel = make('close', 2);
     fill(channel, 0, 5);
     assert.equal(channel.dropped, 1);
@@ -326,7 +326,7 @@ describe('Channel: overflow', () => {
 });
 
 describe('Channel: gaps', () => {
-  it('option ChannelOptions.onGap tells of a gap between the message before it and the one after it', async () => {
+  it('option ChannelOptions.onGap is called between the message before the gap and the one after it', async () => {
     const log: string[] = [];
     const channel = new Channel<string>('a', { encoding: 'utf8', onGap: (gap) => log.push(`gap ${gap.to}`) });
     fill(channel, 0, 2);
@@ -341,7 +341,7 @@ describe('Channel: gaps', () => {
     assert.deepEqual(log, ['0', '1', 'gap 10', 'gap 11', '2']);
   });
 
-  it('keeps that order for a reader that is waiting', async () => {
+  it('a waiting reader gets the gap in the same order', async () => {
     const log: string[] = [];
     const channel = new Channel<string>('a', { encoding: 'utf8', onGap: () => log.push('gap') });
     const reader = (async () => {
@@ -358,7 +358,7 @@ describe('Channel: gaps', () => {
     assert.deepEqual(log, ['0', 'gap', '1', 'gap']);
   });
 
-  it('keeps that order for several waiting get() calls', async () => {
+  it('several waiting get() calls get the gap in the same order', async () => {
     const log: string[] = [];
     const channel = new Channel<string>('a', { encoding: 'utf8', onGap: () => log.push('gap') });
     const reads = [0, 1].map(() => channel.get().then((message) => log.push(String(message))));
@@ -369,7 +369,7 @@ describe('Channel: gaps', () => {
     assert.deepEqual(log, ['0', 'gap', '1']);
   });
 
-  it('tells at once when nothing is unread, and soon when the reader stays away', async () => {
+  it('onGap is called at once when nothing is unread, and soon when the reader stays away', async () => {
     let told = 0;
     const channel = new Channel('a', { onGap: () => told++ });
     channel.gap(gapOf(1));
@@ -383,7 +383,7 @@ describe('Channel: gaps', () => {
     assert.equal(told, 2);
   });
 
-  it('keeps a gap whose neighbours were dropped, and joins gaps beyond measure', async () => {
+  it('a gap whose neighbours were dropped is kept, and too many gaps are joined', async () => {
     let told = 0;
     const channel = new Channel('a', { maxMessages: 1, overflow: 'drop-oldest', onGap: () => told++ });
     fill(channel, 0, 1);
@@ -398,7 +398,7 @@ describe('Channel: gaps', () => {
     assert.ok(told > 1000 && told <= 1026);
   });
 
-  it('goes on when onGap throws, with one warning', async () => {
+  it('onGap may throw: the channel goes on, with one warning', async () => {
     const warnings: string[] = [];
     const listener = (warning: Error & { code?: string }): void => void warnings.push(warning.code ?? '');
     process.on('warning', listener);
@@ -425,7 +425,7 @@ describe('Channel: gaps', () => {
 const MESSAGES = process.env['RESPOOL_FULL'] === '1' ? 1_000_000 : 250_000;
 
 describe(`Channel: ${MESSAGES} messages`, () => {
-  it('arrive in order, none lost, within the bound', async () => {
+  it('they arrive in order, without loss, within the bound', async () => {
     const total = MESSAGES;
     const channel = new Channel('a', {
       maxMessages: 1000,
@@ -454,7 +454,7 @@ describe(`Channel: ${MESSAGES} messages`, () => {
 });
 
 describe('Channel: callbacks', () => {
-  it('option ChannelOptions.onMessage gets every message in order, with gaps where they stand', async () => {
+  it('option ChannelOptions.onMessage gets every message in order, with gaps in their places', async () => {
     const log: unknown[] = [];
     const channel = new Channel('a', {
       encoding: 'utf8',
@@ -471,7 +471,7 @@ describe('Channel: callbacks', () => {
     assert.equal(channel.isActive, false);
   });
 
-  it('a pattern tells the channel', () => {
+  it('the callback of a pattern also gets the channel', () => {
     const log: unknown[] = [];
     const channel = new PatternChannel('a*', {
       onMessage: (message, name) => void log.push(`${message} of ${name}`),
@@ -486,7 +486,7 @@ describe('Channel: callbacks', () => {
     assert.equal(PatternChannel.name, 'PatternChannel');
   });
 
-  it('waits for a promise, and the policy bounds what waits', async () => {
+  it('the channel awaits a promise of the callback, and the policy bounds the waiting messages', async () => {
     const log: string[] = [];
     const channel = new Channel('a', {
       encoding: 'utf8',
@@ -503,7 +503,7 @@ describe('Channel: callbacks', () => {
     assert.deepEqual(log, ['0', '3', '4']);
   });
 
-  it('passes by what fails, and warns once', async () => {
+  it('a callback that fails loses its message only, and causes one warning', async () => {
     const warnings: string[] = [];
     const listener = (warning: Error & { code?: string }): void => void warnings.push(warning.code ?? '');
     process.on('warning', listener);

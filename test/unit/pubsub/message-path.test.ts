@@ -56,8 +56,8 @@ function find(
   return link.find(bytes, 2, bytes.length - 2, kind);
 }
 
-describe('the short way of messages', () => {
-  it('finds who hears a name by its bytes, and nobody else', () => {
+describe('the short path of messages', () => {
+  it('a name is matched by its bytes, and reaches its own subscribers only', () => {
     const channels = Array.from({ length: 50 }, (_, at) => new Bytes(`name:${at}`));
     const { link } = subscribed(...channels);
     for (let round = 0; round < 3; round++) {
@@ -104,7 +104,7 @@ describe('the short way of messages', () => {
     assert.equal(find(subscribed(text(), new Bytes('a')).link, 'a')?.mode, BYTES);
   });
 
-  it('a message that came as text can be read as bytes or with another decoder', async () => {
+  it('a message that arrived as text can be read as bytes or with another decoder', async () => {
     const channel = new Channel('a', { encoding: 'utf-8', decoder: (text) => `<${String(text)}>` });
     const { link } = subscribed(channel);
     for (let round = 0; round < 4; round++) find(link, 'a')?.hear('žluť');
@@ -114,7 +114,7 @@ describe('the short way of messages', () => {
     assert.equal(await channel.get({ encoding: 'latin1', decoder: null }), b('žluť').toString('latin1'));
   });
 
-  it('goes through a putNowait() that is not the own one, as bytes', async () => {
+  it('an overridden putNowait() gets bytes', async () => {
     const put: unknown[] = [];
     class Counted extends Channel {
       override putNowait(data: Buffer): void {
@@ -137,7 +137,7 @@ describe('the short way of messages', () => {
     assert.deepEqual([await spied.get(), await spied.get()], ['before', 'žluť']);
   });
 
-  it('ends with the subscription, and with the link', () => {
+  it('the short path ends with the subscription, and with the link', () => {
     const first = new Bytes('a');
     const { registry, link } = subscribed(first);
     find(link, 'a')?.hear(b('1'));

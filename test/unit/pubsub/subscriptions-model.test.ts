@@ -246,7 +246,7 @@ function checkLog(listener: Listener, heardBy: ReadonlyMap<string, number[]>): v
 }
 
 describe('Subscriptions against a random world', () => {
-  it('ends with the wanted set on the server, every call settled, every gap told', async () => {
+  it('a random history ends with the wanted set on the server, every call settled and every gap reported', async () => {
     const property = fc.asyncProperty(fc.array(steps, { maxLength: 150, size: 'max' }), async (sequence) => {
       const world = new World();
       const sent = new Map<string, number[]>();

@@ -92,7 +92,7 @@ function read(channel: AbstractChannel | undefined): Promise<unknown> {
 }
 
 describe('Subscriptions: acknowledged calls', () => {
-  it('resolves with one triple for each name', async () => {
+  it('a call resolves with one triple for each name', async () => {
     const { registry } = make();
     const server = new FakeServer(registry.attach());
     const call = registry.want('channel', ['a', b('b'), new Channel('c')]);
@@ -119,7 +119,7 @@ describe('Subscriptions: acknowledged calls', () => {
     assert.equal(registry.size, 5);
   });
 
-  it('answers at once what the server has already, and what nobody has', async () => {
+  it('names that the server has already, or that are not subscribed, are answered at once', async () => {
     const { registry } = make();
     const server = new FakeServer(registry.attach());
     registry.want('channel', ['a']);
@@ -137,7 +137,7 @@ describe('Subscriptions: acknowledged calls', () => {
     assert.equal(registry.idle, true);
   });
 
-  it('refuses targets that do not fit, before anything changes', () => {
+  it('invalid targets are refused before anything changes', () => {
     const { registry } = make();
     const closed = new Channel('x');
     closed.close();
@@ -149,7 +149,7 @@ describe('Subscriptions: acknowledged calls', () => {
     assert.equal(registry.idle, true);
   });
 
-  it('rejects a refused subscription and leaves its name; the others of other calls go on', async () => {
+  it('a refused subscription rejects and leaves its name; names of other calls go on', async () => {
     const { registry } = make();
     const server = new FakeServer(registry.attach());
     server.forbidden.add('no');
@@ -165,7 +165,7 @@ describe('Subscriptions: acknowledged calls', () => {
     await assert.rejects(mine.get(), (error) => (error as Error).cause instanceof AuthorizationError);
   });
 
-  it('leaves the names of a call that gave up, unless somebody else waits for it', async () => {
+  it('a call that gave up leaves its names, unless another call waits for them', async () => {
     const { registry } = make();
     const server = new FakeServer(registry.attach());
     const call = registry.want('channel', ['a', 'b']);
@@ -177,7 +177,7 @@ describe('Subscriptions: acknowledged calls', () => {
     assert.deepEqual([...server.sets.channel], ['b']);
   });
 
-  it('waits for its own acknowledgement though the name is left meanwhile, and rejects where none will come', async () => {
+  it('a call waits for its own acknowledgement though the name is left meanwhile, and rejects where none will come', async () => {
     const { registry } = make();
     const unsent = registry.want('channel', ['a']);
     const left = registry.unwant('channel', ['a']);
@@ -235,7 +235,7 @@ describe('Subscriptions: acknowledged calls', () => {
     await assert.rejects(closed.promise, PoolClosedError);
   });
 
-  it('leaves a channel open that was not subscribed yet when its call gave up', async () => {
+  it('a channel that was not subscribed yet stays open when its call gives up', async () => {
     const { registry } = make();
     const channel = new Channel('a');
     const call = registry.want('channel', [channel]);
@@ -250,7 +250,7 @@ describe('Subscriptions: acknowledged calls', () => {
     assert.deepEqual(await channel.get(), b('1'));
   });
 
-  it('rejects when the server refuses to unsubscribe, and does not ask for ever', async () => {
+  it('a refused unsubscription rejects, and is not repeated for ever', async () => {
     const { registry } = make();
     const server = new FakeServer(registry.attach());
     registry.want('channel', ['a']);
@@ -276,7 +276,7 @@ describe('Subscriptions: acknowledged calls', () => {
     assert.deepEqual(await read(registry.channels.get('a')), b('heard'));
   });
 
-  it('puts names of different groups and long lists into several commands', () => {
+  it('names of different groups and long lists go into several commands', () => {
     const { registry } = make();
     const link = registry.attach();
     registry.want('shard', ['a1', 'b1', 'a2', 'c1']);
@@ -303,7 +303,7 @@ describe('Subscriptions: acknowledged calls', () => {
 });
 
 describe('Subscriptions: delivery', () => {
-  it('reaches every channel object of a name, each once', async () => {
+  it('a message reaches every channel object of its name, each once', async () => {
     const { registry } = make();
     const server = new FakeServer(registry.attach());
     const one = new Channel('a');
@@ -325,7 +325,7 @@ describe('Subscriptions: delivery', () => {
     assert.deepEqual(server.link.surplus(), []);
   });
 
-  it('routes patterns and shard channels, and leaves other pushes', async () => {
+  it('patterns and shard channels are routed, and other pushes are left alone', async () => {
     const { registry } = make();
     const server = new FakeServer(registry.attach());
     registry.want('pattern', ['a*']);
@@ -410,7 +410,7 @@ describe('Subscriptions: delivery', () => {
     assert.deepEqual(warnings, ['RESPOOL_CALLBACK']);
   });
 
-  it('ends the subscription of a channel that closed itself', () => {
+  it('a channel that closes itself ends its subscription', () => {
     const { registry } = make();
     const server = new FakeServer(registry.attach());
     const small = new Channel('a', { maxMessages: 1, overflow: 'close' });
@@ -426,7 +426,7 @@ describe('Subscriptions: delivery', () => {
     assert.ok(small.isActive);
   });
 
-  it('asks for a pause while any channel is full', async () => {
+  it('the link pauses while any channel is full', async () => {
     const { registry, paused } = make();
     const server = new FakeServer(registry.attach());
     const one = new Channel('a', { maxMessages: 1 });
@@ -510,7 +510,7 @@ describe('Subscriptions: views', () => {
 });
 
 describe('Subscriptions: loss', () => {
-  it('makes them again on the next link, with one gap for those who heard before', async () => {
+  it('the next link restores the subscriptions, with one gap for the earlier subscribers', async () => {
     const { registry, now } = make();
     const first = new FakeServer(registry.attach());
     const gaps: ChannelGap[] = [];
@@ -539,7 +539,7 @@ describe('Subscriptions: loss', () => {
     assert.deepEqual(await old.get(), b('m'));
   });
 
-  it('resolves an unsubscription whose connection is gone', async () => {
+  it('a lost connection resolves its unsubscription', async () => {
     const { registry } = make();
     const server = new FakeServer(registry.attach());
     registry.want('channel', ['a', 'b']);
@@ -553,7 +553,7 @@ describe('Subscriptions: loss', () => {
     assert.deepEqual([...next.sets.channel], ['b']);
   });
 
-  it('waits for the last word when a name is taken, left and taken again', async () => {
+  it('a name taken, left and taken again waits for its last acknowledgement', async () => {
     const { registry } = make();
     const server = new FakeServer(registry.attach());
     registry.want('channel', ['a']);
@@ -581,7 +581,7 @@ describe('Subscriptions: loss', () => {
     assert.equal(channel.isActive, false);
   });
 
-  it('takes up what a moved slot ended, and a second link that takes over', async () => {
+  it('subscriptions ended by a moved slot, or by a link that takes over, are restored', async () => {
     const { registry, now } = make();
     const old = registry.attach();
     const next = registry.attach();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BytePool, POOL, privateCopy, takeBytes } from '../../../src/resp/decoding/native-slices.ts';
 
-test('a small byte string pins at most 8 KiB, whatever the size of the runtime’s own pool', () => {
+test('a small byte string holds at most 8 KiB in memory, whatever the size of the runtime’s own pool', () => {
   const pool = new BytePool();
   for (const count of [0, 1, 7, 8, 32, 512, POOL / 2 - 1]) {
     const bytes = pool.take(count);

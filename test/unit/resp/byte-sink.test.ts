@@ -4,7 +4,7 @@ import { ByteSink } from '../../../src/resp/byte-sink.ts';
 
 const MIB = 1 << 20;
 
-test('the last step to the full size is made before a 64th is copied twice, and not earlier than that', () => {
+test('the sink grows to its full size before a 64th is copied twice, and not earlier', () => {
   for (const passing of [false, true]) {
     const size = 100 * MIB;
     const sink = new ByteSink(size, 256 * 1024, passing);

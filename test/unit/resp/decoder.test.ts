@@ -35,7 +35,7 @@ test('text of every length and kind is read exactly', () => {
     assert.equal(one(bulk('0123456789abcdefg'.slice(0, count)), 3), '0123456789abcdefg'.slice(0, count));
 });
 
-test('text whose first, last or only strange character sits anywhere is read exactly', () => {
+test('text with one special character anywhere is read exactly', () => {
   for (const size of [500, 512, 600, 1024, 2047, 2048, 5000]) {
     for (const place of [0, 1, 31, 37, size >> 1, size - 2]) {
       const bytes = Buffer.alloc(size, 0x61);
@@ -67,7 +67,7 @@ test('bytes that are not valid in the encoding come back as bytes', () => {
   assert.deepEqual(one(`*2\r\n$1\r\na\r\n$2\r\né\r\n`, 3), ['a', Buffer.from('é')]);
 });
 
-test('a byte string is its own and pins little', () => {
+test('a byte string has memory of its own and holds little else', () => {
   const items = Array.from({ length: 3000 }, (_, i) => bulk(Buffer.alloc(i % 700, i)));
   const chunk = Buffer.concat([Buffer.from(`*${items.length}\r\n`), ...items]);
   const decoder = new Decoder();
@@ -89,7 +89,7 @@ test('a byte string is its own and pins little', () => {
   }
 });
 
-test('each reply is read in the mode of its request, a push in its own', () => {
+test('each reply is read in the mode of its request, a push in its own mode', () => {
   const decoder = new Decoder();
   const chunk = Buffer.from('$1\r\na\r\n*2\r\n$1\r\nb\r\n>2\r\n+p\r\n+q\r\n$1\r\nc\r\n+d\r\n');
   decoder.feed(chunk, 0, chunk.length);
@@ -104,7 +104,7 @@ test('each reply is read in the mode of its request, a push in its own', () => {
   assert.equal(decoder.read(0, 1), INCOMPLETE);
 });
 
-test('errors: of a kind at top level, values within', () => {
+test('errors have their kind at top level, and are values within', () => {
   const decoder = new Decoder();
   const chunk = Buffer.from(
     '-WRONGTYPE no\r\n*2\r\n-ERR x\r\n!5\r\nERR y\r\n!9\r\nWRONGTYPE\r\n-ERR \xff\r\n',
@@ -121,7 +121,7 @@ test('errors: of a kind at top level, values within', () => {
   assert.ok(decoder.read(0, 0) instanceof RedisError);
 });
 
-test('numbers keep their exactness', () => {
+test('numbers stay exact', () => {
   const cases: [string, Reply][] = [
     [':0', 0],
     [':-0', 0],
@@ -183,7 +183,7 @@ test('null in every form is null', () => {
   for (const text of ['>-1', '|-1', '$-01', '*-2']) assert.throws(() => one(`${text}\r\n`), InvalidResponse);
 });
 
-test('streamed types', () => {
+test('streamed types are read', () => {
   assert.deepEqual(
     one('%?\r\n+a\r\n:1\r\n+b\r\n*?\r\n$?\r\n;2\r\nxy\r\n;0\r\n.\r\n.\r\n'),
     new ReplyMap([
@@ -211,7 +211,7 @@ test('streamed types', () => {
   }
 });
 
-test('attributes are dropped, and are something begun', () => {
+test('attributes are dropped, and count as a started message', () => {
   assert.deepEqual(one('*2\r\n|1\r\n+a\r\n%1\r\n+b\r\n+c\r\n:1\r\n|0\r\n:2\r\n'), [1, 2]);
   const decoder = new Decoder();
   const chunk = Buffer.from('|1\r\n+a\r\n:1\r\n');
@@ -221,7 +221,7 @@ test('attributes are dropped, and are something begun', () => {
   assert.equal(decoder.idle, false);
 });
 
-test('limits hold', () => {
+test('limits are enforced', () => {
   const broken: [string, object][] = [
     ['$11\r\nhello world\r\n', { maxBulkLength: 10 }],
     ['$?\r\n;6\r\nabcdef\r\n;5\r\nabcde\r\n', { maxBulkLength: 10 }],
@@ -256,7 +256,7 @@ test('limits hold', () => {
   assert.equal(one('$10\r\n0123456789\r\n', 1, { maxBulkLength: 10 }), '0123456789');
 });
 
-test('a failure is final and tells no payload', () => {
+test('a failure is final and shows no payload', () => {
   const decoder = new Decoder();
   const chunk = Buffer.from('$3\r\nsecretive\r\n+OK\r\n');
   decoder.feed(chunk, 0, chunk.length);
@@ -276,7 +276,7 @@ test('a failure is final and tells no payload', () => {
   );
 });
 
-test('pendingBulk and idle tell what is being read', () => {
+test('pendingBulk and idle show what is being read', () => {
   const decoder = new Decoder();
   assert.ok(decoder.idle);
   const feed = (text: string): void => {
@@ -322,7 +322,7 @@ test('a caller may stop reading between messages, and go on later', () => {
 });
 
 /** Bytes the decoder touched, by counting what it copies: proportional to the input if it is linear. */
-test('byte by byte is linear: strings, lines and streamed strings', () => {
+test('reading byte by byte takes linear time: strings, lines and streamed strings', () => {
   const size = 64 * 1024;
   const inputs = [
     bulk('x'.repeat(size)),
@@ -352,7 +352,7 @@ test('byte by byte is linear: strings, lines and streamed strings', () => {
   }
 });
 
-test('a large string grows with what arrives, and is one buffer of its size', () => {
+test('a large string grows as it arrives, and becomes one buffer of its size', () => {
   const decoder = new Decoder();
   const before = process.memoryUsage().external;
   decoder.feed(Buffer.from('$536870912\r\nabc'), 0, 15);
@@ -398,7 +398,7 @@ function decodeInPlace(
   return { values, direct };
 }
 
-test('a large string read straight into its place is the same, wherever the reads end', () => {
+test('a large string read straight into its buffer is the same, wherever the reads end', () => {
   const large = Buffer.alloc(700_001, 'žluťoučký kůň ');
   const broken = Buffer.concat([large, Buffer.from([0xff])]);
   const input = Buffer.concat([
@@ -430,7 +430,7 @@ test('a large string read straight into its place is the same, wherever the read
   }
 });
 
-test('no place is offered for what is small, nearly there or not a string', () => {
+test('no buffer is offered for a string that is small or nearly complete, or for another type', () => {
   const decoder = new Decoder();
   const offered = (text: string): boolean => {
     const bytes = Buffer.from(text);
@@ -540,7 +540,7 @@ function pairsOf(items: readonly string[]): [string, string][] {
   return [...map];
 }
 
-test('short strings between long ones', () => {
+test('short strings between long ones are read exactly', () => {
   const items = Array.from({ length: 400 }, (_, index) =>
     index % 2 === 0 ? `f:${index}` : 'v'.repeat(index * 11),
   );
@@ -552,7 +552,7 @@ test('short strings between long ones', () => {
   }
 });
 
-test('strings with strange headers among short ones', () => {
+test('strings with strange headers among short ones are read exactly', () => {
   const head = `*20\r\n${'$1\r\na\r\n'.repeat(15)}`;
   const tail = '$1\r\nb\r\n'.repeat(4);
   assert.deepEqual((one(`${head}$-1\r\n${tail}`) as Reply[])[15], null);
@@ -603,7 +603,7 @@ test('arrays within small arrays count for the depth', () => {
   assert.throws(() => one(entries, 1, { maxDepth: 2 }), InvalidResponse);
 });
 
-test('maps and sets know the encoding of their text, decoded or not, at every depth and every split', () => {
+test('maps and sets keep the encoding of their text, decoded or not, at every depth and every split', () => {
   const wire = Buffer.from(
     '*2\r\n%1\r\n$1\r\n\xe9\r\n~1\r\n$1\r\n\xe9\r\n$?\r\n;1\r\n\xe9\r\n;0\r\n',
     'latin1',

@@ -50,7 +50,7 @@ test('an empty command is refused', () => {
     assert.throws(() => encodeWords(command as never), TypeError);
 });
 
-test('many different commands do not change what is sent', () => {
+test('many different commands do not change the sent bytes', () => {
   for (let i = 0; i < 2000; i++) assert.equal(String(parse(encode(`C${i}`))), `C${i}`);
   assert.equal(encode('GET').toString(), '*1\r\n$3\r\nGET\r\n');
 });
@@ -127,7 +127,7 @@ test('bytes are taken over at the call', () => {
   }
 });
 
-test('views that lie about themselves cannot break the framing', () => {
+test('views that misreport themselves cannot break the framing', () => {
   class Liar extends Uint8Array {
     override get length(): number {
       return 2;

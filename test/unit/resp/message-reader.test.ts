@@ -87,8 +87,8 @@ const STREAM = Buffer.concat([
   push('message', 'news', 'last'),
 ]);
 
-describe('messages read the short way', () => {
-  it('the short way reads what the long way reads, in order, whole and cut at every place', () => {
+describe('messages read by the short path', () => {
+  it('the short path reads the same as the long path, in order, whole and cut at every place', () => {
     const whole = readAll([STREAM]);
     assert.deepEqual(
       whole.map(([what]) => what),
@@ -124,7 +124,7 @@ describe('messages read the short way', () => {
     assert.deepEqual(readAll([push('message', 'news', invalid)], UTF8), [['message news', invalid]]);
   });
 
-  it('leave damage to the long way', () => {
+  it('damaged messages are left to the long path', () => {
     const damaged = [
       '>3\r\n$7\r\nmessage\r\n$4\r\nnewsXX$5\r\nhello\r\n',
       '>3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nhelloXX',

@@ -29,8 +29,8 @@ function inPieces(
   return { parts, last: values[0] as Reply, next: values[1] as Reply };
 }
 
-describe('parts of a reply that is arriving', () => {
-  it('a string, cut anywhere: its chunks are the string, and the next reply is whole', () => {
+describe('parts of an arriving reply', () => {
+  it('the chunks of a string cut anywhere are the string, and the next reply is whole', () => {
     const body = 'x\r\ny'.repeat(60);
     const wire = `$${body.length}\r\n${body}\r\n+next\r\n`;
     for (let size = 1; size <= wire.length; size++) {
@@ -62,7 +62,7 @@ describe('parts of a reply that is arriving', () => {
       ],
     ];
   for (const [name, head, listed, size] of aggregates) {
-    it(`${name}, cut anywhere: every item once, in order`, () => {
+    it(`${name} cut anywhere gives every item once, in order`, () => {
       const wire = `${head}+next\r\n`;
       const whole = new PartialReader();
       whole.feed(Buffer.from(wire), 0, wire.length);

@@ -7,7 +7,7 @@ import { ASCII, LATIN1 } from '../../../src/resp/text-modes.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 
-test('a string finds the bytes it encodes to, and the reverse', () => {
+test('a string finds the bytes it encodes to, and bytes find the string', () => {
   const map = new ReplyMap([
     [bytes('käse'), 1],
     ['text', 2],
@@ -25,7 +25,7 @@ test('a string finds the bytes it encodes to, and the reverse', () => {
   assert.equal(map.size, 1);
 });
 
-test('text of another encoding finds the bytes that it encodes to there, and the reverse', () => {
+test('text of another encoding finds the bytes it encodes to there, and bytes find the text', () => {
   const latin1 = Buffer.from([0xe9]);
   const map = mapOfText(LATIN1).set('é', 1).set('Ã©', 2);
   assert.deepEqual([map.get(latin1), map.get(bytes('é')), map.get('é')], [1, 2, 1]);
@@ -44,7 +44,7 @@ test('text of another encoding finds the bytes that it encodes to there, and the
   assert.deepEqual(map, new ReplyMap([...map]), 'equal to one of the same entries');
 });
 
-test('bytes that are no text are found only as bytes', () => {
+test('bytes that are not text are found only as bytes', () => {
   const map = new ReplyMap([
     [Buffer.from([0xff, 0xfe]), 1],
     ['\ufffd\ufffd', 2],
@@ -131,7 +131,7 @@ const USES: Record<string, (map: ReplyMap) => void> = {
   },
 };
 for (const [name, use] of Object.entries(USES)) {
-  test(`equal byte keys of the wire are one from the first ${name}`, () => {
+  test(`equal byte keys of the wire are one key from the first ${name}`, () => {
     const map = new ReplyMap();
     for (const [key, value] of [
       ['a', 1],
@@ -143,7 +143,7 @@ for (const [name, use] of Object.entries(USES)) {
   });
 }
 
-test('aggregates as keys are kept, each by itself', () => {
+test('aggregates are kept as keys, each by itself', () => {
   const key: Reply[] = [1, 2];
   const map = new ReplyMap([
     [key, 1],
@@ -191,7 +191,7 @@ const content = (value: string | number | boolean | Uint8Array): string =>
       ? `s${Buffer.from(value).toString('hex')}`
       : `${typeof value}${value}`;
 
-test('it behaves as a map of contents', () => {
+test('a ReplyMap behaves as a map of contents', () => {
   const step = fc.tuple(fc.constantFrom('set', 'delete', 'get', 'append'), key, fc.integer());
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
@@ -247,7 +247,7 @@ test('toObject gives a plain object by the text of the keys, JSON an object or p
   assert.equal(JSON.stringify(new ReplyMap()), '{}');
 });
 
-test('keys of toObject that are no text, or no strings, keep apart', () => {
+test('toObject keeps keys apart that are not text, or no strings', () => {
   const latin1 = mapOfText(LATIN1).set(Buffer.from([0xe9]), 1);
   assert.deepEqual(latin1.toObject(), { é: 1 });
   const map = new ReplyMap([

@@ -14,7 +14,7 @@ test('every character is read', () => {
   assert.equal(read(Buffer.from('\ufeff\ufffd\u{10ffff}')), '\ufeff\ufffd\u{10ffff}');
 });
 
-test('bytes that are no UTF-8 are told from those that are, as the runtime tells them', () => {
+test('invalid UTF-8 is recognised exactly as the runtime recognises it', () => {
   const leads = [
     0x00, 0x41, 0x7f, 0x80, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1,
   ];
@@ -36,7 +36,7 @@ test('bytes that are no UTF-8 are told from those that are, as the runtime tells
   assert.ok(right > 1000);
 });
 
-test('it reads between its bounds only', () => {
+test('only the bytes between the bounds are read', () => {
   const bytes = Buffer.from('€žluťoučký€');
   assert.equal(textByHand(bytes, 3, bytes.length - 3), 'žluťoučký');
   assert.equal(textByHand(bytes, 1, bytes.length), null);

@@ -37,7 +37,7 @@ for (const vector of vectors) {
   const bytes = Buffer.from(vector.bytesBase64, 'base64');
   const accepted = [vector.expect, ...(vector.alsoAccept ?? [])].map((expected) => reading(expected));
 
-  test(`${vector.name}: whole, byte by byte, at every cut, behind another reply`, () => {
+  test(`${vector.name} reads the same whole, byte by byte, at every cut and behind another reply`, () => {
     for (const mode of [0, 1, 2, 3] as const) {
       const outcome = decodeAll([bytes], mode);
       const whole = read(outcome);
@@ -59,7 +59,7 @@ for (const vector of vectors) {
     }
   });
 
-  test(`${vector.name}: memory`, () => {
+  test(`${vector.name} is bounded in memory`, () => {
     const limit = vector.maxHeapDelta;
     if (limit === undefined) return;
     decodeAll([bytes], 0);

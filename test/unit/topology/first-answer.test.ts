@@ -66,7 +66,7 @@ test('a failing node is followed at once', async () => {
   assert.equal(failures[0]!.message, 'h:1: refused');
 });
 
-test('when all hang, the end comes one limit after the last head start', async () => {
+test('hanging nodes end the wait one limit after the last head start', async () => {
   const { timing, asked, start } = stage();
   const result = start();
   await timing.pass(1_299);
@@ -80,7 +80,7 @@ test('when all hang, the end comes one limit after the last head start', async (
   assert.equal(timing.pending, 0);
 });
 
-test('no nodes at all', async () => {
+test('an empty list of nodes fails at once', async () => {
   const result = await firstAnswer([], () => Promise.reject(new Error('never')), {
     timing: new ManualTiming(),
     timeout: 1,
@@ -98,7 +98,7 @@ test('an attempt that throws at once counts as a failure', async () => {
   assert.equal(result.failures.length, 4);
 });
 
-test('the signal ends it with its own reason and leaves nothing behind', async () => {
+test('the signal ends the race with its own reason and leaves nothing behind', async () => {
   const { timing, asked, start } = stage();
   const controller = new AbortController();
   const result = start(controller.signal);
@@ -127,7 +127,7 @@ test('addresses are asked once', () => {
   assert.deepEqual(distinct(all).map(String), ['A:1', 'a:2']);
 });
 
-test('a dial has a limit of its own; that of the node begins when it is connected', async () => {
+test('a dial has a limit of its own; the limit of the node begins when it is connected', async () => {
   const { timing, asked, start } = stage();
   const result = start();
   const connected = asked[0]!.dial();
@@ -140,7 +140,7 @@ test('a dial has a limit of its own; that of the node begins when it is connecte
   assert.equal(timing.pending, 0);
 });
 
-test('a node that was connected has its limit, and no clock runs for one that has lost', async () => {
+test('a connected node has its limit, and no clock runs for a failed one', async () => {
   const { timing, asked, start } = stage();
   const result = start();
   const connected = asked[0]!.dial();
@@ -154,7 +154,7 @@ test('a node that was connected has its limit, and no clock runs for one that ha
   assert.equal(timing.pending, 0);
 });
 
-test('while one is dialled those that have failed are asked again', async () => {
+test('failed nodes are asked again while another one is dialled', async () => {
   const { timing, asked, start } = stage();
   const result = start();
   asked[0]!.dial();

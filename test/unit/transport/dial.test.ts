@@ -52,7 +52,7 @@ function keep<S extends net.Socket>(socket: S): S {
 }
 
 describe('dialTcp', () => {
-  it('connects, and bytes that came early are still there', async () => {
+  it('dialTcp connects, and early bytes are kept', async () => {
     const port = await serve('127.0.0.1', 0, (socket) => socket.write('early'));
     const socket = keep(await dialTcp('127.0.0.1', port, { signal: forever() }));
     await new Promise((resolve) => setTimeout(resolve, 30));
@@ -60,12 +60,12 @@ describe('dialTcp', () => {
     assert.equal(String(chunk), 'early');
   });
 
-  it('fails with the low-level code', async () => {
+  it('dialTcp fails with the low-level code', async () => {
     const port = await deadPort();
     await assert.rejects(dialTcp('127.0.0.1', port, { signal: forever() }), { code: 'ECONNREFUSED' });
   });
 
-  it('fails with the code of the lookup', async () => {
+  it('dialTcp fails with the code of the lookup', async () => {
     const lookup: Lookup = (_host, _options, callback) => {
       callback(Object.assign(new Error('getaddrinfo ENOTFOUND nowhere'), { code: 'ENOTFOUND' }), []);
     };
@@ -73,7 +73,7 @@ describe('dialTcp', () => {
     await assert.rejects(dialTcp('nowhere', 1, { signal: forever() }, answering()), { code: 'ENOTFOUND' });
   });
 
-  it('looks the name up at every dial', async () => {
+  it('dialTcp looks the name up at every dial', async () => {
     const port = await serve();
     const asked: string[] = [];
     const lookup: Lookup = (host, options, callback) => {
@@ -85,7 +85,7 @@ describe('dialTcp', () => {
     assert.deepEqual(asked, ['name', 'name']);
   });
 
-  it('goes on to the next address when one refuses', async () => {
+  it('dialTcp goes on to the next address when one refuses', async () => {
     const port = await serve('127.0.0.1');
     const socket = keep(
       await dialTcp('name', port, { signal: forever() }, answering('127.0.0.2', '::1', '127.0.0.1')),
@@ -93,7 +93,7 @@ describe('dialTcp', () => {
     assert.equal(socket.remoteAddress, '127.0.0.1');
   });
 
-  it('tells what every address said', async () => {
+  it('dialTcp reports what every address said', async () => {
     const port = await deadPort();
     const dial = dialTcp('name', port, { signal: forever() }, answering('127.0.0.1', '127.0.0.2'));
     await assert.rejects(dial, (error: AggregateError & { code: string }) => {
@@ -104,7 +104,7 @@ describe('dialTcp', () => {
     });
   });
 
-  it('rejects with the reason when aborted before or during the lookup', async () => {
+  it('dialTcp rejects with the reason when aborted before or during the lookup', async () => {
     const reason = new Error('stop');
     await assert.rejects(
       dialTcp('127.0.0.1', 1, { signal: AbortSignal.abort(reason) }),
@@ -117,7 +117,7 @@ describe('dialTcp', () => {
     assert.equal(getEventListeners(stop.signal, 'abort').length, 0);
   });
 
-  it('leaves no listener behind on a signal or a socket', async () => {
+  it('dialTcp leaves no listener behind on a signal or a socket', async () => {
     const port = await serve();
     const signal = forever();
     const sockets: net.Socket[] = [];
@@ -129,7 +129,7 @@ describe('dialTcp', () => {
     assert.equal(sockets[0]?.listenerCount('error'), 1);
   });
 
-  it('survives an error that nobody listens to', async () => {
+  it('dialTcp survives an error without a listener', async () => {
     const port = await serve('127.0.0.1', 0, (socket) => {
       socket.once('data', () => socket.resetAndDestroy());
     });
@@ -142,7 +142,7 @@ describe('dialTcp', () => {
 });
 
 describe('reading by slab', () => {
-  it('hands every byte to the reader, also those that came early', async () => {
+  it('the reader gets every byte, also early ones', async () => {
     const port = await serve('127.0.0.1', 0, (socket) => {
       socket.write('early ');
       socket.pipe(socket);
@@ -161,7 +161,7 @@ describe('reading by slab', () => {
     assert.equal(text, 'early late.');
   });
 
-  it('shares one slab between all sockets of the thread', async () => {
+  it('all sockets of the thread share one slab', async () => {
     if (!slabReading) return;
     const port = await serve();
     const slabs = new Set<Buffer>();
@@ -179,7 +179,7 @@ describe('reading by slab', () => {
     assert.equal([...slabs][0]?.length, 256 * 1024);
   });
 
-  it('brings a large answer whole and in order', async () => {
+  it('a large answer arrives whole and in order', async () => {
     const size = 3_000_000;
     const body = Buffer.alloc(size, 'abcdefghijk');
     const port = await serve('127.0.0.1', 0, (socket) => socket.end(body));
@@ -192,7 +192,7 @@ describe('reading by slab', () => {
     assert.ok(Buffer.concat(parts).equals(body));
   });
 
-  it('reads into other memory where it is lent some, and goes back to the slab', async () => {
+  it('reads go into lent memory, and back to the slab afterwards', async () => {
     if (!slabReading) return;
     const size = 2_000_000;
     const body = Buffer.alloc(size, 'abcdefghijk');
@@ -234,7 +234,7 @@ describe('reading by slab', () => {
 });
 
 describe('dialUnix', () => {
-  it('fails with the low-level code', async () => {
+  it('dialUnix fails with the low-level code', async () => {
     await assert.rejects(dialUnix('/no/such/socket', { signal: forever() }), { code: 'ENOENT' });
   });
 
@@ -244,7 +244,7 @@ describe('dialUnix', () => {
     });
   });
 
-  it('rejects with the reason of its signal', async () => {
+  it('dialUnix rejects with the reason of its signal', async () => {
     const reason = new Error('stop');
     const signal = AbortSignal.abort(reason);
     await assert.rejects(dialUnix('/no/such/socket', { signal }), (error) => error === reason);

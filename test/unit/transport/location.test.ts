@@ -65,17 +65,17 @@ describe('Location', () => {
     ['h', NaN],
     ['h', '1'],
   ]) {
-    it(`refuses host ${JSON.stringify(host)} with port ${JSON.stringify(port)}`, () => {
+    it(`a location refuses host ${JSON.stringify(host)} with port ${JSON.stringify(port)}`, () => {
       assert.throws(() => new TCPLocation(host as string, port as number), TypeError);
     });
   }
 
-  it('refuses an empty path', () => {
+  it('a location refuses an empty path', () => {
     assert.throws(() => new UnixDomainSocketLocation(''), TypeError);
     assert.throws(() => new UnixDomainSocketLocation(undefined as unknown as string), TypeError);
   });
 
-  it('reads as host:port or as the path', () => {
+  it('a location prints as host:port or as the path', () => {
     assert.equal(String(new TCPLocation('h', 7)), 'h:7');
     assert.equal(String(new TCPLocation('::1', 7)), '::1:7');
     assert.equal(String(new UnixDomainSocketLocation('/a b')), '/a b');
@@ -93,7 +93,7 @@ describe('Location', () => {
     assert.ok(!here.equals(null as unknown as Location));
   });
 
-  it('keeps a cluster node apart from a plain location', () => {
+  it('a cluster node differs from a plain location', () => {
     const plain = new TCPLocation('h', 7);
     const primary = new ClusterNodeLocation('h', 7, node);
     assert.ok(!plain.equals(primary));
@@ -142,7 +142,7 @@ describe('Location.check', () => {
     assert.equal(await new UnixDomainSocketLocation('/no/such/socket').check(), false);
   });
 
-  it('answers for a socket path', async () => {
+  it('check() answers for a socket path', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'location-'));
     const path = join(folder, 's');
     const server = net.createServer((socket) => socket.on('error', () => {}));
@@ -152,11 +152,11 @@ describe('Location.check', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('gives up after its timeout', async () => {
+  it('check() gives up after its timeout', async () => {
     assert.equal(await new SilentLocation().check({ timeout: 20 }), false);
   });
 
-  it('rejects with the reason of its signal, and leaves no listener behind', async () => {
+  it('check() rejects with the reason of its signal, and leaves no listener behind', async () => {
     const reason = new Error('enough');
     const stop = new AbortController();
     const check = new SilentLocation().check({ signal: stop.signal });
@@ -166,7 +166,7 @@ describe('Location.check', () => {
     assert.equal(getEventListeners(stop.signal, 'abort').length, 0);
   });
 
-  it('puts one listener on a signal that many calls share', async () => {
+  it('check() puts one listener on a signal that many calls share', async () => {
     const stop = new AbortController();
     const checks = Array.from({ length: 30 }, () => new SilentLocation().check({ signal: stop.signal }));
     const outcomes = Promise.allSettled(checks);
@@ -176,7 +176,7 @@ describe('Location.check', () => {
     assert.equal(getEventListeners(stop.signal, 'abort').length, 0);
   });
 
-  it('refuses what is no signal', async () => {
+  it('check() refuses an invalid signal', async () => {
     const location = new TCPLocation('127.0.0.1', 1);
     for (const signal of ['x', {}, 1] as unknown as AbortSignal[]) {
       await assert.rejects(location.check({ signal }), { name: 'TypeError', message: /^signal must be/ });
@@ -184,7 +184,7 @@ describe('Location.check', () => {
   });
 
   for (const timeout of [0, -1, NaN, Infinity, '1']) {
-    it(`refuses a timeout of ${JSON.stringify(timeout)} ${timeout}`, async () => {
+    it(`check() refuses a timeout of ${JSON.stringify(timeout)} ${timeout}`, async () => {
       await assert.rejects(new TCPLocation('127.0.0.1', 1).check({ timeout: timeout as number }), /timeout/);
     });
   }

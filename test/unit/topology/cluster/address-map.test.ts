@@ -6,11 +6,11 @@ import { TCPLocation } from '../../../../src/transport/location.ts';
 
 const outside = new TCPLocation('proxy', 9000);
 
-test('without a map an address is itself', () => {
+test('an address without a map is itself', () => {
   for (const none of [undefined, null]) assert.equal(String(addressResolver(none)('h', 1)), 'h:1');
 });
 
-test('a record maps what it names, IPv6 in both spellings, any case', () => {
+test('a record maps its keys, with IPv6 in both spellings and in any case', () => {
   const resolve = addressResolver({
     '10.0.0.1:7000': outside,
     '[::1]:7001': outside,
@@ -23,7 +23,7 @@ test('a record maps what it names, IPv6 in both spellings, any case', () => {
   assert.equal(String(resolve('__proto__', 7000)), '__proto__:7000');
 });
 
-test('without a host the mapping is looked up by how the asked node is announced', () => {
+test('without a host the mapping is found by the announced address of the asked node', () => {
   const seven = new TCPLocation('proxy', 17_000);
   const eight = new TCPLocation('proxy', 18_000);
   const resolve = addressResolver({ '10.0.0.1:7000': seven, '10.0.0.1:8000': eight, 'proxy:9000': outside });
@@ -42,7 +42,7 @@ test('a record is read once', () => {
   assert.equal(resolve('a', 1), outside);
 });
 
-test('a function decides; what it does wrong is a typed error', () => {
+test('a function maps addresses; its failures are a typed error', () => {
   assert.equal(String(addressResolver((host, port) => new TCPLocation(`${host}.x`, port))('h', 1)), 'h.x:1');
   const broken = addressResolver(() => {
     throw new Error('no');

@@ -18,7 +18,7 @@ function layout(map: SlotMap, sick: readonly number[] = [], encoding?: string): 
   );
 }
 
-test('nodes by slot, key and location', () => {
+test('nodes are found by slot, key and location', () => {
   const it = layout(parse(threeShards()));
   assert.equal(it.nodes.length, 6);
   assert.equal(it.primaries.length, 3);
@@ -31,18 +31,18 @@ test('nodes by slot, key and location', () => {
   assert.equal(it.nodeForLocation(at(7999)), undefined);
 });
 
-test('keys hash as they are sent', () => {
+test('keys are hashed as they are sent', () => {
   const map = parse(threeShards());
   const bytes = Buffer.from('é', 'latin1');
   assert.equal(layout(map, [], 'latin1').nodeForKey('é'), layout(map).nodeForKey(bytes));
 });
 
-test('no healthy replica: the primary', () => {
+test('the primary is chosen where no replica is healthy', () => {
   assert.equal(layout(parse(threeShards()), [7003]).nodeForSlot(0, false).port, 7000);
   assert.equal(layout(parse([[0, 16_383, node(7000)]])).nodeForSlot(0, false).port, 7000);
 });
 
-test('a slot that nobody has is a typed error', () => {
+test('an unserved slot is a typed error', () => {
   const it = layout(parse([[0, 10, node(7000)]]));
   for (const slot of [11, -1, 16_384, NaN]) {
     assert.throws(
@@ -56,7 +56,7 @@ test('a slot that nobody has is a typed error', () => {
   assert.throws(() => it.nodeForSlot(11, false), /a replica node/);
 });
 
-test('random nodes reach everyone of the kind', () => {
+test('random nodes reach every node of the kind', () => {
   const it = layout(parse(threeShards()), [7004]);
   const seen = (primary: boolean) =>
     [...new Set(Array.from({ length: 200 }, () => it.randomNode(primary).port))].sort();

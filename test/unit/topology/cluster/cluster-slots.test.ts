@@ -13,7 +13,7 @@ function bytes(value: Reply): Reply {
   return Array.isArray(value) ? value.map(bytes) : value;
 }
 
-test('an ordinary answer, as text and as bytes', () => {
+test('an ordinary answer is read, as text and as bytes', () => {
   for (const reply of [threeShards(), bytes(threeShards())]) {
     const map = parse(reply);
     assert.equal(map.covered, 16_384);
@@ -39,7 +39,7 @@ test('null, empty and ? hosts mean the host that was asked, for primaries and re
   }
 });
 
-test('hostnames: of the metadata, in both shapes, or the endpoint itself', () => {
+test('host names come from the metadata, in both shapes, or from the endpoint itself', () => {
   const flat = parse([[0, 1, ['10.0.0.1', 1, 'a', ['hostname', 'n1.example']]]]);
   assert.equal(flat.nodes[0]?.hostname, 'n1.example');
   assert.equal(flat.nodes[0]?.host, '10.0.0.1');
@@ -51,7 +51,7 @@ test('hostnames: of the metadata, in both shapes, or the endpoint itself', () =>
   assert.equal(parse([[0, 1, ['10.0.0.1', 1, 'a', ['hostname', '']]]]).nodes[0]?.hostname, null);
 });
 
-test('IPv6, with and without brackets', () => {
+test('IPv6 addresses are read with and without brackets', () => {
   const map = parse([[0, 1, ['::1', 7000, 'a'], ['[fe80::2]', 7001, 'b']]]);
   assert.deepEqual(
     map.nodes.map(({ host }) => host),
@@ -60,7 +60,7 @@ test('IPv6, with and without brackets', () => {
   assert.equal(map.nodeAt('::1', 7000)?.nodeId, 'a');
 });
 
-test('servers before metadata and ids', () => {
+test('answers without metadata and ids are read', () => {
   const map = parse([[0, 16_383, ['10.0.0.1', 7000]]]);
   assert.equal(map.nodes[0]?.nodeId, '');
 });
@@ -80,7 +80,7 @@ test('the address map is applied to every node, once per address', () => {
   assert.deepEqual(calls, ['10.0.0.1:7000', '10.0.0.1:7001']);
 });
 
-test('a node that owns slots is nobody else’s replica', () => {
+test('a node that owns slots is not a replica of another one', () => {
   const map = parse([
     [0, 1, node(7000), node(7001)],
     [2, 3, node(7001)],
@@ -99,7 +99,7 @@ test('unchanged nodes stay the same objects', () => {
   assert.equal(after.nodeAt('10.0.0.1', 7003)?.serverType, 'primary');
 });
 
-test('answers that cannot be one are refused with a typed error', () => {
+test('impossible answers are refused with a typed error', () => {
   const good = node(7000);
   const hostile: Reply[] = [
     null,
@@ -155,7 +155,7 @@ test('nodes that cannot be dialled are left out', () => {
   }
 });
 
-test('hostile names pollute nothing', () => {
+test('hostile names pollute no prototype', () => {
   const before =
     JSON.stringify(Reflect.ownKeys(Object.prototype).map(String)) + Reflect.ownKeys(Array.prototype).length;
   const map = parse([[0, 1, ['__proto__', 1, '__proto__', ['__proto__', 'x', 'hostname', '__proto__']]]]);
@@ -180,7 +180,7 @@ test('a flood of nodes is refused whole', () => {
   assert.equal(parse(full).nodes.length, 1_000);
 });
 
-test('health of CLUSTER SHARDS, in both shapes', () => {
+test('the health of CLUSTER SHARDS is read in both shapes', () => {
   const flat: Reply = [
     [
       'slots',

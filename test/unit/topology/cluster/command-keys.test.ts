@@ -12,7 +12,7 @@ const slotOf = (keys: CommandKeys, command: string, ...args: RedisValue[]): numb
 /** What COMMAND INFO says of a command with one key, the second argument. */
 const described: Reply = [['jump', -3, ['write'], 2, 2, 1, []]];
 
-test('the slot of a call, whatever its key is made of and wherever it stands', () => {
+test('the slot of a call is found, whatever its key is made of and wherever it stands', () => {
   const keys = new CommandKeys('utf-8');
   assert.equal(slotOf(keys, 'GET', 'a'), keySlot('a'));
   assert.equal(slotOf(keys, 'get', Buffer.from('a')), keySlot('a'));
@@ -56,7 +56,7 @@ test('keys of several slots are refused, without naming them', () => {
   }
 });
 
-test('a command nobody knows is asked for once; what a server told is kept', async () => {
+test("an unknown command is asked for once, and the server's answer is kept", async () => {
   const keys = new CommandKeys('utf-8');
   const asked: (readonly RedisValue[])[] = [];
   const ask = async (args: readonly RedisValue[]): Promise<Reply> => {
@@ -99,7 +99,7 @@ test('keys that only the server finds are asked for with every call', async () =
   assert.equal(slotOf(keys, 'WILD', 'k', 'a'), SLOT_UNKNOWN);
 });
 
-test('a command in parts by slot: every key once, in its place', () => {
+test('a command split by slot holds every key once, in its place', () => {
   const slot = (key: RedisValue): number => keySlot(String(key));
   const split = (command: string, ...args: RedisValue[]): ReturnType<typeof splitBySlot> =>
     splitBySlot(resolveCommand(command, args), args, slot);

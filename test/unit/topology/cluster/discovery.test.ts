@@ -42,7 +42,7 @@ test('the first answer wins and full coverage asks no further question', async (
   assert.equal(timing.pending, 0);
 });
 
-test('every failure of one node means the next', async () => {
+test('every failure of one node leads to the next', async () => {
   const failures: Answer[] = [
     new ConnectionError('refused'),
     replyError('ERR This instance has cluster support disabled'),
@@ -67,7 +67,7 @@ test('a node that hangs is joined after its head start', async () => {
   assert.equal(asked.length, 2);
 });
 
-test('when nobody answers the error says what each one did', async () => {
+test('an unanswered discovery reports what each node did', async () => {
   const { discovery, timing } = stage({
     7000: slots('hang'),
     7001: slots(replyError('NOAUTH Authentication required.')),
@@ -86,7 +86,7 @@ test('when nobody answers the error says what each one did', async () => {
   });
 });
 
-test('no start node: the same error without a cause', async () => {
+test('an empty list of start nodes gives the same error without a cause', async () => {
   const { discovery } = stage({}, { startNodes: [] });
   await assert.rejects(discovery.discover(), (error: Error) => {
     assert.match(error.message, /cannot be connected/);
@@ -94,13 +94,13 @@ test('no start node: the same error without a cause', async () => {
   });
 });
 
-test('gaps are refused when the cluster wants none', async () => {
+test('slot gaps are refused when the cluster requires coverage', async () => {
   const script = { ...slots(partial), 'CONFIG GET': ['cluster-require-full-coverage', 'yes'] };
   const { discovery } = stage({ 7000: script });
   await assert.rejects(discovery.discover(), /Not all slots are covered: 16001 of 16384/);
 });
 
-test('gaps are accepted when the cluster, or the caller, does', async () => {
+test('slot gaps are accepted when the cluster, or the caller, accepts them', async () => {
   const no = stage({ 7000: { ...slots(partial), 'CONFIG GET': ['cluster-require-full-coverage', 'no'] } });
   assert.equal((await no.discovery.discover()).map.covered, 16_001);
   assert.equal(no.warnings.length, 0);
@@ -109,7 +109,7 @@ test('gaps are accepted when the cluster, or the caller, does', async () => {
   assert.deepEqual(skip.asked, ['7000 CLUSTER SLOTS']);
 });
 
-test('a refused CONFIG means not required, and one warning', async () => {
+test('a refused CONFIG counts as not required, and causes one warning', async () => {
   const { discovery, warnings } = stage({
     7000: { ...slots(partial), 'CONFIG GET': replyError("ERR unknown command 'CONFIG'") },
   });
@@ -134,7 +134,7 @@ test('last known nodes are asked before start nodes, which are never forgotten',
   );
 });
 
-test('nodes that know best are asked first, failing ones last', async () => {
+test('nodes with the best knowledge are asked first, failing ones last', async () => {
   const before = parse([[0, 16_383, node(8000), node(8001)]]);
   const { discovery, asked } = stage({});
   const avoid = new Set(['10.0.0.1:8000', '10.0.0.1:7000']);
@@ -153,14 +153,14 @@ test('without followCluster only start nodes are asked', async () => {
   );
 });
 
-test('of a thousand known nodes one attempt asks a few', async () => {
+test('one attempt asks a few of a thousand known nodes', async () => {
   const before = parse(Array.from({ length: 1_000 }, (_, index) => [index, index, node(10_000 + index)]));
   const { discovery, asked } = stage({});
   await assert.rejects(discovery.discover({ before }));
   assert.equal(asked.length, 16 + 3);
 });
 
-test('health is asked for in the same breath; not to know it is no failure', async () => {
+test('health is asked in the same round trip; a missing answer is no failure', async () => {
   const shards: Reply = [['nodes', [['id', 'id7003', 'health', 'loading']]]];
   const told = stage({ 7000: { ...slots(threeShards()), 'CLUSTER SHARDS': shards } }, { withHealth: true });
   assert.deepEqual([...(await told.discovery.discover()).unready], ['id7003']);
@@ -171,7 +171,7 @@ test('health is asked for in the same breath; not to know it is no failure', asy
   assert.equal((await refused.discovery.discover()).unready.size, 0);
 });
 
-test('the stamp is the one of when the winner was asked', async () => {
+test('the stamp is the time when the winner was asked', async () => {
   const { discovery, timing } = stage({ 7000: slots('hang'), 7001: slots(threeShards()) });
   let version = 0;
   const found = discovery.discover({ stamp: () => ++version });
@@ -179,7 +179,7 @@ test('the stamp is the one of when the winner was asked', async () => {
   assert.equal((await found).stamp, 2);
 });
 
-test('the signal’s reason comes out', async () => {
+test('an abort rejects with the reason of the signal', async () => {
   const { discovery } = stage({ 7000: slots('hang') });
   const reason = new Error('enough');
   const controller = new AbortController();

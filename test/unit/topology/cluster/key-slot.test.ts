@@ -21,7 +21,7 @@ function slowSlot(key: Uint8Array): number {
   return slowCrc(close > open + 1 ? key.subarray(open + 1, close) : key) % SLOT_COUNT;
 }
 
-test('known slots', () => {
+test('known keys have their known slots', () => {
   assert.equal(keySlot('123456789'), 0x31c3);
   assert.equal(keySlot('foo'), 12182);
   assert.equal(keySlot(''), 0);
@@ -45,7 +45,7 @@ test('only the first non-empty tag is hashed', () => {
   }
 });
 
-test('text hashes as its utf-8 bytes, at random', () => {
+test('text hashes as its UTF-8 bytes, for random text', () => {
   const random = seeded(1);
   const alphabet = [
     'a',
@@ -75,7 +75,7 @@ test('text hashes as its utf-8 bytes, at random', () => {
   }
 });
 
-test('bytes need not be text, and latin1 text hashes as latin1 bytes', () => {
+test('bytes that are not text hash, and latin1 text hashes as latin1 bytes', () => {
   const random = seeded(2);
   for (let round = 0; round < 5_000; round++) {
     const bytes = Uint8Array.from({ length: Math.floor(random() * 20) }, () => Math.floor(random() * 256));

@@ -52,7 +52,7 @@ test('the first refresh fills the layout', async () => {
   assert.deepEqual(keeper.refreshes, { succeeded: 1, failed: 0 });
 });
 
-test('callers at the same time share one asking, each with its own signal', async () => {
+test('concurrent callers share one refresh, each with its own signal', async () => {
   const { keeper, voice } = stage();
   voice.held = [];
   const controller = new AbortController();
@@ -66,7 +66,7 @@ test('callers at the same time share one asking, each with its own signal', asyn
   assert.equal(voice.asked.length, 1);
 });
 
-test('MOVED changes its slot at once; below the threshold nobody is asked', async () => {
+test('MOVED changes its slot at once; below the threshold no node is asked', async () => {
   const { keeper, voice } = stage();
   await keeper.refresh();
   keeper.learn(moved(100, 7001), at(7000));
@@ -115,7 +115,7 @@ test('the node that a MOVED named is asked first', async () => {
   assert.equal(String(voice.asked[1]), '10.0.0.1:7004');
 });
 
-test('an answer asked for before a MOVED does not undo it; one asked for after it may', async () => {
+test('an answer requested before a MOVED does not undo it; one requested after it may', async () => {
   const { keeper, voice, timing } = stage({ reinitializeSteps: 1 });
   await keeper.refresh();
   voice.held = [];
@@ -132,7 +132,7 @@ test('an answer asked for before a MOVED does not undo it; one asked for after i
   assert.equal(keeper.layout.nodeForSlot(100).port, 7000);
 });
 
-test('which errors count, and how they are forgotten', async () => {
+test('relevant errors are counted, and forgotten after a while', async () => {
   const counting: [unknown, number][] = [
     [down, 2],
     [new ConnectionError('lost'), 2],
@@ -173,7 +173,7 @@ test('reinitializeSteps is the number of errors', async () => {
   assert.equal(voice.asked.length, 2);
 });
 
-test('errors that go on cause refreshes in growing pauses: single digits for an outage of five seconds', async () => {
+test('lasting errors cause refreshes in growing pauses: single digits for an outage of five seconds', async () => {
   const { keeper, voice, timing } = stage();
   await keeper.refresh();
   for (let elapsed = 0; elapsed < 5_000; elapsed += 10) {
@@ -184,7 +184,7 @@ test('errors that go on cause refreshes in growing pauses: single digits for an 
   assert.ok(voice.asked.length < 20, `${voice.asked.length}`);
 });
 
-test('a primary out of order: the layout is read until another node has its slots, without further errors', async () => {
+test('a failing primary makes the layout refresh until another node has its slots, without further errors', async () => {
   const { keeper, voice, timing } = stage();
   await keeper.refresh();
   keeper.learn(new ConnectionError('lost'), at(7000));
@@ -231,7 +231,7 @@ test('a failing refresh keeps the map, is tried again, and never ends the watch'
   assert.equal(keeper.layout.nodes.length, 1);
 });
 
-test('a replica that answers although the layout has it as failed: a new layout is asked for', async () => {
+test('a replica that answers although the layout marks it as failed causes a refresh', async () => {
   const timing = new ManualTiming(seeded(5));
   let health = 'fail';
   let asked = 0;
@@ -258,7 +258,7 @@ test('a replica that answers although the layout has it as failed: a new layout 
   assert.deepEqual([asked, keeper.healthy(replica)], [2, true]);
 });
 
-test('nothing wrong: a refresh now and then, not in lockstep', async () => {
+test('a healthy layout is refreshed now and then, not in lockstep', async () => {
   const { keeper, voice, timing } = stage();
   await keeper.refresh();
   await timing.pass(45_000 - 1);
@@ -278,7 +278,7 @@ test('a first refresh that fails leaves no timer', async () => {
   assert.equal(keeper.layout.nodes.length, 6);
 });
 
-test('close ends everything', async () => {
+test('close ends every timer and refresh', async () => {
   const { keeper, voice, timing, refreshed } = stage({ reinitializeSteps: 1 });
   await keeper.refresh();
   voice.held = [];

@@ -16,7 +16,7 @@ test('MOVED and ASK name slot and target', () => {
   assert.equal(ask.target.host, '::1');
 });
 
-test('no host means the host that was asked', () => {
+test('a redirect without a host means the host that was asked', () => {
   for (const line of ['MOVED 1 :7001', 'MOVED 1 ?:7001', 'ASK 1 :7001']) {
     const found = classify(replyError(line), asked, same);
     assert.ok('target' in found);
@@ -24,7 +24,7 @@ test('no host means the host that was asked', () => {
   }
 });
 
-test('the address map is applied to both', () => {
+test('the address map applies to MOVED and ASK', () => {
   const resolve = addressResolver({ '10.0.0.2:7001': new TCPLocation('proxy', 9) });
   for (const line of ['MOVED 1 10.0.0.2:7001', 'ASK 1 10.0.0.2:7001']) {
     const found = classify(replyError(line), asked, resolve);
@@ -32,7 +32,7 @@ test('the address map is applied to both', () => {
   }
 });
 
-test('MOVED to the node that said it asks for a new connection', () => {
+test('MOVED to the node that sent it asks for a new connection', () => {
   const found = classify(replyError('MOVED 1 10.0.0.9:7000'), asked, same);
   assert.ok(found.kind === 'moved' && found.redial);
 });
@@ -89,7 +89,7 @@ test('other errors are classified', () => {
   for (const [error, kind] of table) assert.equal(classify(error, asked, same).kind, kind, String(error));
 });
 
-test('five redirects are followed, the sixth is an error that names the way', () => {
+test('five redirects are followed; the sixth is an error that names the path', () => {
   const trail = new RedirectTrail();
   const error = replyError('MOVED 1 10.0.0.1:7001');
   for (let hop = 0; hop < 5; hop++)

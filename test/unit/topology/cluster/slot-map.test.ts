@@ -4,7 +4,7 @@ import { SlotMap } from '../../../../src/topology/cluster/slot-map.ts';
 import { seeded } from '../manual-timing.ts';
 import { at, node, parse, threeShards } from './fixtures.ts';
 
-test('the empty map', () => {
+test('the empty map serves no slot', () => {
   assert.equal(SlotMap.empty.covered, 0);
   assert.equal(SlotMap.empty.shardOf(0), undefined);
   assert.deepEqual(SlotMap.empty.nodes, []);
@@ -21,7 +21,7 @@ test('MOVED to a known primary moves one slot and leaves the old map alone', () 
   assert.equal(after.shardOf(100), before.shardOf(12_000));
 });
 
-test('MOVED to where it is already, and hostile slots, change nothing', () => {
+test('MOVED to the present owner, and hostile slots, change nothing', () => {
   const map = parse(threeShards());
   assert.equal(map.withMoved(100, at(7000)), map);
   for (const slot of [-1, 16_384, 0.5, NaN, 2 ** 32]) assert.equal(map.withMoved(slot, at(7001)), map);
@@ -47,7 +47,7 @@ test('MOVED to a replica promotes it', () => {
   assert.equal(after.replicas.length, 2);
 });
 
-test('MOVED covers a slot that nobody had', () => {
+test('MOVED covers an unserved slot', () => {
   const map = parse([[0, 10, node(7000)]]);
   assert.equal(map.withMoved(11, at(7000)).covered, 12);
   assert.equal(map.withMoved(10, at(7001)).covered, 11);
@@ -76,7 +76,7 @@ test('random moves agree with a plain array', () => {
   assert.equal(new Set(map.nodes.map(String)).size, map.nodes.length);
 });
 
-test('of ranges that overlap the first wins', () => {
+test('the first of overlapping ranges wins', () => {
   const map = parse([
     [0, 10, node(7000)],
     [5, 20, node(7001)],

@@ -23,13 +23,13 @@ function tally(health: ReplicaHealth, count = 3_000): Map<number, number> {
   return counts;
 }
 
-test('nobody measured: all are equally likely', () => {
+test('unmeasured replicas are all equally likely', () => {
   const counts = tally(stage().health);
   for (const port of [1, 2, 3]) assert.ok(counts.get(port)! > 800 && counts.get(port)! < 1_200);
   assert.equal(stage().health.pick([]), null);
 });
 
-test('the quick ones share the work, the slow one has none', () => {
+test('quick replicas share the work, and a slow one gets none', () => {
   const { health } = stage();
   health.report(one, 0.3);
   health.report(two, 0.4);
@@ -39,7 +39,7 @@ test('the quick ones share the work, the slow one has none', () => {
   assert.equal(counts.get(3), undefined);
 });
 
-test('an unmeasured one is tried together with the quickest', () => {
+test('an unmeasured replica is tried together with the quickest', () => {
   const { health } = stage();
   health.report(one, 0.3);
   health.report(two, 9);
@@ -55,7 +55,7 @@ test('a measurement grows old', async () => {
   assert.ok(tally(health).get(3)! > 500);
 });
 
-test('a failing one rests, longer each time, and is tried again', async () => {
+test('a failing replica rests, longer each time, and is tried again', async () => {
   const { health, timing } = stage();
   health.report(one, new Error('lost'));
   assert.equal(health.healthy(one), false);
@@ -73,13 +73,13 @@ test('a failing one rests, longer each time, and is tried again', async () => {
   assert.equal(health.healthy(one), true);
 });
 
-test('all failing: null', () => {
+test('replicas that all fail give null', () => {
   const { health } = stage();
   for (const node of replicas) health.report(node, new Error('lost'));
   assert.equal(health.pick(replicas), null);
 });
 
-test('loading ones are skipped until a layout calls them ready', () => {
+test('loading replicas are skipped until a layout calls them ready', () => {
   const { health } = stage();
   health.update(replicas, new Set(['id1', 'id2']));
   assert.deepEqual([...tally(health).keys()], [3]);
@@ -87,7 +87,7 @@ test('loading ones are skipped until a layout calls them ready', () => {
   assert.equal(tally(health).size, 3);
 });
 
-test('knowledge of an address outlives a layout, and goes with the node', () => {
+test('measurements of an address outlive a layout, and end with the node', () => {
   const { health } = stage();
   health.report(one, new Error('lost'));
   const again = replica(1);

@@ -52,7 +52,7 @@ test('the first answer wins, and its sentinel is asked first next time', async (
   assert.deepEqual(asked, [`2 ${ADDRESS}`, '2 MASTER']);
 });
 
-test('every failure of one sentinel means the next', async () => {
+test('every failure of one sentinel leads to the next', async () => {
   const failures: Record<string, Answer>[] = [
     { [ADDRESS]: null, MASTER: replyError('ERR No such master with that name') },
     { [ADDRESS]: replyError('NOAUTH Authentication required.') },
@@ -78,12 +78,12 @@ test('a hanging sentinel is joined by the next after its head start', async () =
   assert.equal(timing.pending, 0);
 });
 
-test('during a failover flags of the old primary do not speak against the new address', async () => {
+test('flags of the old primary do not count against the new address during a failover', async () => {
   const { list } = stage({ 1: { [ADDRESS]: ['10.0.0.1', '6380'], MASTER: instance(6379, 'master,o_down') } });
   assert.equal((await findPrimary('mymaster', { list, resolve })).port, 6380);
 });
 
-test('minOtherSentinels', async () => {
+test('minOtherSentinels skips sentinels that know too few others', async () => {
   const script = { 1: knows(6379, 'master', 0), 2: knows(6380, 'master', 2) };
   assert.equal((await findPrimary('mymaster', { ...stage(script) })).port, 6379);
   assert.equal((await findPrimary('mymaster', { ...stage(script), minOtherSentinels: 2 })).port, 6380);
@@ -104,7 +104,7 @@ test('minOtherSentinels', async () => {
   );
 });
 
-test('nobody knows: what each sentinel said is the cause', async () => {
+test('the cause holds what each sentinel said when no sentinel knows the primary', async () => {
   const { list } = stage({ 2: { [ADDRESS]: null, MASTER: null } });
   await assert.rejects(findPrimary('mymaster', { list, resolve }), (error: Error) => {
     assert.ok(error instanceof PrimaryNotFoundError && error.cause instanceof AggregateError);
@@ -124,7 +124,7 @@ test('the address map is applied', async () => {
   assert.deepEqual((await findReplicas('mymaster', { list, resolve: mapped })).map(String), ['proxy:9']);
 });
 
-test('replicas that are up, those with a link to the primary if there are any', async () => {
+test('replicas that are up are found, those with a link to the primary first', async () => {
   const link = (status: string) => ({ 'master-link-status': status });
   const rows = [
     instance(1, 'slave', link('ok')),
@@ -147,7 +147,7 @@ test('replicas that are up, those with a link to the primary if there are any', 
   assert.deepEqual(await findReplicas('mymaster', none), []);
 });
 
-test('replicas of an unknown service: none; of silent sentinels: an error', async () => {
+test('an unknown service has no replicas; silent sentinels are an error', async () => {
   const unknown = stage({ 1: { REPLICAS: replyError('ERR No such master with that name') } });
   assert.deepEqual(await findReplicas('mymaster', unknown), []);
   await assert.rejects(findReplicas('mymaster', stage({})), ReplicaNotFoundError);

@@ -22,7 +22,7 @@ function stage() {
   };
 }
 
-test('while one finds out whether a dead address lives again, the hasty get its last failure and the patient wait', async () => {
+test('callers with a short limit get the last failure of a dead address while one dial tries it; others wait', async () => {
   const { clock, turn } = stage();
   await assert.rejects(turn().dial(failing, never, true), refused);
   let end: (() => void) | null = null;
@@ -42,7 +42,7 @@ test('while one finds out whether a dead address lives again, the hasty get its 
   assert.equal(await turn().dial(async () => 3, never, false), 3);
 });
 
-test('news of an address end its pause', async () => {
+test('news of an address ends its pause', async () => {
   const { clock, turn, hurry } = stage();
   for (let n = 0; n < 6; n++) {
     const dialled = assert.rejects(turn().dial(failing, never, true), refused);
@@ -59,7 +59,7 @@ test('news of an address end its pause', async () => {
   assert.equal(clock.pending, 0);
 });
 
-test('a server in another role is reachable all the same', async () => {
+test('a server in another role counts as reachable', async () => {
   const { turn } = stage();
   const stale = new StalePrimaryError('a replica');
   await assert.rejects(

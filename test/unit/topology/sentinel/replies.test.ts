@@ -30,7 +30,7 @@ function shapes(entries: [string, string][]): Reply[] {
 const instance = (changes: Record<string, string>): [string, string][] =>
   fields.map(([name, value]) => [name, changes[name] ?? value]);
 
-test('the address of a primary', () => {
+test('the address of a primary is read', () => {
   for (const reply of [
     ['10.0.0.1', '6379'],
     [bytes('10.0.0.1'), bytes('6379')],
@@ -72,7 +72,7 @@ test('hostile addresses are refused with a typed error', () => {
   );
 });
 
-test('an instance, in every shape', () => {
+test('an instance is read in every shape', () => {
   for (const reply of shapes(fields)) {
     const primary = replies.parsePrimary(reply);
     assert.deepEqual(
@@ -96,7 +96,7 @@ test('an instance, in every shape', () => {
   assert.throws(() => replies.parsePrimary(replyError('ERR No such master with that name')), ResponseError);
 });
 
-test('flags', () => {
+test('flags are read', () => {
   const parsed = (changes: Record<string, string>) => replies.parsePrimary(instance(changes).flat());
   for (const flags of ['s_down,master', 'master,o_down', 'master,disconnected', 'slave', 'sentinel']) {
     assert.equal(replies.isUsablePrimary(parsed({ flags })), false, flags);
@@ -109,7 +109,7 @@ test('flags', () => {
   assert.equal(replies.isLinked(parsed({ 'master-link-status': 'err' })), false);
 });
 
-test('lists of instances; those without an address are left out', () => {
+test('lists of instances are read; those without an address are left out', () => {
   for (const parseList of [replies.parseReplicas, replies.parseSentinels]) {
     const list = [
       instance({ port: '1' }),
@@ -133,13 +133,13 @@ test('lists of instances; those without an address are left out', () => {
   }
 });
 
-test('hostile field names pollute nothing', () => {
+test('hostile field names pollute no prototype', () => {
   const reply = ['__proto__', 'x', 'constructor', 'y', ...fields.flat()];
   assert.equal(replies.parsePrimary(reply).port, 6379);
   assert.equal(Object.getPrototypeOf({}), Object.prototype);
 });
 
-test('+switch-master', () => {
+test('+switch-master is read', () => {
   const text = 'mymaster 10.0.0.1 6379 ::1 6380';
   for (const payload of [text, bytes(text)]) {
     assert.deepEqual(replies.parsePrimarySwitch(payload), {

@@ -30,7 +30,7 @@ test('option FindOptions.avoid: an address that has proved wrong is refused', as
   assert.equal(refused(view, new TCPLocation('A', 1), null, new Set([keyOf(A)])), true);
 });
 
-test('after an announcement whoever still names the old primary lags, for a while', async () => {
+test('after an announcement, a sentinel that names the old primary counts as lagging for a while', async () => {
   const { view, timing } = stage();
   view.learned(A, 4);
   assert.equal(view.announced(A, B), 'news');
@@ -44,7 +44,7 @@ test('after an announcement whoever still names the old primary lags, for a whil
   assert.equal(refused(view, A, null), false);
 });
 
-test('the second announcement of one switch is known; one from another primary is doubtful', async () => {
+test('a repeated announcement of one switch is known; one from another primary is doubtful', async () => {
   const { view } = stage();
   assert.equal(view.announced(A, B), 'news');
   assert.equal(view.announced(A, B), 'known');
@@ -61,7 +61,7 @@ test('a primary that is announced again is no longer deposed', async () => {
   assert.equal(refused(view, B, null), true);
 });
 
-test('an older configuration does not win over a newer one, until nobody tells of that any more', async () => {
+test('an older configuration does not win over a newer one, until no sentinel reports the newer any more', async () => {
   const { view, timing } = stage();
   view.learned(B, 7);
   assert.equal(refused(view, A, 6), true);
