@@ -205,7 +205,7 @@ describe('options of a request', () => {
     assert.equal(connection.usable, true);
   });
 
-  test('option streamTimeout: bounds blocking commands too, on a connection of ones own', async () => {
+  test('option streamTimeout: bounds blocking commands too on a connection outside a pool', async () => {
     const { connection } = await pair(
       { BLPOP: () => wait(120).then(() => reply.nullArray) },
       { streamTimeout: 50 },
@@ -216,7 +216,7 @@ describe('options of a request', () => {
     assert.equal(connection.reusable, true);
   });
 
-  test('option signal: unsent it is never written, written it keeps its place', async () => {
+  test('option signal: an aborted request is never written when unsent, and keeps its place once written', async () => {
     const { connection, server } = await pair();
     const early = new AbortController();
     early.abort(new Error('early'));
@@ -245,7 +245,7 @@ describe('options of a request', () => {
     assert.throws(() => connection.createRequest('PING', [], { signal: 5 as never }), TypeError);
   });
 
-  test('option disconnectOnCancellation: a timeout or an abort takes the connection along', async () => {
+  test('option disconnectOnCancellation: a timeout or an abort ends the connection', async () => {
     for (const how of ['timeout', 'abort']) {
       const { connection } = await pair({ GET: null });
       const other = connection.createRequest('GET', ['other']);

@@ -391,7 +391,7 @@ describe('updateTrackingClient', () => {
     assert.equal(await silent.connection.updateTrackingClient(true), false);
   });
 
-  test('updateTrackingClient is refused where a request is, and inside MULTI; only OK is true', async () => {
+  test('updateTrackingClient is refused wherever a request is, and inside MULTI; only OK counts as true', async () => {
     const connection = await fresh();
     await connection.execute('MULTI');
     await failure(connection.updateTrackingClient(true), TypeError);

@@ -483,7 +483,7 @@ test('disconnect() drops every connection and the pool stays usable', async () =
   await atRest(pool);
 });
 
-test('a RESP2-only server is spoken to in RESP2', async () => {
+test('a pool speaks RESP2 to a server that knows nothing else', async () => {
   await using scripted = await ScriptedServer.start({
     HELLO: reply.error("ERR unknown command 'HELLO'"),
     HGETALL: reply.array(reply.bulk('f'), reply.bulk('v')),

@@ -182,7 +182,7 @@ test('calls that wait for room are rejected by close()', async () => {
   ]);
 });
 
-test('await using closes a pool', async () => {
+test('await using closes a pool at the end of its scope', async () => {
   let seen: { readonly closed: boolean };
   {
     await using pool = ConnectionPool.fromUrl(server.url);

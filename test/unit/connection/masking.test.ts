@@ -22,7 +22,8 @@ describe('a text with known arguments', () => {
     [['127'], 'user_script:127: unexpected 127', 'user_script:127: unexpected …'],
     [[], 'anything at all', 'anything at all'],
   ] as const) {
-    test(text, () => assert.equal(mask(text, known([...args]), 0), masked));
+    test(`the mask leaves ${JSON.stringify(masked)}`, () =>
+      assert.equal(mask(text, known([...args]), 0), masked));
   }
 
   test('arguments are masked in any spelling of their bytes', () => {
@@ -58,8 +59,8 @@ describe('a text with unknown arguments', () => {
     ['value p!q#r is 4711', 'value … is …'],
     ['', ''],
   ] as const) {
-    test(text, () => {
-      const expected = masked ?? "Unknown option or number of arguments for CONFIG SET - '…'";
+    const expected = masked ?? "Unknown option or number of arguments for CONFIG SET - '…'";
+    test(`the mask leaves ${JSON.stringify(expected)}`, () => {
       assert.equal(mask(text, null, 0), expected);
     });
   }

@@ -189,7 +189,7 @@ const TABLE: Record<string, Row[]> = {
 for (const [what, rows] of Object.entries(TABLE)) {
   describe(`connection URL: ${what}`, () => {
     for (const [url, expected, rules] of rows) {
-      it(`${JSON.stringify(url)}${rules === undefined ? '' : ` ${JSON.stringify(rules)}`}`, () => {
+      it(`the parser reads ${JSON.stringify(url)}${rules === undefined ? '' : ` ${JSON.stringify(rules)}`}`, () => {
         assert.deepEqual(summary(parseConnectionUrl(url, { kind: 'single', ...rules })), expected);
       });
     }
@@ -320,7 +320,7 @@ const REFUSED: Refusal[] = [
 
 describe('connection URL: refusals', () => {
   for (const [url, says, rules] of REFUSED) {
-    it(`${JSON.stringify(url)} ${rules === undefined ? '' : JSON.stringify(rules)}`, () => {
+    it(`the parser refuses ${JSON.stringify(url)} ${rules === undefined ? '' : JSON.stringify(rules)}`, () => {
       assert.throws(
         () => parseConnectionUrl(url, { kind: 'single', ...rules }),
         (error: Error) => {

@@ -18,7 +18,7 @@ describe('sharing', () => {
     assert.equal(world.made, 0);
   });
 
-  test('a hundred callers of a cold pool cause one dial and are served in order', async () => {
+  test('a hundred callers of an empty pool cause one dial and are served in order', async () => {
     const world = new Integers();
     world.automatic = false;
     const order: number[] = [];

@@ -178,7 +178,7 @@ test('doubles round as the engine rounds', () => {
   }
 });
 
-test('null in every form is null', () => {
+test('every form of null is read as null', () => {
   for (const text of ['_', '$-1', '*-1', '%-1', '~-1', '=-1', '!-1']) assert.equal(one(`${text}\r\n`), null);
   for (const text of ['>-1', '|-1', '$-01', '*-2']) assert.throws(() => one(`${text}\r\n`), InvalidResponse);
 });

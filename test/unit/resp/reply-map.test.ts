@@ -78,7 +78,7 @@ test('numbers, texts, booleans, null and NaN stay apart', () => {
   assert.equal(map.get('true'), undefined);
 });
 
-test('__proto__ and its kin are ordinary keys', () => {
+test('__proto__ and similar names are ordinary keys', () => {
   const map = new ReplyMap();
   ReplyMap.append(map, bytes('__proto__'), new ReplyMap([['polluted', 'yes']]));
   ReplyMap.append(map, 'constructor', 1);

@@ -74,7 +74,7 @@ test('an older configuration does not win over a newer one, until no sentinel re
   assert.equal(refused(view, A, 6), false);
 });
 
-test('a recent announcement stands in for sentinels that do not answer', async () => {
+test('a recent announcement is used when sentinels do not answer', async () => {
   const { view, timing } = stage();
   assert.equal(view.fallback(NONE), null);
   view.announced(A, B);
