@@ -21,9 +21,9 @@ describe('a URL over arguments', () => {
     ['an explicit 0 of the path counts', 'redis://h/0', { db: 5 }, { db: 0 }],
     ['an explicit 0 of the query counts', 'redis://h?db=0', { db: 5 }, { db: 0 }],
     ['a 0 of the query wins over the path', 'redis://h/2?db=0', undefined, { db: 0 }],
-    ['the db argument holds otherwise', 'redis://h', { db: 5 }, { db: 5 }],
-    ['and nothing when there is none', 'redis://h/', undefined, {}],
-    ['db: null is handed on', 'redis://h', { db: null }, { db: null }],
+    ['the db argument applies when the URL has none', 'redis://h', { db: 5 }, { db: 5 }],
+    ['there is no db without a path, a query and an argument', 'redis://h/', undefined, {}],
+    ['db: null is passed on', 'redis://h', { db: null }, { db: null }],
     ['a socket has its db in the query', 'unix:///2?db=0', { db: 5 }, { db: 0 }],
     [
       'userinfo wins over arguments',
@@ -32,14 +32,19 @@ describe('a URL over arguments', () => {
       { username: 'a', password: 'b' },
     ],
     [
-      'missing parts of it come from the arguments',
+      'missing parts of userinfo come from the arguments',
       'redis://:b@h',
       { username: 'c', password: 'd' },
       { username: 'c', password: 'b' },
     ],
-    ['also the password', 'redis://a@h', { password: 'd' }, { username: 'a', password: 'd' }],
     [
-      'the query wins over both',
+      'a missing password comes from the arguments',
+      'redis://a@h',
+      { password: 'd' },
+      { username: 'a', password: 'd' },
+    ],
+    [
+      'the query wins over userinfo and arguments',
       'redis://a:b@h?username=x&password=y',
       { username: 'c', password: 'd' },
       { username: 'x', password: 'y' },
@@ -51,12 +56,12 @@ describe('a URL over arguments', () => {
       { maxConnections: 5, timeout: 3 },
     ],
     [
-      'false is an answer',
+      'false counts as a value',
       'redis://h?decode_responses=false',
       { decodeResponses: true },
       { decodeResponses: false },
     ],
-    ['undefined is absent', 'redis://h', { timeout: undefined, decodeComponents: undefined }, {}],
+    ['undefined counts as absent', 'redis://h', { timeout: undefined, decodeComponents: undefined }, {}],
   ];
   for (const [what, url, args, expected] of rows) {
     it(what, () => {
