@@ -5,7 +5,7 @@ import { TimeoutError } from '../errors/errors.ts';
 import { WaitLine, Waiter } from './waiters.ts';
 
 /**
- * A number of tokens. Waiters are served first in, first out; a cancelled one leaves no trace.
+ * Limits concurrent work with a fixed number of tokens. Waiters are served first in, first out.
  *
  * @example ConnectionPool.fromUrl(url, { processingBudget: new CapacityLimiter(100) })
  */
@@ -14,7 +14,7 @@ export class CapacityLimiter {
     nameClass(this, 'CapacityLimiter');
   }
 
-  /** How many tokens there are. */
+  /** The number of tokens. */
   readonly total: number;
   #available: number;
   #line = new WaitLine<Waiter<void>>();
@@ -27,16 +27,19 @@ export class CapacityLimiter {
     this.#available = total;
   }
 
-  /** Free tokens. */
+  /** The number of free tokens. */
   get available(): number {
     return this.#available;
   }
-  /** Callers in line. */
+  /** The number of waiting callers. */
   get waiting(): number {
     return this.#line.length;
   }
 
-  /** Takes a token, or waits for one. `timeout: 0` means at once or not at all. */
+  /**
+   * Takes a token, or waits for one. With `timeout: 0` it does not wait.
+   * @throws TimeoutError if no token is free within `timeout` ms.
+   */
   async acquire(options?: WaitOptions): Promise<void> {
     refuseUnknownWait(options);
     const deadline = Deadline.of(options, { allowZero: true });
@@ -49,14 +52,17 @@ export class CapacityLimiter {
     await waiter.promise;
   }
 
-  /** Takes a token at once, or none. */
+  /** Takes a token if one is free; returns whether it did. */
   tryAcquire(): boolean {
     if (this.#available === 0) return false;
     this.#available--;
     return true;
   }
 
-  /** Gives a token back: to the first in line, if there is one. */
+  /**
+   * Returns a token; the first waiter gets it, if there is one.
+   * @throws TypeError if no token is taken.
+   */
   release(): void {
     const next = this.#line.shift();
     if (next !== null) return next.resolve();

@@ -1,6 +1,6 @@
 import type { Clock, TimerHandle } from '../base/clock.ts';
 
-/** The end of a pool: one promise for all callers of `close()`, and the earliest of their time limits. */
+/** The close of a pool: one promise for all callers of `close()`, and the earliest of their time limits. */
 export class Closing {
   readonly promise: Promise<void>;
   #resolve!: () => void;
@@ -17,7 +17,7 @@ export class Closing {
     });
   }
 
-  /** Only ever shortens. */
+  /** Sets a time limit after which `drop` is called; a later limit than the current one is ignored. */
   limit(timeout: number | null): void {
     if (timeout === null) return;
     const at = this.#clock.now() + timeout;

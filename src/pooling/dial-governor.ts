@@ -3,7 +3,7 @@ import type { Random } from '../base/backoff.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Clock, TimerHandle } from '../base/clock.ts';
 
-/** A candidate for dialling an address; it is called once when it should ask again. */
+/** A party that wants to dial an address. `dialsAllowed` is called once, when it should ask for a permit again. */
 export interface DialCandidate {
   readonly unref: boolean;
   dialsAllowed(): void;
@@ -12,11 +12,11 @@ export interface DialCandidate {
 export interface DialGovernorSettings {
   clock?: Clock | undefined;
   random?: Random | undefined;
-  /** Dials under way at one moment, over all addresses; 64. */
+  /** Limit of concurrent dials over all addresses; default: 64. */
   maxConcurrent?: number | undefined;
-  /** The bound of the first pause; 50. */
+  /** Upper bound of the first pause, in ms; default: 50. */
   base?: number | undefined;
-  /** The longest pause; 2,000. */
+  /** Upper bound of every pause, in ms; default: 2,000. */
   cap?: number | undefined;
   /** Called when an address goes down or comes up. */
   announce?: ((change: DialStateChange) => void) | undefined;
@@ -31,13 +31,12 @@ export interface DialStateChange {
 }
 
 /**
- * Decides when an address may be dialled. Everything in the process that dials it shares its state:
+ * Decides when an address may be dialled. All pools of the process share the state of an address:
  *
  *     up ──failure──▶ down: pause (full jitter) ──▶ one probe ──success──▶ up
  *                       ▲────────────────failure───────┘
  *
- * While an address is down one dial at a time is made to it, so that many pools and
- * callers do not storm a dead server.
+ * An address that is down gets one dial at a time, so that many pools and callers do not flood a dead server.
  */
 export class DialGovernor {
   readonly clock: Clock;
@@ -48,7 +47,7 @@ export class DialGovernor {
   readonly #maxConcurrent: number;
   #active = 0;
   #addresses = new Map<string, AddressDials>();
-  /** Addresses whose candidates wait for one of the concurrent dials to end. */
+  /** Addresses whose candidates wait because of the limit of concurrent dials. */
   #held = new Set<AddressDials>();
 
   constructor(settings: DialGovernorSettings = {}) {
@@ -60,7 +59,7 @@ export class DialGovernor {
     this.#maxConcurrent = settings.maxConcurrent ?? 64;
   }
 
-  /** The shared state of one address; `detach` it when done. */
+  /** Returns the shared state of one address; call its `detach` when done. */
   attach(address: string): AddressDials {
     this.#forgetIdle();
     let dials = this.#addresses.get(address);
@@ -72,12 +71,12 @@ export class DialGovernor {
     return dials;
   }
 
-  /** Addresses that are remembered. */
+  /** Number of addresses with state. */
   get size(): number {
     return this.#addresses.size;
   }
 
-  /** No address gets more than about half of what the others leave: one that is silent holds up itself alone. */
+  /** Takes one concurrent dial, unless the address has more than are free: a silent address cannot take them all. */
   take(dials: AddressDials): boolean {
     const free = this.#maxConcurrent - this.#active;
     if (free <= 0 || dials.active > free) {
@@ -88,17 +87,18 @@ export class DialGovernor {
     return true;
   }
 
-  /** Beyond the bound as well. */
+  /** Takes one concurrent dial even beyond the limit. */
   takeNow(dials: AddressDials): void {
     this.#active++;
     dials.active++;
   }
 
-  /** Called when one of the concurrent dials has ended. */
+  /** Whether the address waits because of the limit of concurrent dials. */
   holds(dials: AddressDials): boolean {
     return this.#held.has(dials);
   }
 
+  /** Ends a concurrent dial and wakes the addresses that waited for one. */
   give(from: AddressDials): void {
     this.#active--;
     from.active--;
@@ -109,7 +109,7 @@ export class DialGovernor {
     }
   }
 
-  /** An unused address is remembered until its pause is over: the pause holds for the next user as well. */
+  /** Forgets unused addresses, but only after their pause: it applies to the next user as well. */
   #forgetIdle(): void {
     const now = this.clock.now();
     for (const [address, dials] of this.#addresses) {
@@ -118,9 +118,9 @@ export class DialGovernor {
   }
 }
 
-/** Leave for one dial. It ends once, in one of three ways. */
+/** Permission for one dial. It ends once: by success, failure, or abandonment. */
 export class DialPermit {
-  /** The one dial that finds out whether a dead address lives again. */
+  /** True: the single dial that tests whether an address that is down answers again. */
   readonly probe: boolean;
   #dials: AddressDials | null;
 
@@ -128,7 +128,7 @@ export class DialPermit {
     this.#dials = dials;
     this.probe = probe;
   }
-  /** It has ended: nothing more can be said. */
+  /** True once the permit has ended; later reports are ignored. */
   get over(): boolean {
     return this.#dials === null;
   }
@@ -138,7 +138,7 @@ export class DialPermit {
   failed(error: unknown): void {
     this.#end()?.failed(this, error);
   }
-  /** The dial ended without saying anything of the address. */
+  /** The dial ended without evidence about the address. */
   abandoned(): void {
     this.#end()?.ended(this);
   }
@@ -149,14 +149,14 @@ export class DialPermit {
   }
 }
 
-/** One address: up, or down and pausing, or down and probing. */
+/** The dial state of one address: up, or down and pausing, or down and probing. */
 export class AddressDials {
   readonly address: string;
   users = 0;
-  /** Dials under way. */
+  /** Dials in progress. */
   active = 0;
   pausedUntil = 0;
-  /** Why the last dial of any user failed; null once one has succeeded. */
+  /** Why the last dial of any user failed; null after a success. */
   lastError: unknown = null;
   #governor: DialGovernor;
   #failures = 0;
@@ -173,7 +173,7 @@ export class AddressDials {
     return this.#failures > 0;
   }
 
-  /** Leave to dial now; without it the candidate is told when to ask again. */
+  /** Gives a permit to dial now, or returns null and calls the candidate when it may ask again. */
   tryStart(candidate: DialCandidate): DialPermit | null {
     if (this.mayStart() && this.#governor.take(this)) {
       if (this.#candidates.delete(candidate)) this.rearm();
@@ -185,25 +185,25 @@ export class AddressDials {
     return null;
   }
 
-  /** Leave to dial at once, in a pause and beyond the bound as well: for questions, which are asked in a race. */
+  /** Gives a permit even during a pause and beyond the limit: questions to several servers are asked in a race. */
   startNow(): DialPermit {
     this.#governor.takeNow(this);
     return new DialPermit(this, false);
   }
 
-  /** Whether nothing of this address stands in the way; the bound of the process may still. */
+  /** Whether the address itself allows a dial; the limit of concurrent dials is checked separately. */
   mayStart(): boolean {
     return !this.down || (!this.#probing && this.#governor.clock.now() >= this.pausedUntil);
   }
 
-  /** There is news that the address may live again: its pause ends now. */
+  /** Ends the pause now, because the address is reported to be back. */
   hurry(): void {
     if (!this.down) return;
     this.pausedUntil = 0;
     this.wake();
   }
 
-  /** Stops waiting for a turn. */
+  /** Stops waiting for a permit. */
   withdraw(candidate: DialCandidate): void {
     if (this.#candidates.delete(candidate)) this.rearm();
   }
@@ -226,7 +226,7 @@ export class AddressDials {
     const { base, cap, random, clock } = this.#governor;
     const wasUp = !this.down;
     this.lastError = error;
-    // Dials that were under way together fail together: one failure, one pause.
+    // Concurrent dials fail together; count them as one failure with one pause.
     if (wasUp || permit.probe) {
       this.pausedUntil = clock.now() + fullJitter(this.#failures, base, cap, random);
       this.#failures++;
@@ -241,7 +241,7 @@ export class AddressDials {
     this.wake();
   }
 
-  /** Lets all waiting candidates ask again; those refused again keep waiting. */
+  /** Lets all waiting candidates ask again; those that are refused keep waiting. */
   wake(): void {
     if (this.mayStart()) {
       const candidates = [...this.#candidates];
@@ -251,13 +251,13 @@ export class AddressDials {
     this.rearm();
   }
 
-  /** One timer for the end of the pause, while a candidate waits. */
+  /** Sets one timer for the end of the pause, if a candidate waits. */
   rearm(): void {
     const { clock } = this.#governor;
     if (this.#timer !== null) clock.clearTimeout(this.#timer);
     this.#timer = null;
     if (this.#candidates.size === 0 || !this.down || this.#probing || this.#governor.holds(this)) return;
-    // A pause that has just ended counts too: a candidate that was refused a moment ago would not be asked again.
+    // Set a timer even for a pause that has just ended: a candidate refused a moment ago must be called again.
     const pause = Math.max(0, this.pausedUntil - clock.now());
     const unref = [...this.#candidates].every((candidate) => candidate.unref);
     this.#timer = clock.setTimeout(() => this.#paused(), pause, unref);

@@ -3,38 +3,38 @@ import type { TimerHandle } from '../base/clock.ts';
 import type { AddressDials, DialCandidate, DialGovernor, DialPermit } from './dial-governor.ts';
 import type { Resource, Slot } from './slots.ts';
 
-/** The pool, as its dials see it. A dial is off the count when these are called. */
+/** The part of the pool that its dials use. A dial no longer counts as connecting when these callbacks run. */
 export interface DialOwner<T extends Resource> {
-  /** Makes one. `reached` is called once the address has answered: a failure after that says nothing about it. */
+  /** Makes a resource. It calls `reached` once the address has answered: later failures do not count against it. */
   create(signal: AbortSignal, reached: () => void): Promise<T>;
-  /** Whether a failure shows that the address answered: then it concerns this pool alone. */
+  /** Whether the address answered although the dial failed: then the failure concerns this pool alone. */
   answered(error: unknown): boolean;
-  /** Takes the resource in, or throws. */
+  /** Adds the resource to the pool, or throws. */
   admit(resource: T): void;
-  /** Called after the address has learned of the success. */
+  /** Called after the success is reported to the address. */
   arrived(replaces: Slot<T> | null): void;
   /** Called before the failure is reported to the address, so that no other dial comes in between. */
   failing(error: unknown, replaces: Slot<T> | null): void;
-  /** Worth asking for more dials. */
+  /** Called when the pool may start more dials. */
   dialsAllowed(): void;
-  /** A dial that was given up has ended. */
+  /** Called when a dial that was given up has ended. */
   gaveUp(): void;
 }
 
-/** The dials of one pool. Every one of them leaves the count, however it ends. */
+/** Makes and counts the dials of one pool. */
 export class Dialler<T extends Resource> implements DialCandidate {
-  /** Neither a pause nor a dial of this pool keeps the process alive. */
+  /** True: no pause or dial of this pool keeps the process alive. */
   letsGo = false;
-  /** No waiter depends on these dials: they keep the pool filled. */
+  /** True: no waiter depends on the dials; they only keep the pool at its minimum. */
   background = false;
-  /** Why the last dial of this pool failed; null once one has succeeded. */
+  /** Why the last dial of this pool failed; null after a success. */
   lastError: unknown = null;
   readonly #owner: DialOwner<T>;
   readonly #address: AddressDials;
   readonly #governor: DialGovernor;
   readonly #running = new Set<AbortController>();
   #closed = false;
-  /** Failures in a row that concern this pool alone, such as a wrong password, and the pause after them. */
+  /** Failures in a row that concern this pool alone, such as a wrong password. */
   #failures = 0;
   #pausedUntil = 0;
   #timer: TimerHandle | null = null;
@@ -52,7 +52,7 @@ export class Dialler<T extends Resource> implements DialCandidate {
     return this.#running.size;
   }
 
-  /** Starts one unless it has to pause or the process dials enough already; then asks again by itself. */
+  /** Starts a dial. False: the pool backs off or the governor refuses, and `dialsAllowed` is called later. */
   start(replaces: Slot<T> | null): boolean {
     if (this.#closed || this.#pauses()) return false;
     const permit = this.#address.tryStart(this);
@@ -63,7 +63,7 @@ export class Dialler<T extends Resource> implements DialCandidate {
     return true;
   }
 
-  /** This pool no longer needs a dial. */
+  /** Stops waiting for a dial that the pool no longer needs. */
   withdraw(): void {
     this.#disarm();
     this.#address.withdraw(this);
@@ -73,7 +73,7 @@ export class Dialler<T extends Resource> implements DialCandidate {
     if (!this.#closed) this.#owner.dialsAllowed();
   }
 
-  /** The choice whether the pause keeps the process alive has changed. */
+  /** Applies a changed `unref` to the timers. */
   refresh(): void {
     if (this.#timer !== null) this.#arm();
     this.#address.rearm();

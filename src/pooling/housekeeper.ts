@@ -2,7 +2,7 @@ import type { Random } from '../base/backoff.ts';
 import type { Clock, TimerHandle } from '../base/clock.ts';
 import type { Origin, Resource, Slot, Slots } from './slots.ts';
 
-/** A lease is `age` ms old; `stack` says where it was acquired. */
+/** Called for a lease that is `age` ms old; `stack` shows where it was acquired. */
 export type LeakReport = (age: number, stack: string) => void;
 
 export interface HousekeeperSettings {
@@ -13,12 +13,12 @@ export interface HousekeeperSettings {
   leaked: LeakReport | undefined;
 }
 
-/** Pause in ms after which a replacement that failed is tried again. */
+/** Pause, in ms, before a failed replacement is tried again. */
 const LOOK_AGAIN = 1000;
-/** Lifetimes are shortened by up to this part: resources that were made together end apart. */
+/** Lifetimes are shortened at random by up to this fraction, so that resources made together do not expire together. */
 const JITTER = 0.1;
 
-/** Looks after age and leaks with one timer, which never keeps the process alive. */
+/** Expires old resources and reports leaks with one timer, which never keeps the process alive. */
 export class Housekeeper<T extends Resource> {
   #settings: HousekeeperSettings;
   #slots: Slots<T>;
@@ -33,7 +33,7 @@ export class Housekeeper<T extends Resource> {
     this.#expire = expire;
   }
 
-  /** When a resource that is made now has to go. */
+  /** The expiry time of a resource made now. */
   retirement(): number {
     const { maxLifetime, clock, random } = this.#settings;
     if (maxLifetime === null) return Infinity;
@@ -42,14 +42,14 @@ export class Housekeeper<T extends Resource> {
     return at;
   }
 
-  /** A lease begins; `origin` carries the stack of its acquire. */
+  /** Watches a new lease for leaks; `origin` carries the stack of its acquire. */
   leased(slot: Slot<T>, origin: Origin | null): void {
     if (this.#settings.leakDetection === null) return;
     slot.origin = origin;
     this.#arm(slot.since + this.#settings.leakDetection);
   }
 
-  /** The stack of the caller, when anybody will want it. */
+  /** Captures the caller's stack if leak detection is on. */
   origin(caller: (...args: never[]) => unknown): Origin | null {
     if (this.#settings.leakDetection === null) return null;
     const origin: { stack?: string } = {};
@@ -57,7 +57,7 @@ export class Housekeeper<T extends Resource> {
     return origin;
   }
 
-  /** Something could not be replaced now. */
+  /** Checks again soon, because a resource could not be replaced now. */
   again(): void {
     this.#arm(this.#settings.clock.now() + LOOK_AGAIN);
   }

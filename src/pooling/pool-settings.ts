@@ -4,11 +4,11 @@ import type { Deadline } from '../base/deadline.ts';
 import type { DialGovernor } from './dial-governor.ts';
 import type { LeakReport } from './housekeeper.ts';
 
-/** The errors of a pool; the owner supplies their texts. */
+/** Makes the errors of a pool; the owner supplies the texts. */
 export interface PoolErrors {
   /** The deadline passed; `lastError` is the last failure to dial, or null. */
   exhausted(figures: PoolFigures, deadline: Deadline, lastError: unknown): Error;
-  /** As many callers wait already as may. */
+  /** `maxWaiting` callers wait already. */
   overloaded(maxWaiting: number, lastError: unknown): Error;
   closed(): Error;
   /** A resource was dead as soon as it was made. */
@@ -18,29 +18,29 @@ export interface PoolErrors {
 }
 
 export interface PoolSettings<T> {
-  /** Key of the shared dial state. */
+  /** Key of the dial state that pools share. */
   address: string;
-  /** Resources open and being made, together, at most. */
+  /** Limit of the resources that are open or being made. */
   max: number;
-  /** The number kept open once the first one is there; default 0. */
+  /** Number of resources kept open once the first was made; default: 0. */
   min?: number | undefined;
   governor: DialGovernor;
   errors: PoolErrors;
   /**
-   * Makes one, never the same one twice. The signal fires when the pool closes. `reached` may be called once the address
-   * has answered: other pools need not wait for the rest.
+   * Makes a new resource. The signal fires when the pool closes. It may call `reached` once the address has answered,
+   * so that other pools need not wait for the rest.
    */
   create(signal: AbortSignal, reached: () => void): Promise<T>;
-  /** The number of waiters outside the pool (for room on a resource); they count for `maxWaiting`. Absent: none. */
+  /** Number of callers that wait outside the pool, for room on a resource; they count for `maxWaiting`. Absent: 0. */
   waiting?(): number;
   /**
-   * False for a failure that waiting does not mend, such as wrong credentials: callers with a time limit are rejected
+   * False for a failure that a later dial cannot avoid, such as wrong credentials: it rejects callers with a time limit
    * too. Absent: every failure may pass.
    */
   transient?(error: unknown): boolean;
   /**
-   * True for a failure that shows that the address answered, such as wrong credentials: this pool pauses, other pools
-   * there do not. Absent: never.
+   * True for a failure after the address answered, such as wrong credentials: this pool backs off, other pools of the
+   * address do not. Absent: never.
    */
   answered?(error: unknown): boolean;
   maxWaiting?: number | null | undefined;
@@ -52,7 +52,7 @@ export interface PoolSettings<T> {
   random?: Random | undefined;
 }
 
-/** `open` = `inUse` + `idle`; `inUse` counts leased and occupied ones, and free ones that say they are `occupied`. */
+/** Counts of one pool. `open` = `inUse` + `idle`; `inUse`: leased, occupied, or without a holder but `occupied()`. */
 export interface PoolFigures {
   max: number;
   open: number;
@@ -60,7 +60,7 @@ export interface PoolFigures {
   idle: number;
   occupied: number;
   connecting: number;
-  /** Callers in line that no dial under way is for. */
+  /** Waiting callers beyond those that the dials in progress will serve. */
   waiting: number;
   /** Age of the oldest lease in ms. */
   oldestLease: number | null;

@@ -10,33 +10,33 @@ import type { Origin, Resource, Slot, SlotOwner } from './slots.ts';
 import { Waiters } from './waiters.ts';
 import type { PoolWaiter, Terms } from './waiters.ts';
 
-/** Dials at one time that only keep the least number open. */
+/** Number of concurrent dials that only fill the pool to its minimum. */
 const FILL = 2;
 
 /**
  * The pool of one address, for any kind of resource. A resource is
  *
- *   shared    used by many at once, without a holder (`tryShare`, `share`)
- *   leased    one caller's alone until `slot.release()` (`tryLease`, `lease`)
- *   occupied  as leased, for work that blocks; one resource is always left to others (`occupy`)
+ *   shared    used by many callers at once, without a holder (`tryShare`, `share`)
+ *   leased    used by one caller until `slot.release()` (`tryLease`, `lease`)
+ *   occupied  leased for work that blocks; one resource always stays free of it (`occupy`)
  *
- * How an owner uses it:
+ * Usage:
  *
  *   const resource = pool.tryShare();                      // hot path: no promise, no allocation
- *   if (resource === null) await pool.share(use, deadline) // `use(resource)` runs in the very moment it
- *                                                          // is there: no lease comes in between
+ *   if (resource === null) await pool.share(use, deadline) // runs `use(resource)` synchronously when there is
+ *                                                          // one, so no lease can come in between
  *   const slot = await pool.lease(deadline);  …slot.value…  slot.release();
  *
- * Deadlines are `Deadline` objects: the caller has put the pool's own limit in. Promised here:
+ * Each `Deadline` already includes the pool's own limit. Guarantees:
  *
- * - open + being made ≤ max; a slot comes back on every path; figures are true inside every callback.
+ * - Open + being made ≤ max; every path returns its slot; figures are correct inside every callback.
  * - Waiters are served first in, first out over all kinds. A lease gets the most recently released ready resource (the
  *   shared one last), else a new one, else one that is drained for it: while a waiter can only be served by draining,
- *   `tryShare` gives nothing and later sharers wait in line.
- * - A caller that gives up loses nothing for others; a dial under way completes into idle.
- * - A failed dial rejects those who waited for it and are not patient; the others wait for the next one, then get
- *   `exhausted` with the figures and the last failure.
- * - Shared work changes over from an ageing resource to its replacement once the old one has run empty: order is kept.
+ *   `tryShare` returns null and later sharers wait in line.
+ * - A caller that gives up costs other callers nothing; a dial in progress completes, and its resource becomes idle.
+ * - A failed dial rejects the waiters that depended on it and are not patient. The others wait for the next dial, and
+ *   after their deadline get `exhausted` with the figures and the last failure.
+ * - Shared work moves from an expired resource to its replacement once the old one has drained, which keeps the order.
  */
 export class Pool<T extends Resource> implements SlotOwner<T> {
   readonly address: string;
@@ -48,7 +48,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
   readonly #dialler: Dialler<T>;
   readonly #housekeeper: Housekeeper<T>;
   #closing: Closing | null = null;
-  /** The first resource is there: from now on the least number is kept. */
+  /** True once the first resource was made (or `fill` was called): the pool keeps its minimum open. */
   #filling = false;
   #whenFilled: (() => void)[] = [];
   #pumping = false;
@@ -90,11 +90,11 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
   get hasWaiters(): boolean {
     return this.#waiters.size > 0;
   }
-  /** Callers in line that no dial under way is for. */
+  /** Waiting callers beyond those that the dials in progress will serve. */
   get waiting(): number {
     return this.#waiters.size - Math.min(this.#dialler.connecting, this.#waiters.need);
   }
-  /** Why the last dial failed; null once one has succeeded. Dials beside the pool report here as well. */
+  /** Why the last dial failed; null after a success. Service connections report here as well. */
   get lastError(): unknown {
     return this.#dialler.lastError;
   }
@@ -104,7 +104,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
   get closed(): boolean {
     return this.#closing !== null;
   }
-  /** Counted, not cached: true at any moment. */
+  /** Derived from the slots on each call, so they are never stale. */
   get figures(): PoolFigures {
     const { open, occupied, oldest, inUse } = this.#slots;
     const oldestLease = oldest === Infinity ? null : this.#clock.now() - oldest;
@@ -113,7 +113,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     return { max, open, inUse, idle: open - inUse, occupied, connecting, waiting, oldestLease };
   }
 
-  /** The resource for one more piece of shared work, now; the same one each time while it lasts. */
+  /** The resource for one more piece of shared work, or null. It stays the same while it can take work. */
   tryShare(): T | null {
     const { shared } = this.#slots;
     if (shared !== null && this.#waiters.size === 0) {
@@ -124,7 +124,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     return this.#slots.shareable()?.value ?? null;
   }
 
-  /** Calls `use` as soon as there is a resource to share, and settles as it does. `pinned`: see `evict`. */
+  /** Calls `use` as soon as there is a resource to share, and settles with its result. `pinned`: see `evict`. */
   async share<R>(use: (value: T) => R, deadline: Deadline, pinned = false): Promise<Awaited<R>> {
     this.#refuseIfOver(deadline);
     const resource = this.tryShare();
@@ -132,22 +132,22 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     return (await this.#wait({ kind: 'share', deadline, use, origin: null, pinned })) as Awaited<R>;
   }
 
-  /** The slot of a ready resource for the caller alone, now; null without one, or if others wait for one. */
+  /** Leases a ready resource now; null if there is none, or if other callers wait for one. */
   tryLease(origin: Origin | null = null): Slot<T> | null {
     return this.#tryTake('lease', origin ?? this.#housekeeper.origin(this.tryLease));
   }
 
-  /** The slot of a resource with nothing outstanding, for the caller alone; to be released. `pinned`: see `evict`. */
+  /** Leases a resource with nothing outstanding; the caller must release the slot. `pinned`: see `evict`. */
   lease(deadline: Deadline, origin: Origin | null = null, pinned = true): Promise<Slot<T>> {
     return this.#take('lease', deadline, origin ?? this.#housekeeper.origin(this.lease), pinned);
   }
 
-  /** As `lease`, for work that blocks: at most `max - 1` at a time, the only one when `max` is 1. */
+  /** Leases a resource for work that blocks: at most `max - 1` at a time, or 1 if `max` is 1. */
   occupy(deadline: Deadline, pinned = false): Promise<Slot<T>> {
     return this.#take('occupy', deadline, null, pinned);
   }
 
-  /** Resolves when the least number of resources is open; sooner when a dial fails or the pool closes. */
+  /** Resolves when `min` resources are open, when a dial fails, or when the pool closes. */
   fill(): Promise<void> {
     this.#filling = true;
     return new Promise((resolve) => {
@@ -156,7 +156,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     });
   }
 
-  /** Another bound: more are made at once, and those too many go between uses. */
+  /** Sets another `max`. Waiters get new resources at once; surplus ones close when they are idle. */
   resize(max: number): void {
     checkMax(max);
     if (max === this.max) return;
@@ -171,21 +171,21 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     this.#pump();
   }
 
-  /** Rejects the waiters, those that are pinned only with `all`; the pool stays usable. */
+  /** Rejects all waiters, or with `all` false only those that are not pinned. The pool stays usable. */
   evict(error: () => Error, all: boolean): void {
     for (const waiter of this.#waiters.evict(all)) waiter.reject(error());
     this.#pump();
   }
 
-  /** Drops everything that is open, held or not; the pool stays usable. */
+  /** Drops every open resource, held or not. The pool stays usable. */
   disconnectAll(reason: string): void {
     for (const slot of this.#slots.all()) this.#slots.destroy(slot, reason);
     this.#pump();
   }
 
   /**
-   * Waiters reject at once, dials are given up, outstanding work and holders get `timeout` (null: for ever). Resolves when
-   * nothing is left. Called again it returns the same promise, and may shorten.
+   * Rejects waiters and aborts dials at once; outstanding work and holders get `timeout` ms (null: no limit). Resolves
+   * when every resource is gone. A second call returns the same promise and may shorten the limit.
    */
   close(timeout: number | null): Promise<void> {
     const closing = this.#closing ?? this.#beginClosing();
@@ -193,13 +193,13 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     return closing.promise;
   }
 
-  /** Whether waiting for the next dial keeps the process alive. */
+  /** Sets whether waiting for the next dial keeps the process alive. */
   setRef(on: boolean): void {
     this.#dialler.letsGo = !on;
     this.#dialler.refresh();
   }
 
-  /** Called by the slots. */
+  /** Called by a slot when its holder releases it. */
   released(slot: Slot<T>): void {
     if (!slot.held) throw this.#settings.errors.notLeased();
     if (slot.use === 'gone') return this.#slots.forget(slot);
@@ -209,7 +209,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     this.#pump();
   }
 
-  /** Called by the slots. */
+  /** Called by a slot when the state of its resource changed. */
   changed(slot: Slot<T>): void {
     if (slot.use === 'gone') return;
     if (slot.use === 'idle') this.#slots.sort(slot);
@@ -217,7 +217,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     this.#pump();
   }
 
-  /** Called by the slots. */
+  /** Called by a slot whose resource should close, with `replace` only after a replacement was dialled. */
   retired(slot: Slot<T>, replace: boolean): void {
     if (slot.use === 'gone' || slot.fate === 'retire') return;
     if (replace) this.#expire(slot);
@@ -226,11 +226,11 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     this.#pump();
   }
 
-  /** For the waiters. */
+  /** Called by a waiter when its signal fires. */
   aborted(waiter: PoolWaiter<T>, reason: unknown): void {
     this.#dismiss(waiter, reason);
   }
-  /** For the waiters. */
+  /** Called by a waiter when its time limit passes. */
   timedOut(waiter: PoolWaiter<T>): void {
     this.#dismiss(waiter, this.#exhausted(waiter.deadline));
   }
@@ -269,7 +269,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     const waiter = this.#waiters.enter(terms, this);
     deadline.watch(waiter, this.#dialler.letsGo);
     this.#pump();
-    // Sharers between two resources are not kept waiting by a lack of resources.
+    // Sharers that only wait for the predecessor to drain do not count for `maxWaiting`.
     const exempt = kind === 'share' && this.#slots.predecessor !== null;
     const after = this.waiting;
     const tooMany = after > before && after + (this.#settings.waiting?.() ?? 0) > this.#maxWaiting;
@@ -289,7 +289,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     return this.#settings.errors.exhausted(this.figures, deadline, this.#dialler.lastError);
   }
 
-  /** Serves the waiters that can be served and dials for the others. Callbacks inside may come back here. */
+  /** Serves the waiters that can be served and dials for the others. Callbacks may call it again. */
   #pump(): void {
     if (this.#closing !== null) return this.#checkClosed();
     this.#again = true;
@@ -342,7 +342,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
   #dial(): void {
     const dialler = this.#dialler;
     const { need, exclusive } = this.#waiters;
-    // The successor of a shared resource that still drains is there already.
+    // While the predecessor drains, its successor is open already: sharers need no dial.
     const wanted = this.#slots.predecessor === null ? need : exclusive;
     const goal = Math.max(wanted, this.#missing());
     dialler.background = wanted === 0;
@@ -352,7 +352,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     }
   }
 
-  /** Dials that keep the least number open, a few at a time. */
+  /** Number of dials to start in order to reach `min`, a few at a time. */
   #missing(): number {
     const missing = this.#filling ? (this.#settings.min ?? 0) - this.#slots.open : 0;
     if (missing <= 0) this.#filled();
@@ -363,14 +363,14 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     for (const resolve of this.#whenFilled.splice(0)) resolve();
   }
 
-  /** Decides about one that has just come back. */
+  /** Keeps, replaces or closes a resource that was just released. */
   #settle(slot: Slot<T>): void {
     const tooMany = this.#slots.open > this.max;
     if (slot.fate === 'retire' || this.#closing !== null || tooMany) this.#slots.drain(slot);
     else if (slot.fate === 'due') this.#expire(slot);
   }
 
-  /** Too old: replaced first where there is room, else closed between two uses. */
+  /** Replaces an expired resource before it closes, if there is room; else closes it when it is idle. */
   #expire(slot: Slot<T>): void {
     if (slot.use !== 'idle') {
       slot.fate = 'due';
@@ -399,8 +399,8 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
   }
 
   /**
-   * A dial has failed. Its error rejects those who waited for it and are not patient; the others wait for the next dial,
-   * unless waiting does not mend the failure.
+   * Rejects the waiters that depended on a failed dial and are not patient. The others wait for the next dial, unless
+   * the failure is lasting.
    */
   #dialFailed(error: unknown, replaces: Slot<T> | null): void {
     if (replaces?.fate === 'replacing') {

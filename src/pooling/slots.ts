@@ -1,57 +1,57 @@
 /**
- * How fit a resource is for work:
+ * Which work a resource can take:
  *
- * - `ready`: clean, nothing outstanding: fit for a lease. (Work that a lease queued in this very tick and left behind
- *   may still count as nothing outstanding; the resource decides.)
- * - `busy`: clean, or going to be, with something outstanding: fit for shared work, not for a lease.
- * - `suspended`: alive, but to get no new work for now, such as one that stopped answering.
- * - `dirty`: never to be clean again: drained, then closed.
+ * - `ready`: clean with nothing outstanding: a lease or shared work. (The resource may ignore work that an ended lease
+ *   queued in this tick.)
+ * - `busy`: clean with work outstanding: shared work, but no lease.
+ * - `suspended`: alive but no new work for now, for example because it stopped answering.
+ * - `dirty`: its state cannot become clean again; the pool drains and closes it.
  * - `dead`: closed.
  */
 export type ResourceState = 'ready' | 'busy' | 'suspended' | 'dirty' | 'dead';
 
-/** A thing that a pool keeps. It must be a new object each time: the pool knows it by its identity. */
+/** A pooled resource. Each one must be a new object, because the pool identifies it by reference. */
 export interface Resource {
-  /** Cheap and pure: asked on the way of every shared piece of work. */
+  /** Must be cheap and pure: the pool calls it for every piece of shared work. */
   state(): ResourceState;
   /**
-   * Lets outstanding work settle, then closes; at once when there is none. The slot counts until `state` says `dead`,
-   * which `changed()` of the slot tells unless it is so when `drain` returns.
+   * Closes once outstanding work has settled. The slot counts as open until `state()` is `dead`; unless that is so when
+   * `drain` returns, the resource must call `changed()` of its slot then.
    */
   drain(): void;
-  /** Closes now. The pool has freed the slot before it calls this. */
+  /** Closes now. The pool has already freed the slot. */
   destroy(reason: string): void;
-  /** True while long work keeps it in use without a holder. Absent: never. */
+  /** True while long work runs on the resource without a holder. Absent: never. */
   occupied?(): boolean;
-  /** The pool has taken it in: through this handle it reports changes. */
+  /** Called when the pool has added the resource, with the handle for reporting changes. */
   placed?(slot: SlotHandle): void;
-  /** It has a holder from now on. */
+  /** Called when the resource gets a holder. */
   taken?(): void;
 }
 
 /** The part of a slot that does not depend on the kind of resource. */
 export interface SlotHandle {
-  /** When it is too old, on the pool's clock. */
+  /** Expiry time on the pool's clock. */
   readonly retireAt: number;
-  /** It has an exclusive holder. */
+  /** Whether it has an exclusive holder. */
   readonly held: boolean;
   readonly holding: 'leased' | 'occupied' | null;
-  /** When the holder got it, on the pool's clock. */
+  /** When the current holder got it, on the pool's clock. */
   readonly since: number;
-  /** The object that releases it, set by the code that took it; null before that, and after the release. */
+  /** The lease object, set by the code that took the slot; null before that, and after the release. */
   holder: object | null;
-  /** Ends the lease or the occupation, also of a resource that has died meanwhile. Throws without a holder. */
+  /** Ends the lease or the occupation, also if the resource has died. Throws without a holder. */
   release(): void;
   /**
-   * Must be called when the resource died, became dirty or suspended, or usable again; and when it ran empty while
-   * a waiter needs that (`Pool.hasWaiters`; cheap to call always).
+   * The resource must call this when it died, became dirty or suspended, or became usable again; also when it drained
+   * while `Pool.hasWaiters`. Cheap to call always.
    */
   changed(): void;
-  /** Takes it out of use once released and empty; with `replace` its successor is made first. */
+  /** Closes it once it is released and drained; with `replace` its successor is dialled first. */
   retire(replace: boolean): void;
 }
 
-/** The pool, as its slots see it. */
+/** The part of the pool that its slots use. */
 export interface SlotOwner<T extends Resource> {
   released(slot: Slot<T>): void;
   changed(slot: Slot<T>): void;
@@ -59,21 +59,21 @@ export interface SlotOwner<T extends Resource> {
 }
 
 /**
- * Where a resource stands; changed in `Slots.move` only.
+ * The use of a slot; only `Slots.move` changes it.
  *
  *     idle ⇄ leased | occupied            it has an exclusive holder
- *     idle, leased, occupied → draining   gets no more work, is open until it says that it is dead
- *     any → gone                          not open any more; a holder may still have to release it
+ *     idle, leased, occupied → draining   gets no more work, counts as open until the resource is dead
+ *     any → gone                          no longer open; a holder may still have to release it
  */
 export type Use = 'idle' | 'leased' | 'occupied' | 'draining' | 'gone';
 
 /**
- * The plan for a resource that is too old: none yet; look at it when it is released or when dialling works again; its
- * replacement is being dialled; close it as soon as it has no holder.
+ * The plan for an expired resource. `keep`: not expired. `due`: replace it when it is released or dials work again.
+ * `replacing`: its replacement is being dialled. `retire`: close it once it has no holder.
  */
 export type Fate = 'keep' | 'due' | 'replacing' | 'retire';
 
-/** Where a lease was acquired: any object with a stack. */
+/** Records where a lease was acquired: any object with a stack. */
 export interface Origin {
   readonly stack?: string | undefined;
 }
@@ -84,11 +84,11 @@ export class Slot<T extends Resource> implements SlotHandle {
   readonly retireAt: number;
   use: Use = 'idle';
   fate: Fate = 'keep';
-  /** `leased` or `occupied` since `since`, and not released yet, even when the resource has died. */
+  /** The kind of hold since `since`; it stays until the release, even if the resource dies. */
   holding: 'leased' | 'occupied' | null = null;
   since = 0;
   holder: object | null = null;
-  /** Its stack tells where it was acquired; null without leak detection, or after the report. */
+  /** Where the lease was acquired; null without leak detection, or after the report. */
   origin: Origin | null = null;
   readonly #owner: SlotOwner<T>;
 
@@ -112,30 +112,30 @@ export class Slot<T extends Resource> implements SlotHandle {
   }
 }
 
-/** The slots of one pool and every number about them: kept in one place, so that they agree. */
+/** The slots of one pool and their counts, kept in one class so that they agree. */
 export class Slots<T extends Resource> {
   open = 0;
   leased = 0;
   occupied = 0;
-  /** The one that carries shared work; always idle. */
+  /** The slot that carries shared work; its use is always `idle`. */
   shared: Slot<T> | null = null;
-  /** A retired shared one that has not run empty: shared work waits for it, which keeps the order. */
+  /** The previous shared slot while it drains: new shared work waits for it, which keeps the order of commands. */
   predecessor: Slot<T> | null = null;
   readonly #all = new Set<Slot<T>>();
-  /** Most recently released last. */
+  /** The idle slots; the most recently released is last. */
   readonly #idle: Slot<T>[] = [];
 
-  /** Held ones, and those that `occupied()` says are in use all the same. */
+  /** Number of slots with a holder, plus those in use without one. */
   get inUse(): number {
     return this.leased + this.occupied + this.left;
   }
-  /** In use without a holder. */
+  /** Number of slots whose resource is `occupied()` without a holder. */
   get left(): number {
     let left = 0;
     for (const slot of this.#all) if (!slot.held && slot.value.occupied?.() === true) left++;
     return left;
   }
-  /** Start of the oldest lease; Infinity without one. */
+  /** Start of the oldest lease, on the pool's clock; Infinity without one. */
   get oldest(): number {
     let oldest = Infinity;
     if (this.leased === 0) return oldest;
@@ -155,23 +155,23 @@ export class Slots<T extends Resource> {
     return slot;
   }
 
-  /** One that is fit for a lease. */
+  /** A slot that can be leased now, or null. */
   ready(): Slot<T> | null {
     return this.#pick(this.#isReady);
   }
 
-  /** The shared one; where there is none, or it gets no work, one that becomes it. */
+  /** The slot for shared work: the current one if it can take work, else another, which replaces it; or null. */
   shareable(): Slot<T> | null {
     if (this.predecessor !== null) return null;
     if (this.shared !== null && this.#isUsable(this.shared)) return this.shared;
-    // A shared one that is suspended is among the candidates again once it answers.
+    // A suspended slot can become the shared one again once it answers.
     this.shared = null;
     const next = this.#pick(this.#isReady) ?? this.#pick(this.#isUsable);
     this.shared = next;
     return next;
   }
 
-  /** Looks at an idle one and clears it away when it is of no use any more. */
+  /** Checks the state of an idle slot, and drains or removes the slot if the resource is dirty or dead. */
   sort(slot: Slot<T>): ResourceState {
     const state = slot.value.state();
     if (state === 'dead') this.gone(slot);
@@ -179,7 +179,7 @@ export class Slots<T extends Resource> {
     return state;
   }
 
-  /** It gets no more work, and ends once nothing is outstanding on it. */
+  /** Gives the slot no more work and closes its resource once nothing is outstanding. */
   drain(slot: Slot<T>): void {
     const wasShared = this.shared === slot;
     this.move(slot, 'draining');
@@ -200,13 +200,13 @@ export class Slots<T extends Resource> {
     if (this.predecessor === slot) this.predecessor = null;
   }
 
-  /** The holder of one that is gone has released it. */
+  /** Removes a slot whose resource is gone, after its holder has released it. */
   forget(slot: Slot<T>): void {
     this.#endHold(slot);
     this.#all.delete(slot);
   }
 
-  /** The one mover. Refuses moves that the drawing above does not show. */
+  /** Changes the use of a slot; throws on a move that the diagram of `Use` does not show. */
   move(slot: Slot<T>, to: Use): void {
     const from = slot.use;
     const legal = from !== 'gone' && from !== to && (from !== 'draining' || to === 'gone');
@@ -224,7 +224,7 @@ export class Slots<T extends Resource> {
     if (to === 'gone' && !slot.held) this.#all.delete(slot);
   }
 
-  /** The most recently released one that passes; the shared one last. */
+  /** The most recently released slot that passes; the shared slot is the last choice. */
   #pick(passes: (slot: Slot<T>) => boolean): Slot<T> | null {
     for (let index = this.#idle.length - 1; index >= 0; index--) {
       // `passes` may close the slot, which shortens the list.

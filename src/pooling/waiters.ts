@@ -1,15 +1,15 @@
 import type { Deadline, DeadlineSubscriber } from '../base/deadline.ts';
 import type { Origin, Resource, Slots } from './slots.ts';
 
-/** Told when the signal or the time limit of a waiter ends its wait. */
+/** Receives the end of a wait by its signal or its time limit. */
 export interface WaiterOwner<W> {
   aborted(waiter: W, reason: unknown): void;
   timedOut(waiter: W): void;
 }
 
 /**
- * One waiting caller. It is in at most one line and settles once: the code that takes it out of its line settles it, so a
- * cancelled waiter can neither be served nor swallow a wake-up that was meant for the next one.
+ * One waiting caller. It stands in at most one line, and the code that removes it from the line settles it: so a
+ * cancelled waiter is never served and never consumes another waiter's wake-up.
  */
 export class Waiter<T> implements DeadlineSubscriber {
   readonly deadline: Deadline;
@@ -44,7 +44,7 @@ interface Linked<W> {
   next: W | null;
 }
 
-/** First in, first out, with removal from the middle in constant time: cancelled waiters leave nothing. */
+/** A first-in-first-out queue with removal from the middle in constant time, for cancelled waiters. */
 export class WaitLine<W extends Linked<W>> {
   length = 0;
   head: W | null = null;
@@ -59,7 +59,7 @@ export class WaitLine<W extends Linked<W>> {
     this.length++;
   }
 
-  /** Takes the waiter out of the line and off its deadline; the caller of this settles it. */
+  /** Removes the waiter from the line and stops its deadline; the caller of this method settles it. */
   remove(waiter: W): void {
     if (waiter.line !== this) return;
     const { previous, next } = waiter;
@@ -85,14 +85,14 @@ export class WaitLine<W extends Linked<W>> {
 
 type Kind = 'share' | 'lease' | 'occupy';
 
-/** The terms on which a caller of a pool waits. */
+/** What a waiting caller of a pool needs, and how long it waits. */
 export interface Terms<T> {
   readonly kind: Kind;
   readonly deadline: Deadline;
-  /** The work of a sharer, done in the moment it gets the resource. */
+  /** For `share`: the work, run synchronously when the resource is there. */
   readonly use: ((value: T) => unknown) | null;
   readonly origin: Origin | null;
-  /** Pinned to this pool: sent away only together with all waiters. */
+  /** Pinned to this pool: `evict` rejects it only with `all`. */
   readonly pinned: boolean;
 }
 
@@ -108,8 +108,8 @@ export class PoolWaiter<T> extends Waiter<unknown> {
 }
 
 /**
- * The waiters of one pool, first in first out over three lines. The lines are apart because occupiers may have to stand
- * aside (their share of the pool is used up) without holding up anybody behind them.
+ * The waiters of one pool, first in first out over three lines. Occupiers have their own line: when their share of the
+ * pool is used up, they wait without delaying later waiters.
  */
 export class Waiters<T extends Resource> {
   readonly shares = new WaitLine<PoolWaiter<T>>();
@@ -127,12 +127,12 @@ export class Waiters<T extends Resource> {
   get size(): number {
     return this.shares.length + this.leases.length + this.occupies.length;
   }
-  /** How many more may be occupied: one is left for the producers that feed blocked consumers. */
+  /** How many more resources may be occupied; one stays free for the producers that feed blocked consumers. */
   get occupyRoom(): number {
     const { occupied, left } = this.#slots;
     return Math.max(0, Math.max(1, this.max - 1) - occupied - left);
   }
-  /** Waiters that need a resource each, and may have one. */
+  /** Number of waiters that need a resource for themselves and may have one. */
   get exclusive(): number {
     const { length } = this.occupies;
     return this.leases.length + (length === 0 ? 0 : Math.min(length, this.occupyRoom));
@@ -142,8 +142,8 @@ export class Waiters<T extends Resource> {
     return this.exclusive + (this.shares.length > 0 ? 1 : 0);
   }
   /**
-   * A waiter needs a resource that no dial can give: an open one has to drain first, so later shared work must wait
-   * in line.
+   * True if an exclusive waiter cannot be served by a dial because the pool is full: an open resource has to drain, so
+   * later shared work must wait in line.
    */
   get starving(): boolean {
     return this.exclusive > this.max - this.#slots.open;
@@ -161,13 +161,13 @@ export class Waiters<T extends Resource> {
     waiter.line?.remove(waiter);
   }
 
-  /** The first of those who need a resource of their own and may have one. */
+  /** The oldest waiter that needs a resource for itself and may have one. */
   firstExclusive(): PoolWaiter<T> | null {
     const occupy = this.occupies.head;
     return older(this.leases.head, occupy !== null && this.occupyRoom > 0 ? occupy : null);
   }
 
-  /** Removes all waiters, or with `all` false those that are not pinned. */
+  /** Removes and returns all waiters, or with `all` false only those that are not pinned. */
   evict(all: boolean): PoolWaiter<T>[] {
     const evicted = this.#all().filter(({ terms }) => all || !terms.pinned);
     for (const waiter of evicted) this.leave(waiter);
@@ -175,9 +175,8 @@ export class Waiters<T extends Resource> {
   }
 
   /**
-   * The waiters of a failed dial: those that a dial could serve, in order, without those that the remaining dials will
-   * serve. Sharers wait for one dial together. If nothing is open and no dial is left, all waiters depended on this
-   * dial: no resource will come back.
+   * The waiters that a failed dial leaves unserved, in order: those that a dial could serve, minus those that the
+   * remaining dials will serve. Sharers need one dial together. With nothing open and no dial left, all waiters.
    */
   leftByDial(dialsLeft: number): PoolWaiter<T>[] {
     const { open } = this.#slots;
