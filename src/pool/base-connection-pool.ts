@@ -42,7 +42,7 @@ import type { WatchFunction } from './transactions/watch-call.ts';
 
 export type { PoolSetup };
 
-/** The parts of a pool, for pools that are made of pools. */
+/** Gives a `FailoverPool` access to the engines of its member pools. */
 export let engineOf: (pool: BaseConnectionPool<BaseConnection, Decoding>) => PoolEngine;
 
 /**
@@ -72,7 +72,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
   readonly #ownMode: DecodeMode;
   readonly #streamTimeout: number | null;
   readonly #cache: PoolCache | null;
-  /** No call takes the fast path: the pool is closed, or traces its calls. */
+  /** No call may take the fast path, because the pool is closed or traces its calls. */
   #careful: boolean;
 
   /** @internal */
@@ -194,7 +194,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
     }
   }
 
-  /** `execute` of a pool with a cache. It stands apart so that the engine inlines the whole path of the others. */
+  /** `execute` of a pool with a cache; a method of its own, so that V8 inlines the whole path without one. */
   #executeCached(
     cache: PoolCache,
     command: string | Uint8Array,

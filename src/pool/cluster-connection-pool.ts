@@ -37,7 +37,7 @@ import { splitPoolOptions } from './options/pool-rules.ts';
 import { type ConnectionPoolStatistics, PoolStatistics } from './pool-statistics.ts';
 import { resolveUrl } from './urls/resolve-url.ts';
 
-/** A layout that names a demoted node as a primary is read again, this often at most and with this pause in ms. */
+/** How often, and with which pause in ms, a layout is read again that still lists a demoted node as a primary. */
 const ROUNDS = 20;
 const DEMOTED_PAUSE = 50;
 const DEMOTED = Symbol('demoted');
@@ -206,7 +206,7 @@ export class ClusterPool<D extends Decoding> extends BaseConnectionPool<ClusterC
     this.engine.requests.checkPinned(command, args, options);
     const since = performance.now();
     const acquire = this.engine.acquireDeadline(options);
-    // Copy the arguments now: the caller may change them while the layout is looked up.
+    // Copy the arguments, because the caller may change them while the layout is read.
     const words = typeof command === 'string' ? command : Buffer.from(command);
     const values = args.map(kept);
     const own: PoolRequestOptions = { ...options, raiseExceptions: true };
@@ -234,13 +234,13 @@ export class ClusterPool<D extends Decoding> extends BaseConnectionPool<ClusterC
         result.set(location, answer.value === DEMOTED ? demotedError(location) : answer.value);
       }
       if (demoted === 0 || round === ROUNDS || acquire.expired) return result;
-      // The layout is behind the servers: it is read again, and only the nodes that it names then are asked.
+      // The layout is out of date: read it again, and ask only primaries that were not asked before.
       await new Promise((resolve) => setTimeout(resolve, DEMOTED_PAUSE));
       await this.#topology.refresh(acquire);
     }
   }
 
-  /** The servers answer nothing. */
+  /** Whether the servers send no replies. */
   #isSilent({ noreply }: PoolRequestOptions): boolean {
     return noreply === true || this.engine.setup.settings.noreply;
   }
@@ -279,7 +279,7 @@ export class ClusterPool<D extends Decoding> extends BaseConnectionPool<ClusterC
     if (target === 'primaries') return layout.primaries;
     if (target === 'replicas') return layout.replicas;
     if (target === 'all') return layout.nodes;
-    // The caller's own object, so that the answer is found by it.
+    // Return the caller's own object, so that it works as a key of the result.
     if (target instanceof ClusterNodeLocation) return [target];
     return [layout.nodeForLocation(location as TCPLocation) as ClusterNodeLocation];
   }
@@ -305,7 +305,7 @@ export type ClusterPoolOf<
   U extends string,
 > = ClusterConnectionPoolClass extends P ? ClusterConnectionPool<DecodeOfUrl<U, O>> : InstanceType<P>;
 
-/** A node; or whether it is to be a primary. */
+/** The wanted node, or true for any primary and false for any replica. */
 function wantedNode(options: ClusterAcquireOptions = {}): TCPLocation | boolean {
   demandKnown(options, ACQUIRE_OPTIONS);
   const { node, primary = true } = options;
@@ -326,7 +326,7 @@ function isReadOnly(answer: Reply | symbol): boolean {
   return answer instanceof ReadOnlyError;
 }
 
-/** The answer to ROLE; a server that does not tell counts as what the layout calls it. */
+/** Whether the reply to ROLE names a replica. Any other reply leaves the layout's role in force. */
 function saysReplica(role: Reply): boolean {
   return Array.isArray(role) && String(role[0]) === 'slave';
 }

@@ -101,7 +101,7 @@ export type ClassOf<O> = O extends {
 }
   ? C
   : BaseConnection;
-/** The other way round a subclass would match too, and lose its own members. */
+/** The pool type of `fromUrl`. With `extends` the other way round, subclasses would match and lose their members. */
 export type PoolOf<
   P extends abstract new (
     options: never,
@@ -110,7 +110,7 @@ export type PoolOf<
   U extends string,
 > = ConnectionPoolClass extends P ? ConnectionPool<ClassOf<O>, DecodeOfUrl<U, O>> : InstanceType<P>;
 
-/** In the place of the options: the subclass has its own topology. */
+/** Passed instead of options by a subclass that brings its own setup. */
 export class PreparedPool {
   static {
     nameClass(this, 'PreparedPool');
@@ -182,7 +182,7 @@ interface Reading {
   readonly make: (location: Location) => BaseConnection;
 }
 
-/** With `replicas` reads may go to them. */
+/** Adds the replicas, if the option names any, to the topology. */
 function readingFrom(primary: SingleNode, parts: Reading): Topology {
   const { pool, node, nodeSettings, address, make } = parts;
   const { replicas } = pool;
@@ -201,7 +201,7 @@ function readingFrom(primary: SingleNode, parts: Reading): Topology {
   });
 }
 
-/** Servers that know no `CLIENT CAPA` refuse it, and answer READONLY where others answer REDIRECT. */
+/** Asks for REDIRECT errors (`CLIENT CAPA redirect`). Servers without it refuse, and answer READONLY instead. */
 function askingForRedirects(connection: BaseConnection): BaseConnection {
   connection.registerConnectCallback(async () => {
     await connection.createRequest('CLIENT CAPA', ['redirect'], { raiseExceptions: false });
@@ -230,7 +230,7 @@ function locationOf({ location, host, port }: PoolSettings<'single'>): Location 
   return new TCPLocation(host, port ?? 6379);
 }
 
-/** The class for a kind of location; one of the package's own that does not fit is refused. */
+/** The connection class for a location; throws if the given class does not fit it. */
 function classFor(given: ConnectionClass | null, location: Location): ConnectionClass {
   const unix = location instanceof UnixDomainSocketLocation;
   if (given === null) return (unix ? UnixDomainSocketConnection : TCPConnection) as ConnectionClass;

@@ -15,20 +15,20 @@ export interface ExpiringCredentials {
 /** Gives credentials: called at each dial, and before they expire. Calls at the same time share one answer. */
 export type CredentialsFunction = () => ExpiringCredentials | Promise<ExpiringCredentials>;
 
-/** Renewed when a fifth of their lifetime is left, and at least this long before their end, in ms. */
+/** Credentials are renewed when this part of their lifetime is left, at most `LONGEST_LEFT` ms before their end. */
 const PART_LEFT = 0.2;
 const LONGEST_LEFT = 60_000;
-/** Pauses after a renewal that failed, in ms. */
+/** Back-off in ms after a failed renewal. */
 const RETRY = { base: 500, cap: 15_000 };
 
 interface Held {
   readonly credentials: Credentials;
-  /** Epoch ms; Infinity: no end is known. */
+  /** Epoch ms; Infinity if they do not expire. */
   readonly expiresAt: number;
   readonly renewAt: number;
 }
 
-/** The option `credentials` as a credential provider. */
+/** Makes a credential provider of the option `credentials`. */
 export class RenewedCredentials extends AbstractCredentialProvider {
   readonly #ask: CredentialsFunction;
   readonly #listeners = new Set<() => void>();
@@ -49,7 +49,7 @@ export class RenewedCredentials extends AbstractCredentialProvider {
     try {
       return (await this.#fetch()).credentials;
     } catch (error) {
-      // Old ones are better than none as long as they hold.
+      // Use the old credentials while they are valid.
       if (held !== null && Date.now() < held.expiresAt && held.expiresAt !== Infinity)
         return held.credentials;
       throw error;
@@ -100,7 +100,7 @@ export class RenewedCredentials extends AbstractCredentialProvider {
       const { credentials } = await this.#fetch();
       if (credentials.username === before?.username && credentials.password === before.password) return;
     } catch {
-      // The next dial tells its caller why; until then it is tried again.
+      // Try again later; the next dial reports the error to its caller.
       this.#failures++;
       this.#plan();
       return;
@@ -123,11 +123,11 @@ function heldOf(given: ExpiringCredentials): Held {
 
 export const credentials = callback<CredentialsFunction>();
 
-/** Hands new credentials to every live connection when their provider announces a change. */
+/** Authenticates every open connection again when the provider announces new credentials. */
 export class CredentialWatch {
   readonly #stop: (() => void) | null;
 
-  /** `others`: connections of the pool that belong to no node. */
+  /** `others` authenticates connections that belong to no node (subscribers). */
   constructor(
     provider: AbstractCredentialProvider | null,
     topology: Topology,
@@ -145,7 +145,7 @@ export class CredentialWatch {
     try {
       this.#stop?.();
     } catch (error) {
-      // The end of a pool is not held up by it.
+      // The pool closes even if the provider's function throws.
       reportCallbackError(this, 'the function that onChange() of a credential provider returned', error);
     }
   }

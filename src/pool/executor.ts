@@ -29,7 +29,7 @@ export interface Executor<D extends Decoding, X = never> {
   executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<SubscriptionAck[]>;
 }
 
-/** `undefined` counts as absent. */
+/** Fills in defaults; `undefined` counts as absent. */
 function withDefaults<A extends object, B extends object>(given: A, defaults: B): B & A {
   const merged = { ...given } as Record<string, unknown>;
   for (const [name, value] of Object.entries(defaults)) if (merged[name] === undefined) merged[name] = value;
@@ -50,7 +50,7 @@ interface Requester {
   batch(commands: readonly CommandRequest[], options: PoolRequestOptions): Promise<(Reply | RedisError)[]>;
 }
 
-/** The view that `with()` gives. */
+/** The view that `with()` returns. */
 export class OptionedExecutor<D extends Decoding, X> implements Executor<D, X> {
   declare readonly decodes?: DecodesMark<D>;
   readonly #pool: Requester;
@@ -101,7 +101,7 @@ export class OptionedExecutor<D extends Decoding, X> implements Executor<D, X> {
     return this.toString();
   }
 
-  /** Options whose values say something in a line. */
+  /** The options with plain values, for printing. */
   #shown(): Record<string, unknown> {
     const plain = Object.entries(this.#options).filter(([, value]) => typeof value !== 'object');
     return Object.fromEntries(plain);

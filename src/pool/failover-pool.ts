@@ -64,7 +64,7 @@ export interface FailoverPoolOptions<D extends Decoding = Decoding> {
   onState?: ((change: FailoverStateChange) => void) | undefined;
 }
 
-/** Milliseconds; without an end nothing would be noticed. */
+/** A duration in ms that may not be null: without a limit, failures would go unnoticed. */
 function time(fallback: number, zero = false): OptionRule<number> {
   const rule = duration(fallback, zero);
   const check = (name: string, value: unknown): number => {
@@ -137,7 +137,7 @@ export class FailoverPool<D extends Decoding = false> extends BaseConnectionPool
         changed: (index, state, error) =>
           tell(error === undefined ? { state, pool: poolAt(index) } : { state, pool: poolAt(index), error }),
         moved: (to, from, failed) => {
-          // Subscribers of a server that only hangs would stay there.
+          // Subscribers would stay with a server that hangs without closing its connections.
           if (failed) self.pool?.engine.disconnectSubscribers('its pool is down');
           tell({ state: 'active', pool: poolAt(to), from: poolAt(from) });
         },
@@ -238,7 +238,7 @@ function memberFor(
   };
 }
 
-/** The first pool says how calls are made. */
+/** The setup of the whole: the options of calls come from the first pool. */
 function setupOf(members: readonly Given[], topology: FailoverTopology): PoolSetup {
   const setups = members.map(({ pool }) => engineOf(pool).setup);
   const [first] = setups as [PoolSetup];
@@ -261,7 +261,7 @@ function setupOf(members: readonly Given[], topology: FailoverTopology): PoolSet
   };
 }
 
-/** Whatever may have run is not repeated: the other servers would not know of the first time. */
+/** Never repeats a call that may have run, because another member's servers do not know of the first attempt. */
 class OnceOnly implements RetryPolicy {
   readonly #policy: RetryPolicy;
 

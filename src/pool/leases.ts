@@ -11,11 +11,11 @@ import type { Topology } from '../topology/topology.ts';
 import type { ClusterNodeLocation } from '../transport/location.ts';
 
 type Node = ConnectionNode;
-/** Longest wait for the PING of a connection that has idled. */
+/** Longest wait in ms for the PING of an idle connection. */
 const CHECK = 2_000;
-/** How long a lease that may be at any of several nodes waits for the first connection to one. */
+/** How long, in ms, a lease waits for a dial to one of several nodes before it tries the next. */
 const DIAL_PATIENCE = 500;
-/** With less time than this the next node is the last. */
+/** With less time left than this, in ms, the next node is the last one tried. */
 const LAST = 20;
 const IMPATIENT = new Error('another node may be quicker');
 
@@ -57,15 +57,15 @@ function leaseOf(slot: NodeSlot): Lease<BaseConnection> {
   return new ConnectionLease(slot);
 }
 
-/** The connection of a lease, for a caller that releases it by `pool.release(connection)`. */
+/** Turns a lease into a plain connection, which the caller releases by `pool.release(connection)`. */
 export function handOver<C extends BaseConnection>(lease: Lease<C>): C {
   return lease instanceof ConnectionLease ? (lease.handOver() as C) : lease.connection;
 }
 
-/** Hands out connections to one caller alone. */
+/** Leases connections to single callers. */
 export class Leases {
   readonly #topology: Topology;
-  /** PING a connection that has idled before it is handed out. */
+  /** Whether an idle connection is checked with PING before it is leased. */
   readonly #checks: boolean;
 
   constructor(topology: Topology, checks: boolean) {
@@ -74,8 +74,8 @@ export class Leases {
   }
 
   /**
-   * No node: the one that the topology finds. On a node that is known nothing is awaited first: the line is kept. `pinned`:
-   * the wait is never sent away.
+   * Leases a connection of `node`; null for a node that the topology finds. With a known node nothing is awaited before
+   * the lease queues up, which keeps the order of callers. `pinned`: the wait may not be moved to another node.
    */
   take(node: Node | null, deadline: Deadline, pinned = true): Promise<Lease<BaseConnection>> {
     if (this.#checks) return this.#takeChecked(node, deadline, pinned);
@@ -96,7 +96,7 @@ export class Leases {
     for (;;) {
       const slot = node?.tryLease() ?? null;
       const lease = slot === null ? await this.#takeLater(node, deadline, pinned) : new ConnectionLease(slot);
-      // A connection that was made while this lease waited has not idled.
+      // A connection opened while this lease waited needs no check.
       const fresh = lease.connection.statistics.createdAt >= begin;
       if (fresh || (await answersPing(lease.connection, deadline))) return lease;
       if (!deadline.aborted)
@@ -106,30 +106,30 @@ export class Leases {
   }
 }
 
-/** Any answer to a PING is a sign of life, an error too. */
+/** Whether the connection answers a PING; an error reply counts. */
 async function answersPing(connection: BaseConnection, deadline: Deadline): Promise<boolean> {
-  // At once or not at all: there is no time for a check.
+  // With `timeout: 0` there is no time for a check.
   if (deadline.expired) return true;
-  // Half of the time is left for another connection.
+  // Keep half of the time for another connection.
   const timeout = Math.min(CHECK, Math.max(1, deadline.remaining() / 2));
   try {
     await ping(coreOf(connection), { timeout, signal: deadline.signal });
     return true;
   } catch {
-    // Another connection is tried instead.
+    // The caller tries another connection.
     return false;
   }
 }
 
 interface LeaseMaker {
-  /** The nodes that would do, best first. */
+  /** The possible nodes, best first. */
   nodes(): readonly Node[];
   lease(node: Node, deadline: Deadline): Promise<Lease<BaseConnection>>;
 }
 
 /**
- * Nodes for a lease in random order, healthy ones first: primaries; or replicas, with the primaries behind them as
- * long as no replica has been reached.
+ * Nodes for a lease, in random order, healthy ones first: primaries, or replicas followed by the primaries until a
+ * replica was reached.
  */
 export function candidates(members: Members, keeper: LayoutKeeper, primary: boolean): readonly Node[] {
   const { primaries, replicas } = keeper.layout;
@@ -145,7 +145,7 @@ function inOrder(nodes: readonly ClusterNodeLocation[], keeper: LayoutKeeper): C
     .map(({ node }) => node);
 }
 
-/** A lease at one of several nodes. Nodes that are full or unreachable are skipped while there are others. */
+/** Leases a connection of one of several nodes. Skips full and unreachable nodes as long as others are left. */
 export async function leaseAny(maker: LeaseMaker, deadline: Deadline): Promise<Lease<BaseConnection>> {
   for (;;) {
     const nodes = maker.nodes();
@@ -164,7 +164,7 @@ export async function leaseAny(maker: LeaseMaker, deadline: Deadline): Promise<L
   }
 }
 
-/** Null when the node cannot be reached, or not soon. */
+/** Tries to lease at one node; null if it cannot be reached, or not soon enough. */
 async function attempt(
   maker: LeaseMaker,
   node: Node,
@@ -178,7 +178,7 @@ async function attempt(
     );
   } catch (error) {
     const lost = error instanceof ConnectionError && !(error instanceof PoolClosedError);
-    // The node may have left the cluster.
+    // A RedisClusterError: the node may have left the cluster.
     if (error === IMPATIENT || lost || error instanceof RedisClusterError) return null;
     throw error;
   }

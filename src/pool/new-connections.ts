@@ -13,7 +13,7 @@ export type ConnectCallback<C extends BaseConnection = BaseConnection> = (
   connection: C,
 ) => void | Promise<void>;
 
-/** Whether servers are asked to announce that they move. */
+/** Whether servers are asked to announce maintenance (`CLIENT MAINT_NOTIFICATIONS`). */
 export const maintNotifications: OptionRule<'auto' | false> = {
   fallback: 'auto',
   check(name, value) {
@@ -33,11 +33,11 @@ export const onConnect: OptionRule<readonly ConnectCallback[]> = {
   },
 };
 
-/** Prepares the connections that a pool makes: connect callbacks, and a name that was given later. */
+/** Prepares a pool's new connections: registers connect callbacks, and sets a name given by `setClientName`. */
 export class NewConnections {
   readonly #callbacks: readonly ConnectCallback[];
   readonly #asks: boolean;
-  /** Undefined: that of the option `clientName`. */
+  /** The name given by `setClientName`; undefined to keep the option `clientName`. */
   #name: string | undefined = undefined;
 
   constructor(callbacks: readonly ConnectCallback[], asksForNotifications: boolean) {
@@ -45,7 +45,7 @@ export class NewConnections {
     this.#asks = asksForNotifications;
   }
 
-  /** `moveTo` learns where its server moves to; null: the pool finds its servers by itself. */
+  /** `moveTo` is called with the new address of a server that moves; null if the pool finds its servers itself. */
   prepare<C extends BaseConnection>(
     connection: C,
     moveTo: ((location: TCPLocation) => void) | null = null,
@@ -58,7 +58,7 @@ export class NewConnections {
     return connection;
   }
 
-  /** For connections of now and later; one that is leased or blocked is replaced after that. */
+  /** Renames present and future connections. Leased or blocked ones are replaced after their use instead. */
   async rename(name: string | null, nodes: Iterable<ConnectionNode>, timeout: number | null): Promise<void> {
     const checked = baseConnectionRules.clientName.check('name', name) ?? '';
     this.#name = checked;
@@ -75,7 +75,7 @@ export class NewConnections {
           );
       }
     }
-    // A connection that ends meanwhile is followed by one with the new name.
+    // If a connection ends meanwhile, its successor gets the new name.
     for (const result of await Promise.allSettled(renamed))
       if (result.status === 'rejected' && isRefusal(result.reason)) throw result.reason;
   }

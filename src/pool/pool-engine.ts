@@ -35,7 +35,7 @@ import type { AcquireSettings } from './options/pool-rules.ts';
 import { PoolStatistics } from './pool-statistics.ts';
 import { ExponentialBackoffRetryPolicy, type RetryPolicy } from './calls/retry-policy.ts';
 
-/** A kind of pool as its parts: its topology, and the options that all pools have. */
+/** The parts that make up a pool of some kind: its topology, and the options that all pools share. */
 export interface PoolSetup {
   readonly topology: Topology;
   readonly owner: object;
@@ -43,25 +43,25 @@ export interface PoolSetup {
   readonly maxConnections: () => number;
   readonly acquire: AcquireSettings;
   readonly retryPolicy: RetryPolicy | null;
-  /** The guard of the pool's cache; null: none. */
+  /** Settings of the pool's cache; null without a cache. */
   readonly tracking: CacheSettings | null;
   readonly newConnections: NewConnections;
-  /** For a cluster: which primary has which keys. */
+  /** For scans of a cluster; null for other pools. */
   readonly keySpace: KeySpace | null;
-  /** `open()` makes a connection; false: it only finds the nodes. */
+  /** Whether `open()` makes a connection; false: it only finds the nodes. */
   readonly dialsWhenOpened: boolean;
-  /** PING a connection that has idled before it is leased. */
+  /** Whether an idle connection is checked with PING before it is leased. */
   readonly checksLeases: boolean;
   readonly sanitizeArguments: SanitizeArguments | null;
 }
 
-/** The parts of a pool of any kind, and their common end. */
+/** Builds the parts of a pool of any kind, connects them and closes them. */
 export class PoolEngine {
   readonly setup: PoolSetup;
   readonly topology: Topology;
   readonly textMode: TextMode;
   readonly ownMode: DecodeMode;
-  /** Every error that a caller gets carries the stack of its call. */
+  /** Whether errors carry the stack of their call (`traceCalls`). */
   readonly tracesCalls: boolean;
   readonly loop: RetryLoop;
   readonly requests: PoolRequests;
@@ -71,7 +71,7 @@ export class PoolEngine {
   readonly traces: PoolTraces;
   readonly cache: PoolCache | null;
   readonly statistics: PoolStatistics;
-  /** A pool that has this one as a member hears of new credentials. */
+  /** Tells a `FailoverPool` with this member about new credentials. */
   onCredentials: ((credentials: () => Promise<Credentials>) => void) | null = null;
   readonly #credentials: CredentialWatch;
   readonly #closeWaiters: (() => void)[] = [];
@@ -128,7 +128,7 @@ export class PoolEngine {
     const { decodeResponses, encoding } = this.setup.settings;
     return decodeResponses ? encoding : null;
   }
-  /** Made when somebody asks for it: most pools never subscribe. */
+  /** Made on first use, because most pools never subscribe. */
   get pubsub(): PoolPubsub {
     this.#pubsub ??= this.#makePubsub();
     return this.#pubsub;
@@ -141,7 +141,7 @@ export class PoolEngine {
   }
 
   async open(options: WaitOptions | undefined): Promise<void> {
-    // A pool whose callers do not wait is opened all the same.
+    // `acquireTimeout: 0` means that calls do not wait; `open()` does.
     const { timeout, given, waitForServer } = this.setup.acquire;
     refuseUnknownWait(options);
     const deadline = Deadline.of(options, {
@@ -156,19 +156,19 @@ export class PoolEngine {
     await deadline.wait(node.fill());
   }
 
-  /** Bounds waiting plus dialling: the call's own limit, else the pool's. */
+  /** Bounds waiting and dialling by the call's own limit, otherwise by the pool's. */
   acquireDeadline(options: AcquireOptions | undefined): Deadline {
     const { timeout, given, waitForServer } = this.setup.acquire;
     return Deadline.of(options, { fallback: timeout, patient: given || waitForServer, allowZero: true });
   }
 
-  /** No node: any that the topology finds. */
+  /** Leases a connection of `node`; null for any node that the topology finds. */
   lease(node: ConnectionNode | null, deadline: Deadline): Promise<Lease<BaseConnection>> {
     this.refuseIfOver(deadline);
     return this.leases.take(node, deadline);
   }
 
-  /** Every lease that is handed to a caller comes through here, however it is found. */
+  /** Adds traces to a lease; every lease of a caller comes through here. */
   acquire(take: () => Promise<Lease<BaseConnection>>): Promise<Lease<BaseConnection>> {
     const found = observed(channels.poolWait) ? this.traces.timeWait(take) : take;
     const traced = traces.acquire.active ? () => this.traces.acquire(found) : found;
@@ -215,7 +215,7 @@ export class PoolEngine {
     if (deadline?.aborted === true) throw deadline.reason;
   }
 
-  /** `owner`: only subscribers at its nodes; null: all of them. */
+  /** Authenticates the subscribers at the nodes of `owner`; all of them if null. */
   authenticateSubscribers(...given: Parameters<PoolPubsub['authenticate']>): void {
     this.#pubsub?.authenticate(...given);
   }
@@ -257,7 +257,7 @@ export class PoolEngine {
     return this.#closing as Promise<void>;
   }
 
-  /** Resolves when closing is over, or rejects by the options; it closes nothing itself. */
+  /** Waits until `close()` has finished, within the limits of the options. */
   async waitClosed(options: WaitOptions | undefined): Promise<void> {
     refuseUnknownWait(options);
     const deadline = Deadline.of(options);

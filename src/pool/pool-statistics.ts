@@ -28,7 +28,7 @@ export interface ConnectionPoolStatistics {
 
 type Node = Pick<ConnectionNode, 'figures' | 'services'>;
 
-/** Sums over the nodes of a pool, counted when asked. */
+/** Sums the gauges of a pool's nodes when they are read. */
 export class PoolStatistics implements ConnectionPoolStatistics {
   readonly createdAt = Date.now();
   readonly #nodes: () => Iterable<Node>;

@@ -17,14 +17,14 @@ import { channels } from '../telemetry/channels.ts';
 import { type AcquireTrace, type BatchTrace, type SubscribeTrace, traces } from '../telemetry/traces.ts';
 import type { PoolCall } from './calls/pool-call.ts';
 
-/** Where a call went, for its trace. */
+/** The connection that a call used, for its trace. */
 interface Destination {
   peerAddress?: string | undefined;
   peerPort?: number | undefined;
   clientId?: number | undefined;
 }
 
-/** Notes in a trace which connection answered the call, or which node it was for. */
+/** Adds to a trace which connection the call used, or which node it was for. */
 function noteDestination(trace: Destination, { host, node }: PoolCall): void {
   if (host !== null) return noteHost(trace, host);
   if (node === null) return;
@@ -33,7 +33,7 @@ function noteDestination(trace: Destination, { host, node }: PoolCall): void {
   trace.peerPort = peer.port;
 }
 
-/** A command of a pool that is traced. */
+/** The trace of a pool's command. */
 export class TracedCall extends TracedCommand {
   protected override describe(call: PoolCall): void {
     const { trace } = this;
@@ -43,7 +43,7 @@ export class TracedCall extends TracedCommand {
   }
 }
 
-/** The calls behind a batch or a transaction, as soon as they are made. */
+/** Called with the calls of a batch or a transaction once they are made. */
 export type WatchCalls = (calls: readonly PoolCall[]) => void;
 
 /** The traces of one pool. Callers check first that a trace has subscribers. */
@@ -51,7 +51,7 @@ export class PoolTraces {
   readonly #place: ConfiguredPlace & { readonly poolName: string };
   readonly #sanitize: SanitizeArguments | null;
 
-  /** `poolName`: as the pool is configured; where it has several servers, the first stands for the address. */
+  /** `poolName` lists the configured addresses; the first becomes the server address of traces. */
   constructor(poolName: string, database: number, sanitize: SanitizeArguments | null) {
     const { host, port } = peerAt(poolName.split(',')[0] ?? '');
     this.#place = { poolName, database, serverAddress: host, serverPort: port };
@@ -62,7 +62,7 @@ export class PoolTraces {
     return this.#place.poolName;
   }
 
-  /** Traces a call. Where `make` has not made the trace follow a call of its own, the promise ends it. */
+  /** Traces a call. The promise of `make` ends the trace unless `make` lets the trace follow a call. */
   command<R extends Promise<unknown>>(
     info: CommandInfo,
     args: readonly RedisValue[],
@@ -81,14 +81,14 @@ export class PoolTraces {
     });
   }
 
-  /** Traces a call that is made, and not started yet. `part`: the batch that it belongs to. */
+  /** Traces a call that was made but not started. `part`: the batch it belongs to. */
   follow(call: PoolCall, args: readonly RedisValue[], part: PartOf | null): void {
     const shown = shownArguments(this.#sanitize, call.info.name, args);
     const trace = new CommandRecord(this.#place, call.info.name, shown, part);
     traces.command.begin(trace, TracedCall, (traced) => traced.follow(call));
   }
 
-  /** The trace tells the connection of the last of the calls. */
+  /** Traces a batch or a transaction; the trace names the connection of the last call. */
   batch<R>(
     kind: 'batch' | 'transaction',
     commands: readonly string[],

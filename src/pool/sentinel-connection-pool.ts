@@ -63,7 +63,7 @@ export class SentinelPool<D extends Decoding> extends ConnectionPool<SentinelMan
 
   readonly #parts: SentinelPoolParts;
   readonly #closing = new AbortController();
-  /** Made for this pool alone by `fromUrl`; it ends with the pool. */
+  /** Made by `fromUrl` for this pool alone, and closed with it. */
   #manager: SentinelGroup | null = null;
   #closed: Promise<void> | null = null;
 
@@ -112,7 +112,7 @@ export class SentinelPool<D extends Decoding> extends ConnectionPool<SentinelMan
 
   override close(options: { timeout?: number | null } = {}): Promise<void> {
     const closed = super.close(options);
-    // Refused options close nothing.
+    // If the options were refused, nothing was closed.
     if (!this.closed) return closed;
     this.#closing.abort(closedError());
     this.#closed ??= closed.then(() => this.#manager?.close());
@@ -131,7 +131,7 @@ export class SentinelPool<D extends Decoding> extends ConnectionPool<SentinelMan
   ): Promise<TCPLocation> {
     refuseUnknownWait(options);
     const deadline = Deadline.of(options);
-    // A manager of the user's may ignore the signal.
+    // A user's manager may ignore the signal.
     return await deadline.run(
       (signal) => Deadline.ofSignal(signal).wait(find(signal)),
       () => tookTooLong(what, deadline),

@@ -13,7 +13,7 @@ import {
 } from './options/sentinel-options.ts';
 import type { Decoding } from '../resp/types.ts';
 
-/** Options that a `Sentinel` sets itself for the pools it makes. */
+/** Options that a `Sentinel` itself sets for its pools. */
 const DECIDED: ReadonlySet<string> = new Set(['serviceName', 'sentinelManager', 'isPrimary']);
 
 /**

@@ -58,7 +58,7 @@ function checkPrefixes(name: string, value: unknown, mode: string): readonly str
   if (prefixes.length > 0 && mode !== 'bcast') throw new TypeError(`${name}: prefixes need mode 'bcast'`);
   for (const prefix of prefixes) {
     const inner = prefixes.find((other) => other !== prefix && other.startsWith(prefix));
-    // Servers refuse them: every change would be told twice.
+    // Servers refuse overlapping prefixes, because every change would be announced twice.
     if (inner !== undefined) throw new TypeError(`${name}: one of the prefixes is the beginning of another`);
   }
   return Object.freeze(prefixes);
@@ -79,7 +79,7 @@ export function trackingFor(
   settings: NormalizedConnectionOptions,
   near: (connection: BaseConnection) => BaseConnection,
 ): CacheSettings | null {
-  // A server that answers nothing says nothing of changes either.
+  // With CLIENT REPLY OFF the server sends no invalidations either.
   if (options.cache === null || settings.noreply) return null;
   const choice = options.cacheTracking ?? DEFAULT;
   const guard = CacheGuard.of(options.cache);

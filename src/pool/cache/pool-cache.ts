@@ -24,17 +24,17 @@ type Key = string | Uint8Array;
 export interface PoolCacheSettings extends TrackingChoice {
   readonly guard: CacheGuard;
   readonly writes: OwnWrites;
-  /** Part of the cache key besides key, command and arguments; pools with different places share no entries. */
+  /** Name of the pool's servers. Part of the cache key, so that pools of other servers share no entries. */
   readonly place: string;
   readonly db: number;
-  /** Whether a read may be cached at all; null: all may. */
+  /** Whether a read may be cached; null if all may. */
   readonly cacheable: Cacheable | null;
   readonly textMode: 1 | 2 | 3;
   readonly ownMode: DecodeMode;
   readonly streamTimeout: number | null;
   /**
-   * Makes a call anew, after the one whose reply was waited for was given up by its own caller. `since`: monotonic ms
-   * from which its `timeout` counts; null: from now.
+   * Makes a call again after the call it had joined was given up by its own caller. `since`: monotonic ms from which
+   * its `timeout` counts; null for now.
    */
   readonly again: (
     command: string | Uint8Array,
@@ -50,30 +50,30 @@ interface Written {
   readonly args: readonly RedisValue[];
 }
 
-/** A call that waits for the reply to the request of another one. */
+/** A call that waits for the reply to another call's request. */
 interface Joiner {
   readonly command: string | Uint8Array;
   readonly args: readonly RedisValue[];
   readonly options: PoolRequestOptions | null;
-  /** When it was made; monotonic ms. */
+  /** When the call was made; monotonic ms. */
   readonly since: number;
-  /** The requests that it has waited for. */
+  /** The requests that the call has waited for. */
   readonly asked: ({ readonly maybeExecuted: boolean } | null)[];
 }
 
-/** A call with less time left than this (ms) is not repeated. */
+/** A call with less time left than this, in ms, is not repeated. */
 const LAST_TRY = 10;
 
 const NONE: readonly RedisValue[] = [];
 
-/** Connects a pool to its cache: hits are answered, replies are stored, writes invalidate. */
+/** Connects a pool to its cache: answers hits, stores replies and invalidates on writes. */
 export class PoolCache {
   readonly #settings: PoolCacheSettings;
   readonly #guard: CacheGuard;
   readonly #cache: AbstractCache;
-  /** Follows the names of commands, where the plain ones belong to replies of another kind. */
+  /** Appended to command names if the plain names hold replies of another pool, database or decoding. */
   readonly #suffix: string;
-  /** A hit that is to be compared with the answer to the call that is being made. */
+  /** A cached value to compare with the server's reply (`confidence` below 100). */
   #doubted: Reply | undefined = undefined;
 
   constructor(settings: PoolCacheSettings) {
@@ -86,7 +86,7 @@ export class PoolCache {
     this.#suffix = this.#guard.native === kind ? '' : ` ${kind}`;
   }
 
-  /** The cached or shared reply; null: ask the server. */
+  /** The cached reply, or that of an identical call in progress; null if the server must be asked. */
   answer(
     command: string | Uint8Array,
     info: CommandInfo,
@@ -108,7 +108,7 @@ export class PoolCache {
     }
     const field = cacheField(name, args.length === 1 ? NONE : args.slice(1));
     const token = this.#guard.underWay(key, field, this, now);
-    // A connection that hears nothing gets no new work, and none of this kind either.
+    // A suspect connection gets no new work, so no call may join a request on it.
     if (token === null || carrierOf(token).host?.suspect === true) return null;
     return this.#join(token, { command, args: args.map(kept), options, since: since ?? now, asked: [] });
   }
@@ -122,18 +122,18 @@ export class PoolCache {
     }
   }
 
-  /** Call it right before a call is queued: the cache keeps its reply, or drops what it writes. */
+  /** Call it right before a call is queued: stores the reply of a read, or drops the keys that a write changes. */
   attach(call: PoolCall, promise: Promise<Reply>, args: readonly RedisValue[], reads: boolean): void {
     const { info } = call;
     if ((info.flags & CACHEABLE) === 0) return this.#write(call, args);
     const key = reads && this.#guard.usable ? this.#keyOf(info, args) : null;
     if (key !== null) return this.#fetch(call, promise, key, args);
     this.#cache.passedBy?.();
-    // A connection without tracking refuses it, which changes nothing.
+    // A connection without tracking refuses CLIENT CACHING, which is harmless.
     if (this.#settings.mode === 'optout') call.prelude = () => [new CachingEntry('NO', null)];
   }
 
-  /** The key, as the cache is to know it, of a call that may be answered from it. */
+  /** The cache's key for a call; null if the call may not be cached. */
   #keyOf(info: CommandInfo, args: readonly RedisValue[]): Key | null {
     if ((info.flags & CACHEABLE) === 0) return null;
     const key = cachedKeyOf(info, args);
@@ -158,8 +158,8 @@ export class PoolCache {
   }
 
   /**
-   * An MGET, key by key: what is held or under way is taken from there, only the rest is asked for. Null: no key of it
-   * may be cached.
+   * Answers an MGET key by key, so that only keys neither cached nor being read are requested. Null if no key may be
+   * cached.
    */
   answerKeys(
     info: CommandInfo,
@@ -172,7 +172,7 @@ export class PoolCache {
     if (args.every((key) => this.#keyOf(get, [key]) === null)) return null;
     const own: PoolRequestOptions = { ...options, raiseExceptions: true, splitMultiKey: false };
     const asked = args.map((key) => this.#settings.again('GET', [key], own, since));
-    // A key of another kind has no value for MGET.
+    // MGET returns null for a key of another type, where GET fails.
     const values = asked.map((one) =>
       one.catch((error: unknown) => {
         if (error instanceof WrongTypeError) return null;
@@ -219,7 +219,7 @@ export class PoolCache {
   ): void {
     const guard = this.#guard;
     token.arrived(value);
-    // After a redirect it is unknown how long that node will serve the key.
+    // Do not cache after a redirect: it is unknown how long that node will serve the key.
     if (value instanceof RedisError || call.redirects > 0 || call.host === null) return guard.end(token);
     const key = keyOfForm(token.key);
     if (doubted !== undefined && token.valid)
@@ -227,7 +227,7 @@ export class PoolCache {
     guard.store(token, call.host, name, key, args, value);
   }
 
-  /** Drops what the call writes when it is queued, and again when it has settled. */
+  /** Drops the keys that a call writes when it is queued, and again when it has settled. */
   #write(call: PoolCall, args: readonly RedisValue[]): void {
     const drop = this.#settings.writes.dropOf(call.info, args);
     if (drop === null) return;
@@ -253,7 +253,7 @@ export class PoolCache {
     return Object.defineProperty(this.#share(token, joiner), 'maybeExecuted', { get }) as PoolRequest<Reply>;
   }
 
-  /** Joins the reply that another call waits for. An end of that call alone does not end this one. */
+  /** Waits for another call's reply. If only that call is given up, this one is made again. */
   async #share(token: FetchToken, joiner: Joiner): Promise<Reply> {
     const { options, since } = joiner;
     const carrier = carrierOf(token);
@@ -279,7 +279,7 @@ export class PoolCache {
     return reply;
   }
 
-  /** Its own limit continues; `streamTimeout` starts anew if that limit ended the other call. */
+  /** Makes the call itself. Its own `timeout` goes on; a `streamTimeout` that ended the other call starts anew. */
   #again(joiner: Joiner, carrier: PoolCall, error: unknown): Promise<Reply> {
     const { command, args, options, asked } = joiner;
     const { streamTimeout } = this.#settings;
@@ -308,7 +308,7 @@ function carrierOf(token: FetchToken): PoolCall {
   return token.carrier as PoolCall;
 }
 
-/** The caller of the request had enough, or its time was up before that of others; it is not the server's fault. */
+/** Whether the request ended by its own caller's signal or limit, which says nothing about the server. */
 function givenUp(call: PoolCall, error: unknown): boolean {
   if (call.callSignal?.aborted === true) return true;
   return error instanceof TimeoutError && (call.overall || error.phase === 'reply');

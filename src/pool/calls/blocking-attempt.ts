@@ -2,10 +2,10 @@ import { Entry } from '../../connection/requests/entry.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { PoolCall } from './pool-call.ts';
 
-/** How long the server may hold back the answers of blocking calls, in ms; Infinity for ever. */
+/** How long each blocking call may block at the server, in ms; Infinity for ever. */
 export const blockTimes = new WeakMap<PoolCall, number>();
 
-/** One attempt of a blocking call, on the connection it has for itself. */
+/** One attempt of a blocking call, on an exclusive connection. */
 export class BlockingAttempt extends Entry {
   readonly answer: Promise<Reply>;
   readonly allowed: number;
@@ -31,7 +31,7 @@ export class BlockingAttempt extends Entry {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // The caller may have its result by then.
+    // The call may have settled before; a late rejection must not end the process.
     this.answer.catch(() => {});
   }
 

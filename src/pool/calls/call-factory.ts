@@ -31,19 +31,19 @@ import { makeRequest, type PoolCall } from './pool-call.ts';
 import type { RetryLoop } from './retry-loop.ts';
 
 const OF_ITS_CONNECTION = STATEFUL | SUBSCRIBE_FAMILY | CLIENT_REPLY | MONITOR;
-/** Commands that the fast path leaves to the careful one. */
+/** Commands that need the careful path. */
 export const UNUSUAL = OF_ITS_CONNECTION | BLOCKING | MAY_BLOCK | NEEDS_EXECUTE_ON | UNKNOWN;
 
 /** Settings shared by all calls of a pool. */
 export interface CallDefaults {
   readonly textMode: TextMode;
   readonly ownMode: DecodeMode;
-  /** Bytes that are no text stand in the place of text, unless the call says `decode: true`. */
+  /** Invalid text is returned as bytes, unless the call has `decode: true`. */
   readonly lenient: boolean;
   readonly streamTimeout: number | null;
 }
 
-/** Those of a pool with these options. */
+/** The call defaults of a pool with these options. */
 export function callDefaults(settings: NormalizedConnectionOptions): CallDefaults {
   const text = textMode(settings.encoding);
   return {
@@ -54,13 +54,13 @@ export function callDefaults(settings: NormalizedConnectionOptions): CallDefault
   };
 }
 
-/** How strings of a reply are to be read. */
+/** How to decode the strings of a reply. */
 interface Decoding {
   readonly decode?: boolean | undefined;
   readonly encoding?: TextEncoding | undefined;
 }
 
-/** Makes calls from commands that were checked and encoded, with their options and limits. */
+/** Checks and encodes commands, and makes calls of them with their options and limits. */
 export class CallFactory {
   readonly defaults: CallDefaults;
   readonly #loop: RetryLoop;
@@ -76,7 +76,7 @@ export class CallFactory {
     return resolveCommand(command, args, this.defaults.textMode);
   }
 
-  /** `chosen`: the caller has named the node, so that no command needs one. */
+  /** Throws for a command that a pool's call may not use. `chosen`: the caller has named the node. */
   check(command: string | Uint8Array, args: readonly RedisValue[], chosen: boolean): CommandInfo {
     demandArray(args);
     const info = this.infoOf(command, args);
@@ -110,7 +110,7 @@ export class CallFactory {
     return call;
   }
 
-  /** A limit given with the call covers it whole; otherwise each reply has `streamTimeout`. */
+  /** Sets the time limit: one given with the call covers all of it; otherwise each reply has `streamTimeout`. */
   limit(call: PoolCall, args: readonly RedisValue[], timeout: number | null | undefined): void {
     const time = (call.info.flags & (BLOCKING | MAY_BLOCK)) === 0 ? null : blockingTime(call.info, args);
     call.blocks = time !== null;
@@ -127,7 +127,7 @@ export class CallFactory {
     }
   }
 
-  /** Whether the call asks for text where the pool would be lenient. */
+  /** Whether a call with `decode: true` rejects invalid text although the pool is lenient. */
   isStrict({ decode }: Decoding): boolean {
     return decode === true && this.defaults.lenient;
   }

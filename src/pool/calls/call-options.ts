@@ -26,10 +26,10 @@ export interface ExecuteOnOptions extends PoolRequestOptions {
 /** A promise that knows whether its command may have been executed. */
 export type PoolRequest<T> = Promise<T> & { readonly maybeExecuted: boolean };
 
-/** Throws a `TypeError` that names the option; the other values are checked where they are used. */
+/** Throws a `TypeError` that names the option. `timeout`, `signal` and `encoding` are checked where they are used. */
 export function checkCallOptions<O extends PoolRequestOptions>(options: O): O {
   demandObject(options);
-  // One pass over the given names: most calls with options have one of them.
+  // Loop over the given names, because most calls have only one option.
   for (const name in options) {
     switch (name) {
       case 'timeout':

@@ -14,10 +14,10 @@ const JOINS: Readonly<Record<string, Join>> = {
   agg_logical_or: (one, other) => isTrue(one) || isTrue(other),
 };
 
-/** How the server's tips say that answers are merged; null: one after the other. */
+/** The response policy of a command's tips; null to concatenate the replies. */
 type Policy = string | null;
 
-/** The policy of a command; throws for one whose answers cannot be merged, before anything is sent. */
+/** The policy of a command. Throws before anything is sent if its replies cannot be merged. */
 export function mergePolicy(name: string): Policy {
   const refused = mergeRefusal(name);
   if (refused !== null) throw new TypeError(refused);
@@ -27,7 +27,7 @@ export function mergePolicy(name: string): Policy {
   throw new TypeError(`${name}: unknown response policy ${policy.slice(0, 64)}`);
 }
 
-/** One answer in the place of those of several nodes; throws where a node's error counts, or where none can be made. */
+/** Merges the replies of several nodes into one. Throws a node's error unless the policy ignores it. */
 export function mergeReplies(name: string, policy: Policy, replies: readonly (Reply | RedisError)[]): Reply {
   if (replies.length === 0) throw new RedisClusterError(`${name}: there is no such node`, { command: name });
   const error = replies.find((reply) => reply instanceof RedisError);
@@ -44,14 +44,14 @@ export function mergeReplies(name: string, policy: Policy, replies: readonly (Re
   return others.reduce<Reply>((one, other) => joined(name, join, one, other), first);
 }
 
-/** Numbers, or lists of as many numbers. */
+/** Joins two numbers, or two lists of equal length item by item. */
 function joined(name: string, join: Join, one: Reply, other: Reply): Reply {
   if (Array.isArray(one) && Array.isArray(other) && one.length === other.length)
     return one.map((item, index) => joined(name, join, item, other[index]!));
   const [a, b] = [numberOf(one), numberOf(other)];
   if (a === null || b === null) throw new TypeError(`${name}: the replies to merge are not numbers`);
   const both = join(a, b);
-  // As the servers answered: true and false, or 1 and 0.
+  // Keep the servers' form of truth values: true and false, or 1 and 0.
   return typeof one === 'boolean' ? isTrue(Number(both)) : typeof both === 'boolean' ? Number(both) : both;
 }
 
@@ -64,13 +64,13 @@ function isTrue(value: number | bigint): boolean {
   return value !== 0 && value !== 0n;
 }
 
-/** As it came: `Math.min` takes no bigint. */
+/** The lesser one, without conversion: `Math.min` takes no bigint. */
 function least(one: number | bigint, other: number | bigint): number | bigint {
   if (one > other) return other;
   return one;
 }
 
-/** Exact, also where the sum is no safe integer. */
+/** The exact sum, as a bigint if it is not a safe integer. */
 function sum(one: number | bigint, other: number | bigint): number | bigint {
   if (typeof one === 'number' && typeof other === 'number') {
     const both = one + other;
@@ -81,7 +81,7 @@ function sum(one: number | bigint, other: number | bigint): number | bigint {
   return Number.isSafeInteger(short) ? short : exact;
 }
 
-/** Without a policy the elements stand one after the other, in no order. */
+/** Concatenates the elements of all replies; their order means nothing. */
 function together(replies: readonly Reply[]): Reply {
   if (replies.every((reply) => reply instanceof ReplyMap)) {
     const map = mapOfText(textOfCollection(replies[0] as ReplyMap));

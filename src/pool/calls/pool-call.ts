@@ -22,16 +22,16 @@ const IDEMPOTENT = 1 << 22;
 const ONCE = 1 << 23;
 const LEASES = 1 << 24;
 
-/** Makes the entries that go right before a call, on the connection that it goes to. */
+/** Makes the entries to send directly before a call, for the connection that the call uses. */
 export type Prelude = (connection: BaseConnection) => readonly Entry[];
 
-/** Learns the outcome of a call before its caller does. */
+/** Called with the outcome of a call before its caller is. */
 interface CallHook {
   resolved(value: Reply): void;
   rejected(): void;
 }
 
-/** Fields that few calls need. */
+/** Fields that only few calls need. */
 class Details {
   hook: CallHook | null = null;
   signal: AbortSignal | null = null;
@@ -43,49 +43,49 @@ class Details {
 }
 
 /**
- * The unusual sides of a pool's call: bits, and an object that only unusual calls have.
+ * The rare properties of a pool's call: bits, and an object that only calls with such properties have.
  *
  * @testable
  */
 export abstract class DetailedEntry extends Entry {
   details: Details | null = null;
 
-  /** False: an error reply is the value. */
+  /** False: an error reply resolves as a value. */
   get raise(): boolean {
     return (this.traits & QUIET) === 0;
   }
   set raise(on: boolean) {
     this.mark(QUIET, !on);
   }
-  /** The call's own limit covers every attempt; else `limit` is that of each reply. */
+  /** `limit` covers the whole call with all attempts; otherwise it applies to each reply. */
   get overall(): boolean {
     return (this.traits & OVERALL) !== 0;
   }
   set overall(on: boolean) {
     this.mark(OVERALL, on);
   }
-  /** The call was given no limit on purpose, not even that of the pool on waiting. */
+  /** `timeout: null` was given: not even the pool's limit on waiting applies. */
   get endless(): boolean {
     return (this.traits & ENDLESS) !== 0;
   }
   set endless(on: boolean) {
     this.mark(ENDLESS, on);
   }
-  /** It gets its own connection. */
+  /** The command blocks, so it gets an exclusive connection. */
   get blocks(): boolean {
     return (this.traits & BLOCKS) !== 0;
   }
   set blocks(on: boolean) {
     this.mark(BLOCKS, on);
   }
-  /** An attempt of which no more is known was written. */
+  /** An earlier attempt was written, and its outcome is unknown. */
   get everWritten(): boolean {
     return (this.traits & EVER_WRITTEN) !== 0;
   }
   set everWritten(on: boolean) {
     this.mark(EVER_WRITTEN, on);
   }
-  /** May be repeated after its reply was lost; null: the retry policy decides. */
+  /** Whether the call may be repeated after its reply was lost; null if the retry policy decides. */
   get idempotent(): boolean | null {
     if ((this.traits & (IDEMPOTENT | ONCE)) === 0) return null;
     return (this.traits & IDEMPOTENT) !== 0;
@@ -94,7 +94,7 @@ export abstract class DetailedEntry extends Entry {
     this.mark(IDEMPOTENT, may === true);
     this.mark(ONCE, may === false);
   }
-  /** It is no single entry: `place` takes a connection and runs several commands on it. */
+  /** The call is not a single entry: `place` leases a connection and runs several commands on it. */
   get leases(): boolean {
     return (this.traits & LEASES) !== 0;
   }
@@ -120,21 +120,21 @@ export abstract class DetailedEntry extends Entry {
   set callSignal(signal: AbortSignal | null) {
     if (signal !== null || this.details !== null) this.detailed().signal = signal;
   }
-  /** This node and no other, redirects or not. */
+  /** The node that the caller has chosen; redirects are not followed. */
   get pinned(): ConnectionNode | null {
     return this.details === null ? null : this.details.pinned;
   }
   set pinned(node: ConnectionNode | null) {
     if (node !== null || this.details !== null) this.detailed().pinned = node;
   }
-  /** Without a limit of its own: when it must have a connection, over all attempts to get one. 0: not waiting. */
+  /** For a call without `timeout`: monotonic ms by which it must have a connection, in any attempt; 0: not waiting. */
   get acquireBy(): number {
     return this.details === null ? 0 : this.details.acquireBy;
   }
   set acquireBy(at: number) {
     if (at !== 0 || this.details !== null) this.detailed().acquireBy = at;
   }
-  /** Where it reads, if it only reads; null: as the pool says. */
+  /** Where a read goes; null for the pool's `readFrom`. */
   get readFrom(): ReadFrom | null {
     return this.details === null ? null : this.details.readFrom;
   }
@@ -147,7 +147,7 @@ export abstract class DetailedEntry extends Entry {
   set redirects(count: number) {
     if (count !== 0 || this.details !== null) this.detailed().redirects = count;
   }
-  /** Goes right before it, at every attempt. */
+  /** Makes the entries that are sent directly before each attempt. */
   get prelude(): Prelude | null {
     return this.details === null ? null : this.details.prelude;
   }
@@ -161,18 +161,17 @@ export abstract class DetailedEntry extends Entry {
   }
 }
 
-/** Decides about a call whose attempt failed. */
+/** Decides whether a call whose attempt failed is repeated. */
 export interface CallOwner {
   failed(call: PoolCall, error: unknown, refused: boolean): void;
-  /** Makes another attempt of a call that is fit for one. */
+  /** Makes another attempt of a call, after `again()`. */
   start(call: PoolCall): void;
 }
 
 export interface PoolCall extends DetailedEntry {}
 /**
- * One call of a pool: the entry that waits in a connection's queue, and what is needed to make another attempt.
- * Its wire form is kept until it settles, so that a repetition sends what was given, whatever became of the
- * caller's buffers.
+ * One call of a pool: the entry in a connection's queue, with the state needed for another attempt. Its wire form is
+ * kept until it settles, so that a repetition sends the original bytes even if the caller has changed its buffers.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets every field, and a test counts them.
 export class PoolCall implements RoutedCall {
@@ -225,12 +224,12 @@ export class PoolCall implements RoutedCall {
     return this.everWritten || this.sent;
   }
 
-  /** Waiting has an end. */
+  /** The call has a limit of its own, so waiting ends. */
   get bounded(): boolean {
     return this.overall;
   }
 
-  /** Answers the caller. */
+  /** Resolves the caller's promise. */
   answer(value: Reply): void {
     const { hook } = this;
     if (hook !== null) hook.resolved(value);
@@ -243,7 +242,7 @@ export class PoolCall implements RoutedCall {
     this.reject(error);
   }
 
-  /** After this refusal the server may have run it all the same: a script may have written before it failed. */
+  /** Whether a call may have run in spite of its error reply: a script may have written before it failed. */
   mayHaveRun(error: Error): boolean {
     return (this.info.flags & SCRIPT_LIKE) !== 0 && !(error instanceof AskError);
   }
@@ -265,7 +264,7 @@ export class PoolCall implements RoutedCall {
     this.owner.failed(this, error, false);
   }
 
-  /** Fit to be queued once more. */
+  /** Resets the entry so that it can be queued again. */
   again(): void {
     move(this, QUEUED);
     this.keepsBytes = true;
@@ -280,8 +279,8 @@ export class PoolCall implements RoutedCall {
 takeMethods(PoolCall, DetailedEntry);
 
 /**
- * A promise that knows its call. To the language it is a plain one: what is chained to it is plain again, and it is
- * awaited without a detour.
+ * A promise that knows its call. Its constructor is `Promise`, so that `await` takes it as it is and `then` returns
+ * plain promises.
  */
 export class RequestPromise extends Promise<never> {
   #call: PoolCall | null = null;
@@ -295,7 +294,7 @@ export class RequestPromise extends Promise<never> {
 }
 void Object.defineProperty(RequestPromise.prototype, 'constructor', { value: Promise });
 
-/** One call: what is given is encoded now, and what cannot be throws. */
+/** Makes a call and encodes its command now; throws for arguments that cannot be sent. */
 export function makeCall(
   owner: CallOwner,
   info: CommandInfo,
@@ -308,7 +307,7 @@ export function makeCall(
   return new PoolCall(owner, info, wire, wireLength(wire), mode, kind);
 }
 
-/** The same, with a promise that tells whether its command may have been executed. */
+/** As `makeCall`, with a promise that has `maybeExecuted`. */
 export function makeRequest(
   owner: CallOwner,
   info: CommandInfo,
@@ -325,7 +324,7 @@ let isNewTurn = true;
 function turnOver(): void {
   isNewTurn = true;
 }
-/** Monotonic ms, in whole ones, read once for all calls of a turn. */
+/** Monotonic whole ms, read once for all calls of a tick. */
 export function thisTurn(): number {
   if (isNewTurn) {
     isNewTurn = false;

@@ -32,17 +32,17 @@ import type { RetryLoop } from './retry-loop.ts';
 import { joinParts } from './split-command.ts';
 import { UnknownCommands } from './unknown-commands.ts';
 
-/** The node that a call is for, and the clocks that run since it was made. */
+/** The node chosen for a call, and when the call was made. */
 export interface Pin {
   readonly node: ConnectionNode;
   readonly since: number;
-  /** Waiting plus dialling. */
+  /** Covers waiting and dialling. */
   readonly acquire: Deadline;
 }
 
 const NO_ARGUMENTS: readonly RedisValue[] = [];
 
-/** Calls with options, and batches: the careful path beside the fast one of `execute`. */
+/** Makes calls with options, and batches: the careful path beside the fast path of `execute`. */
 export class PoolRequests {
   readonly factory: CallFactory;
   readonly #loop: RetryLoop;
@@ -74,7 +74,7 @@ export class PoolRequests {
     this.#closed = error;
   }
 
-  /** `since`: monotonic ms from which its time limit counts, when that is not now. */
+  /** `since`: monotonic ms from which the time limit counts; null for now. */
   request(
     command: string | Uint8Array,
     args: readonly RedisValue[],
@@ -136,7 +136,7 @@ export class PoolRequests {
             ? this.#keysFromCache(this.cache, info, args, options, since)
             : this.cache.answer(command, info, args, options, since);
         if (answer !== null) {
-          // A cached value needed no request; a shared reply knows its own.
+          // A cached value needed no request. A shared reply has `maybeExecuted` already.
           if (!('maybeExecuted' in answer))
             void Object.defineProperty(answer, 'maybeExecuted', { value: false });
           return answer as PoolRequest<Reply>;
@@ -173,7 +173,7 @@ export class PoolRequests {
     return this.#unknown.mustAsk(this.factory.infoOf(entry.command, entry.args ?? []));
   }
 
-  /** A command missing in the tables: its traits decide how it is sent, so ask a server first. */
+  /** Asks a server about a command missing in the tables, because its traits decide how it is sent. */
   #afterLearning(
     { info, startedAt }: PoolCall,
     command: string | Uint8Array,
@@ -196,7 +196,7 @@ export class PoolRequests {
     return Object.defineProperty(promise, 'maybeExecuted', maybeExecuted) as PoolRequest<Reply>;
   }
 
-  /** A call of a script: by its SHA, and by its text where the server does not have it. */
+  /** Calls a script by its SHA, and by its text if the server does not have it. */
   run(
     script: Script,
     keys: readonly RedisValue[],
@@ -216,7 +216,7 @@ export class PoolRequests {
     }
   }
 
-  /** As `execute` of the pool makes a call that nothing is unusual about. */
+  /** The fast path of `run`, as `execute` has one. */
   #runPlain(script: Script, keys: readonly RedisValue[], args: readonly RedisValue[]): PoolRequest<Reply> {
     const { textMode, ownMode, streamTimeout } = this.factory.defaults;
     const info = script.headOf(keys, args);
@@ -234,7 +234,7 @@ export class PoolRequests {
     return call.promise as Promise<Reply> as PoolRequest<Reply>;
   }
 
-  /** Throws the refusal of a call to a chosen node; nothing is sent. */
+  /** Throws if a call to a chosen node is not allowed; sends nothing. */
   checkPinned(command: string | Uint8Array, args: readonly RedisValue[], options: PoolRequestOptions): void {
     checkCallOptions(options);
     if (options.splitMultiKey === true)
@@ -244,7 +244,7 @@ export class PoolRequests {
     this.factory.make(command, args, options, true);
   }
 
-  /** The name of a command that a server was asked about, if the package does not know it. */
+  /** The full name of a command; asks a server if the tables lack the command. */
   async learnedName(
     command: string | Uint8Array,
     args: readonly RedisValue[],
@@ -328,13 +328,13 @@ export class PoolRequests {
     return Promise.all(answers);
   }
 
-  /** Once nothing of the batch can be refused any more. */
+  /** Begins the traces of a batch's commands, after all of them were checked. */
   #traceParts(calls: readonly PoolCall[], commands: readonly CommandRequest[]): void {
     const part = { batchMode: 'PIPELINE', batchSize: calls.length } as const;
     for (const [index, call] of calls.entries()) this.#traces.follow(call, commands[index]?.args ?? [], part);
   }
 
-  /** Keys of several slots are refused or split, cached or not. */
+  /** Answers an MGET from the cache, unless its keys are in several slots: then it is refused or split as usual. */
   #keysFromCache(
     cache: PoolCache,
     info: CommandInfo,
@@ -362,7 +362,7 @@ export class PoolRequests {
     return Object.defineProperty(joined, 'maybeExecuted', { get }) as PoolRequest<Reply>;
   }
 
-  /** The parts go instead of the call, which settles as they do. */
+  /** Sends the parts instead of the call, and settles the call with their joined result. */
   #startParts(call: PoolCall, parts: readonly CommandPart[], options: PoolRequestOptions): void {
     const joined = this.#requestParts(call.info, parts, options);
     joined.then(
@@ -375,14 +375,14 @@ export class PoolRequests {
   }
 }
 
-/** Whether its reply may come from a cache, and go into one. */
+/** Whether a call with these options may use the cache. */
 function mayBeCached(options: PoolRequestOptions): boolean {
   if (options.cache === false || options.noreply === true || options.disconnectOnCancellation === true)
     return false;
   return options.decode === undefined && options.encoding === undefined;
 }
 
-/** The entry of a batch for a command that failed. */
+/** The result of a failed command in a batch. */
 function asEntry(call: PoolCall, error: unknown): RedisError {
   const aborted = call.callSignal?.aborted === true && error === call.callSignal.reason;
   if (error instanceof RedisError && !aborted) return error;

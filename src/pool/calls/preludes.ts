@@ -3,7 +3,7 @@ import { Entry } from '../../connection/requests/entry.ts';
 import { encodeCommand, wireLength } from '../../resp/encoder.ts';
 import { BYTES, UTF8 } from '../../resp/text-modes.ts';
 
-/** Goes right before a command that follows an ASK redirect; what is wrong shows in that command's answer. */
+/** `ASKING`, directly before a command that follows an ASK redirect. If it fails, that command's reply says so. */
 export class AskingEntry extends Entry {
   constructor() {
     const info = resolveCommand('ASKING', []);
@@ -15,7 +15,7 @@ export class AskingEntry extends Entry {
   fail(): void {}
 }
 
-/** `CLIENT CACHING YES` or `NO`, right before a read whose keys the server is to track, or not. */
+/** `CLIENT CACHING YES` or `NO`, directly before a read: whether the server should track its keys. */
 export class CachingEntry extends Entry {
   readonly #refused: (() => void) | null;
 
@@ -29,6 +29,6 @@ export class CachingEntry extends Entry {
   refuse(): void {
     this.#refused?.();
   }
-  /** The read behind it has failed as well. */
+  /** The read after it fails as well, and reports the error. */
   fail(): void {}
 }

@@ -28,11 +28,11 @@ import { AskingEntry } from './preludes.ts';
 import type { AcquireSettings } from '../options/pool-rules.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 
-/** Refusals that time mends: with a deadline they are waited out. */
+/** Back-off in ms for temporary errors of a server, which a call with a deadline waits out. */
 const PATIENCE = { base: 20, cap: 500 };
-/** Before a call with a lease asks again for keys that are being moved. */
+/** Pause in ms before a call with a lease is repeated while its keys are migrating. */
 const ASK_PAUSE = 60;
-/** With less than this left before the deadline nothing more is tried. */
+/** With less time left than this, in ms, no further attempt is made. */
 const LAST_TRY = 10;
 
 function mends(error: Error): boolean {
@@ -48,16 +48,16 @@ function mends(error: Error): boolean {
 export interface RunnerSettings {
   readonly poolName: string;
   readonly retryPolicy: RetryPolicy;
-  /** Waiting plus dialling, where a call has no limit of its own. */
+  /** Limits waiting and dialling for calls without a limit of their own. */
   readonly acquire: AcquireSettings;
-  /** The policy is the user's: it is asked about failed dials. */
+  /** The user gave the policy, so it also decides about failed dials. */
   readonly ownPolicy: boolean;
   readonly streamTimeout: number | null;
 }
 
 /**
- * The one retry loop. A topology says where and what now, the policy says whether, and a call goes round until it
- * settles:
+ * The one retry loop. The topology says where a call goes and what follows a failure, the policy whether to repeat,
+ * and a call goes round until it settles:
  *
  *     start → route → queued on a connection → reply
  *       ↑                      │ failed
@@ -74,7 +74,7 @@ export class RetryLoop implements CallOwner {
     this.#settings = settings;
   }
 
-  /** The first attempt, on the node that the call was routed to if that has room now. */
+  /** Makes the first attempt: on `node` if it has room now, otherwise as `start` does. */
   begin(call: PoolCall, node: ConnectionNode | null): void {
     if (node !== null && call.prelude === null && node.submitNow(call)) {
       call.attempts = 1;
@@ -84,7 +84,7 @@ export class RetryLoop implements CallOwner {
     }
   }
 
-  /** The next attempt: on the node that is known and has room now, else after waiting for one. */
+  /** Makes the next attempt: on a known node with room, otherwise after waiting for one. */
   start(call: PoolCall): void {
     call.attempts++;
     try {
@@ -108,7 +108,7 @@ export class RetryLoop implements CallOwner {
     const deadline = this.deadlineOf(call);
     try {
       if (deadline.aborted) throw deadline.reason;
-      // Await nothing if the node is known: a later call must not overtake this one.
+      // Await nothing if the node is known; otherwise a later call could overtake this one.
       const node = this.#route(call) ?? (await this.#topology.resolve(call, deadline));
       await this.#place(call, node, deadline);
     } catch (error) {
@@ -116,7 +116,7 @@ export class RetryLoop implements CallOwner {
     }
   }
 
-  /** For the part of a call that runs before its first attempt. */
+  /** Limits the work of a call before its first attempt. */
   acquireDeadline(): Deadline {
     const { timeout, given, waitForServer } = this.#settings.acquire;
     return Deadline.of(undefined, { fallback: timeout, patient: given || waitForServer, allowZero: true });
@@ -125,7 +125,7 @@ export class RetryLoop implements CallOwner {
   deadlineOf(call: PoolCall): Deadline {
     const deadline = new Deadline(call.callSignal, this.#timeLeft(call));
     const { acquire, ownPolicy } = this.#settings;
-    // Under the call's own limit a failed dial is waited out; under that of the pool unless there is a policy to ask.
+    // Failed dials are repeated within the call's own limit; within the pool's limit unless the user gave a policy.
     const limited = acquire.given && !call.endless && !ownPolicy;
     deadline.patient = acquire.waitForServer || call.overall || limited;
     return deadline;
@@ -147,7 +147,7 @@ export class RetryLoop implements CallOwner {
   }
 
   #askTopology(call: PoolCall, error: Error): Next | null {
-    // The connection has lost its login, and is out of use by now: the command was not looked at.
+    // NOAUTH: the connection is retired by now, and the server did not run the command.
     if (error instanceof AuthenticationRequiredError && call.redirects++ === 0) return { kind: 'again' };
     return call.pinned === null ? this.#topology.next(call, error) : null;
   }
@@ -159,7 +159,7 @@ export class RetryLoop implements CallOwner {
     try {
       next = this.#next(call, error, refused, unproven);
     } catch (thrown) {
-      // A policy of the user's that throws is that call's affair alone.
+      // If the user's policy throws, only this call fails.
       return this.#reject(call, thrown);
     }
     if (next === null) return this.#giveUp(call, error);
@@ -169,20 +169,20 @@ export class RetryLoop implements CallOwner {
     call.again();
     if (next.kind === 'wait') return this.#wait(call, error);
     if (next.kind === 'pause') return this.#pause(call, error, next.ms);
-    // Keys that are on their way answer to single commands only.
+    // ASKING covers one command only, so calls with a lease wait until the slot has moved.
     if (next.kind === 'node' && next.asking && call.leases) return this.#pause(call, error, ASK_PAUSE);
     if (next.kind === 'node') return this.#redirect(call, next.node, next.asking);
     if (observed(channels.retry)) this.#reportRetry(call, error, 0);
     return this.start(call);
   }
 
-  /** Another attempt after a pause; `error` is told where the time runs out before. */
+  /** Repeats the call after a pause; rejects with `error` if the time runs out before. */
   repeat(call: PoolCall, error: Error, ms: number): void {
     call.again();
     this.#pause(call, error, ms);
   }
 
-  /** Pauses end, and nothing starts any more. */
+  /** Ends all pauses; no further attempt starts. */
   close(error: PoolClosedError): void {
     this.#closed = error;
     for (const pause of [...this.#pauses]) pause.end(error);
@@ -197,12 +197,12 @@ export class RetryLoop implements CallOwner {
       if (refused && mends(error)) return call.overall ? { kind: 'wait' } : this.#policy(call, error, false);
     }
     if (refused) {
-      // Nothing proves that it was not run, but what the refusal tells of the servers holds.
+      // The command may have run, so it is not repeated. The topology still learns from the error.
       if (unproven) this.#askTopology(call, error);
       return null;
     }
     if (unproven && call.idempotent === false) return null;
-    // The command was never written: the first move is free and the retry policy is not asked.
+    // The command was never written: the first repetition is free, without asking the policy.
     if (!unproven && call.attempts === 1) return { kind: 'again' };
     if (!unproven && call.overall) return { kind: 'wait' };
     return this.#policy(call, error, unproven);
@@ -235,7 +235,7 @@ export class RetryLoop implements CallOwner {
     call.asking = false;
     if (call.leases) return call.place(node, deadline);
     if (call.blocks) return this.#block(call, node, deadline, asking);
-    // ASKING holds for the very next command only.
+    // ASKING covers only the next command.
     const { prelude } = call;
     const entries = (connection: BaseConnection): readonly Entry[] => {
       const before = prelude === null ? [] : prelude(connection);
@@ -245,10 +245,10 @@ export class RetryLoop implements CallOwner {
     call.acquireBy = 0;
   }
 
-  /** Settles the call itself: what comes back is an answer, not the news that it was queued. */
+  /** Runs a blocking call to its end and settles it. */
   async #block(call: PoolCall, node: ConnectionNode, deadline: Deadline, asking: boolean): Promise<void> {
     const attempt = new BlockingAttempt(call);
-    // Without a limit of the whole call, that of the reply begins when there is a connection.
+    // Without an overall limit, the limit of the reply starts once there is a connection.
     const own = call.limit === 0 ? null : call.limit;
     const limit = (): Deadline => {
       call.acquireBy = 0;
@@ -280,7 +280,7 @@ export class RetryLoop implements CallOwner {
 
   #pause(call: PoolCall, error: Error, ms: number): void {
     const deadline = this.deadlineOf(call);
-    // Report the server's error: it tells more than a time-out of one last attempt.
+    // The server's error says more than the time-out of one last attempt would.
     if (deadline.remaining() <= ms + LAST_TRY / 2 && call.overall) return this.#giveUp(call, error);
     if (deadline.aborted) return this.#reject(call, deadline.reason);
     if (observed(channels.retry)) this.#reportRetry(call, error, ms);
@@ -308,7 +308,7 @@ export class RetryLoop implements CallOwner {
     channels.retry.publish({ poolName, command: call.info.name, attempt: call.attempts, delay, error });
   }
 
-  /** No connection took it: nothing was sent. */
+  /** Handles a call that got no connection, so that nothing was sent. */
   #unplaced(call: PoolCall, error: unknown): void {
     const over = this.#closed !== null || error instanceof PoolClosedError || !(error instanceof RedisError);
     if (over || isAbort(call, error)) return this.#reject(call, error);
@@ -328,7 +328,7 @@ export class RetryLoop implements CallOwner {
     else this.#wait(call, error);
   }
 
-  /** A failed dial is waited out, or the policy decides: nothing was sent. */
+  /** After a failed dial: waits and tries again, or asks the policy. */
   #afterDial(call: PoolCall, error: Error): Next | null {
     const { acquire, ownPolicy } = this.#settings;
     if (acquire.waitForServer || call.overall) return { kind: 'wait' };
@@ -350,7 +350,7 @@ function isAbort(call: PoolCall, error: unknown): boolean {
   return call.callSignal?.aborted === true && error === call.callSignal.reason;
 }
 
-/** No connection: it was lost, or no server could be found for it. */
+/** Whether no connection could be had: it was lost, or no server was found. */
 function isLoss(error: unknown): error is RedisError {
   if (error instanceof SentinelError) return !refusedByAll(error);
   return error instanceof ConnectionError && !(error instanceof PoolClosedError);
@@ -362,7 +362,7 @@ function asOfAll(call: PoolCall, error: unknown): unknown {
   return told ? asMaybeExecuted(error) : error;
 }
 
-/** Whether the server may have run it, as far as this attempt goes. */
+/** Whether the server may have run the command in this attempt. */
 function isUnproven(call: PoolCall, error: Error, refused: boolean): boolean {
   if (refused) return call.mayHaveRun(error);
   return call.sent || (error instanceof ConnectionError && error.maybeExecuted);
@@ -372,7 +372,7 @@ function patience(call: PoolCall): number {
   return fullJitter(call.attempts - 1, PATIENCE.base, PATIENCE.cap);
 }
 
-/** A pause between two attempts that an abort or the end of the pool cuts short. */
+/** A pause between two attempts; an abort or the end of the pool cuts it short. */
 class Pause {
   readonly #deadline: Deadline;
   readonly #timer: NodeJS.Timeout;

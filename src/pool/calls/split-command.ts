@@ -2,7 +2,7 @@ import { isOfServer, kind, RedisClusterError, RedisError } from '../../errors/er
 import type { Reply } from '../../resp/types.ts';
 import type { CommandPart } from '../../topology/topology.ts';
 
-/** The parts' answers as the one answer of the command that was split. */
+/** Joins the replies of the parts to the reply of the command that was split. */
 export async function joinParts(
   name: string,
   parts: readonly CommandPart[],
@@ -28,7 +28,7 @@ export async function joinParts(
   throw error;
 }
 
-/** An abort is the caller's own doing, and what failed whole has no parts to tell apart. */
+/** The error to reject with: a `SplitCommandError` if some parts succeeded; otherwise, or after an abort, the first. */
 function whole(name: string, parts: readonly CommandPart[], failed: readonly [number, unknown][]): unknown {
   const reason = failed[0]?.[1];
   if (failed.length === parts.length || !(reason instanceof RedisError)) return reason;
@@ -78,7 +78,7 @@ export class SplitCommandError extends RedisClusterError {
 }
 kind(SplitCommandError, 'SplitCommandError', 'RESPOOL_SPLIT_COMMAND');
 
-/** The first positions, and that there are more. */
+/** Lists the first 8 positions. */
 function listed(positions: readonly number[]): string {
   return positions.slice(0, 8).join(', ') + (positions.length > 8 ? ', …' : '');
 }

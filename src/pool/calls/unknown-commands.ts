@@ -6,30 +6,30 @@ import type { WaitOptions } from '../../base/deadline.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { Topology } from '../../topology/topology.ts';
 
-/** `COMMAND INFO` of one name, over the pool's own connections. */
+/** Sends `COMMAND INFO` for one name over the pool's connections. */
 type Ask = (name: string, limits: WaitOptions) => Promise<Reply>;
 
 const MAX_REMEMBERED = 1_000;
-/** After a lost connection the question rests for so long, in ms. */
+/** After a lost connection the server is not asked again for so long, in ms. */
 const REST = 1_000;
 
-/** The last version of the servers behind a topology, by its name. */
+/** The last known server version of each topology, by the topology's name. */
 const versions = new Map<string, string>();
-/** Questions that a server of one version has answered to one of the pools of this process. */
+/** Questions (servers, version, command) that were answered to a pool of this process. */
 const answered = new Set<string>();
 
 /**
- * Commands missing in the package's tables: the server is asked for their traits, before their first call. So a command
- * of a newer server that blocks gets a connection of its own, and one that changes its connection is refused. The answer
- * holds for every pool of the process. That there is no such command holds for that server, as long as it keeps its version.
+ * Asks the server for the traits of commands missing in the tables, before their first call: a command that blocks
+ * gets an exclusive connection, and one that changes connection state is refused. The answer holds for every pool of
+ * the process. That a command does not exist holds for those servers until their version changes.
  */
 export class UnknownCommands {
   readonly #ask: Ask;
   readonly #topology: Topology;
-  /** Asked by this pool, where the server tells no version or refuses the question. */
+  /** Commands asked about by this pool, if the version is unknown or the server refused to answer. */
   readonly #asked = new Set<string>();
   readonly #asking = new Map<string, Promise<void>>();
-  /** Not asked before then; monotonic ms. */
+  /** When a command may be asked about again; monotonic ms. */
   readonly #resting = new Map<string, number>();
 
   constructor(topology: Topology, ask: Ask) {
@@ -37,13 +37,13 @@ export class UnknownCommands {
     this.#ask = ask;
   }
 
-  /** Whether a server has to be asked before the call. */
+  /** Whether a server must be asked before the call. */
   mustAsk({ flags, name }: CommandInfo): boolean {
     if ((flags & UNKNOWN) === 0 || this.#asked.has(name) || answered.has(this.#question(name))) return false;
     return (this.#resting.get(name) ?? 0) <= performance.now();
   }
 
-  /** Never rejects: a call that could not be asked for says itself what is wrong. */
+  /** Asks about one command. Never rejects: if the question fails, the call itself shows the error. */
   learn(name: string, limits: WaitOptions): Promise<void> {
     const limited = limits.signal !== undefined || limits.timeout !== undefined;
     if (limited) return this.#learn(name, limits);
@@ -60,7 +60,7 @@ export class UnknownCommands {
     try {
       learnCommands(name, await this.#ask(name, limits));
     } catch (error) {
-      // A refusal (no permission) is final and the server is not asked again; a lost connection proves nothing.
+      // An error reply (no permission) is final. After a lost connection the server is asked again.
       refused = error instanceof ResponseError;
       if (!refused) {
         this.#resting.set(name, performance.now() + REST);
@@ -73,7 +73,7 @@ export class UnknownCommands {
     else remember(answered, question);
   }
 
-  /** A name for the question to the servers of this pool; empty where they tell no version. */
+  /** Identifies the question (servers, version, command); empty if the version is unknown. */
   #question(name: string): string {
     const place = this.#topology.name;
     for (const node of this.#topology.nodes()) {

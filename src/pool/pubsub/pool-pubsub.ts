@@ -15,30 +15,30 @@ import type { TextEncoding, TextMode } from '../../resp/text-modes.ts';
 import type { Topology } from '../../topology/topology.ts';
 import { type PublishProbe, SubscriberSet } from './subscriber-set.ts';
 
-/** The longest time that a timer takes. */
+/** The longest delay of a timer, in ms. */
 const FOR_EVER = 2 ** 31 - 1;
 
 export interface PoolPubsubSettings {
-  /** How messages of channels that are given as names are decoded. */
+  /** How messages of channels given by name are decoded. */
   readonly encoding: TextEncoding | null;
-  /** The encoding of names in letters. */
+  /** The encoding of names given as strings. */
   readonly textMode: TextMode;
-  /** The pool's own limit for a call. */
+  /** The pool's limit for a call. */
   readonly timeout: number | null;
   readonly publish: PublishProbe;
-  /** Failed dials are waited out within it. */
+  /** Whether failed dials are repeated within `timeout`. */
   readonly patient: boolean;
 }
 
-/** The targets of one call that go to one registry, and their places in the call. */
+/** The targets of a call that go to one registry, and their positions in the call. */
 interface Share {
   readonly targets: SubscriptionTarget[];
   readonly places: number[];
 }
 
 /**
- * The subscriptions of a pool: desired state, made again by itself after whatever happens. Channels that ask for
- * pauses use connections apart from the others, so that a slow reader delays only channels of the same kind.
+ * The subscriptions of a pool: desired state, restored after every loss. Channels that ask for pauses use separate
+ * connections, so that a slow reader delays only channels of that kind.
  */
 export class PoolPubsub {
   readonly channels: ChannelView;
@@ -75,7 +75,7 @@ export class PoolPubsub {
     };
   }
 
-  /** Names that are subscribed, those that are being made again included. */
+  /** Number of wanted names, including those being restored. */
   get size(): number {
     return this.channels.size + this.patterns.size + this.shardChannels.size;
   }
@@ -86,7 +86,7 @@ export class PoolPubsub {
     limits?: WaitOptions,
   ): Promise<SubscriptionAck[]> {
     const { kind, subscribe } = readPubsubCommand(command, targets);
-    // Wrong targets are found before anything changes.
+    // Check all targets before anything changes.
     const { textMode } = this.#settings;
     const names = targets.map((target) => targetName(kind, target, subscribe, textMode));
     const fallback = this.#settings.timeout === 0 ? null : this.#settings.timeout;
@@ -109,7 +109,7 @@ export class PoolPubsub {
       subscribe ? registry.want(kind, share.targets, patient) : registry.unwant(kind, share.targets),
     );
     const lastError = (): unknown => this.#pausing.lastError ?? this.#others.lastError;
-    // A waiting caller keeps the process alive, also on an unref'd pool and before there is a socket.
+    // A waiting caller keeps the process alive, even if the pool is unref'd or has no socket yet.
     const hold = setInterval(() => {}, FOR_EVER);
     const what = { command: commandName(kind, subscribe), lastError };
     const acks = await settleCalls(calls, deadline, what).finally(() => clearInterval(hold));
@@ -127,7 +127,7 @@ export class PoolPubsub {
   setRef(on: boolean): void {
     for (const set of this.#sets) set.setRef(on);
   }
-  /** `owner`: only subscribers at its nodes; null: all of them. */
+  /** Authenticates the subscribers at the nodes of `owner`; all of them if null. */
   authenticate(credentials: () => Promise<Credentials | null>, owner: object | null): void {
     for (const subscriber of this.#subscribers()) {
       if (owner === null || subscriber.node.owner === owner) void subscriber.authenticate(credentials);
@@ -153,9 +153,9 @@ export class PoolPubsub {
       return [flowOf(target)?.pauses === true ? this.#pausing : this.#others];
     }
     const having = this.#sets.filter(({ registry }) => registry.wants(kind, name));
-    // No set has the name: subscribe in `pausing`; unsubscribe through `others`, for the acknowledgement.
+    // No set has the name: subscribe in `pausing`; unsubscribe in `others`, to get the acknowledgement.
     if (having.length === 0) return [subscribe ? this.#pausing : this.#others];
-    // A name that is subscribed already keeps the channel it has; it ends everywhere.
+    // A subscribed name keeps its channel. Unsubscribing ends it in every set.
     return subscribe ? having.slice(0, 1) : having;
   }
 }

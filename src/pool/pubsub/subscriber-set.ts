@@ -17,19 +17,19 @@ export type PublishProbe = (
   timeout: number,
 ) => Promise<unknown>;
 
-/** One registry of a pool, and its subscriber connections: one per node where some of its names are heard. */
+/** One registry of a pool and its subscriber connections: one per node that serves some of its names. */
 export class SubscriberSet {
   readonly registry: Subscriptions;
   readonly #topology: Topology;
   readonly #publish: PublishProbe;
   readonly #subscribers = new Map<ConnectionNode, Subscriber>();
   readonly #places = new WeakMap<Holder, ConnectionNode>();
-  /** Ends the search for nodes. */
+  /** Aborts the search for nodes when the set is closed. */
   readonly #closing = new AbortController();
   #scheduled = false;
   #closed = false;
   #seeking = false;
-  /** Some names belonged to no node that is known when they were looked at last. */
+  /** At the last look, some names had no known node. */
   #unplaced = false;
   #failures = 0;
   #pause: NodeJS.Timeout | null = null;
@@ -57,7 +57,7 @@ export class SubscriberSet {
   get subscribers(): Iterable<Subscriber> {
     return this.#subscribers.values();
   }
-  /** Why the last dial failed, where one did. */
+  /** The error of a subscriber's last failed dial; undefined if none failed. */
   get lastError(): unknown {
     for (const { lastError } of this.#subscribers.values()) if (lastError !== null) return lastError;
     return undefined;
@@ -70,7 +70,7 @@ export class SubscriberSet {
     for (const subscriber of this.#subscribers.values()) subscriber.setRef();
   }
 
-  /** Names may belong to other nodes now. */
+  /** Moves names to their present nodes after a change of the topology. */
   review(): void {
     if (this.#closed) return;
     for (const { kind, name } of this.registry.wanted) {
@@ -91,7 +91,7 @@ export class SubscriberSet {
     await Promise.all(subscribers.map((subscriber) => subscriber.close()));
   }
 
-  /** Once for all that happens in this turn. */
+  /** Schedules one `#work` for all changes of this tick. */
   #schedule(): void {
     if (this.#scheduled || this.#closed) return;
     this.#scheduled = true;
@@ -120,7 +120,7 @@ export class SubscriberSet {
     if (unplaced) void this.#seek();
   }
 
-  /** Empty: not known now. */
+  /** The nodes that should serve a name; empty if they are unknown. */
   #nodesOf(kind: SubscriptionKind, name: Buffer): readonly ConnectionNode[] {
     const all = this.#topology.subscriberNodes?.(kind, name) ?? null;
     if (all !== null) return all;
@@ -128,7 +128,7 @@ export class SubscriberSet {
     return node === null ? [] : [node];
   }
 
-  /** Every node hears it. */
+  /** Whether every node that should serve a name does. */
   #complete({ kind, name, holders }: Subscription): boolean {
     const nodes = this.#nodesOf(kind, name);
     const heard = new Set(holders.map((holder) => this.#places.get(holder)));
@@ -165,7 +165,7 @@ export class SubscriberSet {
     this.#subscribers.set(node, subscriber);
   }
 
-  /** A refusal that passes by itself, or once the names are looked for elsewhere. */
+  /** Whether to try again after an error: a temporary one, or a redirect to another node. */
   #again(node: ConnectionNode, error: Error): boolean {
     const moved = error instanceof AskError && this.#topology.moves === true;
     const later =
@@ -176,7 +176,7 @@ export class SubscriberSet {
     return moved || later;
   }
 
-  /** Some name belongs to no node that is known. */
+  /** Looks for the nodes of names without a known node. */
   async #seek(): Promise<void> {
     if (this.#seeking || this.#pause !== null) return;
     this.#seeking = true;

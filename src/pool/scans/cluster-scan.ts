@@ -15,17 +15,16 @@ export interface KeySpace {
   memberNode(location: TCPLocation): ConnectionNode;
 }
 
-/** Most scans of single nodes, per primary: a layout that keeps changing ends in an error. */
+/** Most scans of single nodes, per primary; if the layout keeps changing, the scan ends with an error. */
 const ROUNDS = 20;
 const PAUSE = 100;
 
-/** The primary of every slot, by address; null: no owner. */
+/** The address of each slot's primary; null without an owner. */
 type Owners = readonly (string | null)[];
 
 /**
- * Every primary in turn. A slot counts as scanned when one primary owned it from the beginning to the end of its scan,
- * and owns it still when all are done; other slots are scanned again where they are by then, and only their keys are
- * given once more.
+ * Scans every primary in turn. A slot counts as scanned if one primary owned it throughout its scan and still owns it
+ * when all are done. Other slots are scanned again at their present owner, and only their keys are returned twice.
  */
 export class ClusterScan {
   readonly #space: KeySpace;
@@ -33,7 +32,7 @@ export class ClusterScan {
   readonly #encoding: TextEncoding;
   readonly #deadline: () => Deadline;
   readonly #signal: AbortSignal | null;
-  /** The primary that each slot was scanned at, with the shard that it belonged to. */
+  /** The address of the primary at which each slot was scanned; null if it was not. */
   readonly #scanned: (string | null)[] = new Array<string | null>(SLOT_COUNT).fill(null);
 
   constructor(
@@ -65,7 +64,7 @@ export class ClusterScan {
       visited.add(address);
       try {
         for await (const page of this.#scan.pages(this.#space.memberNode(location))) {
-          // A primary that was scanned before has given its other keys.
+          // A primary scanned before has already returned its other keys.
           yield again ? page.filter((key) => slots.has(this.#slotOf(key))) : page;
         }
         await this.#space.refresh(this.#deadline());
@@ -83,7 +82,7 @@ export class ClusterScan {
     });
   }
 
-  /** A primary with slots that are not scanned; null: there is none. */
+  /** A primary with unscanned slots; null if there is none. */
   #next(owners: Owners): { location: ClusterNodeLocation; slots: ReadonlySet<number> } | null {
     const missing = new Map<string, Set<number>>();
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
@@ -102,7 +101,7 @@ export class ClusterScan {
   #isScanned(slot: number, owner: string): boolean {
     const scanned = this.#scanned[slot] ?? null;
     if (scanned === null || scanned === owner) return scanned !== null;
-    // It was the primary and is a replica of the new one: the keys that stayed were given.
+    // After a failover the scanned node is a replica of the new primary: it has returned the shard's keys.
     return this.#space.map.shardOf(slot)?.replicas.some((replica) => keyOf(replica) === scanned) === true;
   }
 
@@ -116,7 +115,7 @@ export class ClusterScan {
     return keySlot(typeof key === 'string' ? key : (key as Buffer), this.#encoding);
   }
 
-  /** After a failure: the layout of a moment later. */
+  /** After a failure: pauses, then reads the layout again. */
   async #settle(): Promise<void> {
     this.#signal?.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, PAUSE));

@@ -28,7 +28,7 @@ export interface Scan<T> extends AsyncIterable<T> {
 const OF_SCAN: ReadonlySet<string> = new Set(['match', 'count', 'signal']);
 const OF_KEYS: ReadonlySet<string> = new Set([...OF_SCAN, 'type']);
 
-/** Throws `TypeError` for an option that is none. */
+/** Throws `TypeError` for an unknown or invalid option; returns the signal. */
 export function checkScanOptions(options: KeyScanOptions, ofKeys: boolean): AbortSignal | null {
   demandKnown(options, ofKeys ? OF_KEYS : OF_SCAN, 'a scan');
   const { match, count, type } = options;
@@ -41,7 +41,7 @@ export function checkScanOptions(options: KeyScanOptions, ofKeys: boolean): Abor
   return checkSignal('signal', options.signal);
 }
 
-/** The arguments behind the cursor. */
+/** The arguments after the cursor. */
 export function scanArguments({ match, count, type }: KeyScanOptions): RedisValue[] {
   return [
     ...(match === undefined ? [] : ['MATCH', match]),
@@ -50,7 +50,7 @@ export function scanArguments({ match, count, type }: KeyScanOptions): RedisValu
   ];
 }
 
-/** Pages of replies as a `Scan`; `read` makes its elements of each. */
+/** A `Scan` over pages of replies; `read` turns each page into elements. */
 export class PagedScan<T> implements Scan<T> {
   readonly #pages: () => AsyncIterable<Reply[]>;
   readonly #read: (page: Reply[]) => T[];
@@ -60,7 +60,7 @@ export class PagedScan<T> implements Scan<T> {
     this.#read = read;
   }
 
-  /** Each iteration is a scan of its own, so that there is nothing to tell; its pattern may hold a value. */
+  /** Shows no state, because each iteration is a scan of its own, and no pattern, because it may hold a value. */
   [inspect.custom](): string {
     return 'Scan<>';
   }
@@ -74,14 +74,14 @@ export class PagedScan<T> implements Scan<T> {
   }
 }
 
-/** Pairs from a flat list of names and values. */
+/** Makes pairs of a flat list of names and values. */
 export function pairsOf(page: Reply[]): [Reply, Reply][] {
   const pairs: [Reply, Reply][] = [];
   for (let index = 0; index + 1 < page.length; index += 2) pairs.push([page[index]!, page[index + 1]!]);
   return pairs;
 }
 
-/** Pairs from a flat list of members and scores. */
+/** Makes pairs of a flat list of members and scores. */
 export function scoresOf(page: Reply[]): [Reply, number][] {
   return pairsOf(page).map(([member, score]) => [member, scoreOf(score)]);
 }

@@ -22,10 +22,10 @@ export interface ScansSetup {
   readonly topology: Topology;
   readonly factory: CallFactory;
   readonly traces: PoolTraces;
-  /** For a cluster: its primaries have the keys between them. */
+  /** The primaries of a cluster and their slots; null for other pools. */
   readonly keySpace: KeySpace | null;
   readonly encoding: TextEncoding;
-  /** The servers answer nothing. */
+  /** Whether the servers send no replies. */
   readonly muted: boolean;
   /** Throws once the pool is closed. */
   readonly refuseIfClosed: () => void;
@@ -69,7 +69,7 @@ export class Scans {
     const { loop, topology, factory, traces } = this.#setup;
     const behind = scanArguments(options).map(kept);
     const own = before.map(kept);
-    // A value that cannot be sent is refused here and not at the first step.
+    // Throws now, instead of at the first step, if a value cannot be sent.
     encodeCommand(factory.infoOf(command, own), [...own, ...behind], factory.defaults.textMode);
     return new ServerScan({ loop, topology, factory, traces }, { command, before: own, behind, signal });
   }

@@ -10,11 +10,11 @@ import type { CallFactory } from '../calls/call-factory.ts';
 import type { RetryLoop } from '../calls/retry-loop.ts';
 import type { PoolTraces } from '../pool-traces.ts';
 
-/** One step of a scan: a cursor and the elements before it. */
+/** The reply to one step of a scan: the next cursor and a page of elements. */
 interface Step {
   readonly cursor: string;
   readonly page: Reply[];
-  /** The connection that the answer came over. */
+  /** The connection that sent the reply. */
   readonly core: ConnectionCore;
   readonly node: ConnectionNode | null;
 }
@@ -27,17 +27,17 @@ interface ScanParts {
   readonly traces: PoolTraces;
 }
 
-/** `SCAN`, `HSCAN`, `SSCAN` and `ZSCAN`, without the cursor. */
+/** A `SCAN`, `HSCAN`, `SSCAN` or `ZSCAN` without its cursor. */
 export interface ScanCommand {
   readonly command: string;
-  /** Before the cursor: the key, where there is one. */
+  /** The arguments before the cursor: the key, except for `SCAN`. */
   readonly before: readonly RedisValue[];
-  /** After the cursor. */
+  /** The arguments after the cursor. */
   readonly behind: readonly RedisValue[];
   readonly signal: AbortSignal | null;
 }
 
-/** Once a step has succeeded the server may be away for so long, in ms, before a scan is given up. */
+/** After a successful step the server may be away for so long, in ms, before the scan fails. */
 const PATIENCE = 15_000;
 const PAUSE = 50;
 const IDENTITY_TIMEOUT = 5_000;
@@ -45,11 +45,11 @@ const IDENTITY_TIMEOUT = 5_000;
 const identities = new WeakMap<ConnectionCore, Promise<string>>();
 let unknown = 0;
 
-/** A name for the process behind a connection: a cursor means nothing to another one. */
+/** Identifies the server process of a connection (`run_id`), because a cursor is valid only in its own process. */
 function identityOf(core: ConnectionCore): Promise<string> {
   let identity = identities.get(core);
   if (identity === undefined) {
-    // A user who may not ask gets a name for the connection instead: another one begins anew.
+    // Without permission for INFO each connection counts as a process, so a new connection begins again.
     const otherwise = `connection ${++unknown}`;
     identity = call(core, 'INFO', ['server'], { mode: LATIN1, timeout: IDENTITY_TIMEOUT }).then(
       (info) => /run_id:(\w+)/.exec(String(info))?.[1] ?? otherwise,
@@ -65,8 +65,8 @@ function identityOf(core: ConnectionCore): Promise<string> {
 }
 
 /**
- * The steps of a scan at one server. A cursor belongs to the process that gave it: after a failover, a restart or a
- * move of the key the scan begins again, so that nothing is missed and some elements come twice.
+ * Runs the steps of a scan at one server. A cursor is valid only in the process that returned it: after a failover, a
+ * restart or a move of the key the scan begins again, so that nothing is missed and some elements come twice.
  */
 export class ServerScan {
   readonly #parts: ScanParts;
@@ -77,12 +77,12 @@ export class ServerScan {
     this.#command = command;
   }
 
-  /** `node`: only there, and its loss ends the scan; null: wherever the pool finds the server. */
+  /** Yields pages from `node`, whose loss ends the scan; null for the server that the pool finds. */
   async *pages(node: ConnectionNode | null): AsyncGenerator<Reply[], void, undefined> {
     let cursor = '0';
     let identity: string | null = null;
     let core: ConnectionCore | null = null;
-    // Steps stay at the node of the first one, for a replica may come after a replica.
+    // All steps go to the node of the first one; otherwise the next replica in turn would get its cursor.
     let at = node;
     let since: number | null = null;
     for (;;) {
@@ -152,7 +152,7 @@ export class ServerScan {
   }
 }
 
-/** Time or another node mends it. */
+/** Whether an error is temporary, or another node may help. */
 export function passes(error: unknown): boolean {
   if (error instanceof PoolClosedError) return false;
   return error instanceof ConnectionError || (error instanceof RedisError && MENDS.has(error.code));

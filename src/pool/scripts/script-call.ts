@@ -9,7 +9,7 @@ import type { RedisValue } from '../../resp/types.ts';
 import { type CallOwner, makeRequest, type PoolCall, type Prelude } from '../calls/pool-call.ts';
 import { luaOf, type Script } from './script.ts';
 
-/** Owns one call by SHA, which becomes one by text where the server does not have the script. */
+/** Turns a call by SHA into one by text if the server does not have the script. */
 class ScriptOwner implements CallOwner {
   private readonly loop: CallOwner;
   private readonly script: Script;
@@ -23,7 +23,7 @@ class ScriptOwner implements CallOwner {
 
   failed(call: PoolCall, error: unknown, refused: boolean): void {
     const { script } = this;
-    // A script may answer NOSCRIPT itself: only the server's own words mean that nothing was run.
+    // A script may return NOSCRIPT itself. Only the server's own text proves that nothing ran.
     const isMissing =
       refused && error instanceof NoScriptError && error.message.includes('No matching script');
     if (!isMissing || this.byText) return this.loop.failed(call, error, refused);
@@ -40,7 +40,7 @@ class ScriptOwner implements CallOwner {
   }
 }
 
-/** A call of a script that is encoded now. */
+/** Makes a call of a script and encodes it now. */
 export function makeScriptCall(
   script: Script,
   owner: CallOwner,
@@ -52,7 +52,7 @@ export function makeScriptCall(
   return makeRequest(new ScriptOwner(owner, script), info, args, text, mode);
 }
 
-/** The same call with the text in the place of the SHA. */
+/** Replaces the SHA in the wire form of a call by the script's text. */
 function withText(wire: Wire, script: Script): Wire {
   const [first = '', ...others] = typeof wire === 'string' ? [wire] : wire;
   const text = typeof first === 'string' ? first : first.toString('latin1');
@@ -63,10 +63,10 @@ function withText(wire: Wire, script: Script): Wire {
   return others.length === 0 ? changed : [changed, ...others];
 }
 
-/** Scripts that connections have seen: a transaction may call these by their SHA. */
+/** The scripts loaded over each connection; a transaction may call these by SHA. */
 const seen = new WeakMap<ConnectionCore, Set<string>>();
 
-/** `SCRIPT LOAD`, right before the transaction that calls the script. */
+/** `SCRIPT LOAD`, directly before the transaction that calls the script. */
 class LoadEntry extends Entry {
   readonly #known: Set<string>;
   readonly #sha: string;
@@ -82,12 +82,12 @@ class LoadEntry extends Entry {
   succeed(): void {
     this.#known.add(this.#sha);
   }
-  /** The call in the transaction says what is wrong. */
+  /** Ignored: the call in the transaction fails and reports the error. */
   refuse(): void {}
   fail(): void {}
 }
 
-/** Loads scripts on connections that have not seen them. */
+/** Makes a prelude that loads the scripts not yet loaded over the connection. */
 export function loadsOf(scripts: readonly Script[]): Prelude | null {
   if (scripts.length === 0) return null;
   return (connection) => {
@@ -103,7 +103,7 @@ export function loadsOf(scripts: readonly Script[]): Prelude | null {
   };
 }
 
-/** The server has lost the script (`SCRIPT FLUSH`): the next transaction loads it again. */
+/** Called when the server has lost a script (`SCRIPT FLUSH`), so that the next transaction loads it again. */
 export function forgetLoad(core: ConnectionCore, script: Script): void {
   seen.get(core)?.delete(script.sha);
 }

@@ -18,9 +18,9 @@ export interface ScriptOptions {
   readOnly?: boolean | undefined;
 }
 
-/** Tells the calls of a pool that a command is a script, and which. */
+/** Marks a command as a call of a script, and holds the script. */
 const SCRIPT: unique symbol = Symbol('respool.script');
-/** For the type only: the reply of the script. */
+/** Only in the types: the reply of the script. */
 declare const ANSWER: unique symbol;
 
 /** A call of a script as one command of a batch or a transaction of a pool. */
@@ -30,7 +30,7 @@ export interface ScriptCommand<R extends Reply = Reply>
   readonly [SCRIPT]: Script<R>;
 }
 
-/** Beginnings of calls are kept for fewer keys than these. */
+/** Encoded heads of calls are kept for fewer keys than this. */
 const MOST_HEADS = 64;
 const KNOWN: ReadonlySet<string> = new Set(['lua', 'keys', 'readOnly']);
 
@@ -45,7 +45,7 @@ export class Script<R extends Reply = Reply> {
   /** In lower-case hexadecimal digits, as servers know it. */
   readonly sha: string;
   declare readonly [ANSWER]: R;
-  /** The beginning of a call by its number of keys: command, SHA and that number. */
+  /** The head of a call for each number of keys: command, SHA and that number. */
   readonly #heads: (CommandInfo | undefined)[] = [];
 
   /** @internal */
@@ -88,7 +88,7 @@ export class Script<R extends Reply = Reply> {
 
   #makeHead(count: number): CommandInfo {
     const info = resolveCommand(`${this.readOnly ? 'EVALSHA_RO' : 'EVALSHA'} ${this.sha} ${count}`, []);
-    // Sparse beyond that, and hardly a call has so many.
+    // More keys are rare, and would make the array sparse.
     if (count < MOST_HEADS) this.#heads[count] = info;
     return info;
   }
@@ -100,7 +100,7 @@ export class Script<R extends Reply = Reply> {
       throw new TypeError(`the script has ${this.keys} keys, and the call gives ${keys.length}`);
   }
 
-  /** Never the text: it may hold values. */
+  /** Leaves out the text, because it may hold values. */
   toJSON(): Record<string, unknown> {
     return { type: 'Script', sha: this.sha, keys: this.keys, readOnly: this.readOnly };
   }
@@ -134,12 +134,12 @@ export function defineScript<R extends Reply = Reply>(options: ScriptOptions): S
 }
 nameClass(defineScript, 'defineScript');
 
-/** The script that a command of a batch calls; undefined for every other command. */
+/** The script that a command of a batch calls; undefined for other commands. */
 export function scriptOf(request: CommandRequest): Script | undefined {
   return (request as Partial<ScriptCommand>)[SCRIPT];
 }
 
-/** The text of a script as its bytes, one character for each. */
+/** The script's text as UTF-8 bytes in latin1, one character per byte. */
 export function luaOf({ lua }: Script): string {
   return latin1Text(Buffer.from(lua));
 }

@@ -38,12 +38,12 @@ export interface TransactionPart {
   readonly wire: Wire;
   readonly size: number;
   readonly mode: DecodeMode;
-  /** It asks for text where the pool would be lenient. */
+  /** Invalid text in its reply is an error, although the pool is lenient. */
   readonly strict: boolean;
   readonly script: Script | undefined;
 }
 
-/** The first refusal before EXEC; 0: MULTI itself, else the position of the command from 1. */
+/** The first error before EXEC. `at` is 0 for MULTI itself, otherwise the position of the command from 1. */
 interface Refusal {
   readonly at: number;
   readonly error: RedisError;
@@ -56,17 +56,17 @@ export interface TransactionOptions extends WaitOptions {
 }
 
 /**
- * `MULTI`, commands and `EXEC` as one entry: written in one piece, so that no other command comes between them, and
- * taken back in one piece or not at all.
+ * `MULTI`, commands and `EXEC` as one entry, written and withdrawn as a whole, so that no other command comes between
+ * them.
  */
 export class TransactionCall extends PoolCall {
   readonly #parts: readonly TransactionPart[];
-  /** Replies so far. */
+  /** Number of replies so far. */
   #replies = 0;
-  /** Refusals among them. */
+  /** Number of error replies among them. */
   #refusals = 0;
   #refusal: Refusal | null = null;
-  /** The error reply to EXEC itself. */
+  /** The error reply to EXEC. */
   #aborted: Error | null = null;
   throwErrors = false;
 
@@ -106,7 +106,7 @@ export class TransactionCall extends PoolCall {
 
   override mayHaveRun(error: Error): boolean {
     const refusal = this.#refusal;
-    // Without MULTI each command that was not refused has run by itself.
+    // If MULTI was refused, each command that was not refused has run on its own.
     if (refusal !== null) return refusal.at === 0 && this.#refusals <= this.#parts.length;
     if (this.#aborted instanceof ExecAbortError) return false;
     return !(error instanceof RedisClusterError || error instanceof ClusterDownError);
@@ -150,7 +150,7 @@ export class TransactionCall extends PoolCall {
     else this.answer(value);
   }
 
-  /** A reply as its command asks for it; the error in its place where it is to be text and is none. */
+  /** Decodes a command's reply; returns a `DecodingError` in its place if it is not valid text. */
   #decoded(value: Reply, { info, mode, strict }: TransactionPart): Reply {
     const core = this.host as ConnectionCore;
     const decoded = mode === this.mode ? value : asDecoded(value, mode);
@@ -158,13 +158,13 @@ export class TransactionCall extends PoolCall {
     return notText(core, info.name, decoded, mode);
   }
 
-  /** Which command was refused, where one was. */
+  /** The error for the caller, which names the refused command. */
   #explained(error: unknown): unknown {
     const refusal = this.#refusal;
     const aborted = this.#aborted;
     if (aborted === null || !(error instanceof RedisError)) return error;
     if (refusal === null) {
-      // The copy that says "maybe executed" tells more.
+      // Keep a copy with `maybeExecuted`, because it says more.
       if (!(aborted instanceof ExecAbortError) || error.message !== refusalBeneath(aborted).message)
         return error;
       return new ExecAbortError(aborted.message, { ...placeOf(aborted), code: 'EXECABORT', cause: error });
@@ -208,7 +208,7 @@ function wireOf(parts: readonly TransactionPart[]): Wire {
   return pieces;
 }
 
-/** A reply that was read as bytes, with text in the place of the bytes that are valid in its encoding. */
+/** Decodes a reply that was read as bytes; bytes that are not valid text stay. */
 function asDecoded(value: Reply, mode: DecodeMode): Reply {
   if (mode <= 0 || typeof value !== 'object' || value === null || value instanceof Error) return value;
   const text = textOfMode(mode);

@@ -32,7 +32,7 @@ export class Transactions {
   readonly #loop: RetryLoop;
   readonly #topology: Topology;
   readonly #factory: CallFactory;
-  /** The servers answer nothing. */
+  /** Whether the servers send no replies. */
   readonly #muted: boolean;
   cache: PoolCache | null = null;
   #closed: PoolClosedError | null = null;
@@ -48,7 +48,7 @@ export class Transactions {
     this.#closed = error;
   }
 
-  /** `watch` learns of the call; null: nobody wants to know. */
+  /** Runs a transaction; calls `watch`, if given, with the call that is made. */
   run(
     commands: readonly CommandRequest[],
     options: TransactionOptions,
@@ -108,7 +108,7 @@ export class Transactions {
       const own = (keys as readonly RedisValue[]).map(kept);
       const setup = { ...parts, loop: this.#loop, transactions: this, keys: own, fn, attempts };
       const call = new WatchCall({ ...setup, options: { throwErrors } });
-      // A key that cannot be sent is refused here.
+      // Throws for a key that cannot be sent.
       encodeCommand(call.info, own, this.#factory.defaults.textMode);
       this.#factory.limit(call, [], options.timeout === undefined ? undefined : timeout);
       call.callSignal = signal;
@@ -126,7 +126,7 @@ export class Transactions {
     this.cache?.attachWrites(call, parts);
   }
 
-  /** Checked and encoded; throws `TypeError` for input that is refused, before anything is sent. */
+  /** Checks and encodes the commands; throws `TypeError` for bad input before anything is sent. */
   partsOf(commands: readonly CommandRequest[]): readonly TransactionPart[] {
     if (!Array.isArray(commands)) throw new TypeError('the commands of a transaction must be an array');
     const { textMode } = this.#factory.defaults;
@@ -147,7 +147,7 @@ export class Transactions {
     });
   }
 
-  /** The call that runs the parts; its `owner` decides what becomes of a failure. */
+  /** Makes the call that runs the parts; `owner` handles its failures. */
   make(owner: CallOwner, parts: readonly TransactionPart[], options: TransactionOptions): TransactionCall {
     const { throwErrors = false } = options;
     if (typeof throwErrors !== 'boolean') throw new TypeError('throwErrors must be true or false');
@@ -159,7 +159,7 @@ export class Transactions {
     return call;
   }
 
-  /** The slot of all keys; throws where they have several. A promise where a server has to be asked for the keys. */
+  /** The slot of all keys; throws if they have several. Returns a promise if a server must be asked for the keys. */
   slotOf(parts: readonly TransactionPart[]): number | Promise<number> {
     let slot = -1;
     const unknown: RoutedCall[] = [];
@@ -182,7 +182,7 @@ export class Transactions {
   }
 }
 
-/** A command that only asks where it would go. */
+/** A stand-in for a command, to learn its slot from the topology. */
 function probeFor(info: RoutedCall['info']): RoutedCall {
   return { info, slot: -1, node: null, asking: false, redirects: 0, bounded: true };
 }
@@ -195,7 +195,7 @@ function common(slot: number, probe: RoutedCall): number {
   );
 }
 
-/** Replies in different modes are read as bytes, and each is decoded by itself. */
+/** The mode in which to read the reply to EXEC: bytes if the commands want different modes, decoded later. */
 function commonMode(parts: readonly TransactionPart[]): DecodeMode {
   const first = parts[0]?.mode ?? BYTES;
   return parts.every(({ mode }) => mode === first) ? first : BYTES;

@@ -23,15 +23,15 @@ import type { CallOwner } from '../calls/pool-call.ts';
 import type { TransactionCall, TransactionOptions, TransactionPart } from './transaction-call.ts';
 
 const WATCH = resolveCommand('WATCH', []);
-/** Pauses after a conflict, in ms: others who want the same keys get ahead. */
+/** Pauses in ms after a conflict, which let the clients that changed the keys finish. */
 const CONFLICT = { base: 2, cap: 100 };
 
-/** Reads on the watched connection and says what is to be written; null: nothing. */
+/** Reads on the watched connection and returns the commands to run; null for none. */
 export type WatchFunction = (
   connection: BaseConnection,
 ) => readonly CommandRequest[] | null | PromiseLike<readonly CommandRequest[] | null>;
 
-/** The pool's transactions, as a watch uses them. */
+/** The methods of `Transactions` that a watch uses. */
 interface TransactionMaker {
   partsOf(commands: readonly CommandRequest[]): readonly TransactionPart[];
   slotOf(parts: readonly TransactionPart[]): number | Promise<number>;
@@ -53,20 +53,20 @@ export interface WatchSetup {
 type Outcome =
   | { readonly kind: 'answered'; readonly value: Reply }
   | { readonly kind: 'conflict' }
-  /** It settles the call as it is: an error of the function, or a refused input. */
+  /** Rejects the call as it is: an error of the function, or bad input. */
   | { readonly kind: 'thrown'; readonly error: unknown }
   /** The loop decides whether there is another attempt. */
   | { readonly kind: 'failed'; readonly error: unknown; readonly refused: boolean };
 
 /**
- * One use of `watch`. Each attempt takes a lease: `WATCH`, the function, and the transaction that it asks for. The retry
- * loop finds the node and decides about failures; a transaction that answers null begins again after a pause.
+ * One call of `watch`. Each attempt takes a lease: `WATCH`, the function, and the transaction it returns. The retry
+ * loop finds the node and handles failures; a transaction that returns null is repeated after a pause.
  */
 export class WatchCall extends PoolCall {
   readonly #setup: WatchSetup;
   #conflicts = 0;
   #mayHaveRun = false;
-  /** The error of the transaction of the last attempt. */
+  /** The error of the last attempt's transaction. */
   #told: unknown = null;
 
   constructor(setup: WatchSetup) {
@@ -81,10 +81,10 @@ export class WatchCall extends PoolCall {
     return this.#mayHaveRun;
   }
 
-  /** One attempt at that node; rejects if no connection is available. */
+  /** Makes one attempt at a node; rejects if no connection is available. */
   override async place(node: ConnectionNode, acquire: Deadline): Promise<void> {
     const { leases, loop, attempts } = this.#setup;
-    // A wait for a node that has died is sent away once the servers have a new primary.
+    // Not pinned: if the node dies, the wait moves to the new primary.
     const lease = await leases.take(node, acquire, false);
     this.acquireBy = 0;
     let outcome: Outcome;
@@ -116,21 +116,21 @@ export class WatchCall extends PoolCall {
 
   async #attempt(connection: BaseConnection, node: ConnectionNode): Promise<Outcome> {
     this.#mayHaveRun = false;
-    // Report the refusal with the connection that it came from.
+    // Errors then name the connection that they came from.
     this.host = coreOf(connection);
     const { keys, fn, options } = this.#setup;
     const limit = this.#limit();
     try {
       await connection.createRequest('WATCH', keys, limitsOf(limit));
     } catch (error) {
-      // Nothing of it can do harm: a lost reply is as good as an unsent command.
+      // WATCH changes no data, so a lost reply counts as an unsent command.
       return { kind: 'failed', error: unsent(error), refused: isOfServer(error) };
     }
     let commands: readonly CommandRequest[] | null;
     try {
       commands = await this.#within(limit, fn(connection));
     } catch (error) {
-      // The function only reads: a redirect or a lost connection is met as anywhere.
+      // The function only reads, so redirects and lost connections are handled as for any call.
       if (isOfServer(error)) return { kind: 'failed', error, refused: true };
       const lost = error instanceof ConnectionError && connection.closed;
       return lost ? { kind: 'failed', error: unsent(error), refused: false } : { kind: 'thrown', error };
@@ -170,7 +170,7 @@ export class WatchCall extends PoolCall {
     const { leaseId } = coreOf(connection);
     const entries = [...(call.prelude?.(connection) ?? []), call];
     for (const entry of entries) entry.leaseId = leaseId;
-    // Whatever EXEC answers, nothing is watched afterwards.
+    // After EXEC, whatever its reply, no key is watched.
     call.effect = { kind: 'unwatch', value: '' };
     call.signal = limit.signal;
     if (!limit.unlimited) call.limit = Math.max(1, Math.ceil(limit.remaining()));
@@ -183,7 +183,7 @@ export class WatchCall extends PoolCall {
       });
       return value === null ? { kind: 'conflict' } : { kind: 'answered', value };
     } catch (error) {
-      // The error of the transaction tells which command was refused; the loop judges the reason.
+      // This error names the refused command; the loop decides by its cause.
       this.#told = error;
       return failed ?? { kind: 'thrown', error };
     }
@@ -207,7 +207,7 @@ export class WatchCall extends PoolCall {
     return this.overall ? this.#setup.loop.deadlineOf(this) : new Deadline(this.callSignal, null);
   }
 
-  /** The function may take for ever: the limits of the call end the wait for it. */
+  /** Waits for the function within the limits of the call. */
   async #within<T>(limit: Deadline, work: T | PromiseLike<T>): Promise<T> {
     let stop!: (error: unknown) => void;
     const stopped = new Promise<never>((_, reject) => {

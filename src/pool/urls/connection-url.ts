@@ -20,18 +20,18 @@ export interface UrlRules {
 export interface ConnectionUrl {
   readonly scheme: string;
   readonly tls: boolean;
-  /** Null where there is no host, or sentinels instead. */
+  /** Null without a host, or if the URL lists sentinels. */
   readonly location: Location | null;
   readonly sentinels: readonly TCPLocation[];
   readonly serviceName: string | undefined;
-  /** From the query, else from the userinfo. */
+  /** From the query, otherwise from the userinfo. */
   readonly username: string | undefined;
   readonly password: string | undefined;
-  /** From the query, else from the path. */
+  /** From the query, otherwise from the path. */
   readonly db: number | undefined;
-  /** The other query options by their camelCase names, read and checked. */
+  /** The other query options by camelCase name, parsed and checked. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** The `ssl_*` options as they are written. */
+  /** The `ssl_*` options as written. */
   readonly ssl: SslOptions;
 }
 
@@ -51,7 +51,7 @@ const SCHEMES: ReadonlyMap<string, Scheme> = new Map<string, Scheme>([
   ['valkeys+sentinel', { tls: true, form: 'sentinel' }],
 ]);
 
-/** Options that only a URL with sentinels in it has. */
+/** Options that only URLs with sentinels have. */
 const sentinelUrlRules: RuleTable = {
   sentinelUsername: text(),
   sentinelPassword: text(),
@@ -84,7 +84,7 @@ export function parseConnectionUrl(url: string, { kind, decodeComponents = false
 
 const DECODE_COMPONENTS = 'decodeComponents';
 
-/** The value in the query; undefined: not given. */
+/** The value of `decodeComponents` in the query; undefined if absent. */
 function decodesComponents(query: UrlParts['query']): boolean | undefined {
   const given = query.filter(([name]) => camelCase(name) === DECODE_COMPONENTS);
   if (given.length > 1) throw new TypeError(`connection URL: option "${DECODE_COMPONENTS}" is repeated`);
@@ -139,7 +139,7 @@ function readQuery(
   const options = concealed();
   const ssl = new Map<string, string>();
   for (const [name, value] of query) {
-    // It was looked at before anything else.
+    // Read already, by `decodesComponents`.
     if (camelCase(name) === DECODE_COMPONENTS) continue;
     const key = isSslOption(name) ? name : camelCase(name);
     if (ssl.has(key) || Object.hasOwn(options, key))

@@ -18,11 +18,11 @@ interface ManagerOptions {
 export interface ResolvedUrl {
   /** The constructor options of the pool. */
   readonly options: Readonly<Options>;
-  /** The manager to make for a URL that lists sentinels; it is missing in `options`. */
+  /** For a URL that lists sentinels: the options of the manager to make, which `options` lacks. */
   readonly manager: ManagerOptions | null;
 }
 
-/** Options of the data connections that hold for the connections to the sentinels too. */
+/** Options of the data connections that also apply to the connections to sentinels. */
 const SHARED = [
   'streamTimeout',
   'connectTimeout',
@@ -31,7 +31,7 @@ const SHARED = [
   'socketKeepaliveOptions',
 ] as const;
 
-/** The URL over the arguments: constructor options of a pool. */
+/** Makes the constructor options of a pool; the URL overrides the arguments. */
 export function resolveUrl(url: string, args: object | undefined, kind: PoolKind): ResolvedUrl {
   if (args !== undefined) demandObject(args);
   const given = concealed(ownValues(args ?? {}));
@@ -52,7 +52,7 @@ function ownValues(args: object): Options {
   return Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined));
 }
 
-/** Puts the place into the options of each kind of pool. */
+/** For each kind of pool: adds the server's place to the options. */
 const PLACE: Readonly<Record<PoolKind, (options: Options, url: ConnectionUrl) => ManagerOptions | null>> = {
   single(options, { location }) {
     for (const name of ['location', 'host', 'port']) {

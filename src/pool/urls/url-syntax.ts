@@ -1,10 +1,10 @@
 import { isIPv6 } from 'node:net';
 import { isPort, TCPLocation } from '../../transport/location.ts';
 
-/** The parts of a URL. The errors below never quote the URL: a misplaced part may belong to the password. */
+/** The parts of a URL. Errors never quote the URL, because a misplaced part may belong to the password. */
 export interface UrlParts {
   readonly scheme: string;
-  /** Absent and empty are the same: `undefined`. */
+  /** `undefined` if absent or empty. */
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly authority: string;
@@ -47,7 +47,7 @@ export function splitUrl(url: string, decoding: (query: UrlParts['query']) => De
   if (tail.includes('#'))
     throw new TypeError("connection URL: '#' must be percent-encoded, and a fragment means nothing");
   const mark = tail.indexOf('?');
-  // With an '@' in it the tail may be the rest of a password.
+  // A tail with an '@' may be the rest of a password.
   const doubtful = tail.includes('@');
   const behindPassword = namesBehindPassword(tail.slice(mark + 1));
   const label = (name: string, known = false): string => {
@@ -78,14 +78,14 @@ function splitUserinfo(userinfo: string, decode: Decode): Pick<UrlParts, 'userna
   };
 }
 
-/** Names after a password in the query: they may be the rest of a password whose '&' was not percent-encoded. */
+/** Names after a password in the query, which may be the rest of it if its '&' was not percent-encoded. */
 function namesBehindPassword(query: string): ReadonlySet<string> {
   const names = query.split('&').map((piece) => piece.slice(0, piece.search(/=|$/)));
   const first = names.findIndex((name) => /password/i.test(name));
   return new Set(first === -1 ? [] : names.slice(first + 1));
 }
 
-/** Values are always percent-decoded; a `+` is a `+`. */
+/** Splits the query and percent-decodes its values; a `+` stays a `+`. */
 function splitQuery(query: string, label: UrlParts['label']): [string, string][] {
   if (query === '') return [];
   return query.split('&').map((piece) => {
@@ -118,7 +118,7 @@ export function parseAddress(text: string, defaultPort: number, decode: Decode):
   return new TCPLocation(host, number);
 }
 
-/** The database of a path segment. */
+/** Reads the database from a path segment. */
 export function parseDatabase(segment: string): number {
   const db = /^\d+$/.test(segment) ? Number(segment) : NaN;
   if (!Number.isSafeInteger(db)) {

@@ -12,9 +12,8 @@ export function isSslOption(name: string): boolean {
 }
 
 /**
- * The TLS options of a `rediss` URL: verified by default, over them what was given as `sslContext`, over that what
- * the URL says. Files are read now, so that a mistake shows here, and again at every dial, so that a rotated
- * certificate is used.
+ * The TLS options of a URL with TLS: the defaults (verification), overridden by `sslContext`, overridden by the URL.
+ * Files are read now, to find mistakes early, and again at every dial, to use rotated certificates.
  */
 export function buildSslContext(ssl: SslOptions, given: SSLContext | null | undefined): SSLContext {
   const fixed = verification(ssl);
@@ -80,7 +79,7 @@ function fileReader(ssl: SslOptions): () => tls.ConnectionOptions {
   };
 }
 
-/** A file, or a folder of them. */
+/** Reads a file, or every file in a folder. */
 function readAuthorities(path: string): string[] {
   const files = statSync(path).isDirectory() ? readdirSync(path).map((name) => join(path, name)) : [path];
   const texts = files.filter((file) => statSync(file).isFile()).map((file) => readFileSync(file, 'latin1'));
