@@ -4,7 +4,7 @@ import type { Reply } from '../resp/types.ts';
 import { keyOf, type TCPLocation } from '../transport/location.ts';
 import type { Timing } from './timing.ts';
 
-/** Asks one node one thing, over whatever connection. The layers above supply it. */
+/** Sends one command to one node. The caller of the race supplies it and picks the connection. */
 export type Ask = (
   location: TCPLocation,
   command: string,
@@ -14,15 +14,15 @@ export type Ask = (
 export interface AskOptions {
   readonly timeout: number;
   readonly signal: AbortSignal;
-  /** Called before a dial, which has a limit of its own: that of the node begins when the answer is called. */
+  /** Called before a dial, to stop the node's time limit. The function it returns starts the limit again. */
   readonly dialling?: (() => () => void) | undefined;
 }
 
 export interface RaceOptions {
   readonly timing: Timing;
-  /** Longest time for one node, dials apart. */
+  /** Time limit of one node in ms, without its dial. */
   readonly timeout: number;
-  /** A node that is silent for this long is joined by the next one. */
+  /** Silence of a node, in ms, after which the next node is asked as well. */
   readonly headStart: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -31,16 +31,16 @@ export type RaceResult<R> =
   | { readonly node: null; readonly failures: readonly Error[] };
 
 /**
- * Nodes are asked in turn; the next one begins when one fails or has had its head start. While a dial goes on, those
- * that have failed are asked again now and then. The first answer wins and the others are abandoned. Rejects with the
- * signal's reason only: what nodes did wrong is in `failures`.
+ * Asks nodes in turn: the next starts when one fails or its head start is over. While any node dials, failed nodes are
+ * asked again. The first answer wins and aborts the rest. Rejects only with the signal's reason; the errors of the
+ * nodes are in `failures`.
  */
 export async function firstAnswer<R>(
   nodes: readonly TCPLocation[],
   attempt: (node: TCPLocation, options: AskOptions) => Promise<R>,
   { timing, timeout, headStart, signal: stop }: RaceOptions,
 ): Promise<RaceResult<R>> {
-  /** Attempts whose time does not run, because they dial. */
+  /** Attempts that dial, so that their time limit is stopped. */
   const dials = new Set<AbortSignal>();
   const ask = async (node: TCPLocation, { signal, giveUp }: RaceTicket): Promise<R> => {
     const endpoint = node.toString();
@@ -90,20 +90,20 @@ export class NodeFailure extends Error {
 }
 NodeFailure.prototype.name = 'NodeFailure';
 
-/** The failures in a sentence: the first three, and how many more. */
+/** Joins the messages of the first three failures and counts the others. */
 export function failureText(failures: readonly Error[]): string {
   const told = failures.slice(0, 3).map((failure) => failure.message);
   const more = failures.length - told.length;
   return told.join('; ') + (more > 0 ? `; and ${more} more` : '');
 }
 
-/** The failures as one cause; the only one as itself. */
+/** Wraps the failures in one AggregateError; undefined if there are none. */
 export function failureCause(failures: readonly Error[]): Error | undefined {
   if (failures.length === 0) return undefined;
   return new AggregateError(failures, failureText(failures));
 }
 
-/** Every address once, in order. */
+/** Removes duplicate addresses and keeps the order. */
 export function distinct(locations: Iterable<TCPLocation>): TCPLocation[] {
   const byName = new Map<string, TCPLocation>();
   for (const location of locations) {

@@ -8,13 +8,13 @@ import { hostOf, portOf } from './reply-fields.ts';
 import type { ServerRole } from './single-node.ts';
 import type { Next, RoutedCall } from './topology.ts';
 
-/** A replica that is about to be promoted may point back for a moment: longest pauses, and how many of them. */
+/** Pauses, in ms, between redirects, and their limit: a replica about to be promoted may redirect back for a moment. */
 const PAUSE = { base: 10, cap: 250 };
 const MOST_REDIRECTS = 16;
 
 /**
- * The address of a plain pool. The name in it may lead to another server by now, and a demoted primary may name its
- * successor (`REDIRECT`): dials go there from then on, until one fails.
+ * The address of a plain pool. If a demoted primary names its successor (`REDIRECT`), dials go there until one fails;
+ * then they use the given address again, whose name may resolve to another server.
  */
 export class MovableAddress implements ServerRole {
   readonly #given: Location;
@@ -25,7 +25,7 @@ export class MovableAddress implements ServerRole {
     this.#current = given;
   }
 
-  /** Where the next dial goes. */
+  /** The target of the next dial. */
   get location(): Location {
     return this.#current;
   }
@@ -34,12 +34,12 @@ export class MovableAddress implements ServerRole {
     this.#current = location;
   }
 
-  /** Nobody answers at the named place: the next dial goes to the address that was given. */
+  /** Goes back to the given address after a failed dial. */
   dialFailed(): void {
     this.#current = this.#given;
   }
 
-  /** The connections to a demoted primary go once their work is done. */
+  /** Retires the connections to a demoted primary; they finish their work first. */
   refused(error: RedisError, _: BaseConnection, node: ConnectionNode): void {
     const successor = successorIn(error);
     if (successor !== null) this.moveTo(successor);
@@ -58,7 +58,7 @@ export class MovableAddress implements ServerRole {
   close(): void {}
 }
 
-/** The primary that a replica names: `REDIRECT 10.0.0.2:6379`. */
+/** The primary that an error names (`REDIRECT 10.0.0.2:6379`), or null. */
 function successorIn(error: Error): TCPLocation | null {
   if ((error as RedisError).code !== 'REDIRECT') return null;
   const address = /^REDIRECT (\S+)$/.exec(error.message)?.[1] ?? '';

@@ -2,13 +2,13 @@ import { isIP } from 'node:net';
 import { isUint8Array } from 'node:util/types';
 import type { Reply } from '../resp/types.ts';
 
-/** Text of a server's reply, or null when it is none. */
+/** The reply as text; null if it is not a string. */
 export function textOf(value: Reply | undefined): string | null {
   if (typeof value === 'string') return value;
   return isUint8Array(value) ? Buffer.prototype.toString.call(value, 'utf8') : null;
 }
 
-/** A whole number that is written in digits or sent as an integer, or null. */
+/** The reply as an integer, from digits or a number; null if it is neither. */
 export function integerOf(value: Reply | undefined): number | null {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? value : null;
   const text = textOf(value);
@@ -16,7 +16,7 @@ export function integerOf(value: Reply | undefined): number | null {
   return Number(text);
 }
 
-/** Named fields of a map or of a flat array of names and values; null for everything else. */
+/** The fields of a map, or of a flat array of names and values; null for any other reply. */
 export function fieldsOf(value: Reply | undefined): ReadonlyMap<string, Reply> | null {
   const fields = new Map<string, Reply>();
   if (value instanceof Map) {
@@ -34,7 +34,7 @@ export function fieldsOf(value: Reply | undefined): ReadonlyMap<string, Reply> |
   return fields;
 }
 
-/** A port that can be dialled, or null. */
+/** The reply as a valid port, or null. */
 export function portOf(value: Reply | undefined): number | null {
   const port = integerOf(value);
   return port !== null && port > 0 && port < 65_536 ? port : null;
@@ -42,7 +42,7 @@ export function portOf(value: Reply | undefined): number | null {
 
 const HOST_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}._-]{0,252}$/u;
 
-/** A host name or IP address without brackets, or null: nothing else is ever dialled because a server said so. */
+/** A valid host name or IP address without brackets, else null: no other text from a server may be dialled. */
 export function hostOf(value: string | null): string | null {
   if (value === null || value.length > 255) return null;
   const host = value.startsWith('[') && value.endsWith(']') ? value.slice(1, -1) : value;

@@ -4,9 +4,9 @@ import type { RedisError } from '../errors/errors.ts';
 import type { ConnectionNode } from '../node/connection-node.ts';
 import type { Next, RoutedCall, Topology } from './topology.ts';
 
-/** How the one node of a topology finds its server, and what refusals tell of that server. */
+/** Finds the server of a single-node topology, and reacts to its error replies. */
 export interface ServerRole {
-  /** Called for every error reply of every connection, before `next`. */
+  /** Called for every error reply on every connection, before `next`. */
   refused(error: RedisError, connection: BaseConnection, node: ConnectionNode): void;
   next(call: RoutedCall, error: Error, node: ConnectionNode): Next | null;
   close(): void;
@@ -14,15 +14,15 @@ export interface ServerRole {
 
 /** Verifies a connection before calls go over it. */
 export interface ConnectionCheck {
-  /** Whether calls are to wait for `passed`. */
+  /** Whether calls must wait for `passed`. */
   readonly due: boolean;
   passed(deadline: Deadline): Promise<void>;
 }
 
-/** One node at a time: an address, or the primary or the replicas of a service, wherever these are now. */
+/** A topology of one node: a fixed address, or the current primary or replicas of a sentinel service. */
 export class SingleNode implements Topology {
   readonly name: string;
-  /** Subscribers are lost with the server they are on, and look for the next one then. */
+  /** Never called: a subscriber loses its connection with the server, and its redial finds the next one. */
   onChange: (() => void) | null = null;
   readonly #node: ConnectionNode;
   readonly #role: ServerRole;

@@ -1,13 +1,13 @@
 import type { Random } from '../base/backoff.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 
-/** Time and chance, so that tests can own them. */
+/** Clock, random numbers and timers, which tests replace. */
 export interface Timing {
-  /** Milliseconds that never go back. */
+  /** Monotonic milliseconds. */
   now(): number;
-  /** 0 ≤ number < 1. */
+  /** A number in [0, 1). */
   random(): number;
-  /** Calls once, later; the answer takes it back. Never keeps the process alive by itself. */
+  /** Calls once after `delay` ms; the returned function cancels. It never keeps the process alive. */
   after(delay: number, call: () => void): () => void;
 }
 

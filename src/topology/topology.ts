@@ -5,37 +5,37 @@ import type { SubscriptionKind } from '../pubsub/subscriptions/subscription-kind
 import type { RedisValue } from '../resp/types.ts';
 import type { ReadFrom } from './reads/read-from.ts';
 
-/** A command that looks for its node. `args` is only read before the first attempt is queued. */
+/** A command to be routed. A topology reads its arguments only before the first attempt is queued. */
 export interface RoutedCall {
   readonly info: CommandInfo;
-  /** Filled in by a topology that routes by keys; kept over repetitions. -1: none. */
+  /** The slot, set by a topology that routes by keys and kept over retries; -1: none. */
   slot: number;
   /** The node of the last attempt. */
   node: ConnectionNode | null;
-  /** The next attempt is to be preceded by `ASKING`. */
+  /** True: send `ASKING` before the next attempt. */
   asking: boolean;
   /** Redirects followed so far. */
   redirects: number;
-  /** The connection that was asked last, for comparison only. */
+  /** The connection of the last attempt, for comparison only. */
   readonly host?: unknown;
-  /** Where it reads, if it only reads; null: as the pool says. */
+  /** Where a read-only command goes; null: the pool's setting. */
   readonly readFrom?: ReadFrom | null;
-  /** A moment when all of it has to be over: waiting has an end. */
+  /** True: the call has a deadline, so waiting ends. */
   readonly bounded: boolean;
 }
 
 /** One of the commands that a command is split into. */
 export interface CommandPart {
   readonly args: readonly RedisValue[];
-  /** The keys of this part, as positions among all keys of the command. */
+  /** Positions of this part's keys among all keys of the command. */
   readonly positions: readonly number[];
 }
 
-/** The next step after a failed attempt that certainly was not executed. */
+/** The next step after a failed attempt that was certainly not executed. */
 export type Next =
-  /** The topology has new facts: route again, at once. */
+  /** Route again at once, because the topology has learned something. */
   | { readonly kind: 'again' }
-  /** A temporary failure: within a time limit wait and route again, without one follow the retry policy. */
+  /** A temporary failure: with a time limit wait and route again, without one follow the retry policy. */
   | { readonly kind: 'wait' }
   /** Wait `ms` milliseconds and route again. */
   | { readonly kind: 'pause'; readonly ms: number }
@@ -45,47 +45,47 @@ export type Next =
   | { readonly kind: 'fail'; readonly error: Error };
 
 /**
- * Knows the servers: picks a node, chooses the next step after a failure, and closes. A pool is a thin layer over one
- * topology: the pool loops, the topology only answers.
+ * Knows the servers: picks the node of a call and the next step after a failure. It has no loop of its own; the pool's
+ * retry loop asks it.
  */
 export interface Topology {
   /** Name for error texts and telemetry. */
   readonly name: string;
-  /** The node for a call if it is known this very moment. Throws the error to reject the call with. */
+  /** The node for a call if it is known now, else null. Throws the error to reject the call with. */
   route(call: RoutedCall, args: readonly RedisValue[] | null): ConnectionNode | null;
-  /** As `route`, but looks up an unknown node. */
+  /** Like `route`, but looks up an unknown node. */
   resolve(call: RoutedCall, deadline: Deadline): Promise<ConnectionNode>;
-  /** For leases that name no node, such as `tryLease`. */
+  /** Any node, for leases that name none; null if none is known. */
   anyNode(): ConnectionNode | null;
   resolveAny(deadline: Deadline): Promise<ConnectionNode>;
   /**
-   * The server said no, no node was found, or the connection was lost before the command was written; null: nothing
-   * special is known. Not asked about anything else.
+   * The next step after an error reply, after no node was found, or after a connection was lost before the command was
+   * written; not called for other failures. Null: the topology has no special step.
    */
   next(call: RoutedCall, error: Error): Next | null;
-  /** Everything there is, for figures and for closing. */
+  /** All nodes, including retired ones that still close. */
   nodes(): Iterable<ConnectionNode>;
-  /** Calls that wait for no node in particular. */
+  /** Number of calls that wait for the topology, not for a node. */
   readonly waiting?: number;
-  /** Whether `COMMAND`-like knowledge of the topology forbids this command without a target. */
+  /** The error for a command that this topology cannot route without an explicit node; null: it can. */
   refuse(info: CommandInfo): TypeError | null;
-  /** For `splitMultiKey`: the commands, by node, that this one amounts to; null when it can go as it is. */
+  /** For `splitMultiKey`: the parts, by slot, of a multi-key command; null if it need not or cannot be split. */
   split?(info: CommandInfo, args: readonly RedisValue[]): readonly CommandPart[] | null;
   open(deadline: Deadline): Promise<void>;
-  /** Where a name is to be heard now; null while that is not known, and then `onChange` is called once it is. */
+  /** The node to subscribe a name at; null while unknown, and `onChange` is called when it is known. */
   subscriberNode(kind: SubscriptionKind, name: Buffer): ConnectionNode | null;
-  /** The nodes that all have to hear a name whose messages are local to each (keyspace events); null for every other. */
+  /** All nodes to subscribe a name at, if its messages are local to each node (keyspace events); else null. */
   subscriberNodes?(kind: SubscriptionKind, name: Buffer): readonly ConnectionNode[] | null;
-  /** Whether a name that is heard at that node may stay there, wherever else it would go. */
+  /** Whether a name subscribed at `node` may stay there although `subscriberNode` would now pick another. */
   subscriberStays?(node: ConnectionNode, kind: SubscriptionKind): boolean;
-  /** Names of different groups never share a command: in a cluster the slot of a shard channel. */
+  /** Names of different groups never share a SUBSCRIBE command: in a cluster, the slot of a shard channel. */
   subscriberGroup(kind: SubscriptionKind, name: Buffer): number;
-  /** Nodes refuse names that belong to others (`MOVED`); these are then looked for elsewhere. */
+  /** True if nodes refuse names of other nodes (`MOVED`), so that a refused name is subscribed elsewhere. */
   readonly moves?: boolean;
-  /** A subscriber of that node was lost, could not be made, or was refused: look again at who serves what. */
+  /** A subscriber of `node` was lost, could not be dialled, or was refused: look up again who serves its names. */
   subscriberFailed(node: ConnectionNode, error: Error): void;
-  /** Set by the subscriber; called when names may belong elsewhere, or when a node is gone. */
+  /** Set by the subscribers; called when names may belong to another node, or when a node is gone. */
   onChange: (() => void) | null;
-  /** Background work stops; nodes are closed by the pool. */
+  /** Stops background work; the pool closes the nodes. */
   close(): void;
 }

@@ -8,48 +8,48 @@ import { channels, observed } from '../../telemetry/channels.ts';
 import type { CommandPart, Next, RoutedCall, Topology } from '../topology.ts';
 import { type HealthSettings, HealthWatch } from './health-watch.ts';
 
-/** A call without a connection looks again after so many ms while its pool is being checked. */
+/** Pause, in ms, before a call without a connection is tried again while its pool is being checked. */
 const PAUSE = 25;
 
-/** One of the pools, as the topology sees it. */
+/** One member pool of a failover pool. */
 export interface FailoverMember {
   readonly topology: Topology;
-  /** The owner of all its connections. */
+  /** Owner of the member's nodes, for finding the member of a node. */
   readonly owner: object;
   readonly weight: number;
-  /** The user's own health check; null: a PING. */
+  /** The user's health check; null: PING. */
   readonly check: (() => unknown) | null;
-  /** Opens connections before work moves to it. */
+  /** Opens connections before work moves to the member. */
   warm(): Promise<unknown>;
-  /** Cuts every connection. */
+  /** Drops every connection. */
   disconnect(reason: string): void;
 }
 
 export interface FailoverSettings extends HealthSettings {
-  /** How long a better pool must be up before work goes back to it, in ms. */
+  /** Time, in ms, that a better pool must be up before work moves back to it. */
   readonly gracePeriod: number;
 }
 
 export interface FailoverEvents {
-  /** Work goes to another member from now on. `failed`: the old one is down. */
+  /** Work has moved to another member. `failed`: the old member is down. */
   readonly moved: (to: number, from: number, failed: boolean) => void;
   readonly changed: (member: number, state: 'up' | 'down', error: unknown) => void;
 }
 
 /**
- * One of several topologies at a time: the best that is up. Calls that were not sent move to the next one; everything
- * else fails with the connections of the old one.
+ * Routes to one of several topologies: the best that is up. On a move, unsent calls go to the new one; all other calls
+ * finish or fail with the connections of the old one.
  */
 export class FailoverTopology implements Topology {
   readonly name: string;
   onChange: (() => void) | null = null;
   readonly #members: readonly FailoverMember[];
   readonly #watches: readonly HealthWatch[];
-  /** Members from the best to the last. */
+  /** Indexes of the members, the best first. */
   readonly #ranks: readonly number[];
   readonly #settings: FailoverSettings;
   readonly #events: FailoverEvents;
-  /** Checks that had been passed when a call first had no connection. */
+  /** Per call, the number of passed checks when the call first had no connection. */
   readonly #waiting = new WeakMap<RoutedCall, number>();
   #active = 0;
   #moved: { readonly promise: Promise<null>; readonly tell: () => void } = signal();
@@ -81,11 +81,11 @@ export class FailoverTopology implements Topology {
     }
   }
 
-  /** Which member has the work. */
+  /** Index of the member that gets the work. */
   get active(): number {
     return this.#active;
   }
-  /** A member's checks go on as the new user. */
+  /** Makes the member's health checks use the new credentials. */
   credentialsChanged(member: number): void {
     this.#watches[member]?.redial();
   }
@@ -119,11 +119,11 @@ export class FailoverTopology implements Topology {
     watch.suspect();
     const passed = this.#waiting.get(call) ?? watch.passed;
     this.#waiting.set(call, passed);
-    // Whether it is this server's trouble or that of the pool is not known yet.
+    // Pause until a check shows whether the whole pool is down or only this server.
     return watch.undecided && watch.passed === passed ? { kind: 'pause', ms: PAUSE } : own;
   }
 
-  /** Waits until it is known whether that member is down; whether another one has the work then. */
+  /** Waits for the health check of a member. True: work has moved to another member. */
   async leaves(member: number): Promise<boolean> {
     const watch = this.#watches[member] as HealthWatch;
     watch.suspect();
@@ -146,7 +146,7 @@ export class FailoverTopology implements Topology {
     return this.#now.split?.(info, args) ?? null;
   }
 
-  /** The best member that passes a check now; without one the error of the best. */
+  /** Opens the best member that passes a check now; rejects with the best member's error if none does. */
   async open(deadline: Deadline): Promise<void> {
     if (!this.#started) this.#start();
     const checks = this.#watches.map((watch) => watch.check());
@@ -195,7 +195,7 @@ export class FailoverTopology implements Topology {
     return index === -1 ? this.#active : index;
   }
 
-  /** The answer of the active member, asked again where the work moves meanwhile. */
+  /** Asks the active member; if the work moves meanwhile, asks the new one. */
   async #follow<T>(ask: (topology: Topology) => Promise<T>): Promise<T> {
     if (!this.#started) this.#start();
     for (;;) {
@@ -217,7 +217,7 @@ export class FailoverTopology implements Topology {
     this.#review();
   }
 
-  /** Leaves a member that is down at once; goes back to a better one when that has been up for long enough. */
+  /** Leaves a member that is down at once; returns to a better one after it was up for `gracePeriod`. */
   #review(): void {
     if (this.#closed) return;
     if (!this.isUp(this.#active)) {
@@ -241,7 +241,7 @@ export class FailoverTopology implements Topology {
     try {
       await (this.#members[to] as FailoverMember).warm();
     } catch {
-      // It is not as well as its checks say: they look again, and the grace begins anew.
+      // It cannot open connections although its checks pass: check again and restart the grace period.
       (this.#watches[to] as HealthWatch).upSince = performance.now();
       this.#watches[to]?.suspect();
       return;
@@ -275,7 +275,7 @@ export class FailoverTopology implements Topology {
   }
 }
 
-/** By weight; equal ones in the order they were given in. */
+/** Indexes by descending weight; equal weights keep the given order. */
 function ranked(members: readonly FailoverMember[]): readonly number[] {
   const weighed = members.map(({ weight }, index) => ({ weight, index }));
   return weighed

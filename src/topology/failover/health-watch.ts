@@ -5,22 +5,22 @@ import { call } from '../../connection/requests/call.ts';
 import { AuthorizationError, TimeoutError } from '../../errors/errors.ts';
 import type { Topology } from '../topology.ts';
 
-/** After a failed check the next one comes in this part of the usual pause. */
+/** After a failed check the interval is divided by this. */
 const HASTE = 4;
 
 export interface HealthSettings {
-  /** Between two checks, in ms. */
+  /** Pause between two checks, in ms. */
   readonly checkInterval: number;
-  /** Longest time of one check, its dial included, in ms. */
+  /** Time limit of one check including its dial, in ms. */
   readonly checkTimeout: number;
-  /** Failed checks in a row that make a pool count as down. */
+  /** Number of failed checks in a row after which the pool is down. */
   readonly failureThreshold: number;
-  /** Before a pool that is down is probed again, in ms. */
+  /** Pause before a pool that is down is checked again, in ms. */
   readonly openTime: number;
 }
 
 export interface HealthEvents {
-  /** Instead of a PING: the user's own check. */
+  /** The user's health check; null: PING. */
   readonly check: (() => unknown) | null;
   /** Called after every check. */
   readonly checked: () => void;
@@ -28,15 +28,14 @@ export interface HealthEvents {
 }
 
 /**
- * The circuit breaker of one pool. It is closed (up), open (down), or half-open while one probe of a pool that is down
- * is under way. Its checks go over a connection of their own, so that neither a queue nor a large reply of the callers
- * delays them.
+ * The circuit breaker of one pool: closed (up), open (down), or half-open while one check probes a pool that is down.
+ * Checks use their own connection, so that no caller's queue or large reply delays them.
  */
 export class HealthWatch {
   state: 'up' | 'down' = 'up';
-  /** Monotonic ms of the last change to up; -Infinity: it was never seen down. */
+  /** When the pool last came up, in monotonic ms; -Infinity: it was never down. */
   upSince = -Infinity;
-  /** Checks that were passed. */
+  /** Number of passed checks. */
   passed = 0;
   readonly #topology: Topology;
   readonly #settings: HealthSettings;
@@ -45,7 +44,7 @@ export class HealthWatch {
   #running: Promise<boolean> | null = null;
   #timer: NodeJS.Timeout | null = null;
   #connection: BaseConnection | null = null;
-  /** The next check dials anew. */
+  /** True: the next check dials a new connection. */
   #outdated = false;
   #stopped = false;
 
@@ -55,24 +54,24 @@ export class HealthWatch {
     this.#events = events;
   }
 
-  /** Why it is down, or the last check failed. */
+  /** Why the pool is down or the last check failed. */
   lastError: unknown = null;
 
   start(): void {
     this.#plan(this.#settings.checkInterval);
   }
 
-  /** A caller had trouble: the next check is now. */
+  /** Checks now, because a caller lost its connection; does nothing if the last check failed. */
   suspect(): void {
     if (this.state === 'up' && this.#failures === 0) void this.check();
   }
 
-  /** It counts as up, and a check that may change that is under way or due. */
+  /** True while the pool counts as up, but a check that runs or is due may change that. */
   get undecided(): boolean {
     return this.state === 'up' && (this.#running !== null || this.#failures > 0);
   }
 
-  /** One check, or the one that is under way; whether it was passed. Never rejects. */
+  /** Runs a check, or joins the running one; resolves with whether it passed. Never rejects. */
   check(): Promise<boolean> {
     if (this.#stopped) return Promise.resolve(false);
     this.#running ??= this.#check().finally(() => {
@@ -82,7 +81,7 @@ export class HealthWatch {
     return this.#running;
   }
 
-  /** It counts as down from now on, whatever the threshold says. */
+  /** Marks the pool as down at once, without waiting for the threshold. */
   trip(error: unknown): void {
     if (this.state === 'down') return;
     this.state = 'down';
@@ -91,7 +90,7 @@ export class HealthWatch {
     this.#events.changed('down', error);
   }
 
-  /** The next check goes over a new connection. */
+  /** Makes the next check use a new connection. */
   redial(): void {
     this.#outdated = true;
   }
@@ -145,7 +144,7 @@ export class HealthWatch {
     try {
       await call(coreOf(connection), 'PING', [], { signal });
     } catch (error) {
-      // A refusal is an answer: the server is up.
+      // NOPERM and the like are answers too: the server is up.
       if (!(error instanceof AuthorizationError)) throw error;
     }
   }

@@ -3,24 +3,24 @@ import type { ReplicaHealth } from './replica-health.ts';
 import type { Zones } from './zones.ts';
 
 /**
- * Where commands that only read go, the best that is healthy first:
+ * Where read-only commands go; unhealthy servers are passed over:
  * - `primary`: the primary, always.
  * - `replica`: a replica, by latency; else the primary.
- * - `any`: the primary or a replica, each as likely as another.
+ * - `any`: the primary or a replica, all equally likely.
  * - `nearest-zone`: a replica in `clientZone`, else the primary if it is there, else another replica, else the primary.
- * - `lowest-latency`: the quickest of the primary and its replicas; those that are about as quick share the work.
+ * - `lowest-latency`: the fastest of the primary and its replicas; servers about as fast share the reads.
  */
 export type ReadFrom = 'primary' | 'replica' | 'any' | 'nearest-zone' | 'lowest-latency';
 
 const NAMES: readonly unknown[] = ['primary', 'replica', 'any', 'nearest-zone', 'lowest-latency'];
 
-/** Throws a `TypeError` that names the option. */
+/** Checks the option. @throws TypeError that names the option. */
 export function checkReadFrom(name: string, value: unknown): ReadFrom {
   if (NAMES.includes(value)) return value as ReadFrom;
   throw new TypeError(`${name} must be one of ${NAMES.join(', ')}`);
 }
 
-/** Picks one of a primary and its replicas for a read. */
+/** Picks the server of a read among a primary and its replicas. */
 export class ReadChoice {
   readonly #health: ReplicaHealth;
   readonly #zones: Zones;
@@ -32,7 +32,7 @@ export class ReadChoice {
     this.#random = random;
   }
 
-  /** A healthy replica; null: the primary, whose location may not be known. */
+  /** Returns a healthy replica, or null for the primary, whose location may be unknown. */
   choose(from: ReadFrom, primary: TCPLocation | null, replicas: readonly TCPLocation[]): TCPLocation | null {
     switch (from) {
       case 'primary':

@@ -12,21 +12,21 @@ import type { ReadTarget } from './replica-probe.ts';
 import { ReplicaReads } from './replica-reads.ts';
 import type { Zones } from './zones.ts';
 
-/** How often the replicas are looked up while reads go to them. */
+/** Interval, in ms, at which the replicas are looked up while reads go to them. */
 const REFRESH = 5_000;
-/** Replicas that one read is sent to before the primary answers. */
+/** Number of replicas that one read tries before it goes to the primary. */
 const MOST_TRIES = 4;
 
 export interface ReadSplitOptions {
-  /** Everything but reads goes there. */
+  /** Serves everything but replica reads. */
   readonly primary: Topology;
   readonly primaryNode: ConnectionNode;
-  /** Where the primary is; null while that is not known. */
+  /** The primary's location; null while unknown. */
   readonly primaryAt: () => TCPLocation | null;
-  /** Looks the replicas up. */
+  /** Looks up the replicas. */
   readonly find: () => Promise<readonly TCPLocation[]>;
   readonly makeNode: (replica: TCPLocation, dialFailed: (error: unknown) => void) => ConnectionNode;
-  /** Over all nodes; it is divided among them. */
+  /** Limit over all nodes; each gets an equal share. */
   readonly maxConnections: number;
   readonly readFrom: ReadFrom;
   readonly zones: Zones;
@@ -44,11 +44,11 @@ class Replica implements ReadTarget {
   }
 }
 
-/** No connection to a replica: the read looks for its node again. */
+/** Rejects a read that waited for a connection to a replica, so that the retry loop routes it again. */
 class ReadAgain extends ConnectionError {}
 ReadAgain.prototype.name = 'ConnectionError';
 
-/** A primary whose reads may go to its replicas, without a cluster. */
+/** A topology of one primary whose replicas may serve reads, without a cluster. */
 export class ReadSplit implements Topology {
   readonly name: string;
   readonly #options: ReadSplitOptions;
@@ -166,7 +166,7 @@ export class ReadSplit implements Topology {
     this.#reads.passBy(replica);
   }
 
-  /** Looks the replicas up; a failed look-up keeps the known ones, which still serve reads if the primary is down. */
+  /** Looks up the replicas. A failure keeps the known ones, which can serve reads while the primary is down. */
   #find(): Promise<void> {
     this.#finding ??= this.#options
       .find()

@@ -4,9 +4,9 @@ import type { Timing } from '../timing.ts';
 
 const FIRST_PAUSE = 400;
 const LONGEST_PAUSE = 8_000;
-/** A measurement counts for so long; then the node is tried again as if it had never been measured. */
+/** Age, in ms, after which a measurement is dropped and the node counts as unmeasured. */
 const MEASURE_AGE = 5_000;
-/** Nodes as quick as this, compared with the quickest, share the work. */
+/** Nodes share the reads if their round trip is within this factor, or these ms, of the fastest. */
 const NEAR_FACTOR = 1.5;
 const NEAR_MARGIN = 0.5;
 const SMOOTHING = 0.2;
@@ -18,7 +18,7 @@ interface Condition {
   badUntil: number;
 }
 
-/** Which replica is worth asking: those that fail or load rest for a while, and the quick ones go first. */
+/** Picks replicas for reads: failed or loading ones are left out for a while, and fast ones are preferred. */
 export class ReplicaHealth {
   readonly #timing: Timing;
   readonly #byKey = new Map<string, Condition>();
@@ -29,14 +29,14 @@ export class ReplicaHealth {
     this.#timing = timing;
   }
 
-  /** Takes the duration of an answer in milliseconds, or its failure. */
+  /** Records the round trip of a node in ms, or its failure. */
   report(node: TCPLocation, outcome: number | Error): void {
     const condition = this.#of(node);
     const now = this.#timing.now();
     if (typeof outcome === 'number') {
       const old = condition.rtt;
       const stale = Number.isNaN(old) || now - condition.measuredAt > MEASURE_AGE;
-      // Never 0: that is how an unmeasured node counts.
+      // Never 0, which stands for "unmeasured".
       condition.rtt = Math.max(1e-6, stale ? outcome : old + SMOOTHING * (outcome - old));
       condition.measuredAt = now;
       condition.failures = 0;
@@ -48,7 +48,7 @@ export class ReplicaHealth {
     condition.badUntil = now + jittered(pause, () => this.#timing.random());
   }
 
-  /** Takes over a new layout: its nodes, and those of them that are failed or loading. */
+  /** Takes the nodes of a new layout, and the ids of those that are failed or loading. */
   update(nodes: readonly TCPLocation[], unready: ReadonlySet<string>): void {
     this.#unready = unready;
     const left = new Set(nodes.map(keyOf));
@@ -58,7 +58,7 @@ export class ReplicaHealth {
     this.#byLocation = new WeakMap();
   }
 
-  /** The layout says that it is failed or loading. */
+  /** Whether the layout reports the node as failed or loading. */
   unready(node: TCPLocation): boolean {
     return node instanceof ClusterNodeLocation && node.nodeId !== '' && this.#unready.has(node.nodeId);
   }
@@ -67,7 +67,7 @@ export class ReplicaHealth {
     return this.#healthyAt(node, this.#timing.now());
   }
 
-  /** A healthy one among the quickest, by lot; null when none is healthy. */
+  /** A random one of the fastest healthy nodes; null if none is healthy. */
   pick<L extends TCPLocation>(replicas: readonly L[]): L | null {
     if (replicas.length === 0) return null;
     const now = this.#timing.now();
@@ -81,14 +81,14 @@ export class ReplicaHealth {
     let chosen: L | null = null;
     for (const node of replicas) {
       if (!this.#healthyAt(node, now) || this.#rttAt(node, now) > limit) continue;
-      // The n-th candidate replaces its forerunners with a chance of 1 in n: all are equally likely.
+      // The n-th candidate replaces the chosen one with a chance of 1 in n, which makes all equally likely.
       near++;
       if (near === 1 || this.#timing.random() * near < 1) chosen = node;
     }
     return chosen;
   }
 
-  /** An unmeasured node (0) is let in with the quickest of the measured ones, not instead of them. */
+  /** The slowest round trip that still shares the reads. Unmeasured nodes (0) join the fastest measured ones. */
   #limit(replicas: readonly TCPLocation[], quickest: number, now: number): number {
     let best = quickest;
     if (quickest === 0) {

@@ -7,14 +7,14 @@ import type { Timing } from '../timing.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 
 const INTERVAL = 1_000;
-/** A replica that takes longer to say PONG is left out. */
+/** Longest round trip, in ms; a slower replica counts as failed. */
 const PATIENCE = 500;
 const DIAL_PATIENCE = 5_000;
 
-/** A server that reads may go to, with its connections. */
+/** A server that can serve reads, with its connections. */
 export interface ReadTarget {
   readonly node: ConnectionNode;
-  /** It has been connected, or could not be: reads need not wait for it. */
+  /** True once a first connection was made or failed: from then on no read waits for a connection to it. */
   met: boolean;
 }
 
@@ -26,7 +26,7 @@ export interface ReplicaProbeOptions<M extends ReadTarget> {
   readonly failed: (target: M, error: Error) => void;
 }
 
-/** Measures replicas while they are read from, and brings those back that could not be reached. */
+/** Measures replicas while reads go to them, and dials the unreachable ones again. */
 export class ReplicaProbe<M extends ReadTarget> {
   readonly #options: ReplicaProbeOptions<M>;
   readonly #dialling = new Set<M>();
@@ -38,14 +38,14 @@ export class ReplicaProbe<M extends ReadTarget> {
     this.#options = options;
   }
 
-  /** Called with every read: one field while the timer runs. */
+  /** Called for every read, so it must be cheap: it sets one field while the timer runs. */
   used(): void {
     if (this.#used) return;
     this.#used = true;
     if (this.#stopTimer === null && !this.#closed) this.#arm();
   }
 
-  /** Dials a replica that reads no longer wait for. */
+  /** Dials a replica in the background; no read waits for it. */
   revive(member: M): void {
     if (this.#closed || this.#dialling.has(member)) return;
     this.#dialling.add(member);
@@ -62,7 +62,7 @@ export class ReplicaProbe<M extends ReadTarget> {
     const delay = jittered(INTERVAL, () => this.#options.timing.random());
     this.#stopTimer = this.#options.timing.after(delay, () => {
       this.#stopTimer = null;
-      // No read since: the next one starts the timer again.
+      // Stop without reads; the next read starts the timer again.
       if (!this.#used || this.#closed) return;
       this.#used = false;
       for (const member of this.#options.targets()) void this.#measure(member);
@@ -75,7 +75,7 @@ export class ReplicaProbe<M extends ReadTarget> {
     const { timing, answered, failed } = this.#options;
     if (connection === null) {
       if (member.met) this.revive(member);
-      // The first dial takes too long: its waiters go elsewhere.
+      // The first dial takes too long: report a failure, so that its waiters are routed again.
       else if (member.node.pool.hasWaiters)
         failed(member, new TimeoutError('No connection yet', { phase: 'connect' }));
       return;

@@ -7,15 +7,15 @@ export interface ReplicaReadsOptions<M extends ReadTarget> {
   readonly timing: Timing;
   readonly choice: ReadChoice;
   readonly at: (replica: TCPLocation) => M;
-  /** The servers that are measured while reads go to replicas. */
+  /** The servers to measure while reads go to replicas. */
   readonly targets: () => Iterable<M>;
   readonly answered: (target: M, elapsed: number) => void;
   readonly failed: (target: M, error: Error) => void;
-  /** For calls that wait for a connection to a replica that cannot be had. */
+  /** The error for calls that wait for a connection to an unreachable replica; it makes them route again. */
   readonly routeAgain: (target: M) => Error;
 }
 
-/** Which replica a read goes to, so that no read waits for one that cannot be reached. */
+/** Picks the replica of a read, so that no read waits for an unreachable replica. */
 export class ReplicaReads<M extends ReadTarget> {
   readonly #options: ReplicaReadsOptions<M>;
   readonly #probe: ReplicaProbe<M>;
@@ -34,8 +34,8 @@ export class ReplicaReads<M extends ReadTarget> {
   }
 
   /**
-   * A healthy replica as the call asks; null: the primary. Reads wait for the first connection to a replica; later
-   * ones are made aside while the primary answers.
+   * Picks a healthy replica for the read; null: the primary. Reads wait for the first connection to a replica; later
+   * dials happen in the background while the primary answers.
    */
   choose(from: ReadFrom, primary: TCPLocation | null, replicas: readonly TCPLocation[]): M | null {
     if (replicas.length === 0) return null;
@@ -52,7 +52,7 @@ export class ReplicaReads<M extends ReadTarget> {
     return null;
   }
 
-  /** Sends the waiters of a replica without connections elsewhere. */
+  /** Rejects the waiters of a replica that has no connection, so that they are routed again. */
   passBy(target: M): void {
     target.met = true;
     if (target.node.figures.open > 0) return;

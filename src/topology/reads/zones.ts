@@ -2,24 +2,24 @@ import type { Reply } from '../../resp/types.ts';
 import { ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import { textOf } from '../reply-fields.ts';
 
-/** The zone of a server, where the user knows it; null: unknown. */
+/** The user's function that gives a server's zone; null: unknown. */
 export type ZoneOf = (location: TCPLocation) => string | null | undefined;
 
 export interface ZonesOptions {
-  /** Where this process runs. */
+  /** The zone of this process; null: zones are not used. */
   readonly clientZone: string | null;
   readonly zoneOf: ZoneOf | null;
   /** Asks a server for `INFO server`. */
   readonly ask: (location: TCPLocation) => Promise<Reply>;
 }
 
-/** Zones that are remembered: more servers than a cluster can sensibly have. */
+/** Limit of the remembered zones; above the number of nodes of any sensible cluster. */
 const MOST = 1_000;
 
-/** Which servers are in the zone of this process: as the layout says, else `INFO`, else `zoneOf`. */
+/** Knows which servers are in this process's zone: from the layout, else from `INFO`, else from `zoneOf`. */
 export class Zones {
   readonly #options: ZonesOptions;
-  /** As servers say themselves; null: they were asked and do not tell. */
+  /** Zones from `INFO`, by address; null: the server gives none. */
   readonly #told = new Map<string, string | null>();
 
   constructor(options: ZonesOptions) {
@@ -36,7 +36,7 @@ export class Zones {
     return announced ?? this.#told.get(keyOf(location)) ?? this.#options.zoneOf?.(location) ?? null;
   }
 
-  /** Asks servers with an unknown zone; each once, and again if it did not answer. */
+  /** Asks each server with an unknown zone once; servers that did not answer are asked again next time. */
   async learn(locations: Iterable<TCPLocation>): Promise<void> {
     if (this.#options.clientZone === null) return;
     const unknown = [...locations].filter(

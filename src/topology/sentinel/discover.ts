@@ -27,13 +27,13 @@ export interface SentinelSearch {
   /** Ignore sentinels that know fewer than this many others. */
   readonly minOtherSentinels?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Throws for an address that is not to be believed; then the next sentinel is asked. */
+  /** Throws for an address that must not be believed; then the next sentinel is asked. */
   readonly vet?: ((location: TCPLocation, epoch: number | null) => void) | undefined;
 }
 
 /**
- * The service's primary. The address is the one that `GET-MASTER-ADDR-BY-NAME` gives, the freshest during a
- * failover; the flags only rule out a sentinel that knows this very address to be down.
+ * Finds the primary of a service with `GET-MASTER-ADDR-BY-NAME`, the freshest source during a failover. The flags of
+ * `SENTINEL MASTER` only rule out an answer whose address the same sentinel reports as down.
  */
 export async function findPrimary(service: string, options: SentinelSearch): Promise<TCPLocation> {
   const { list, resolve, minOtherSentinels = 0, signal, vet } = options;
@@ -56,7 +56,7 @@ export async function findPrimary(service: string, options: SentinelSearch): Pro
   });
 }
 
-/** Null if the sentinel does not tell and the caller does not require it. */
+/** Reads `SENTINEL MASTER`; null if the sentinel refuses it and no number of other sentinels is required. */
 async function primaryInfo(ask: AskSentinel, service: string, minOthers: number): Promise<Instance | null> {
   let info: Instance;
   try {
@@ -72,7 +72,7 @@ async function primaryInfo(ask: AskSentinel, service: string, minOthers: number)
   return info;
 }
 
-/** The service's replicas that are up; none if it has none or is unknown. */
+/** Finds the replicas of a service that are up; empty if there are none or the service is unknown. */
 export async function findReplicas(service: string, options: SentinelSearch): Promise<TCPLocation[]> {
   const { list, resolve, minOtherSentinels = 0, signal, vet } = options;
   let unknown = false;
@@ -83,7 +83,7 @@ export async function findReplicas(service: string, options: SentinelSearch): Pr
         minOtherSentinels > 0 ? primaryInfo(ask, service, minOtherSentinels) : null,
       ]);
       const up = replicas.filter(isUp);
-      // While the primary is dead every link is down, and reading is still possible.
+      // While the primary is down no replica is linked to it; replicas can still serve reads.
       const linked = up.filter(isLinked);
       return believed(resolveAll(linked.length > 0 ? linked : up, resolve), vet);
     } catch (error) {
@@ -98,7 +98,7 @@ export async function findReplicas(service: string, options: SentinelSearch): Pr
   });
 }
 
-/** The replicas that pass; where none does the sentinel has nothing to offer. */
+/** The replicas that pass `vet`; throws if replicas were given and none passes. */
 function believed(locations: TCPLocation[], vet: SentinelSearch['vet']): TCPLocation[] {
   if (vet === undefined) return locations;
   let refusal: unknown = null;
@@ -115,7 +115,7 @@ function believed(locations: TCPLocation[], vet: SentinelSearch['vet']): TCPLoca
   return passed;
 }
 
-/** Asks for the other sentinels and remembers them. Best effort: rejects with the signal's reason only. */
+/** Asks a sentinel for the others and adds them to the list. Rejects only with the signal's reason. */
 export async function learnSentinels(service: string, options: SentinelSearch): Promise<void> {
   const { list, resolve, signal } = options;
   const result = await list.first(async (ask) => {

@@ -3,7 +3,7 @@ import { dialGovernor } from '../../node/dials.ts';
 import type { AddressDials, DialCandidate, DialGovernor, DialPermit } from '../../pooling/dial-governor.ts';
 import type { TCPLocation } from '../../transport/location.ts';
 
-/** The news that an address is to be tried again at once, whatever pause it is in. */
+/** Ends the back-off of an address, so that it may be dialled again at once. */
 export function hurryDials(location: TCPLocation, governor: DialGovernor = dialGovernor): void {
   const address = location.toString();
   const dials = governor.attach(address);
@@ -11,7 +11,7 @@ export function hurryDials(location: TCPLocation, governor: DialGovernor = dialG
   dials.users--;
 }
 
-/** One dial to an address, in its turn: what the whole process knows of that address holds here too. */
+/** One dial to an address with a permit of the governor, so that it obeys the shared back-off and limits. */
 export class GovernedDial implements DialCandidate {
   readonly unref = false;
   readonly #dials: AddressDials;
@@ -25,7 +25,7 @@ export class GovernedDial implements DialCandidate {
     this.#wake();
   }
 
-  /** `patient`: waits for a pause to end; otherwise its last failure is thrown. */
+  /** Dials with a permit. `patient`: waits out a back-off; otherwise throws the last failure of the address. */
   async dial<R>(dial: () => Promise<R>, signal: AbortSignal, patient: boolean): Promise<R> {
     try {
       const permit = await this.#permit(signal, patient);
@@ -59,7 +59,7 @@ export class GovernedDial implements DialCandidate {
   }
 }
 
-/** A server that has another role, or refuses the credentials, is reachable. */
+/** Ends the permit. A server with the wrong role, or one that refuses the credentials, still counts as reachable. */
 function end(permit: DialPermit, error: unknown, signal: AbortSignal): void {
   if (signal.aborted) permit.abandoned();
   else if (error instanceof SentinelError || error instanceof ResponseError) permit.succeeded();

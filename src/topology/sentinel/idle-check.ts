@@ -4,12 +4,12 @@ import { ping } from '../../connection/requests/call.ts';
 import { type TimeoutError, tookTooLong } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 
-/** A connection that was silent for less than this (ms) counts as in use. */
+/** Silence, in ms, after which a connection counts as idle. */
 const IDLE = 100;
-/** Longest wait for its answer. */
+/** Longest wait for the PING's answer, in ms. */
 const LONGEST = 2_000;
 
-/** PINGs the shared connection when it has idled, before calls go over it. Calls that come meanwhile wait in line. */
+/** Sends PING over an idle shared connection before calls use it; calls wait in line meanwhile. */
 export class IdleCheck {
   readonly #node: ConnectionNode;
   #asking: Promise<void> | null = null;
@@ -18,7 +18,7 @@ export class IdleCheck {
     this.#node = node;
   }
 
-  /** Whether calls are to wait for `passed`. */
+  /** Whether calls must wait for `passed`. */
   get due(): boolean {
     return this.#asking !== null || this.#idle() !== null;
   }
@@ -42,12 +42,12 @@ export class IdleCheck {
 
   async #ask(connection: BaseConnection, timeout: number): Promise<void> {
     try {
-      // An error answer too is a sign of life.
+      // An error reply is a sign of life as well.
       await ping(coreOf(connection), { timeout });
     } catch {
       connection.invalidate('it did not answer when it was checked after a pause');
     } finally {
-      // Only after the waiting calls have gone on, so that later calls queue behind them.
+      // Wait until the waiting calls have continued, so that later calls queue behind them.
       setImmediate(() => {
         this.#asking = null;
       });

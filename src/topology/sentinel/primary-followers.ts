@@ -7,12 +7,12 @@ import type { Timing } from '../timing.ts';
 import type { SentinelList } from './sentinel-list.ts';
 import { type SwitchListener, SwitchWatch } from './switch-watch.ts';
 
-/** Sentinels that are listened to at most. */
+/** Limit of the sentinels that are listened to. */
 const MAX_WATCHED = 16;
-/** Between two questions who is primary: while announcements are heard, and while they are not. */
+/** Interval, in ms, of the questions who is primary: while a sentinel is listened to, and while none is. */
 const POLL = { listening: 5_000, deaf: 1_000 };
 
-/** `announced`: a sentinel said so of itself just now; otherwise it is what sentinels answer, to be verified. */
+/** `announced`: a sentinel announced it or a dial proved it. Otherwise it is an answer that must be verified. */
 export type PrimaryListener = (location: TCPLocation, announced: boolean) => void;
 
 export interface PrimaryFollowersParts {
@@ -23,7 +23,7 @@ export interface PrimaryFollowersParts {
   readonly switched: SwitchListener['switched'];
 }
 
-/** Informs the followers of a service: from announcements of all sentinels, and from a question now and then. */
+/** Tells followers of a service about its primary: from announcements of all sentinels and from regular questions. */
 export class PrimaryFollowers {
   readonly #parts: PrimaryFollowersParts;
   readonly #followers = new Map<string, Set<PrimaryListener>>();
@@ -36,7 +36,7 @@ export class PrimaryFollowers {
     this.#parts = parts;
   }
 
-  /** The answer ends it. */
+  /** Adds a follower; the returned function removes it. */
   add(service: string, listener: PrimaryListener): () => void {
     const listeners = this.#followers.get(service) ?? new Set();
     this.#followers.set(service, listeners.add(listener));
@@ -59,7 +59,7 @@ export class PrimaryFollowers {
     }
   }
 
-  /** Asks now. */
+  /** Asks who is primary now. */
   hurry(): void {
     void this.#poll();
   }
@@ -116,7 +116,7 @@ export class PrimaryFollowers {
       try {
         this.tell(service, await this.#parts.lookUp(service), false);
       } catch (error) {
-        // No sentinel knows it now: keep the known primary and ask again later.
+        // No sentinel gave an answer: keep the known primary and ask again later.
         if (!(error instanceof RedisError)) this.#report(service, error);
       }
     }

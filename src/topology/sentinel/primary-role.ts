@@ -15,24 +15,24 @@ interface Dial {
   readonly controller: AbortController;
 }
 
-/** A dial that was given up because the primary is elsewhere. */
+/** Reason for aborting a dial: the primary has moved. */
 const MOVED = new Error('the primary is elsewhere');
 const CLOSED = new Error('the pool is closed');
 
 /**
- * The primary of a service. Its address is asked for at every dial and its role verified; an address that proves
- * wrong sends the same dial to what another sentinel says. When the primary is another one, whatever goes to the
- * old one ends at once: nothing more may be written there.
+ * The role `primary`: every dial asks a sentinel for the address and verifies the server's role; if that fails, it
+ * tries the address that another sentinel gives. After a switch every connection to the old primary ends at once,
+ * because nothing more may be written there.
  */
 export class PrimaryRole implements ServiceRole {
-  /** Null until it was looked up. */
+  /** The known primary; null before the first look-up. */
   location: TCPLocation | null = null;
   readonly #parts: RoleParts;
   readonly #roster = new OpenConnections();
   readonly #dials = new Set<Dial>();
   #unfollow: (() => void) | null = null;
   #moves = 0;
-  /** Ends the look at another primary that is under way. */
+  /** Aborts the verification in progress. */
   #verifying: AbortController | null = null;
   #closed = false;
 
@@ -54,7 +54,7 @@ export class PrimaryRole implements ServiceRole {
           wrong.clear();
           continue;
         }
-        // Any other server would refuse these credentials or this database too.
+        // Another server would refuse these credentials or this database as well.
         if (error instanceof ResponseError) throw error;
         wrong.add(keyOf(location));
         failure = error;
@@ -62,7 +62,7 @@ export class PrimaryRole implements ServiceRole {
     }
   }
 
-  /** Looks the primary up; another one than before ends every connection to the old one. */
+  /** Looks up the primary; if it is another than before, ends every connection to the old one. */
   async find(signal: AbortSignal): Promise<TCPLocation> {
     const { directory, service } = this.#parts;
     const location = await directory.discoverPrimary(service, { signal });
@@ -71,14 +71,14 @@ export class PrimaryRole implements ServiceRole {
     return location;
   }
 
-  /** A demoted primary: every connection to it goes, also those of leases, and the next dial asks the sentinels. */
+  /** Retires every connection to a demoted primary, leases included; the next dial asks the sentinels. */
   refused(error: RedisError, { location }: BaseConnection, node: ConnectionNode): void {
     if (!isDemotion(error)) return;
     const stale = this.#roster.select((_, one) => one.location.toString() === location.toString());
     for (const connection of stale) node.retire(connection);
   }
 
-  /** The command is sent once more, to whichever primary there is then. */
+  /** Routes a command that a demoted primary refused once more, to the current primary. */
   next(call: RoutedCall, error: Error): Next | null {
     if (!isDemotion(error) || call.redirects > 0) return null;
     call.redirects++;
@@ -111,7 +111,7 @@ export class PrimaryRole implements ServiceRole {
       signal.throwIfAborted();
       throw failure ?? error;
     }
-    // An announcement that came meanwhile is newer than the answer.
+    // An announcement that arrived meanwhile is newer than the answer.
     if (moves !== this.#moves && this.location !== null) return this.location;
     if (wrong.has(keyOf(location))) throw failure;
     return location;
@@ -131,7 +131,7 @@ export class PrimaryRole implements ServiceRole {
         connection.invalidate(MOVED.message);
         throw MOVED;
       }
-      // First: a move that this connection proves must not end it.
+      // Move before PROVED tells the followers: this role's own listener then finds nothing to do.
       this.#moveTo(location);
       this.#roster.add(connection, location);
       this.#parts.directory[PROVED]?.(this.#parts.service, location);
@@ -169,7 +169,7 @@ export class PrimaryRole implements ServiceRole {
     this.#parts.hurry();
   }
 
-  /** Sentinels answer with another primary, but none has announced it: true when a connection there says so too. */
+  /** Moves to a primary that sentinels answer but did not announce, once a dial has verified its role. */
   async #verify(location: TCPLocation): Promise<void> {
     const { location: before } = this;
     const news = before === null || keyOf(before) !== keyOf(location);
@@ -190,7 +190,7 @@ export class PrimaryRole implements ServiceRole {
     }
   }
 
-  /** Sentinels answer: a pool that waits because they did not need not wait on. */
+  /** The sentinels answer again, so a pool without connections may dial at once. */
   #hurryIfIdle(): void {
     if (this.#roster.size === 0) this.#parts.hurry();
   }

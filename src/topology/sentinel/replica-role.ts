@@ -22,12 +22,12 @@ import {
 } from './service-role.ts';
 import { GovernedDial } from './governed-dial.ts';
 
-/** How old the list of replicas may be when a connection is made, and how often it is read while there are any. */
+/** Longest age, in ms, of the replica list at a dial, and its refresh interval while connections are open. */
 const REFRESH = 5_000;
-/** Longest time for one replica, while there are others. */
+/** Time limit, in ms, for the dial of one replica. */
 const PATIENCE = 2_000;
 const PROBE = 1_000;
-/** Replicas that one call asks before it waits. */
+/** Number of replicas that one call tries before it waits. */
 const MOST_REPLICAS = 8;
 
 interface List {
@@ -36,13 +36,13 @@ interface List {
 }
 
 /**
- * The replicas of a service: one after the other for every new connection, their role verified; the primary when
- * none of them can be had, for as long as that is so.
+ * The role `replica`: each dial takes the next replica in turn and verifies its role. If no replica is available it
+ * connects to the primary, until a replica is back.
  */
 export class ReplicaRole implements ServiceRole {
   readonly #parts: RoleParts;
   readonly #roster = new OpenConnections();
-  /** Connections to the primary, for want of a replica. */
+  /** Connections to the primary, made because no replica was available. */
   readonly #makeshift = new WeakSet<BaseConnection>();
   #list: List | null = null;
   #index = Math.floor(Math.random() * 1_000);
@@ -50,7 +50,7 @@ export class ReplicaRole implements ServiceRole {
   #unfollow: (() => void) | null = null;
   #cancelRefresh: (() => void) | null = null;
   readonly #over = new AbortController();
-  /** Replicas that answered that they cannot serve rest for a while. */
+  /** Leaves out replicas for a while after they answered that they cannot serve reads. */
   readonly #health = new ReplicaHealth(systemTiming);
 
   constructor(parts: RoleParts) {
@@ -66,7 +66,7 @@ export class ReplicaRole implements ServiceRole {
     this.#follow();
     const failures: Error[] = [];
     const wrong = new Set<string>();
-    // Once with the list there is, once with what else the sentinels say now.
+    // First try the known list, then a fresh one from the sentinels.
     for (let round = 0; round < 2; round++) {
       const before = this.#list;
       const replicas = await this.#replicas({ signal, avoid: new Set(wrong) }, round > 0, failures);
@@ -80,7 +80,7 @@ export class ReplicaRole implements ServiceRole {
       return await this.#primary(signal, failures);
     } catch (error) {
       signal.throwIfAborted();
-      // One that rests is better than none.
+      // A replica that recently failed is better than none.
       const connection = await this.#first(resting, wrong, signal, failures);
       if (connection === null) throw error;
       return connection;
@@ -91,7 +91,7 @@ export class ReplicaRole implements ServiceRole {
     return replicas.filter((replica) => this.#health.healthy(replica));
   }
 
-  /** A connection to the next of them that can be had. */
+  /** Connects to the next of these replicas that accepts; null if none does. */
   async #first(
     replicas: readonly TCPLocation[],
     wrong: Set<string>,
@@ -108,7 +108,7 @@ export class ReplicaRole implements ServiceRole {
     return null;
   }
 
-  /** The next replica that accepts connections, else the primary. */
+  /** Finds the next replica that accepts connections, else the primary. */
   async find(signal: AbortSignal): Promise<TCPLocation> {
     const failures: Error[] = [];
     const replicas = await this.#replicas({ signal }, false, failures);
@@ -126,7 +126,7 @@ export class ReplicaRole implements ServiceRole {
     }
   }
 
-  /** A replica that has lost its primary or loads rests; one that refuses a write is right. */
+  /** Leaves out a replica that is loading or has lost its primary. READONLY is no failure of a replica. */
   refused(error: RedisError, { location }: BaseConnection, node: ConnectionNode): void {
     if (!isUnready(error)) return;
     this.#health.report(location as TCPLocation, error);
@@ -135,7 +135,7 @@ export class ReplicaRole implements ServiceRole {
     }
   }
 
-  /** The next healthy replica is asked at once. */
+  /** After LOADING or MASTERDOWN, routes to the next healthy replica at once. */
   next(call: RoutedCall, error: Error): Next | null {
     if (!isUnready(error)) return null;
     const others = this.#list?.replicas.some((replica) => this.#health.healthy(replica)) ?? true;
@@ -188,7 +188,7 @@ export class ReplicaRole implements ServiceRole {
 
   async #dial(location: TCPLocation, isPrimary: boolean, signal: AbortSignal): Promise<BaseConnection> {
     const connection = this.#parts.make(location, isPrimary);
-    // There are other replicas, but no other primary.
+    // Only a replica's dial is limited: there are other replicas, but no other primary.
     const dial = (): Promise<void> => {
       const limit = new Deadline(signal, isPrimary ? null : PATIENCE);
       return limit.run(
@@ -203,7 +203,7 @@ export class ReplicaRole implements ServiceRole {
   }
 
   #notFound(failures: readonly Error[]): Error {
-    // A replica that refuses the credentials or the database was found.
+    // A refusal means that a replica was found: report why it refused.
     const refusal = failures.find((failure) => failure instanceof ResponseError);
     if (refusal !== undefined) return refusal;
     const detail = failures.length === 0 ? '' : ` (${failureText(failures)})`;
@@ -218,7 +218,7 @@ export class ReplicaRole implements ServiceRole {
     this.#unfollow =
       directory[FOLLOW]?.(service, (primary, announced) => {
         if (!announced) return this.#roster.size === 0 ? this.#parts.hurry() : undefined;
-        // The promoted server is no longer a replica; it still answers its outstanding commands.
+        // Retire connections to the promoted replica; it still answers their outstanding commands.
         this.#list = null;
         for (const connection of this.#roster.at(primary)) {
           if (!this.#makeshift.has(connection)) this.#node?.retire(connection);
@@ -226,7 +226,7 @@ export class ReplicaRole implements ServiceRole {
       }) ?? (() => {});
   }
 
-  /** While there are connections the list is read now and then. */
+  /** Refreshes the list regularly while connections are open. */
   #schedule(): void {
     if (this.#cancelRefresh !== null || this.#over.signal.aborted) return;
     this.#cancelRefresh = systemTiming.after(REFRESH, () => {

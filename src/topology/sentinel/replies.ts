@@ -2,26 +2,26 @@ import { RedisError, SentinelError } from '../../errors/errors.ts';
 import type { Reply } from '../../resp/types.ts';
 import { fieldsOf, hostOf, integerOf, portOf, textOf } from '../reply-fields.ts';
 
-/** Instances that one answer may name. */
+/** Limit of the instances in one answer. */
 const MAX_INSTANCES = 1_000;
 
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
 }
-/** A primary, replica or sentinel, as one sentinel sees it. */
+/** A primary, replica or sentinel as one sentinel reports it. */
 export interface Instance extends Endpoint {
   readonly name: string;
   readonly runId: string;
   readonly flags: ReadonlySet<string>;
-  /** `ok`, `err`, or null where it is not told. */
+  /** `ok` or `err`; null if the sentinel does not report it. */
   readonly primaryLinkStatus: string | null;
   readonly otherSentinels: number | null;
   readonly quorum: number | null;
-  /** Grows with every failover; null where it is not told. */
+  /** Grows with every failover; null if the sentinel does not report it. */
   readonly configEpoch: number | null;
 }
-/** `+switch-master`: a service has another primary. */
+/** The content of `+switch-master`: a service has a new primary. */
 export interface PrimarySwitch {
   readonly service: string;
   readonly from: Endpoint;
@@ -32,7 +32,7 @@ function refuse(what: string, why: string): never {
   throw new SentinelError(`${what} answer refused: ${why}`);
 }
 
-/** An error inside a value is thrown: no answer at all. */
+/** Throws an error reply; returns any other. */
 function checked(reply: Reply): Reply {
   if (reply instanceof RedisError) throw reply;
   return reply;
@@ -45,7 +45,7 @@ function endpointOf(what: string, host: Reply | undefined, port: Reply | undefin
   return { host: name, port: number };
 }
 
-/** `SENTINEL GET-MASTER-ADDR-BY-NAME`: null when the sentinel does not know the service. */
+/** Parses `SENTINEL GET-MASTER-ADDR-BY-NAME`; null if the sentinel does not know the service. */
 export function parsePrimaryAddress(reply: Reply): Endpoint | null {
   const value = checked(reply);
   if (value === null) return null;
@@ -72,7 +72,7 @@ function instanceOf(what: string, reply: Reply | undefined): Instance {
   };
 }
 
-/** Instances of an answer; one whose address cannot be dialled (a sentinel that was never met has port 0) is left out. */
+/** Parses a list of instances, without those whose address is invalid (a sentinel never met has port 0). */
 function instancesOf(what: string, reply: Reply): Instance[] {
   const value = checked(reply);
   if (!Array.isArray(value)) return refuse(what, 'no array');
@@ -87,39 +87,39 @@ function instancesOf(what: string, reply: Reply): Instance[] {
   return instances;
 }
 
-/** `SENTINEL MASTER name`. */
+/** Parses `SENTINEL MASTER name`. */
 export function parsePrimary(reply: Reply): Instance {
   return instanceOf('SENTINEL MASTER', checked(reply));
 }
 
-/** `SENTINEL REPLICAS name`: all of them; `isUp` and `isLinked` say which are worth asking. */
+/** Parses `SENTINEL REPLICAS name`: all replicas; `isUp` and `isLinked` tell which to use. */
 export function parseReplicas(reply: Reply): Instance[] {
   return instancesOf('SENTINEL REPLICAS', reply);
 }
 
-/** `SENTINEL SENTINELS name`: the others that this one knows. */
+/** Parses `SENTINEL SENTINELS name`: the other sentinels that this one knows. */
 export function parseSentinels(reply: Reply): Instance[] {
   return instancesOf('SENTINEL SENTINELS', reply);
 }
 
 const DOWN = ['o_down', 's_down', 'disconnected'];
 
-/** The sentinel reaches it. */
+/** Whether the sentinel can reach the instance. */
 export function isUp({ flags }: Instance): boolean {
   return !DOWN.some((flag) => flags.has(flag));
 }
 
-/** Up, and called a primary. No flags at all count as up. */
+/** Whether the instance is up and flagged as a primary, or has no flags. */
 export function isUsablePrimary(instance: Instance): boolean {
   return isUp(instance) && (instance.flags.size === 0 || instance.flags.has('master'));
 }
 
-/** The replica is not known to have lost its primary. */
+/** Whether the replica has a link to its primary, or the sentinel does not report the link. */
 export function isLinked({ primaryLinkStatus }: Instance): boolean {
   return primaryLinkStatus !== 'err';
 }
 
-/** The payload of `+switch-master`: `<service> <old host> <old port> <new host> <new port>`. */
+/** Parses the payload of `+switch-master`: `<service> <old host> <old port> <new host> <new port>`. */
 export function parsePrimarySwitch(payload: Reply): PrimarySwitch {
   const what = '+switch-master';
   const text = textOf(payload);

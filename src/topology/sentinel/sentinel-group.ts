@@ -14,7 +14,7 @@ import { SentinelLink } from './sentinel-link.ts';
 import { SentinelList } from './sentinel-list.ts';
 import { ServiceView } from './service-view.ts';
 
-/** How often sentinels are asked for the others. */
+/** Interval, in ms, at which sentinels are asked for the other sentinels. */
 const LEARN = 10_000;
 const NONE: ReadonlySet<string> = new Set();
 
@@ -26,7 +26,7 @@ export interface SentinelGroupOptions {
   readonly connection: TCPConnectionOptions;
   readonly timing?: Timing | undefined;
 }
-/** The sentinels that watch the same services: asks them, listens to them, and decides whom to believe. */
+/** The sentinels that watch the same services: asks them, listens to them, and decides which answers to believe. */
 export class SentinelGroup implements Directory {
   readonly #options: SentinelGroupOptions;
   readonly #timing: Timing;
@@ -62,7 +62,7 @@ export class SentinelGroup implements Directory {
     this.#forgetProvider = options.connection.credentialProvider?.onChange?.(() => this.#renew()) ?? null;
   }
 
-  /** In the order in which they are asked next, learned ones included. */
+  /** All sentinels, learned ones included, in the order of the next question. */
   get sentinels(): readonly TCPLocation[] {
     return this.#list.locations;
   }
@@ -77,7 +77,7 @@ export class SentinelGroup implements Directory {
     return deadline.wait(work, () => tookTooLong(`the search for the primary of '${service}'`, deadline));
   }
 
-  /** The replicas that are up; none for an unknown service. */
+  /** The replicas that are up; empty for an unknown service. */
   async discoverReplicas(service: string, options: FindOptions = {}): Promise<TCPLocation[]> {
     const deadline = this.#begin(service, options);
     const { avoid } = options;
@@ -91,12 +91,12 @@ export class SentinelGroup implements Directory {
     return replicas;
   }
 
-  /** Tells of every other primary of the service until the answer is called. */
+  /** Calls the listener for each new primary of the service; the returned function ends that. */
   [FOLLOW](service: string, listener: PrimaryListener): () => void {
     return this.#closed ? () => {} : this.#followers.add(service, listener);
   }
 
-  /** One pool has reached the primary that sentinels name: pools that are elsewhere follow at once. */
+  /** Called when a pool has verified the primary that sentinels name: all other pools follow at once. */
   [PROVED](service: string, location: TCPLocation): void {
     if (!this.#closed && this.#view(service).proved(location)) this.#followers.tell(service, location, true);
   }
@@ -134,7 +134,7 @@ export class SentinelGroup implements Directory {
     };
     try {
       const location = await findPrimary(service, { ...this.#common(), vet });
-      // Tell every follower of a new primary, no matter which caller asked; followers verify it themselves.
+      // Tell every follower about a new primary, whoever asked; followers verify it themselves.
       if (view.learned(location, epochs.get(location) ?? null))
         this.#followers.tell(service, location, false);
       this.#learn(service);
@@ -148,7 +148,7 @@ export class SentinelGroup implements Directory {
 
   #switched(news: PrimarySwitch, sentinel: TCPLocation): void {
     const view = this.#views.get(news.service);
-    // A service that was never looked up.
+    // Ignore services that were never looked up.
     if (view === undefined) return;
     let from: TCPLocation;
     let to: TCPLocation;
@@ -156,18 +156,18 @@ export class SentinelGroup implements Directory {
       from = this.#resolve(news.from.host, news.from.port);
       to = this.#resolve(news.to.host, news.to.port);
     } catch {
-      // The address map refuses this address; a look-up will report that to its caller.
+      // The address map refuses this address; the next look-up reports that to its caller.
       return;
     }
     const kind = view.announced(from, to);
-    // The group may know this already from a look-up, while some followers do not.
+    // Tell followers even if the group knows already from a look-up: some followers may not.
     if (kind !== 'doubtful') this.#followers.tell(news.service, to, true);
     if (kind === 'known') return;
     this.#list.prefer(sentinel);
     this.#followers.hurry();
   }
 
-  /** In the background, now and then. */
+  /** Asks for other sentinels in the background, at most every `LEARN` ms. */
   #learn(service: string): void {
     const now = this.#timing.now();
     if (now < this.#learnAt || this.#closed) return;
@@ -178,7 +178,7 @@ export class SentinelGroup implements Directory {
     );
   }
 
-  /** Ends the connections to sentinels that are remembered no more. */
+  /** Closes the connections to sentinels that are no longer in the list. */
   #forget(): void {
     const known = new Set(this.#list.locations.map(keyOf));
     for (const [address, link] of this.#links) {

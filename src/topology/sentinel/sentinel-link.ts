@@ -6,8 +6,8 @@ import type { TCPLocation } from '../../transport/location.ts';
 import type { AskOptions } from '../first-answer.ts';
 
 /**
- * Questions to one sentinel, over one connection that is dialled when there is something to ask. An idle connection
- * does not keep the process alive; one with a waiter does.
+ * Asks one sentinel over one connection, dialled at the first question. The connection keeps the process alive only
+ * while a question is open.
  */
 export class SentinelLink {
   readonly #service: ServiceConnection;
@@ -43,7 +43,7 @@ export class SentinelLink {
     }
   }
 
-  /** The next question dials again. */
+  /** Drops the connection; the next question dials again. */
   drop(reason: string): void {
     this.#service.drop(reason);
   }

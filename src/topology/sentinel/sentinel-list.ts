@@ -2,7 +2,7 @@ import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import { type Ask, type AskOptions, distinct, firstAnswer, type RaceResult } from '../first-answer.ts';
 import { systemTiming, type Timing } from '../timing.ts';
 
-/** Most sentinels that are remembered because others named them. */
+/** Limit of the sentinels learned from other sentinels. */
 const MAX_LEARNED = 64;
 const DEFAULT_TIMEOUT = 2_000;
 const DEFAULT_HEAD_START = 200;
@@ -10,18 +10,18 @@ const DEFAULT_HEAD_START = 200;
 export interface SentinelListOptions {
   readonly sentinels: Iterable<TCPLocation>;
   readonly ask: Ask;
-  /** Longest time for one sentinel to answer once it is connected. */
+  /** Time limit, in ms, for one sentinel's answer once it is connected; default: 2,000. */
   readonly timeout?: number | undefined;
   readonly headStart?: number | undefined;
   readonly timing?: Timing | undefined;
 }
 
-/** Asks one sentinel; the location is filled in. */
+/** Sends a command to one sentinel; the location is bound. */
 export type AskSentinel = (command: string, ...args: string[]) => ReturnType<Ask>;
 
 /**
- * The sentinels, in the order in which they are asked: who answered last goes first. Configured ones are never
- * forgotten; of the learned ones those named longest ago are dropped when there are too many.
+ * The sentinels in the order in which they are asked: the one that answered last is first. Configured sentinels stay
+ * for ever; beyond the limit, the learned ones that were named longest ago are dropped.
  */
 export class SentinelList {
   readonly #configured: readonly TCPLocation[];
@@ -37,19 +37,19 @@ export class SentinelList {
     this.#order = this.#configured.slice();
   }
 
-  /** In the order in which they are asked next. */
+  /** The sentinels in the order of the next question. */
   get locations(): readonly TCPLocation[] {
     return this.#order;
   }
 
-  /** Adds what `SENTINEL SENTINELS` told. */
+  /** Adds the sentinels from an answer to `SENTINEL SENTINELS`. */
   learn(locations: Iterable<TCPLocation>): void {
     const configured = new Set(this.#configured.map(keyOf));
     for (const location of locations) {
       const name = keyOf(location);
       if (configured.has(name)) continue;
       const known = this.#learned.get(name) ?? location;
-      // Named again: it becomes the youngest.
+      // Reinsert it, so that it is dropped last.
       this.#learned.delete(name);
       this.#learned.set(name, known);
       if (this.#learned.size > MAX_LEARNED) this.#learned.delete(this.#learned.keys().next().value!);
@@ -58,7 +58,7 @@ export class SentinelList {
     this.#order = distinct([...still, ...this.#learned.values()]);
   }
 
-  /** This one is asked first next time. */
+  /** Makes this sentinel the first to ask. */
   prefer(location: TCPLocation): void {
     const name = keyOf(location);
     const found = this.#order.find((one) => keyOf(one) === name);
@@ -67,8 +67,8 @@ export class SentinelList {
   }
 
   /**
-   * The first sentinel with an acceptable answer: `question` throws for any other. The next one is asked when one
-   * fails or has been silent for its head start. Rejects with the signal's reason only.
+   * Returns the first acceptable answer; `question` throws for any other. The next sentinel is asked when one fails or
+   * its head start is over. Rejects only with the signal's reason.
    */
   async first<R>(
     question: (ask: AskSentinel, sentinel: TCPLocation) => Promise<R>,

@@ -5,14 +5,14 @@ import type { ServerRole } from '../single-node.ts';
 import type { PrimaryListener } from './primary-followers.ts';
 
 export interface FindOptions extends WaitOptions {
-  /** Addresses that have proved wrong: a sentinel that names nothing else is passed over. */
+  /** Addresses that a dial has proved wrong; a sentinel that names no other is passed over. */
   readonly avoid?: ReadonlySet<string> | undefined;
 }
 
-/** Key of the method by which a directory tells of changes. */
+/** Key of the method that subscribes to changes of a service's primary. */
 export const FOLLOW: unique symbol = Symbol('respool.follow');
 
-/** Key of the method that takes the proof of a dial: the server there says that it is the primary. */
+/** Key of the method that is told when a dial has verified a primary. */
 export const PROVED: unique symbol = Symbol('respool.proved');
 
 /** Looks up the primary and the replicas of a service. */
@@ -27,19 +27,19 @@ export interface Directory {
 export interface RoleParts {
   readonly service: string;
   readonly directory: Directory;
-  /** A connection not yet run; it verifies the role. */
+  /** Makes a connection, not yet run, whose handshake verifies the role. */
   readonly make: (location: TCPLocation, isPrimary: boolean) => BaseConnection;
-  /** The pool is worth another dial, now. */
+  /** Lets the pool dial again at once. */
   readonly hurry: () => void;
 }
 
-/** Where connections of one role go. */
+/** Connects to the servers of one role of a service. */
 export interface ServiceRole extends ServerRole {
-  /** A usable connection: every candidate that the sentinels name is tried. */
+  /** Makes a usable connection; tries every candidate that the sentinels name. */
   connect(signal: AbortSignal): Promise<BaseConnection>;
 }
 
-/** The open connections of a pool and where they go, those outside its bound included. */
+/** The open connections of a role with their locations, including those outside the pool. */
 export class OpenConnections {
   readonly #places = new Map<BaseConnection, TCPLocation>();
 

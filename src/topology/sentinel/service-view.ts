@@ -2,9 +2,9 @@ import { SentinelError } from '../../errors/errors.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { Timing } from '../timing.ts';
 
-/** How long a sentinel may lag behind another one that has announced a switch. */
+/** Time, in ms, that a sentinel may lag behind another one that has announced a switch. */
 const LAG = 3_000;
-/** How long the newest configuration seen outweighs older ones, once no sentinel reports it any more. */
+/** Time, in ms, that the newest configuration outweighs older ones after a sentinel last reported it. */
 const TRUST = 10_000;
 
 interface Announcement {
@@ -17,22 +17,22 @@ interface Announcement {
  * never does, so an older view must not replace a newer one.
  */
 export class ServiceView {
-  /** The primary, as far as known; null: unknown. */
+  /** The last known primary; null: unknown. */
   current: TCPLocation | null = null;
   readonly #timing: Timing;
   #epoch: number | null = null;
   #epochSeen = 0;
-  /** Primaries before a switch, and until when a sentinel that still names one is not believed. */
+  /** Former primaries, with the time until which a sentinel that still names one is not believed. */
   readonly #deposed = new Map<string, number>();
   #announcement: Announcement | null = null;
-  /** Key of the primary that was dialled last. */
+  /** Key of the primary that a dial has last verified. */
   #proved = '';
 
   constructor(timing: Timing) {
     this.#timing = timing;
   }
 
-  /** Throws when an answer is not to be believed. `avoid`: addresses that have proved wrong. */
+  /** Throws if an answer must not be believed. `avoid`: addresses that a dial has proved wrong. */
   vet(location: TCPLocation, epoch: number | null, avoid: ReadonlySet<string>): void {
     const address = keyOf(location);
     if (avoid.has(address)) throw new SentinelError(`it names ${address}, which has proved wrong`);
@@ -47,7 +47,7 @@ export class ServiceView {
     }
   }
 
-  /** An answer that was believed. True when it is news: another primary was known before. */
+  /** Takes an answer that was believed. True: another primary was known before. */
   learned(location: TCPLocation, epoch: number | null): boolean {
     const before = this.current;
     this.current = location;
@@ -59,7 +59,7 @@ export class ServiceView {
     return before !== null && keyOf(before) !== keyOf(location);
   }
 
-  /** A server says itself that it is the primary. True when it is the one that sentinels name and no dial proved before. */
+  /** Takes a server's own claim to be the primary. True: sentinels name it too, and no dial had verified it yet. */
   proved(location: TCPLocation): boolean {
     const key = keyOf(location);
     if (key === this.#proved || this.current === null || key !== keyOf(this.current)) return false;
@@ -68,8 +68,8 @@ export class ServiceView {
   }
 
   /**
-   * A sentinel announced a switch. `news`: it is one; `known`: it is not; `doubtful`: it starts from another
-   * primary than the one known, such as an old announcement that comes late.
+   * Takes a sentinel's announcement of a switch. `news`: the primary is new; `known`: it was known; `doubtful`: the
+   * switch starts from a primary other than the known one, for example because the announcement is late.
    */
   announced(from: TCPLocation, to: TCPLocation): 'news' | 'known' | 'doubtful' {
     const { current } = this;
@@ -84,7 +84,7 @@ export class ServiceView {
     return 'news';
   }
 
-  /** When no sentinel gives a believable answer: what was announced a moment ago. */
+  /** The recently announced primary, for when no sentinel gives a believable answer; or null. */
   fallback(avoid: ReadonlySet<string>): TCPLocation | null {
     const announcement = this.#announcement;
     if (announcement === null || announcement.until <= this.#timing.now()) return null;

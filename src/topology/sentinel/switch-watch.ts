@@ -10,22 +10,22 @@ import { textOf } from '../reply-fields.ts';
 import { type PrimarySwitch, parsePrimarySwitch } from './replies.ts';
 
 const CHANNEL = '+switch-master';
-/** A sentinel that says nothing for that long, not even to a PING, is dialled again. */
+/** Silence, in ms, after which a sentinel is dialled again; a PING is sent before that. */
 const SILENCE = 5_000;
 
 export interface SwitchListener {
-  /** Listening begins (again): what was said before was not heard. */
+  /** Listening began, or began again: earlier announcements may have been missed. */
   listening(sentinel: TCPLocation): void;
   switched(news: PrimarySwitch, sentinel: TCPLocation): void;
 }
 
-/** Listens to one sentinel's announcements over its own connection, which is made again after a loss. */
+/** Listens to one sentinel's announcements over a service connection, which is dialled again after a loss. */
 export class SwitchWatch {
   readonly #location: TCPLocation;
   readonly #listener: SwitchListener;
   readonly #service: ServiceConnection;
   #live = false;
-  /** Something was heard over the connection that is up. */
+  /** True once the current connection has received a push. */
   #useful = false;
   #stopped = false;
 
@@ -45,12 +45,12 @@ export class SwitchWatch {
     this.#service.start();
   }
 
-  /** Announcements of this sentinel are being heard. */
+  /** True while this sentinel's announcements are received. */
   get live(): boolean {
     return this.#live;
   }
 
-  /** Dials again, with whatever credentials there are by now. */
+  /** Dials again with the current credentials. */
   renew(): void {
     this.#service.drop('the credentials have changed');
   }
@@ -69,7 +69,7 @@ export class SwitchWatch {
         this.#heard(push);
       }
     } catch (error) {
-      // A RedisError ended the connection: the service connection is dialled again.
+      // A RedisError means that the connection ended; the service connection dials again.
       if (!(error instanceof RedisError)) this.#report(error);
     } finally {
       this.#live = false;
@@ -94,7 +94,7 @@ export class SwitchWatch {
     this.#tell(() => this.#listener.switched(news, this.#location));
   }
 
-  /** Runs a listener. Its exception must not end the connection, which is not at fault. */
+  /** Calls a listener; its exception is reported and does not end the connection. */
   #tell(news: () => void): void {
     try {
       news();
