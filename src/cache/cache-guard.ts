@@ -7,17 +7,15 @@ import { type Epoch, TrackedConnection } from './tracked-connection.ts';
 
 type Key = string | Uint8Array;
 
-/**
- * Beyond this many keys a connection's end empties the cache: a longer list would cost more than it saves.
- */
+/** Beyond this many keys per connection the end of the connection empties the whole cache, which is cheaper. */
 const MAX_OWNED = 65_536;
 
-/** Reads after which the table of those under way is made anew, when it is empty. */
+/** After this many reads the table of pending reads is replaced once it is empty. */
 const RENEW = 32;
 
 /**
- * Keeps a cache true: what the server, this process and the network do to a key between a read's request and
- * its reply decides whether the reply may be kept. No I/O.
+ * Keeps a cache consistent: tells whether the reply to a read may be stored, given everything that happened to its key
+ * between request and reply. No I/O.
  *
  *     begin(key) ── request queued ── reply ── store(token, epoch, …)
  *                        ▲ invalidate, wrote, flush, connectionEnded: the token is spent
@@ -25,13 +23,13 @@ const RENEW = 32;
 export class CacheGuard {
   static readonly #guards = new WeakMap<AbstractCache, CacheGuard>();
   readonly cache: AbstractCache;
-  /** Which replies go under the plain names of their commands: those of its first user's kind. */
+  /** The kind of replies (pool, database, decoding) stored under plain command names: that of the first user. */
   native: string | null = null;
-  /** The exception of the cache. The cache is out of use from then on, because its content is unknown. */
+  /** The error that the cache threw. It is not used from then on, because its content is unknown. */
   failure: unknown = null;
   readonly #tracked = new Map<Epoch, TrackedConnection>();
   #fetching = new Map<string, FetchToken>();
-  /** Reads begun since the table was new. */
+  /** Number of reads begun since the table was replaced. */
   #begun = 0;
   readonly #endedBefore = new WeakSet<Epoch>();
   readonly #maxOwned: number;
@@ -44,7 +42,7 @@ export class CacheGuard {
     this.#maxOwned = maxOwned;
   }
 
-  /** One guard for each cache, so that pools which share a cache see each other's writes. */
+  /** The guard of a cache; there is one per cache, so that pools sharing it see each other's writes. */
   static of(cache: AbstractCache): CacheGuard {
     let guard = CacheGuard.#guards.get(cache);
     if (guard === undefined) {
@@ -65,7 +63,7 @@ export class CacheGuard {
     }
   }
 
-  /** Reads that have begun and neither were stored nor ended. */
+  /** Number of pending reads, neither stored nor ended. */
   get fetching(): number {
     let total = 0;
     for (const head of this.#fetching.values()) {
@@ -75,8 +73,8 @@ export class CacheGuard {
   }
 
   /**
-   * Tracking is on for this connection; `guardedBy`: the listener its invalidations go to, if not itself;
-   * `heartbeat`: of the connection that receives the invalidations.
+   * Notes that tracking is on for a connection. `guardedBy`: the listener that gets its invalidations; null if it gets
+   * them itself. `heartbeat`: that of the connection which gets them.
    */
   connectionStarted(
     epoch: Epoch,
@@ -93,8 +91,8 @@ export class CacheGuard {
   }
 
   /**
-   * The connection, or the listener of connections, is gone: what came over it is dropped now. Replies of it
-   * that are still to be handled will not be stored.
+   * Drops the entries of a tracked connection that has ended, or of all connections of a listener that has. Replies of
+   * such a connection that are still to be handled will not be stored.
    */
   connectionEnded(epoch: Epoch): void {
     for (const [other, { guardedBy }] of [...this.#tracked]) {
@@ -103,8 +101,8 @@ export class CacheGuard {
   }
 
   /**
-   * Whether what is held may be told now. Who guards entries that are being read is asked for a sign of life;
-   * where it stays away, reads are misses, and then its entries go.
+   * Whether cached values may be returned now. Asks the connections that guard entries for a sign of life; without one,
+   * reads are misses at first, and then the entries are dropped.
    */
   fresh(now: number): boolean {
     if (now < this.#askAt && now < this.#freshUntil) return true;
@@ -112,10 +110,10 @@ export class CacheGuard {
     return now < this.#freshUntil || this.#review(now);
   }
 
-  /** Call it when the read's request is queued, before anything else can happen to it. */
+  /** Begins a read. Call it when the request is queued, before anything else can happen to the key. */
   begin(key: Key, field = '', scope: unknown = null, at = performance.now()): FetchToken {
     const token = new FetchToken(cacheKey(key), field, scope, this.#ends, at);
-    // A table that grows and shrinks for ever links its past states: the collector would keep what they held.
+    // Replace the table: a map that grows and shrinks for ever keeps removed entries alive in its old tables.
     if (++this.#begun > RENEW && this.#fetching.size === 0) {
       this.#fetching = new Map();
       this.#begun = 0;
@@ -126,8 +124,8 @@ export class CacheGuard {
   }
 
   /**
-   * A read under way whose reply will do for one more: none that began before something happened to the key, nor
-   * so long ago that its reply may be older than what is held may be.
+   * A pending read whose reply another caller may share. Excludes reads begun before the key changed, and reads so old
+   * that their reply could be staler than a cached value may be.
    */
   underWay(key: Key, field: string, scope: unknown, now = performance.now()): FetchToken | null {
     let token = this.#fetching.size === 0 ? null : (this.#fetching.get(cacheKey(key)) ?? null);
@@ -138,13 +136,13 @@ export class CacheGuard {
     return null;
   }
 
-  /** Whether a reply that came over `epoch` may be kept. */
+  /** Whether a reply that came over `epoch` may be stored. */
   mayStore(token: FetchToken, epoch: Epoch): boolean {
     const tracked = this.#tracked.get(epoch);
     return token.valid && tracked !== undefined && token.born >= tracked.since && this.usable;
   }
 
-  /** Ends the read; keeps the reply if it is still true. Call it while the reply is handled, not later. */
+  /** Ends a read, and stores its reply if it is still valid. Call it synchronously while the reply is handled. */
   store(
     token: FetchToken,
     epoch: Epoch,
@@ -165,7 +163,7 @@ export class CacheGuard {
     return true;
   }
 
-  /** Ends the read without keeping anything. */
+  /** Ends a read without storing its reply. */
   end(token: FetchToken): void {
     if (!token.valid) return;
     token.valid = false;
@@ -180,23 +178,23 @@ export class CacheGuard {
     }
   }
 
-  /** The server's word; `null`: everything. */
+  /** Handles an invalidation of the server; null means all keys. */
   invalidate(keys: readonly Key[] | null): void {
     if (keys === null) return this.flush();
     this.#drop(keys);
   }
 
-  /** This process writes these keys: when the write is queued, and again when it has settled. */
+  /** Drops keys that this process writes. Call it when the write is queued, and again when it has settled. */
   wrote(keys: readonly Key[]): void {
     this.#drop(keys);
   }
 
-  /** A caller compared what was held with the server's answer. */
+  /** Reports the comparison of a cached value with the server's reply. */
   compared(command: string, key: Key, args: readonly RedisValue[], match: boolean): void {
     this.#attempt(() => this.cache.feedback(command, key, args, match));
   }
 
-  /** Everything may have changed. */
+  /** Drops everything, because any key may have changed. */
   flush(): void {
     for (const head of this.#fetching.values()) spend(head);
     this.#fetching.clear();
@@ -204,7 +202,7 @@ export class CacheGuard {
     this.#attempt(() => this.cache.reset());
   }
 
-  /** Drops the keys for which this holds; all of them where they were not kept count of. */
+  /** Drops the keys for which `gone` returns true; all keys if a connection had too many to list. */
   dropWhere(gone: (key: Key) => boolean): void {
     const names = new Set(this.#fetching.keys());
     for (const tracked of this.#tracked.values()) {
@@ -270,7 +268,7 @@ export class CacheGuard {
     return fresh;
   }
 
-  /** The cache threw: its content is unknown. */
+  /** Takes the cache out of use after it threw, because its content is unknown. */
   failed(error: unknown): void {
     this.failure = error ?? new Error('a cache threw nothing');
     process.emitWarning('a cache threw an error and is not used any more', {
@@ -279,7 +277,7 @@ export class CacheGuard {
     });
   }
 
-  /** Runs a call to the cache. Its exception must not reach the connection whose reply or push is being handled. */
+  /** Calls the cache. Its exception must not reach the connection whose reply or push is being handled. */
   #attempt(act: () => void): void {
     if (this.failure !== null) return;
     try {

@@ -7,15 +7,15 @@ import { byteCount, latin1Text, utf8Text } from '../resp/decoding/native-slices.
 import { type TextMode, UTF8 } from '../resp/text-modes.ts';
 import type { RedisValue } from '../resp/types.ts';
 
-/** Part of the language since ES2024, and of every supported runtime. */
+/** ES2024; every supported runtime has it. */
 type WellFormed = { toWellFormed(): string };
 
-/** Starts the form of a key whose bytes are no text; no text encodes to what starts with a lone surrogate. */
+/** Prefix of keys that are not valid UTF-8. It cannot collide, because valid text never has a lone surrogate. */
 const NO_TEXT = '\uDC00';
 
 /**
- * The one key of a call whose reply may be cached; null when it may not. A command string that holds more
- * than the command is not cached: its arguments are not where a cache looks for them.
+ * The key of a call whose reply may be cached; null if it may not. A command string that contains arguments is not
+ * cached, because a cache would not find them.
  */
 export function cachedKeyOf(info: CommandInfo, args: readonly RedisValue[]): string | Uint8Array | null {
   if ((info.flags & CACHEABLE) === 0 || info.count !== 1 || args.length === 0) return null;
@@ -24,28 +24,28 @@ export function cachedKeyOf(info: CommandInfo, args: readonly RedisValue[]): str
   return typeof key === 'string' || isUint8Array(key) ? key : numberText(key);
 }
 
-/** A key as the server gets it. The cache takes text for UTF-8, as the server's invalidations are. */
+/** The key as the server gets it. The cache takes strings as UTF-8, so keys in other encodings become bytes. */
 export function keyAsSent(key: string | Uint8Array, mode: TextMode): string | Uint8Array {
   return typeof key !== 'string' || mode === UTF8 ? key : Buffer.from(key, 'latin1');
 }
 
 /**
- * One form for text and bytes of a key: the text, where the bytes are one. A lone surrogate is encoded as
- * U+FFFD, so it is that here as well.
+ * The same form for a key given as text or as bytes: text if the bytes are valid UTF-8. A lone surrogate becomes
+ * U+FFFD, as it does when it is sent.
  */
 export function cacheKey(key: string | Uint8Array): string {
   if (typeof key === 'string') return (key as unknown as WellFormed).toWellFormed();
   return isUtf8(key) ? utf8Text(key) : NO_TEXT + latin1Text(key);
 }
 
-/** A key of that form. */
+/** The key of a form made by `cacheKey`. */
 export function keyOfForm(form: string): string | Buffer {
   return form.startsWith(NO_TEXT) ? Buffer.from(form.slice(NO_TEXT.length), 'latin1') : form;
 }
 
 /**
- * One form for a command and its further arguments. Lengths and types are part of it, so that no two lists
- * share a form; text and bytes of an argument are told apart.
+ * A string that identifies a command and its further arguments. It includes lengths and types, so that different lists
+ * never share a form; text and bytes differ.
  */
 export function cacheField(command: string, args: readonly RedisValue[]): string {
   const name = command.toUpperCase();

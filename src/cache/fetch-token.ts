@@ -1,27 +1,27 @@
 import type { Reply } from '../resp/types.ts';
 import { recall, store, type Stored } from './stored-reply.ts';
 
-/** One read under way, from the moment its request is queued; others who miss the same may wait for its reply. */
+/** A pending read, from the moment its request is queued. Callers of the same read may share its reply. */
 export class FetchToken {
   readonly key: string;
   /** Command and arguments. */
   readonly field: string;
-  /** The pool that asked: only its own calls join. */
+  /** The pool that reads; only its own calls may join. */
   readonly scope: unknown;
-  /** How many connections had ended when it began. */
+  /** How many connections had ended when the read began. */
   readonly born: number;
-  /** When it began; monotonic ms. */
+  /** When the read began; monotonic ms. */
   readonly at: number;
-  /** Nothing happened to the key since. */
+  /** True while nothing has happened to the key. */
   valid = true;
-  /** Another read of the same key. */
+  /** The next pending read of the same key. */
   next: FetchToken | null = null;
   /** The pending reply; null if no other caller may join. */
   promise: Promise<Reply> | null = null;
   /** The request that carries the read. */
   carrier: { readonly maybeExecuted: boolean } | null = null;
   #joined = false;
-  /** The reply before its first taker could change it. */
+  /** A copy of the reply, made before its first caller could change it. */
   #copy: Stored = null;
 
   constructor(key: string, field: string, scope: unknown, born: number, at: number) {
@@ -32,12 +32,12 @@ export class FetchToken {
     this.at = at;
   }
 
-  /** Call it before anybody gets the reply. */
+  /** Takes the reply; call it before any caller gets it. */
   arrived(value: Reply): void {
     if (this.#joined) this.#copy = store(value);
   }
 
-  /** The same reply for one more caller, as a private copy. */
+  /** The reply for one more caller, as a private copy. */
   async join(): Promise<Reply> {
     this.#joined = true;
     await this.promise;

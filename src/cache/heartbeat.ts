@@ -1,20 +1,20 @@
-/** A hit tells nothing that was not true this many ms ago; within the second that is promised. */
+/** A hit is never staler than this, in ms; below the second that the documentation promises. */
 export const TRUST = 800;
-/** While entries are read, those who guard them are asked this often for a sign of life. */
+/** While entries are read, the connections that guard them are asked for a sign of life this often, in ms. */
 export const ASK_EVERY = 250;
 
 /**
- * Whether the server still tells what changes. Its answer to a question proves that it had told everything it
- * did before the question was put: answers and invalidations come over one connection, in order.
+ * Tells whether the server's invalidations still arrive. A reply proves that every invalidation from before its
+ * request has arrived, because replies and invalidations come over one connection, in order.
  */
 export class Heartbeat {
-  /** Everything the server did before this moment has been heard; monotonic ms. */
+  /** All invalidations from before this time have arrived; monotonic ms. */
   verified: number;
-  /** When the question was put that is still open; 0: none is. */
+  /** When the pending request was sent; monotonic ms, 0 for none. */
   asked = 0;
   readonly #send: () => boolean;
 
-  /** `send` puts a question whose answer calls `answered`; false: it cannot be put now. */
+  /** `send` sends a request whose reply calls `answered`; it returns false if it cannot send now. */
   constructor(send: () => boolean, verified = Number.NEGATIVE_INFINITY) {
     this.#send = send;
     this.verified = verified;
@@ -33,13 +33,13 @@ export class Heartbeat {
     this.asked = 0;
   }
 
-  /** A reply came to what was asked at that moment. */
+  /** A reply came to a request sent at that time. */
   heard(at: number): void {
     if (at > this.verified) this.verified = at;
   }
 }
 
-/** Guards without a server behind them. */
+/** A heartbeat that is always fresh and needs no server. */
 export function alwaysTrusted(): Heartbeat {
   return new Heartbeat(() => true, Number.POSITIVE_INFINITY);
 }

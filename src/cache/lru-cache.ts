@@ -27,7 +27,7 @@ export interface LRUCacheOptions {
 const OPTIONS = new Set(['maxKeys', 'maxBytes', 'maxAge', 'confidence', 'dynamicConfidence']);
 const DEFAULT_KEYS = 4096;
 const DEFAULT_AGE = 60_000;
-/** Names up to this length are part of an entry's fixed 64 bytes; what is longer is counted. */
+/** Bytes of names included in an entry's fixed 64 bytes; longer names are counted. */
 const FREE_NAME_BYTES = 32;
 
 /**
@@ -53,13 +53,13 @@ export class CacheStats implements CacheStatistics {
   }
 }
 
-/** A member of at most one list. */
+/** A node of at most one list. */
 class RecencyNode {
   newer: RecencyNode | null = null;
   older: RecencyNode | null = null;
 }
 
-/** Members from the most to the least recently used, linked through themselves. */
+/** A doubly linked list of nodes, from the most to the least recently used. */
 class RecencyList<N extends RecencyNode> {
   #newest: RecencyNode | null = null;
   #oldest: RecencyNode | null = null;
@@ -96,7 +96,7 @@ class RecencyList<N extends RecencyNode> {
   }
 }
 
-/** One command with its arguments. */
+/** The reply to one command with its arguments. */
 class Entry {
   field = '';
   value: Stored = null;
@@ -104,7 +104,7 @@ class Entry {
   expires = 0;
 }
 
-/** One key. Most have a single entry, so the first one put, the oldest, needs no table. */
+/** The entries of one key. Most keys have one, so the oldest entry needs no table. */
 class KeyNode extends RecencyNode {
   key = '';
   first: Entry | null = null;
@@ -155,8 +155,8 @@ export class LRUCache extends AbstractCache {
   readonly #recency = new RecencyList<KeyNode>();
   #confidence: number;
   /**
-   * The last dropped node, for reuse. With keys that come and go, old tables would refer to new objects, and the
-   * collector would keep those longer than needed.
+   * The last dropped node, for reuse: if keys come and go, old tables would refer to new nodes, which would live longer
+   * than needed.
    */
   #spareNode: KeyNode | null = null;
   #spareEntry: Entry | null = null;
@@ -293,7 +293,7 @@ export class LRUCache extends AbstractCache {
     entry.field = field;
     entry.value = value;
     entry.bytes = bytes;
-    // A small integer allocates nothing.
+    // A small integer needs no allocation.
     entry.expires = Math.floor(this.now() + this.#maxAge);
     return entry;
   }
@@ -303,7 +303,7 @@ export class LRUCache extends AbstractCache {
       const oldest = this.#recency.oldest;
       if (oldest === null) return;
       if (oldest === newest) {
-        // One key alone is too large: its older entries go.
+        // A single key is too large: drop its oldest entry.
         this.#removeEntry(newest, newest.first as Entry);
       } else {
         this.#removeNode(oldest);

@@ -13,7 +13,7 @@ type Key = string | Uint8Array;
 /** Writes without a key that change every key. */
 const CHANGE_ALL: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB', 'SWAPDB', 'CLUSTER FLUSHSLOT']);
 
-/** Applies this process's own writes to a cache: they invalidate the keys they change. */
+/** Invalidates the cached keys that this process's own commands write. */
 export class OwnWrites {
   readonly #guard: CacheGuard;
   readonly #textMode: TextMode;
@@ -23,7 +23,7 @@ export class OwnWrites {
     this.#textMode = textMode;
   }
 
-  /** Drops what the call writes, as often as it is called; null: it writes nothing that has a name. */
+  /** A function that drops the keys a call writes; null if it writes none that are known. */
   dropOf(info: CommandInfo, args: readonly RedisValue[]): (() => void) | null {
     const guard = this.#guard;
     const unknown = info.keySpecs === null;

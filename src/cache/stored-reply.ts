@@ -3,15 +3,15 @@ import { mapOfText, setOfText, textOfCollection } from '../resp/reply-map.ts';
 import type { Reply } from '../resp/types.ts';
 import { type TextMode, UTF8 } from '../resp/text-modes.ts';
 
-/** The cost of an entry besides its payload: its object, its places in tables and lists, short names. */
+/** Bytes counted for an entry besides its payload: its object, tables, list nodes and short names. */
 export const ENTRY_BYTES = 64;
 
-/** The engine's strings end at about 2^29. */
+/** V8's strings end at about 2^29 characters. */
 const LONGEST_STRING = 2 ** 28;
 
 /**
- * A reply as the cache keeps it. Bytes are kept as a latin1 string: it cannot be changed, it is smaller than
- * a Buffer's object, and it pins no pool or read buffer.
+ * A reply as the cache stores it. Bytes become a latin1 string, which cannot be changed, is smaller than a Buffer, and
+ * pins no pool or read buffer.
  */
 export type Stored = null | boolean | number | bigint | string | StoredBytes | StoredList | RedisError;
 
@@ -24,7 +24,7 @@ class StoredBytes {
 }
 class StoredList {
   readonly kind: 'array' | 'map' | 'set';
-  /** A map's are keys and values in turn. */
+  /** Items; for a map keys and values in turn. */
   readonly items: readonly Stored[];
   /** The encoding in which keys are looked up. */
   readonly text: TextMode;
@@ -35,7 +35,7 @@ class StoredList {
   }
 }
 
-/** A private copy. */
+/** Makes a private copy of a reply. */
 export function store(value: Reply): Stored {
   if (typeof value !== 'object' || value === null || value instanceof RedisError) return value;
   if (Array.isArray(value)) return new StoredList('array', value.map(store), UTF8);
@@ -50,7 +50,7 @@ export function store(value: Reply): Stored {
   return new StoredBytes(value);
 }
 
-/** The value for a caller: shared if it is immutable, else a copy. */
+/** The reply for a caller: shared if immutable, otherwise a copy. */
 export function recall(stored: Stored): Reply {
   if (stored instanceof StoredBytes) return Buffer.from(stored.content as string, 'latin1');
   if (!(stored instanceof StoredList)) return stored;
@@ -68,8 +68,8 @@ export function recall(stored: Stored): Reply {
 }
 
 /**
- * The payload's bytes as memory holds them: a string one byte per character, or two when one of them is
- * beyond latin1; bytes as many as they are; other scalars 8; every member of an aggregate 16 more.
+ * Bytes of memory of a payload: a string one byte per character, or two if one is beyond latin1; bytes their number;
+ * other scalars 8; each member of an aggregate 16 more.
  */
 export function payloadBytes(stored: Stored): number {
   if (typeof stored === 'string') return stringBytes(stored);
@@ -85,7 +85,7 @@ export function payloadBytes(stored: Stored): number {
 const BEYOND_LATIN1 = /[^\u0000-\u00ff]/;
 
 export function stringBytes(text: string): number {
-  // Counting UTF-8 is far faster than the search, and equal lengths mean plain ASCII.
+  // Counting UTF-8 bytes is far faster than the search; equal lengths mean plain ASCII.
   if (Buffer.byteLength(text) === text.length) return text.length;
   return BEYOND_LATIN1.test(text) ? text.length * 2 : text.length;
 }

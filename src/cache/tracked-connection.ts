@@ -1,17 +1,17 @@
 import type { Heartbeat } from './heartbeat.ts';
 
-/** Whatever stands for one connection's life: entries fetched over it go when it ends. */
+/** An object that identifies a connection; entries fetched over the connection are dropped when it ends. */
 export type Epoch = object;
 
-/** A tracked connection and the keys whose entries came over it. */
+/** A tracked connection and the keys fetched over it. */
 export class TrackedConnection {
   readonly guardedBy: Epoch | null;
-  /** Reads that began before are not its own: 0, or for one that was tracked before the count of ends by then. */
+  /** Reads with a lower `born` are not stored: 0, or the count of ended connections if it was tracked before. */
   readonly since: number;
-  /** The heartbeat of the connection that receives its invalidations. */
+  /** The heartbeat of the connection that gets its invalidations. */
   readonly heartbeat: Heartbeat;
   readonly keys = new Set<string>();
-  /** Too many keys for a list. */
+  /** There were too many keys to list. */
   overflowed = false;
 
   constructor(guardedBy: Epoch | null, since: number, heartbeat: Heartbeat) {
@@ -20,7 +20,7 @@ export class TrackedConnection {
     this.heartbeat = heartbeat;
   }
 
-  /** Entries may be held that came over it. */
+  /** Whether the cache may hold entries fetched over it. */
   get guards(): boolean {
     return this.overflowed || this.keys.size > 0;
   }

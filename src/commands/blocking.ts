@@ -4,8 +4,8 @@ import type { CommandInfo } from './command-info.ts';
 import { BLOCKING, LEARNED, MAY_BLOCK } from './flags.ts';
 
 /**
- * How long the server may hold back the answer, in milliseconds: `Infinity` for ever, `null` when it does not
- * block. A timeout that is missing, negative or malformed does not block: the server refuses it at once.
+ * How long a command may block at the server, in ms: `Infinity` for ever, null if it does not block. A missing,
+ * negative or malformed timeout does not block, because the server refuses it at once.
  */
 export function blockingTime(info: CommandInfo, args: readonly RedisValue[]): number | null {
   if ((info.flags & (BLOCKING | MAY_BLOCK)) === 0) return null;
@@ -36,7 +36,7 @@ export function blockingTime(info: CommandInfo, args: readonly RedisValue[]): nu
   }
 }
 
-/** A learned command without a number at its end may block for ever. */
+/** The timeout of commands that have it last. A learned command without one may block for ever. */
 function lastArgument(info: CommandInfo, args: readonly RedisValue[], total: number): number | null {
   const time = total > 2 ? seconds(wordAt(info, args, total - 1)) : null;
   return time === null && (info.flags & LEARNED) !== 0 ? Number.POSITIVE_INFINITY : time;
@@ -50,7 +50,7 @@ function seriesBlock(info: CommandInfo, args: readonly RedisValue[], total: numb
   return null;
 }
 
-/** Option by option, because a group, a consumer or a stream may be named `BLOCK`. */
+/** Walks the options one by one, because a group, consumer or stream may be named `BLOCK`. */
 function streamBlock(info: CommandInfo, args: readonly RedisValue[], total: number): number | null {
   let block: number | null = null;
   for (let i = 1; i < total; i++) {
@@ -68,9 +68,7 @@ function milliseconds(value: RedisValue | undefined): number | null {
   return /^\d{1,19}$/.test(text) ? forEver(Number(text)) : null;
 }
 
-/**
- * Servers read seconds like C's `strtold`, which knows hexadecimal too: what of it is not read here is long.
- */
+/** Reads seconds. Servers use C's `strtold`, which accepts hexadecimal too; that counts as blocking for ever. */
 function seconds(value: RedisValue | undefined): number | null {
   const text = wordText(value);
   if (/^\+?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return forEver(Math.ceil(Number(text) * 1000));

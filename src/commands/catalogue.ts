@@ -7,7 +7,7 @@ import { collectTraits } from './traits.ts';
 
 /** An entry of the built-in command tables. */
 export interface CommandEntry {
-  /** Upper-case; a subcommand with its command: `CLIENT SETNAME`. */
+  /** In upper case; a subcommand includes its command: `CLIENT SETNAME`. */
   readonly name: string;
   readonly flags: number;
   readonly keySpecs: readonly KeySpec[];
@@ -18,12 +18,12 @@ export interface CommandEntry {
 const NO_KEYS: readonly KeySpec[] = [];
 const catalogue = buildCatalogue();
 
-/** The entry of a command by its upper-case name, without a subcommand. */
+/** Finds a command by its upper-case name, without subcommand. */
 export function findEntry(name: string): CommandEntry | undefined {
   return catalogue.get(name);
 }
 
-/** Adds a command learned from a server; built-in entries win. */
+/** Adds a command learned from a server; built-in entries take precedence. */
 export function addEntry(name: string, flags: number, keySpecs: readonly KeySpec[]): void {
   const [first = '', second] = name.split(' ');
   const entry: CommandEntry = { name, flags: flags | LEARNED, keySpecs, subcommands: null };

@@ -9,29 +9,29 @@ import { CONTAINER, UNKNOWN } from './flags.ts';
 import type { KeySpec } from './key-specs.ts';
 
 /**
- * A command as one caller spelled it, and what is known of it. One object per spelling is shared by all
- * calls, so that the hot path reads fields of one shape and computes nothing.
+ * A command in one spelling, with its traits. All calls with the same spelling share one object, so that the hot path
+ * only reads fields of one shape.
  */
 export class CommandInfo {
-  /** Upper-case; with its subcommand where it has one: `CLIENT SETNAME`. Never an argument. */
+  /** The name in upper case, with its subcommand: `CLIENT SETNAME`. Never an argument. */
   readonly name: string;
-  /** The words of the command string as spelled; those that are not ASCII as bytes. */
+  /** The words of the command string as spelled; words outside ASCII as bytes. */
   readonly words: readonly (string | Uint8Array)[];
-  /** The wire form of `words`; its characters are bytes. */
+  /** The wire form of `words` as latin1 text. */
   readonly encoded: string;
-  /** Kept by the encoder. */
+  /** A cache of the encoder. */
   readonly openings: Openings = [];
-  /** How many words `encoded` holds; the arguments come on top. */
+  /** Number of words in `encoded`, without the arguments. */
   readonly count: number;
-  /** The bits of flags.ts. */
+  /** Bits of flags.ts. */
   readonly flags: number;
-  /** Where the keys are; null when the command is unknown. */
+  /** Where the keys are; null if the command is unknown. */
   readonly keySpecs: readonly KeySpec[] | null;
-  /** How many words the name has: where the arguments proper begin, in `words` or behind them. */
+  /** Number of words of the name. The arguments proper follow, in `words` or after them. */
   readonly nameLength: number;
-  /** Index in the arguments of the only key, for commands that always have one there; else -1. */
+  /** Index of the only key in the arguments, for commands that always have one key there; otherwise -1. */
   readonly soleKey: number;
-  /** With CONTAINER: its subcommands, made when first met. */
+  /** For a CONTAINER: its subcommands, added at their first use. */
   readonly variants: Map<string, CommandInfo> | null;
 
   constructor(
@@ -55,10 +55,10 @@ export class CommandInfo {
 
 function soleKeyOf({ name, keySpecs, count, words }: CommandInfo): number {
   const [spec, more] = keySpecs ?? [];
-  // These two have keys that no rule tells.
+  // SORT and MIGRATE have keys that no key spec describes.
   if (spec === undefined || more !== undefined || name === 'SORT' || name === 'MIGRATE') return -1;
   if (spec.keyword === null && spec.counted) {
-    // The words tell that there is one key: `EVALSHA <sha> 1`.
+    // The words say that there is one key: `EVALSHA <sha> 1`.
     const [number, first] = [spec.start + spec.last, spec.start + spec.limit];
     return number < count && first === count && words[number] === '1' ? 0 : -1;
   }
@@ -66,7 +66,7 @@ function soleKeyOf({ name, keySpecs, count, words }: CommandInfo): number {
   return sole ? spec.start - count : -1;
 }
 
-/** Unusual spellings beyond this many are forgotten; those of known commands stay. */
+/** How many unusual spellings are kept. Plain spellings of known commands always stay. */
 const MAX_SPELLINGS = 2000;
 const LONGEST_SPELLING = 64;
 const LONGEST_NAME = 64;
@@ -74,15 +74,15 @@ const LONGEST_NAME = 64;
 const spellings = new Map<string, CommandInfo>();
 const forgettable: string[] = [];
 let oldest = 0;
-/** The last spelling. Frequent callers repeat one command, and a comparison costs less than a look-up. */
+/** The last spelling used. Callers often repeat a command, and a comparison is cheaper than a look-up. */
 let latest = '';
 let latestInfo: CommandInfo | null = null;
-/** A text shorter than this is never a slice of a longer string, which would be kept alive with it. */
+/** V8 copies slices up to this length; a longer slice would keep its whole source string alive. */
 const NEVER_A_PART = 12;
 
 /**
- * The command of a call; throws `TypeError` for what is none. `args` tell the subcommand where `command` does
- * not. `text`: how its words are encoded.
+ * The command of a call; throws `TypeError` if `command` is not one. `args` give the subcommand if `command` does not.
+ * `text`: the encoding of its words.
  */
 export function resolveCommand(
   command: string | Uint8Array,
@@ -136,7 +136,7 @@ function readSpelling(command: string | Uint8Array, mode: TextMode): CommandInfo
 }
 
 function readText(text: string): CommandInfo {
-  // A copy of its own: a slice would keep the caller's whole string alive.
+  // Copy the text: a slice would keep the caller's whole string alive.
   const spelling = text.length <= LONGEST_SPELLING ? Buffer.from(text, 'latin1').toString('latin1') : text;
   const head = encodeWords(spelling);
   const info = describe(head.words, head.encoded);
@@ -144,7 +144,7 @@ function readText(text: string): CommandInfo {
   return info;
 }
 
-/** A name outside ASCII is no known command, and its bytes depend on the caller's encoding: parse it every time. */
+/** Parses a name outside ASCII every time: no known command has one, and its bytes depend on the encoding. */
 function readBytes(bytes: Uint8Array): CommandInfo {
   const words = latin1Text(bytes)
     .split(/[ \t\n\v\f\r]+/)
@@ -173,17 +173,14 @@ function remember(spelling: string, info: CommandInfo): void {
   spellings.set(spelling, info);
 }
 
-/** Spellings of a command that was unknown until now are read anew. */
+/** Drops the spellings of a command after it was learned. */
 export function forgetSpellings(name: string): void {
   for (const [spelling, info] of spellings) if (info.name === name) spellings.delete(spelling);
   latest = '';
   latestInfo = null;
 }
 
-/**
- * Servers compare names without regard to case, and some only up to a NUL: what could be taken for a name is
- * one.
- */
+/** Normalizes a name as servers do: case does not matter, and some servers ignore everything from a NUL on. */
 function canonical(word: string | Uint8Array): string {
   const text = (typeof word === 'string' ? word : latin1Text(word)).slice(0, LONGEST_NAME);
   const end = text.indexOf('\0');

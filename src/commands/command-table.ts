@@ -11,37 +11,35 @@ import { keyPositions, keysOf } from './keys.ts';
 
 /** A server's description of a command. */
 export interface LearnedCommand {
-  /** Upper-case; a subcommand with its command: `FOO BAR`. */
+  /** In upper case; a subcommand includes its command: `FOO BAR`. */
   readonly name: string;
   readonly flags: number;
   readonly keySpecs: readonly KeySpec[];
-  /** False when only `COMMAND GETKEYS` can tell all keys. */
+  /** False if only `COMMAND GETKEYS` can find all keys. */
   readonly complete: boolean;
   /** Such as `response_policy:agg_sum`. */
   readonly tips: readonly string[];
 }
 
 const MAX_LEARNED = 4096;
-/** Latest answers by the name that was asked for; empty: the server does not have it. */
+/** The latest replies by the name asked for; an empty list if the server does not have the command. */
 const told = new Map<string, readonly LearnedCommand[]>();
 
-/** A server's answer about a command that the tables lack; undefined: no server was asked. */
+/** The server's answer about a command missing in the tables; undefined if no server was asked. */
 export function toldOf(name: string): readonly LearnedCommand[] | undefined {
   return told.get(name);
 }
 
-/** The built-in commands, and the ones learned from servers. */
+/** The built-in commands, and those learned from servers. */
 export class CommandTable {
   readonly #learned = new Map<string, LearnedCommand>();
 
-  /**
-   * Takes in an answer of `COMMAND INFO name …` or `COMMAND`, of either protocol; gives back the names in it.
-   */
+  /** Learns from a reply to `COMMAND INFO name …` or `COMMAND`, in either protocol; returns the names in it. */
   learn(reply: unknown): string[] {
     return this.take(commandsFromReply(reply));
   }
 
-  /** As `learn`, for what was read already. */
+  /** As `learn`, for parsed descriptions. */
   take(commands: readonly LearnedCommand[]): string[] {
     for (const command of commands) {
       if (this.#learned.size >= MAX_LEARNED) this.#learned.clear();
@@ -54,7 +52,7 @@ export class CommandTable {
     return info.keySpecs !== null || this.lookUp(info, args) !== undefined;
   }
 
-  /** The flags of a call: built in, else learned. */
+  /** The flags of a call: built in, otherwise learned. */
   flagsOf(info: CommandInfo, args: readonly RedisValue[]): number {
     return info.keySpecs !== null ? info.flags : (this.lookUp(info, args)?.flags ?? info.flags);
   }
@@ -67,7 +65,7 @@ export class CommandTable {
     return keyPositions(info, args, this.#specsOf(info, args));
   }
 
-  /** The learned description of a command that is not built in. */
+  /** The learned description of a command; undefined if there is none. */
   lookUp(info: CommandInfo, args: readonly RedisValue[]): LearnedCommand | undefined {
     if (this.#learned.size === 0) return undefined;
     const second = wordText(wordAt(info, args, 1)).toUpperCase();
@@ -80,8 +78,8 @@ export class CommandTable {
 }
 
 /**
- * Adds what an answer of `COMMAND INFO` tells to what the whole process knows; a command whose keys only the server can
- * find is left out.
+ * Adds the commands in a reply to `COMMAND INFO` to the tables of the whole process, except those whose keys only the
+ * server can find.
  */
 export function learnCommands(asked: string, reply: unknown): void {
   const commands = commandsFromReply(reply);
@@ -96,8 +94,7 @@ export function learnCommands(asked: string, reply: unknown): void {
 }
 
 /**
- * The commands and subcommands in an answer of `COMMAND INFO`; what is null or malformed in it is passed
- * over.
+ * The commands and subcommands in a reply to `COMMAND INFO`; null and malformed entries are skipped.
  *
  * @testable
  */
@@ -126,7 +123,7 @@ function collect(entry: unknown, found: LearnedCommand[]): void {
   for (const subcommand of list(entry[9])) collect(subcommand, found);
 }
 
-/** The flags of a command, by those of the server and its ACL categories. */
+/** Derives the flags of a command from the server's flags and ACL categories. */
 function flagsFrom(flags: readonly string[], categories: readonly string[]): number {
   const ofConnection = flags.includes('noscript') && categories.includes('@connection');
   return (
@@ -155,9 +152,7 @@ function keySpec(value: unknown): KeySpec | null {
   };
 }
 
-/**
- * Servers before 7.0 tell first and last position and step only; a last one below zero counts from the end.
- */
+/** The key spec of servers before 7.0, which give only first, last and step; a negative last counts from the end. */
 function legacySpecs(first: unknown, last: unknown, step: unknown): KeySpec[] {
   const [start, end] = [integer(first), integer(last)];
   if (start <= 0) return [];
@@ -165,7 +160,7 @@ function legacySpecs(first: unknown, last: unknown, step: unknown): KeySpec[] {
   return [{ keyword: null, start, counted: false, last: reach, step: integer(step), limit: 0 }];
 }
 
-/** A field of a map, or of the flat list that older servers and RESP2 send instead. */
+/** A field of a map, or of the flat list that older servers and RESP2 send. */
 function field(value: unknown, name: string): unknown {
   if (value instanceof Map) {
     for (const [key, item] of value) if (text(key) === name) return item;

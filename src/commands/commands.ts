@@ -57,7 +57,7 @@ export type CallArguments<K, A extends readonly RedisValue[]> = [A] extends [nev
     ? RedisValue[]
     : ArgumentsOf<K, A>;
 
-/** The same for a call that takes its arguments as a list. */
+/** As `CallArguments`, for a call that takes its arguments as a list. */
 export type ListedArguments<K, A extends readonly RedisValue[]> = number extends A['length']
   ? readonly RedisValue[]
   : Readonly<ArgumentsOf<K, A>>;
@@ -104,11 +104,11 @@ export type SubcommandOf<K extends string, A extends readonly unknown[]> = A ext
     : never
   : never;
 
-/** The arguments behind the name, where the first one may belong to it. */
+/** The arguments after the name, without the subcommand if it is the first one. */
 export type ArgumentsBehind<K, A extends readonly unknown[]> =
   Uppercase<K & string> extends NameOf<K, A> ? A : A extends readonly [unknown, ...infer Rest] ? Rest : A;
 
-/** A command that may answer anything answers what the decoding leaves. */
+/** Narrows the reply of a command that may return anything by the decoding. */
 export type General<R, D extends Decoding> = [Reply] extends [R] ? ReplyOf<D> : R;
 
 export type ReplyOfEntry<E, A extends readonly unknown[]> = E extends { options: infer O }
@@ -135,7 +135,7 @@ export type ReplyByCount<E, A extends readonly unknown[]> = E extends { reply: i
     : R
   : never;
 
-/** The arguments among which options are looked for. */
+/** The arguments in which options are searched. */
 export type Options<E, A extends readonly unknown[]> = E extends { after: infer N extends keyof Places }
   ? Behind<A, N>
   : E extends { keysAt: infer N extends keyof Places }
@@ -153,7 +153,7 @@ export type Behind<A extends readonly unknown[], N extends keyof Places> = A ext
   ? Rest
   : [];
 
-/** Strings in upper case; `string` for text that the compiler does not know. */
+/** The strings in upper case; `string` for text unknown to the compiler. */
 export type WordsOf<A extends readonly unknown[]> = A[number] extends infer W
   ? W extends string
     ? string extends W

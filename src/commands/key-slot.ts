@@ -1,4 +1,4 @@
-/** Slots of a cluster. */
+/** Number of slots of a cluster. */
 export const SLOT_COUNT = 16_384;
 
 /** CRC16-XMODEM: polynomial 0x1021, initial value 0, most significant bit first. */
@@ -13,15 +13,15 @@ const OPEN = 0x7b;
 const CLOSE = 0x7d;
 
 /**
- * The slot of a key. Only what stands between the first `{` and the first `}` behind it is hashed, when that
- * is not empty. Text is hashed as the bytes it is sent as, without making them.
+ * The slot of a key. If there is text between the first `{` and the next `}`, only that is hashed. Text is hashed as
+ * the bytes it is sent as, without encoding it first.
  */
 export function keySlot(key: string | Uint8Array, encoding?: string): number {
   if (typeof key !== 'string') return byteSlot(key);
   let crc = 0;
   for (let index = 0; index < key.length; index++) {
     const unit = key.charCodeAt(index);
-    // Most keys are plain ASCII without a tag: only for the others is the key looked at twice.
+    // Most keys are ASCII without a tag; only others are read a second time.
     if (unit > 0x7f || unit === OPEN) return textSlot(key, encoding !== 'latin1');
     crc = ((crc << 8) & 0xffff) ^ CRC[(crc >> 8) ^ unit]!;
   }
@@ -48,7 +48,7 @@ function textSlot(key: string, utf8: boolean): number {
   return crc & SLOT_MASK;
 }
 
-/** Continues at the first character outside ASCII. A lone surrogate is sent as U+FFFD. */
+/** Continues from the first character outside ASCII. A lone surrogate counts as U+FFFD, as it is sent. */
 function utf8Slot(key: string, from: number, end: number, start: number): number {
   let crc = start;
   const add = (byte: number): void => {

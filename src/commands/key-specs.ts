@@ -2,10 +2,9 @@ import type { RedisValue } from '../resp/types.ts';
 import { type CommandWords, isKeyword, wordAt, wordCount, wordText } from './arguments.ts';
 
 /**
- * One rule of where the keys of a command are, as the servers describe it: a place to begin (`keyword` null:
- * the position `start`; else behind that word, looked for from `start` on, backwards from the end when
- * negative), and how to go on (a range with `last`, `step`, `limit`; or, `counted`, a number of keys at
- * `last` behind the beginning, the first one at `limit` behind it).
+ * One rule for finding the keys of a command, as servers describe it. The search begins at position `start`, or after
+ * the word `keyword`, searched from `start` on (backwards from the end if negative). From there the keys are a range
+ * (`last`, `step`, `limit`); or, if `counted`, their number is `last` words on and the first one `limit` words on.
  *
  * As text: `1` · `1:last:step:limit` · `2#last:limit:step` · `WORD@start:…`.
  */
@@ -33,10 +32,7 @@ export function parseKeySpec(text: string): KeySpec {
   };
 }
 
-/**
- * Adds the positions (0 is the name) of the keys that a rule finds; what is missing or malformed is not
- * found.
- */
+/** Adds the positions (0 is the name) of the keys that a rule finds; missing or malformed words give none. */
 export function findKeyPositions(
   spec: KeySpec,
   info: CommandWords,

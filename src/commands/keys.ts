@@ -7,9 +7,8 @@ import { findKeyPositions } from './key-specs.ts';
 import type { KeySpec } from './key-specs.ts';
 
 /**
- * The keys of a call (for `SPUBLISH` and the like its channels: they decide the slot as well), in the order
- * of the command. Malformed arguments give the keys that can be found; the server will say what is wrong with
- * them.
+ * The keys of a call in order; for `SPUBLISH` and the like the channels, which decide the slot too. Malformed arguments
+ * give the keys that can be found, because the server will report the error.
  */
 export function keysOf(
   info: CommandInfo,
@@ -19,7 +18,7 @@ export function keysOf(
   return keyPositions(info, args, specs).map((position) => keyText(wordAt(info, args, position)!));
 }
 
-/** Where the keys are in the whole command, 0 being its name; in ascending order, each once. */
+/** The positions of the keys in the whole command (0 is the name), ascending and distinct. */
 export function keyPositions(
   info: CommandInfo,
   args: readonly RedisValue[],
@@ -34,7 +33,7 @@ export function keyPositions(
   return [...new Set(positions)].sort((a, b) => a - b);
 }
 
-/** The keys of `SORT key … STORE destination`; its options are walked, as patterns may be called `STORE`. */
+/** Adds the destination of `SORT key … STORE destination`; walks the options, because a pattern may be `STORE`. */
 function addSortDestination(info: CommandInfo, args: readonly RedisValue[], positions: number[]): void {
   const total = wordCount(info, args);
   let destination = -1;

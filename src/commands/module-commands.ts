@@ -1,7 +1,7 @@
 /**
- * Commands missing in the tables of plain servers: those of the common modules, and of releases that the
- * generated table does not cover. Same notation as command-data.ts. Search indexes are not keys: `FT.*` is
- * keyless but for the suggestion dictionaries.
+ * Commands missing in the tables of plain servers: those of common modules, and of releases that the generated table
+ * does not cover. Same notation as command-data.ts. Search indexes are not keys, so of `FT.*` only the suggestion
+ * dictionaries have keys.
  */
 export const MODULE_COMMANDS: readonly (readonly [traits: string, names: string])[] = [
   [

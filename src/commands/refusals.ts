@@ -33,19 +33,19 @@ const ADVICE: Readonly<Record<string, string>> = {
   'CLIENT NO-TOUCH': 'use the option notouch of the pool',
 };
 
-/** Why a pool does not run this command on a shared connection, and what to do instead. */
+/** The error text for a command that a pool does not run on a shared connection, with advice. */
 export function refusal(info: CommandInfo): string {
   return `${info.name} changes the state of its connection, and pooled connections are shared: ${advice(info)}`;
 }
 
-/** Why a cluster pool does not send this command to a node of its own choice. */
+/** The error text for a command for which a cluster pool cannot choose the node. */
 export function clusterRefusal(info: CommandInfo): string {
   const nodes = requestPolicyOf(info.name) === 'all_nodes' ? 'all' : 'primaries';
   const merged = mergeRefusal(info.name) === null ? ', and add { merge: true } for one answer' : '';
   return `${info.name} concerns one node of a cluster: name the nodes with executeOn('${nodes}', …) or executeOn(node, …)${merged}`;
 }
 
-/** Why the answers of several nodes cannot become one; null: they can. */
+/** The error text if the replies of several nodes cannot be merged; null if they can. */
 export function mergeRefusal(name: string): string | null {
   if (responsePolicyOf(name) === 'special' || requestPolicyOf(name) === 'special')
     return `${name}: the answers of its nodes mean different things, executeOn gives them without merge`;

@@ -6,14 +6,14 @@ import { blockingTime } from './blocking.ts';
 import type { CommandInfo } from './command-info.ts';
 import { BLOCKING, HAS_EFFECT, LEARNED } from './flags.ts';
 
-/** The effect of a command on its connection: expected when it is queued, proved when its reply has come. */
+/** The effect of a command on its connection: expected once it is queued, proved by its reply. */
 export type EffectKind = (typeof EFFECTS)[keyof typeof EFFECTS] | 'other';
 
 /**
- * `effectValue` tells the rest: the database of `select`, the name of `setname`, `ON` or `OFF` of `tracking`,
- * `no-evict`, `no-touch`, `import-source`, `YES` or `NO` of `caching`, `ON`, `OFF` or `SKIP` of `reply`,
- * `YES`, `SYNC` or `NO` of `script-debug`. With `blocking` the connection belongs to the call until its
- * answer comes; with `replication` it stops being one of requests and replies.
+ * The effect of each command. `effectValue` returns its argument: the database of `select`, the name of `setname`; `ON`
+ * or `OFF` of `tracking`, `no-evict`, `no-touch` and `import-source`; `YES` or `NO` of `caching`; `ON`, `OFF` or `SKIP`
+ * of `reply`; `YES`, `SYNC` or `NO` of `script-debug`. With `blocking` the call has the connection for itself until its
+ * reply comes; with `replication` requests and replies end.
  */
 const EFFECTS = {
   SELECT: 'select',
@@ -71,7 +71,7 @@ const EFFECTS = {
   XREADGROUP: 'blocking',
 } as const;
 
-/** Effects that take hold with pushes and not with a reply; these pushes are called so, too. */
+/** Effects confirmed by pushes instead of a reply; the pushes have the same names. */
 export const BY_PUSH: ReadonlySet<string> = new Set<EffectKind>([
   'subscribe',
   'unsubscribe',
@@ -83,28 +83,28 @@ export const BY_PUSH: ReadonlySet<string> = new Set<EffectKind>([
 
 const effects: ReadonlyMap<string, EffectKind> = new Map(Object.entries(EFFECTS));
 
-/** The effect of a call on its connection; null for the many that leave it as it was. */
+/** The effect of a call on its connection; null for most calls. */
 export function effectOf(info: CommandInfo, args: readonly RedisValue[]): EffectKind | null {
   if ((info.flags & HAS_EFFECT) === 0) return null;
   const effect = effects.get(info.name) ?? learnedEffect(info);
   return effect === 'blocking' && blockingTime(info, args) === null ? null : effect;
 }
 
-/** A learned command: it blocks, or changes its connection in an unknown way. */
+/** The effect of a learned command: it blocks, or changes its connection in an unknown way. */
 function learnedEffect({ flags }: CommandInfo): EffectKind | null {
   if ((flags & LEARNED) === 0) return null;
   return (flags & BLOCKING) !== 0 ? 'blocking' : 'other';
 }
 
-/** The first argument of a call as text, byte for byte, as spelled; null when there is none. */
+/** The first argument of a call as spelled, in latin1; null if there is none. */
 export function effectValue(info: CommandInfo, args: readonly RedisValue[]): string | null {
   return asSpelled(wordAt(info, args, info.nameLength));
 }
 
-/** The name that `HELLO … SETNAME` gives, likewise; null when it gives none. */
+/** The name set by `HELLO … SETNAME` as spelled, in latin1; null if there is none. */
 export function helloName(info: CommandInfo, args: readonly RedisValue[]): string | null {
   let at = info.nameLength + 1;
-  // A password may be spelled like a keyword.
+  // Skip the user name and password, which may look like keywords.
   while (isKeyword(wordAt(info, args, at), 'AUTH')) at += 3;
   return isKeyword(wordAt(info, args, at), 'SETNAME') ? asSpelled(wordAt(info, args, at + 1)) : null;
 }

@@ -13,11 +13,10 @@ import {
 } from './flags.ts';
 
 /**
- * Reads whose answer depends on one key, their first argument, and on nothing else, so that an `invalidate`
- * of that key is all that can make a copy of it stale. Left out: what depends on the clock (`TTL`) or on
- * chance (`RANDOMKEY`, `SRANDMEMBER`), cursors (`HSCAN`), what speaks of storage instead of value (`OBJECT`,
- * `MEMORY USAGE`, `DUMP`), expiring members (`HTTL`), pending entries and consumer groups of streams (they
- * change with reads), and everything of several keys.
+ * Reads whose reply depends on nothing but one key, their first argument, so that only an invalidation of that key can
+ * make a copy stale. Left out: replies that depend on the clock (`TTL`) or on chance (`RANDOMKEY`, `SRANDMEMBER`),
+ * cursors (`HSCAN`), facts about storage (`OBJECT`, `MEMORY USAGE`, `DUMP`), expiring members (`HTTL`), pending entries
+ * and consumer groups of streams (reads change them), and commands with several keys.
  */
 const CACHEABLE_COMMANDS =
   'GET GETRANGE SUBSTR STRLEN GETBIT BITCOUNT BITPOS BITFIELD_RO TYPE EXISTS ' +
@@ -30,7 +29,7 @@ const CACHEABLE_COMMANDS =
   'XLEN XRANGE XREVRANGE ' +
   'JSON.GET JSON.TYPE JSON.STRLEN JSON.ARRLEN JSON.ARRINDEX JSON.OBJLEN JSON.OBJKEYS JSON.RESP';
 
-/** Flags that no server's table tells. `|` stands between a command and its subcommand. */
+/** Flags that are in no server's table. `|` separates a command from its subcommand. */
 const TRAITS: readonly (readonly [flags: number, names: string])[] = [
   [BLOCKING, 'BLPOP BRPOP BLMOVE BRPOPLPUSH BLMPOP BZPOPMIN BZPOPMAX BZMPOP BLMOVEM BZMOVE WAIT WAITAOF'],
   [MAY_BLOCK, 'XREAD XREADGROUP TS.READ'],
@@ -61,7 +60,7 @@ const TRAITS: readonly (readonly [flags: number, names: string])[] = [
   [CACHEABLE, CACHEABLE_COMMANDS],
 ];
 
-/** The hand-kept flags of every command that has some, by its name with a `|` before the subcommand. */
+/** The hand-written flags by command name, with `|` before a subcommand. */
 export function collectTraits(): Map<string, number> {
   const traits = new Map<string, number>();
   for (const [flags, names] of TRAITS) {

@@ -6,13 +6,13 @@ import type { MergedToOne, NeverMerged } from './generated/tips.ts';
 
 export declare const REPLY: unique symbol;
 
-/** A command of a batch or a transaction whose reply is known by its name. */
+/** A command of a batch or a transaction whose reply type follows from its name. */
 export interface TypedCommand<K extends string | Uint8Array, A extends readonly RedisValue[]> {
   readonly command: K;
   readonly args: A;
 }
 
-/** A command whose reply was said by hand. */
+/** A command with an explicit reply type. */
 export interface AnsweredCommand<R> {
   readonly command: string | Uint8Array;
   readonly args: readonly RedisValue[];
@@ -62,12 +62,12 @@ export type BatchReplies<C extends readonly unknown[], D extends Decoding> = {
 };
 
 export declare const UNSPECIFIED: unique symbol;
-/** In the place of options that a call does not give. */
+/** The type of the options of a call without options. */
 export interface Unspecified {
   readonly [UNSPECIFIED]?: never;
 }
 
-/** How the reply is decoded where options of the call may say it: `decode`. */
+/** How the reply is decoded: by the option `decode` of the call, otherwise by `D`. */
 export type DecodingOf<O, D extends Decoding> = typeof UNSPECIFIED extends keyof O
   ? D
   : 'decode' extends keyof O
@@ -78,7 +78,7 @@ export type DecodingOf<O, D extends Decoding> = typeof UNSPECIFIED extends keyof
         : boolean
     : D;
 
-/** Replies that options of the call bring about: null with `noreply`, an error with `raiseExceptions: false`. */
+/** Replies added by options of the call: null with `noreply`, an error with `raiseExceptions: false`. */
 export type ReplyByOptions<O> = typeof UNSPECIFIED extends keyof O
   ? never
   : O extends unknown
@@ -91,7 +91,7 @@ export type ReplyByOptions<O> = typeof UNSPECIFIED extends keyof O
             : never)
     : never;
 
-/** Whether options of `executeOn` merge the answers; both where the compiler does not know. */
+/** Whether options of `executeOn` merge the replies; both if the compiler does not know. */
 export type MergeOf<O> = typeof UNSPECIFIED extends keyof O
   ? 'each'
   : 'merge' extends keyof O
@@ -102,7 +102,7 @@ export type MergeOf<O> = typeof UNSPECIFIED extends keyof O
         : 'each' | 'merged'
     : 'each';
 
-/** The answer of `executeOn`: one for each node `L`, or one in their place with `merge: true`. */
+/** The result of `executeOn`: one reply per node `L`, or one for all with `merge: true`. */
 export type NodesReply<L, T, K, A extends readonly unknown[], O, D extends Decoding> = {
   each: Map<L, CallReply<T, K, A, DecodingOf<O, D>> | ReplyByOptions<O> | RedisError>;
   merged: Merged<T, NameOf<K, A>, CallReply<T, K, A, DecodingOf<O, D>>> | ReplyByOptions<O>;
@@ -118,7 +118,7 @@ export type Merged<T, N, R> = [T] extends [ByCommand]
         : Joined<R>
   : R;
 
-/** Without a policy: maps and sets become one, and everything else stands in one list. */
+/** The merged reply without a policy: one map or set, otherwise one list. */
 export type Joined<R> = Reply[] extends R
   ? R
   : [R] extends [Map<unknown, unknown> | Set<unknown>]
