@@ -10,7 +10,7 @@ import type { PubsubAction, SubscriptionKind } from './subscriptions/subscriptio
 /** An argument of a pub/sub command. */
 export type SubscriptionTarget = string | Uint8Array | AbstractChannel;
 
-/** The action of an `executePubsub`; throws `TypeError` when the command is none of the SUBSCRIBE family. */
+/** The action of an `executePubsub`; throws `TypeError` if the command is not of the SUBSCRIBE family. */
 export function readPubsubCommand(
   command: string | Uint8Array,
   targets: readonly SubscriptionTarget[],
@@ -27,8 +27,8 @@ export function readPubsubCommand(
 }
 
 /**
- * The name a target stands for; throws `TypeError` when it does not fit the command. `text`: what a name in letters
- * is encoded with.
+ * The name of a target; throws `TypeError` if it does not fit the command. `text`: the encoding of names given as
+ * strings.
  */
 export function targetName(
   kind: SubscriptionKind,

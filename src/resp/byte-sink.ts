@@ -3,22 +3,22 @@ import { privateCopy, takeBytes } from './decoding/native-slices.ts';
 import { giveMemory, takeMemory } from './decoding/spare-memory.ts';
 
 const FIRST = 4096;
-/** After this many bytes the announced length is believed. */
+/** After this many bytes the announced length is trusted. */
 const EARNEST = 65_536;
-/** The whole buffer is allocated once this fraction (1/64) has arrived. */
+/** The whole buffer is allocated once 1/64 of the bytes has arrived. */
 const EARLY = 64;
 
 /**
- * Bytes that arrive in pieces. It holds at most four times what has arrived (at least 4 KiB), from 64 KiB on 64
- * times, and never more than `limit`. Fresh memory is the dearest part of a large reply, and each piece of it hastens
- * a collection: so the steps before the last one use memory that others have left, and are no larger than they must be.
+ * Collects bytes that arrive in pieces. Allocates at most four times the bytes that have arrived (at least 4 KiB), from
+ * 64 KiB on 64 times, and never more than `limit`. Fresh memory is the greatest cost of a large reply, and each piece
+ * of it hastens a garbage collection: so all steps but the last use recycled memory, and are as small as possible.
  * Pages not yet written are address space and take no memory.
  */
 export class ByteSink {
   limit: number;
   length = 0;
   private buffer: Buffer;
-  /** The bytes are only looked at, and never leave. */
+  /** The bytes are only read and never handed out, so their memory can be recycled. */
   private readonly passing: boolean;
 
   constructor(limit: number, expected: number, passing: boolean) {
@@ -38,14 +38,14 @@ export class ByteSink {
     return this.limit - this.length;
   }
 
-  /** The place for the next bytes, at most `most` of them; report the number written there with `filled`. */
+  /** A buffer for the next bytes, `most` at most; report the number written with `filled`. */
   room(most: number): Buffer {
     const { length, buffer, limit } = this;
-    // The last step is made as soon as it may be: it copies all bytes received so far, and blocks other work.
+    // Take the last step as early as possible, because it copies all bytes received so far and blocks other work.
     if (length === buffer.length || (buffer.length < limit && capacity(length, limit) === limit)) {
       this.grow(length);
     }
-    // After `take` there is more memory than the string has bytes left.
+    // After `take` the buffer is larger than the rest of the string.
     return this.buffer.subarray(length, length + Math.min(most, limit - length));
   }
 
@@ -66,12 +66,12 @@ export class ByteSink {
     return this.passing || size < this.limit ? takeMemory(size) : takeBytes(size);
   }
 
-  /** The bytes were consumed: recycle the memory. Do not use the sink or its bytes afterwards. */
+  /** Recycles the memory after use. The sink and its bytes must not be used afterwards. */
   done(): void {
     if (this.passing) giveMemory(this.buffer);
   }
 
-  /** The bytes that are here so far; those that follow take their place. */
+  /** Returns the bytes received so far and removes them; `limit` becomes the number of missing bytes. */
   take(): Buffer {
     const bytes = privateCopy(this.buffer.subarray(0, this.length));
     this.limit -= this.length;
@@ -79,7 +79,7 @@ export class ByteSink {
     return bytes;
   }
 
-  /** The received bytes in a buffer of exact size; do not use the sink afterwards. */
+  /** The received bytes in a buffer of exact size. The sink must not be used afterwards. */
   bytes(): Buffer {
     const { buffer, length } = this;
     return length === this.limit && length === buffer.length

@@ -22,7 +22,7 @@ export class DecodingError extends RedisError {
 }
 kind(DecodingError, 'DecodingError', 'RESPOOL_DECODING');
 
-/** Whether a reply that was read as text holds bytes: somewhere it was not valid. */
+/** Whether a reply that was read as text holds bytes, because some text was invalid. */
 export function holdsBytes(value: Reply): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (Buffer.isBuffer(value)) return true;
@@ -33,7 +33,7 @@ export function holdsBytes(value: Reply): boolean {
   return false;
 }
 
-/** A reply that was read with `mode`, with the bytes of each text in its place: decoding loses nothing. */
+/** Replaces the text in a reply read with `mode` by its bytes; decoding is lossless. */
 export function withBytes(value: Reply, mode: DecodeMode): Reply {
   if (typeof value === 'string') return mode === BYTES ? value : textBytes(value, mode);
   if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return value;

@@ -7,10 +7,10 @@ import { LATIN1, type TextMode, UTF8 } from './text-modes.ts';
 import type { RedisValue } from './types.ts';
 import { CR, LF } from './wire-types.ts';
 
-/** Bytes to send. A string's characters are bytes (latin1); a `Buffer` is private and never changes. */
+/** Bytes to send. Strings are latin1, one character per byte; a `Buffer` is private and never changes. */
 export type Wire = string | readonly (string | Buffer)[];
 
-/** A command's words, ready to be put in front of its arguments. */
+/** The encoded words of a command, which precede its arguments. */
 export interface CommandHead {
   readonly words: readonly string[];
   readonly count: number;
@@ -18,23 +18,23 @@ export interface CommandHead {
   readonly openings: Openings;
 }
 
-/** Text before the characters of the first argument, cached for few arguments and a short first one. */
+/** Cached text up to the content of the first argument, for few arguments and a short first one. */
 export type Openings = (string | undefined)[];
 
-/** Bytes up to this size travel inside the string; larger ones are a piece of their own. */
+/** Bytes up to this size become part of the string; larger ones are separate pieces. */
 const SMALL_BYTES = 1024;
-/** A string piece is ended once it has this many characters, far below the engine's limit. */
+/** A string piece ends at this many characters, far below V8's limit. */
 const PIECE = 1 << 20;
 const KNOWN_COMMANDS = 512;
-/** Openings are cached up to this many arguments, and for a first argument below this many bytes. */
+/** Openings are cached for up to this many arguments, and for a first argument below `SHORT` bytes. */
 const FEW = 3;
 const SHORT = 48;
 
-/** `$n\r\n` for the small n: the head of the first argument. */
+/** `$n\r\n` for small n: the head of the first argument. */
 const FIRST = Array.from({ length: 1024 }, (_, length) => `$${length}\r\n`);
-/** The same behind the end of the argument before it: one concatenation less for each. */
+/** As `FIRST`, with the end of the previous argument, which saves a concatenation. */
 const NEXT = FIRST.map((first) => `\r\n${first}`);
-/** `*n\r\n` for the small n. */
+/** `*n\r\n` for small n. */
 const ARRAY = Array.from({ length: 64 }, (_, count) => `*${count}\r\n`);
 
 const knownHeads = new Map<string, CommandHead>();
@@ -50,7 +50,7 @@ export function encodeWords(command: string | Uint8Array): CommandHead {
   const known = knownHeads.get(command);
   if (known !== undefined) return known;
   const head = splitWords(command, UTF8);
-  // Bound the cache: command names that contain values must not fill the memory.
+  // Bound the cache, because command strings may contain values.
   if (knownHeads.size >= KNOWN_COMMANDS) knownHeads.clear();
   if (command.length <= 64) knownHeads.set(command, head);
   return head;
@@ -67,7 +67,7 @@ function splitWords(command: string, mode: 1 | 2): CommandHead {
   return { words, count: words.length, encoded, openings: [] };
 }
 
-/** One command on the wire, or a `TypeError` that names the argument's index; nothing is half done. */
+/** Encodes a command; throws a `TypeError` that names the index of a bad argument. */
 export function encodeCommand(
   head: Pick<CommandHead, 'count' | 'encoded' | 'openings'>,
   args: readonly RedisValue[],
@@ -121,7 +121,7 @@ function arrayHead({ count, encoded }: Pick<CommandHead, 'count' | 'encoded'>, l
   return (total < ARRAY.length ? ARRAY[total]! : `*${total}\r\n`) + encoded;
 }
 
-/** All that goes before the first argument: of commands that are made again and again it is there already. */
+/** The text before the first argument's content; cached for frequent commands. */
 function opening(
   head: Pick<CommandHead, 'count' | 'encoded' | 'openings'>,
   length: number,
@@ -129,11 +129,11 @@ function opening(
 ): string {
   if (length > FEW || size >= SHORT) return `${arrayHead(head, length)}$${size}\r\n`;
   const key = (length - 1) * SHORT + size;
-  // In one piece: a string that was put together would be taken apart again at every write.
+  // Make a flat string: V8 would flatten a concatenated one again at every write.
   return (head.openings[key] ??= latin1Text(Buffer.from(arrayHead(head, length) + FIRST[size]!, 'latin1')));
 }
 
-/** A private copy of large bytes, with what goes before them and the end of the command: one write takes it all. */
+/** Copies large bytes together with the text before them and the end of the command, for a single write. */
 function framed(text: string, bytes: Uint8Array, size: number, last: boolean): Buffer {
   const start = text.length;
   const whole = takeMemory(start + size + (last ? 2 : 0));
@@ -146,7 +146,7 @@ function framed(text: string, bytes: Uint8Array, size: number, last: boolean): B
   return whole;
 }
 
-/** Text that is not ASCII, as its bytes. */
+/** Encodes text that is not ASCII. */
 function encodeText(text: string, mode: TextMode, index: number): string | Buffer {
   if (mode === UTF8) {
     const bytes = Buffer.from(text);
@@ -155,7 +155,7 @@ function encodeText(text: string, mode: TextMode, index: number): string | Buffe
   return textContent(text, mode, `argument ${index} of a command`);
 }
 
-/** Text as its bytes, one character for each; throws `TypeError` where the encoding cannot hold it. */
+/** Encodes text to bytes in latin1; throws `TypeError` if the encoding cannot hold it. */
 export function textContent(text: string, mode: TextMode, what: string): string {
   const content = contentOf(text, mode);
   if (content !== null) return content;
@@ -178,13 +178,13 @@ function encodeNumber(value: number, index: number): string {
   return value > 0 ? 'inf' : '-inf';
 }
 
-/** The type of a value as text, never the value itself. */
+/** Names the type of a value for an error, which must not show the value. */
 function typeName(value: unknown): string {
   if (value === null) return 'null';
   return Array.isArray(value) ? 'array' : typeof value;
 }
 
-/** How many bytes a wire form has. */
+/** The number of bytes of a wire form. */
 export function wireLength(wire: Wire): number {
   if (typeof wire === 'string') return wire.length;
   let total = 0;

@@ -9,13 +9,13 @@ const BIG = /^[+-]?\d+$/;
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
 
-/** A double's text, or null when it is none. */
+/** Parses the text of a double; null if it is none. */
 export function parseDouble(bytes: Uint8Array, start: number, end: number): number | null {
   const negative = bytes[start] === 0x2d;
   let at = negative ? start + 1 : start;
   const whole = at;
   let point = -1;
-  // The first 15 digits, and those behind them: each is exact.
+  // The first 15 digits, and the rest; both are exact.
   let high = 0;
   let low = 0;
   let digits = 0;
@@ -39,23 +39,23 @@ export function parseDouble(bytes: Uint8Array, start: number, end: number): numb
 }
 
 /**
- * A number of up to 19 digits: the first 15 in `high`, the others in `low`, `decimals` of them after the point. NaN if
- * only the engine's own parser gives the exact value.
+ * The number with up to 19 digits: the first 15 in `high`, the rest in `low`, `decimals` of them after the point. NaN
+ * if only the engine's parser gives the exact value.
  */
 export function exactDecimal(high: number, low: number, digits: number, decimals: number): number {
   if (decimals > 22) return NaN;
-  // Up to 15 digits both operands are exact, so that the one division rounds correctly.
+  // With up to 15 digits both operands are exact, so a single division rounds correctly.
   if (digits <= 15) return high / POWERS[decimals]!;
   return divideExactly(high, POWERS[digits - 15]!, low, POWERS[decimals]!);
 }
 
-/** The upper half of a double's bits, after Veltkamp. */
+/** The upper half of a double's bits (Veltkamp). */
 function upper(value: number): number {
   const scaled = value * 134_217_729;
   return scaled - (scaled - value);
 }
 
-/** The rounding error of the product, after Dekker. */
+/** The rounding error of a product (Dekker). */
 function productError(a: number, b: number, product: number): number {
   const aHigh = upper(a);
   const bHigh = upper(b);
@@ -64,7 +64,7 @@ function productError(a: number, b: number, product: number): number {
   return aLow * bLow - (product - aHigh * bHigh - aLow * bHigh - aHigh * bLow);
 }
 
-/** `(high * factor + low) / divisor` rounded once, or NaN where two roundings are too close to tell. */
+/** `(high * factor + low) / divisor`, rounded once; NaN if it is too close to the middle of two doubles. */
 function divideExactly(high: number, factor: number, low: number, divisor: number): number {
   const product = high * factor;
   const rest = productError(high, factor, product) + low;
@@ -85,7 +85,7 @@ function parseOtherDouble(text: string): number | null {
   return NOT_A_NUMBER.test(text) ? NaN : null;
 }
 
-/** A 64-bit integer's text, as `bigint` where a `number` would not be exact; null when it is none. */
+/** Parses a 64-bit integer, to a `bigint` if a `number` would not be exact; null if it is none. */
 export function parseInteger(text: string): number | bigint | null {
   if (!INTEGER.test(text)) return null;
   const value = BigInt(text);
@@ -94,7 +94,7 @@ export function parseInteger(text: string): number | bigint | null {
   return Number.isSafeInteger(number) ? number : value;
 }
 
-/** A big number's text, or null when it is none. */
+/** Parses a big number; null if it is none. */
 export function parseBigNumber(text: string): bigint | null {
   return BIG.test(text) ? BigInt(text) : null;
 }

@@ -6,8 +6,8 @@ import type { Reply } from './types.ts';
 import { type TextMode, UTF8 } from './text-modes.ts';
 
 /**
- * Byte keys by content: their bytes as a latin1 string → the key that the collection holds.
- * `null`: there are none. `UNSORTED`: wire entries were appended as they came; the first use sorts them.
+ * Byte keys by content: the bytes as latin1 text → the key object in the collection. `null`: no byte keys. `UNSORTED`:
+ * entries were appended from the wire, and the first use builds the index.
  */
 type ByteIndex = Map<string, unknown>;
 const UNSORTED: ByteIndex = new Map();
@@ -15,7 +15,7 @@ const UNSORTED: ByteIndex = new Map();
 const mapSet = Map.prototype.set;
 const setAdd = Set.prototype.add;
 
-/** The key of the collection that is equal to `key`, else `key` itself. */
+/** The key in the collection that equals `key`; otherwise `key` itself. */
 function heldKey(key: unknown, index: ByteIndex | null, mode: TextMode): unknown {
   if (typeof key === 'string') {
     const content = index === null ? null : contentOf(key, mode);
@@ -59,7 +59,7 @@ export class ReplyMap<K = Reply, V = Reply> extends Map<K, V> {
     if (entries) for (const [key, value] of entries) this.set(key as K, value as V);
   }
 
-  /** @internal Puts an entry as it came from the wire; equal byte keys are joined at the first use. */
+  /** @internal Adds an entry from the wire; equal byte keys are joined at the first use. */
   static append(map: ReplyMap, key: Reply, value: Reply): void {
     mapSet.call(map, key, value);
     if (typeof key === 'object' && isUint8Array(key)) map.#index = UNSORTED;
@@ -179,7 +179,7 @@ export class ReplySet<V = Reply> extends Set<V> {
     if (members) for (const member of members) this.add(member as V);
   }
 
-  /** @internal Puts a member as it came from the wire; equal byte members are joined at the first use. */
+  /** @internal Adds a member from the wire; equal byte members are joined at the first use. */
   static append(set: ReplySet, member: Reply): void {
     setAdd.call(set, member);
     if (typeof member === 'object' && isUint8Array(member)) set.#index = UNSORTED;
@@ -258,7 +258,7 @@ export class ReplySet<V = Reply> extends Set<V> {
   }
 }
 
-/** A key of a reply as the name of a property. */
+/** A key of a reply as a property name. */
 function keyText(key: unknown, mode: TextMode): string {
   if (isUint8Array(key)) return textOf(key, mode) ?? latin1Text(key);
   return typeof key === 'string' || typeof key === 'bigint'
@@ -266,21 +266,21 @@ function keyText(key: unknown, mode: TextMode): string {
     : JSON.stringify(key, (_, value) => (typeof value === 'bigint' ? String(value) : value));
 }
 
-/** An empty map whose text is of that encoding. */
+/** Makes an empty map with that text encoding. */
 export function mapOfText(text: TextMode): ReplyMap {
   const map = new ReplyMap();
   if (text !== UTF8) setTextOfMap(map, text);
   return map;
 }
 
-/** An empty set whose text is of that encoding. */
+/** Makes an empty set with that text encoding. */
 export function setOfText(text: TextMode): ReplySet {
   const set = new ReplySet();
   if (text !== UTF8) setTextOfSet(set, text);
   return set;
 }
 
-/** The encoding of the text in a collection. */
+/** The text encoding of a collection. */
 export function textOfCollection(collection: Map<Reply, Reply> | Set<Reply>): TextMode {
   if (collection instanceof ReplyMap) return textOfMap(collection);
   return collection instanceof ReplySet ? textOfSet(collection) : UTF8;

@@ -8,8 +8,8 @@ export const ASCII = 3;
 export type TextMode = 1 | 2 | 3;
 
 /**
- * How the strings of one reply are read: above 0 as text of that encoding, else as bytes. A map or set of bytes can
- * be asked for text: in UTF-8 with 0, in the encoding of the opposite number below 0.
+ * How to read the strings of a reply: above 0 as text in that encoding, otherwise as bytes. Maps and sets of bytes can
+ * be searched with text: in UTF-8 for 0, in the encoding of the opposite number if negative.
  */
 export type DecodeMode = 0 | -2 | -3 | TextMode;
 
@@ -28,13 +28,13 @@ export function textMode(encoding: TextEncoding): TextMode {
   }
 }
 
-/** How replies are read where text is of that encoding. */
+/** The mode in which to read replies, given the text encoding and `decodeResponses`. */
 export function replyMode(text: TextMode, decode: boolean | 'lenient'): DecodeMode {
   if (decode !== false) return text;
   return text === UTF8 ? BYTES : (-text as -2 | -3);
 }
 
-/** The encoding of text in replies that are read with `mode`. */
+/** The text encoding of replies read with `mode`. */
 export function textOfMode(mode: DecodeMode): TextMode {
   return mode === BYTES ? UTF8 : (Math.abs(mode) as TextMode);
 }

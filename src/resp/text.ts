@@ -5,23 +5,20 @@ import { SHORT, shortText } from './decoding/short-text.ts';
 import { type DecodeMode, LATIN1, type TextMode, UTF8 } from './text-modes.ts';
 import { MOST_BY_HAND, textByHand } from './decoding/utf8-by-hand.ts';
 
-/** From here on (and before Node 24) long text that is not ASCII is read fastest by way of UTF-16. */
+/** Before Node 24, text of `LONG` bytes or more that is not ASCII is decoded fastest through UTF-16. */
 const SLOW_UTF8 = Number(process.versions.node.split('.')[0]) < 24 && endianness() === 'LE';
 const LONG = SLOW_UTF8 ? MOST_BY_HAND : Infinity;
-/** Between this and `LONG` text that is not ASCII is read by hand; a look at a few bytes decides. */
+/** Between this and `LONG`, text that is not ASCII is decoded by `textByHand`; a few sampled bytes decide. */
 const MIDDLE = SLOW_UTF8 ? 96 : Infinity;
 const NOT_ASCII = 0x80;
-/** Up to this many characters a loop finds what is not ASCII as fast as a call into C++. */
+/** Up to this many characters a loop finds non-ASCII characters as fast as a call into C++. */
 const QUICK = 8;
 const BEYOND_LATIN1 = /[^\x00-\xff]/;
 
-/** How many strings came back as bytes, because the encoding does not allow them. */
+/** Counts strings returned as bytes, because they are invalid in the encoding. */
 export let undecoded = 0;
 
-/**
- * The text that `bytes[start, end)` stand for, or a copy of them where the encoding does not allow them. `mode`: one
- * of text.
- */
+/** Decodes `bytes[start, end)`; returns a copy of invalid bytes. `mode` must be a text mode. */
 export function decodeText(bytes: Buffer, start: number, end: number, mode: DecodeMode): string | Buffer {
   const count = end - start;
   if (count <= SHORT) {
@@ -33,7 +30,7 @@ export function decodeText(bytes: Buffer, start: number, end: number, mode: Deco
     return textByHand(bytes, start, end) ?? asBytes(bytes.subarray(start, end));
   }
   const text = utf8Text(bytes, start, end);
-  // U+FFFD may be what was sent: only then is the costly check made.
+  // U+FFFD may have been sent as such; only then is the expensive check needed.
   if (!text.includes('\ufffd') || isUtf8(bytes.subarray(start, end))) return text;
   return asBytes(bytes.subarray(start, end));
 }
@@ -43,7 +40,7 @@ function asBytes(bytes: Buffer): Buffer {
   return privateCopy(bytes);
 }
 
-/** One of eight bytes, `step` apart, is not ASCII. */
+/** Whether one of eight bytes, `step` apart, is not ASCII. */
 function looksForeign(bytes: Buffer, start: number, step: number): boolean {
   let all = 0;
   for (let at = start, count = 0; count < 8; at += step, count++) all |= bytes[at]!;
@@ -60,7 +57,7 @@ function longText(bytes: Buffer, start: number, end: number, mode: DecodeMode): 
   return asBytes(view);
 }
 
-/** The line of an error: never fatal, whatever its bytes are. */
+/** Decodes the line of an error; invalid bytes are read as latin1. */
 export function errorText(bytes: Buffer, start: number, end: number): string {
   const text = decodeText(bytes, start, end, UTF8);
   if (typeof text === 'string') return text;
@@ -76,14 +73,14 @@ export function allAscii(text: string): boolean {
   return true;
 }
 
-/** The bytes that a text encodes to, one character for each; null: the encoding cannot hold it. */
+/** The encoded bytes of a text as latin1; null if the encoding cannot hold it. */
 export function contentOf(text: string, mode: TextMode): string | null {
   if (mode === LATIN1) return BEYOND_LATIN1.test(text) ? null : text;
   if (allAscii(text)) return text;
   return mode === UTF8 ? latin1Text(Buffer.from(text)) : null;
 }
 
-/** The text whose encoding these bytes are, or null. */
+/** The text of bytes; null if they are invalid in the encoding. */
 export function textOf(bytes: Uint8Array, mode: TextMode): string | null {
   if (mode === UTF8) return isUtf8(bytes) ? utf8Text(bytes) : null;
   return mode === LATIN1 || isAscii(bytes) ? latin1Text(bytes) : null;

@@ -1,4 +1,4 @@
-/** The bytes that begin a value, as far as they are named. */
+/** The first bytes of RESP values, where the code names them. */
 export const ARRAY = 0x2a; // *
 export const MAP = 0x25; // %
 export const SET = 0x7e; // ~

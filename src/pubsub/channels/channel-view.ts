@@ -6,26 +6,26 @@ import { anyNameKey } from '../subscriptions/subscription-kinds.ts';
 
 const NONE: readonly AbstractChannel[] = Object.freeze([]);
 
-/** The established names of one kind in one registry, by their bytes as latin1. */
+/** The acknowledged names of one kind in one registry, as latin1 text of their bytes. */
 export interface NameSource {
   readonly size: number;
   get(key: string): readonly AbstractChannel[] | undefined;
   keys(): Iterable<string>;
 }
 
-/** The acknowledged names of one kind, over one registry or several of them. */
+/** The acknowledged names of one kind in one or several registries. */
 export class ChannelView implements ChannelMap {
   readonly #sources: readonly NameSource[];
   readonly #text: TextMode;
 
-  /** `text`: the encoding of names in letters. */
+  /** `text`: the encoding of names given as strings. */
   constructor(sources: readonly NameSource[], text: TextMode) {
     this.#sources = sources;
     this.#text = text;
     Object.freeze(this);
   }
 
-  /** One view over what several registries hold; a name that several have is one name. */
+  /** Joins the views of several registries; a name in several of them counts once. */
   static join(views: readonly ChannelView[], text: TextMode): ChannelView {
     return new ChannelView(
       views.flatMap((view) => view.#sources),
@@ -40,7 +40,7 @@ export class ChannelView implements ChannelMap {
     const counted = [largest];
     let size = largest?.size ?? 0;
     for (const source of others) {
-      // A name of several sources counts once.
+      // Count a name in several sources once.
       for (const key of source.keys()) if (!counted.some((other) => other?.get(key))) size++;
       counted.push(source);
     }

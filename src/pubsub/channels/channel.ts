@@ -237,7 +237,7 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
       get mode(): DecodeMode {
         return takesItself() ? mode : BYTES;
       },
-      // An overridden `putNowait`, replaced now or later, gets bytes.
+      // An overridden `putNowait` gets bytes, even if it is replaced later.
       take: (message) => (takesItself() ? mailbox.put(message) : this.putNowait(rawMessage(message, mode))),
       get state(): FlowState {
         if (mailbox.closed) return 'closed';

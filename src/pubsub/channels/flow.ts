@@ -20,41 +20,41 @@ export function checkMaxMessages(value: number | null | undefined): number {
 }
 
 /**
- * The state that a channel reports to its subscriber. `paused`: it is full, stop reading the socket; messages already
- * under way are still accepted. `flowing`: half of it has been read. `closed`: it accepts nothing more.
+ * The state that a channel reports to its subscriber. `paused`: the channel is full, so stop reading the socket;
+ * messages already on their way are accepted. `flowing`: half of its messages were read. `closed`: it accepts none.
  */
 export type FlowState = 'flowing' | 'paused' | 'closed';
 export type FlowListener = (state: FlowState, channel: AbstractChannel) => void;
 
-/** Registered, so that channels of another copy of the package are understood as well. */
+/** A registered symbol, so that channels of another copy of the package work too. */
 const FLOW = Symbol.for('respool.channel.flow');
 
 export interface FlowControl {
-  /** It asks for pauses; its socket should serve no other channel. */
+  /** Whether the channel asks for pauses; then its socket should serve no channel that does not. */
   readonly pauses: boolean;
   readonly state: FlowState;
-  /** How the channel decodes messages: `take` also accepts them in this form, decoded once for all channels. */
+  /** How the channel decodes messages. `take` accepts messages decoded so, which is done once for all channels. */
   readonly mode: DecodeMode;
   take(message: string | readonly [channel: Buffer, message: string]): unknown;
   readonly listeners: Set<FlowListener>;
 }
 
-/** Makes a channel's flow visible to its subscriber, and to no other code. */
+/** Attaches flow control to a channel, visible to its subscriber only. */
 export function exposeFlow(channel: AbstractChannel, flow: FlowControl): void {
   Object.defineProperty(channel, FLOW, { value: flow });
 }
 
-/** Null for foreign channels: they take everything at once. */
+/** The flow control of a channel; null for a user's own class, which takes every message at once. */
 export function flowOf(channel: AbstractChannel): FlowControl | null {
   return (channel as { [FLOW]?: FlowControl })[FLOW] ?? null;
 }
 
-/** Watches the channels of one feeder: it must not read while any of them is full. */
+/** Watches the channels of one registry, whose subscriber must not read while any of them is full. */
 export class FlowGate {
   readonly #onPause: (paused: boolean) => void;
   readonly #onClosed: (channel: AbstractChannel) => void;
   readonly #paused = new Set<AbstractChannel>();
-  /** One channel object may be under several names. */
+  /** How many names each channel object has. */
   readonly #uses = new Map<AbstractChannel, number>();
 
   constructor(onPause: (paused: boolean) => void, onClosed: (channel: AbstractChannel) => void) {

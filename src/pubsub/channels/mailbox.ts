@@ -6,40 +6,40 @@ import { readMessage } from './message-reading.ts';
 import type { RawMessage, Reading, TextMessage } from './message-reading.ts';
 import type { FlowState, OverflowPolicy } from './flow.ts';
 
-/** A parked call. It is called once, after its removal from the line. */
+/** A waiting read. `serve` is called once, after the reader was removed from the queue. */
 export interface Reader {
-  /** A message is at the head, or the mailbox has ended; takes what it wants. */
+  /** Called when a message is there or the mailbox has ended; the reader takes the message itself. */
   serve(): void;
 }
 
 export interface MailboxSettings {
   readonly maxMessages: number;
   readonly overflow: OverflowPolicy;
-  /** Null: gaps are not reported. */
+  /** Null if gaps are not reported. */
   readonly onGap: ((gap: ChannelGap) => void) | null;
   readonly onFlow: (state: FlowState) => void;
-  /** The mode in which messages that come as text were decoded. */
+  /** The mode in which messages that arrive as text were decoded. */
   readonly mode: DecodeMode;
 }
 
-/** A gap stands before the message of that number. */
+/** A gap before the message of that number. */
 interface Mark {
   readonly position: number;
   readonly gap: ChannelGap;
 }
 
-/** Gaps at one place beyond this number are joined, so that a reader who is away costs no memory. */
+/** Beyond this many marks, gaps at one position are joined, so that an absent reader costs no memory. */
 const MAX_MARKS = 1024;
 
 /**
- * The unread messages of one channel, the readers that wait for some, and the gaps between them. Messages
- * are numbered from 0; `taken` is the number of the first unread one.
+ * The unread messages of one channel, its waiting readers, and the gaps between messages. Messages are numbered from
+ * 0; `taken` is the number of the first unread one.
  *
  *     taken                      taken + length
  *     [ message | message | ▲ mark | message ]
  *
- * A mark is passed (its callback runs) when a reader asks for what comes after it, and at the latest one turn
- * of the event loop after the message before it was taken: by then the taker has seen that message.
+ * A mark is passed, and its callback runs, when a reader asks for the message after it; at the latest one turn of the
+ * event loop after the message before it was taken, when its reader has seen that message.
  */
 export class Mailbox {
   closed = false;
@@ -50,11 +50,11 @@ export class Mailbox {
   #taken = 0;
   #readers = new Set<Reader>();
   #marks: Mark[] = [];
-  /** A message was handed out, and its taker may not have run yet. */
+  /** A message was handed out, and its reader may not have run yet. */
   #handedOut = false;
   #turnAwaited = false;
   readonly #settings: MailboxSettings;
-  /** From this length on a message needs a decision. */
+  /** From this length on, `#admit` decides about a new message. */
   readonly #threshold: number;
 
   constructor(settings: MailboxSettings) {
@@ -65,11 +65,11 @@ export class Mailbox {
   get unread(): number {
     return this.#messages.length;
   }
-  /** A message can be taken at once without overtaking anybody. */
+  /** Whether a message can be taken now without overtaking a waiting reader. */
   get ready(): boolean {
     return this.#messages.length !== 0 && this.#readers.size === 0;
   }
-  /** Closed, and nothing is left. */
+  /** Whether the mailbox is closed and empty. */
   get ended(): boolean {
     return this.closed && this.#messages.length === 0;
   }
@@ -81,18 +81,18 @@ export class Mailbox {
     if (this.#readers.size !== 0) this.#serveReaders();
   }
 
-  /** Decodes the head and only then removes it: what a decoder throws leaves the message where it is. */
+  /** Decodes the first message, then removes it: if the decoder throws, the message stays. */
   take(reading: Reading): unknown {
     if (this.#marks.length !== 0) this.#passMarks();
     const number = this.#taken;
     const value = readMessage(this.#messages.peek() as RawMessage, reading, this.#settings.mode);
-    // A decoder may have read on, or have put into a full mailbox.
+    // The decoder may have read a message itself, or put one into a full mailbox.
     if (this.#taken === number && this.#messages.length !== 0) this.#remove();
     this.#handedOut = true;
     return value;
   }
 
-  /** Removes the head, which cannot be decoded. */
+  /** Removes the first message, which cannot be decoded. */
   skip(): void {
     if (this.#messages.length !== 0) this.#remove();
   }
@@ -101,7 +101,7 @@ export class Mailbox {
     this.#handedOut = false;
     if (this.#marks.length !== 0) this.#passMarks();
     this.#readers.add(reader);
-    // A mark's callback may have put or closed.
+    // The callback of a mark may have put a message or closed the mailbox.
     if (this.#messages.length !== 0 || this.closed) this.#serveReaders();
   }
 
@@ -134,11 +134,11 @@ export class Mailbox {
     this.#settings.onFlow('closed');
   }
 
-  /** The decision at a full mailbox: whether the new message comes in. */
+  /** Applies the overflow policy of a full mailbox; true if the new message is accepted. */
   #admit(): boolean {
     switch (this.#settings.overflow) {
       case 'pause':
-        // With a reader waiting the message is gone in a moment.
+        // A waiting reader takes the message at once.
         if (!this.paused && this.#readers.size === 0) {
           this.paused = true;
           this.#settings.onFlow('paused');
@@ -176,7 +176,7 @@ export class Mailbox {
     }
   }
 
-  /** A mark stands before the head. */
+  /** Whether there is a mark before the first message. */
   #marked(): boolean {
     const mark = this.#marks[0];
     return mark !== undefined && mark.position <= this.#taken;

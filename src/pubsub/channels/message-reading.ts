@@ -2,15 +2,15 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import { ASCII, BYTES, LATIN1, textMode, UTF8 } from '../../resp/text-modes.ts';
 import type { DecodeMode, TextEncoding } from '../../resp/text-modes.ts';
 
-/** A message as it came: bytes, or the pair of a pattern. */
+/** A message as it arrived: bytes, or the pair of a pattern. */
 export type RawMessage = Buffer | readonly [channel: Buffer, message: Buffer];
 
-/** A message whose text was decoded where it was read. */
+/** A message decoded by the connection. */
 export type TextMessage = string | readonly [channel: Buffer, message: string];
 
 export type MessageDecoder<T> = (message: Buffer | string) => T;
 
-/** How the messages of one reader become values. */
+/** How a reader decodes messages. */
 export interface Reading {
   readonly mode: DecodeMode;
   readonly decoder: MessageDecoder<unknown> | null;
@@ -25,7 +25,7 @@ export function makeReading(
   return { mode: encoding === undefined || encoding === null ? BYTES : textMode(encoding), decoder: given };
 }
 
-/** Bytes that are not valid in the encoding stay bytes: replacement characters would hide what was sent. */
+/** Decodes bytes; invalid ones stay bytes, because replacement characters would hide the content. */
 function textOf(bytes: Buffer, mode: DecodeMode): Buffer | string {
   switch (mode) {
     case UTF8:
@@ -39,17 +39,17 @@ function textOf(bytes: Buffer, mode: DecodeMode): Buffer | string {
   }
 }
 
-/** The bytes of a message that was decoded with `mode`. Only valid text is decoded, so this is exact. */
+/** The bytes of a message decoded with `mode`; exact, because only valid text was decoded. */
 function bytesOf(message: Buffer | string, mode: DecodeMode): Buffer {
   return typeof message === 'string' ? Buffer.from(message, mode === UTF8 ? 'utf8' : 'latin1') : message;
 }
 
-/** As a channel's `putNowait` takes it. */
+/** Converts a message to the form that a channel's `putNowait` takes. */
 export function rawMessage(message: TextMessage, mode: DecodeMode): RawMessage {
   return typeof message === 'string' ? bytesOf(message, mode) : [message[0], bytesOf(message[1], mode)];
 }
 
-/** Runs the reader's decoder, which may throw. `mode`: how text was decoded. */
+/** Decodes a message for a reader; its decoder may throw. `mode`: how text was decoded. */
 export function readMessage(raw: RawMessage | TextMessage, reading: Reading, mode: DecodeMode): unknown {
   if (Array.isArray(raw)) {
     const [name, message] = raw as readonly [Buffer, Buffer | string];

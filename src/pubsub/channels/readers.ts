@@ -10,9 +10,7 @@ function closedError(mailbox: Mailbox): ChannelClosedError {
   return new ChannelClosedError('the channel is closed', { cause: mailbox.error });
 }
 
-/**
- * One parked `get()` or `waitMessage()`. With `reading` it takes the message, without it only learns of it.
- */
+/** A waiting `get()`, or without `reading` a waiting `waitMessage()`, which takes no message. */
 class ParkedCall implements Reader {
   readonly #mailbox: Mailbox;
   readonly #reading: Reading | null;
@@ -60,7 +58,7 @@ class ParkedCall implements Reader {
   }
 }
 
-/** The next message, now or later. Throws what is wrong with the limits, the signal's reason included. */
+/** Reads the next message, now or later. Throws for bad limits, and the signal's reason if it has fired. */
 export function readNext(
   mailbox: Mailbox,
   reading: Reading,
@@ -72,7 +70,7 @@ export function readNext(
   return new Promise((resolve, reject) => void new ParkedCall(mailbox, reading, deadline, resolve, reject));
 }
 
-/** True when a message is ready, false when none will come. */
+/** Resolves to true when a message is ready, false when none will come. */
 export function awaitMessage(mailbox: Mailbox, limits: WaitOptions | undefined): Promise<boolean> {
   const deadline = limits === undefined ? null : openDeadline(limits);
   if (mailbox.ready || mailbox.ended) return Promise.resolve(mailbox.unread > 0);
@@ -129,8 +127,8 @@ class ParkedNext<M> implements Reader {
 }
 
 /**
- * One walk over a channel. An object of its own instead of an async generator, whose `return()` waits for a
- * pending `next()`: here it ends the walk at once, and what is unread stays for the next reader.
+ * An iteration over a channel. Not an async generator, whose `return()` waits for a pending `next()`: here `return()`
+ * ends the iteration at once, and unread messages stay for the next reader.
  */
 export class MessageIterator<M> implements AsyncIterator<M, undefined>, AsyncIterable<M> {
   readonly #mailbox: Mailbox;
@@ -172,13 +170,13 @@ export class MessageIterator<M> implements AsyncIterator<M, undefined>, AsyncIte
 }
 
 export interface MessageReceiver {
-  /** The next message waits where it returns a promise. */
+  /** Takes a message. If it returns a promise, the next message waits for that. */
   receive(message: unknown): unknown;
-  /** A message could not be decoded, or `receive` failed with it. */
+  /** Called when a message could not be decoded, or `receive` failed. */
   failed(error: unknown): void;
 }
 
-/** Hands every message to a callback, one after the other; waits while the callback does. */
+/** Passes every message to a callback in order, and waits for the promise it returns. */
 export class CallbackReader implements Reader {
   readonly #mailbox: Mailbox;
   readonly #reading: Reading;
@@ -209,7 +207,7 @@ export class CallbackReader implements Reader {
     try {
       message = this.#mailbox.take(this.#reading);
     } catch (error) {
-      // A reader could decode it in another way; here there is none.
+      // No other reader could decode the message in another way, so drop it.
       this.#mailbox.skip();
       return this.#receiver.failed(error);
     }

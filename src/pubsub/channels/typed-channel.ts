@@ -76,7 +76,7 @@ export interface PatternChannelClass {
 }
 
 class AnyPatternChannel<T> extends AnyChannel<T> {
-  /** Every channel of a pattern is one, however it was made. */
+  /** Every channel with `isPattern` is an instance, however it was made. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (this === AnyPatternChannel) return value instanceof AnyChannel && value.isPattern;
     return Function.prototype[Symbol.hasInstance].call(this, value);

@@ -2,24 +2,24 @@ import type { Deadline } from '../../base/deadline.ts';
 import { ChannelClosedError, TimeoutError } from '../../errors/errors.ts';
 import type { SubscriptionAck } from './subscription-kinds.ts';
 
-/** One call's place for the acknowledgement of one name. */
+/** The position of one name in a call. */
 export interface CallPlace {
   readonly call: PubsubCall;
   readonly index: number;
 }
 
 export interface PubsubCallHooks {
-  /** The name at `index` was sent to a server. */
+  /** Whether the name at `index` was sent to a server. */
   told(index: number): boolean;
-  /** The call has failed: it takes back what it brought in. */
+  /** Called when the call has failed, to take back the channels it added. */
   failed?(call: PubsubCall, reason: unknown): void;
 }
 
-/** One `executePubsub`: done when every name of it was acknowledged. */
+/** A pending `executePubsub`; resolves when every name was acknowledged. */
 export class PubsubCall {
   readonly promise: Promise<SubscriptionAck[]>;
   settled = false;
-  /** It has its own time limit: a failed dial does not end it. */
+  /** The call has its own time limit, so a failed dial does not end it. */
   readonly patient: boolean;
   readonly #acks: SubscriptionAck[];
   #left: number;
@@ -39,7 +39,7 @@ export class PubsubCall {
     if (names === 0) this.#succeed();
   }
 
-  /** It was sent to a server. */
+  /** Whether any name was sent to a server. */
   get sent(): boolean {
     return Array.from(this.#acks).some((ack, index) => ack !== undefined || this.#hooks.told(index));
   }
@@ -51,7 +51,7 @@ export class PubsubCall {
     if (this.#left === 0) this.#succeed();
   }
 
-  /** Also called by a caller who stops waiting: names that only this call wanted are left. */
+  /** Rejects the call, also when its caller stops waiting. Names that only this call wanted are unsubscribed. */
   fail(reason: unknown): void {
     if (this.settled) return;
     this.settled = true;
@@ -65,21 +65,21 @@ export class PubsubCall {
   }
 }
 
-/** The error of a call whose subscription ends before it is acknowledged. `cause`: what ended its connection. */
+/** The error of a call whose subscription ends unacknowledged. `cause`: the error that ended its connection. */
 export function unacknowledged(cause?: Error): ChannelClosedError {
   return new ChannelClosedError('the channel was closed before its subscription was acknowledged', { cause });
 }
 
-/** How the errors of a call describe it. */
+/** Words for the errors of a call. */
 export interface CallText {
   readonly command: string;
-  /** Where it happens: stands before the text. */
+  /** Put before the text. */
   readonly endpoint?: string | undefined;
-  /** Why the last attempt to connect failed. */
+  /** The error of the last failed dial. */
   readonly lastError?: (() => unknown) | undefined;
 }
 
-/** The outcome of calls that together are one, within a limit: when one fails, all do. */
+/** Waits, within a limit, for calls that together make one; when one fails, all do. */
 export async function settleCalls(
   calls: readonly PubsubCall[],
   deadline: Deadline,

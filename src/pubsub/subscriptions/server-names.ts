@@ -1,8 +1,8 @@
 import { KINDS, type Acknowledgement, type SubscriptionKind } from './subscription-kinds.ts';
 
-/** The names that the server has for one connection, as its acknowledgements tell. */
+/** The names subscribed at the server over one connection, according to its acknowledgements. */
 export class ServerNames {
-  /** How many there are: asked for with every command of a pool, so it is counted when they change. */
+  /** Number of names. Kept up to date, because every command of a pool reads it. */
   size = 0;
   readonly #kinds: Record<SubscriptionKind, Set<string>> = {
     channel: new Set(),
@@ -17,16 +17,16 @@ export class ServerNames {
     return this.#kinds[kind].size;
   }
 
-  /** Books one acknowledgement, also an unrequested one. */
+  /** Records an acknowledgement, requested or not. */
   book({ kind, subscribe, key }: Acknowledgement): void {
-    // `UNSUBSCRIBE` without names and without subscriptions names none.
+    // The reply to `UNSUBSCRIBE` without names has no name if nothing was subscribed.
     if (key === null) return;
     if (subscribe) this.#kinds[kind].add(key);
     else this.#kinds[kind].delete(key);
     this.#recount();
   }
 
-  /** RESET: the server has forgotten all of them. */
+  /** Removes all names after RESET. */
   clear(): void {
     for (const kind of KINDS) this.#kinds[kind].clear();
     this.size = 0;

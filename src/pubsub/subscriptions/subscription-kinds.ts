@@ -6,14 +6,14 @@ import type { TextMode } from '../../resp/text-modes.ts';
 export type SubscriptionKind = 'channel' | 'pattern' | 'shard';
 export const KINDS: readonly SubscriptionKind[] = ['channel', 'pattern', 'shard'];
 
-/** `[kind, name, count]`, as the server acknowledges one name. */
+/** The server's acknowledgement of one name: `[kind, name, count]`. */
 export type SubscriptionAck = [kind: Buffer, name: Buffer, count: number];
 
-/** One acknowledging push of a server, read. */
+/** A parsed acknowledgement of the server. */
 export interface Acknowledgement {
   readonly kind: SubscriptionKind;
   readonly subscribe: boolean;
-  /** Null: `UNSUBSCRIBE` without names, and nothing was subscribed. */
+  /** Null if `UNSUBSCRIBE` had no names and nothing was subscribed. */
   readonly key: string | null;
   readonly count: number;
 }
@@ -35,7 +35,7 @@ for (const kind of KINDS) {
   }
 }
 
-/** The action of a command's name or of an acknowledging push, in any case. */
+/** The action of a command's or an acknowledgement's name, in any case. */
 export function pubsubAction(word: string): PubsubAction | null {
   return ACTIONS.get(word.toLowerCase()) ?? null;
 }
@@ -44,7 +44,7 @@ export function commandName(kind: SubscriptionKind, subscribe: boolean): string 
   return (PREFIX[kind] + (subscribe ? 'subscribe' : 'unsubscribe')).toUpperCase();
 }
 
-/** Null for a push that acknowledges nothing. `nameOf`: the bytes of the name, however the push was decoded. */
+/** Parses an acknowledgement; null for any other push. `nameOf` returns the bytes of the name. */
 export function readAcknowledgement(
   push: readonly Reply[],
   nameOf: (name: Reply | undefined) => Buffer | null = (name) => (Buffer.isBuffer(name) ? name : null),
@@ -57,7 +57,7 @@ export function readAcknowledgement(
   return { ...action, key: name === null ? null : nameKey(name), count: Number(push[2]) };
 }
 
-/** An acknowledgement in the server's form; the buffers belong to the caller. */
+/** Makes an acknowledgement in the server's form, with new buffers. */
 export function makeAck(
   kind: SubscriptionKind,
   subscribe: boolean,
@@ -68,12 +68,12 @@ export function makeAck(
   return [Buffer.from(ACK_NAMES.get(action) as Buffer), Buffer.from(name), count];
 }
 
-/** How names are keyed: their bytes as latin1, so that equal bytes are equal strings. */
+/** The key of a name: its bytes as latin1 text, so that equal bytes are equal strings. */
 export function nameKey(name: Uint8Array): string {
   return Buffer.from(name.buffer, name.byteOffset, name.byteLength).toString('latin1');
 }
 
-/** As `nameKey`, for names in either form; null: no bytes are encoded so. */
+/** As `nameKey`, for bytes or text; null for text that the encoding cannot hold. */
 export function anyNameKey(name: string | Uint8Array, text: TextMode): string | null {
   if (typeof name === 'string') return contentOf(name, text);
   if (isUint8Array(name)) return nameKey(name);
@@ -86,7 +86,7 @@ export function wrongName(name: unknown): TypeError {
   );
 }
 
-/** Prefix of probe channels: only `verifyDelivery` receives them. */
+/** Prefix of the channels that `verifyDelivery` uses; users never see their messages. */
 export const PROBE_PREFIX = '__respool:probe:';
 const PROBE = Buffer.from(PROBE_PREFIX);
 
@@ -95,7 +95,7 @@ export function isProbe(channel: Buffer): boolean {
   return channel.subarray(0, PROBE.length).equals(PROBE);
 }
 
-/** The message of a probe, also where a pattern matched its channel; null: it is none. */
+/** The message of a probe, also if a pattern matched its channel; null for any other push. */
 export function probeMessage(push: readonly Reply[]): string | null {
   const channel = push[push.length - 2];
   if (!Buffer.isBuffer(channel) || !isProbe(channel) || messageKind(push[0]) === null) return null;
@@ -107,7 +107,7 @@ const P = 0x70;
 const S = 0x73;
 const E = 0x65;
 
-/** The kind of a message push by its first element, or null. Called for every message. */
+/** The kind of a message by the push's first element; null for other pushes. Called for every message. */
 export function messageKind(word: Reply | undefined): SubscriptionKind | null {
   if (typeof word === 'string') {
     if (word === 'message') return 'channel';

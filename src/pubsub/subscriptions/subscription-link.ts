@@ -7,7 +7,7 @@ import type { Holder, Subscription } from './subscription.ts';
 import { commandName, KINDS, makeAck, messageKind, nameKey } from './subscription-kinds.ts';
 import type { Acknowledgement, SubscriptionKind } from './subscription-kinds.ts';
 
-/** A command that brings the server's set nearer to the wanted one. */
+/** A command that brings the server's subscriptions closer to the wanted ones. */
 export interface SubscriptionCommand {
   readonly kind: SubscriptionKind;
   readonly subscribe: boolean;
@@ -17,48 +17,48 @@ export interface SubscriptionCommand {
   readonly subscriptions: readonly Subscription[];
 }
 
-/** Where names belong, when there are several connections. */
+/** Tells which connection serves which names. */
 export interface Placement {
-  /** Whether this connection is one for the name. */
+  /** Whether this connection should serve the name. */
   here(kind: SubscriptionKind, name: Buffer): boolean;
-  /** Names of different groups never share a command: in a cluster the slot of a shard channel. */
+  /** Names of different groups never share a command. In a cluster: the slot of a shard channel. */
   group(kind: SubscriptionKind, name: Buffer): number;
 }
 
-/** The part of the registry that its links use. */
+/** The methods of the registry that its links use. */
 export interface LinkOwner {
   get(kind: SubscriptionKind, key: string): Subscription | undefined;
-  /** The server has the name, and nothing under way takes it away again. */
+  /** The name is subscribed, and no command in progress unsubscribes it. */
   held(link: SubscriptionLink, subscription: Subscription, count?: number): void;
   /** The server unsubscribed the name. */
   released(link: SubscriptionLink, subscription: Subscription, count?: number): void;
   refused(subscription: Subscription, subscribe: boolean, error: Error): void;
-  /** The link knows nothing of the name any more. */
+  /** The link has no record of the name any more. */
   forgotten(subscription: Subscription): void;
-  /** How many names an acknowledgement tells of, where the server said `said`. */
+  /** The count for an acknowledgement; `said` is the server's. */
   count(subscription: Subscription, said: number): number;
   ended(link: SubscriptionLink, known: readonly Subscription[], from: number, reason: Error): void;
-  /** There may be something to send. */
+  /** There may be commands to send. */
   work(): void;
 }
 
 export interface LinkSettings {
-  /** Epoch ms of the last byte that came over its connection. */
+  /** Epoch ms of the last byte from the link's connection. */
   readonly heard?: (() => number) | undefined;
   readonly server?: ServerNames | undefined;
 }
 
-/** A command about one name that was sent and not answered. */
+/** An unanswered command for one name. */
 interface Flight {
   readonly subscribe: boolean;
-  /** Calls that wait for this very answer, because their name was left meanwhile. */
+  /** Calls settled by this command's answer, because their name was unsubscribed meanwhile. */
   waiting: readonly CallPlace[];
 }
 
-/** The part of one name that belongs to this connection: commands under way, oldest first. */
+/** The state of one name on this connection. `flights`: unanswered commands, oldest first. */
 interface Remote {
   readonly flights: Flight[];
-  /** The server refused to unsubscribe it: ask again at the next unsubscribe. */
+  /** The server refused to unsubscribe the name; the next unsubscribe tries again. */
   stuck: boolean;
 }
 
@@ -66,22 +66,21 @@ const EVERYTHING_HERE: Placement = { here: () => true, group: () => 0 };
 const MAX_NAMES = 512;
 
 /**
- * The registry's view of one subscriber connection, from the moment it is usable until it is lost. It sends
- * nothing itself: the connection's owner writes what `pending()` returns, tells `sent()`, and
- * hands over every push.
+ * The registry's view of one subscriber connection, from the moment it is usable until it is lost. It sends nothing:
+ * the connection's owner writes the commands of `pending()`, reports them with `sent()`, and passes on every push.
  */
 export class SubscriptionLink implements Holder, MessageListeners {
   readonly #owner: LinkOwner;
-  /** The state of its connection, which books an acknowledgement before the link does. */
+  /** The subscribed names of the connection, which records an acknowledgement before the link does. */
   readonly server: ServerNames;
   readonly #heard: () => number;
-  /** Names that are subscribed here, or about to be. */
+  /** Names that are subscribed here, or have a command in progress. */
   readonly #known = new Map<Subscription, Remote>();
-  /** Names whose state on the server may differ from the wanted one. */
+  /** Names whose state at the server may differ from the wanted state. */
   readonly #unsettled = new Set<Subscription>();
   readonly #listeners = new ListenerCache();
   #ended = false;
-  /** An acknowledgement has come: the connection was of use. */
+  /** An acknowledgement has come, so the connection works. */
   #useful = false;
 
   constructor(owner: LinkOwner, { heard = Date.now, server = new ServerNames() }: LinkSettings) {
@@ -93,7 +92,7 @@ export class SubscriptionLink implements Holder, MessageListeners {
   get ended(): boolean {
     return this.#ended;
   }
-  /** Nothing is subscribed on it, and nothing is under way. */
+  /** Whether nothing is subscribed and no command is in progress. */
   get empty(): boolean {
     return this.#known.size === 0;
   }
@@ -104,33 +103,33 @@ export class SubscriptionLink implements Holder, MessageListeners {
     return this.#heard();
   }
 
-  /** Something about this name changed; called by the registry. */
+  /** Called by the registry when something about the name has changed. */
   touch(subscription: Subscription): void {
     this.#unsettled.add(subscription);
   }
 
-  /** Looks at every name again: after a change of the cluster's layout. */
+  /** Checks every name again, after a change of the layout. */
   review(subscriptions: Iterable<Subscription>): void {
     for (const subscription of subscriptions) this.touch(subscription);
     for (const subscription of this.#known.keys()) this.touch(subscription);
   }
 
-  /** Subscribed, with nothing under way that could change it. */
+  /** Whether the name is subscribed, with no command in progress. */
   has(subscription: Subscription): boolean {
     return this.#known.get(subscription)?.flights.length === 0 && this.#subscribed(subscription);
   }
-  /** Every name that is subscribed on it. */
+  /** Every name for which `has` is true. */
   *subscribed(): Iterable<Subscription> {
     for (const subscription of this.#known.keys()) if (this.has(subscription)) yield subscription;
   }
-  /** Subscribed, or something about it is under way. */
+  /** Whether the name is subscribed, or has a command in progress. */
   knows(subscription: Subscription): boolean {
     return this.#known.has(subscription);
   }
 
   /**
-   * The name is left while these calls wait for it. True: their subscription is under way, and its answer will settle
-   * them.
+   * Called when a name is unsubscribed while calls wait for it. True if its subscription is in progress; the answer then
+   * settles them.
    */
   adopt(subscription: Subscription, places: readonly CallPlace[]): boolean {
     const last = this.#known.get(subscription)?.flights.at(-1);
@@ -139,7 +138,7 @@ export class SubscriptionLink implements Holder, MessageListeners {
     return true;
   }
 
-  /** The name is being unsubscribed: ask the server even if it refused before. */
+  /** Called when a name is unsubscribed: asks the server even if it has refused before. */
   leave(subscription: Subscription): void {
     const remote = this.#known.get(subscription);
     if (remote !== undefined) remote.stuck = false;
@@ -147,8 +146,8 @@ export class SubscriptionLink implements Holder, MessageListeners {
   }
 
   /**
-   * The commands that bring the server's set nearer to the wanted one: first those that end what is not wanted here,
-   * then those that subscribe. `limit` bounds the number of names, roughly; the rest follows with the next call.
+   * The commands that bring the server's subscriptions closer to the wanted ones; unsubscribing ones first. `limit`
+   * roughly bounds the number of names; the next call returns the rest.
    */
   pending(placement: Placement = EVERYTHING_HERE, limit = Number.POSITIVE_INFINITY): SubscriptionCommand[] {
     const commands: SubscriptionCommand[] = [];
@@ -174,16 +173,16 @@ export class SubscriptionLink implements Holder, MessageListeners {
     }
     return commands.sort((a, b) => rank(a) - rank(b));
   }
-  /** Calls that subscribe. */
+  /** The subscribing commands of `pending`. */
   missing(placement?: Placement): SubscriptionCommand[] {
     return this.pending(placement).filter(({ subscribe }) => subscribe);
   }
-  /** Calls that end names which are not wanted here. */
+  /** The unsubscribing commands of `pending`. */
   surplus(placement?: Placement): SubscriptionCommand[] {
     return this.pending(placement).filter(({ subscribe }) => !subscribe);
   }
 
-  /** The command was handed to the connection. Call it in the order of writing. */
+  /** Notes that a command was handed to the connection. Call it in the order of writing. */
   sent({ subscribe, subscriptions }: SubscriptionCommand): void {
     if (this.#ended) return;
     for (const subscription of subscriptions) {
@@ -204,7 +203,7 @@ export class SubscriptionLink implements Holder, MessageListeners {
     return subscription;
   }
 
-  /** Routes a message, its strings as bytes; false when it is none, or of a name that was never asked for here. */
+  /** Routes a message, its strings as bytes; false for another push, or a name unknown to this link. */
   message(push: readonly Reply[]): boolean {
     const kind = messageKind(push[0]);
     if (kind === null) return false;
@@ -216,14 +215,14 @@ export class SubscriptionLink implements Holder, MessageListeners {
     return true;
   }
 
-  /** Takes note of an acknowledgement; false: of a name that was never asked for here. */
+  /** Handles an acknowledgement; false for a name unknown to this link. */
   acknowledged(ack: Acknowledgement): boolean {
     const { kind, subscribe, key, count } = ack;
     const subscription = key === null || this.#ended ? undefined : this.#owner.get(kind, key);
     const remote = subscription === undefined ? undefined : this.#known.get(subscription);
     if (subscription === undefined || remote === undefined) return false;
     this.#useful = true;
-    // A `sunsubscribe` may come unasked, from a slot that moved: `finished` tells when a command was carried out.
+    // `sunsubscribe` may come unasked when a slot moves, so `finished` reports the answers to SUNSUBSCRIBE.
     const answers = remote.flights[0]?.subscribe === subscribe && !(kind === 'shard' && !subscribe);
     const answered = answers ? remote.flights.shift() : undefined;
     remote.stuck = false;
@@ -234,7 +233,7 @@ export class SubscriptionLink implements Holder, MessageListeners {
     return true;
   }
 
-  /** A SUNSUBSCRIBE was carried out. */
+  /** Called when the server has executed a SUNSUBSCRIBE. */
   finished({ subscriptions }: SubscriptionCommand): void {
     for (const subscription of subscriptions) {
       const remote = this.#known.get(subscription);
@@ -247,9 +246,8 @@ export class SubscriptionLink implements Holder, MessageListeners {
   }
 
   /**
-   * An error came instead of acknowledgements. With `retry` the names are missing again (`TRYAGAIN`,
-   * `LOADING`, a slot that moved); else the names of a command of several are tried one by one, and one that
-   * is refused alone is no longer wanted.
+   * Handles an error instead of acknowledgements. With `retry` (`TRYAGAIN`, `LOADING`, a slot that moved) the names are
+   * sent again. Otherwise names of a shared command are tried one by one, and a name refused alone is no longer wanted.
    */
   refused({ subscribe, subscriptions }: SubscriptionCommand, error: Error, retry = false): void {
     for (const subscription of subscriptions) {
@@ -259,7 +257,7 @@ export class SubscriptionLink implements Holder, MessageListeners {
       const [refused] = at < 0 ? [] : remote.flights.splice(at, 1);
       for (const { call } of refused?.waiting ?? []) call.fail(error);
       this.touch(subscription);
-      // The server has given its slot away, and the name with it: that is what was asked.
+      // The server gave the slot away and the name with it, so the unsubscription has succeeded.
       if (!subscribe && !this.#subscribed(subscription)) this.#owner.released(this, subscription);
       else if (!retry) this.#refuse(subscription, remote, subscribe, subscriptions.length > 1, error);
       if (this.has(subscription)) this.#owner.held(this, subscription);
@@ -268,7 +266,7 @@ export class SubscriptionLink implements Holder, MessageListeners {
     this.#owner.work();
   }
 
-  /** The connection is gone. `from`: epoch ms of the last byte that came over it. */
+  /** Called when the connection is lost. `from`: epoch ms of its last byte. */
   lost(from: number, reason: Error): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -285,7 +283,7 @@ export class SubscriptionLink implements Holder, MessageListeners {
     giveUp(known, unacknowledged(reason));
   }
 
-  /** The registry is closed: nothing of it will be answered. */
+  /** Fails the waiting calls, because the registry is closed. */
   giveUp(error: unknown): void {
     giveUp(this.#known, error);
   }
@@ -321,19 +319,19 @@ export class SubscriptionLink implements Holder, MessageListeners {
     if (this.empty) this.#owner.work();
   }
 
-  /** Forgets a name that is neither subscribed nor about to be. */
+  /** Drops the record of a name that is not subscribed and has no command in progress. */
   #tidy(subscription: Subscription): void {
     if (this.#known.get(subscription)?.flights.length !== 0 || this.#subscribed(subscription)) return;
     this.#known.delete(subscription);
     this.#owner.forgotten(subscription);
   }
 
-  /** By the newest acknowledgement. */
+  /** Whether the name is subscribed according to the last acknowledgement. */
   #subscribed({ kind, key }: Subscription): boolean {
     return this.server.has(kind, key);
   }
 
-  /** Whether the server will have it as wanted once everything under way has been answered. */
+  /** Whether the name will be in the wanted state once all commands in progress are answered. */
   #settled(subscription: Subscription, wanted: boolean): boolean {
     const remote = this.#known.get(subscription);
     const last = remote?.flights.at(-1);
@@ -342,10 +340,10 @@ export class SubscriptionLink implements Holder, MessageListeners {
   }
 }
 
-/** Subscriptions by the bytes of their names, without making a string or a Buffer of them. */
+/** Finds subscriptions by the bytes of a name, without making a string or a Buffer. */
 class ListenerCache {
   readonly #byHash = new Map<number, Subscription[]>();
-  /** Most messages follow one of their like. */
+  /** The last subscription found; the next message is often for the same one. */
   #last: Subscription | null = null;
 
   find(bytes: Buffer, start: number, end: number, kind: MessageKind): Subscription | null {

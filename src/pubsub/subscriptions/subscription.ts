@@ -10,52 +10,53 @@ import type { CallPlace } from './pubsub-call.ts';
 import { isProbe, type SubscriptionAck, type SubscriptionKind } from './subscription-kinds.ts';
 
 /**
- * `wanted`: a caller wants it, and it was never acknowledged. `heard`: its messages arrive. `lost`: it was heard, and
- * a gap is open. `left`: it is unwanted; the record stays until no server has the name and no call waits for its end.
+ * `wanted`: a caller wants the name, and it was not acknowledged yet. `heard`: its messages arrive. `lost`: it was
+ * heard before, and a gap is open. `left`: it is no longer wanted; the record stays until no server has the name and no
+ * call waits for its end.
  *
  *     left ─▶ wanted ─▶ heard ◀─▶ lost      wanted, heard, lost ─▶ left
  */
 export type SubscriptionState = 'left' | 'wanted' | 'heard' | 'lost';
 
-/** The link that a name is heard over. */
+/** A link over which a name is heard. */
 export interface Holder {
-  /** Epoch ms of the last byte that came over its connection. */
+  /** Epoch ms of the last byte from its connection. */
   readonly heard: number;
 }
 
-/** A call that waits for the end of the subscription. */
+/** A call that waits for the unsubscription. */
 export interface LeavingCall {
   readonly place: CallPlace;
-  /** How many names were left when this one was given up; null: the server says. */
+  /** The number of remaining names at the time of the call; null to use the server's count. */
   readonly count: number | null;
 }
 
-/** A gap that has not ended. */
+/** A gap that is still open. */
 interface OpenGap {
   readonly reason: Error;
   readonly from: number;
-  /** The channels that heard it before; one that came later misses nothing. */
+  /** The channels to notify: those present when the gap opened. Later ones miss nothing. */
   readonly owed: readonly AbstractChannel[];
 }
 
 const PUT = 'putNowait() of a channel';
 
-/** Everything about one subscribed name of one kind: its channels, the calls that wait for it, and its gap. */
+/** The record of one name of one kind: its state, channels, waiting calls and gap. */
 export class Subscription implements MessageListener {
   readonly kind: SubscriptionKind;
   readonly key: string;
   readonly name: Buffer;
-  /** Its messages are local to each node: one link of every node hears it. */
+  /** Its messages are local to each node, so a link of every node subscribes to it. */
   readonly spread: boolean;
-  /** The form in which its channels want messages; bytes, unless all want the same. */
+  /** The mode in which to decode its messages: that of its channels if all agree, otherwise bytes. */
   mode: DecodeMode = BYTES;
-  /** A command of several names with this one was refused: it goes alone from now on. */
+  /** A shared command with this name was refused, so the name is sent alone. */
   alone = false;
-  /** Counts how often it was left: a call of an earlier time takes nothing back. */
+  /** Counts how often the name was left, so that the failure of an older call undoes nothing. */
   era = 0;
-  /** Calls that wait for its acknowledgement. */
+  /** Calls that wait for the acknowledgement. */
   waiting: CallPlace[] = [];
-  /** Calls that wait for its end. */
+  /** Calls that wait for the unsubscription. */
   leaving: LeavingCall[] = [];
   #state: SubscriptionState = 'left';
   #channels: readonly AbstractChannel[] = [];
@@ -83,7 +84,7 @@ export class Subscription implements MessageListener {
   get wanted(): boolean {
     return this.#state !== 'left';
   }
-  /** It was acknowledged at least once and is still wanted. */
+  /** Whether the name was acknowledged at least once and is still wanted. */
   get established(): boolean {
     return this.#state === 'heard' || this.#state === 'lost';
   }
@@ -91,7 +92,7 @@ export class Subscription implements MessageListener {
     return this.#holders;
   }
 
-  /** Replaced when it changes, so that a delivery under way keeps its list. */
+  /** The channels. The list is replaced when it changes, so that a delivery in progress keeps its own. */
   get channels(): readonly AbstractChannel[] {
     return this.#channels;
   }
@@ -106,7 +107,7 @@ export class Subscription implements MessageListener {
     if (this.#state === 'left') this.#move('wanted');
   }
 
-  /** Its server has it, and nothing under way takes it away again. */
+  /** Adds a link over which the name is subscribed. */
   hold(holder: Holder): void {
     if (!this.#holders.includes(holder)) {
       const [before] = this.#holders;
@@ -116,27 +117,27 @@ export class Subscription implements MessageListener {
     this.alone = false;
   }
 
-  /** Every node that must hear it does. */
+  /** Called when every node that should serve the name does: closes the gap. */
   complete(now: number): void {
     if (this.#state !== 'heard') this.#move('heard');
     this.#closeGap(now);
   }
 
-  /** The link lost the name: a gap opens, unless other links suffice. An open gap continues. */
+  /** Removes a link that lost the name. Opens a gap, unless other links suffice or one is open. */
   unhold(holder: Holder, reason: Error, from: number, complete: () => boolean): void {
     if (!this.#holders.includes(holder)) return;
     this.#holders = this.#holders.filter((other) => other !== holder);
     if (!complete()) this.miss(reason, from);
   }
 
-  /** Not every node that must hear it does. */
+  /** Opens a gap, because not every node that should serve the name does. */
   miss(reason: Error, from: number): void {
     if (this.#state !== 'heard') return;
     this.#openGap(reason, from);
     this.#move('lost');
   }
 
-  /** It is no longer wanted. */
+  /** Makes the name unwanted. */
   leave(): void {
     this.era++;
     this.alone = false;
@@ -145,7 +146,7 @@ export class Subscription implements MessageListener {
     this.#move('left');
   }
 
-  /** A message, decoded with `mode` where that is possible. */
+  /** Takes a message, decoded with `mode` if it is valid. */
   hear(message: Reply): void {
     if (typeof message === 'string') this.#take(message);
     else this.deliver(message as Buffer);
@@ -195,7 +196,7 @@ export class Subscription implements MessageListener {
     for (const { call } of waiting) call.fail(reason);
   }
 
-  /** No server has it any more. `ack`: the acknowledgement with the count at the time of the call, where it is known. */
+  /** Resolves the calls that waited for the unsubscription. `ack` gets the count at the time of the call, if known. */
   acknowledgeLeaving(ack: (count: number | null) => SubscriptionAck): void {
     const { leaving } = this;
     this.leaving = [];

@@ -9,25 +9,25 @@ import { type LinkOwner, type LinkSettings, SubscriptionLink } from './subscript
 import { type Holder, movedError, Subscription, type SubscriptionState } from './subscription.ts';
 
 export interface SubscriptionsSettings {
-  /** The channel object of a name that came as text or bytes. */
+  /** Makes the channel object for a name given as text or bytes. */
   readonly makeChannel: (kind: SubscriptionKind, name: Buffer) => AbstractChannel;
-  /** The encoding of names in letters; UTF-8. */
+  /** The encoding of names given as strings; default UTF-8. */
   readonly textMode?: TextMode | undefined;
-  /** How many names the acknowledgements tell of; by default what the server said. */
+  /** The count in acknowledgements; default: the server's. */
   readonly count?: ((kind: SubscriptionKind) => number) | undefined;
-  /** A link's `pending()` may have something; may be called often, also from within calls. */
+  /** Called when a link's `pending()` may return commands; often, and also within calls. */
   readonly onWork: () => void;
-  /** A channel is full, or none is any more: stop or go on reading the subscriber's socket. */
+  /** Called when a channel is full, and when none is any more: stop or resume reading the subscriber's socket. */
   readonly onPause?: ((paused: boolean) => void) | undefined;
-  /** Whether the messages of a name are local to each node; never, by default. */
+  /** Whether the messages of a name are local to each node; default: never. */
   readonly spreads?: ((kind: SubscriptionKind, name: Buffer) => boolean) | undefined;
-  /** Whether every node that must hear a spread name does. */
+  /** Whether every node that should serve a spread name does. */
   readonly complete?: ((subscription: Subscription) => boolean) | undefined;
   /** Epoch ms. */
   readonly now?: (() => number) | undefined;
 }
 
-/** A channel that a call brought in, taken out again when the call fails. */
+/** A channel that a call added, removed again if the call fails. */
 interface Added {
   readonly subscription: Subscription;
   readonly channel: AbstractChannel;
@@ -35,8 +35,8 @@ interface Added {
 }
 
 /**
- * The wanted subscriptions, each with its channels: state that outlives every socket. A link stands for one socket; its
- * owner sends what the link asks for until the server's set equals the wanted one. No I/O, no timers.
+ * The wanted subscriptions and their channels: state that outlives every socket. A link stands for one socket; its
+ * owner sends the commands of the link until the server's subscriptions equal the wanted ones. No I/O, no timers.
  *
  *     want / unwant ─▶ subscription ─▶ link.pending() ─▶ (written) ─▶ link.sent()
  *     channels ◀─ held, released, messages ◀─ link.acknowledged(), link.message()
@@ -52,11 +52,11 @@ export class Subscriptions {
     pattern: new Map(),
     shard: new Map(),
   };
-  /** How many names of each kind are established, and how many are wanted at all. */
+  /** The number of acknowledged names of each kind. */
   readonly #established: Record<SubscriptionKind, number> = { channel: 0, pattern: 0, shard: 0 };
   #wanted = 0;
   readonly #unheard = new Set<Subscription>();
-  /** The ones not yet assigned to a node. */
+  /** Unheard names not yet assigned to a node. */
   readonly #unplaced = new Set<Subscription>();
   readonly #links = new Set<SubscriptionLink>();
   readonly #added = new WeakMap<PubsubCall, Added[]>();
@@ -79,7 +79,7 @@ export class Subscriptions {
       released: (link, subscription, count) => this.#released(link, subscription, count),
       refused: (subscription, subscribe, error) => this.#refused(subscription, subscribe, error),
       forgotten: (subscription) => this.#forgotten(subscription),
-      // The name is subscribed, though it may no longer be wanted.
+      // The name is subscribed but may no longer be wanted, so it is counted in addition.
       count: ({ kind, established }, said) =>
         this.#count(kind, said) + (settings.count && !established ? 1 : 0),
       ended: (link, known, from, reason) => this.#ended(link, known, from, reason),
@@ -87,12 +87,12 @@ export class Subscriptions {
     };
   }
 
-  /** Acknowledged names of all kinds, those of a connection being replaced included. */
+  /** Number of acknowledged names of all kinds, including those of a connection being replaced. */
   get size(): number {
     const { channel, pattern, shard } = this.#established;
     return channel + pattern + shard;
   }
-  /** Nothing is wanted: no subscriber connection is needed. */
+  /** Whether nothing is wanted, so that no subscriber connection is needed. */
   get idle(): boolean {
     return this.#wanted === 0;
   }
@@ -123,7 +123,7 @@ export class Subscriptions {
     return this.#names[kind].get(nameKey(name))?.wanted === true;
   }
 
-  /** A new subscriber connection is usable: everything is missing on it. */
+  /** Adds a link for a new subscriber connection, on which every wanted name is missing. */
   attach(settings: LinkSettings = {}): SubscriptionLink {
     const link = new SubscriptionLink(this.#owner, { heard: () => this.#now(), ...settings });
     this.#links.add(link);
@@ -131,12 +131,12 @@ export class Subscriptions {
     return link;
   }
 
-  /** Which connection a name belongs to may have changed. */
+  /** Checks every name again, because the placement may have changed. */
   review(link: SubscriptionLink): void {
     link.review(this.wanted);
   }
 
-  /** The nodes that must hear spread names are others now. */
+  /** Checks the spread names after a change of the nodes. */
   reviewSpread(): void {
     for (const subscription of this.wanted) {
       if (!subscription.spread) continue;
@@ -146,7 +146,8 @@ export class Subscriptions {
   }
 
   /**
-   * Throws `TypeError` for a bad target, before anything changes. `patient`: `failWaiting` passes the call by.
+   * Subscribes to targets; throws `TypeError` for a bad one before anything changes. `patient`: `failWaiting` does not
+   * fail the call.
    */
   want(kind: SubscriptionKind, targets: readonly SubscriptionTarget[], patient = false): PubsubCall {
     const names = targets.map((target) => targetName(kind, target, true, this.#text));
@@ -162,7 +163,7 @@ export class Subscriptions {
     return call;
   }
 
-  /** A name ends for all its channels, a channel object only for itself. They are closed at once. */
+  /** Unsubscribes: a name with all its channels, or a single channel object. The channels are closed at once. */
   unwant(kind: SubscriptionKind, targets: readonly SubscriptionTarget[]): PubsubCall {
     const names = targets.map((target) => targetName(kind, target, false, this.#text));
     const call = new PubsubCall(names.length, true, {
@@ -173,7 +174,7 @@ export class Subscriptions {
     return call;
   }
 
-  /** No connection to `here`'s names can be made now: calls that have no limit of their own fail. */
+  /** Fails calls waiting for names in `here`, whose server cannot be reached, unless they have their own limit. */
   failWaiting(error: unknown, here: (kind: SubscriptionKind, name: Buffer) => boolean, all = false): void {
     for (const { kind, name, waiting } of [...this.#unheard]) {
       if (waiting.length === 0 || !here(kind, name)) continue;
@@ -181,9 +182,7 @@ export class Subscriptions {
     }
   }
 
-  /**
-   * Everything ends. `callError`: the error of calls that wait for a subscription; what was to be left is left.
-   */
+  /** Ends all subscriptions. Calls waiting to subscribe fail with `callError`; calls waiting to unsubscribe succeed. */
   close(channelError: Error | undefined, callError: Error): void {
     for (const subscription of this.wanted) this.#leave(subscription, channelError, callError);
     for (const subscription of this.#all()) this.#acknowledgeLeaving(subscription);
@@ -206,7 +205,7 @@ export class Subscriptions {
       this.#gate.add(channel);
     }
     subscription.waiting.push(place);
-    // Withdraw an unsubscription that was not sent yet.
+    // This withdraws an unsubscription that was not sent yet.
     if (subscription.spread) {
       for (const link of this.#links) {
         if (link.has(subscription)) this.#held(link, subscription);
@@ -231,7 +230,7 @@ export class Subscriptions {
       const { channels } = subscription;
       const ending = target instanceof AbstractChannel ? channels.filter((one) => one === target) : channels;
       if (ending.length === channels.length) {
-        // A call whose subscription is under way waits for the reply; an unsent one would never be acknowledged.
+        // If the subscription is in progress, its answer settles the waiting calls. Unsent, they get no answer.
         if (this.#adopt(subscription)) subscription.waiting = [];
         this.#leave(subscription, undefined);
       } else {
@@ -253,10 +252,10 @@ export class Subscriptions {
     this.#settle(subscription, count);
   }
 
-  /** Heard from now on, where every node that must hear it does: calls that wait are acknowledged. */
+  /** If every node that should serve the name does, marks it as heard and resolves the waiting calls. */
   #settle(subscription: Subscription, count?: number): void {
     if (this.#complete(subscription)) subscription.complete(this.#now());
-    // A channel that heard of a gap may have ended it.
+    // The channel's gap() callback may have unsubscribed.
     if (subscription.state !== 'heard') return;
     const { kind, name } = subscription;
     subscription.acknowledge(() => makeAck(kind, true, name, this.#count(kind, count)));
@@ -284,14 +283,14 @@ export class Subscriptions {
     this.#settings.onWork();
   }
 
-  /** A link dropped the name: without another link no acknowledgement of its end can come. */
+  /** Called when a link has dropped the name. Without another link no acknowledgement will come. */
   #forgotten(subscription: Subscription): void {
     if (this.#known(subscription)) return;
     this.#acknowledgeLeaving(subscription);
     this.#tidy(subscription);
   }
 
-  /** Every node that must hear it does. */
+  /** Whether every node that should serve the name does. */
   #complete(subscription: Subscription): boolean {
     if (!subscription.spread) return subscription.holders.length > 0;
     return this.#settings.complete?.(subscription) ?? subscription.holders.length > 0;
@@ -302,7 +301,7 @@ export class Subscriptions {
     subscription.acknowledgeLeaving((count) => makeAck(kind, false, name, count ?? this.#count(kind, said)));
   }
 
-  /** As the server counts: channels and patterns together, shard channels for themselves. */
+  /** The count as servers give it: channels and patterns together, shard channels separately. */
   #count(kind: SubscriptionKind, said?: number): number {
     if (this.#settings.count !== undefined) return this.#settings.count(kind);
     if (said !== undefined) return said;
@@ -310,7 +309,7 @@ export class Subscriptions {
     return kind === 'shard' ? shard : channel + pattern;
   }
 
-  /** Takes back what a failed call brought in, unless another call waits for it. */
+  /** Removes the channels that a failed call added, unless another call waits for the name. */
   #undo(call: PubsubCall, added: readonly Added[], reason: unknown): void {
     const error = reason instanceof Error ? reason : undefined;
     for (const one of added) {
@@ -323,7 +322,7 @@ export class Subscriptions {
         this.#added.get(heir)?.push(one);
         continue;
       }
-      // A channel that never heard anything of it may be given once more.
+      // The channel was never subscribed, so do not close it: the caller may use it again.
       if (waiting.some((place) => place.call === call)) this.#takeOut(subscription, [channel]);
       else this.#removeChannels(subscription, [channel], error);
       if (last) this.#leave(subscription, error);
@@ -355,7 +354,7 @@ export class Subscriptions {
     this.#tidy(subscription);
   }
 
-  /** The channel was closed by its owner or its overflow policy: drop its subscription. */
+  /** Drops the subscription of a channel that its owner or its overflow policy has closed. */
   #channelClosed(channel: AbstractChannel): void {
     const key = nameKey(channel.name);
     for (const kind of KINDS) {
@@ -378,7 +377,7 @@ export class Subscriptions {
     return subscription;
   }
 
-  /** Drops the record when the name is unwanted and no server has it. */
+  /** Drops the record of an unwanted name that no server has. */
   #tidy(subscription: Subscription): void {
     const { kind, key, wanted } = subscription;
     if (!wanted && !this.#known(subscription)) this.#names[kind].delete(key);
@@ -406,7 +405,7 @@ export class Subscriptions {
     for (const kind of KINDS) yield* [...this.#names[kind].values()];
   }
 
-  /** Some link's server has the name, or is being told about it. */
+  /** Whether any link knows the name. */
   #known(subscription: Subscription): boolean {
     for (const link of this.#links) if (link.knows(subscription)) return true;
     return false;
@@ -416,7 +415,7 @@ export class Subscriptions {
     return subscription !== undefined && this.#known(subscription);
   }
 
-  /** True: the subscription is under way, and its answer settles the calls that wait for it. */
+  /** True if the subscription is in progress; its answer then settles the waiting calls. */
   #adopt(subscription: Subscription): boolean {
     for (const link of this.#links) if (link.adopt(subscription, subscription.waiting)) return true;
     return false;

@@ -4,30 +4,30 @@ import { giveMemory, SMALLEST, takeMemory } from './spare-memory.ts';
 import { CR, LF } from '../wire-types.ts';
 
 const EMPTY = Buffer.alloc(0);
-/** Where a line ends that has not arrived. */
+/** Stands for the end of a line that has not arrived yet. */
 export const UNREAD = -3;
-/** Up to this size a byte string is cut from a window, a private copy of the next bytes of the chunk. */
+/** Byte strings up to this size are slices of a window, a private copy of the next bytes of the chunk. */
 const SMALL = 512;
-/** An unfinished line up to this size is read again with each chunk; a longer one when it has doubled. */
+/** An unfinished line up to this size is parsed again with each chunk; a longer one once it has doubled. */
 const RETRY = 32;
-/** A carry larger than this is released once it is read, so that an idle connection holds no more. */
+/** A larger carry is released once it is read, so that an idle connection holds no more memory. */
 const KEPT = 4096;
 
 /**
- * Where the decoder stands in the bytes: `chunk[pos, end)` is unread.
+ * The decoder's position in the bytes: `chunk[pos, end)` is unread.
  *
- *     carry  ─── what a chunk left over, up to the first LF of the next one: a whole line then
+ *     carry  ─── the rest of a chunk, extended to the first LF of the next chunk, and so to a whole line
  *     queued ─── the rest of that next chunk, read in place once the carry is used up
  */
 export abstract class ChunkReader {
   protected chunk: Buffer = EMPTY;
   protected pos = 0;
   protected end = 0;
-  /** Unread bytes at the last `INCOMPLETE`. */
+  /** Number of unread bytes at the last `INCOMPLETE`. */
   protected tried = 0;
-  /** From this size on, its type included, the unfinished line is looked at, and refused. */
+  /** At this size, type byte included, the unfinished line is parsed again, and refused. */
   private longestLine = Number.POSITIVE_INFINITY;
-  /** True while reading again would find the same unfinished line. */
+  /** True while parsing again would find the same unfinished line. */
   protected hopeless = false;
   private dead = false;
   private carry: Buffer = EMPTY;
@@ -37,12 +37,12 @@ export abstract class ChunkReader {
   private window: Buffer | null = null;
   private windowStart = 0;
   private windowEnd = 0;
-  /** `chunk[spelledStart, spelledEnd)` as characters; empty where it is not ASCII. */
+  /** `chunk[spelledStart, spelledEnd)` as text; empty if it is not ASCII. */
   protected spelled = '';
   protected spelledStart = 0;
   protected spelledEnd = 0;
 
-  /** Takes `chunk[start, end)`; it is read in place until `retain()`. */
+  /** Takes `chunk[start, end)`, which is read in place until `retain()`. */
   feed(chunk: Buffer, start: number, end: number): void {
     if (start >= end || this.dead) return;
     if (this.queued !== null || (this.pos < this.end && this.chunk !== this.carry)) this.retain();
@@ -68,7 +68,7 @@ export abstract class ChunkReader {
     this.queuedEnd = end;
   }
 
-  /** Bytes that are there and not read. */
+  /** Number of bytes received and not yet read. */
   get unread(): number {
     return this.end - this.pos + (this.queued === null ? 0 : this.queuedEnd - this.queuedPos);
   }
@@ -77,7 +77,7 @@ export abstract class ChunkReader {
     return (this.pos < this.end ? this.chunk[this.pos] : this.queued?.[this.queuedPos]) ?? 0;
   }
 
-  /** Copies what is unread out of the chunk; its memory may be used for something else afterwards. */
+  /** Copies the unread bytes out of the chunk, whose memory may be overwritten afterwards. */
   retain(): void {
     this.forget();
     if (this.chunk !== this.carry || this.pos === this.end) {
@@ -95,7 +95,7 @@ export abstract class ChunkReader {
     this.queued = null;
   }
 
-  /** Moves to the rest of the chunk; false if there is none. */
+  /** Moves on to the queued rest of the chunk; false if there is none. */
   protected advance(): boolean {
     if (this.queued === null) return false;
     if (this.pos < this.end) {
@@ -122,7 +122,7 @@ export abstract class ChunkReader {
     return this.pos === this.end && this.queued === null;
   }
 
-  /** Forgets everything, for good. */
+  /** Drops all bytes and takes no more. */
   protected release(): void {
     this.dead = true;
     this.chunk = this.carry = EMPTY;
@@ -131,7 +131,7 @@ export abstract class ChunkReader {
     this.pos = this.end = 0;
   }
 
-  /** Appends to the carry, which is the chunk being read. */
+  /** Appends bytes to the carry, which is then the chunk being read. */
   private keep(source: Buffer, start: number, end: number): void {
     const unread = this.end - this.pos;
     const total = unread + end - start;
@@ -148,7 +148,7 @@ export abstract class ChunkReader {
     this.end += end - start;
   }
 
-  /** A byte string of its own. */
+  /** A byte string that owns its memory, or a part of a private window. */
   protected copy(start: number, end: number): Buffer {
     const count = end - start;
     if (count > SMALL) return privateCopy(this.chunk.subarray(start, end));
@@ -167,7 +167,7 @@ export abstract class ChunkReader {
     return this.window.subarray(start - this.windowStart, end - this.windowStart);
   }
 
-  /** A whole integer of up to 15 digits; `null` when it is anything else. */
+  /** Reads a complete integer of up to 15 digits; `null` for anything else. */
   protected quickInteger(): number | null {
     const { chunk, pos, end } = this;
     let at = pos + 1;
@@ -187,7 +187,7 @@ export abstract class ChunkReader {
     return null;
   }
 
-  /** Where the line's CR is; the position moves behind the line. `UNREAD` when it has not arrived. */
+  /** The position of the line's CR; moves the position past the line. `UNREAD` if the line is incomplete. */
   protected lineEnd(limit: number): number {
     const { chunk, pos, end } = this;
     const near = Math.min(end, pos + 64);
@@ -211,11 +211,11 @@ export abstract class ChunkReader {
     return at;
   }
 
-  /** Ends it all: the bytes are no RESP. */
+  /** Throws, because the bytes are not valid RESP. */
   protected abstract fail(what: string): never;
 }
 
-/** Small ones stay, and alone: a part of the runtime's pool would keep all of that alive. Others come and go. */
+/** Memory for the carry. Small ones are kept, and not cut from Node's pool, which they would keep alive. */
 function room(size: number): Buffer {
   return size <= KEPT ? Buffer.allocUnsafeSlow(Math.max(256, size)) : takeMemory(Math.max(SMALLEST, size));
 }

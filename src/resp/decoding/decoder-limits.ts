@@ -1,12 +1,12 @@
-/** Limits on a peer's replies; the connection ends where one is exceeded. */
+/** Limits on replies; a reply that exceeds one ends the connection. */
 export interface DecoderLimits {
-  /** Aggregates within each other; one at top level has depth 1. */
+  /** Depth of nested aggregates; one at top level has depth 1. */
   maxDepth: number;
-  /** Bytes of one string, streamed ones included. */
+  /** Bytes of one string, also of a streamed one. */
   maxBulkLength: number;
-  /** Elements of one aggregate; a pair of a map counts twice. */
+  /** Elements of one aggregate; a pair of a map counts as two. */
   maxElements: number;
-  /** Bytes of a simple string, of an error, of a number. */
+  /** Bytes of a simple string, an error or a number. */
   maxLineLength: number;
   /** Digits of a length. */
   maxDigits: number;

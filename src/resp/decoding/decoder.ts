@@ -15,47 +15,47 @@ import { ARRAY, ATTRIBUTE, BLOB_ERROR, BULK, CR, LF, MAP, PART, PUSH, SET, VERBA
 export type { DecoderLimits };
 export { INCOMPLETE } from './quick-reader.ts';
 
-/** Missing bytes of a string from which on reading directly into its buffer pays. */
+/** With at least this many bytes of a string missing, it pays to read directly into its buffer. */
 const DIRECT = 131_072;
-/** Bytes read at once: other work waits while the system clears fresh memory for them. */
+/** Most bytes read at once, because other work waits while the system clears fresh memory. */
 const AT_ONCE = 524_288;
 
-/** Short strings of an aggregate with more values than this are spelled together. */
+/** In aggregates with more values left than this, short strings are cut from one common text (`spell`). */
 const MANY = 8;
 
 /** Lengths that are not a count. */
 const NONE = -1;
 const STREAMED = -2;
 
-/** RESP2 and RESP3 bytes to values: pulled, resumable at every byte, never recursive. */
+/** Decodes RESP2 and RESP3. It is pulled by its reader, resumable at every byte and never recursive. */
 export class Decoder extends MessageReader {
   /** Kind of the last `read()`: 0 a reply, 1 an error reply at top level, 2 a push message, 3 `INCOMPLETE`. */
   kind: 0 | 1 | 2 | 3 = 0;
   top: Frame | null = null;
-  /** An attribute was read whose value has not begun. */
+  /** An attribute was read, and its value has not begun. */
   private annotated = false;
   private failure: InvalidResponse | null = null;
-  /** The string being read: its type (0: none), its length, and what has arrived where it is split. */
+  /** The string being read: its type (0 for none), its length, and its bytes so far if it is split. */
   protected bodyType = 0;
   private bodyLength = 0;
   protected body: ByteSink | null = null;
-  /** Bytes of its body that were dropped. */
+  /** Number of bytes of the string that were dropped. */
   private passed = 0;
-  /** Something of the last message was not valid in its encoding, and is bytes; reset by the reader. */
+  /** Part of the last message was invalid text and stayed bytes. The reader of the decoder resets it. */
   spoiled = false;
-  /** The next reply has no waiter: it is read and dropped. An error at top level is kept. */
+  /** Nobody waits for the next reply: its value is dropped. An error at top level is kept. */
   unwanted = false;
 
   constructor(limits?: Partial<DecoderLimits>) {
     super({ ...DEFAULT_LIMITS, ...limits });
   }
 
-  /** Nothing is partly read. */
+  /** Whether no message is partly read. */
   get idle(): boolean {
     return this.top === null && this.bodyType === 0 && !this.annotated && this.drained;
   }
 
-  /** The type of the message that is partly read, as far as its first byte has come; else 0. */
+  /** The type of the partly read message; 0 if none of its bytes has arrived. */
   get begun(): number {
     let frame = this.top;
     if (frame === null) {
@@ -71,25 +71,25 @@ export class Decoder extends MessageReader {
     return this.top === null && this.bodyType === 0 && !this.annotated && this.failure === null;
   }
 
-  /** The size of the string that is being read, once its header was seen; else 0. */
+  /** The length of the string being read; 0 before its header is complete. */
   get pendingBulk(): number {
     return this.bodyLength;
   }
 
-  /** Where the next bytes may be read to, for they all belong to one large string; else null. */
+  /** A buffer for the next bytes if they all belong to one large string; otherwise null. */
   room(): Buffer | null {
     const { body } = this;
     return body !== null && this.drained && body.missing >= DIRECT ? body.room(AT_ONCE) : null;
   }
 
-  /** `count` bytes were written to `room()`: they are fed without a copy. */
+  /** Takes `count` bytes that were written to `room()`, without a copy. */
   filled(count: number): void {
     this.body?.filled(count);
   }
 
   /**
-   * The next message, and its `kind`. Throws `InvalidResponse` where the bytes are no RESP, and ever after.
-   * After `INCOMPLETE` the same `mode` is given again.
+   * Reads the next message and sets `kind`. Throws `InvalidResponse` for bytes that are not RESP, now and at every later
+   * call. After `INCOMPLETE` the next call must have the same `mode`.
    */
   read(mode: DecodeMode, pushMode: DecodeMode): Reply | typeof INCOMPLETE {
     const before = undecoded;
@@ -109,7 +109,7 @@ export class Decoder extends MessageReader {
     if (this.top === null && this.bodyType === 0 && !this.annotated) {
       const { pos } = this;
       const value = this.quickReply(mode);
-      // Whether something was read shows in the position more cheaply than in the value.
+      // Comparing the position is cheaper than comparing the value.
       if (this.pos !== pos) return value as Reply;
     }
     if (this.unwanted) dropKept(this.top);
@@ -135,12 +135,12 @@ export class Decoder extends MessageReader {
     }
   }
 
-  /** Whether the next value is dropped. */
+  /** Whether the value being read is dropped. */
   private get dropping(): boolean {
     return this.top === null ? this.unwanted && this.bodyType !== BLOB_ERROR : this.top.value === null;
   }
 
-  /** The plain strings and numbers that come next, all but the last: that one goes the general way. */
+  /** Reads the next plain strings and numbers into an aggregate, all but the last, which the general path reads. */
   private fill(frame: Frame): void {
     const { mode, type, value: target } = frame;
     if (target === null || this.bodyType !== 0 || this.annotated) return;
@@ -173,7 +173,7 @@ export class Decoder extends MessageReader {
     }
   }
 
-  /** Puts a value into the aggregate it belongs to; returns what is finished at top level by it. */
+  /** Puts a value into its aggregate; returns the top-level value if that is complete now. */
   private deliver(value: Reply): Reply | typeof OPENED {
     for (let frame = this.top; frame !== null; frame = this.top) {
       switch (frame.value === null ? ATTRIBUTE : frame.type) {
@@ -216,7 +216,7 @@ export class Decoder extends MessageReader {
     if (frame.type !== BULK) this.depth--;
   }
 
-  /** One value, or the head of an aggregate. */
+  /** Reads one value, or the head of an aggregate. */
   private element(mode: DecodeMode, pushMode: DecodeMode): Reply | typeof OPENED | typeof INCOMPLETE {
     if (this.bodyType !== 0) return this.resume(mode);
     if (this.pos >= this.end) return INCOMPLETE;
@@ -255,7 +255,7 @@ export class Decoder extends MessageReader {
     }
   }
 
-  /** A simple string or error. */
+  /** Reads a simple string or error. */
   private line(type: number, mode: DecodeMode): Reply | typeof INCOMPLETE {
     const from = this.pos + 1;
     const stop = this.lineEnd(this.limits.maxLineLength);
@@ -270,7 +270,7 @@ export class Decoder extends MessageReader {
     return replyError(errorText(bytes, start, end));
   }
 
-  /** Null or a boolean; anything else is a protocol error. */
+  /** Reads null or a boolean; fails for an unknown type. */
   private constant(type: number): Reply | typeof INCOMPLETE {
     const { chunk, pos, end } = this;
     const isNull = type === 0x5f;
@@ -292,7 +292,7 @@ export class Decoder extends MessageReader {
     return this.resp2Shapes ? Number(word === 0x74) : word === 0x74;
   }
 
-  /** A length, `NONE`, `STREAMED` or `UNREAD`. */
+  /** Reads a length; also `NONE`, `STREAMED` or `UNREAD`. */
   private length(limit: number, what: string): number {
     const { chunk, pos } = this;
     const stop = this.lineEnd(this.limits.maxDigits);
@@ -310,7 +310,7 @@ export class Decoder extends MessageReader {
     return value <= limit ? value : this.fail(`${what} is longer than ${limit}`);
   }
 
-  /** A string with a length. */
+  /** Reads the header of a string with a length, and as much of its body as is there. */
   private string(type: number, mode: DecodeMode): Reply | typeof OPENED | typeof INCOMPLETE {
     const part = type === PART;
     const frame = this.top;
@@ -340,7 +340,7 @@ export class Decoder extends MessageReader {
     return this.resume(mode);
   }
 
-  /** Continues with the body of a string and the CR LF after it. */
+  /** Continues to read the body of a string and the CR LF after it. */
   private resume(mode: DecodeMode): Reply | typeof OPENED | typeof INCOMPLETE {
     const { chunk, pos, end, bodyLength: length } = this;
     const stop = pos + (this.body === null ? length - this.passed : this.body.missing);
@@ -365,7 +365,7 @@ export class Decoder extends MessageReader {
     return value;
   }
 
-  /** The same without keeping anything. */
+  /** As `resume`, but drops the bytes. */
   private pass(stop: number): Reply | typeof OPENED | typeof INCOMPLETE {
     if (this.body !== null) this.passed = this.bodyLength - this.body.missing;
     this.body = null;
@@ -381,7 +381,7 @@ export class Decoder extends MessageReader {
     return part ? OPENED : null;
   }
 
-  /** A string's bytes as what its type says. */
+  /** Turns the bytes of a string into the value of its type. */
   private finish(
     type: number,
     bytes: Buffer,
@@ -403,7 +403,7 @@ export class Decoder extends MessageReader {
     return owned ? bytes.subarray(start, end) : this.copy(start, end);
   }
 
-  /** The head of an array, map, set, push message or attribute. */
+  /** Reads the head of an array, map, set, push message or attribute. */
   private aggregate(type: number, mode: DecodeMode): Reply | typeof OPENED | typeof INCOMPLETE {
     const { maxElements } = this.limits;
     const pairs = type === MAP || type === ATTRIBUTE;
@@ -428,7 +428,7 @@ export class Decoder extends MessageReader {
     return OPENED;
   }
 
-  /** The end of a streamed aggregate. */
+  /** Reads the end of a streamed aggregate. */
   private terminator(): Reply | typeof INCOMPLETE {
     const frame = this.top;
     if (frame === null || frame.left >= 0) return this.fail("Unknown RESP data type: '.'");

@@ -8,14 +8,14 @@ export interface MessageListener {
   /** How messages are decoded. */
   readonly mode: DecodeMode;
   hear(message: Reply): void;
-  /** A message of a pattern, and the channel that it was published to; false: decode it as an ordinary push. */
+  /** Takes a pattern's message with its channel; false to have it decoded as an ordinary push. */
   hearFrom(channel: Buffer, message: Reply): boolean;
 }
 
 export type MessageKind = 'channel' | 'pattern' | 'shard';
 
 export interface MessageListeners {
-  /** The listener for the name in `bytes[start, end)`; null: decode the message as an ordinary push. */
+  /** The listener for the name in `bytes[start, end)`; null to have the message decoded as an ordinary push. */
   find(bytes: Buffer, start: number, end: number, kind: MessageKind): MessageListener | null;
 }
 
@@ -26,12 +26,12 @@ const FOUR = 0x34;
 const EIGHT = 0x38;
 const DOLLAR = 0x24;
 
-/** Messages of channels and patterns, which are mostly alike but for their last string, without what frames are made of. */
+/** Reads pub/sub messages on a fast path that builds no frame for each. */
 export abstract class MessageReader extends QuickReader {
-  /** Nothing of the next message has been read. */
+  /** Whether no part of the next message has been read. */
   protected abstract get fresh(): boolean;
 
-  /** Hands over a message that has arrived whole and whose listener is known; false: nothing was read. */
+  /** Delivers the next message if it is complete and has a listener; false if it read nothing. */
   message(listeners: MessageListeners): boolean {
     const { chunk, pos, end } = this;
     if (pos + 30 > end || !this.fresh) return false;
@@ -61,7 +61,7 @@ export abstract class MessageReader extends QuickReader {
     return true;
   }
 
-  /** Hands over what follows the name of a pattern in a message that begins at `from`. */
+  /** Delivers the rest of a pattern's message, which began at `from`. */
   private patternMessage(listener: MessageListener, from: number): boolean {
     const channel = this.quickBulk(BYTES);
     const whole = channel !== OPENED && this.chunk[this.pos] === DOLLAR && this.pos < this.end;

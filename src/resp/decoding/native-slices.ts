@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
 
-/** Buffer's own readers, taken once: an argument's or subclass's overrides can never run in their place. */
+/** Buffer's own methods, captured once, so that overrides of an argument's class never run. */
 interface Slices {
   latin1Slice(this: Uint8Array, start?: number, end?: number): string;
   utf8Slice(this: Uint8Array, start?: number, end?: number): string;
@@ -14,27 +14,27 @@ const getter = (name: string): unknown => Object.getOwnPropertyDescriptor(typedA
 const lengthOf = getter('length') as (this: Uint8Array) => number;
 const bufferOf = getter('buffer') as (this: Uint8Array) => ArrayBufferLike;
 
-/** The bytes as characters of the same number. */
+/** The bytes as latin1 text, one character per byte. */
 export function latin1Text(bytes: Uint8Array, start?: number, end?: number): string {
   return latin1Slice.call(bytes, start, end);
 }
 
-/** The bytes read as UTF-8; a byte order mark stays, what is invalid becomes U+FFFD. */
+/** The bytes as UTF-8 text; a byte order mark stays, invalid bytes become U+FFFD. */
 export function utf8Text(bytes: Uint8Array, start?: number, end?: number): string {
   return utf8Slice.call(bytes, start, end);
 }
 
-/** The bytes read as UTF-16. */
+/** The bytes as UTF-16 text. */
 export function utf16Text(bytes: Uint8Array, start?: number, end?: number): string {
   return ucs2Slice.call(bytes, start, end);
 }
 
-/** How many bytes there really are, whatever a subclass says. */
+/** The real number of bytes, whatever a subclass says. */
 export function byteCount(bytes: Uint8Array): number {
   return lengthOf.call(bytes);
 }
 
-/** Whether the memory went elsewhere, so that the bytes only look empty. */
+/** Whether the memory was transferred, so that the bytes only seem empty. */
 export function isDetached(bytes: Uint8Array): boolean {
   try {
     return new Uint8Array(bufferOf.call(bytes)).length === -1;
@@ -48,12 +48,12 @@ export function putBytes(target: Buffer, bytes: Uint8Array, start: number): void
   setBytes.call(target, bytes, start);
 }
 
-/** A kept byte string pins no more than this. */
+/** Most bytes of memory that a stored byte string keeps alive besides its own. */
 export const POOL = 8192;
 
 /**
- * Hands out memory for bytes, small ones cut from a block of `POOL` bytes. The runtime's own pool grew to 64 KiB in
- * Node 24, and each reply that is kept would pin as much.
+ * Allocates memory for bytes; small ones are cut from a block of `POOL` bytes. Node's own pool grew to 64 KiB in Node
+ * 24, and each stored reply would keep as much alive.
  *
  * @testable
  */
@@ -68,25 +68,25 @@ export class BytePool {
       this.#used = 0;
     }
     const start = this.#used;
-    // Keep typed arrays over it aligned.
+    // Keep typed arrays over the memory aligned.
     this.#used = (start + count + 7) & ~7;
     return this.#block.subarray(start, start + count);
   }
 }
 const pool = new BytePool();
 
-/** Memory for `count` bytes that are kept. Where the runtime's pool is small enough it is the fastest. */
+/** Allocates memory for `count` bytes that are handed out. Node's pool is fastest, if it is small enough. */
 export const takeBytes: (count: number) => Buffer =
   Buffer.poolSize <= POOL ? (count) => Buffer.allocUnsafe(count) : (count) => pool.take(count);
 
-/** A `Buffer` of its own with the same bytes. */
+/** Copies the bytes into a new `Buffer`. */
 export function privateCopy(bytes: Uint8Array): Buffer {
   const copy = takeBytes(byteCount(bytes));
   setBytes.call(copy, bytes);
   return copy;
 }
 
-/** A copy of bytes, which the caller may change once the call is made; anything else as it is. */
+/** Copies bytes, because the caller may change them after the call; returns other values as they are. */
 export function kept<V>(value: V): V | Buffer {
   return isUint8Array(value) ? privateCopy(value) : value;
 }

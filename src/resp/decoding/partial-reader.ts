@@ -8,18 +8,18 @@ import type { Frame } from './frame.ts';
 /** A part of a reply that is still arriving. */
 export interface Part<T> {
   readonly content: T;
-  /** Bytes or items that are still missing; null: the server does not say. */
+  /** Number of bytes or items still missing; null if unknown. */
   readonly missing: number | null;
 }
 
-/** Gives parts of a reply away while it arrives, so that no more of it is held than has come since. */
+/** Returns parts of a reply while it arrives, so that only the part since the last call is held. */
 export class PartialReader extends Decoder {
-  /** Strings of any length, or of `maxBulkLength` at most. */
+  /** Allows strings of any length, or of `maxBulkLength` at most. */
   takeHuge(on: boolean): void {
     this.limits.maxBulkLength = on ? Number.MAX_SAFE_INTEGER : DEFAULT_LIMITS.maxBulkLength;
   }
 
-  /** The bytes so far of a string at top level, read as bytes; null where the reply is none, or none have come. */
+  /** The new bytes of a string at top level, read as bytes; null if the reply is none, or no bytes have come. */
   takeBytes(): Part<Buffer> | null {
     const { body } = this;
     if (body === null || this.top !== null || this.bodyType !== BULK || body.length === 0) return null;
@@ -27,7 +27,7 @@ export class PartialReader extends Decoder {
     return { content, missing: body.missing };
   }
 
-  /** The whole items so far of an aggregate at top level; those of a map as pairs. Null where the reply is none. */
+  /** The new complete items of an aggregate at top level, pairs for a map; null if the reply is none. */
   takeItems(): Part<Reply[]> | null {
     let root: Frame | null = this.top;
     while (root !== null && root.parent !== null) root = root.parent;
@@ -35,7 +35,7 @@ export class PartialReader extends Decoder {
     const { value, left, key } = root;
     const content = Array.isArray(value) ? value.splice(0) : emptied(value);
     if (content === null) return null;
-    // Whatever was bytes instead of text is given away as such.
+    // Invalid text is returned as bytes.
     this.spoiled = false;
     const pairs = value instanceof ReplyMap;
     const missing = pairs ? (left + (key === undefined ? 0 : 1)) / 2 : left;

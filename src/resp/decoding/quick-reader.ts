@@ -10,27 +10,27 @@ import { ARRAY, BULK, CR, LF } from '../wire-types.ts';
 
 /** Result of `read()` while the next message is incomplete. */
 export const INCOMPLETE: unique symbol = Symbol('respool.incomplete');
-/** Something was read, but it completed no value. */
+/** Result of a read that completed no value. */
 export const OPENED: unique symbol = Symbol('respool.opened');
 
-/** The longest cut that the engine copies: a longer one would keep the text that it is cut from alive. */
+/** The longest substring that V8 copies; a longer one would keep its source text alive. */
 const COPIED = 12;
-/** Bytes that are spelled together. */
+/** Number of bytes turned into one text, from which short strings are cut. */
 const SPELLED = 4096;
-/** Where fewer than this were cut from such a text, the rest of the chunk is read without. */
+/** If fewer strings than this were cut from such a text, the rest of the chunk is read without one. */
 const WORTHWHILE = 16;
-/** Bytes of a double or big number, which is parsed at once. */
+/** Most bytes of a double or big number. */
 const MAX_NUMBER_LENGTH = 65_536;
-/** Bytes of an integer: sign and digits of 64 bits. */
+/** Most bytes of an integer: the sign and digits of 64 bits. */
 const MAX_INTEGER_LENGTH = 22;
 
-/** The values that replies are mostly made of, read in one go where they have arrived whole. */
+/** Reads the most common values on a fast path, if they have arrived completely. */
 export abstract class QuickReader extends ChunkReader {
   protected limits: DecoderLimits;
   protected depth = 0;
-  /** More strings are likely to follow. */
+  /** Whether more strings are likely to follow. */
   protected spelling = false;
-  /** Values come in the shapes of RESP2: a map or set as an array, a double as its text, a boolean as 1 or 0. */
+  /** Return values in the shapes of RESP2: maps and sets as arrays, doubles as text, booleans as 1 or 0. */
   resp2Shapes = false;
   private cuts = 0;
 
@@ -39,14 +39,14 @@ export abstract class QuickReader extends ChunkReader {
     this.limits = limits;
   }
 
-  /** Simple strings as long as others from now on: MONITOR puts whole commands into one. */
+  /** Allows long simple strings, because MONITOR puts a whole command into one. */
   takeLongLines(): void {
     const { maxBulkLength, maxLineLength } = this.limits;
     if (maxLineLength >= maxBulkLength) return;
     this.limits = { ...this.limits, maxLineLength: maxBulkLength };
   }
 
-  /** Reads a reply of a common type if it has arrived whole; else reads nothing. */
+  /** Reads a reply of a common type if it is complete; otherwise reads nothing. */
   protected quickReply(mode: DecodeMode): Reply | typeof OPENED {
     const { chunk, pos } = this;
     const type = chunk[pos];
@@ -67,8 +67,8 @@ export abstract class QuickReader extends ChunkReader {
   }
 
   /**
-   * A whole bulk string, integer or double; `OPENED` when it is anything else. That nothing was read shows in the
-   * position as well, and is seen there more cheaply than in a value that may be anything.
+   * Reads a complete bulk string, integer or double; `OPENED` for anything else. Callers compare the position to see
+   * whether anything was read, because that is cheaper than comparing an arbitrary value.
    */
   protected plain(mode: DecodeMode): Reply | typeof OPENED {
     if (this.pos >= this.end) return OPENED;
@@ -84,8 +84,8 @@ export abstract class QuickReader extends ChunkReader {
   }
 
   /**
-   * A small array of plain values, such as a member and its score, or with one more such array in it, such as the entry
-   * of a stream; `OPENED` when it is anything else. `level`: 1, or 2 in another one.
+   * Reads a small array of plain values, such as a member and its score; it may contain one more such array, as a stream
+   * entry does. `OPENED` for anything else. `level`: 1, or 2 inside another array.
    */
   private few(mode: DecodeMode, level: 1 | 2): Reply | typeof OPENED {
     const { chunk, pos } = this;
@@ -98,14 +98,14 @@ export abstract class QuickReader extends ChunkReader {
     const next = this.pos;
     if (next !== from) {
       if (count === 1) return [first];
-      // A literal holds two; an array that grows by pushing holds seventeen from the first one on.
+      // A literal has room for two; an array grown by push() has room for 17 from the start.
       const values = [first, this.member(mode, level) as Reply];
       for (let last = next; this.pos !== last; values.push(this.member(mode, level) as Reply)) {
         if (values.length === count) return values;
         last = this.pos;
       }
     }
-    // Not whole, or not plain: read again from its head, the general way.
+    // Incomplete or not plain: go back, the general path reads it again.
     this.pos = pos;
     return OPENED;
   }
@@ -115,7 +115,7 @@ export abstract class QuickReader extends ChunkReader {
     return level === 1 ? this.few(mode, 2) : OPENED;
   }
 
-  /** A whole bulk string with a plain header; `OPENED` when it is anything else. */
+  /** Reads a complete bulk string with a plain header; `OPENED` for anything else. */
   protected quickBulk(mode: DecodeMode): Reply | typeof OPENED {
     const { chunk, pos } = this;
     let at = pos + 1;
@@ -129,7 +129,7 @@ export abstract class QuickReader extends ChunkReader {
     }
     const start = at + 1;
     const stop = start + length;
-    // Bytes behind `end` may have been looked at: nothing of them counts, since this holds only without them.
+    // The loop may have read bytes past `end`; this check fails if it did.
     if (stop + 2 > this.end || chunk[at] !== LF) return OPENED;
     if (chunk[stop] !== CR || chunk[stop + 1] !== LF) return OPENED;
     if (length > this.limits.maxBulkLength || at - pos - 2 > this.limits.maxDigits) return OPENED;
@@ -145,7 +145,7 @@ export abstract class QuickReader extends ChunkReader {
     return decodeText(chunk, start, stop, mode);
   }
 
-  /** Up to `most` short strings with plain headers, one after the other; how many there were. */
+  /** Reads up to `most` consecutive short strings with plain headers; returns their number. */
   protected shortStrings(target: Reply[], most: number): number {
     const { chunk, end } = this;
     let { pos } = this;
@@ -164,7 +164,7 @@ export abstract class QuickReader extends ChunkReader {
         this.spell(start);
       }
       if (this.spelled === '') break;
-      // Put, not pushed: that is one instruction here, and a call there.
+      // An indexed store is one instruction here; push() would be a call.
       target[size++] = this.spelled.substring(start - this.spelledStart, stop - this.spelledStart);
       pos = stop + 2;
     }
@@ -173,7 +173,7 @@ export abstract class QuickReader extends ChunkReader {
     return count;
   }
 
-  /** The next bytes as one text, if they are ASCII: short strings are cut from it. */
+  /** Turns the next bytes into one text, if they are ASCII, from which short strings are cut. */
   private spell(start: number): void {
     const { chunk } = this;
     const few = this.spelledEnd !== 0 && this.cuts < WORTHWHILE;
@@ -184,7 +184,7 @@ export abstract class QuickReader extends ChunkReader {
     this.spelled = !few && isAscii(chunk.subarray(start, end)) ? latin1Text(chunk, start, end) : '';
   }
 
-  /** A whole double of up to 19 digits, where it is exact; `null` when it is anything else. */
+  /** Reads a complete double of up to 19 digits if the result is exact; `null` for anything else. */
   private quickDouble(): number | null {
     const { chunk, end } = this;
     let at = this.pos + 1;

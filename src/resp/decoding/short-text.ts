@@ -1,12 +1,12 @@
-/** Up to this many bytes a string is built from its character codes: a call into C++ costs more. */
+/** Strings up to this many bytes are built from character codes, because a call into C++ costs more. */
 export const SHORT = 16;
 
 type Codes = { readonly [index: number]: number };
 const chars = String.fromCharCode;
 
 /**
- * One to sixteen bytes as characters; null where one of them is more than `most`. Every number is read once and every
- * length is spelled out: a loop costs twice as much, and building an argument list as much again.
+ * Up to 16 bytes as text; null if one of them exceeds `most`. Every byte is read once and every length is written out:
+ * a loop costs twice as much, and building an argument list as much again.
  */
 export function shortText(bytes: Uint8Array, s: number, count: number, most: number): string | null {
   const c = bytes as Codes;
@@ -22,7 +22,7 @@ export function shortText(bytes: Uint8Array, s: number, count: number, most: num
   return (a | b | d | e) > most ? null : chars(a, b, d, e);
 }
 
-/** Five to eight. */
+/** 5 to 8 bytes. */
 function middleText(c: Codes, s: number, count: number, most: number): string | null {
   const a = c[s]!;
   const b = c[s + 1]!;
@@ -39,7 +39,7 @@ function middleText(c: Codes, s: number, count: number, most: number): string | 
   return (all | g | h | i) > most ? null : chars(a, b, d, e, f, g, h, i);
 }
 
-/** Nine to sixteen. */
+/** 9 to 16 bytes. */
 function longerText(c: Codes, s: number, count: number, most: number): string | null {
   const a = c[s]!;
   const b = c[s + 1]!;

@@ -1,10 +1,10 @@
 import { Buffer } from 'node:buffer';
 import { takeBytes } from './native-slices.ts';
 
-/** Below this a block is cheaper to make than to keep. */
+/** Smaller blocks are cheaper to allocate than to keep. */
 export const SMALLEST = 16 * 1024;
 const LARGEST = 4 * 1024 * 1024 + 64 * 1024;
-/** Bytes that wait for their next use. */
+/** Most bytes kept for reuse. */
 const KEPT = 8 * 1024 * 1024;
 
 class Blocks {
@@ -12,20 +12,20 @@ class Blocks {
   bytes = 0;
 }
 
-/** Made here: nothing else is taken back, least of all the runtime's own pool. */
+/** Blocks allocated here; no other memory is taken back, least of all Node's pool. */
 const made = new WeakSet<ArrayBufferLike>();
 /** Spare blocks are held weakly: the collector may free them at any time. */
 let waiting = new WeakRef(new Blocks());
 
-/** Four sizes to each power of two. */
+/** Rounds up to a size class; there are four for each power of two. */
 function sizeClass(size: number): number {
   const step = 1 << (29 - Math.clz32(size - 1));
   return Math.ceil(size / step) * step;
 }
 
 /**
- * Memory for bytes that never leave the package. Fresh memory of that size is dear: the system has to clear each page
- * of it, and the engine runs a full collection for every few megabytes.
+ * Allocates memory for bytes that never leave the package. Fresh memory of that size is expensive: the system clears
+ * each page, and V8 runs a full collection every few megabytes.
  */
 export function takeMemory(size: number): Buffer {
   if (size < SMALLEST || size > LARGEST) return takeBytes(size);

@@ -1,21 +1,21 @@
 import { utf16Text } from './native-slices.ts';
 
-/** Up to this many bytes this is faster than the runtime's decoders before Node 24, and allocates nothing. */
+/** Up to this many bytes this decoder is faster than those of Node before 24, and allocates nothing. */
 export const MOST_BY_HAND = 2048;
 
-/** The UTF-16 of the text that is being read: one for the thread, since no other code runs meanwhile. */
+/** UTF-16 units of the text being decoded; shared by the whole thread, because decoding is synchronous. */
 const units = new Uint16Array(MOST_BY_HAND);
 const unitBytes = Buffer.from(units.buffer);
 
-/** The text of `bytes[start, end)`, fewer than `MOST_BY_HAND`; null where they are not UTF-8. */
+/** The text of `bytes[start, end)`, fewer than `MOST_BY_HAND`; null if they are not UTF-8. */
 export function textByHand(bytes: Buffer, start: number, end: number): string | null {
   const count = toUnits(bytes, start, end);
   return count < 0 ? null : utf16Text(unitBytes, 0, count * 2);
 }
 
 /**
- * How many of `units` were filled, or -1. What lies behind the end is looked at before it is known to be there: a
- * sequence that is cut off ends the loop elsewhere than at `end`.
+ * Fills `units` and returns their number; -1 if the bytes are not UTF-8. May read past `end`: then a sequence is cut
+ * off, and the loop does not stop exactly at `end`.
  */
 function toUnits(bytes: Buffer, start: number, end: number): number {
   const out = units;
