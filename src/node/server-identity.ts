@@ -6,8 +6,8 @@ const known = new WeakMap<ConnectionCore, Promise<string | null>>();
 
 /**
  * The server's `run_id`, or null if the server does not give it. One address may lead to several servers (virtual IP,
- * proxy), and a client id is valid at one only. Asked once per connection, and again after BUSY or LOADING; the INFO
- * command is queued when this returns.
+ * proxy), and a client id is valid at one only. Asked once per connection, and again after a passing refusal such as
+ * BUSY; the INFO command is queued when this returns.
  */
 export function serverOf(core: ConnectionCore): Promise<string | null> {
   let identity = known.get(core);
@@ -34,7 +34,7 @@ async function ask(core: ConnectionCore): Promise<string | null> {
     const answer = await call(core, 'INFO', ['server'], { ledger: false });
     return /^run_id:(\w+)/m.exec(String(answer))?.[1] ?? null;
   } catch (error) {
-    // After BUSY or LOADING the next call asks again; any other failure counts as "no run id".
+    // After a passing refusal the next call asks again; any other failure counts as "no run id".
     if (isPassing(error)) known.delete(core);
     return null;
   }

@@ -25,7 +25,7 @@ export interface ListenerHooks {
   ended(core: ConnectionCore): void;
   retire(connection: BaseConnection): void;
   refused(reason: string): void;
-  /** The server could not give its run id now (BUSY, LOADING); ask for this connection again later. */
+  /** The server refused to give its run id for the moment (BUSY); ask again for this connection later. */
   later(connection: BaseConnection): void;
 }
 

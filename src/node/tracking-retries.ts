@@ -17,8 +17,8 @@ export interface RetryOwner {
 }
 
 /**
- * Retries tracking on connections where the server refused it for the moment (`BUSY`, `LOADING`): after a pause, once
- * nothing is outstanding on the connection.
+ * Retries tracking on connections where the server refused it for the moment (`BUSY`): after a pause, once nothing is
+ * outstanding on the connection.
  */
 export class TrackingRetries {
   readonly #owner: RetryOwner;

@@ -91,7 +91,7 @@ export class Tracking {
 
   /**
    * Turns tracking on before the connection is used; rejects if the connection is lost. After a refusal its replies
-   * stay uncached, and a passing refusal (BUSY, LOADING) is retried.
+   * stay uncached, and a passing refusal (BUSY) is retried.
    */
   async prepare(connection: BaseConnection, signal: AbortSignal): Promise<void> {
     await this.#track(connection, signal);

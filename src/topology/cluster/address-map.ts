@@ -2,14 +2,14 @@ import { RedisClusterError } from '../../errors/errors.ts';
 import { addressKey, type HostAndPort, keyOf, locationFrom, TCPLocation } from '../../transport/location.ts';
 
 /**
- * Announced address → reachable address, for NAT and containers. `null` refuses the address: nothing is ever dialled
- * there, whatever a server announces.
+ * Maps announced addresses to reachable ones, for NAT and containers. `null` refuses an address: it is never dialled,
+ * whatever a server announces.
  */
 export type AddressMap =
   | Record<string, TCPLocation | HostAndPort | null>
   | ((host: string, port: number) => TCPLocation | HostAndPort | null);
 
-/** The `addressMap` refuses what a server announced. */
+/** The `addressMap` refuses an address that a server announced. */
 export class AddressRefusedError extends RedisClusterError {}
 AddressRefusedError.prototype.name = 'RedisClusterError';
 
@@ -22,8 +22,9 @@ function refused(host: string, port: number): AddressRefusedError {
 }
 
 /**
- * Translates an announced address into one that this process can dial. `asked`: the node announced no host, which
- * means its own; `host` is then the host by which it was reached. Throws `AddressRefusedError`.
+ * Translates an announced address into one that this process can dial. `asked` is given if the node announced no host
+ * of its own; `host` is then the host by which the node was reached.
+ * @throws AddressRefusedError if the map refuses the address.
  */
 export type ResolveAddress = (host: string, port: number, asked?: TCPLocation) => TCPLocation;
 
@@ -36,7 +37,7 @@ function normal(key: string): string {
   return addressKey(key.slice(0, colon), Number(port));
 }
 
-/** Checks the option and makes it a function. Changes of the record after this are not seen. */
+/** Checks the option and turns it into a function. Later changes of a record have no effect. */
 export function addressResolver(map?: AddressMap | null): ResolveAddress {
   if (map === undefined || map === null) return (host, port) => new TCPLocation(host, port);
   if (typeof map === 'function') {
@@ -54,7 +55,7 @@ export function addressResolver(map?: AddressMap | null): ResolveAddress {
     };
   }
   if (typeof map !== 'object') throw new TypeError('addressMap must be a record or a function');
-  // A Map, not the record: a server may announce `__proto__`.
+  // Copy into a Map, because a server may announce `__proto__`.
   const known = new Map<string, TCPLocation | null>();
   for (const [key, given] of Object.entries(map)) {
     const location = locationFrom(given);
@@ -71,7 +72,7 @@ export function addressResolver(map?: AddressMap | null): ResolveAddress {
   };
 }
 
-/** The mapping of a port at the host by which the asked node is announced. */
+/** Looks up `port` at the announced host that maps to the asked node. */
 function beside(
   known: ReadonlyMap<string, TCPLocation | null>,
   asked: TCPLocation,
@@ -86,7 +87,7 @@ function beside(
   return undefined;
 }
 
-/** The addresses that may be dialled, resolved; refused ones are left out. */
+/** Resolves the addresses, without those that the map refuses. */
 export function resolveAll(addresses: Iterable<HostAndPort>, resolve: ResolveAddress): TCPLocation[] {
   const found: TCPLocation[] = [];
   for (const { host, port } of addresses) {

@@ -5,17 +5,17 @@ import type { ClusterNodeLocation, HostAndPort, TCPLocation } from '../../transp
 import { keySlot, SLOT_COUNT } from '../../commands/key-slot.ts';
 import type { Shard, SlotMap } from './slot-map.ts';
 
-/** The live source of the public layout. */
+/** The current state behind the public layout object. */
 export interface LayoutSource {
   readonly map: SlotMap;
-  /** A replica that is worth asking, or null. */
+  /** A healthy, fast replica, or null. */
   pickReplica(replicas: readonly ClusterNodeLocation[]): ClusterNodeLocation | null;
   healthy(node: ClusterNodeLocation): boolean;
   random(): number;
 }
 
 /**
- * The nodes of a cluster and who owns which slot, as last heard.
+ * The last known nodes of a cluster, and the owner of each slot.
  *
  * @example pool.clusterLayout.nodeForKey('user:7').toString() // '10.0.0.2:6379'
  */
@@ -33,7 +33,7 @@ export class ClusterLayout {
     this.#encoding = encoding;
   }
 
-  /** Primaries that own slots, and replicas. */
+  /** The primaries that own slots, and the replicas. */
   get nodes(): readonly ClusterNodeLocation[] {
     return this.#source.map.nodes;
   }
@@ -47,8 +47,8 @@ export class ClusterLayout {
   }
 
   /**
-   * The slot's primary; with `primary: false` a healthy, quick replica, and the primary when there is none.
-   * Throws `RedisClusterError` for a slot without a primary.
+   * The primary of a slot; with `primary` false a healthy, fast replica, or the primary if there is none.
+   * @throws RedisClusterError if no node serves the slot.
    */
   nodeForSlot(slot: number, primary = true): ClusterNodeLocation {
     const shard = this.#source.map.shardOf(slot);
@@ -59,22 +59,22 @@ export class ClusterLayout {
     return this.#source.pickReplica(shard.replicas) ?? shard.primary;
   }
 
-  /** @internal The primary of a slot and its replicas; undefined: no node serves it. */
+  /** @internal The primary of a slot and its replicas; undefined if no node serves it. */
   shardForSlot(slot: number): Shard | undefined {
     return this.#source.map.shardOf(slot);
   }
 
-  /** As `nodeForSlot`, for the slot of a key (`CLUSTER KEYSLOT`). */
+  /** Like `nodeForSlot`, for the slot of a key (`CLUSTER KEYSLOT`). */
   nodeForKey(key: string | Uint8Array, primary = true): ClusterNodeLocation {
     return this.nodeForSlot(keySlot(key, this.#encoding), primary);
   }
 
-  /** The node that lives at an address, if the layout has one there. */
+  /** The node at an address; undefined if the layout has none there. */
   nodeForLocation(location: TCPLocation | HostAndPort): ClusterNodeLocation | undefined {
     return this.#source.map.nodeAt(location.host, location.port);
   }
 
-  /** Any primary; without `primary` any healthy replica, and any node when there is none. */
+  /** A random primary; with `primary` false a random healthy replica, or any node if there is none. */
   randomNode(primary = true): ClusterNodeLocation {
     const { map } = this.#source;
     if (primary) return this.#any(map.primaries);

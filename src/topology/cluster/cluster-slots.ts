@@ -26,7 +26,7 @@ function refuse(why: string): never {
   throw new RedisClusterError(`CLUSTER SLOTS answer refused: ${why}`);
 }
 
-/** One host means "the host that was asked" when it is null, empty or a question mark. */
+/** The announced host; null, empty and `?` mean the host that was asked. Null if it is no valid host. */
 export function announcedHost(value: string | null, asked: string): string | null {
   return value === null || value === '' || value === '?' ? asked : hostOf(value);
 }
@@ -42,7 +42,7 @@ class AnnouncedNodes {
     this.#resolve = resolve;
   }
 
-  /** The node of an entry `[host, port, id, metadata]`; null when it names no address that can be dialled. */
+  /** The node of an entry `[host, port, id, metadata]`; null if its address cannot be dialled. */
   find(entry: Reply | undefined, primary: boolean): Node | null {
     if (!Array.isArray(entry)) return refuse('a node is no array');
     const endpoint = entry[0];
@@ -82,7 +82,7 @@ class AnnouncedNodes {
   }
 }
 
-/** The availability zone among the metadata of a node. */
+/** The availability zone in the metadata of a node, or null. */
 function zoneIn(fields: ReadonlyMap<string, Reply> | null): string | null {
   const zone = textOf(fields?.get('availability-zone') ?? fields?.get('availability_zone'));
   return zone === null || zone === '' ? null : zone.slice(0, 256);
@@ -109,7 +109,7 @@ function readRow(entry: Reply, announced: AnnouncedNodes): Row {
   return { start, end, primary, replicas };
 }
 
-/** The same object as before for a node that is as before, so that it can be a key. */
+/** The location of a node: the previous object if nothing changed, so that it can be a map key. */
 function locationOf(node: Node, before: SlotMap | undefined): ClusterNodeLocation {
   const { host, port } = node.location;
   const serverType = node.primary ? 'primary' : 'replica';
@@ -121,8 +121,9 @@ function locationOf(node: Node, before: SlotMap | undefined): ClusterNodeLocatio
 }
 
 /**
- * The answer to `CLUSTER SLOTS` as a map. Throws `RedisClusterError` for an answer that cannot be one; an entry
- * whose address cannot be dialled is left out, with its slots when it is a primary.
+ * Parses the answer to `CLUSTER SLOTS`. Entries whose address cannot be dialled are left out; if it is a primary, its
+ * slots have no owner.
+ * @throws RedisClusterError if the answer is malformed.
  */
 export function parseClusterSlots(
   reply: Reply,
@@ -149,7 +150,7 @@ export function parseClusterSlots(
       group = { index: groups.size, primary: locations.get(primary.key)!, replicas: new Set() };
       groups.set(primary.key, group);
     }
-    // A node that owns slots itself does not serve another shard's.
+    // A node that owns slots itself is no replica of another shard.
     for (const node of replicas) if (!node.primary) group.replicas.add(locations.get(node.key)!);
     ranges.push({ start, end, shard: group.index });
   }
@@ -160,7 +161,7 @@ export function parseClusterSlots(
   return SlotMap.of(shards, ranges);
 }
 
-/** Ids of the nodes that `CLUSTER SHARDS` calls anything but `online`: failed, or still loading their data. */
+/** Parses `CLUSTER SHARDS`: the ids of the nodes that are not `online`, so failed or loading. */
 export function parseUnready(reply: Reply): Set<string> {
   const unready = new Set<string>();
   if (!Array.isArray(reply) || reply.length > MAX_NODES) return unready;

@@ -34,9 +34,9 @@ import { SubscriberPlaces } from './subscriber-places.ts';
 
 const AGAIN: Next = { kind: 'again' };
 const WAIT: Next = { kind: 'wait' };
-/** A node that keeps redirecting to itself gets new connections this often at most. */
+/** Shortest time, in ms, between two replacements of a node's connections, for nodes that redirect to themselves. */
 const REDIAL_PAUSE = 1_000;
-/** Pauses before what a migration or a failover has refused is tried again, about. */
+/** Pauses, in ms and jittered, before a retry after TRYAGAIN, and after a demotion. */
 const TRY_AGAIN_PAUSE = 60;
 const DEMOTED_PAUSE = 100;
 const LEARN_TIME = 5_000;
@@ -54,7 +54,7 @@ export interface ClusterTopologyOptions {
   readonly maxWaiting: number | null;
 }
 
-/** Many nodes, each with its share of the slots. What it knows comes from the layout's keeper; it only answers. */
+/** The topology of a cluster: routes each call by its slot, with the layout that the `LayoutKeeper` keeps. */
 export class ClusterTopology implements Topology {
   readonly layout: ClusterLayout;
   readonly members: Members;
@@ -66,16 +66,16 @@ export class ClusterTopology implements Topology {
   readonly #reads: ReplicaReads<Member>;
   readonly #zones: Zones;
   readonly #subscribers: SubscriberPlaces;
-  /** The nodes of `#shards`, in their order. */
+  /** The primary's node of each shard in `#shards`, in the same order. */
   #primaries: ConnectionNode[] = [];
   #shards: readonly Shard[] | null = null;
   readonly #trails = new RedirectTrails();
-  /** Arguments of calls whose keys are not known yet. */
+  /** The arguments of calls whose keys only a server can tell. */
   readonly #unread = new WeakMap<RoutedCall, readonly RedisValue[]>();
-  /** The channels of PUBLISH calls, which later attempts are routed by. */
+  /** The channel of each PUBLISH call, for routing later attempts. */
   readonly #published = new WeakMap<RoutedCall, Buffer>();
   #collector: NodeJS.Timeout | null = null;
-  /** Some read has asked for the quickest of all. */
+  /** True once a read asked for `lowest-latency`, so primaries are measured too. */
   #measuresPrimaries = false;
   #closed = false;
 
@@ -93,7 +93,7 @@ export class ClusterTopology implements Topology {
       timing,
       choice: new ReadChoice(keeper.health, options.zones, () => timing.random()),
       at: (replica) => members.at(replica),
-      // The primaries are measured only where they compete.
+      // Primaries are measured only if reads compare them with replicas.
       targets: () =>
         [...members].filter(({ listed, replica }) => listed && (replica || this.#measuresPrimaries)),
       answered: ({ location }, elapsed) => keeper.answered(location, elapsed),
@@ -142,7 +142,7 @@ export class ClusterTopology implements Topology {
     });
   }
 
-  /** A random primary, one that can be reached where that is known. */
+  /** A random primary, preferably a healthy one; null before the first layout. */
   anyNode(): ConnectionNode | null {
     const { map } = this.#keeper;
     if (map.shards !== this.#shards) this.#follow();
@@ -156,7 +156,7 @@ export class ClusterTopology implements Topology {
     return node;
   }
 
-  /** For a lease: that node, or any of a kind. */
+  /** The node for a lease: at a location, any primary (`true`), or any replica (`false`). */
   async resolveNode(wanted: TCPLocation | boolean, deadline: Deadline): Promise<ConnectionNode> {
     await this.#known(deadline);
     if (wanted === true) return this.resolveAny(deadline);
@@ -221,12 +221,12 @@ export class ClusterTopology implements Topology {
     this.#subscribers.failed(node, error);
   }
 
-  /** Unlike a call, opening says at once when no node can be reached. */
+  /** Reads the first layout. Unlike a call, it rejects at once if no node can be reached. */
   async open(deadline: Deadline): Promise<void> {
     if (this.#keeper.map.covered === 0) await this.#waits.refresh(deadline);
   }
 
-  /** The layout is asked for now. */
+  /** Reads the layout now. */
   refresh(deadline: Deadline): Promise<void> {
     return this.#waits.refresh(deadline);
   }
@@ -240,7 +240,7 @@ export class ClusterTopology implements Topology {
     this.#options.questions.close();
   }
 
-  /** A refresh is over: who waits for a node that is gone finds out. */
+  /** Called after each refresh: follows the new layout, and routes the waiters of unreachable nodes again. */
   refreshed(error: Error | null): void {
     if (this.#closed) return;
     if (error !== null) return this.#subscribers.refreshFailed();
@@ -252,7 +252,7 @@ export class ClusterTopology implements Topology {
     this.#collector.unref();
   }
 
-  /** One place hears every error reply: of calls, leases, transactions, batches, and of nodes that were chosen. */
+  /** Learns from every error reply of every node, whether a call, lease, transaction or batch gets it. */
   refused(member: Member, error: RedisError): void {
     if (this.#closed) return;
     try {
@@ -261,7 +261,7 @@ export class ClusterTopology implements Topology {
       const stale = found.kind === 'moved' ? found.redial : found.kind === 'demoted' && !member.replica;
       if (stale) this.#redial(member);
     } catch {
-      // A redirect to an address that must not be dialled: the call it answers says so.
+      // The redirect names an address that must not be dialled; the call itself reports that.
     }
   }
 
@@ -269,11 +269,11 @@ export class ClusterTopology implements Topology {
     if (this.#closed) return;
     this.#keeper.learn(error, member.location);
     if (member.replica) return this.#reads.passBy(member);
-    // After those without a time limit have heard of it; calls without a key find another primary.
+    // Wait until callers without a time limit got the error; then route the others again, keyless ones elsewhere.
     setImmediate(() => this.#closed || this.members.sendAwayFrom(member));
   }
 
-  /** PUBLISH of one name always goes to one node: messages that are awaited one by one arrive in order. */
+  /** Routes a call without a key. PUBLISH to one channel always uses one node, so awaited messages arrive in order. */
   #keyless(call: RoutedCall, args: readonly RedisValue[] | null): ConnectionNode | null {
     const { info } = call;
     if (info.name !== 'PUBLISH') return this.anyNode();
@@ -319,7 +319,7 @@ export class ClusterTopology implements Topology {
 
   #next(call: RoutedCall, error: Error, member: Member): Next | null {
     const replicaRead = member.replica && this.#keys.reads(call.info);
-    // Error replies were learned when they came; a lost connection is learned here.
+    // Error replies were learned on arrival; learn from lost connections here.
     if (!isOfServer(error)) this.#keeper.learn(error, member.location);
     const found = this.#keeper.classify(error, member.location);
     switch (found.kind) {
@@ -335,7 +335,7 @@ export class ClusterTopology implements Topology {
       case 'wait':
         if (replicaRead && ++call.redirects <= MAX_REDIRECTS) return AGAIN;
         if (!(error instanceof TryAgainError) || !call.bounded) return null;
-        // A transaction goes to and fro between the nodes of a slot until its last key has moved.
+        // While a slot moves, a transaction alternates between its nodes: these redirects are no loop.
         this.#trails.forget(call);
         return { kind: 'pause', ms: jittered(TRY_AGAIN_PAUSE, () => this.#keeper.random()) };
       case 'demoted':
@@ -351,7 +351,7 @@ export class ClusterTopology implements Topology {
     }
   }
 
-  /** Replaces the connections of a member: they lead to another node by now, or the node changed its role. */
+  /** Replaces the connections of a member: they lead to another node, or the node changed its role. */
   #redial(member: Member): void {
     const now = this.#options.timing.now();
     if (now - member.redialledAt < REDIAL_PAUSE) return;

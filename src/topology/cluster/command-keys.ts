@@ -10,17 +10,17 @@ import { keySlot } from '../../commands/key-slot.ts';
 
 /** The command has no key. */
 export const NO_SLOT = -1;
-/** A server has to be asked where the keys are. */
+/** Only a server can tell where the keys are. */
 export const SLOT_UNKNOWN = -2;
 const MAX_REMEMBERED = 1_000;
 
 export type AskServer = (args: readonly RedisValue[]) => Promise<Reply>;
 
-/** Which slot a call belongs to. Modules' commands are asked for once, at a server. */
+/** Computes the slot of a call. For unknown commands (of modules) it asks a server once. */
 export class CommandKeys {
   readonly #encoding: string | undefined;
   readonly #table = new CommandTable();
-  /** Commands that no server knows either: it may say so itself. */
+  /** Commands that the server does not know either; it may reject them itself. */
   readonly #foreign = new Set<string>();
   readonly #asking = new Map<string, Promise<void>>();
 
@@ -28,7 +28,7 @@ export class CommandKeys {
     this.#encoding = encoding === 'latin1' ? 'latin1' : undefined;
   }
 
-  /** Throws `ClusterCrossSlotError` when the keys live in several slots. */
+  /** The slot of a call. @throws ClusterCrossSlotError if its keys are in several slots. */
   slotOf(info: CommandInfo, args: readonly RedisValue[]): number {
     const { soleKey } = info;
     if (soleKey >= 0) {
@@ -50,13 +50,13 @@ export class CommandKeys {
     return isText || isUint8Array(key) ? keySlot(key, this.#encoding) : keySlot(numberText(key));
   }
 
-  /** A replica may answer it. */
+  /** Whether the command is read-only, so that a replica may answer it. */
   reads(info: CommandInfo): boolean {
     const flags = info.keySpecs === null ? this.#table.flagsOf(info, []) : info.flags;
     return (flags & READONLY) !== 0;
   }
 
-  /** Asks a server about the command, once for all callers, and then computes the call's slot. */
+  /** Asks a server about the command, once for all callers, then computes the slot of the call. */
   async learn(info: CommandInfo, args: readonly RedisValue[], ask: AskServer): Promise<number> {
     if (!this.#table.isKnown(info, args)) {
       let asking = this.#asking.get(info.name);
@@ -77,14 +77,14 @@ export class CommandKeys {
         if (this.#table.take(told).includes(name)) return;
       } else if (this.#table.learn(await ask(['INFO', name])).includes(name)) return;
     } catch (error) {
-      // A user who may not ask still has redirects to find the node.
+      // If the user may not ask, redirects still find the node.
       if (!(error instanceof ResponseError)) throw error;
     }
     if (this.#foreign.size >= MAX_REMEMBERED) this.#foreign.clear();
     this.#foreign.add(name);
   }
 
-  /** Keys that no table tells: the server looks at the call itself. */
+  /** Asks the server for the keys of this call (`COMMAND GETKEYS`), because no table tells them. */
   async #askForKeys(info: CommandInfo, args: readonly RedisValue[], ask: AskServer): Promise<number> {
     let keys: Reply;
     try {
@@ -117,17 +117,17 @@ function crossSlot(info: CommandInfo): ClusterCrossSlotError {
   );
 }
 
-/** The command as one for each slot, in the order of their first keys; null when it need not or cannot be split. */
+/** Splits a command into one per slot, in the order of their first keys; null if it need not or cannot be split. */
 export function splitBySlot(
   info: CommandInfo,
   args: readonly RedisValue[],
   slotOf: (key: RedisValue) => number,
 ): readonly CommandPart[] | null {
   if ((info.flags & MULTI_KEY_SPLITTABLE) === 0) return null;
-  // Words behind the name in the text of the command are arguments as well.
+  // Further words in the command's text are arguments as well.
   if (info.count > 1) args = [...info.words.slice(1), ...args];
   const step = info.name === 'MSET' ? 2 : 1;
-  // The server says what is wrong with such a call.
+  // Send a malformed call as it is: the server says what is wrong.
   if (args.length === 0 || args.length % step !== 0) return null;
   const parts = new Map<number, { args: RedisValue[]; positions: number[] }>();
   for (let index = 0; index < args.length; index += step) {

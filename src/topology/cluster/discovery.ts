@@ -16,7 +16,7 @@ import { parseClusterSlots, parseUnready } from './cluster-slots.ts';
 import { SLOT_COUNT } from '../../commands/key-slot.ts';
 import type { SlotMap } from './slot-map.ts';
 
-/** Nodes of the last layout that one attempt asks, besides the start nodes. */
+/** Number of nodes of the last layout that one attempt asks besides the start nodes. */
 const KNOWN_ASKED = 16;
 const DEFAULT_NODE_TIMEOUT = 2_000;
 const DEFAULT_HEAD_START = 250;
@@ -25,25 +25,25 @@ export interface DiscoveryOptions {
   readonly startNodes: Iterable<TCPLocation>;
   readonly ask: Ask;
   readonly resolve: ResolveAddress;
-  /** Ask the last known nodes too (true). Start nodes are asked in any case. */
+  /** Whether to ask the last known nodes besides the start nodes; default: true. */
   readonly followCluster?: boolean | undefined;
   readonly skipFullCoverageCheck?: boolean | undefined;
-  /** Also ask which replicas are failed or loading. */
+  /** Whether to ask also which nodes are failed or loading; default: false. */
   readonly withHealth?: boolean | undefined;
-  /** Longest time for one node to answer once it is connected. */
+  /** Time limit, in ms, for one node's answer once it is connected; default: 2,000. */
   readonly nodeTimeout?: number | undefined;
   readonly headStart?: number | undefined;
   readonly warn?: ((message: string) => void) | undefined;
   readonly timing?: Timing | undefined;
 }
 export interface LayoutQuestion {
-  /** The layout that is followed, if any. */
+  /** The current layout, if any. */
   readonly before?: SlotMap | undefined;
-  /** Nodes that know best, asked first: who a MOVED named has taken part in the change. */
+  /** Nodes to ask first: the target of a MOVED took part in the change, so it knows best. */
   readonly prefer?: Iterable<TCPLocation> | undefined;
-  /** Keys of nodes that are asked last. */
+  /** Keys of the nodes to ask last. */
   readonly avoid?: ReadonlySet<string> | undefined;
-  /** Read when a node is asked: what was learned later is newer than its answer. */
+  /** Version read when a node is asked; facts with a later version are newer than its answer. */
   readonly stamp?: (() => number) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -54,7 +54,7 @@ export interface Discovered {
   readonly stamp: number;
 }
 
-/** Finds out how the cluster looks. Remembers nothing but its start nodes. */
+/** Asks nodes for the layout of the cluster. It remembers only its start nodes. */
 export class Discovery {
   readonly #startNodes: readonly TCPLocation[];
   readonly #options: DiscoveryOptions;
@@ -71,7 +71,7 @@ export class Discovery {
     return this.#startNodes;
   }
 
-  /** The first acceptable answer. Rejects with `RedisClusterError`, whose cause has what each node did wrong. */
+  /** Returns the first acceptable answer. Rejects with `RedisClusterError`, whose cause holds the nodes' failures. */
   async discover(options: LayoutQuestion = {}): Promise<Discovered> {
     const result = await firstAnswer(
       this.#candidates(options),
@@ -117,7 +117,7 @@ export class Discovery {
     return { map, unready: await health, stamp: asked };
   }
 
-  /** Servers before 7.0 have no CLUSTER SHARDS, and users may not be allowed to ask: then all count as ready. */
+  /** The ids of failed or loading nodes; empty if CLUSTER SHARDS is not allowed or unknown (before 7.0). */
   async #unready(node: TCPLocation, options: AskOptions): Promise<Set<string>> {
     try {
       return parseUnready(await this.#options.ask(node, 'CLUSTER', ['SHARDS'], options));
@@ -151,7 +151,7 @@ export class Discovery {
   }
 }
 
-/** Some of them, each as likely as another, in random order. */
+/** A random sample in random order. */
 function sample<T>(all: readonly T[], count: number, random: () => number): T[] {
   const left = all.slice();
   const taken = Math.min(count, left.length);

@@ -11,27 +11,27 @@ import { RefreshSchedule } from './refresh-schedule.ts';
 import { ReplicaHealth } from '../reads/replica-health.ts';
 import { SlotMap } from './slot-map.ts';
 
-/** Errors that are further apart than this do not add up. */
+/** Time, in ms, after which earlier errors no longer count. */
 const ERROR_MEMORY = 10_000;
 const DEFAULT_STEPS = 2;
 const HINTS = 4;
-/** A primary that failed for at least so long is out of order; one error may be a lost connection only. */
+/** A primary is down if its errors span at least this many ms; a single error may be just a lost connection. */
 const OUTAGE = 100;
-/** An outage is watched for so long after its last error: pauses between dials grow, so errors become rare. */
+/** Time, in ms, that an outage lasts after its last error: as dials back off, errors become rare. */
 const WATCH = 15_000;
 
 export interface LayoutKeeperOptions {
   readonly discovery: Discovery;
   readonly resolve: ResolveAddress;
-  /** Relevant errors before a refresh (2). */
+  /** Number of relevant errors before a refresh; default: 2. */
   readonly reinitializeSteps?: number | null | undefined;
-  /** Milliseconds between refreshes when nothing is wrong, give or take a quarter (60,000). */
+  /** Interval of refreshes when nothing is wrong, in ms, ± a quarter; default: 60,000. */
   readonly refreshInterval?: number | undefined;
   readonly encoding?: string | undefined;
   readonly timing?: Timing | undefined;
-  /** Slots have other owners than before. */
+  /** Called with the slots whose owner has changed. */
   readonly onMoved?: ((slots: ReadonlySet<number>) => void) | undefined;
-  /** Every finished refresh; with its error when it failed. */
+  /** Called after every refresh, with the error of a failed one. */
   readonly onRefresh?: ((error: Error | null) => void) | undefined;
 }
 
@@ -52,8 +52,8 @@ interface Dispute {
 }
 
 /**
- * Keeps the layout true: takes the facts that redirects tell at once, and asks the cluster again when errors add
- * up, in single flight and never in a storm. A fact survives every answer that was asked for before it was learned.
+ * Keeps the layout correct: applies a MOVED at once as a fact, and reads the layout again when errors add up, one
+ * reading at a time with pauses. A fact outlives every answer that was requested before the fact was learned.
  */
 export class LayoutKeeper implements LayoutSource {
   readonly layout: ClusterLayout;
@@ -94,7 +94,7 @@ export class LayoutKeeper implements LayoutSource {
     return this.#map;
   }
 
-  /** Refreshes that succeeded, and that failed. */
+  /** The number of successful and failed refreshes. */
   get refreshes(): { readonly succeeded: number; readonly failed: number } {
     return { succeeded: this.#schedule.succeeded, failed: this.#schedule.failed };
   }
@@ -111,7 +111,7 @@ export class LayoutKeeper implements LayoutSource {
     return this.health.healthy(node);
   }
 
-  /** The shard whose primary serves a call without a key: a random one, a healthy one if there is one. */
+  /** Index of the shard whose primary serves a call without a key: random, preferably healthy. */
   anyPrimary(): number {
     const { shards } = this.#map;
     const first = Math.floor(this.random() * shards.length);
@@ -122,49 +122,49 @@ export class LayoutKeeper implements LayoutSource {
     return first;
   }
 
-  /** A healthy primary is left for a call without a key, after one was unreachable. */
+  /** Whether any primary is healthy, for a call without a key whose primary was unreachable. */
   get anotherPrimary(): boolean {
     return this.#map.shards.some(({ primary }) => this.healthy(primary));
   }
 
-  /** Asks now; callers at the same time share one asking. Rejects with why it failed, or the signal's reason. */
+  /** Reads the layout now; concurrent callers share one reading. Rejects with its error, or the signal's reason. */
   refresh(signal?: AbortSignal): Promise<void> {
     return this.#schedule.now(signal);
   }
 
-  /** A refresh is wanted, as soon as the pause since the last one is over. */
+  /** Asks for a refresh as soon as the pause since the last one is over. */
   request(): void {
     this.#schedule.request();
   }
 
-  /** A node answered after `elapsed` milliseconds. */
+  /** Records that a node answered a probe after `elapsed` ms. */
   answered(node: ClusterNodeLocation, elapsed: number): void {
     this.health.report(node, elapsed);
     if (this.#avoid.size > 0) this.#avoid.delete(keyOf(node));
-    // The layout says that it is failed or loading: only a new one says that it is so no more.
+    // The layout calls the node failed or loading; only a new layout can correct that.
     if (this.health.unready(node)) this.#count(1);
   }
 
-  /** A node that was only asked how it does did not answer. */
+  /** Records that a node did not answer a probe. */
   unanswered(node: TCPLocation, error: Error): void {
     this.health.report(node, error);
   }
 
-  /** Classifies an error of a node, and learns nothing from it. */
+  /** Classifies an error of a node without learning from it. */
   classify(error: unknown, node: TCPLocation): Classification {
     return classify(error, node, this.#options.resolve);
   }
 
-  /** Learns from an error of a node, or of a dial to it; call it once for each error. */
+  /** Learns from an error reply or a failed dial of a node; call it once per error. */
   learn(error: unknown, node: TCPLocation): void {
     const found = this.classify(error, node);
     switch (found.kind) {
       case 'moved':
-        // A refresh under way will tell; its layout is compared when it arrives.
+        // A refresh in progress needs no second one; `#accept` compares its layout with this fact.
         if (this.#learnOwner(found.slot, found.target) && !this.#refreshing) this.#count(1);
         return;
       case 'demoted':
-        // A replica that refuses writes is right.
+        // READONLY from a replica is no sign of a changed layout.
         if (!this.#isReplica(node)) this.#count(this.#steps);
         return;
       case 'unreachable':
@@ -175,11 +175,11 @@ export class LayoutKeeper implements LayoutSource {
         return;
       case 'wait':
         if (error instanceof ClusterDownError) this.#count(1);
-        // The cluster is down for a primary's slots, wherever else they are looked for; a replica may stand alone.
+        // CLUSTERDOWN of a primary concerns the slots, not its health; a replica may just be isolated.
         if (!(error instanceof ClusterDownError) || this.#isReplica(node))
           this.health.report(node, error as RedisClusterError);
         return;
-      // An ASK proves that the layout is right; a new one would say the same.
+      // An ASK confirms the layout: the slot still belongs to the node that answered.
       case 'ask':
       case 'final':
     }
@@ -202,8 +202,8 @@ export class LayoutKeeper implements LayoutSource {
   }
 
   /**
-   * True while a primary of the layout is out of order: only another layout tells who takes its slots over. Outages that
-   * are over are forgotten.
+   * True while a primary of the layout is down: only a new layout can name its successor. Forgets outages that are
+   * over.
    */
   #outageGoesOn(): boolean {
     const now = this.#timing.now();
@@ -220,7 +220,7 @@ export class LayoutKeeper implements LayoutSource {
     return this.#map.nodeAt(host, port)?.serverType === 'replica';
   }
 
-  /** False for what a whole layout has said already: a late MOVED asks for nothing. */
+  /** Applies a MOVED. False: the layout has already settled it, so a late MOVED asks for no refresh. */
   #learnOwner(slot: number, target: TCPLocation): boolean {
     const disputed = this.#isDisputed(slot, target);
     if (this.#map.owns(slot, target)) return !disputed && this.#facts.has(slot);
@@ -233,7 +233,7 @@ export class LayoutKeeper implements LayoutSource {
     return !disputed;
   }
 
-  /** A layout has contradicted it a moment ago: reading another one would not settle it. */
+  /** Whether a layout contradicted this MOVED recently: another reading would not settle it. */
   #isDisputed(slot: number, target: TCPLocation): boolean {
     const dispute = this.#disputes.get(slot);
     return (
@@ -293,7 +293,7 @@ export class LayoutKeeper implements LayoutSource {
     });
   }
 
-  /** Tells of every replica that has become a primary. */
+  /** Publishes an event for every replica that has become a primary. */
   #reportFailovers(before: SlotMap, now: SlotMap): void {
     for (const primary of now.primaries) {
       if (before.nodeAt(primary.host, primary.port)?.serverType !== 'replica') continue;

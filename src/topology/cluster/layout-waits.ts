@@ -9,12 +9,12 @@ import type { LayoutKeeper } from './layout-keeper.ts';
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 1_000;
 
-/** Waiting for the layout inside the time a call has. */
+/** Makes calls wait for the layout, each within its deadline. */
 export class LayoutWaits {
   readonly #keeper: LayoutKeeper;
   readonly #maxWaiting: number;
   #calls = 0;
-  /** One more try for all waiters, after a growing pause. */
+  /** The attempt that all waiters share; a growing pause precedes it. */
   readonly #attempts = new SingleFlight<void>();
   #pause = 0;
   readonly #closing = new AbortController();
@@ -24,22 +24,22 @@ export class LayoutWaits {
     this.#maxWaiting = maxWaiting ?? Infinity;
   }
 
-  /** Calls that wait. As with dials, the search under way is for one of them, and only the others count. */
+  /** Number of waiting calls, less one: as with dials, the refresh in progress serves one of them. */
   get waiting(): number {
     return Math.max(0, this.#calls - 1);
   }
 
-  /** Asks once; rejects with what each node did wrong. */
+  /** Reads the layout once; rejects with the failures of the nodes. */
   refresh(deadline: Deadline): Promise<void> {
     return this.#within(deadline, (signal) => this.#keeper.refresh(signal));
   }
 
-  /** As `refresh`, for a call. */
+  /** Like `refresh`, for a call: it counts for `maxWaiting`. */
   again(deadline: Deadline): Promise<void> {
     return this.#counted(() => this.refresh(deadline));
   }
 
-  /** As `again`; within a time limit it is tried again and again, unless every node refuses. */
+  /** Like `again`, but with a time limit it retries until the layout is known, unless every node refuses. */
   find(deadline: Deadline): Promise<void> {
     return !deadline.patient ? this.again(deadline) : this.#counted(() => this.#find(deadline));
   }
@@ -62,7 +62,7 @@ export class LayoutWaits {
     this.#closing.abort(new PoolClosedError('the pool is closed'));
   }
 
-  /** The work's outcome, or the end of the deadline; `failed` tells what the time-out is to name as its cause. */
+  /** Runs the work within the deadline. The last error that it gives to `failed` is the cause of a time-out. */
   #within<R>(
     deadline: Deadline,
     work: (signal: AbortSignal, failed: (error: Error) => void) => Promise<R>,
@@ -76,14 +76,14 @@ export class LayoutWaits {
     return deadline.run((signal) => work(signal, failed), late, this.#closing.signal);
   }
 
-  /** For a call: waits for shared work, which continues when this wait ends. */
+  /** Makes a call wait for shared work, which continues after this wait ends. */
   together<R>(deadline: Deadline, work: Promise<R>): Promise<R> {
-    // A refused caller never awaits `work`: keep its rejection handled.
+    // A caller refused by `maxWaiting` never awaits `work`, so handle its rejection here.
     work.catch(() => {});
     return this.#counted(() => this.#within(deadline, (signal) => Deadline.ofSignal(signal).wait(work)));
   }
 
-  /** A call counts while it waits, and is refused where too many do. */
+  /** Counts a call while it waits; rejects it if `maxWaiting` calls wait already. */
   async #counted<R>(wait: () => Promise<R>): Promise<R> {
     if (this.#calls > this.#maxWaiting)
       throw new OverloadedError(`${this.#maxWaiting} callers already wait for the layout of the cluster`);

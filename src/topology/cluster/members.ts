@@ -4,32 +4,32 @@ import { ConnectionNode, type NodeSettings } from '../../node/connection-node.ts
 import { ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import { MAX_NODES, type SlotMap } from './slot-map.ts';
 
-/** Connections to every node, as far as they have nothing to do with which node it is. */
+/** The node settings that all members share. */
 export type MemberNodeSettings = Omit<NodeSettings, 'address' | 'make' | 'max' | 'dialFailed'>;
 
 export interface MembersOptions {
   readonly node: MemberNodeSettings;
-  /** A connection not yet run; asked at every dial with what the layout says of the node then. */
+  /** Makes a connection, not yet run; called at every dial with the node's current location from the layout. */
   readonly make: (location: ClusterNodeLocation) => BaseConnection;
   readonly maxConnections: number;
   readonly perNode: boolean;
   readonly dialFailed: (member: Member, error: unknown) => void;
-  /** Called for every error reply of every connection to the node. */
+  /** Called for every error reply on every connection to the node. */
   readonly refused: (member: Member, error: RedisError) => void;
   readonly warn: (message: string) => void;
 }
 
-/** One address of the cluster with its connections. */
+/** One node of the cluster with its connections. */
 export class Member {
   readonly node: ConnectionNode;
   location: ClusterNodeLocation;
-  /** The layout has it. */
+  /** True if the layout contains the node. */
   listed = false;
-  /** Why its last dial failed. */
+  /** Why the last dial failed. */
   failure: Error | null = null;
-  /** A replica that has been connected, or could not be: reads need not wait for it. */
+  /** For replicas: a first connection was made or failed, so no read waits for a connection any more. */
   met = false;
-  /** When its connections were last made anew because it redirected to itself. */
+  /** When its connections were last replaced because they led to another node or its role changed. */
   redialledAt = -Infinity;
 
   constructor(location: ClusterNodeLocation, settings: MembersOptions, max: number) {
@@ -52,7 +52,7 @@ export class Member {
   }
 }
 
-/** The nodes that there are connections to: those of the layout, those a redirect named, and those on their way out. */
+/** The nodes with connections: those of the layout, those that a redirect named, and retired ones that still close. */
 export class Members {
   readonly #options: MembersOptions;
   readonly #byKey = new Map<string, Member>();
@@ -66,18 +66,18 @@ export class Members {
     this.#options = options;
   }
 
-  /** The bound over all nodes. */
+  /** The limit of connections over all nodes. */
   get maxConnections(): number {
     const { maxConnections, perNode } = this.#options;
     return perNode ? maxConnections * Math.max(1, this.#listed) : Math.max(maxConnections, this.#listed);
   }
 
-  /** The node at an address; an unknown one counts as a primary. */
+  /** The member at an address; makes one for an unknown address, as a primary. */
   at(location: TCPLocation): Member {
     const known = this.#byKey.get(keyOf(location));
     if (known !== undefined) return known;
     const member = this.#add(location);
-    // The others give up their part of what it may have.
+    // A new member lowers the share of the others.
     if (this.#listed > 0) this.#share();
     return member;
   }
@@ -95,7 +95,7 @@ export class Members {
     yield* this.#leaving;
   }
 
-  /** Every node of the layout is there, knows its part in it and has its share of the connections. */
+  /** Takes a new layout: adds its nodes, updates their roles, and divides the connections among them. */
   follow(map: SlotMap): void {
     const gone = new Set(this.#byKey.values());
     for (const location of map.nodes) {
@@ -112,12 +112,12 @@ export class Members {
     this.#share();
   }
 
-  /** New connections instead of those it has, which end after what runs on them. */
+  /** Retires the member's connections, which finish their work first; new work gets new ones. */
   renew(member: Member): void {
     for (const connection of [...member.node.connections]) member.node.retire(connection);
   }
 
-  /** Calls that wait for a connection to a node without any look for their node again. */
+  /** Routes the waiters again of every node that has no connection. */
   sendAwayWaiting(): void {
     for (const member of [...this.#byKey.values()]) this.sendAwayFrom(member);
   }
@@ -126,7 +126,7 @@ export class Members {
     if (node.pool.hasWaiters && node.figures.open === 0) node.sendAway(() => routeAgain(member));
   }
 
-  /** Nodes that the layout no longer has end, each connection after what runs on it. */
+  /** Dissolves the nodes that the layout no longer has; their connections finish their work first. */
   collect(): void {
     for (const [key, member] of [...this.#byKey]) {
       if (member.listed) continue;
@@ -185,11 +185,11 @@ export function noMember(location: TCPLocation): RedisClusterError {
   return new RedisClusterError(`${endpoint} is not a node of the cluster`, { endpoint });
 }
 
-/** No node serves the slot of a call, as far as the layout tells. */
+/** The layout has no node for the slot of a call. */
 export class SlotUnservedError extends RedisClusterError {}
 SlotUnservedError.prototype.name = 'RedisClusterError';
 
-/** Nothing is wrong with the call: its node may be another one by now. */
+/** Rejects a waiting call so that the retry loop routes it again: its node may have changed. */
 export class RouteAgain extends ConnectionError {}
 RouteAgain.prototype.name = 'ConnectionError';
 

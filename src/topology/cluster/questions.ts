@@ -8,9 +8,9 @@ import type { TCPLocation } from '../../transport/location.ts';
 import type { AskOptions } from '../first-answer.ts';
 
 export interface QuestionsOptions {
-  /** A connection that is open already and has room, or null. */
+  /** An open connection with room, or null. */
   readonly open: (location: TCPLocation) => BaseConnection | null;
-  /** A connection not yet run, for questions alone. */
+  /** Makes a connection, not yet run, for questions alone. */
   readonly make: (location: TCPLocation) => BaseConnection;
 }
 
@@ -20,8 +20,8 @@ interface Temporary {
 }
 
 /**
- * Asks nodes about the cluster: over a connection that is open anyway, else over one that is made for it and goes
- * when nothing is asked over it any more.
+ * Asks nodes about the cluster: over an open connection of the pool, else over a temporary service connection that
+ * closes after its last question.
  */
 export class Questions {
   readonly #options: QuestionsOptions;
@@ -50,7 +50,7 @@ export class Questions {
       return await call(coreOf(connection), command, args, { signal, timeout });
     } finally {
       temporary.users--;
-      // Further questions to the same node follow at once, if at all.
+      // Close a tick later: further questions to the same node, if any, follow at once.
       setImmediate(() => this.#dropUnused(signal, temporary));
     }
   };

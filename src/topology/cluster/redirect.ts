@@ -15,15 +15,15 @@ import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { ResolveAddress } from './address-map.ts';
 import { announcedHost } from './cluster-slots.ts';
 
-/** Redirects that one command may follow. */
+/** Number of redirects that one command may follow. */
 export const MAX_REDIRECTS = 5;
 
 /**
  * What an error means for routing.
- * - `moved`: `target` owns the slot from now on. `redial`: the node named its own address, so the connection is
- *   stale (a proxy, a renamed address): dial the same address again.
- * - `ask`: send this one command to `target`, after an ASKING.
- * - `wait`: the same node, or its successor, will be able to answer in a moment.
+ * - `moved`: `target` owns the slot from now on. `redial`: the node redirected to its own address, so the connection
+ *   leads to another server (a proxy, a changed name): dial the same address again.
+ * - `ask`: send this one command to `target`, after ASKING.
+ * - `wait`: the same node, or its successor, can answer soon.
  * - `demoted`: the node is no longer a primary; the layout must be read again.
  * - `unreachable`: the connection, not the server, failed.
  * - `final`: no other layout would help.
@@ -38,7 +38,7 @@ const DEMOTED: Classification = { kind: 'demoted' };
 const UNREACHABLE: Classification = { kind: 'unreachable' };
 const FINAL: Classification = { kind: 'final' };
 
-/** The address a redirect names; the host of the node that answered where it names none. */
+/** The location that a redirect names; without a host it is the host of the node that answered. */
 function redirectTarget(error: AskError, asked: TCPLocation, resolve: ResolveAddress): TCPLocation {
   const { host: announced, port } = error;
   const host = announcedHost(announced, asked.host);
@@ -51,7 +51,7 @@ function redirectTarget(error: AskError, asked: TCPLocation, resolve: ResolveAdd
   return resolve(host, port, announcedHost(announced, '') === '' ? asked : undefined);
 }
 
-/** Pure: the caller decides about the consequences. Throws for a redirect to an address that must not be dialled. */
+/** Classifies an error; pure. Throws for a redirect to an address that must not be dialled. */
 export function classify(error: unknown, asked: TCPLocation, resolve: ResolveAddress): Classification {
   if (!(error instanceof RedisError)) return FINAL;
   if (error instanceof AskError) {
@@ -68,7 +68,7 @@ export function classify(error: unknown, asked: TCPLocation, resolve: ResolveAdd
   return FINAL;
 }
 
-/** The way one command took. */
+/** The redirects that one command has followed. */
 export class RedirectTrail {
   readonly #limit: number;
   readonly #hops: string[] = [];
@@ -77,7 +77,7 @@ export class RedirectTrail {
     this.#limit = limit;
   }
 
-  /** Notes one redirect; throws when it is one too many. */
+  /** Records one redirect; throws if it is beyond the limit. */
   follow(kind: 'moved' | 'ask', from: TCPLocation, to: TCPLocation, error: Error): void {
     if (this.#hops.length === 0) this.#hops.push(keyOf(from));
     this.#hops.push(`${kind === 'ask' ? 'ASK' : 'MOVED'} ${keyOf(to)}`);
@@ -90,7 +90,7 @@ export class RedirectTrail {
   }
 }
 
-/** The ways of calls that were redirected; gone with their calls. */
+/** The redirect trail of each call, held weakly. */
 export class RedirectTrails {
   readonly #byCall = new WeakMap<object, RedirectTrail>();
 
@@ -103,7 +103,7 @@ export class RedirectTrails {
     return trail;
   }
 
-  /** The call is asked to wait: the way so far was no loop. */
+  /** Forgets the trail of a call that must wait: its redirects so far were no loop. */
   forget(call: object): void {
     this.#byCall.delete(call);
   }

@@ -4,15 +4,15 @@ import { RedisClusterError } from '../../errors/errors.ts';
 import type { Timing } from '../timing.ts';
 
 const FIRST_PAUSE = 100;
-/** Pauses between refreshes that errors ask for: after a refresh that worked, and after one that failed. */
+/** Longest pause, in ms, before the next refresh that errors ask for, after a successful one. */
 const LONGEST_PAUSE = 750;
-/** A layout that is read quickly may be read again sooner: a pause is this many times the duration of the reading. */
+/** A fast reading may be repeated sooner: the longest pause is this many times its duration, within the limits. */
 const PAUSE_PER_READING = 25;
 const SHORTEST_LIMIT = 350;
 const LONGEST_FAILED_PAUSE = 2_000;
-/** Longest pause between tries after a failed refresh, while no call reports errors. */
+/** Longest pause, in ms, after a failed refresh while no call reports errors. */
 const LONGEST_LONELY_PAUSE = 30_000;
-/** Quiet for so long: the next trouble starts with short pauses again. */
+/** After this many ms without a refresh, pauses start short again. */
 const QUIET = 10_000;
 
 export interface RefreshScheduleOptions {
@@ -23,8 +23,8 @@ export interface RefreshScheduleOptions {
 }
 
 /**
- * When to refresh: one at a time, the first one at once, later ones in growing, jittered pauses, one now and then
- * when nothing is wrong. It has at most one timer and goes on after every failure until it is closed.
+ * Decides when to read the layout: one reading at a time, the first at once, later ones after growing, jittered pauses,
+ * and regularly when nothing is wrong. It has one timer at most, and continues after failures until it is closed.
  */
 export class RefreshSchedule {
   readonly #options: RefreshScheduleOptions;
@@ -46,14 +46,14 @@ export class RefreshSchedule {
     this.#options = options;
   }
 
-  /** Something looks wrong: refresh as soon as the pause since the last one is over. */
+  /** Asks for a refresh as soon as the pause since the last one is over. */
   request(): void {
     if (this.#closed || this.#requested) return;
     this.#requested = true;
     if (this.#flight === null) this.#arm(Math.max(this.#options.timing.now(), this.#ended + this.#pause));
   }
 
-  /** Refresh at once, whatever the pause. */
+  /** Refreshes now, even during the pause; joins a refresh in progress. */
   async now(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     if (this.#closed) throw new RedisClusterError('The cluster layout is closed');
@@ -82,7 +82,7 @@ export class RefreshSchedule {
         throw failure;
       },
     );
-    // Waiters get the rejection; it is handled here in case there are none.
+    // Waiters get the rejection; handle it here in case there are none.
     flight.catch(() => {});
     this.#flight = flight;
     return flight;
@@ -95,7 +95,7 @@ export class RefreshSchedule {
     this.#ended = timing.now();
     if (error === null) this.succeeded++;
     else this.failed++;
-    // A failure after a success starts its pauses anew, and the reverse.
+    // Pauses start short again when a failure follows a success, or the reverse.
     if (this.#failedLast !== (error !== null)) this.#streak = 0;
     this.#failedLast = error !== null;
     const readable = (this.#ended - this.#began) * PAUSE_PER_READING;

@@ -1,7 +1,7 @@
 import { addressKey, ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import { SLOT_COUNT } from '../../commands/key-slot.ts';
 
-/** More nodes than a cluster can sensibly have: what an answer may make this process remember. */
+/** Limit of the nodes that this process takes from an answer; above the size of any sensible cluster. */
 export const MAX_NODES = 1_000;
 const PAGE_BITS = 8;
 const PAGE_SIZE = 1 << PAGE_BITS;
@@ -12,7 +12,7 @@ export interface Shard {
   readonly primary: ClusterNodeLocation;
   readonly replicas: readonly ClusterNodeLocation[];
 }
-/** The slots from `start` to `end`, both included, belong to `shards[shard]`. */
+/** The slots `start` to `end`, both included, belong to `shards[shard]`. */
 export interface SlotRange {
   readonly start: number;
   readonly end: number;
@@ -20,8 +20,8 @@ export interface SlotRange {
 }
 
 /**
- * The owner of every slot, as an immutable value. A slot holds the number of its shard (0: none). Slots are stored in
- * pages, so that a map with one moved slot shares all other pages with its predecessor.
+ * The owner of every slot, as an immutable value. Each slot stores the index of its shard plus one (0: no owner). Slots
+ * are kept in pages, so that a map with one moved slot shares all other pages with its predecessor.
  */
 export class SlotMap {
   static readonly empty: SlotMap = SlotMap.of([], []);
@@ -30,7 +30,7 @@ export class SlotMap {
   readonly nodes: readonly ClusterNodeLocation[];
   readonly primaries: readonly ClusterNodeLocation[];
   readonly replicas: readonly ClusterNodeLocation[];
-  /** How many slots have an owner. */
+  /** Number of slots with an owner. */
   readonly covered: number;
   private readonly pages: readonly Uint16Array[];
   readonly #byAddress: ReadonlyMap<string, ClusterNodeLocation>;
@@ -64,7 +64,7 @@ export class SlotMap {
     this.replicas = Object.freeze(this.nodes.filter((node) => node.serverType === 'replica'));
   }
 
-  /** Where ranges overlap, the first keeps its slots. */
+  /** Makes a map from ranges; where ranges overlap, the first wins. */
   static of(shards: readonly Shard[], ranges: readonly SlotRange[]): SlotMap {
     const slots = new Uint16Array(SLOT_COUNT);
     let covered = 0;
@@ -86,7 +86,7 @@ export class SlotMap {
     return this.shards[this.pages[slot >> PAGE_BITS]![slot & PAGE_MASK]! - 1];
   }
 
-  /** Index into `shards`; -1: no owner. The slot must be valid. */
+  /** Index into `shards` of a valid slot's owner; -1: no owner. */
   shardIndexOf(slot: number): number {
     return this.pages[slot >> PAGE_BITS]![slot & PAGE_MASK]! - 1;
   }
@@ -95,13 +95,13 @@ export class SlotMap {
     return this.#byAddress.get(addressKey(host, port));
   }
 
-  /** True when the map already says what a MOVED says. */
+  /** Whether the map already has this primary for the slot. */
   owns(slot: number, location: TCPLocation): boolean {
     const primary = this.shardOf(slot)?.primary;
     return primary !== undefined && primary.port === location.port && keyOf(primary) === keyOf(location);
   }
 
-  /** The map with one slot at another node; the map itself when it says so already or has no room for a new node. */
+  /** A map with one slot at another node; the same map if nothing changes or there is no room for a new node. */
   withMoved(slot: number, target: TCPLocation): SlotMap {
     if (!Number.isInteger(slot) || slot < 0 || slot >= SLOT_COUNT || this.owns(slot, target)) return this;
     const shards = this.#withPrimary(slot, target);
@@ -115,7 +115,7 @@ export class SlotMap {
     return new SlotMap(shards, pages, covered, this);
   }
 
-  /** Shards among which the target is a primary: these, or these and one more at the end. */
+  /** The shards with the target as a primary: unchanged, or with a new shard at the end; null: no room for a node. */
   #withPrimary(slot: number, target: TCPLocation): readonly Shard[] | null {
     const key = keyOf(target);
     if (this.#byPrimary.has(key)) return this.shards;
@@ -137,11 +137,11 @@ export class SlotMap {
     return [...others, { primary, replicas: siblings.filter((node) => node !== known) }];
   }
 
-  /** Slots that had an owner and have another one, or none, in the next map. */
+  /** The owned slots whose owner differs, or is missing, in the next map. */
   movedTo(next: SlotMap): Set<number> {
     const moved = new Set<number>();
     for (const [number, page] of this.pages.entries()) {
-      // A map that was made from this one with a slot moved shares what did not change.
+      // A map made by `withMoved` shares its unchanged pages.
       if (page === next.pages[number]) continue;
       for (let at = 0; at < PAGE_SIZE; at++) {
         const slot = (number << PAGE_BITS) | at;

@@ -7,7 +7,7 @@ import type { CommandKeys } from './command-keys.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
 import type { Member } from './members.ts';
 
-/** The parts of the topology that subscriptions use. */
+/** The part of the topology that places subscriptions. */
 export interface SubscriberNodes {
   readonly members: {
     of(node: object): Member | undefined;
@@ -16,9 +16,9 @@ export interface SubscriberNodes {
 }
 
 /**
- * Where names are heard: shard channels at the primary of their slot. Every node of a cluster hears what is
- * published at any: each of the other names has one of its own, by the highest of the hashes of name and node, so
- * that a node that comes or goes moves only the names that were or will be there.
+ * Picks the node to subscribe each name at. Shard channels belong to the primary of their slot. Other messages reach
+ * every node, so any primary would do: rendezvous hashing picks one per name, and a node that joins or leaves moves
+ * only its own names.
  */
 export class SubscriberPlaces {
   onChange: (() => void) | null = null;
@@ -40,7 +40,7 @@ export class SubscriberPlaces {
     return node ?? null;
   }
 
-  /** Every primary, for names whose messages are local to each node; null for every other name. */
+  /** All primaries, for names whose messages are local to each node; null for other names. */
   nodesFor(kind: SubscriptionKind, name: Buffer): readonly ConnectionNode[] | null {
     if (kind === 'shard' || !isKeyspaceName(name, kind === 'pattern')) return null;
     const found = this.#keeper.map.primaries.map((primary) => this.#nodes.members.find(primary)?.node);
@@ -49,7 +49,7 @@ export class SubscriberPlaces {
     return nodes;
   }
 
-  /** Whether a subscription may stay on `node`: never a sharded one, others while the node belongs to the cluster. */
+  /** Whether a subscription may stay on `node`: never a shard channel, others while the node is in the layout. */
   keeps(node: ConnectionNode, kind: SubscriptionKind): boolean {
     return kind !== 'shard' && this.#nodes.members.of(node)?.listed === true;
   }
@@ -58,20 +58,20 @@ export class SubscriberPlaces {
     return kind === 'shard' ? this.#keys.slotOfKey(name) : 0;
   }
 
-  /** A lost connection proves nothing by itself; the next dial shows whether the node can be reached. */
+  /** Learns from an error reply. A lost connection alone proves nothing: the next dial shows more. */
   failed(node: ConnectionNode, error: Error): void {
     const member = this.#nodes.members.of(node);
     if (member !== undefined && error instanceof ResponseError) this.#keeper.learn(error, member.location);
     this.#want();
   }
 
-  /** The layout is another one. */
+  /** The layout has changed, so names may belong to other nodes. */
   changed(): void {
     this.#wanted = false;
     this.onChange?.();
   }
 
-  /** Without a first layout there is no other retry. */
+  /** Asks for another refresh while a name has no node: before the first layout nothing else does. */
   refreshFailed(): void {
     if (this.#wanted) this.#keeper.request();
   }
@@ -86,7 +86,7 @@ export class SubscriberPlaces {
     let chosen: ClusterNodeLocation | null = null;
     let highest = -1;
     for (const primary of primaries) {
-      // One that cannot be reached comes after all others.
+      // Unhealthy primaries rank below all healthy ones.
       const score = hash(Buffer.from(keyOf(primary)), seed) + (this.#keeper.healthy(primary) ? 2 ** 32 : 0);
       if (score <= highest) continue;
       highest = score;
@@ -102,8 +102,8 @@ export class SubscriberPlaces {
 }
 
 /**
- * Keyspace events (`__keyspace@0__:key`, `__keyevent@0__:set`), which a node publishes to its own clients alone. A
- * pattern is one when it can match nothing else of use: other messages reach every node, and would come once from each.
+ * Whether a name is for keyspace events (`__keyspace@0__:key`), which a node publishes to its own clients alone. A
+ * pattern counts only if it matches little else: other messages reach every node and would arrive once from each.
  */
 function isKeyspaceName(name: Buffer, isPattern: boolean): boolean {
   const text = name.toString('latin1');
@@ -111,7 +111,7 @@ function isKeyspaceName(name: Buffer, isPattern: boolean): boolean {
   return text.startsWith('__key');
 }
 
-/** FNV-1a with a last mix: neighbours in name are no neighbours in hash. */
+/** FNV-1a with a final mix, so that similar names get unrelated hashes. */
 function hash(bytes: Uint8Array, seed?: number): number {
   let value = fnv(bytes, 0, bytes.length, seed);
   value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
