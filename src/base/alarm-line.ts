@@ -1,22 +1,22 @@
 import type { Clock, TimerHandle } from './clock.ts';
 
-/** An entry of an `AlarmLine`: rings once, at its time, unless it is removed before. */
+/** An entry of an `AlarmLine`: rings once at its time, unless it is removed before. */
 export interface Alarm {
-  /** On the clock's `now()` scale. */
+  /** The time to ring, on the clock's `now()` scale. */
   readonly at: number;
   line: AlarmLine | null;
   earlier: Alarm | null;
   later: Alarm | null;
-  /** It is time; the alarm has left its line. */
+  /** Called when it is time, after the alarm has left its line. */
   ring(): void;
 }
 
-/** A new alarm may be inserted before at most this many; one that is due earlier gets a line of its own. */
+/** A new alarm may be inserted before at most this many others; one that is due earlier gets its own line. */
 const NEAR = 16;
 
 /**
- * Alarms with the same limit, in order of time. One timer serves them all: it is armed for the first. When the first is
- * removed the timer stays, and is armed again if it fires before anybody is due. An empty line has no timer.
+ * Alarms with the same limit in order of time, served by one timer, which is set for the first. If the first alarm is
+ * removed the timer stays, and is set again when it fires too early. An empty line has no timer.
  */
 export class AlarmLine {
   readonly limit: number;
@@ -27,7 +27,7 @@ export class AlarmLine {
   readonly #lines: Map<number, AlarmLine> | null;
   #timer: TimerHandle | null = null;
 
-  /** It takes itself out of `lines` when it is empty. */
+  /** The line removes itself from `lines` when it is empty. */
   constructor(limit: number, clock: Clock, unref: boolean, lines: Map<number, AlarmLine> | null) {
     this.limit = limit;
     this.clock = clock;
@@ -35,7 +35,7 @@ export class AlarmLine {
     this.#lines = lines;
   }
 
-  /** Inserts the alarm in order of time. False, and nothing changes, when its place is not near the end. */
+  /** Inserts the alarm in order of time. False: its place is too far from the end, and nothing has changed. */
   add(alarm: Alarm): boolean {
     let earlier = this.#last;
     for (let steps = 0; earlier !== null && earlier.at > alarm.at; earlier = earlier.earlier) {
@@ -75,7 +75,7 @@ export class AlarmLine {
   #fired(): void {
     this.#timer = null;
     try {
-      // Timers fire early by rounding, and long delays are cut to what a timer can hold.
+      // Timers may fire early: delays are rounded, and long ones are cut to the longest that a timer takes.
       for (let first = this.#first; first !== null && first.at <= this.clock.now(); first = this.#first) {
         this.remove(first);
         first.ring();
@@ -96,7 +96,7 @@ export class AlarmLine {
 type Lines = Map<number, AlarmLine>;
 const referenced = new WeakMap<Clock, Lines>();
 const unreferenced = new WeakMap<Clock, Lines>();
-/** The line used last: most waits have the limit of their pool. */
+/** The line used last; a cache, because most waits have the same limit, that of their pool. */
 let recent: AlarmLine | null = null;
 
 function linesOf(clock: Clock, unref: boolean): Lines {
@@ -109,7 +109,7 @@ function linesOf(clock: Clock, unref: boolean): Lines {
   return lines;
 }
 
-/** Adds the alarm to the line of its limit. With `unref` it does not keep the process alive. */
+/** Adds the alarm to the line of its limit. With `unref` the alarm does not keep the process alive. */
 export function setAlarm(alarm: Alarm, limit: number, clock: Clock, unref: boolean): void {
   let line = recent;
   if (line === null || line.limit !== limit || line.unref !== unref || line.clock !== clock) {

@@ -1,8 +1,8 @@
 const reported = new WeakSet<object>();
 
 /**
- * Reports an exception of a callback, mostly a user's, that no caller can catch: it came while others were served. One
- * warning for each `owner`; the rest goes on.
+ * Reports an exception of a callback, mostly a user's, that no caller can catch, as a process warning: only the first
+ * per `owner`.
  */
 export function reportCallbackError(owner: object, what: string, error: unknown): void {
   if (reported.has(owner)) return;
@@ -14,7 +14,7 @@ export function reportCallbackError(owner: object, what: string, error: unknown)
   });
 }
 
-/** A user's callback, wherever it fails: at once, or later where it turns out to be asynchronous. */
+/** Runs a user's callback and reports its exception, or the rejection of the promise that it returns. */
 export function runCallback(owner: object, what: string, callback: () => unknown): void {
   try {
     const result = callback();
@@ -24,7 +24,7 @@ export function runCallback(owner: object, what: string, callback: () => unknown
   }
 }
 
-/** Takes the result of a callback that should return nothing. */
+/** Reports the rejection of a callback that returned a promise although it should return nothing. */
 export function reportLater(owner: object, what: string, result: unknown): void {
   if (!(result instanceof Promise)) return;
   result.catch((error: unknown) => reportCallbackError(owner, what, error));

@@ -1,4 +1,4 @@
-/** The longest delay a platform timer takes; beyond it Node fires at once. */
+/** The longest delay, in ms, that a timer takes; Node fires a longer one at once. */
 export const LONGEST_DELAY = 2 ** 31 - 1;
 
 export interface TimerHandle {
@@ -6,14 +6,14 @@ export interface TimerHandle {
   unref(): unknown;
 }
 
-/** Time as a dependency, so that tests own it. All times are milliseconds. */
+/** Time and timers, which tests replace. All times are milliseconds. */
 export interface Clock {
-  /** Monotonic; only differences mean something. */
+  /** Monotonic time; only differences have a meaning. */
   now(): number;
   /** Wall-clock time since 1970. */
   epoch(): number;
   /**
-   * Fires once, perhaps a fraction early (check `now()` if that matters), and no later than in
+   * Fires once. It may fire a fraction early (check `now()` if that matters), and a longer delay is cut to
    * {@link LONGEST_DELAY}. With `unref` the timer does not keep the process alive.
    */
   setTimeout(callback: () => void, delay: number, unref?: boolean): TimerHandle;

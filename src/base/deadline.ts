@@ -20,15 +20,15 @@ export interface DeadlineSubscriber {
 
 export interface DeadlineSettings {
   clock?: Clock | undefined;
-  /** Holds when the call names no `timeout`; an explicit `null` means no limit. */
+  /** The time limit of a call without `timeout`; an explicit `timeout: null` means no limit. */
   fallback?: number | null | undefined;
-  /** Whether a wait under `fallback` continues after a failed dial; default: true. */
+  /** Whether a wait limited by `fallback` continues after a failed dial; default: true if there is a limit. */
   patient?: boolean | undefined;
-  /** 0 means at once or not at all; otherwise 0 is refused. */
+  /** Whether `timeout` may be 0, which means "do not wait"; default: false. */
   allowZero?: boolean | undefined;
 }
 
-/** A duration that may be absent. `null` and `undefined` give null; anything else must be a real limit. */
+/** Checks an optional duration. `null` and `undefined` give null. @throws TypeError for anything but a valid limit. */
 export function checkDuration(name: string, value: unknown, allowZero = false): number | null {
   if (value === undefined || value === null) return null;
   const finite = typeof value === 'number' && Number.isFinite(value);
@@ -49,23 +49,22 @@ export function checkSignal(name: string, value: unknown): AbortSignal | null {
 
 const OF_A_WAIT: ReadonlySet<string> = new Set(['signal', 'timeout']);
 
-/** Throws a `TypeError` for an unknown option of a wait; `undefined` counts as absent. */
+/** Checks the options of a wait. @throws TypeError for an unknown option; `undefined` counts as absent. */
 export function refuseUnknownWait(options: object | undefined): void {
   if (options !== undefined) demandKnown(options, OF_A_WAIT);
 }
 
 /**
- * A signal and a time limit as one thing. The limit runs from construction; alarm and listener exist
- * only between `watch` and `unwatch`, for one subscriber at a time, so that one deadline can bound the
- * stages of a call one after the other.
+ * An abort signal together with a time limit, which runs from construction. Alarm and listener exist only between
+ * `watch` and `unwatch`, for one subscriber at a time, so one deadline can bound the stages of a call in turn.
  */
 export class Deadline implements AbortSubscriber, Alarm {
   readonly signal: AbortSignal | null;
-  /** On the clock's `now()` scale; Infinity without a time limit. */
+  /** When the time limit passes, on the clock's `now()` scale; Infinity without a limit. */
   readonly at: number;
-  /** The time limit it was made with. */
+  /** The given time limit in ms; null: none. */
   readonly timeout: number | null;
-  /** A failed dial does not end the wait: the next one may succeed. Default: with a time limit. */
+  /** True: a failed dial does not end the wait, because the next may succeed. Default: true with a time limit. */
   patient: boolean;
   #clock: Clock;
   line: AlarmLine | null = null;
@@ -90,12 +89,12 @@ export class Deadline implements AbortSubscriber, Alarm {
     return deadline;
   }
 
-  /** Ended by a signal alone. */
+  /** A deadline with a signal and no time limit. */
   static ofSignal(signal: AbortSignal | null | undefined): Deadline {
     return new Deadline(signal ?? null, null);
   }
 
-  /** Without a time limit: a caller that is never told by the clock. */
+  /** True without a time limit. */
   get unlimited(): boolean {
     return this.at === Infinity;
   }
@@ -114,7 +113,7 @@ export class Deadline implements AbortSubscriber, Alarm {
     return this.at === Infinity ? Infinity : Math.max(0, this.at - this.#clock.now());
   }
 
-  /** Tells `subscriber` of the first of abort and time-out. The deadline must not be over already. */
+  /** Tells the subscriber when the signal fires or the time limit passes. The deadline must not be over yet. */
   watch(subscriber: DeadlineSubscriber, unref = false): void {
     if (this.#subscriber !== null) throw new Error('this deadline is being watched already');
     this.#subscriber = subscriber;
@@ -130,8 +129,8 @@ export class Deadline implements AbortSubscriber, Alarm {
   }
 
   /**
-   * The outcome of shared work, which continues when the deadline ends this wait. Rejects with the
-   * signal's reason, or with what `late` makes when time is up.
+   * Waits for shared work, which continues if the deadline ends this wait. Rejects with the signal's reason, or with
+   * the error that `late` makes.
    */
   wait<T>(work: Promise<T>, late: () => unknown = unlimitedWait): Promise<T> {
     if (this.unlimited && this.signal === null) return work;
@@ -146,7 +145,7 @@ export class Deadline implements AbortSubscriber, Alarm {
       else {
         this.watch({
           onAbort: (reason) => end(() => reject(reason)),
-          // A result that can be read already wins over its time limit.
+          // A result that has arrived already, but was not read yet, wins over the time limit.
           onTimeout: () => setImmediate(() => end(() => reject(late()))),
         });
       }
@@ -163,9 +162,9 @@ export class Deadline implements AbortSubscriber, Alarm {
   }
 
   /**
-   * Runs work that ends by itself when the signal it is given fires: with the reason of the deadline's signal, with what
-   * `late` makes when time is up, or with the reason of `stop`. It is waited for to the end, so that a connection that
-   * comes at the last moment is not lost. Work that may ignore its signal is bounded by `wait`.
+   * Runs work with a signal that fires with the deadline's reason, with the error that `late` makes, or with the reason
+   * of `stop`. It waits until the work has ended, so a connection made at the last moment is not lost. Use `wait` for
+   * work that may ignore its signal.
    */
   async run<T>(
     work: (signal: AbortSignal) => Promise<T>,
@@ -196,7 +195,7 @@ export class Deadline implements AbortSubscriber, Alarm {
     subscriber?.onAbort(reason);
   }
 
-  /** The time limit has run out. */
+  /** Called by the alarm when the time limit has passed. */
   ring(): void {
     const subscriber = this.#subscriber;
     this.unwatch();

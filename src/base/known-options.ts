@@ -1,12 +1,12 @@
-/** Characters of an unknown option name that an error repeats. */
+/** Number of characters of an unknown option name that an error shows. */
 const LONGEST_NAME = 64;
 
-/** Throws `TypeError` for what is no object. */
+/** @throws TypeError if the value is not an object. */
 export function demandObject(value: unknown, what = 'options'): asserts value is object {
   if (typeof value !== 'object' || value === null) throw new TypeError(`${what} must be an object`);
 }
 
-/** Throws `TypeError` for a value that is not an object, and for an unknown option; `undefined` counts as absent. */
+/** @throws TypeError if the value is not an object or has an unknown option; `undefined` counts as absent. */
 export function demandKnown(options: unknown, known: ReadonlySet<string>, of?: string): void {
   demandObject(options, of === undefined ? 'options' : `the options of ${of}`);
   for (const name in options) {

@@ -2,9 +2,9 @@ const SMALL = 16;
 const LARGE = 1024;
 
 /**
- * First in, first out over a ring whose size is a power of two. It grows by doubling, forgets what was
- * shifted, and gives a large ring back once it has run empty. The fields are plain because this sits on
- * the path of every command; only this class writes them.
+ * A first-in-first-out queue in a ring whose size is a power of two. It doubles when full, clears shifted slots, and
+ * frees a large ring once it is empty. Its fields are public for speed, because every command passes through it; only
+ * this class writes them.
  */
 export class RingQueue<T> {
   length = 0;
@@ -33,7 +33,7 @@ export class RingQueue<T> {
     return this.slots[this.head];
   }
 
-  /** The item `index` places behind the head. */
+  /** The item `index` places behind the head, or undefined. */
   at(index: number): T | undefined {
     return index >= 0 && index < this.length ? this.slots[(this.head + index) & this.mask] : undefined;
   }

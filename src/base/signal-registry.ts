@@ -1,14 +1,14 @@
-/** Told once when a watched signal fires; an object, so that a call needs no closure of its own. */
+/** Receives the abort of a watched signal, once. It is an object, so that a call needs no closure. */
 export interface AbortSubscriber {
   onAbort(reason: unknown): void;
 }
 
-/** So far from the oldest one a subscriber is looked for before the line is given up. */
+/** Number of subscribers, from the oldest, among which a leaving one is searched before a set replaces the line. */
 const NEAR = 16;
 
 /**
- * The listeners of one signal, in order. Replies come in the order of their calls, so the listener that leaves is the
- * oldest or close to it, and a line is cheap. If that does not hold, a set takes over until it is empty.
+ * The subscribers of one signal, in order. Replies arrive in the order of their calls, so a leaving subscriber is among
+ * the oldest and an array is cheap. Where that does not hold, a set takes over until it is empty.
  *
  *     line: [ left … | head … tail ]
  */
@@ -73,7 +73,7 @@ class SignalEntry {
     return set;
   }
 
-  /** Moves those who wait to the front of the line. */
+  /** Moves the remaining subscribers to the front of the array. */
   #close(): void {
     this.#line.copyWithin(0, this.#head, this.#tail);
     const left = this.#tail - this.#head;
@@ -82,13 +82,13 @@ class SignalEntry {
     this.#tail = left;
   }
 
-  /** The `EventListenerObject` side: one abort reaches all listeners, also when one of them throws. */
+  /** Called by the signal: tells all subscribers, even if one of them throws. */
   handleEvent(): void {
     const reached = [...this.#gather()];
     let failed = false;
     let failure: unknown;
     for (const subscriber of reached) {
-      // One told earlier may have cancelled this one.
+      // A subscriber told earlier may have removed this one.
       if (!this.remove(subscriber)) continue;
       try {
         subscriber.onAbort(this.signal.reason);
@@ -102,14 +102,14 @@ class SignalEntry {
 }
 
 /**
- * One listener per signal for any number of calls, none without waiters, and nothing kept then: `AbortSignal`s
- * live as long as a process, calls do not. A weak map would cost the collector more than all the rest.
+ * The entries of signals with subscribers: one listener per signal for any number of calls, and none without calls,
+ * because an `AbortSignal` may live as long as the process. A WeakMap would cost the collector more than all the rest.
  */
 const entries = new Map<AbortSignal, SignalEntry>();
-/** The one asked for last: calls that share a signal come together. */
+/** The entry used last; a cache, because calls that share a signal come in a row. */
 let recent: SignalEntry | null = null;
 
-/** False when the signal has fired already: then nothing was registered. */
+/** Adds a subscriber. False: the signal has already fired, and nothing was added. */
 export function watchSignal(signal: AbortSignal, subscriber: AbortSubscriber): boolean {
   if (signal.aborted) return false;
   let entry = recent;
@@ -125,7 +125,7 @@ export function watchSignal(signal: AbortSignal, subscriber: AbortSubscriber): b
   return true;
 }
 
-/** Harmless for one that does not watch. */
+/** Removes a subscriber, if it is there. */
 export function unwatchSignal(signal: AbortSignal, subscriber: AbortSubscriber): void {
   const entry = recent !== null && recent.signal === signal ? recent : entries.get(signal);
   entry?.remove(subscriber);

@@ -1,22 +1,22 @@
 import { type AbortSubscriber, unwatchSignal, watchSignal } from './signal-registry.ts';
 
 export interface RaceSettings<R> {
-  /** An item that is silent for this long, in ms, is joined by the next one. */
+  /** Silence of an attempt, in ms, after which the next one starts as well. */
   readonly headStart: number;
   /** Calls once, after `delay` ms; returns a function that cancels the call. */
   after(delay: number, call: () => void): () => void;
   readonly signal?: AbortSignal | undefined;
   /** Releases the value of an attempt that succeeded too late. */
   discard?(value: R): void;
-  /** Asked when all have begun and some have failed: ms until those are tried again; null: never. */
+  /** Called when all items were tried and some have failed: ms until those are tried again; null: not again. */
   again?(): number | null;
 }
 
-/** One attempt, as it sees the race. */
+/** The handle that an attempt has on the race. */
 export interface RaceTicket {
-  /** Fires when the race is over without it, or when it was given up. */
+  /** Fires when the race ends without this attempt, or when `giveUp` was called. */
   readonly signal: AbortSignal;
-  /** It counts as failed from now on, whatever becomes of it. */
+  /** Aborts the attempt and counts it as failed, whatever its promise does later. */
   giveUp(error: unknown): void;
 }
 
@@ -30,8 +30,8 @@ export type RaceOutcome<T, R> =
   | { readonly winner: null; readonly failures: readonly RaceFailure<T>[] };
 
 /**
- * Attempts begin in turn: the next one when one has failed, or has had its head start. The first success wins, and the
- * signals of the others fire. Rejects with the reason of the given signal only; what went wrong is in `failures`.
+ * Starts attempts in turn: the next when one fails or its head start is over. The first success wins and aborts the
+ * rest. Rejects only with the given signal's reason; the errors of attempts are in `failures`.
  */
 export function staggeredRace<T extends object, R>(
   items: readonly T[],
@@ -83,7 +83,7 @@ class Race<T extends object, R> implements AbortSubscriber {
     const { headStart, after } = this.#settings;
     const item = this.#items[this.#next++];
     if (item === undefined) return this.#allHaveBegun();
-    // Without a next one there is nothing to wait for but the attempts themselves.
+    // After the last item, only the attempts themselves are waited for.
     if (this.#next < this.#items.length || this.#settings.again !== undefined)
       this.#stopClock = after(headStart, () => this.#begin());
     this.#run(item);

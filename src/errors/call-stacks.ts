@@ -2,22 +2,22 @@ import { debuglog } from 'node:util';
 import { RedisError } from './errors.ts';
 
 const log = debuglog('respool-calls');
-/** `NODE_DEBUG=respool-calls`. Some runtimes do not know `enabled`: the environment says the same. */
+/** True with `NODE_DEBUG=respool-calls`. Some runtimes lack `enabled`, so read the environment. */
 const always = log.enabled ?? /\brespool-calls\b/i.test(process.env['NODE_DEBUG'] ?? '');
 
-/** Frames of this package that may lie above those of the caller. */
+/** Number of the package's own frames that may precede those of the caller. */
 const OWN_FRAMES = 12;
 const FRAME = /^\s+at /;
-/** Where the files of the package lie, by the frame of this one: as it is written, or bundled. */
+/** Finds the package's folder in the frame of this file, both in the source layout and bundled. */
 const FOLDER = /\((.*?[\\/])(?:errors[\\/])?[^\\/]+:\d+:\d+\)$/;
 const canWiden = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable === true;
 
-/** Whether calls remember their place: the option `traceCalls`, or the environment. */
+/** Whether calls record their stack: with the option `traceCalls`, or by the environment. */
 export function tracesCalls(options: { readonly traceCalls: boolean }): boolean {
   return options.traceCalls || always;
 }
 
-/** The place that made a call. Its text is made when the call fails, and not before. */
+/** The stack of a call. Its text is built only when the call fails. */
 export class CallStack {
   readonly #limit: number;
   readonly #taken: Error;
@@ -29,14 +29,14 @@ export class CallStack {
     if (canWiden) Error.stackTraceLimit = this.#limit;
   }
 
-  /** Takes the stack of now. */
+  /** Captures the current stack. */
   static take(): CallStack {
     return new CallStack();
   }
 
   /**
-   * The error for the caller of this call: a copy, because other callers may have got the same error. An error from
-   * outside the package stays as it is: it has its own stack, or belongs to the caller.
+   * Returns a copy of the error with the stack of this call; a copy, because other callers may get the same error.
+   * Errors from outside the package are returned unchanged.
    */
   onError(error: unknown): unknown {
     if (!(error instanceof RedisError)) return error;
@@ -54,19 +54,19 @@ export class CallStack {
     });
   }
 
-  /** The same for what a call rejects with. The reason of its signal is the caller's own, of whatever class. */
+  /** Like `onError`, for a rejection: the reason of the call's signal belongs to the caller and stays unchanged. */
   onRejection(error: unknown, signal: AbortSignal | null | undefined): unknown {
     return signal?.aborted === true && error === signal.reason ? error : this.onError(error);
   }
 
-  /** The same for the results of a batch: its values stay. */
+  /** Like `onError`, for the results of a batch; values stay unchanged. */
   onResults<R>(results: readonly R[]): R[] {
     return results.map((result) => this.onError(result) as R);
   }
 
   /**
-   * The frames of the caller: those above them lie in this package, and say nothing to it. All of them, where the
-   * program was bundled with the package, so that no frame tells the one from the other.
+   * The frames from the caller on, without the package's own frames above. If the program is bundled with the package
+   * they cannot be told apart, so all frames.
    */
   #frames(): readonly string[] {
     const frames = (this.#taken.stack ?? '').split('\n').filter((line) => FRAME.test(line));
@@ -78,10 +78,10 @@ export class CallStack {
   }
 }
 
-/** Options of a call, which may be none. */
+/** The options of a call, if any. */
 type Limits = { readonly signal?: AbortSignal | undefined } | null | undefined;
 
-/** Runs `make`; what its promise rejects with carries the stack of now. */
+/** Runs `make`, and gives the error of its promise the current stack. */
 export function withCallStack<P extends Promise<unknown>>(make: () => P, options: Limits): P {
   const stack = CallStack.take();
   const made = make();
@@ -95,7 +95,7 @@ export function withCallStack<P extends Promise<unknown>>(make: () => P, options
   return Object.defineProperty(promise, 'maybeExecuted', { get: () => made.maybeExecuted });
 }
 
-/** The same for a promise of results, of which each may be an error. */
+/** Like `withCallStack`, for a promise of results, each of which may be an error. */
 export function withCallStacks<R, N = never>(
   make: () => Promise<R[] | N>,
   options: Limits,

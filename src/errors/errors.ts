@@ -1,30 +1,30 @@
 import { nameClass } from '../base/classes.ts';
 
 /**
- * Every error of the package. `instanceof` is decided by name through a registered symbol, so it holds
- * across two copies of the package and for classes with two bases (`MovedError` is a `RedisClusterError`
- * and a `ResponseError`).
+ * Key of the class names of an error. `instanceof` compares names through this registered symbol, so it works across
+ * two copies of the package and for classes with two bases (`MovedError` is a `RedisClusterError` and a
+ * `ResponseError`).
  */
 const KINDS = Symbol.for('respool.error.kinds');
 
 export interface RedisErrorOptions {
   cause?: unknown;
-  /** Where it happened: `host:port` or a socket path. */
+  /** The server: `host:port` or a socket path. */
   endpoint?: string | undefined;
   /** The command's name, never its arguments. */
   command?: string | undefined;
   code?: string | undefined;
 }
 export interface DeliveryErrorOptions extends RedisErrorOptions {
-  /** True when the command's bytes went to the socket, so that the server may have run it. */
+  /** True: the command was written to the socket, so the server may have executed it. */
   maybeExecuted?: boolean | undefined;
 }
 
 export type ErrorClass = { readonly name: string; readonly prototype: object };
 
 /**
- * Names the class and its bases on the prototype; called once per class, right after its declaration. The name is a
- * literal, for minifiers rename classes.
+ * Stores the names of a class and its bases, and its default code, on the prototype. Call it once per class, right
+ * after the declaration. The name is a literal because minifiers rename classes.
  */
 export function kind(type: ErrorClass, name: string, code: string | null, ...more: ErrorClass[]): void {
   const base = Object.getPrototypeOf(type.prototype) as { [KINDS]?: readonly string[] };
@@ -39,11 +39,11 @@ export function kind(type: ErrorClass, name: string, code: string | null, ...mor
   if (code !== null) Object.defineProperty(type.prototype, 'defaultCode', { ...hidden, value: code });
 }
 
-/** The root of everything this package throws, except `TypeError` for bad input. */
+/** The base class of every error of this package, except `TypeError` for invalid input. */
 export class RedisError extends Error {
-  /** The server's code (`WRONGTYPE`) where it gave one, else a stable `RESPOOL_…`. */
+  /** The server's code (`WRONGTYPE`) if it gave one, else a stable `RESPOOL_…`. */
   readonly code: string;
-  /** Where it happened: `host:port` or a socket path. */
+  /** The server: `host:port` or a socket path. */
   declare readonly endpoint?: string;
   /** The command's name, never its arguments. */
   declare readonly command?: string;
@@ -55,7 +55,7 @@ export class RedisError extends Error {
     if (options.command !== undefined) this.command = options.command;
   }
 
-  /** With its name and message, which JSON leaves out of other errors. */
+  /** Includes the name and the message, which JSON omits for other errors. */
   toJSON(): Record<string, unknown> {
     const { name, message, cause } = this;
     const because = cause instanceof Error ? { cause: `${cause.name}: ${cause.message}` } : {};
@@ -65,7 +65,7 @@ export class RedisError extends Error {
 
   static override [Symbol.hasInstance](this: ErrorClass, value: unknown): boolean {
     if (typeof value !== 'object' || value === null) return false;
-    // A user's subclass carries its parent's kinds: only the prototype chain can tell it apart.
+    // A user's subclass inherits its parent's kinds, so only the prototype chain identifies it.
     if (!Object.hasOwn(this.prototype, KINDS))
       return Object.prototype.isPrototypeOf.call(this.prototype, value);
     const kinds = (value as { [KINDS]?: readonly string[] })[KINDS];
@@ -74,9 +74,9 @@ export class RedisError extends Error {
 }
 kind(RedisError, 'RedisError', 'RESPOOL_ERROR');
 
-/** The connection could not be made, or ended with something outstanding. */
+/** The connection could not be made, or ended while requests were outstanding. */
 export class ConnectionError extends RedisError {
-  /** True when the command's bytes went to the socket, so that the server may have run it. */
+  /** True: the command was written to the socket, so the server may have executed it. */
   readonly maybeExecuted: boolean;
   constructor(message?: string, options: DeliveryErrorOptions = {}) {
     super(message, options);
@@ -85,15 +85,15 @@ export class ConnectionError extends RedisError {
 }
 kind(ConnectionError, 'ConnectionError', 'RESPOOL_CONNECTION');
 
-/** The peer broke the protocol; nothing of its connection is delivered afterwards. */
+/** The server violated the protocol; its connection delivers nothing more. */
 export class ProtocolError extends ConnectionError {}
 kind(ProtocolError, 'ProtocolError', 'RESPOOL_PROTOCOL');
 
-/** The bytes are no RESP, or break a limit. */
+/** The received bytes are not valid RESP, or exceed a limit. */
 export class InvalidResponse extends ProtocolError {}
 kind(InvalidResponse, 'InvalidResponse', 'RESPOOL_INVALID_RESPONSE');
 
-/** `LOADING`: the server is reading its data set. */
+/** `LOADING`: the server is loading its data set. */
 export class BusyLoadingError extends ConnectionError {}
 kind(BusyLoadingError, 'BusyLoadingError', 'LOADING');
 
@@ -101,11 +101,11 @@ kind(BusyLoadingError, 'BusyLoadingError', 'LOADING');
 export class PoolClosedError extends ConnectionError {}
 kind(PoolClosedError, 'PoolClosedError', 'RESPOOL_POOL_CLOSED');
 
-/** The wait that timed out: for a connection (`acquire`), its dial and handshake (`connect`), or a reply. */
+/** What timed out: waiting for a connection (`acquire`), its dial and handshake (`connect`), or a reply. */
 export type TimeoutPhase = 'acquire' | 'connect' | 'reply';
 export interface TimeoutErrorOptions extends DeliveryErrorOptions {
   phase?: TimeoutPhase | undefined;
-  /** Pool numbers of an exhausted pool. */
+  /** The figures of an exhausted pool. */
   pool?: Partial<ExhaustionFigures> | undefined;
 }
 /** Figures of an exhausted pool; `oldestLease` is an age in ms. */
@@ -117,7 +117,7 @@ export interface ExhaustionFigures {
   waiting: number;
   oldestLease: number | null;
 }
-/** A time limit ended; `phase` says what was waited for. */
+/** A time limit passed; `phase` tells what the call waited for. */
 export class TimeoutError extends RedisError {
   readonly phase: TimeoutPhase;
   readonly maybeExecuted: boolean;
@@ -126,7 +126,7 @@ export class TimeoutError extends RedisError {
   declare readonly idle?: number;
   declare readonly connecting?: number;
   declare readonly waiting?: number;
-  /** Age in milliseconds of the oldest lease, or null. */
+  /** Age of the oldest lease in ms, or null. */
   declare readonly oldestLease?: number | null;
   constructor(message?: string, options: TimeoutErrorOptions = {}) {
     super(message, options);
@@ -137,12 +137,12 @@ export class TimeoutError extends RedisError {
 }
 kind(TimeoutError, 'TimeoutError', 'RESPOOL_TIMEOUT');
 
-/** For a wait that `limit` has ended. */
+/** Makes the error of a wait that reached its time limit. */
 export function tookTooLong(wait: string, limit: { readonly timeout: number | null }): TimeoutError {
   return new TimeoutError(`${wait} took longer than ${limit.timeout} ms`, { phase: 'reply' });
 }
 
-/** One command of a batch that was aborted; `cause` is the signal's reason. */
+/** A command was aborted or cancelled; `maybeExecuted` tells whether it may have run, `cause` why it ended. */
 export class RequestAbortedError extends RedisError {
   readonly maybeExecuted: boolean;
   constructor(message?: string, options: DeliveryErrorOptions = {}) {
@@ -153,8 +153,8 @@ export class RequestAbortedError extends RedisError {
 kind(RequestAbortedError, 'RequestAbortedError', 'RESPOOL_ABORTED');
 
 /**
- * A bound was reached: queued output, waiters, or unread messages. Of the first two nothing was sent. Unread messages
- * end their connection: what was outstanding gets a `ConnectionError` with this as its cause.
+ * A limit was reached: queued output, waiters, or unread messages. With the first two nothing was sent. Unread messages
+ * end their connection, whose outstanding requests get a `ConnectionError` with this error as its cause.
  */
 export class OverloadedError extends RedisError {}
 kind(OverloadedError, 'OverloadedError', 'RESPOOL_OVERLOADED');
@@ -170,7 +170,7 @@ kind(ResponseError, 'ResponseError', 'ERR');
 /** The server does not know the command; `command` is the name it quoted, or the one that was sent. */
 export class UnknownCommandError extends ResponseError {}
 kind(UnknownCommandError, 'UnknownCommandError', 'ERR');
-/** The key holds another kind of value. */
+/** The key holds a value of another type. */
 export class WrongTypeError extends ResponseError {}
 kind(WrongTypeError, 'WrongTypeError', 'WRONGTYPE');
 /** `EVALSHA` of a script that the server does not have. */
@@ -179,56 +179,56 @@ kind(NoScriptError, 'NoScriptError', 'NOSCRIPT');
 /** The server is a replica, or may not write. */
 export class ReadOnlyError extends ResponseError {}
 kind(ReadOnlyError, 'ReadOnlyError', 'READONLY');
-/** `EXEC` of a transaction in which a command was refused; nothing of it was executed. */
+/** `EXEC` of a transaction in which the server refused a command; nothing was executed. */
 export class ExecAbortError extends ResponseError {}
 kind(ExecAbortError, 'ExecAbortError', 'EXECABORT');
-/** Others changed the watched keys in each attempt of a `watch`: nothing of it was executed. */
+/** Other clients changed the watched keys in every attempt of a `watch`; nothing was executed. */
 export class WatchError extends RedisError {}
 kind(WatchError, 'WatchError', 'RESPOOL_WATCH');
-/** The user may not do this. */
+/** The user has no permission for the command, key or channel. */
 export class AuthorizationError extends ResponseError {}
 kind(AuthorizationError, 'AuthorizationError', 'NOPERM');
-/** The server does not know who this is. */
+/** The server did not accept the client's identity. */
 export class AuthenticationError extends ResponseError {}
 kind(AuthenticationError, 'AuthenticationError', 'RESPOOL_AUTHENTICATION');
-/** User name and password do not match, or the user is disabled. */
+/** The user name or password is wrong, or the user is disabled. */
 export class AuthenticationFailureError extends AuthenticationError {}
 kind(AuthenticationFailureError, 'AuthenticationFailureError', 'WRONGPASS');
-/** The server wants credentials, and none were given. */
+/** The server requires credentials, and none were given. */
 export class AuthenticationRequiredError extends AuthenticationError {}
 kind(AuthenticationRequiredError, 'AuthenticationRequiredError', 'NOAUTH');
 /** The key does not exist. */
 export class NoKeyError extends ResponseError {}
 kind(NoKeyError, 'NoKeyError', 'NOKEY');
-/** There is no script to kill. */
+/** No script is running that could be killed. */
 export class NotBusyError extends ResponseError {}
 kind(NotBusyError, 'NotBusyError', 'NOTBUSY');
-/** A blocking command was ended by `CLIENT UNBLOCK … ERROR`. */
+/** `CLIENT UNBLOCK … ERROR`, or a demotion of the server, ended a blocking command. */
 export class UnblockedError extends ResponseError {}
 kind(UnblockedError, 'UnblockedError', 'UNBLOCKED');
-/** Something is wrong with a consumer of a stream. */
+/** A problem with a consumer of a stream. */
 export class StreamConsumerError extends ResponseError {}
 kind(StreamConsumerError, 'StreamConsumerError', 'RESPOOL_STREAM_CONSUMER');
 /** The stream has no such consumer group. */
 export class StreamConsumerGroupError extends StreamConsumerError {}
 kind(StreamConsumerGroupError, 'StreamConsumerGroupError', 'NOGROUP');
-/** The stream has that consumer group already. */
+/** The stream already has that consumer group. */
 export class StreamDuplicateConsumerGroupError extends StreamConsumerGroupError {}
 kind(StreamDuplicateConsumerGroupError, 'StreamDuplicateConsumerGroupError', 'BUSYGROUP');
 
-/** Anything that is wrong with a cluster. */
+/** A problem with a cluster. */
 export class RedisClusterError extends RedisError {}
 kind(RedisClusterError, 'RedisClusterError', 'RESPOOL_CLUSTER');
 
 export interface RedirectErrorOptions extends RedisErrorOptions {
   slotId: number;
-  /** Empty: the host that answered. */
+  /** Host of the target; empty: the host that answered. */
   host: string;
   port: number;
 }
-/** `ASK`: this one command belongs to another node while its slot moves. */
+/** `ASK`: another node serves this one command while its slot moves. */
 export class AskError extends ResponseError {
-  /** The slot it is about, 0 to 16383. */
+  /** The slot of the redirect, 0 to 16383. */
   readonly slotId: number;
   readonly host: string;
   readonly port: number;
@@ -238,41 +238,41 @@ export class AskError extends ResponseError {
     this.host = options.host;
     this.port = options.port;
   }
-  /** The node it names: `host` and `port`. */
+  /** The target of the redirect: `host` and `port`. */
   get nodeAddr(): readonly [host: string, port: number] {
     return [this.host, this.port];
   }
 }
 kind(AskError, 'AskError', 'ASK', RedisClusterError);
-/** `MOVED`: the slot lives on another node. */
+/** `MOVED`: the slot belongs to another node. */
 export class MovedError extends AskError {}
 kind(MovedError, 'MovedError', 'MOVED', RedisClusterError);
-/** `TRYAGAIN`: the keys of one command are divided while their slot moves. */
+/** `TRYAGAIN`: the keys of one command are on two nodes while their slot moves. */
 export class TryAgainError extends ResponseError {}
 kind(TryAgainError, 'TryAgainError', 'TRYAGAIN', RedisClusterError);
 /** `CLUSTERDOWN`: the cluster does not serve this slot now. */
 export class ClusterDownError extends ResponseError {}
 kind(ClusterDownError, 'ClusterDownError', 'CLUSTERDOWN', RedisClusterError);
-/** The keys of one command live in several slots. */
+/** The keys of one command are in several slots. */
 export class ClusterCrossSlotError extends ResponseError {}
 kind(ClusterCrossSlotError, 'ClusterCrossSlotError', 'CROSSSLOT', RedisClusterError);
 
-/** Anything that is wrong with sentinels or with what they say. */
+/** A problem with sentinels or their answers. */
 export class SentinelError extends RedisError {}
 kind(SentinelError, 'SentinelError', 'RESPOOL_SENTINEL');
-/** No sentinel knows a usable primary of that name; `cause` tells what each one said. */
+/** No sentinel knows a usable primary of the service; `cause` holds the failure of each. */
 export class PrimaryNotFoundError extends SentinelError {}
 kind(PrimaryNotFoundError, 'PrimaryNotFoundError', 'RESPOOL_PRIMARY_NOT_FOUND');
-/** The server is no primary (or no replica) any more. */
+/** The server is no longer a primary (or a replica). */
 export class StalePrimaryError extends SentinelError {}
 kind(StalePrimaryError, 'StalePrimaryError', 'RESPOOL_STALE_PRIMARY');
-/** No replica can be reached, and no primary either. */
+/** Neither a replica nor the primary can be reached. */
 export class ReplicaNotFoundError extends SentinelError {}
 kind(ReplicaNotFoundError, 'ReplicaNotFoundError', 'RESPOOL_REPLICA_NOT_FOUND');
 
-/** Programs may have frozen `Error`. */
+/** False if the program has frozen `Error`. */
 const limitIsWritable = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable === true;
-/** Without frames JavaScriptCore has no stack at all, and loggers that print it would say nothing. */
+/** True on JavaScriptCore, where an error without frames has no stack, so loggers would print nothing. */
 const stackNeedsText = limitIsWritable && !stackWithoutFrames();
 
 function stackWithoutFrames(): string | undefined {
@@ -284,8 +284,8 @@ function stackWithoutFrames(): string | undefined {
 }
 
 /**
- * Makes an error without stack frames: those of a socket's callback do not help, and capturing them costs more than
- * everything else about an error.
+ * Makes an error without stack frames: the frames of a socket callback do not help, and capturing them costs more than
+ * the rest of the error.
  */
 export function withoutFrames<E extends RedisError, O extends RedisErrorOptions>(
   type: new (message: string, options: O) => E,
@@ -301,22 +301,22 @@ export function withoutFrames<E extends RedisError, O extends RedisErrorOptions>
   return error;
 }
 
-/** Said by a server, and not made here: a value where errors are values, whatever became of the connection. */
+/** Whether the error is an error reply of a server, not an error made by this package. */
 export function isOfServer(error: unknown): error is RedisError {
   return error instanceof RedisError && !error.code.startsWith('RESPOOL_');
 }
 
-/** Tells an error of the server where it happened; what it knows already stays. */
+/** Adds endpoint and command to an error reply, unless it has them. */
 export function locateError(error: RedisError, endpoint: string, command: string): void {
   const open = error as { endpoint?: string; command?: string };
   open.endpoint ??= endpoint;
   open.command ??= command;
 }
 
-/** The same error, saying that the command may have been executed: an earlier attempt was, or may have been. */
+/** Returns the error with `maybeExecuted: true`, because an earlier attempt may have been executed. */
 export function asMaybeExecuted(error: RedisError): RedisError {
   if ((error as { maybeExecuted?: boolean }).maybeExecuted !== false) return error;
-  // A user's subclass may want other arguments: the copy is of the class of ours beneath it.
+  // A user's subclass may have another constructor, so the copy uses the package's class below it.
   let prototype = Object.getPrototypeOf(error) as { constructor: typeof RedisError };
   while (!Object.hasOwn(prototype, KINDS)) prototype = Object.getPrototypeOf(prototype);
   const copy = new prototype.constructor(error.message, { cause: error.cause });

@@ -3,7 +3,7 @@ import { type RedisError, type RedisErrorOptions, ResponseError, withoutFrames }
 
 type Make = new (message: string, options: RedisErrorOptions) => RedisError;
 
-/** Class of an error line by its first word. */
+/** The class of an error reply by its first word. */
 const BY_PREFIX: ReadonlyMap<string, Make> = new Map<string, Make>([
   ['BUSYGROUP', errors.StreamDuplicateConsumerGroupError],
   ['CLUSTERDOWN', errors.ClusterDownError],
@@ -24,7 +24,7 @@ const BY_PREFIX: ReadonlyMap<string, Make> = new Map<string, Make>([
   ['WRONGTYPE', errors.WrongTypeError],
 ]);
 
-/** Lines that servers send word for word: they tell nothing of an argument, and most errors are one of them. */
+/** Error lines that servers send word for word. They contain no argument, and most errors are one of them. */
 const FIXED_LINES: readonly string[] = [
   'BUSYGROUP Consumer Group name already exists',
   'CLUSTERDOWN Hash slot not served',
@@ -74,7 +74,7 @@ for (const line of FIXED_LINES) {
   fixedLines.set(line, { type, options: { code } });
 }
 
-/** Whether a message is one of those that are the same for all arguments. */
+/** Whether the message is a fixed line, so that it contains no argument. */
 export function isFixedLine(message: string): boolean {
   return fixedLines.has(message);
 }
@@ -84,7 +84,7 @@ const UNKNOWN = /^ERR (?:unknown (?:sub)?command|sub command not supported)/i;
 const QUOTED = /^[^'"`]{0,64}['"`]([^'"`]{0,128})['"`]/;
 const LONGEST_CODE = 32;
 
-/** Capitals, as servers name their errors; anything else is the beginning of a text. */
+/** Whether the word is in capitals, like the error codes of servers; otherwise it is ordinary text. */
 function looksLikeCode(word: string): boolean {
   const { length } = word;
   if (length < 3 || length > LONGEST_CODE) return false;
@@ -95,7 +95,7 @@ function looksLikeCode(word: string): boolean {
   return true;
 }
 
-/** Cuts what repeats arguments: a message may never show a value. */
+/** Removes the parts that repeat arguments, because a message must never show a value. */
 function withoutArguments(text: string): string {
   const args = text.search(/,? with args beginning with:/i);
   if (args !== -1) text = text.slice(0, args);
@@ -103,7 +103,7 @@ function withoutArguments(text: string): string {
   return text;
 }
 
-/** The address of a redirect, or null when the line is malformed (it is then an ordinary error). */
+/** Parses a redirect; null if the line is malformed, which makes it an ordinary error. */
 function redirect(rest: string): { slotId: number; host: string; port: number } | null {
   const parts = rest.split(' ');
   const slotId = decimal(parts[0] ?? '');
@@ -117,7 +117,7 @@ function redirect(rest: string): { slotId: number; host: string; port: number } 
   return { slotId, host: host === '?' ? '' : host, port };
 }
 
-/** One to five digits, else NaN. */
+/** Parses one to five digits; anything else gives NaN. */
 function decimal(text: string): number {
   if (text.length === 0 || text.length > 5) return Number.NaN;
   let value = 0;
@@ -129,19 +129,19 @@ function decimal(text: string): number {
   return value;
 }
 
-/** The server was a primary when the command came, and is a replica now. Nothing was executed. */
+/** Whether the server is a replica now instead of a primary. The command was not executed. */
 export function isDemotion(error: unknown): boolean {
   if (error instanceof errors.ReadOnlyError) return true;
-  // A blocked command whose server was demoted; CLIENT UNBLOCK has another text.
+  // The server was demoted during a blocking command; CLIENT UNBLOCK gives another text.
   return error instanceof errors.UnblockedError && error.message.includes('instance state changed');
 }
 
-/** The server refuses for the moment: a script runs, the data set is loading, a primary is being looked for. */
+/** Whether the server refuses only for the moment, for example while a script runs or a primary is missing. */
 export function isPassing(error: unknown): boolean {
   return error instanceof ResponseError && PASSING.has(error.code);
 }
 
-/** Every node that was asked refuses the user, the database or the question: to ask again does not help. */
+/** Whether every node refused the user, the database or the question, so that asking again does not help. */
 export function refusedByAll(error: unknown): boolean {
   if (!(error instanceof errors.RedisClusterError || error instanceof errors.SentinelError)) return false;
   const { cause } = error;
@@ -153,21 +153,21 @@ function isRefusal(error: unknown): boolean {
   return error instanceof ResponseError && !isPassing(error);
 }
 
-/** The server has no room for one more client: the one error of a connection that is an `ERR` of the server. */
+/** Whether the server reached `maxclients`: the only `ConnectionError` with the code `ERR`. */
 export function isServerFull(error: unknown): boolean {
   return error instanceof errors.ConnectionError && error.code === 'ERR';
 }
 
 /**
- * The error that an error line (without `-` or `!`) stands for: `message` is the line, `code` its first word. It has
- * no stack frames.
+ * Makes the error for an error line (without `-` or `!`): `message` is the line, `code` its first word. It has no
+ * stack frames.
  */
 export function replyError(line: string): RedisError {
   const fixed = fixedLines.get(line);
   return fixed === undefined ? otherError(line) : withoutFrames(fixed.type, line, fixed.options);
 }
 
-/** The error that EXEC met: READONLY in "Transaction discarded because of: READONLY …"; any other error itself. */
+/** The cause inside an EXECABORT (`… because of: READONLY …`); any other error itself. */
 export function refusalBeneath(error: RedisError): RedisError {
   if (!(error instanceof errors.ExecAbortError)) return error;
   const line = /because of: (.+)$/.exec(error.message)?.[1];

@@ -16,10 +16,10 @@ import type {
   RetryEvent,
 } from './events.ts';
 
-/** A diagnostics channel that knows what it carries. */
+/** A diagnostics channel with the type of its events. */
 export interface EventChannel<E> {
   readonly name: string | symbol;
-  /** Some runtimes leave it undefined: only `false` means no subscribers. */
+  /** Undefined on some runtimes, so only `false` means no subscribers. */
   readonly hasSubscribers: boolean | undefined;
   publish(event: E): void;
 }
@@ -28,7 +28,7 @@ function events<E>(name: string): EventChannel<E> {
   return channel(`respool:${name}`) as EventChannel<E>;
 }
 
-/** Every point channel of the package. The references are held here: a dropped channel is forgotten. */
+/** Every point channel of the package. Holds the references, because Node forgets an unreferenced channel. */
 export const channels = {
   poolCreated: events<PoolCreatedEvent>('pool:created'),
   poolState: events<PoolStateEvent>('pool:state'),
@@ -46,7 +46,7 @@ export const channels = {
   cache: events<CacheEvent>('cache:event'),
 } as const;
 
-/** Whether an event is worth building. */
+/** Whether the channel may have subscribers, so that an event is worth building. */
 export function observed(target: EventChannel<never>): boolean {
   return target.hasSubscribers !== false;
 }

@@ -3,7 +3,7 @@ import { debuglog } from 'node:util';
 import { channels } from './channels.ts';
 
 const TRACES = ['command', 'batch', 'transaction', 'connect', 'acquire', 'subscribe'];
-/** Not for a line: arguments may be secret, and objects say nothing in a line. */
+/** Fields that no log line shows: arguments may be secret, and objects are unreadable in one line. */
 const LEFT_OUT: ReadonlySet<string> = new Set(['args', 'pool', 'commands', 'stack']);
 
 const log = debuglog('respool');
@@ -14,7 +14,7 @@ function shown(value: unknown): string {
   return typeof value === 'number' && !Number.isInteger(value) ? value.toFixed(2) : String(value);
 }
 
-/** `name key=value …`, in the order of the fields; what is absent is left out. */
+/** Formats an event as `name key=value …`, in the order of its fields, without absent ones. */
 function lineOf(name: string, event: object): string {
   const fields = Object.entries(event).filter(
     ([key, value]) => !LEFT_OUT.has(key) && value !== undefined && value !== null,
@@ -23,11 +23,11 @@ function lineOf(name: string, event: object): string {
 }
 
 /**
- * With `NODE_DEBUG=respool` every event and the end of every trace becomes a line on standard error. Only the first call
- * does anything.
+ * With `NODE_DEBUG=respool`, logs every event and the end of every trace as a line on standard error. Later calls do
+ * nothing.
  */
 export function startDebugLog(): void {
-  // Some runtimes do not know `enabled`: the environment says the same.
+  // Some runtimes lack `enabled`, so read the environment.
   if (begun || !(log.enabled ?? /\brespool\b/i.test(process.env['NODE_DEBUG'] ?? ''))) return;
   begun = true;
   for (const { name } of Object.values(channels)) {

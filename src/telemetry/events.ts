@@ -1,56 +1,59 @@
-/** Payloads of the point channels. None of them ever holds a password or an argument. Times: epoch milliseconds; durations: milliseconds. */
+/**
+ * Payloads of the point channels. None ever holds a password or an argument. Times are epoch milliseconds, durations
+ * milliseconds.
+ */
 
-/** A pool was made. For tools that read gauges of pools they did not make. */
+/** A pool was created. For tools that read the gauges of pools they did not create. */
 export interface PoolCreatedEvent {
   readonly poolName: string;
-  /** The pool itself; hold it weakly. */
+  /** The pool; keep only a weak reference to it. */
   readonly pool: object;
 }
 
-/** An address stopped, or started again, to accept connections. One event per change. */
+/** An address stopped or resumed accepting connections. One event per change. */
 export interface PoolStateEvent {
   readonly address: string;
   readonly state: 'up' | 'down';
   readonly at: number;
-  /** Why it went down. */
+  /** Why the address went down. */
   readonly error?: unknown;
 }
 
-/** A lease that has been held longer than `leakDetection`; reported once. */
+/** A lease was held longer than `leakDetection`. One event per lease. */
 export interface PoolLeakEvent {
   readonly address: string;
-  /** How long it has been held. */
+  /** How long the lease has been held. */
   readonly age: number;
-  /** The stack of the call that acquired it. */
+  /** The stack of the call that acquired the lease. */
   readonly stack: string;
 }
 
-/** A call has waited for a connection and got one. */
+/** A call waited for a connection and got one. */
 export interface PoolWaitEvent {
   readonly poolName: string;
   readonly address: string;
-  /** How long it waited. */
+  /** How long the call waited. */
   readonly waitTime: number;
 }
 
-/** A leased connection was given back. */
+/** A leased connection was released. */
 export interface LeaseReleasedEvent {
   readonly poolName: string;
   readonly address: string;
-  /** How long it was held. */
+  /** How long the lease was held. */
   readonly useTime: number;
 }
 
-/** One physical attempt to connect; a name with several addresses may cost several. */
+/** One attempt to connect to one address; a host name with several addresses may need several. */
 export interface ConnectAttemptEvent {
-  /** IP address that was dialled, or the path of a Unix socket. */
+  /** The dialled IP address, or the path of a Unix socket. */
   readonly address: string;
   readonly port: number | undefined;
-  /** 4 or 6; 0: a Unix socket. */
+  /** 4 for IPv4, 6 for IPv6, 0 for a Unix socket. */
   readonly family: number;
-  /** Whether TLS is spoken on it; its handshake is not part of the attempt. */
+  /** Whether the connection uses TLS. The attempt ends before the TLS handshake. */
   readonly tls: boolean;
-  /** `abandoned`: another address was quicker, or the caller gave up. */
+  /** `abandoned`: another address was faster, or the caller gave up. */
   readonly outcome: 'connected' | 'failed' | 'abandoned';
   readonly duration: number;
   readonly error?: unknown;
@@ -63,23 +66,23 @@ export interface ConnectionReadyEvent {
   readonly clientId: number | null;
   readonly serverVersion: string | null;
   readonly protocol: 2 | 3;
-  /** From the beginning of the dial. */
+  /** Time since the start of the dial. */
   readonly duration: number;
 }
 
-/** A connection that was ready has ended. */
+/** A connection ended after it had been ready. */
 export interface ConnectionClosedEvent {
   readonly serverAddress: string;
   readonly serverPort: number | undefined;
   readonly clientId: number | null;
-  /** Why, as an error; a deliberate end has one too. */
+  /** Why the connection ended; a deliberate close has an error as well. */
   readonly reason: Error;
   readonly age: number;
-  /** Requests without a reply that fail with it. */
+  /** Number of requests that fail because their reply is lost. */
   readonly lost: number;
 }
 
-/** A cluster sent a command elsewhere. */
+/** A cluster node redirected a command. */
 export interface RedirectEvent {
   readonly poolName: string;
   readonly command: string;
@@ -89,35 +92,35 @@ export interface RedirectEvent {
   readonly to: string;
 }
 
-/** A failed attempt of a call is going to be repeated. */
+/** A call failed and will be tried again. */
 export interface RetryEvent {
   readonly poolName: string;
   readonly command: string;
-  /** Attempts so far. */
+  /** Number of attempts so far. */
   readonly attempt: number;
-  /** Pause before the next one. */
+  /** Pause before the next attempt. */
   readonly delay: number;
   readonly error: unknown;
 }
 
-/** Another server is primary now, or a `FailoverPool` has moved its work to another one of its pools. */
+/** Another server is primary now, or a `FailoverPool` moved its work to another of its pools. */
 export interface FailoverEvent {
-  /** The service of the sentinels, the start nodes of the cluster, or the names of the pools of a `FailoverPool`. */
+  /** The sentinel service, the start nodes of the cluster, or the names of the pools of a `FailoverPool`. */
   readonly name: string;
   readonly from: string | null;
   readonly to: string;
   readonly at: number;
 }
 
-/** The layout of a cluster was read anew. */
+/** The layout of a cluster was read. */
 export interface LayoutEvent {
   /** The start nodes of the cluster. */
   readonly name: string;
   readonly primaries: number;
   readonly replicas: number;
-  /** Slots without a server. */
+  /** Number of slots that no node serves. */
   readonly uncovered: number;
-  /** Whether any slot or node differs from before. */
+  /** Whether any slot or node differs from the previous layout. */
   readonly changed: boolean;
   readonly duration: number;
 }
@@ -125,22 +128,22 @@ export interface LayoutEvent {
 /** Messages of a subscription may be missing. */
 export interface PubsubGapEvent {
   readonly kind: 'channel' | 'pattern' | 'shard';
-  /** Name of the channel or pattern. */
+  /** The name of the channel or pattern. */
   readonly channel: string;
   readonly from: number;
   readonly to: number;
   readonly reason: Error;
 }
 
-/** An event that affects a cache from outside; its hits and misses are in the cache's `stats`. */
+/** A change of a cache that comes from the server or a connection. Hits and misses are in the cache's `stats`. */
 export interface CacheEvent {
   readonly address: string;
   /**
-   * `on`: a connection is tracked, its replies may be kept; `off`: it is not any more, and they were dropped;
-   * `invalidation`: the server named keys that have changed; `flush`: it said that everything has.
+   * `on`: a connection is tracked, so its replies may be cached; `off`: it is no longer tracked, and its replies were
+   * dropped; `invalidation`: the server named changed keys; `flush`: the server invalidated every key.
    */
   readonly kind: 'on' | 'off' | 'invalidation' | 'flush';
-  /** How many keys were named. */
+  /** Number of keys that the server named. */
   readonly keys: number;
   readonly at: number;
 }

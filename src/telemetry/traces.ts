@@ -1,38 +1,38 @@
 import { Tracing } from './tracing.ts';
 
-/** Where a call goes: as configured, and as it turned out. */
+/** The target of a call: the configured one, and the server that answered. */
 export interface Place {
-  /** Name of the pool; null: a connection that no pool made. */
+  /** Name of the pool; null for a connection without a pool. */
   readonly poolName: string | null;
   readonly database: number;
   /** The configured host or path. */
   readonly serverAddress: string;
   readonly serverPort: number | undefined;
-  /** The server that answered last; set when the call ends. */
+  /** Address of the server that answered last; set when the call ends. */
   peerAddress?: string | undefined;
   peerPort?: number | undefined;
-  /** `CLIENT ID` of the connection that answered last, where HELLO told it; set when the call ends. */
+  /** `CLIENT ID` of the connection that answered last, if HELLO gave it; set when the call ends. */
   clientId?: number | undefined;
   /** Set when the call fails. */
   error?: unknown;
 }
 
-/** A command, from the call to its reply. `end` means that the call was made, `asyncEnd` that the reply has come. */
+/** A command, from the call to its reply. `end`: the call was made; `asyncEnd`: the reply arrived. */
 export interface CommandTrace extends Place {
-  /** In capitals, with its sub-command: `CLIENT LIST`. */
+  /** Name in capitals, with the sub-command: `CLIENT LIST`. */
   readonly command: string;
-  /** As `sanitizeArguments` shows them; without it each is `?`. */
+  /** The arguments as `sanitizeArguments` shows them; without that option each is `?`. */
   readonly args: readonly string[];
   /** Set for a command of a batch. */
   readonly batchMode?: 'PIPELINE' | 'MULTI' | undefined;
   readonly batchSize?: number | undefined;
-  /** Milliseconds from the call to the write; null: it was not written. Set when the call ends. */
+  /** Milliseconds from the call to the write; null: never written. Set when the call ends. */
   queueTime: number | null;
   attempts: number;
   maybeExecuted: boolean;
 }
 
-/** Commands that were sent together. */
+/** A batch of commands, from the call to the last reply. */
 export interface BatchTrace extends Place {
   readonly batchMode: 'PIPELINE' | 'MULTI';
   readonly batchSize: number;
@@ -60,7 +60,7 @@ export interface AcquireTrace {
 /** A call of the SUBSCRIBE family, until it is acknowledged. */
 export interface SubscribeTrace extends Place {
   readonly command: string;
-  /** How many channels or patterns are named. */
+  /** Number of channels or patterns in the call. */
   readonly channels: number;
 }
 

@@ -1,12 +1,12 @@
 import { AsyncResource } from 'node:async_hooks';
 import { tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
 
-/** The payload of a trace, as far as its end goes. */
+/** The part of a trace's payload that its end sets. */
 interface Payload {
   error?: unknown;
 }
 
-/** Its end is known, so that the collector need not watch for it: that would cost more than the call. */
+/** Needs no destroy hook by the garbage collector, which would cost more than the call. */
 const UNTRACKED = { requireManualDestroy: true };
 
 function publishEnd<T extends Payload>(channel: TracingChannel<unknown, T>, trace: T, failed: boolean): void {
@@ -15,11 +15,11 @@ function publishEnd<T extends Payload>(channel: TracingChannel<unknown, T>, trac
   channel.asyncEnd.publish(trace);
 }
 
-/** One call that is traced. It keeps the asynchronous context of its caller, in which its end is published. */
+/** One traced call. It keeps the asynchronous context of its caller, and publishes the call's end in it. */
 export class Traced<T extends Payload> extends AsyncResource {
   readonly trace: T;
   readonly #channel: TracingChannel<unknown, T>;
-  /** `end` has been published, and the end of the call may be. */
+  /** True once `end` was published, so that `asyncEnd` may follow. */
   #made = false;
   #over = false;
   #failed = false;
@@ -30,22 +30,22 @@ export class Traced<T extends Payload> extends AsyncResource {
     this.#channel = channel;
   }
 
-  /** The call has succeeded. Only the first end counts. */
+  /** Ends the call with success. Only the first end counts. */
   end(): void {
     this.#finish(false);
   }
-  /** The call has failed. */
+  /** Ends the call with a failure. */
   fail(error: unknown): void {
     if (!this.#over) this.trace.error = error;
     this.#finish(true);
   }
-  /** For the channel: what makes the call has returned. */
+  /** Called by `Tracing` when the function that makes the call has returned. */
   made(): void {
     this.#made = true;
     if (this.#over) this.runInAsyncScope(publishEnd, undefined, this.#channel, this.trace, this.#failed);
   }
 
-  /** Adds to the trace what is known at its end. */
+  /** Adds fields to the trace that are known only at its end. */
   protected complete(): void {}
 
   #finish(failed: boolean): void {
@@ -53,12 +53,12 @@ export class Traced<T extends Payload> extends AsyncResource {
     this.#over = true;
     this.#failed = failed;
     this.complete();
-    // A call that ends while it is made: `end` comes first.
+    // If the call ends while it is made, `made` publishes its end after `end`.
     if (this.#made) this.runInAsyncScope(publishEnd, undefined, this.#channel, this.trace, failed);
   }
 }
 
-/** A tracing channel. Build nothing without subscribers: ask `active` first. */
+/** A tracing channel. Check `active` first, and build no payload without subscribers. */
 export class Tracing<T extends Payload> {
   readonly #channel: TracingChannel<unknown, T>;
 
@@ -66,7 +66,7 @@ export class Tracing<T extends Payload> {
     this.#channel = tracingChannel(`respool:${name}`);
   }
 
-  /** Whether anybody listens. Some runtimes know it for the single channels only. */
+  /** Whether any channel of the trace has subscribers. Some runtimes know that only for the single channels. */
   get active(): boolean {
     const { start, asyncEnd, error, end, asyncStart } = this.#channel;
     return (
@@ -79,8 +79,8 @@ export class Tracing<T extends Payload> {
   }
 
   /**
-   * Runs `make` between `start` and `end`, in the stores that are bound to `start`. It is given the traced call, which it
-   * ends later and from wherever: `asyncStart` and `asyncEnd` are published in the asynchronous context of now.
+   * Runs `make` between `start` and `end`, within the stores bound to `start`. `make` gets the traced call and ends it
+   * later; `asyncStart` and `asyncEnd` are then published in the current asynchronous context.
    */
   begin<R, C extends Traced<T>>(
     trace: T,
@@ -104,8 +104,8 @@ export class Tracing<T extends Payload> {
   }
 
   /**
-   * The same for a promise; the caller gets one that settles alike, so that an unhandled rejection stays one. `complete`
-   * adds to the trace what is known at its end.
+   * Traces a promise. Returns a promise that settles the same way, so an unhandled rejection stays unhandled.
+   * `complete` adds fields to the trace that are known only at its end.
    */
   promise<R>(trace: T, make: () => Promise<R>, complete?: () => void): Promise<R> {
     return this.begin(trace, Traced<T>, (traced) =>

@@ -4,16 +4,16 @@ import { dialTcp } from './tcp.ts';
 import { dialUnix } from './unix.ts';
 import type { DialOptions } from './socket.ts';
 
-/** How long `check` looks for an answer when its caller names no limit. */
+/** Default time limit of `check`, in ms. */
 const DEFAULT_CHECK_TIMEOUT = 5_000;
 
-/** The wait options of the layers above, by shape: this layer knows nothing of them. */
+/** How long `check` may wait. */
 export interface CheckOptions {
   signal?: AbortSignal | undefined;
   timeout?: number | null | undefined;
 }
 
-/** Where a server listens. Abstract at run time too. */
+/** The address that a server listens on. Abstract, also at run time. */
 export abstract class Location {
   static {
     nameClass(this, 'Location');
@@ -24,20 +24,20 @@ export abstract class Location {
   }
 
   /**
-   * Whether something accepts connections there. Sends no bytes; rejects only when the signal fires.
-   * `timeout` is 5,000 ms unless given; `null` waits as long as the system does.
+   * Whether a server accepts connections there. Sends no bytes, and rejects only when the signal fires. `timeout` in
+   * ms, default: 5,000; `null`: the limit of the operating system.
    */
   abstract check(options?: CheckOptions): Promise<boolean>;
   abstract toString(): string;
 
-  /** The same class and the same address. */
+  /** Whether the other location has the same class and the same address. */
   equals(other: Location): boolean {
     return this === other || (sameClass(this, other) && this.toString() === other.toString());
   }
 }
 
 /**
- * A host and a port. The name is looked up at every dial.
+ * A host and a port. A host name is resolved at every dial.
  *
  * @example new ConnectionPool({ location: new TCPLocation('cache.example', 6379) })
  */
@@ -46,7 +46,7 @@ export class TCPLocation extends Location {
     nameClass(this, 'TCPLocation');
   }
 
-  /** A name or an address, as it was given; IPv6 without brackets. */
+  /** The host name or IP address as given; IPv6 without brackets. */
   readonly host: string;
   readonly port: number;
 
@@ -67,13 +67,13 @@ export class TCPLocation extends Location {
   }
 }
 
-/** An address as a plain object, wherever a `TCPLocation` is taken. */
+/** An address as a plain object, accepted wherever a `TCPLocation` is. */
 export interface HostAndPort {
   host: string;
   port: number;
 }
 
-/** A location as it is, or one made of a plain `{ host, port }`; null for anything else. */
+/** Returns a location unchanged, makes one from a plain `{ host, port }`, and gives null for anything else. */
 export function locationFrom(value: unknown): TCPLocation | null {
   if (value instanceof TCPLocation) return value;
   if (typeof value !== 'object' || value === null) return null;
@@ -113,23 +113,23 @@ export type ClusterServerType = 'primary' | 'replica';
 export interface ClusterNodeDescription {
   nodeId: string;
   serverType: ClusterServerType;
-  /** The name the node announces, which TLS verifies; `null`: none. */
+  /** The host name that the node announces, which TLS verifies; `null`: none. */
   hostname?: string | null | undefined;
   /** The availability zone that the node announces (Valkey 9.1 and newer); `null`: none. */
   zone?: string | null | undefined;
 }
 
-/** A node as one cluster layout describes it. The role may change from layout to layout, so equality ignores it. */
+/** A node as one layout of the cluster describes it. Equality ignores the role, which may change between layouts. */
 export class ClusterNodeLocation extends TCPLocation {
   static {
     nameClass(this, 'ClusterNodeLocation');
   }
 
-  /** As `CLUSTER MYID` says. */
+  /** The node's id, as `CLUSTER MYID` gives it. */
   readonly nodeId: string;
-  /** The role when the layout was read. */
+  /** The node's role when the layout was read. */
   readonly serverType: ClusterServerType;
-  /** The name that the node announces, which TLS verifies; null: none. */
+  /** The host name that the node announces, which TLS verifies; null: none. */
   readonly hostname: string | null;
   /** The availability zone that the node announces; null: none. */
   readonly zone: string | null;
@@ -151,13 +151,13 @@ export class ClusterNodeLocation extends TCPLocation {
   }
 }
 
-/** Names an address in maps, in one spelling: `[::1]:6379` and `::1:6379` are the same. */
+/** Map key of an address. It has one spelling: `[::1]:6379` and `::1:6379` give the same key. */
 export function addressKey(host: string, port: number): string {
   const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
   return `${bare.toLowerCase()}:${port}`;
 }
 
-/** A cluster node has the key of the plain location it lives at. */
+/** Map key of a location's address; a cluster node has the same key as the plain location. */
 export function keyOf(location: TCPLocation): string {
   return addressKey(location.host, location.port);
 }

@@ -3,34 +3,34 @@ import { channels, observed } from '../telemetry/channels.ts';
 import type { ConnectAttemptEvent } from '../telemetry/events.ts';
 
 /**
- * Takes the first `bytes` of `slab`, which the next read of any connection of this thread overwrites:
- * what is kept must be copied before the call returns.
+ * Receives the first `bytes` of `slab`. The next read of any connection of this thread overwrites the slab, so copy
+ * what you keep before you return.
  */
 type SlabReader = (slab: Buffer, bytes: number) => void;
 
-/** Memory for the next read instead of the slab, asked for after each read; null: the slab. */
+/** Gives the memory for the next read; null: the slab. Called after each read. */
 type ReadTarget = () => Buffer | null;
 
 export interface KeepAlive {
   enabled: boolean;
-  /** Milliseconds of silence before the first probe; absent: 30,000 (systems wait two hours). */
+  /** Silence, in ms, before the first probe; default: 30,000 (operating systems use two hours). */
   idle?: number | undefined;
 }
 
 export interface DialOptions {
-  /** Ends the dial: the socket is destroyed and the promise rejects with the signal's reason. */
+  /** Aborts the dial: destroys the socket and rejects with the signal's reason. */
   signal: AbortSignal;
   keepAlive?: KeepAlive | undefined;
-  /** Where the bytes go instead of 'data' events; ignored over TLS and where `slabReading` is false. */
+  /** Receives the bytes instead of 'data' events; ignored with TLS and if `slabReading` is false. */
   reader?: SlabReader | undefined;
   target?: ReadTarget | undefined;
-  /** For events: TLS follows. */
+  /** True if TLS will be negotiated on the socket; only for events. */
   tls?: boolean | undefined;
 }
 
 /**
- * One slab serves every connection of the thread, for parsing is synchronous. On Windows the system holds the
- * buffer of each pending read, so that two connections would write into it at the same time.
+ * Whether one slab serves all connections of the thread, which works because parsing is synchronous. Not on Windows:
+ * the system holds the buffer of every pending read, so two connections would write into it at once.
  *
  * @testable
  */
@@ -38,15 +38,15 @@ export const slabReading: boolean = process.platform !== 'win32';
 const SLAB_SIZE = 256 * 1024;
 let slab: Buffer | undefined;
 
-/** A socket not yet connected, whose bytes go to `reader`. */
+/** Makes a socket, not yet connected, that passes its bytes to `reader`. */
 export function createSocket({ reader, target }: Partial<DialOptions>): net.Socket {
   const reading = reader === undefined || !slabReading ? {} : readInto(reader, target, goOn);
   const socket = new net.Socket(reading);
   function goOn(): void {
-    // If someone paused the socket meanwhile, they resume it.
+    // If the socket was paused meanwhile, its pauser resumes it.
     if (!socket.destroyed && !socket.isPaused()) socket.resume();
   }
-  // An error between two owners, or after the last of them has left, must not end the process.
+  // An error while the socket has no other listener must not end the process.
   socket.on('error', ignore);
   return socket;
 }
@@ -62,13 +62,13 @@ function readInto(
     const { length } = current;
     reader(current, bytes);
     if (current === own || bytes < length) return true;
-    // More is there already. It would be read at once, up to 32 times, before any other socket gets its turn.
+    // The read filled its target, so more is there. Node would read it up to 32 times before any other socket.
     setImmediate(goOn);
     return false;
   };
   if (target === undefined) return { onread: { buffer: own, callback } };
   let begun = false;
-  // Asked for once in the beginning and then after each read; nothing said means: the same again.
+  // Node calls this once at the start and then after each read.
   const buffer = (): Buffer => {
     const next = begun ? (target() ?? own) : own;
     begun = true;
@@ -78,7 +78,7 @@ function readInto(
   return { onread: { buffer, callback } };
 }
 
-/** Resolves when the socket emits `event`; else destroys it and rejects with its error or the signal's reason. */
+/** Resolves when the socket emits `event`; otherwise destroys it and rejects with its error or the signal's reason. */
 export function settle<S extends net.Socket>(socket: S, event: string, signal: AbortSignal): Promise<S> {
   return new Promise((resolve, reject) => {
     const stop = (): void => {
@@ -114,7 +114,7 @@ export function ignore(): void {}
 
 type Attempt = Pick<ConnectAttemptEvent, 'address' | 'port' | 'family' | 'tls'>;
 
-/** Publishes what becomes of one physical attempt, where anybody listens. */
+/** Publishes the outcome of one connect attempt, if the channel has subscribers. */
 export function reportAttempt(
   opened: Promise<net.Socket>,
   attempt: Attempt,

@@ -6,11 +6,11 @@ import { staggeredRace } from '../base/staggered-race.ts';
 import { createSocket, reportAttempt, settle, withCode } from './socket.ts';
 import type { DialOptions, KeepAlive } from './socket.ts';
 
-/** How long one address may stay silent before the next one is tried beside it. */
+/** Silence of one address, in ms, after which the next address is tried as well. */
 const ATTEMPT_DELAY = 250;
 const DEFAULT_IDLE = 30_000;
 
-/** Names to addresses; the system's unless a test says otherwise. */
+/** Resolves a host name; tests replace the one of the system. */
 export type Lookup = (
   host: string,
   options: { all: true },
@@ -18,9 +18,8 @@ export type Lookup = (
 ) => void;
 
 /**
- * Connects to the first address of `host` that answers. Addresses are tried in the order of the lookup, the two
- * families in turn; one that is silent keeps its chance while the next is tried, so that a slow path still wins
- * over a dead one.
+ * Connects to the first address of `host` that answers. Addresses are tried in the order of the lookup, alternating
+ * between IPv4 and IPv6. A silent attempt continues while the next starts, so a slow path still wins over a dead one.
  */
 export async function dialTcp(
   host: string,
@@ -58,7 +57,7 @@ function resolveName(host: string, signal: AbortSignal, lookup: Lookup): Promise
   });
 }
 
-/** The two families in turn, beginning with the family of the first address. */
+/** Alternates between the two address families, starting with that of the first address. */
 function inTurn(addresses: readonly LookupAddress[]): LookupAddress[] {
   const first = addresses[0]?.family;
   const one = addresses.filter((address) => address.family === first);

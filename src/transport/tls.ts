@@ -6,8 +6,8 @@ import { dialTcp } from './tcp.ts';
 import type { Lookup } from './tcp.ts';
 
 /**
- * Connects and negotiates TLS 1.2 or later. `servername` is the name to verify (and to ask for, unless it is an
- * address) where it is not `host`. Bytes come as 'data' events: the plain text has no slab.
+ * Connects and negotiates TLS 1.2 or later. `servername` replaces `host` as the name to verify, and to send as SNI
+ * unless it is an IP address. Bytes arrive as 'data' events, because decrypted data cannot be read into the slab.
  */
 export async function dialTls(
   host: string,
@@ -29,7 +29,7 @@ export async function dialTls(
   return settle(socket, 'secureConnect', options.signal);
 }
 
-/** Own values for every option of verification: a property added to Object.prototype must not weaken it. */
+/** Own properties for every verification option, so that a polluted Object.prototype cannot weaken it. */
 const OWN: tls.ConnectionOptions = {
   ca: undefined,
   cert: undefined,
@@ -47,7 +47,7 @@ function prepare(given: tls.ConnectionOptions, name: string): tls.ConnectionOpti
   if (options.secureProtocol === undefined && options.secureContext === undefined) {
     options.minVersion = (Object.hasOwn(options, 'minVersion') ? options.minVersion : undefined) ?? 'TLSv1.2';
   }
-  // SNI knows no addresses; an address is only compared with the certificate, as `host`.
+  // SNI allows no IP addresses; an IP address is only compared with the certificate, as `host`.
   if (isIP(name) === 0) options.servername ??= name;
   options.host = name;
   return options;

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { createSocket, reportAttempt, settle, withCode } from './socket.ts';
 import type { DialOptions } from './socket.ts';
 
-/** The longest path of a socket address in bytes. The runtime would cut a longer one and connect to another socket. */
+/** Longest path of a socket address, in bytes. Node would truncate a longer one and connect to another socket. */
 const LONGEST_PATH = process.platform === 'linux' ? 107 : process.platform === 'win32' ? Infinity : 103;
 
 /** Connects to the socket at `path`. */
