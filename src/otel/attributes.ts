@@ -2,17 +2,17 @@ import type { Attributes } from '@opentelemetry/api';
 import { RedisError } from '../index.ts';
 import type { CommandTrace } from '../telemetry/traces.ts';
 
-/** Where an operation goes, as every trace of the package tells it. */
+/** The destination of an operation; every trace of the package has these fields. */
 interface Destination {
   readonly serverAddress: string;
   readonly serverPort: number | undefined;
   readonly database?: number;
 }
 
-/** The conventions have one name for Redis and Valkey. */
+/** The semantic conventions have one name for Redis and Valkey. */
 const SYSTEM = { 'db.system.name': 'redis' };
 
-/** The configured server and the database. */
+/** Attributes of the configured server and the database. */
 export function destinationAttributes({ serverAddress, serverPort, database }: Destination): Attributes {
   return {
     ...SYSTEM,
@@ -22,7 +22,7 @@ export function destinationAttributes({ serverAddress, serverPort, database }: D
   };
 }
 
-/** The node that answered. */
+/** Attributes of the node that answered. */
 export function peerAttributes({
   peerAddress,
   peerPort,
@@ -33,18 +33,18 @@ export function peerAttributes({
   };
 }
 
-/** The class of a failure, and the word of the server that stands for it. */
+/** Attributes of a failure: its class, or the server's error code. */
 export function errorAttributes(error: unknown): Attributes {
   if (error === undefined) return {};
   const name = error instanceof Error ? error.name : typeof error;
   const code = error instanceof RedisError ? error.code : undefined;
   if (code === undefined) return { 'error.type': name };
-  // Codes of the package tell nothing that its class does not.
+  // The package's own codes say no more than the class.
   if (code.startsWith('RESPOOL_')) return { 'error.type': name };
   return { 'error.type': code, 'db.response.status_code': code };
 }
 
-/** `PIPELINE`, or `PIPELINE GET` where all commands are the same. */
+/** `PIPELINE`, or `PIPELINE GET` if all commands are the same. */
 export function batchName(mode: string, commands: readonly string[]): string {
   const [first] = commands;
   const same = first !== undefined && commands.every((name) => name === first);

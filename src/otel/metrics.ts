@@ -5,16 +5,16 @@ import type { AcquireTrace, BatchTrace, CommandTrace, ConnectTrace } from '../te
 import { batchName, destinationAttributes, errorAttributes } from './attributes.ts';
 import { Attached, type Subscriptions, subscribeTracing } from './subscriptions.ts';
 
-/** Any pool, as far as its gauges go. */
+/** The parts of a pool that its gauges need. */
 export type ObservedPool = Pick<BaseConnectionPool<BaseConnection>, 'statistics' | 'telemetryAttributes'> & {
   readonly closed: boolean;
 };
 
 const SECONDS = { unit: 's' };
-/** Bounds that the conventions advise for the duration of operations. */
+/** Histogram bounds that the semantic conventions recommend for the duration of operations. */
 const OPERATION_BOUNDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
 
-/** Pools whose gauges are read; they are held weakly. */
+/** The pools whose gauges are read, held weakly. */
 export class ObservedPools {
   readonly #references = new Set<WeakRef<ObservedPool>>();
 
@@ -35,7 +35,7 @@ function now(): number {
   return performance.now() / 1_000;
 }
 
-/** Times of operations that are traced, from `start` to `asyncEnd`. */
+/** Records the duration of traced operations, from `start` to `asyncEnd`. */
 function durations<T extends { error?: unknown }>(
   subscriptions: Subscriptions,
   channel: string,
@@ -64,7 +64,7 @@ function watchOperations(subscriptions: Subscriptions, meter: Meter): void {
       ...errorAttributes(trace.error),
     });
   durations<CommandTrace>(subscriptions, 'command', (trace, seconds) => {
-    // A batch is one operation.
+    // A batch counts as one operation, so its commands are not recorded.
     if (trace.batchMode !== undefined) return;
     duration.record(seconds, {
       ...destinationAttributes(trace),
@@ -152,7 +152,7 @@ function watchGauges(subscriptions: Subscriptions, meter: Meter, pools: Observed
   );
 }
 
-/** Durations, counters and the gauges of the pools. */
+/** Records durations and counters, and registers the gauges of the pools. */
 export function watchMetrics(subscriptions: Subscriptions, meter: Meter, pools: ObservedPools): void {
   watchOperations(subscriptions, meter);
   watchConnections(subscriptions, meter);

@@ -10,10 +10,10 @@ import type { BatchTrace, CommandTrace } from '../telemetry/traces.ts';
 import { batchName, destinationAttributes, errorAttributes, peerAttributes } from './attributes.ts';
 import { Attached, type Subscriptions, subscribeTracing } from './subscriptions.ts';
 
-/** Spans of one kind of trace. */
+/** How to make spans of one kind of trace. */
 interface Kind<T extends { error?: unknown }> {
   name(trace: T): string;
-  /** Null: no span for this one. */
+  /** Null for no span. */
   atStart(trace: T): Attributes | null;
   atEnd(trace: T): Attributes;
 }
@@ -21,7 +21,7 @@ interface Kind<T extends { error?: unknown }> {
 const command: Kind<CommandTrace> = {
   name: (trace) => trace.command,
   atStart(trace) {
-    // A command of a batch is part of the operation that the batch is.
+    // A batch counts as one operation, so its commands get no spans.
     if (trace.batchMode !== undefined) return null;
     const shown = trace.args.some((arg) => arg !== '?');
     return {
@@ -39,7 +39,7 @@ const command: Kind<CommandTrace> = {
   }),
 };
 
-/** The SHA or the function that a call names, where it is shown. */
+/** The SHA or function that a call names, if arguments are shown. */
 function storedProcedure({ command: name, args: [first] }: CommandTrace): Attributes {
   const calls = /^(?:EVALSHA|FCALL)(?:_RO)?$/.test(name);
   return calls && first !== undefined && first !== '?' ? { 'db.stored_procedure.name': first } : {};
@@ -50,7 +50,7 @@ const batch: Kind<BatchTrace> = {
   atStart: (trace) => ({
     ...destinationAttributes(trace),
     'db.operation.name': batchName(trace.batchMode, trace.commands),
-    // A batch of one is an ordinary operation to the conventions.
+    // By the conventions a batch of one is an ordinary operation.
     ...(trace.batchSize === 1 ? {} : { 'db.operation.batch.size': trace.batchSize }),
   }),
   atEnd: peerAttributes,
@@ -88,7 +88,7 @@ function watch<T extends { error?: unknown }>(
   });
 }
 
-/** One span for each command, batch and transaction. */
+/** Makes one span for each command, batch and transaction. */
 export function watchSpans(subscriptions: Subscriptions, tracer: Tracer): void {
   watch(subscriptions, tracer, 'command', command);
   watch(subscriptions, tracer, 'batch', batch);

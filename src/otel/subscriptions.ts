@@ -1,12 +1,12 @@
 import { channel, type Channel, tracingChannel } from 'node:diagnostics_channel';
 
-/** The channel subscriptions, so that they can be undone. */
+/** Subscriptions to diagnostics channels, which disposing removes. */
 export class Subscriptions implements Disposable {
   readonly #undo: (() => void)[] = [];
-  /** The references keep the channels. */
+  /** References that keep the channels alive. */
   readonly #channels: Channel[] = [];
 
-  /** To one point channel. */
+  /** Subscribes to one channel of single events. */
   on<E>(name: string, listener: (event: E) => void): void {
     const target = channel(`respool:${name}`);
     const handler = (event: unknown): void => listener(event as E);
@@ -23,8 +23,8 @@ export class Subscriptions implements Disposable {
 }
 
 /**
- * Keeps a value with each trace, on the trace itself: a WeakMap of objects that live for a moment costs the collector
- * more than the call.
+ * Stores a value on each trace object. A WeakMap of short-lived objects would cost the garbage collector more than the
+ * call itself.
  */
 export class Attached<T extends object, V> {
   readonly #key = Symbol('respool/otel');
@@ -42,7 +42,7 @@ interface Handlers<T> {
   asyncEnd(trace: T): void;
 }
 
-/** To the beginning and the end of one kind of trace. */
+/** Subscribes to the start and the end of one kind of trace. */
 export function subscribeTracing<T extends object>(
   subscriptions: Subscriptions,
   name: string,

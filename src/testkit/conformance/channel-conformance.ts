@@ -11,7 +11,7 @@ export type MakeChannel = (
 
 const MESSAGE = Buffer.from('a message');
 
-/** Makes channels for one case. */
+/** Makes the channels of one case. */
 interface Source {
   channel(): Promise<AbstractChannel>;
   pattern(): Promise<AbstractChannel | null>;
@@ -168,7 +168,7 @@ export function channelConformance(make: MakeChannel): ConformanceCase[] {
 }
 nameClass(channelConformance, 'channelConformance');
 
-/** Decoders make what they like of a message; text and bytes have to be what was put. */
+/** Checks text and bytes only, because a decoder may turn a message into anything. */
 function checkMessage(value: unknown): void {
   if (isPlain(value)) assert.equal(String(value), String(MESSAGE));
 }

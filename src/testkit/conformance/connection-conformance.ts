@@ -37,7 +37,7 @@ const CASES: Record<string, ConnectionCase> = {
     }
   },
   'arguments: text, bytes, numbers and big integers, exactly': async (connection) => {
-    // Valid in every encoding, so that connections that decode give it back as well.
+    // Valid in every encoding, so that connections which decode return it too.
     const bytes = Buffer.from([0, 127, 13, 10, 36, 42]);
     const echo = async (value: string | Uint8Array | number | bigint): Promise<Buffer> =>
       bytesOf(await soon('ECHO', connection.execute('ECHO', value)));
@@ -108,7 +108,7 @@ export function connectionConformance(make: MakeConnection): ConformanceCase[] {
 }
 nameClass(connectionConformance, 'connectionConformance');
 
-/** Each case gets one of its own, which is closed afterwards. */
+/** Runs each case with its own connection or pool, and closes that afterwards. */
 export function casesOf<C extends AbstractConnection>(
   subject: string,
   make: MakeConnection<C>,

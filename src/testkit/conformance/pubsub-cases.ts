@@ -63,7 +63,7 @@ const CASES: Record<string, PubsubCase> = {
     assert.equal(connection.pubsubChannels.get(channel.name), channel);
     const messages = [Buffer.from([255, 0, 13, 10]), Buffer.from('two'), Buffer.from('')];
     for (const [at, message] of messages.entries()) {
-      // Published at different nodes of a cluster, they would be in no order.
+      // Wait for each message: published at different nodes of a cluster, messages have no order.
       await publish(String(channel.name), message);
       await until('a message', () => channel.messages.length === at + 1);
     }
@@ -156,7 +156,7 @@ const CASES: Record<string, PubsubCase> = {
   },
 };
 
-/** Cases for the channels of a connection; `make` also makes the connection that publishes. */
+/** Cases for the channels of a connection; `make` also makes the publishing connection. */
 export function pubsubCases(make: MakeConnection): Record<string, ConnectionCase> {
   const publish: Publish = async (name, message, command = 'PUBLISH') => {
     const publisher = await make();

@@ -1,6 +1,6 @@
 import { AbstractChannel, type ChannelGap } from '../../interfaces/abstract-channel.ts';
 
-/** A channel that remembers every call that was made to it. */
+/** A channel that records every call made to it. */
 export class RecordingChannel extends AbstractChannel {
   readonly name: Buffer;
   readonly isPattern: boolean;

@@ -14,7 +14,7 @@ export interface ConformanceCase {
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A promise that must not take long: what hangs is named. */
+/** Waits for a promise; fails with the name `what` after `limit` ms. */
 export async function soon<T>(what: string, promise: PromiseLike<T>, limit = 5_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -36,7 +36,7 @@ export async function until(what: string, check: () => boolean, limit = 5_000): 
   }
 }
 
-/** Functions that return promises reject; they never throw. */
+/** The rejection reason of a call; fails if the call throws, resolves or hangs. */
 export async function rejection(what: string, call: () => PromiseLike<unknown>): Promise<unknown> {
   let promise: PromiseLike<unknown>;
   try {
@@ -62,7 +62,7 @@ export async function rejectsWithName(
   assert.ok(error instanceof Error && names(error).includes(name), `${what}: ${String(error)} is no ${name}`);
 }
 
-/** The names of its class and of those above it. */
+/** The names of an error's class and its superclasses. */
 function names(error: object): string[] {
   const found = [];
   for (let at: object | null = error; at !== null; at = Object.getPrototypeOf(at) as object | null) {

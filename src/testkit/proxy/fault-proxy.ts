@@ -219,7 +219,7 @@ export class FaultProxy implements AsyncDisposable {
   async refuse(): Promise<void> {
     const listener = this.#listener;
     if (!listener.listening) return;
-    // `close` calls back when the last connection is gone: the port is free before.
+    // Do not wait for the callback of `close`: it comes after the last connection, but the port is free at once.
     listener.close();
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -300,7 +300,7 @@ export class FaultProxy implements AsyncDisposable {
     if (this.tls === null) return createServer(options, (socket) => this.#take(socket, socket));
     const { cert, key, ca, mutual } = this.tls;
     const asked = { ...options, cert, key, ca, requestCert: true, rejectUnauthorized: mutual };
-    // A reset is a matter of the plain socket beneath.
+    // Keep the plain sockets, because only they can be reset.
     const plain = new Map<number | undefined, Socket>();
     const listener = createTlsServer(asked, (secure) =>
       this.#take(secure, plain.get(secure.remotePort) ?? secure),
@@ -320,7 +320,7 @@ export class FaultProxy implements AsyncDisposable {
     if (this.#accepting === 'never-answers') {
       this.#mute.add(client);
       client.resume();
-      // A client that has given up is not kept waiting: its socket would stay for as long as the proxy.
+      // Destroy the socket of a client that gives up; otherwise it would stay as long as the proxy.
       client.once('end', () => client.destroy());
       client.once('close', () => this.#mute.delete(client));
       return;

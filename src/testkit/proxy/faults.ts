@@ -95,7 +95,7 @@ export type FaultProxyTarget = ProxyTarget | TCPLocation | UnixDomainSocketLocat
 
 /** Faults that change no byte. */
 const HARMLESS = new Set<ProxyFaultKind>(['delay', 'slice']);
-/** Faults that make sense for bytes that are no frames. */
+/** Faults that can apply to bytes which are not frames. */
 const OF_BYTES = new Set<ProxyFaultKind>([
   'delay',
   'slice',
@@ -118,7 +118,7 @@ export function faultOf(choice: ProxyFaultChoice): ProxyFault {
   return typeof choice === 'string' ? { kind: choice } : choice;
 }
 
-/** A fault drawn by rates, with what it needs. */
+/** A fault drawn by rates, with default or random parameters. */
 export function faultOfKind(kind: ProxyFaultKind, random: () => number): ProxyFault {
   switch (kind) {
     case 'delay':
@@ -134,7 +134,7 @@ export function faultOfKind(kind: ProxyFaultKind, random: () => number): ProxyFa
   }
 }
 
-/** The same numbers for the same seed, from 0 to 1. */
+/** A random generator from 0 to 1; the same seed gives the same numbers. */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

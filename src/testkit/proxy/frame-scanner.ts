@@ -1,7 +1,7 @@
-/** Bytes that pass together: a whole frame, or what has arrived of one. */
+/** Bytes that pass together: a whole frame, or the part that has arrived. */
 export interface Piece {
   readonly bytes: Buffer;
-  /** A frame from its first byte to its last; `false` for bytes that are no RESP and for parts of a frame. */
+  /** True for a complete frame; false for a part of a frame, and for bytes that are not RESP. */
   readonly whole: boolean;
 }
 
@@ -12,38 +12,38 @@ const AGGREGATE = new Map([...'*~>'].map((type) => [type.charCodeAt(0), 1] as co
 const PAIRS = new Map([...'%|'].map((type) => [type.charCodeAt(0), 2] as const));
 const ATTRIBUTE = 0x7c;
 
-/** An aggregate whose items are still coming. */
+/** An aggregate with items missing. */
 interface Open {
   missing: number;
   readonly attribute: boolean;
 }
 
 /**
- * Finds where top-level RESP frames end, however the bytes were cut. It looks at lengths and counts alone. After the
- * first byte that starts no frame everything passes as it comes (TLS below, or a peer that speaks something else).
+ * Finds the ends of top-level RESP frames, however the bytes were cut, by lengths and counts alone. After the first byte
+ * that starts no frame everything passes as it comes (TLS, or another protocol).
  */
 export class FrameScanner {
   readonly #inline: boolean;
   #bytes: Buffer = Buffer.allocUnsafe(4096);
   #size = 0;
-  /** Everything before it belongs to tokens that were read. */
+  /** Position after the last token read. */
   #at = 0;
   #open: Open[] = [];
-  /** Bytes of the present frame that were handed out already. */
+  /** Number of bytes of the current frame that were returned already. */
   #passed = 0;
   #raw = false;
 
-  /** `inline`: a line that starts with a letter is a frame too (commands typed by hand). */
+  /** `inline`: a line that starts with a letter is a frame too (inline commands). */
   constructor(inline: boolean) {
     this.#inline = inline;
   }
 
-  /** No frame has begun that is not complete. */
+  /** Whether no frame is incomplete. */
   get between(): boolean {
     return this.#size === 0;
   }
 
-  /** The frames these bytes complete; with `eager`, also the part of the next one that is there. */
+  /** Returns the frames completed by these bytes; with `eager` also the part of the next one. */
   write(chunk: Buffer, eager: boolean): Piece[] {
     if (this.#raw) return [{ bytes: Buffer.from(chunk), whole: false }];
     this.#append(chunk);
@@ -60,7 +60,7 @@ export class FrameScanner {
     return pieces;
   }
 
-  /** Hands out the part of a frame that is held back. */
+  /** Returns the part of an incomplete frame that is held back. */
   rest(): Piece {
     const bytes = this.#copy(this.#passed, this.#size);
     this.#passed = this.#size;
@@ -89,7 +89,7 @@ export class FrameScanner {
     this.#at -= start;
   }
 
-  /** Reads one token; false when it is incomplete. */
+  /** Reads one token; false if it is incomplete. */
   #token(): boolean {
     if (this.#at >= this.#size || this.#raw) return false;
     const type = this.#bytes[this.#at] ?? 0;
@@ -121,18 +121,18 @@ export class FrameScanner {
     return true;
   }
 
-  /** An item is complete, and with it every aggregate whose last item it was. */
+  /** Counts a complete item, and closes every aggregate that it completes. */
   #complete(): void {
     for (let top = this.#open.at(-1); top !== undefined; top = this.#open.at(-1)) {
       if (--top.missing > 0) return;
       this.#open.pop();
-      // An attribute precedes the value it speaks of: that is still to come.
+      // The value that the attribute belongs to is still missing.
       if (top.attribute) return void this.#open.push({ missing: 1, attribute: false });
     }
   }
 }
 
-/** The words a command frame starts with, in capitals: at most two. */
+/** The first two words of a command frame, in capitals. */
 export function commandWords(frame: Buffer): string[] {
   const head = frame.toString('latin1', 0, Math.min(frame.length, 256));
   if (!head.startsWith('*')) return head.trim().toUpperCase().split(/\s+/, 2);

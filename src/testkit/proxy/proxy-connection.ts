@@ -15,26 +15,26 @@ import {
 import { commandWords, type Piece } from './frame-scanner.ts';
 import { type PipeOwner, ProxyPipe } from './proxy-pipe.ts';
 
-/** The proxy as its connections see it. */
+/** The methods of the proxy that its connections use. */
 export interface ProxyOwner {
   armed(): boolean;
   line(direction: ProxyDirection): ProxyLine;
   frozen(): Promise<void> | null;
-  /** The script's word about a frame: `undefined` when it has none. */
+  /** The script's fault for a frame; `undefined` for none. */
   scripted(frame: ProxyFrame, connection: ProxyConnection): ProxyFaultChoice | undefined;
   rates(direction: ProxyDirection): readonly (readonly [ProxyFaultKind, number])[];
   struck(kind: ProxyFaultKind, direction: ProxyDirection, connection: ProxyConnection): void;
   gone(connection: ProxyConnection): void;
 }
 
-/** The two ends of a connection: as the proxy speaks with them, and the sockets beneath. */
+/** The two ends of a connection (decrypted, with TLS) and the plain sockets below them. */
 export interface ProxyEnds {
   readonly client: Duplex;
   readonly server: Duplex;
   readonly sockets: readonly Socket[];
 }
 
-/** Commands whose answers are pushes. */
+/** Commands answered by pushes. */
 const ANSWERED_BY_PUSHES = new Set([
   'SUBSCRIBE',
   'UNSUBSCRIBE',
@@ -43,7 +43,7 @@ const ANSWERED_BY_PUSHES = new Set([
   'SSUBSCRIBE',
   'SUNSUBSCRIBE',
 ]);
-/** Second words that belong to the name of a command. */
+/** Commands with subcommands, whose name includes the second word. */
 const CONTAINERS = new Set([
   'CLIENT',
   'CLUSTER',
@@ -102,7 +102,7 @@ export class ProxyConnection {
   reset(): void {
     for (const socket of this.#ends.sockets) {
       try {
-        // One that is ending cannot be reset any more: Node would keep its handle for ever.
+        // A socket that is ending cannot be reset: Node would keep its handle for ever.
         if (socket.writableEnded) socket.destroy();
         else socket.resetAndDestroy();
       } catch {
@@ -155,7 +155,7 @@ export class ProxyConnection {
     return direction === 'to-client' ? this.#down : this.#up;
   }
 
-  /** A black hole outlives the other side, and reports nothing. */
+  /** Closes both sides; but if the server closes, a black hole keeps the client's side open. */
   #closed(end: Duplex): void {
     const other = end === this.#ends.client ? this.#ends.server : this.#ends.client;
     const silent = end === this.#ends.server ? this.#down.swallows : this.#up.swallows;

@@ -3,36 +3,36 @@ import { RingQueue } from '../../base/ring-queue.ts';
 import type { ProxyDirection, ProxyFault, ProxyLine } from './faults.ts';
 import { FrameScanner, type Piece } from './frame-scanner.ts';
 
-/** Bytes under way beyond which the sender is no longer read. */
+/** Beyond this many bytes in transit the sender is not read. */
 const HIGH_WATER = 1024 * 1024;
-/** How long a frame waits for the one it changes places with. */
+/** How long a swapped frame waits for the next one, in ms. */
 const SWAP_PATIENCE = 50;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const bytesOf = (data: string | Uint8Array): Uint8Array =>
   typeof data === 'string' ? Buffer.from(data, 'latin1') : data;
 
-/** The first byte starts no frame: a peer that looks can always tell. */
+/** Random bytes; the first one starts no RESP frame, so that a peer can always detect them. */
 function garbage(length: number, random: () => number): Buffer {
   const bytes = Buffer.from(Array.from({ length }, () => Math.floor(random() * 256)));
   if (length > 0) bytes[0] = 0x80 + Math.floor(random() * 128);
   return bytes;
 }
 
-/** The connection as its pipes see it. */
+/** The methods of the connection that its pipes use. */
 export interface PipeOwner {
   readonly random: () => number;
   line(direction: ProxyDirection): ProxyLine;
-  /** Frames must not pass in parts, because a fault may strike them. */
+  /** Whether faults may strike, so that frames must not pass in parts. */
   armed(): boolean;
-  /** Resolves once nothing is frozen; `null` when nothing is. */
+  /** Resolves when the proxy is thawed; `null` if it is not frozen. */
   frozen(): Promise<void> | null;
   judge(direction: ProxyDirection, piece: Piece): ProxyFault | null;
   reset(): void;
   destroy(): void;
 }
 
-/** One direction of a connection. A piece is dealt with before the next one is looked at. */
+/** One direction of a connection; handles its pieces one after the other. */
 export class ProxyPipe {
   readonly #owner: PipeOwner;
   readonly #direction: ProxyDirection;
@@ -44,7 +44,7 @@ export class ProxyPipe {
   #running = false;
   #ended = false;
   #held: Buffer | null = null;
-  /** Nothing passes any more; neither side gets an error. */
+  /** Drops all further bytes, without an error on either side. */
   swallows = false;
 
   constructor(owner: PipeOwner, direction: ProxyDirection, from: Duplex, to: Duplex) {
@@ -59,7 +59,7 @@ export class ProxyPipe {
     to.on('drain', () => this.#flow());
   }
 
-  /** Passes bytes of its own, in order with what passes. */
+  /** Sends bytes in order with the passing ones. */
   send(data: string | Uint8Array): void {
     this.#queue({ bytes: Buffer.from(bytesOf(data)), whole: false });
     void this.#run();
@@ -88,7 +88,7 @@ export class ProxyPipe {
     else if (this.#owner.frozen() === null) this.#from.resume();
   }
 
-  /** Runs without a pause in between as long as nothing has to wait. */
+  /** Handles the queued pieces, synchronously as long as nothing has to wait. */
   async #run(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
@@ -116,7 +116,7 @@ export class ProxyPipe {
     return step;
   }
 
-  /** The frame that waited for this one follows it. */
+  /** Sends the swapped frame that waited for the one just sent. */
   #release(): void {
     const held = this.#held;
     this.#held = null;
@@ -136,7 +136,7 @@ export class ProxyPipe {
       this.#to.write(part);
       const ms = (part.length / bandwidth) * 1000;
       if (ms >= 1) await pause(ms);
-      // A turn of the loop, so that the kernel sends each part by itself.
+      // Wait for a turn of the event loop, so that the kernel sends each part separately.
       else await new Promise((resolve) => setImmediate(resolve));
     }
   }
@@ -193,7 +193,7 @@ export class ProxyPipe {
     this.swallows = true;
     if (length > 0) this.#to.write(bytes.subarray(0, length));
     if (afterwards === 'silence') return;
-    // The part arrives first: a reset overtakes bytes that the kernel still has.
+    // Let the part arrive first, because a reset overtakes bytes still in the kernel.
     await pause(2);
     if (afterwards === 'reset') this.#owner.reset();
     else this.#to.end();

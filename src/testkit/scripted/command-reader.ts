@@ -1,14 +1,14 @@
 const LF = 0x0a;
 const STAR = 0x2a;
 
-/** Commands out of bytes, however these were split: arrays of bulk strings, and inline ones. */
+/** Parses commands, however the bytes were split: arrays of bulk strings, and inline commands. */
 export class CommandReader {
   #pending: Buffer[] = [];
   #size = 0;
-  /** Parsing makes no sense before this many bytes have arrived. */
+  /** Do not parse again before this many bytes have arrived. */
   #needed = 0;
 
-  /** The commands completed by these bytes. */
+  /** Returns the commands completed by these bytes. */
   write(chunk: Buffer): Buffer[][] {
     this.#pending.push(chunk);
     this.#size += chunk.length;
@@ -31,7 +31,7 @@ export class CommandReader {
     return commands;
   }
 
-  /** Bytes of a command that has not fully arrived. */
+  /** Number of bytes of an incomplete command. */
   get unfinished(): number {
     return this.#size;
   }
@@ -42,7 +42,7 @@ interface Found {
   readonly end: number;
 }
 
-/** The command at the offset, or the number of bytes needed to go on (0: unknown). */
+/** The command at the offset; if incomplete, the number of bytes needed to go on (0: unknown). */
 function readCommand(bytes: Buffer, at: number): Found | number {
   const lineEnd = bytes.indexOf(LF, at);
   if (lineEnd < 0) return 0;

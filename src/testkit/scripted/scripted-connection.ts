@@ -17,7 +17,7 @@ export interface ScriptedCommand {
 /** Raw RESP; text is latin1. `null`: no answer, now or later. `undefined`: what the default table says. */
 export type ScriptedReply = string | Uint8Array | null | undefined;
 
-/** The parts of a server that its connections use. */
+/** The members of a server that its connections use. */
 export interface ScriptedOwner {
   readonly record: boolean;
   answer(command: ScriptedCommand): ScriptedReply | Promise<ScriptedReply>;
@@ -40,7 +40,7 @@ export class ScriptedConnection {
   #bytes = 0;
   #open = true;
   #blackHole = false;
-  /** Set while an answer is awaited: later ones queue behind it. */
+  /** Set while an answer is awaited; later answers queue behind it. */
   #tail: Promise<void> | null = null;
 
   constructor(id: number, socket: Socket, raw: Socket, owner: ScriptedOwner) {
@@ -112,7 +112,7 @@ export class ScriptedConnection {
   /** RST where the transport has it (not on Unix sockets). */
   reset(): void {
     try {
-      // One that is ending cannot be reset any more: Node would keep its handle for ever.
+      // A socket that is ending cannot be reset: Node would keep its handle for ever.
       if (this.#raw.writableEnded) this.#raw.destroy();
       else this.#raw.resetAndDestroy();
     } catch {

@@ -29,7 +29,7 @@ function client(command: ScriptedCommand): ScriptedReply {
   return what === 'ID' ? reply.integer(command.connection.id) : reply.ok;
 }
 
-/** Connections that `CLIENT REPLY` has silenced. */
+/** Connections silenced by `CLIENT REPLY`. */
 const silent = new WeakMap<ScriptedConnection, 'OFF' | 'SKIP'>();
 
 function setReplies({ args, connection }: ScriptedCommand): ScriptedReply {
@@ -39,7 +39,7 @@ function setReplies({ args, connection }: ScriptedCommand): ScriptedReply {
   return mode === 'OFF' || mode === 'SKIP' ? null : reply.ok;
 }
 
-/** Whether the command is answered, whatever the script says; asked once for each. */
+/** Whether `CLIENT REPLY` lets the command be answered. Call it once per command, because it ends SKIP. */
 export function isAnswered({ name, args, connection }: ScriptedCommand): boolean {
   const mode = silent.get(connection);
   if (mode === undefined) return true;
@@ -62,7 +62,7 @@ const OK = new Set([
   'FLUSHALL',
 ]);
 
-/** The reply to a command that the script does not handle. */
+/** The default reply to a command that the script does not handle. */
 export function defaultReply(command: ScriptedCommand, identity: ScriptedIdentity): ScriptedReply {
   const { name, args } = command;
   if (OK.has(name)) return reply.ok;

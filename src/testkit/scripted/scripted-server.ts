@@ -199,7 +199,7 @@ export class ScriptedServer {
     }
     const { cert, key, ca, mutual } = this.tls;
     const options = { cert, key, ca, requestCert: true, rejectUnauthorized: mutual, noDelay: true };
-    // The plain socket under TLS is kept to be able to reset it.
+    // Keep the plain sockets, because only they can be reset.
     const plain = new Map<number | undefined, Socket>();
     const listener = createTlsServer(options, (secure) => {
       this.#accept(secure, plain.get(secure.remotePort) ?? secure);
@@ -241,7 +241,7 @@ export class ScriptedServer {
     return answered ? text : null;
   }
 
-  /** Runs a handler of the script, after which a condition may hold; one that throws answers as one that rejects. */
+  /** Runs a handler, then checks the waiting conditions. An exception becomes a rejection. */
   #call(handler: () => ScriptedReply | Promise<ScriptedReply>): ScriptedReply | Promise<ScriptedReply> {
     try {
       return handler();

@@ -34,7 +34,7 @@ export async function formCluster(nodes: readonly ClusterNode[], shape: ClusterS
     successors.map((node) =>
       poll(`node ${node.port} joins the cluster`, 20_000, async () => {
         const info = await clusterInfo(node);
-        // It can take over what it knows of only, and only with an epoch above those that it knows of.
+        // A node can take over only slots that it knows of, and needs a higher epoch than all it knows of.
         const knows =
           info.get('cluster_slots_assigned') === String(SLOTS) &&
           Number(info.get('cluster_current_epoch')) >= nodes.length;
@@ -55,7 +55,7 @@ export async function meet(node: TestServer, other: TestServer): Promise<void> {
   await node.command('CLUSTER', 'MEET', other.host, other.port);
 }
 
-/** Refused until the node has heard of its primary. */
+/** Makes a node a replica. The node refuses until it has heard of its primary, so this tries again. */
 export async function replicate(node: TestServer, primary: ClusterNode): Promise<void> {
   await poll(`node ${node.port} replicates ${primary.port}`, 20_000, () =>
     node.command('CLUSTER', 'REPLICATE', primary.id).then(() => true),
@@ -90,14 +90,14 @@ function disagreement(one: View, other: View): string {
   return `nodes do not agree about the slots: ${says(one, other)}, ${says(other, one)}`;
 }
 
-/** All slots served, all links up, all these nodes of one mind about it; throws what is not so. */
+/** Checks that all slots are served, all links are up and all nodes agree; throws the first contradiction. */
 export async function agree(nodes: readonly ClusterNode[]): Promise<true> {
   const views = await Promise.all(nodes.map(look));
   const [first] = views;
   for (const { node, role, text } of views) {
     if (first !== undefined && text !== first.text)
       throw new Error(disagreement(first, { node, role, text }));
-    // a primary without slots is nowhere in the layout
+    // A primary without slots is not in the layout.
     if (role === 'slave' && !text.includes(node.id))
       throw new Error(`${node.port} is not yet listed as replica`);
   }

@@ -47,7 +47,7 @@ export function parseNodes(text: string): NodeLine[] {
     });
 }
 
-/** `field:value` lines of INFO and CLUSTER INFO. */
+/** Parses the `field:value` lines of INFO and CLUSTER INFO. */
 function parseInfo(text: string): Map<string, string> {
   return new Map(
     text
@@ -70,7 +70,7 @@ export async function replicationInfo(node: TestServer): Promise<Map<string, str
 
 type SlotsEntry = [number, number, ...[unknown, number, string][]];
 
-/** The CLUSTER SLOTS reply as text: nodes that agree return equal text. */
+/** The CLUSTER SLOTS reply as text; nodes that agree return equal texts. */
 export async function slotsView(node: TestServer): Promise<string> {
   const entries = (await node.command('CLUSTER', 'SLOTS')) as SlotsEntry[];
   entries.sort((a, b) => a[0] - b[0]);

@@ -1,11 +1,11 @@
 import { demandObject, unknownOption } from '../../base/known-options.ts';
 
-/** Throws a `TypeError` that names the option where a value is not what it takes. */
+/** Throws a `TypeError` that names the option if the value is invalid. */
 type Check = (name: string, value: unknown) => void;
-/** A check for every option; the type demands all of them. */
+/** A check for every option; the type requires all of them. */
 export type Checks<O> = { readonly [K in keyof Required<O>]: Check };
 
-/** Refuses unknown options and values of another type before anything is started. `undefined` counts as absent. */
+/** Refuses unknown options and invalid values before anything is started. `undefined` counts as absent. */
 export function checkOptions<O extends object>(options: O, checks: Checks<O>, place = ''): void {
   demandObject(options);
   for (const [name, value] of Object.entries(options)) {
@@ -44,7 +44,7 @@ export function oneOf(...values: readonly string[]): Check {
   return taking(`one of ${values.join(', ')}`, (value) => isText(value) && values.includes(value as string));
 }
 
-/** A value of that type is taken as it is; `other` judges the rest. */
+/** Accepts every value of a type; checks others with `other`. */
 export function either(kind: 'boolean' | 'string' | 'function', other: Check): Check {
   return (name, value) => {
     if (typeof value !== kind) other(name, value);

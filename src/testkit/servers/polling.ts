@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Asks until the answer is not `null`; what the check throws is the reason told when time is over. */
+/** Calls `check` until it returns something else than `null`. At the time-out its last error becomes the cause. */
 export async function poll<T>(
   what: string,
   timeout: number,
@@ -24,7 +24,7 @@ export async function poll<T>(
   }
 }
 
-/** All of them, whatever happens to one; then the first failure, if any. */
+/** Waits for all promises, then throws the first failure, if any. */
 export async function allSettled(tasks: Iterable<Promise<unknown>>): Promise<void> {
   const results = await Promise.allSettled(tasks);
   const failed = results.find((result) => result.status === 'rejected');

@@ -18,7 +18,10 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** A loopback port that was free a moment ago and is not given twice by this process while held. */
+/*
+ * Ports below the ephemeral range: an outgoing connection never takes the port of a server that is being restarted, and
+ * a client that dials a dead port never connects to itself. The bus port is the port + 10,000.
+ */
 export async function freePort(withBus = false): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt++) {
     const port = FIRST + Math.floor(Math.random() * COUNT);

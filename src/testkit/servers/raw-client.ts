@@ -7,7 +7,7 @@ export interface RawClientOptions {
   readonly host: string;
   readonly port: number;
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string } | undefined;
-  /** Sent first on every connection; a refusal is ignored (the command that follows tells). */
+  /** Commands sent first on every connection. Errors are ignored, because the next command fails too. */
   readonly prelude?: readonly (readonly string[])[] | undefined;
 }
 
@@ -27,7 +27,7 @@ function encode(command: readonly RawArgument[]): Buffer {
   return Buffer.concat(parts);
 }
 
-/** The testkit's own way to ask a server: independent of the code under test, in RESP2. */
+/** A RESP2 client of the testkit's own, independent of the code under test. */
 export class RawClient {
   readonly #options: RawClientOptions;
   #socket: Socket | null = null;
@@ -37,14 +37,14 @@ export class RawClient {
     this.#options = options;
   }
 
-  /** Rejects with the server's error reply, or when nothing comes within `timeout`. */
+  /** Sends a command. Rejects with an error reply, or if no reply comes within `timeout`. */
   async command(command: readonly RawArgument[], timeout = 10_000): Promise<unknown> {
     const [reply] = await this.pipeline([command], timeout);
     if (reply instanceof Error) throw reply;
     return reply;
   }
 
-  /** One write; error replies are elements. */
+  /** Sends commands in one write; error replies become elements of the result. */
   async pipeline(commands: readonly (readonly RawArgument[])[], timeout = 10_000): Promise<unknown[]> {
     const socket = (this.#socket ??= this.#connect());
     socket.ref();

@@ -1,4 +1,4 @@
-/** One reply's place in the nesting: what is gathered and how many are missing. */
+/** An aggregate being read: its items so far, and how many are missing. */
 interface Frame {
   readonly kind: string;
   readonly items: unknown[];
@@ -7,7 +7,7 @@ interface Frame {
 
 const LF = 0x0a;
 
-/** A plain reader of RESP2 and RESP3 replies; bulk strings become text, errors `Error` objects. */
+/** A simple parser of RESP2 and RESP3 replies; bulk strings become text, errors `Error` objects. */
 export class ReplyReader {
   readonly #onReply: (reply: unknown) => void;
   #pending: Buffer = Buffer.alloc(0);
@@ -28,7 +28,7 @@ export class ReplyReader {
     if (this.#needed > 0) this.#needed -= at;
   }
 
-  /** Consumes one token at the offset and returns where it ends, or the offset when it is incomplete. */
+  /** Reads one token at the offset; returns its end, or the offset if it is incomplete. */
   #token(at: number): number {
     const end = this.#pending.indexOf(LF, at);
     if (end < 0) return at;

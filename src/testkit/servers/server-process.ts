@@ -7,7 +7,7 @@ const READY = /Ready to accept connections|Sentinel ID is/;
 const BIND_FAILED = /Address already in use|Failed listening on|Could not create server TCP listening socket/;
 
 export class ServerStartError extends Error {
-  /** The port was taken meanwhile: another one may do. */
+  /** The port was taken meanwhile, so another one may work. */
   readonly portTaken: boolean;
 
   constructor(what: string, log: string) {
@@ -29,7 +29,7 @@ function logSize(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-/** One run of a server binary, in a process group of its own, known to the watchdog while it lives. */
+/** A running server process, in its own process group and guarded by the watchdog. */
 export class ServerProcess {
   readonly pid: number;
   readonly exited: Promise<void>;
@@ -82,7 +82,7 @@ export class ServerProcess {
     if (this.#running) send(this.pid, signal);
   }
 
-  /** Sends a signal that ends the process, and waits for that; after `patience` ms SIGKILL follows. */
+  /** Sends a signal that ends the process and waits for the end; sends SIGKILL after `patience` ms. */
   async kill(signal: NodeJS.Signals, patience = 3000): Promise<void> {
     if (!this.#running) return;
     this.#child.ref();
@@ -93,12 +93,12 @@ export class ServerProcess {
   }
 }
 
-/** Not by the child's own method: under Deno that one stops on signals that do not end a process. */
+/** Sends a signal. Not by the child's own method, which under Deno fails for signals that do not end a process. */
 function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    // It has ended meanwhile.
+    // The process has ended meanwhile.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

@@ -41,7 +41,7 @@ const CHECKS: Checks<TlsOptions> = {
   names: texts,
 };
 
-/** `tls` of a server: whether, or how. */
+/** Checks the option `tls` of a server: a boolean or TLS options. */
 export const checkTls = either('boolean', (name, value) => {
   if (typeof value !== 'object' || value === null)
     throw new TypeError(`${name} must be a boolean or options`);
@@ -91,7 +91,7 @@ export function serverTls(options: boolean | TlsOptions | undefined): ServerTls 
   };
 }
 
-/** Configuration lines; the node's own links (replication, cluster bus, sentinel) use TLS too. */
+/** TLS lines of the configuration; the server's own links (replication, cluster bus, sentinel) use TLS too. */
 export function tlsLines(tls: ServerTls, port: number): string[] {
   return [
     'port 0',

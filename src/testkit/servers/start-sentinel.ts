@@ -59,7 +59,7 @@ interface Context {
 
 const PORT_ATTEMPTS = 10;
 
-/** All or none. */
+/** Starts all servers; if one fails, stops the others. */
 async function startAll(plans: readonly ServerPlan[]): Promise<TestServer[]> {
   const results = await Promise.allSettled(plans.map(async (plan) => new TestServer(await launch(plan))));
   const started = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
@@ -98,7 +98,7 @@ interface Peer {
   readonly id: string;
 }
 
-/** Naming replicas and sentinels spares the two seconds until these greet each other. */
+/** Lines of a sentinel's configuration. Listing replicas and sentinels saves the 2 s until they find each other. */
 function sentinelLines(
   { options, name }: Context,
   self: Peer,
@@ -155,7 +155,7 @@ function sentinelPlan(
   };
 }
 
-/** They must know each other's ports before they start, so a lost race for one means new ports for all. */
+/** Starts the sentinels. They know each other's ports in advance, so if one port is taken, all get new ones. */
 async function startSentinels(
   context: Context,
   count: number,

@@ -33,7 +33,7 @@ const CHECKS: Checks<StartServerOptions> = {
   args: texts,
 };
 
-/** Lines every data server has: nothing on disk, quick replication, DEBUG for tests. */
+/** Configuration lines of every data server: nothing on disk, quick replication, DEBUG allowed. */
 export function commonLines(folder: string, port: number, tls: ServerTls | null): string[] {
   return [
     ...(tls === null ? [`port ${port}`] : tlsLines(tls, port)),
@@ -50,7 +50,7 @@ export function commonLines(folder: string, port: number, tls: ServerTls | null)
   ];
 }
 
-/** A configuration value in quotes. */
+/** Quotes a configuration value. */
 export function quoted(value: string): string {
   return `"${value.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n')}"`;
 }
@@ -66,7 +66,7 @@ function passwordOf(rules: string): string | null {
   return /(?:^|\s)>(\S+)/.exec(rules)?.[1] ?? null;
 }
 
-/** When the default user is rewritten, the testkit keeps a way in: a user of its own. */
+/** Users and passwords. If `users` changes the default user, the testkit adds a user of its own to log in. */
 function access(options: StartServerOptions): Access {
   const { requirepass, users = {}, urlUser } = options;
   const lines = Object.entries(users).map(([name, rules]) => `user ${name} ${rules}`);

@@ -210,7 +210,7 @@ export class TestCluster {
     await poll(`${successor.port} takes over`, OK_TIMEOUT, async () => {
       if ((await replicationInfo(successor)).get('role') === 'master') return true;
       if (performance.now() < next) return null;
-      // the server itself gives up after 5 s
+      // The server gives up a failover after 5 s.
       next = performance.now() + 5500;
       await successor.command(...command);
       return null;

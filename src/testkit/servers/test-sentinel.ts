@@ -21,7 +21,7 @@ const TIMEOUT = 30_000;
 
 const answering = (server: TestServer): boolean => server.running && !server.paused;
 
-/** The flat lists that SENTINEL answers with. */
+/** Parses the flat lists in SENTINEL's replies. */
 function records(reply: unknown): Map<string, string>[] {
   return (reply as string[][]).map((flat) => {
     const record = new Map<string, string>();
@@ -142,12 +142,12 @@ export class TestSentinel {
     );
   }
 
-  /**
-   * Until every sentinel that answers sees all replicas that answer in sync with the primary, and the other
-   * sentinels: only then is a failover sure to work. Takes a few seconds after one.
+  /*
+   * Sentinels poll replicas every 10 s and greet each other every 2 s; a stale primary is corrected after four greetings.
+   * Only these two periods are shortened: with faster pings and votes too, sentinels would vote at the same instant.
    */
   async waitHealthy(timeout = TIMEOUT): Promise<void> {
-    // a sentinel that was restarted has forgotten it
+    // A restarted sentinel has lost these settings.
     if (this.#quick)
       await Promise.all(this.sentinels.filter(answering).map((sentinel) => sentinel.pipeline([QUICK])));
     await this.waitForPrimary(undefined, timeout);
@@ -188,7 +188,7 @@ export class TestSentinel {
     const inSync = records(replicas).filter(
       (one) => one.get('flags') === 'slave' && one.get('master-link-status') === 'ok',
     ).length;
-    // Valkey 9.1 adds what a sentinel thinks of the primary, and leaves it there for a while.
+    // Valkey 9.1 adds a sentinel's opinion of the primary (master_down) and keeps it for a while.
     const peers = records(sentinels).filter((one) =>
       /^sentinel(?:,master_down)?$/.test(one.get('flags') ?? ''),
     ).length;

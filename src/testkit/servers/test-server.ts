@@ -20,9 +20,9 @@ export interface ServerPlan {
   readonly socket: string | boolean;
   readonly username: string | null;
   readonly password: string | null;
-  /** How the testkit's own client logs in. */
+  /** The commands by which the testkit's own client logs in. */
   readonly prelude: readonly (readonly string[])[];
-  /** Configuration file, given the folder and the port. */
+  /** Lines of the configuration file. */
   configure(folder: string, port: number): readonly string[];
 }
 
@@ -39,7 +39,7 @@ const NEVER_ENDS = new Set<NodeJS.Signals>([
   'SIGPIPE',
 ]);
 
-/** A first run of a plan: what a `TestServer` is made of. */
+/** A started server, from which a `TestServer` is made. */
 export interface LaunchedServer {
   readonly plan: ServerPlan;
   readonly folder: string;
@@ -251,7 +251,7 @@ export function userInfo(username: string | null, password: string | null): stri
   return `${encodeURIComponent(username ?? '')}:${encodeURIComponent(password)}@`;
 }
 
-/** The query of a URL; with percent-encoded parts before it `fromUrl` is told to decode them. */
+/** The query of a URL. If earlier parts are percent-encoded, it tells `fromUrl` to decode them. */
 export function queryOf(query: URLSearchParams, encoded: string): string {
   if (encoded.includes('%')) query.set('decodeComponents', 'true');
   return query.size === 0 ? '' : `?${String(query).replaceAll('+', '%20')}`;

@@ -51,12 +51,12 @@ function current(): Watchdog {
   return (watchdog ??= start());
 }
 
-/** The folder of this process; it goes when the process does. */
+/** The working folder of this process, removed when the process ends. */
 export function workFolder(): string {
   return current().folder;
 }
 
-/** A name for a folder not yet made. */
+/** A path for a new folder. */
 export function newFolderName(label: string): string {
   return join(workFolder(), `${label}-${++folders}`);
 }
