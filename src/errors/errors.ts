@@ -101,7 +101,7 @@ kind(BusyLoadingError, 'BusyLoadingError', 'LOADING');
 export class PoolClosedError extends ConnectionError {}
 kind(PoolClosedError, 'PoolClosedError', 'RESPOOL_POOL_CLOSED');
 
-/** What timed out: waiting for a connection (`acquire`), its dial and handshake (`connect`), or a reply. */
+/** The wait that timed out: for a connection (`acquire`), its dial and handshake (`connect`), or a reply. */
 export type TimeoutPhase = 'acquire' | 'connect' | 'reply';
 export interface TimeoutErrorOptions extends DeliveryErrorOptions {
   phase?: TimeoutPhase | undefined;
@@ -176,7 +176,7 @@ kind(WrongTypeError, 'WrongTypeError', 'WRONGTYPE');
 /** `EVALSHA` of a script that the server does not have. */
 export class NoScriptError extends ResponseError {}
 kind(NoScriptError, 'NoScriptError', 'NOSCRIPT');
-/** The server is a replica, or may not write. */
+/** The server is a read-only replica, or does not accept writes. */
 export class ReadOnlyError extends ResponseError {}
 kind(ReadOnlyError, 'ReadOnlyError', 'READONLY');
 /** `EXEC` of a transaction in which the server refused a command; nothing was executed. */

@@ -54,9 +54,9 @@ export class PooledConnection extends CoreObserver implements Resource {
   readonly connection: BaseConnection;
   readonly core: ConnectionCore;
   readonly node: PooledOwner;
-  /** Its slot in the pool; null until the pool has admitted it. */
+  /** The connection's slot; null until the pool has admitted the connection. */
   slot: SlotHandle | null = null;
-  /** It leads to the wrong server or a replaced one, so its error replies are no longer reported. */
+  /** True: the connection leads to a wrong or replaced server, so its error replies are no longer reported. */
   outdated = false;
   readonly #watch: PeerWatch;
   readonly #writes: LeaseWrites | null;
@@ -253,7 +253,7 @@ function leftThisTick({ outbox }: ConnectionCore): boolean {
   return outbox.written === 0 && outbox.unleased === 0;
 }
 
-/** Every caller of an outstanding request has given up. */
+/** Whether every caller of an outstanding request has given up. */
 function abandoned({ outbox }: ConnectionCore): boolean {
   for (let index = 0; index < outbox.length; index++) if (outbox.at(index).phase !== SETTLED) return false;
   return true;

@@ -46,7 +46,7 @@ export class ReAuthentication {
     if (this.#waiting.size > 0 && this.#waiting.has(pooled) && free(pooled)) void this.#authenticate(pooled);
   }
 
-  /** The connection has ended. */
+  /** Called when the connection has ended. */
   forget(pooled: PooledConnection): void {
     clearTimeout(this.#waiting.get(pooled) ?? undefined);
     this.#waiting.delete(pooled);

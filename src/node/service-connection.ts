@@ -69,7 +69,7 @@ export interface ServiceSettings {
  */
 export class ServiceConnection extends CoreObserver implements DialCandidate {
   connection: BaseConnection | null = null;
-  /** Why the last dial failed; null once one has succeeded. */
+  /** Why the last dial failed; null after a success. */
   lastError: unknown = null;
   readonly #settings: ServiceSettings;
   readonly #dials: AddressDials;

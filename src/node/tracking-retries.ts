@@ -52,7 +52,7 @@ export class TrackingRetries {
     else this.#release(connection);
   }
 
-  /** The connection has ended. */
+  /** Called when the connection has ended. */
   forget(connection: BaseConnection): void {
     clearTimeout(this.#waiting.get(connection) ?? undefined);
     this.#waiting.delete(connection);

@@ -152,14 +152,14 @@ export class Tracking {
     return null;
   }
 
-  /** The connection has ended. */
+  /** Called when the connection has ended. */
   ended(connection: BaseConnection): void {
     this.#end(coreOf(connection));
     this.#listeners?.leave(connection);
     this.#retries.forget(connection);
   }
 
-  /** Nothing is outstanding on the connection. */
+  /** Called when nothing is outstanding on the connection. */
   drained(connection: BaseConnection): void {
     this.#retries.drained(connection);
   }

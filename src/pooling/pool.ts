@@ -86,7 +86,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
   get max(): number {
     return this.#waiters.max;
   }
-  /** Callers wait in line. */
+  /** Whether callers wait in line. */
   get hasWaiters(): boolean {
     return this.#waiters.size > 0;
   }
@@ -94,7 +94,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
   get waiting(): number {
     return this.#waiters.size - Math.min(this.#dialler.connecting, this.#waiters.need);
   }
-  /** Why the last dial failed; null after a success. Service connections report here as well. */
+  /** Why the last dial failed; null after a success. Dials outside the pool report here as well. */
   get lastError(): unknown {
     return this.#dialler.lastError;
   }

@@ -119,7 +119,7 @@ export class Slots<T extends Resource> {
   occupied = 0;
   /** The slot that carries shared work; its use is always `idle`. */
   shared: Slot<T> | null = null;
-  /** The previous shared slot while it drains: new shared work waits for it, which keeps the order of commands. */
+  /** The previous shared slot while it drains: new shared work waits for it, which keeps the order of the work. */
   predecessor: Slot<T> | null = null;
   readonly #all = new Set<Slot<T>>();
   /** The idle slots; the most recently released is last. */

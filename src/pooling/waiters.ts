@@ -85,7 +85,7 @@ export class WaitLine<W extends Linked<W>> {
 
 type Kind = 'share' | 'lease' | 'occupy';
 
-/** What a waiting caller of a pool needs, and how long it waits. */
+/** The need of a waiting caller, and its time limit. */
 export interface Terms<T> {
   readonly kind: Kind;
   readonly deadline: Deadline;

@@ -19,7 +19,7 @@ import { announcedHost } from './cluster-slots.ts';
 export const MAX_REDIRECTS = 5;
 
 /**
- * What an error means for routing.
+ * The result of `classify`: the meaning of an error for routing.
  * - `moved`: `target` owns the slot from now on. `redial`: the node redirected to its own address, so the connection
  *   leads to another server (a proxy, a changed name): dial the same address again.
  * - `ask`: send this one command to `target`, after ASKING.

@@ -241,7 +241,7 @@ export class FailoverTopology implements Topology {
     try {
       await (this.#members[to] as FailoverMember).warm();
     } catch {
-      // It cannot open connections although its checks pass: check again and restart the grace period.
+      // The pool passes its checks but cannot open connections: check again and restart the grace period.
       (this.#watches[to] as HealthWatch).upSince = performance.now();
       this.#watches[to]?.suspect();
       return;
