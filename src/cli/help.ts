@@ -90,7 +90,7 @@ const PAGES: Record<CommandName, Page> = {
   },
 };
 
-/** The help page of a command; null: of the tool. */
+/** The help page of a command; null for the page of the tool. */
 export function helpOf(command: CommandName | null): string {
   if (command === null) {
     const width = Math.max(...COMMAND_NAMES.map((name) => name.length));
@@ -104,7 +104,7 @@ export function helpOf(command: CommandName | null): string {
 }
 
 /**
- * A completion script.
+ * Makes a completion script.
  * @throws UsageError for a shell other than bash and zsh.
  */
 export function completion(shell: string | undefined): string {

@@ -32,7 +32,7 @@ function interruption(): AbortSignal {
   return controller.signal;
 }
 
-/** A closed pipe (`respool monitor | head`) is an ordinary end. */
+/** Exits with code 0 if the output pipe is closed (`respool monitor | head`). */
 function endWithPipe(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? 0 : 1);

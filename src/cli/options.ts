@@ -3,12 +3,12 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 
 type OptionTable = NonNullable<ParseArgsConfig['options']>;
 
-/** The command line is wrong: exit code 2 and a pointer to `--help`. */
+/** An error in the command line: exit code 2, with a hint to `--help`. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** Understood by every command. */
+/** Options of every command. */
 const COMMON = {
   url: { type: 'string', short: 'u' },
   cluster: { type: 'boolean', short: 'c' },
@@ -47,7 +47,7 @@ const OWN = {
 export type CommandName = keyof typeof OWN;
 export const COMMAND_NAMES = Object.keys(OWN) as CommandName[];
 
-/** The options of one call, read but for their meaning. */
+/** The parsed options of a call. */
 export interface Options {
   readonly command: CommandName;
   readonly words: readonly string[];
@@ -55,7 +55,7 @@ export interface Options {
   readonly json: boolean;
   text(name: string): string | undefined;
   flag(name: string): boolean;
-  /** A positive number, or `fallback` when the option is absent. */
+  /** A positive number; `fallback` if the option is absent. */
   number(name: string, fallback: number): number;
 }
 
@@ -68,7 +68,7 @@ function isCommand(word: string | undefined): word is CommandName {
   return word !== undefined && Object.hasOwn(OWN, word);
 }
 
-/** Where the command to be sent begins: whatever follows it belongs to it, `-1` included. */
+/** The index of the command to send. Every later word belongs to that command, even `-1`. */
 function firstWord(args: readonly string[], table: OptionTable): number {
   let index = 0;
   while (index < args.length) {
@@ -129,8 +129,8 @@ function optionsOf(command: CommandName, words: readonly string[], values: Recor
 }
 
 /**
- * A file that an option names.
- * @throws UsageError when it cannot be read.
+ * Reads the file that an option names.
+ * @throws UsageError if it cannot be read.
  */
 export function readFileOption(option: string, path: string): Buffer {
   try {

@@ -1,7 +1,7 @@
 import { RedisError, ReplyMap, type Reply, ReplySet } from '../index.ts';
 import { printable } from './terminal.ts';
 
-/** Control characters and quotes escaped, as a person can paste it. */
+/** Quotes a string so that it can be pasted; control characters and quotes are escaped. */
 function quoted(value: string | Buffer): string {
   const text = typeof value === 'string' ? value : value.toString('latin1');
   const escaped = text.replace(/[\\"\x00-\x1f\x7f]|[\x80-\xff]/g, (char) => {
@@ -13,7 +13,7 @@ function quoted(value: string | Buffer): string {
 }
 
 /**
- * A reply for a person: numbered items, nested by indentation.
+ * Formats a reply for people: numbered items, nested by indentation.
  * @example formatReply(['a', 1]) // '1) "a"\n2) (integer) 1'
  */
 export function formatReply(reply: Reply, indent = ''): string {
@@ -45,7 +45,7 @@ function listed(
     .join(`\n${indent}`);
 }
 
-/** A reply as JSON can hold it: maps as objects where their keys are text, bytes as base64. */
+/** Converts a reply for JSON: maps with text keys become objects, bytes base64. */
 export function jsonOf(reply: Reply): unknown {
   if (typeof reply === 'bigint') return reply.toString();
   if (Buffer.isBuffer(reply)) return { base64: reply.toString('base64') };

@@ -17,7 +17,7 @@ export function parseInfo(text: string): InfoFields {
   return fields;
 }
 
-/** One command on every primary of a cluster, or on the server. */
+/** Runs a command on every primary of a cluster, or on the server. */
 export async function onPrimaries(
   pool: AnyPool,
   command: string,
@@ -31,7 +31,7 @@ export async function onPrimaries(
   return [await pool.executeRequest(command, args, { timeout })];
 }
 
-/** A field of several servers as one number. */
+/** The sum of a field over several servers. */
 export function total(all: readonly InfoFields[], name: string): number {
   return all.reduce((sum, fields) => sum + Number(fields.get(name) ?? 0), 0);
 }

@@ -10,7 +10,7 @@ import {
 import { type Options, readFileOption, UsageError } from './options.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Where the tool connects, and as who. */
+/** The server and the user to connect as. */
 export interface Target {
   readonly url: string;
   readonly kind: 'server' | 'cluster' | 'sentinel';
@@ -20,18 +20,18 @@ export interface Target {
   readonly password: string | null;
   /** Limit of one step in milliseconds. */
   readonly timeout: number;
-  /** The URL without its userinfo: what may be shown. */
+  /** The URL without its userinfo, which may be printed. */
   readonly shown: string;
 }
 
-/** A pool of any kind, as far as the tool uses it. */
+/** The methods of any pool that the tool uses. */
 export type AnyPool = Pick<
   BaseConnectionPool<BaseConnection, boolean>,
   'execute' | 'executeRequest' | 'executeBatch' | 'executePubsub' | 'with' | 'statistics'
 > &
   AsyncDisposable & { open(options?: WaitOptions): Promise<unknown> };
 
-/** A command of the tool and its surroundings. */
+/** One call of a command of the tool. */
 export interface Call {
   readonly options: Options;
   readonly terminal: Terminal;
@@ -42,7 +42,7 @@ export interface Call {
 
 const DEFAULT_URL = 'redis://127.0.0.1:6379';
 
-/** The URL without what stands before the last @ of its authority. */
+/** Removes user name and passwords from a URL. */
 function withoutUserinfo(url: string): string {
   return url.replace(/^([\w+.-]+:\/\/)(?:[^/?#]*@)?/, '$1').replace(/([?&][^=&]*password=)[^&]*/gi, '$1***');
 }

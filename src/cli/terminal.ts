@@ -6,11 +6,11 @@ export type Style = Parameters<typeof styleText>[0];
 
 const LEVELS = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/** Standard output of a person or of a pipe: colours and redrawing only for the first. */
+/** Standard output; colours and redrawing only on a terminal, not in a pipe. */
 export class Terminal {
   readonly #out: NodeJS.WriteStream;
   readonly #colours: boolean;
-  /** Redraws in place. */
+  /** Whether the output is a terminal, where pictures are redrawn in place. */
   readonly live: boolean;
   #drawn = 0;
 
@@ -33,7 +33,7 @@ export class Terminal {
     this.#drawn = 0;
   }
 
-  /** A sentence behind `lead`: on a terminal it is broken between words, and goes on below its own beginning. */
+  /** Prints a sentence after `lead`. On a terminal it wraps between words and is indented by the width of `lead`. */
   sentence(lead: string, text: string, style?: Style): void {
     const indent = widthOf(lead);
     const rows = this.live ? wrapped(text, this.columns - indent) : [text];
@@ -43,17 +43,17 @@ export class Terminal {
       );
   }
 
-  /** A line that a server or another client wrote: as it is in a pipe, printable on a terminal. */
+  /** Prints a line from a server or another client; on a terminal control characters are escaped. */
   foreign(text: string): void {
     this.line(this.live ? printable(text) : text);
   }
 
-  /** A remark beside the result: on standard error, so that pipes stay clean. */
+  /** Prints a remark on standard error, so that pipes get only results. */
   note(text: string): void {
     writeNote(text);
   }
 
-  /** Draws a picture over the last one; elsewhere than on a terminal `plain` becomes one line. */
+  /** Draws a picture over the last one; in a pipe prints the line `plain`. */
   draw(picture: readonly string[], plain: string): void {
     if (!this.live) return this.line(plain);
     const up = this.#drawn > 0 ? `\x1b[${this.#drawn}A` : '';
@@ -62,13 +62,13 @@ export class Terminal {
     this.#drawn = picture.length;
   }
 
-  /** A row that is too long loses its end and its colours: a part of them could colour what follows. */
+  /** Cuts a row that is too long. Removes its colours too, because a cut escape code could colour later text. */
   #cut(row: string): string {
     const plain = stripVTControlCharacters(row);
     return plain.length <= this.columns ? row : `${plain.slice(0, this.columns - 1)}…`;
   }
 
-  /** Asks for a line that is not shown. */
+  /** Asks for a line of input that is not shown. */
   async secret(question: string): Promise<string> {
     process.stderr.write(question);
     const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
@@ -83,7 +83,7 @@ export class Terminal {
   }
 }
 
-/** A text of a server, without the control characters that would steer a terminal. */
+/** Escapes control characters in a server's text, which could control the terminal. */
 export function printable(text: string): string {
   return text.replace(
     /[\x00-\x09\x0b-\x1f\x7f-\x9f]/g,
@@ -91,7 +91,7 @@ export function printable(text: string): string {
   );
 }
 
-/** Lines on standard error, broken between words on a terminal. */
+/** Prints text on standard error, wrapped between words on a terminal. */
 export function writeNote(text: string): void {
   const { isTTY, columns = 80 } = process.stderr;
   const lines = isTTY ? text.split('\n').flatMap((line) => wrapped(line, columns)) : [text];
@@ -99,7 +99,7 @@ export function writeNote(text: string): void {
 }
 
 /**
- * Lines of at most `width` characters, broken between words; a longer word stays whole.
+ * Wraps text between words into lines of at most `width` characters; a longer word stays whole.
  *
  * @testable
  */
@@ -116,19 +116,19 @@ export function wrapped(text: string, width: number): string[] {
   return [...lines, line];
 }
 
-/** Values as a row of bars, the largest at full height. */
+/** Draws values as a row of bars; the largest has full height. */
 export function sparkline(values: readonly number[]): string {
   const top = Math.max(...values, Number.MIN_VALUE);
   return values.map((value) => LEVELS[Math.round((value / top) * (LEVELS.length - 1))]).join('');
 }
 
-/** A horizontal bar of at most `width` cells. */
+/** Draws a horizontal bar of at most `width` cells. */
 export function bar(share: number, width: number): string {
   const cells = Math.round(Math.max(0, Math.min(1, share)) * width);
   return '█'.repeat(cells).padEnd(width, '░');
 }
 
-/** Columns as wide as their widest cell; numbers to the right. */
+/** Aligns cells in columns; numbers to the right. */
 export function table(rows: readonly (readonly (string | number)[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {

@@ -12,14 +12,14 @@ export interface MultiOptions {
   pipeline?: boolean | undefined;
 }
 
-/** Commands that ioredis never groups. */
+/** Commands that ioredis never pipelines automatically. */
 const NEVER_GROUPED: ReadonlySet<string> = new Set(
   'auth info script quit cluster pipeline multi subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe select client'.split(
     ' ',
   ),
 );
 
-/** Base of `Redis` and `Cluster`: commands, pipelines, scans, and a status that is also an event. */
+/** Base class of `Redis` and `Cluster`: commands, pipelines, scans, and a status with events. */
 export abstract class Client<Status extends string> extends EventEmitter {
   abstract readonly isCluster: boolean;
   abstract readonly options: {
@@ -41,12 +41,12 @@ export abstract class Client<Status extends string> extends EventEmitter {
   #pipelines: typeof Pipeline | null = null;
   #transactions: typeof Transaction | null = null;
 
-  /** Pipelines have the methods that a client was given; their classes are made when they are used. */
+  /** Called when methods were added. Pipelines need them too, so their classes are made again at the next use. */
   methodsAdded(): void {
     this.#pipelines = this.#transactions = null;
   }
 
-  /** With `enableAutoPipelining`: the commands of this turn. They are written together with or without it. */
+  /** With `enableAutoPipelining`: number of commands of this turn. They are written together even without the option. */
   get autoPipelineQueueSize(): number {
     return this.#grouped;
   }
@@ -58,7 +58,7 @@ export abstract class Client<Status extends string> extends EventEmitter {
     });
   }
 
-  /** Without the options, which hold passwords. */
+  /** Leaves out the options, because they hold passwords. */
   toJSON(): Record<string, unknown> {
     const { host, port } = this.options as { host?: string | undefined; port?: number | undefined };
     const place = this.isCluster ? {} : { host, port };
@@ -85,7 +85,7 @@ export abstract class Client<Status extends string> extends EventEmitter {
     return Array.isArray(commands) ? pipeline.addBatch(commands) : pipeline;
   }
 
-  /** A transaction as a pipeline; with `{ pipeline: false }` MULTI goes out at once. */
+  /** Begins a transaction as a pipeline; with `{ pipeline: false }` sends MULTI at once. */
   multi(commands?: Batch | MultiOptions, options?: MultiOptions): unknown {
     const batch = Array.isArray(commands) ? (commands as Batch) : null;
     const settings = options ?? (batch === null ? (commands as MultiOptions | undefined) : undefined);

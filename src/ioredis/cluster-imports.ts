@@ -13,8 +13,8 @@ import { reached } from './redis-options.ts';
 const OF_ALL_PRIMARIES: ReadonlySet<string> = new Set(['PREPARE', 'DISCARD', 'DISCARDALL']);
 
 /**
- * `HIMPORT` of a cluster. Fieldsets belong to a connection, and those of a pool are shared: it goes over the clients of
- * the single nodes.
+ * `HIMPORT` on a cluster. Fieldsets belong to a connection, and pooled connections are shared, so these commands go
+ * over the clients of the single nodes.
  */
 export class ClusterImports {
   readonly #pool: ClusterConnectionPool<'lenient'>;
@@ -34,7 +34,7 @@ export class ClusterImports {
     return within(limit, (over) => this.#atOwner(command, over));
   }
 
-  /** Every primary has to do it; the first one's reply stands for all. */
+  /** Runs the command on every primary; returns the reply of the first. */
   async #everywhere(command: Command): Promise<unknown> {
     const asked = this.#pool.clusterLayout.primaries.map(async (node) =>
       this.#ask(this.#nodes.at(node), command),
@@ -52,7 +52,7 @@ export class ClusterImports {
       try {
         if (!asking) return await this.#ask(redis, command);
         await ready(redis);
-        // Nobody waits any more: nothing is sent.
+        // The call has timed out, so nothing is sent.
         return over() ? null : await this.#askOff(redis, command);
       } catch (error) {
         const target = left > 0 ? redirected(error as Error) : null;
@@ -68,7 +68,7 @@ export class ClusterImports {
     return redis.sendCommand(again(command)) as Promise<unknown>;
   }
 
-  /** ASKING counts for the next command of its connection. */
+  /** Sends a command after ASKING, in one pipeline, because ASKING covers only the next command. */
   async #askOff(redis: Redis, command: Command): Promise<unknown> {
     const pipeline = redis.pipeline();
     pipeline.sendCommand(new Command('asking'));
@@ -78,7 +78,7 @@ export class ClusterImports {
     return entry[1];
   }
 
-  /** All of it goes to the node of its first key: what it prepares is known there only. */
+  /** Sends a pipeline to the node of its first key, because only that connection knows the fieldsets it prepares. */
   async sendPipeline(pipeline: Pipeline): Promise<void> {
     await this.#pool.open();
     this.#nodes.at(this.#ownerOf(pipeline.commands)).sendPipeline(pipeline);
@@ -91,7 +91,7 @@ export class ClusterImports {
   }
 }
 
-/** The same command, to be settled on its own. */
+/** A copy of a command that settles separately. */
 function again({ name, args, shape }: Command): Command {
   const replyEncoding = shape.text ? 'utf8' : null;
   return new Command(name, args, { replyEncoding, stringNumbers: shape.stringNumbers });
@@ -110,7 +110,7 @@ async function ready(redis: Redis): Promise<void> {
   }
 }
 
-/** Where `MOVED 5061 10.0.0.2:6379` or `ASK …` leads to. */
+/** The target of a `MOVED` or `ASK` error; null for other errors. */
 function redirected(error: Error): (HostAndPort & { asking: boolean }) | null {
   if (!(error instanceof ReplyError)) return null;
   const found = /^(MOVED|ASK) \d+ (.*):(\d+)$/.exec(error.message);

@@ -6,7 +6,7 @@ import type { RedisOptions } from './redis-options.ts';
 
 export type NodeCredentials = Pick<RedisOptions, 'username' | 'password'>;
 
-/** Credentials that start nodes were given themselves, by address; null says: none. */
+/** Credentials given with single start nodes, by address; a null password means none. */
 export class CredentialsByNode {
   readonly #own = new Map<string, NodeCredentials>();
 
@@ -17,7 +17,7 @@ export class CredentialsByNode {
     }
   }
 
-  /** The same node under another address. */
+  /** Registers another address of a node. */
   alias(from: HostAndPort, to: HostAndPort): void {
     const own = this.#own.get(addressKey(from.host, from.port));
     if (own !== undefined) this.#own.set(addressKey(to.host, to.port), own);
@@ -25,7 +25,7 @@ export class CredentialsByNode {
   of({ host, port }: HostAndPort): NodeCredentials | undefined {
     return this.#own.get(addressKey(host, port));
   }
-  /** Whether nodes differ from what holds for all. */
+  /** Whether any node has other credentials than the general ones. */
   differFrom({ username, password }: NodeCredentials): boolean {
     const same = (a: unknown, b: unknown): boolean => (a ?? null) === (b ?? null);
     return [...this.#own.values()].some(
@@ -33,7 +33,7 @@ export class CredentialsByNode {
     );
   }
 
-  /** Connections that log in as their node wants it. */
+  /** A connection class that logs in with the credentials of its node. */
   connectionClass(): typeof ClusterConnection {
     const credentials = this;
     return class NodeConnection extends ClusterConnection {

@@ -8,11 +8,11 @@ export interface KnownNode extends HostAndPort {
   readonly serverType: string;
 }
 
-/** The cluster, as the clients of its single nodes see it. */
+/** The members of the cluster that `ClusterNodes` uses. */
 export interface NodesOwner {
   emit(event: string, ...details: unknown[]): unknown;
   makeNode(host: string, port: number, readOnly: boolean): Redis;
-  /** Primaries are told of fieldsets as soon as commands reach them. */
+  /** Whether primaries get the fieldsets of `HIMPORT` as soon as they are reached. */
   readonly preparesPrimaries: boolean;
 }
 
@@ -21,11 +21,11 @@ interface Known {
   primary: boolean;
 }
 
-/** Clients of the single nodes of a cluster, beside the pool that its commands use. */
+/** The clients of single nodes (`cluster.nodes()`); the cluster's own commands use the pool. */
 export class ClusterNodes {
   readonly #owner: NodesOwner;
   readonly #known = new Map<string, Known>();
-  /** Without connections: they come back when the pool has reached them again. */
+  /** Nodes without a connection; they return when the pool reaches them again. */
   readonly #down = new Set<string>();
 
   constructor(owner: NodesOwner) {
@@ -36,7 +36,7 @@ export class ClusterNodes {
     return this.#known.size;
   }
 
-  /** Takes over a layout. */
+  /** Adopts a layout: adds and removes clients. */
   meet(nodes: readonly KnownNode[]): void {
     const seen = new Set<string>();
     for (const { host, port, serverType } of nodes) {
@@ -77,11 +77,11 @@ export class ClusterNodes {
   #prepare(redis: Redis): void {
     if (!this.#owner.preparesPrimaries) return;
     const told = redis.status === 'wait' ? redis.connect() : redis.prepareFieldsets();
-    // Its `error` events tell of it.
+    // The client's `error` events report it.
     told.catch(() => {});
   }
 
-  /** The client of one node, in the layout or not. */
+  /** The client of one node, even if the layout does not list it. */
   at({ host, port }: HostAndPort, primary = true): Redis {
     const key = `${host}:${port}`;
     return this.#known.get(key)?.redis ?? this.#add(key, host, port, primary);
@@ -93,7 +93,7 @@ export class ClusterNodes {
       .map(({ redis }) => redis);
   }
 
-  /** The pool has a connection to it again. */
+  /** Called when the pool has a connection to a node again. */
   reached({ host, port, serverType }: KnownNode): void {
     const key = `${host}:${port}`;
     const wasDown = this.#down.delete(key);
@@ -102,7 +102,7 @@ export class ClusterNodes {
     const redis = this.#add(key, host, port, primary);
     if (primary) this.#prepare(redis);
   }
-  /** The pool has lost its last connection to it. */
+  /** Called when the pool has lost its last connection to a node. */
   lost({ host, port }: HostAndPort): void {
     const key = `${host}:${port}`;
     this.#down.add(key);

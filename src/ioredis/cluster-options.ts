@@ -95,7 +95,7 @@ export const DEFAULT_CLUSTER_OPTIONS: Readonly<ClusterOptions> = {
   offlineQueueBytes: 256 * 1024 * 1024,
 };
 
-/** A start node with its options. */
+/** Parses a start node and fills in host and port. */
 export function nodeOf(node: ClusterNode): RedisOptions & { host: string; port: number } {
   const given: RedisOptions =
     typeof node === 'object'
@@ -106,7 +106,7 @@ export function nodeOf(node: ClusterNode): RedisOptions & { host: string; port: 
   return { ...given, host: given.host ?? '127.0.0.1', port: Number(given.port ?? 6379) };
 }
 
-/** Repeats commands after the pauses that the options name, except commands that the server may have run. */
+/** The retry policy of the `retryDelayOn…` options; never repeats a command that the server may have run. */
 export class RetryDelays implements RetryPolicy {
   readonly #options: ClusterOptions;
 

@@ -6,7 +6,7 @@ import type { HostAndPort } from '../transport/location.ts';
 import type { ClusterOptions } from './cluster-options.ts';
 import type { Command } from './command.ts';
 
-/** Where reads go that the pool does not send to replicas by itself. */
+/** Chooses nodes for reads that the pool does not send to replicas itself. */
 export class ClusterReads {
   readonly #pool: ClusterConnectionPool<'lenient'>;
   readonly #scaleReads: NonNullable<ClusterOptions['scaleReads']>;
@@ -16,7 +16,7 @@ export class ClusterReads {
     this.#scaleReads = scaleReads ?? 'master';
   }
 
-  /** The node that a function chose, or one for a script that only reads; null: the pool decides. */
+  /** The node chosen by a function, or for a read-only script; null if the pool decides. */
   nodeOf(command: Command): HostAndPort | null {
     const choose = this.#scaleReads;
     if (choose === 'master' || (typeof choose !== 'function' && !command.isReadOnly)) return null;

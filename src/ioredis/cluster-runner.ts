@@ -21,7 +21,7 @@ import type { Pipeline, PipelineEntry } from './pipeline.ts';
 import { decodingOf } from './shapes.ts';
 import { Subscriber } from './subscriber.ts';
 
-/** Commands that a cluster pool sends to no node of its own choice: ioredis asks a random one. */
+/** Commands for which a cluster pool does not choose a node; ioredis uses a random one. */
 const OF_ANY_NODE: ReadonlySet<string> = new Set(
   (
     'scan keys randomkey dbsize flushall flushdb swapdb script function config acl info cluster client ' +
@@ -29,7 +29,7 @@ const OF_ANY_NODE: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-/** Answers after which a read goes where the layout says. */
+/** Errors after which a read is sent again by the layout. */
 const ELSEWHERE: ReadonlySet<string> = new Set([
   'MOVED',
   'ASK',
@@ -39,7 +39,7 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
   'TRYAGAIN',
 ]);
 
-/** Errors of the pool by the words that callers of ioredis know. */
+/** Translates errors of the pool to the messages of ioredis. */
 function toldOfCluster(error: Error): Error {
   if (error instanceof TimeoutError) return timedOut(error);
   if (error instanceof ClusterCrossSlotError) {
@@ -51,16 +51,16 @@ function toldOfCluster(error: Error): Error {
   return error;
 }
 
-/** Carries commands out over the pool of a cluster. */
+/** Runs commands over the pool of a cluster. */
 export class ClusterRunner {
   readonly #pool: ClusterConnectionPool<'lenient'>;
   readonly #subscriber: Subscriber;
   readonly #scripts = new Set<string>();
   readonly #timeout: { timeout?: number };
   readonly #imports: ClusterImports;
-  /** Null: the pool chooses the node of every command. */
+  /** Null if the pool chooses the node of every command. */
   readonly #reads: ClusterReads | null;
-  /** Its cluster was told to disconnect. */
+  /** Set when the cluster was told to disconnect. */
   left = false;
 
   constructor(
@@ -77,7 +77,7 @@ export class ClusterRunner {
     this.#reads = options.scaleReads === 'master' ? null : new ClusterReads(pool, options.scaleReads);
   }
 
-  /** Sends one command; once the cluster was left, nobody has to hear how it ended. */
+  /** Sends one command. After `disconnect()` its rejection counts as handled. */
   send(command: Command): Promise<unknown> {
     const outcome: Promise<unknown> = this.#send(command, () => {
       if (this.left) outcome.catch(() => {});
@@ -125,7 +125,7 @@ export class ClusterRunner {
     if (node === null) return this.#byLayout(command, name, args);
     return this.#at(node, command, name, args).then((answer) => {
       if (!(answer instanceof RedisError)) return answer;
-      // A node that has moved or cannot be reached: the pool knows what to do.
+      // If the slot has moved or the node cannot be reached, let the pool find the node.
       if (!isOfServer(answer) || ELSEWHERE.has(answer.code)) return this.#byLayout(command, name, args);
       throw answer;
     });
@@ -147,7 +147,7 @@ export class ClusterRunner {
     return answer as Reply | RedisError;
   }
 
-  /** A random primary's answer. */
+  /** Runs a command on a random primary. */
   async #anywhere(command: Command): Promise<Reply> {
     await this.#pool.open();
     const answer = await this.#at(this.#pool.clusterLayout.randomNode(), command, command.name, command.args);
@@ -182,7 +182,7 @@ export class ClusterRunner {
     );
   }
 
-  /** `MULTI … EXEC` of one slot; what stands around it goes on its own. */
+  /** Runs `MULTI … EXEC`, which has one slot; the commands before and after it are sent as batches. */
   async #transaction(pipeline: Pipeline): Promise<PipelineEntry[]> {
     const { commands } = pipeline;
     const begin = commands.findIndex(({ name }) => name === 'multi');

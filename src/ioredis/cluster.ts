@@ -33,9 +33,9 @@ export type ClusterStatus = 'wait' | 'connecting' | 'connect' | 'ready' | 'close
 export type { NodeRole } from './cluster-nodes.ts';
 const noop = (): void => {};
 
-/** The address and the error of each node that was asked in vain. */
+/** The address and error of each node that gave no layout. */
 function nodeFailures({ cause }: Error): [address: string, error: Error][] {
-  // One node that was asked leaves its own error.
+  // With a single node the cause is its own error.
   if (cause instanceof RedisError) return [[cause.endpoint ?? '', dialError(cause)]];
   if (!(cause instanceof AggregateError)) return [];
   return (cause.errors as (Error & { location?: HostAndPort })[]).map((failure) => {
@@ -46,7 +46,7 @@ function nodeFailures({ cause }: Error): [address: string, error: Error][] {
 }
 
 export interface Cluster extends Omit<CommandMethods, 'quit'> {}
-/** A cluster with the interface of ioredis, over the pool of one. */
+/** A cluster with the interface of ioredis, over a `ClusterConnectionPool`. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the methods are made from the table of commands.
 export class Cluster extends Client<ClusterStatus> {
   readonly isCluster = true;
@@ -61,7 +61,7 @@ export class Cluster extends Client<ClusterStatus> {
   #pool: ClusterConnectionPool<'lenient'> | null = null;
   #runner: ClusterRunner | null = null;
   #retries = 0;
-  /** The present attempt to connect. */
+  /** Identifies the current attempt to connect. */
   #round: object = {};
   #redial: NodeJS.Timeout | undefined = undefined;
   #refresh: NodeJS.Timeout | undefined = undefined;
@@ -134,10 +134,10 @@ export class Cluster extends Client<ClusterStatus> {
     this.#ready(pool);
   }
 
-  /** No layout was found: tells of each node that gave none. */
+  /** Handles a failed connect: reports each node that gave no layout. */
   #failed(failure: Error | null, pool: ClusterConnectionPool<'lenient'> | null): Error {
     void pool?.close({ timeout: 0 });
-    // A name that nobody could look up is the user's own error.
+    // The look-up of a name failed; that error is returned as it is.
     if (pool === null && failure !== null) {
       this.#closed(failure);
       return failure;
@@ -158,7 +158,7 @@ export class Cluster extends Client<ClusterStatus> {
     return Math.max(slotsRefreshTimeout, Math.min(redisOptions?.connectTimeout ?? 10_000, 10_000));
   }
 
-  /** The cluster serves requests. */
+  /** Throws unless `cluster_state` is ok. */
   async #check(pool: ClusterConnectionPool<'lenient'>): Promise<void> {
     const [node] = pool.clusterLayout.primaries;
     if (node === undefined) throw new Error('the layout names no node');
@@ -183,7 +183,7 @@ export class Cluster extends Client<ClusterStatus> {
         ? { connectionClass: this.#credentials.connectionClass() }
         : {}),
       startupNodes: addresses,
-      // A function is asked for each read.
+      // A function is called for each read instead (`ClusterReads`).
       readFrom: scaleReads === 'slave' ? 'replica' : scaleReads === 'all' ? 'any' : 'primary',
       maxConnectionsPerNode: true,
       retryPolicy: new RetryDelays(this.options),
@@ -232,7 +232,7 @@ export class Cluster extends Client<ClusterStatus> {
     else void nodeify(met, callback);
   }
 
-  /** The pool has its first connection to a node, or has lost the last one. */
+  /** Called when the pool has its first connection to a node, or has lost its last one. */
   #nodeChanged({ state, address, error }: PoolStateChange): void {
     const node = this.#pool?.clusterLayout.nodes.find((one) => one.toString() === address);
     if (node === undefined || this.#leaving) return;
@@ -260,7 +260,7 @@ export class Cluster extends Client<ClusterStatus> {
     return redis;
   }
 
-  /** Calls back when the cluster is ready, or with the reason why it will not be. */
+  /** Calls back when the cluster is ready, or with an error when it has ended. */
   delayUntilReady(callback: Callback<void>): void {
     if (this.status === 'ready') return void process.nextTick(callback, null);
     const ready = (): void => {
@@ -275,7 +275,7 @@ export class Cluster extends Client<ClusterStatus> {
     this.once('end', ended);
   }
 
-  /** One client for each node of that role; each is dialled with its first command. */
+  /** One client per node of a role; each is dialled at its first command. */
   nodes(role: NodeRole = 'all'): Redis[] {
     if (role !== 'all' && role !== 'master' && role !== 'slave') {
       throw new Error(`Invalid role "${String(role)}". Expected "all", "master" or "slave"`);
@@ -347,7 +347,7 @@ export class Cluster extends Client<ClusterStatus> {
     }
   }
 
-  /** Closes every connection; with `true` the cluster is looked for again. */
+  /** Closes every connection; with `true` connects again. */
   disconnect(reconnect = false): void {
     const pool = this.#pool;
     clearTimeout(this.#redial);
@@ -366,14 +366,14 @@ export class Cluster extends Client<ClusterStatus> {
     void pool.close({ timeout: 2_000 }).then(() => this.#closed());
   }
 
-  /** Waits for what is outstanding, then closes. */
+  /** Waits for outstanding commands, then closes. */
   async quit(callback?: Callback<'OK'>): Promise<'OK'> {
     return nodeify(this.#quit(), callback);
   }
   async #quit(): Promise<'OK'> {
     const pool = this.#pool;
     if (pool === null || this.status !== 'ready') {
-      // Its caller hears of it before the events.
+      // The promise resolves before the events are emitted.
       setImmediate(() => this.disconnect());
       return 'OK';
     }

@@ -20,15 +20,15 @@ export type Callback<T = unknown> = (error: Error | null, result?: T) => void;
 
 /** Options of one command, by the names that ioredis gives them. */
 export interface CommandOptions {
-  /** `'utf8'`: strings of the reply as text; else as bytes. */
+  /** `'utf8'` for strings as text; otherwise bytes. */
   replyEncoding?: BufferEncoding | null | undefined;
   keyPrefix?: string | Buffer | undefined;
   readOnly?: boolean | undefined;
   /** Numbers of the reply as text. */
   stringNumbers?: boolean | undefined;
-  /** Handed to reply transformers. */
+  /** Passed to reply transformers. */
   context?: ReplyContext | undefined;
-  /** Of `defineCommand`: the words that it begins with are no arguments of the call. */
+  /** For `defineCommand`: the script, whose words precede the arguments. */
   script?: Script | undefined;
 }
 
@@ -53,26 +53,26 @@ export interface WaitLimits {
   blockingTimeout?: number | undefined;
 }
 
-/** One command as it was asked for: its words, and how its reply is handed out. */
+/** One command: its words, and the form of its reply. */
 export class Command implements FailedCommand {
   name: string;
   args: RedisValue[];
   readonly callback: Callback | undefined;
   readonly shape: Shape;
-  /** Of `defineCommand`: which script it runs. */
+  /** For `defineCommand`: the script to run. */
   readonly script: Script | null;
   isReadOnly = false;
   /** With `showFriendlyErrorStack`: the stack of its call. */
   frames = '';
   /** Part of MULTI … EXEC. */
   inTransaction = false;
-  /** Its place in a pipeline. */
+  /** The index in a pipeline. */
   pipelineIndex: number | undefined = undefined;
   readonly context: ReplyContext;
-  /** Timers of `commandTimeout` and `blockingTimeout`, as long as it waits to be sent. */
+  /** The timer of `commandTimeout` or `blockingTimeout` while the command waits to be sent. */
   timer: NodeJS.Timeout | undefined = undefined;
   isSettled = false;
-  /** The database that was chosen when it was asked for. */
+  /** The selected database at the time of the call. */
   select = 0;
   #promise: Promise<unknown> | null = null;
   #resolve: ((value: unknown) => void) | null = null;
@@ -105,30 +105,30 @@ export class Command implements FailedCommand {
     if (keyPrefix !== undefined && keyPrefix.length > 0) prefixKeys(this.head, this.args, keyPrefix);
   }
 
-  /** The words before its arguments; of a script EVALSHA, its digest and the number of keys. */
+  /** The words before the arguments; for a script EVALSHA, the digest and the number of keys. */
   get head(): string {
     return this.script === null ? this.name : this.script.head;
   }
-  /** Every word behind the name. */
+  /** Every word after the name. */
   get words(): readonly RedisValue[] {
     return this.script === null ? this.args : this.script.withDigest(this.args);
   }
   getKeys(): (string | Uint8Array)[] {
     return keysOf(resolveCommand(this.head, this.args), this.args);
   }
-  /** The slot of its first key; 0 without one. */
+  /** The slot of the first key; 0 without a key. */
   getSlot(): number {
     const [key] = this.getKeys();
     return key === undefined ? 0 : keySlot(key);
   }
-  /** Where they are among the words. */
+  /** The indexes of the keys in `words`. */
   get keyPlaces(): number[] {
     const { name, words } = this;
     const info = resolveCommand(name, words);
     return keyPositions(info, words).map((position) => position - info.count);
   }
 
-  /** Settles by itself where nobody settles it otherwise: for commands that wait, and for those who made one. */
+  /** A promise for commands that wait or were made by users; `resolve`, `settle` and `reject` settle it. */
   get promise(): Promise<unknown> {
     this.#promise ??= new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -136,7 +136,7 @@ export class Command implements FailedCommand {
     });
     return this.#promise;
   }
-  /** A reply as it came; settles the promise with what it becomes. */
+  /** Resolves with the transformed reply. */
   resolve(reply: unknown): void {
     this.#settled();
     void this.promise;
@@ -162,7 +162,7 @@ export class Command implements FailedCommand {
     clearTimeout(this.timer);
   }
 
-  /** It waits to be sent: its time runs from now on. */
+  /** Starts the time limits of a command that waits to be sent. */
   limitWait({ commandTimeout, blockingTimeout }: WaitLimits): void {
     clearTimeout(this.timer);
     if (blockingTimeout && blockingTimeout > 0 && Command.checkFlag('BLOCKING_COMMANDS', this.name)) {
@@ -172,14 +172,14 @@ export class Command implements FailedCommand {
     }
   }
 
-  /** Its reply as the caller gets it. */
+  /** Converts the reply to the form that the caller gets. */
   transformReply(reply: Reply): unknown {
     const value = shaped(reply, this.shape);
     const transform = replyTransformers.get(this.name);
     return transform === undefined ? value : transform(value, { commandName: this.name, ...this.context });
   }
 
-  /** The same error, told which command it belongs to. */
+  /** Adds this command to an error. */
   blame<E extends Error>(error: E): E {
     return withCommand(error, this);
   }
@@ -195,7 +195,7 @@ function argumentsOf(name: string, args: readonly unknown[]): RedisValue[] {
   return args as RedisValue[];
 }
 
-/** Those before `at` are text. */
+/** Converts arguments; those before `at` are strings already. */
 function wordsFrom(args: readonly unknown[], at: number): RedisValue[] {
   const words = args.slice(0, at) as RedisValue[];
   for (; at < args.length; at++) {
@@ -206,7 +206,7 @@ function wordsFrom(args: readonly unknown[], at: number): RedisValue[] {
   return words;
 }
 
-/** One argument as ioredis sends it: nothing is refused. */
+/** Converts one argument as ioredis does, which refuses nothing. */
 function wordOf(arg: unknown): RedisValue {
   if (typeof arg === 'string') return arg;
   if (Buffer.isBuffer(arg)) return arg;
@@ -216,7 +216,7 @@ function wordOf(arg: unknown): RedisValue {
   return String(arg);
 }
 
-/** Calls back like Node does: what the callback throws is nobody's rejection. */
+/** Calls back as Node does: an exception of the callback is thrown, not turned into a rejection. */
 export function nodeify<T>(promise: Promise<T>, callback: Callback<T> | undefined): Promise<T> {
   if (callback === undefined || typeof callback !== 'function') return promise;
   const call = (error: Error | null, value?: T): void => {

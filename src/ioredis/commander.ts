@@ -4,7 +4,7 @@ import { framesOfCall } from './errors.ts';
 import { Script, type ScriptDefinition } from './script.ts';
 import type { ReplyContext } from './transformers.ts';
 
-/** The parts of a class that its generated methods use. */
+/** The members of a class that its generated methods use. */
 interface Commander {
   readonly options: {
     keyPrefix?: string | undefined;
@@ -14,24 +14,24 @@ interface Commander {
   readonly scriptsSet: Record<string, Script>;
   readonly addedBuiltinSet: Set<string>;
   readonly replyContext: ReplyContext;
-  /** Told of methods that were added. */
+  /** Called when methods were added. */
   methodsAdded?(): void;
   sendCommand(command: Command): unknown;
 }
 
 type Method = (this: Commander, ...args: unknown[]) => unknown;
 
-/** MONITOR makes another connection, and SENTINEL is known to sentinels only. */
+/** All commands; without MONITOR, which makes another connection, and with SENTINEL, which only sentinels know. */
 const NAMES: readonly string[] = [
   ...new Set([...allEntries()].map(({ name }) => name.split(' ', 1)[0]!.toLowerCase())).add('sentinel'),
 ].filter((name) => name !== 'monitor');
 
 const TEXT = 'utf8';
 
-/** Gives a class a method for each command, and its variant whose strings are bytes. */
+/** Adds a method for each command to a class, and a `…Buffer` variant that returns bytes. */
 export function addCommands(prototype: object): void {
   const define = (name: string, value: unknown): void => {
-    // Keep the methods that the class defines itself: they do more than send a command.
+    // Keep the methods that the class itself defines, because they do more than send a command.
     if (Object.hasOwn(prototype, name)) return;
     Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false });
   };
@@ -85,7 +85,7 @@ function callMethod(replyEncoding: BufferEncoding | null): Method {
   };
 }
 
-/** Gives a client a method that runs a script. */
+/** Adds a method that runs a script to a client. */
 export function defineCommand(this: Commander, name: string, definition: ScriptDefinition): void {
   const script = new Script(definition.lua, definition.numberOfKeys, definition.readOnly);
   this.scriptsSet[name] = script;
@@ -111,7 +111,7 @@ function callbackOf(args: unknown[]): Callback | undefined {
   return typeof args.at(-1) === 'function' ? (args.pop() as Callback) : undefined;
 }
 
-/** A pipeline takes care of callbacks itself. */
+/** Sends a command and attaches its callback; a pipeline calls callbacks itself. */
 function sent(owner: Commander, command: Command, callback: Callback | undefined, method: Method): unknown {
   if (owner.options.showFriendlyErrorStack) command.frames = framesOfCall(method);
   const result = owner.sendCommand(command);

@@ -1,7 +1,7 @@
 import { TimeoutError } from '../errors/errors.ts';
 import { isOfServer, replyErrorOf } from './errors.ts';
 
-/** A failed dial as callers of ioredis know it: the server's line, a time-out of connecting, or the socket's error. */
+/** Translates the error of a failed dial to ioredis' form: the server's line, ETIMEDOUT, or the socket's error. */
 export function dialError(error: Error): Error {
   if (isOfServer(error)) return replyErrorOf(error);
   const { cause } = error;
@@ -15,7 +15,7 @@ export function dialError(error: Error): Error {
   return cause instanceof Error ? cause : error;
 }
 
-/** Refusals of credentials after which ioredis warns and goes on without them. */
+/** Errors about credentials after which ioredis warns and goes on without them. */
 const REFUSALS: readonly (readonly [RegExp, string])[] = [
   [/no password is set/i, '[WARN] Redis server does not require a password, but a password was supplied.'],
   [
@@ -28,13 +28,13 @@ const REFUSALS: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** The warning, if the server wants no credentials or none of this kind; else null. */
+/** The warning for a server that needs no credentials, or other ones; null for other errors. */
 export function warningOfRefusal(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
   return REFUSALS.find(([refusal]) => refusal.test(error.message))?.[1] ?? null;
 }
 
-/** Said of a lookup or a socket, so that another attempt may fare better. */
+/** Whether the error comes from a look-up or a socket, so that another attempt may succeed. */
 export function isOfNetwork(error: unknown): boolean {
   return error instanceof Error && (error as NodeJS.ErrnoException).syscall !== undefined;
 }

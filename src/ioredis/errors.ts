@@ -1,7 +1,7 @@
 import { nameClass } from '../base/classes.ts';
 import { RedisError } from '../errors/errors.ts';
 
-/** The message of everything that waits when the connection ends for good. */
+/** The error message of commands that still wait when the connection ends for good. */
 export const CONNECTION_CLOSED = 'Connection is closed.';
 
 function nameOf(type: { readonly prototype: object }, name: string): void {
@@ -13,11 +13,11 @@ function nameOf(type: { readonly prototype: object }, name: string): void {
   });
 }
 
-/** The command that an error belongs to, as ioredis shows it. */
+/** The failed command, in the form that ioredis attaches to errors. */
 export interface FailedCommand {
   readonly name: string;
   readonly args: readonly unknown[];
-  /** Every word behind the name, where `args` are not all. */
+  /** Every word after the name, if `args` does not have all. */
   readonly words?: readonly unknown[];
   /** With `showFriendlyErrorStack`: where it was called. */
   readonly frames?: string;
@@ -70,7 +70,7 @@ export class ClusterAllFailedError extends Error {
 nameClass(ClusterAllFailedError, 'ClusterAllFailedError');
 nameOf(ClusterAllFailedError, 'ClusterAllFailedError');
 
-/** Said by a server, and not made on this side. */
+/** Whether a server sent the error. */
 export function isOfServer(error: unknown): error is RedisError {
   return error instanceof RedisError && !error.code.startsWith('RESPOOL_');
 }
@@ -78,20 +78,20 @@ export function isOfServer(error: unknown): error is RedisError {
 /** The server's line, whether or not its first word is part of the message. */
 export function lineOf(error: RedisError): string {
   const { code, message } = error;
-  // The core gives the code ERR to lines that begin with none.
+  // The core uses the code ERR for lines without a code.
   return code === 'ERR' || message.startsWith(`${code} `) || message === code
     ? message
     : `${code} ${message}`;
 }
 
-/** The stack below a call of `method`, to be put under an error that comes later. */
+/** The stack frames of the caller of `method`, for an error that comes later. */
 export function framesOfCall(method: (...args: never[]) => unknown): string {
   const holder: { stack?: string } = {};
   Error.captureStackTrace(holder, method);
   return (holder.stack ?? '').split('\n').slice(1).join('\n');
 }
 
-/** An error of the server as callers of ioredis know it. */
+/** Translates a server's error to ioredis' `ReplyError`. */
 export function replyErrorOf(error: RedisError, command?: FailedCommand): ReplyError {
   const made = new ReplyError(lineOf(error), { code: error.code, cause: error });
   return command === undefined ? made : withCommand(made, command);
@@ -107,12 +107,12 @@ export function withCommand<E extends Error>(error: E, { name, args, words, fram
   });
 }
 
-/** `commandTimeout` has passed. */
+/** The error for `commandTimeout`. */
 export function timedOut(cause: Error): Error {
   return new Error('Command timed out', { cause });
 }
 
-/** The command was on its way when the connection closed. */
+/** The error for a command in progress when the connection closed. */
 export function abortedBy(command: FailedCommand): AbortError {
   return withCommand(new AbortError('Command aborted due to connection close'), command);
 }

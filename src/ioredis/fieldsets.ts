@@ -8,7 +8,7 @@ export interface HimportFieldset {
   readonly fields: readonly (string | Buffer)[];
 }
 
-/** Reads the option `himportFieldsets`; throws `TypeError` for what is no list of fieldsets. */
+/** Checks the option `himportFieldsets`; throws `TypeError` unless it is a list of fieldsets. */
 export function fieldsetsOf(
   given: readonly HimportFieldset[] | null | undefined,
 ): readonly HimportFieldset[] | null {
@@ -37,16 +37,16 @@ function keyOf(word: string | Buffer): string {
   return Buffer.from(word as string).toString('latin1');
 }
 
-/** The first word of a `HIMPORT`, in upper case. */
+/** The subcommand of a `HIMPORT`, in upper case. */
 export function himportKind({ args: [word] }: Command): string {
   return word === undefined ? '' : String(word).toUpperCase();
 }
 
-/** The fieldsets that one connection has been told of. */
+/** The fieldsets prepared on one connection. */
 export class PreparedFieldsets {
   readonly #fieldsets = new Map<string, HimportFieldset>();
   readonly #prepare: (args: RedisValue[]) => Promise<unknown>;
-  /** Resolved ones stay, for the connection knows them. */
+  /** The pending or finished preparation of each fieldset. */
   readonly #known = new Map<HimportFieldset, Promise<void>>();
 
   constructor(fieldsets: readonly HimportFieldset[], prepare: (args: RedisValue[]) => Promise<unknown>) {
@@ -54,14 +54,14 @@ export class PreparedFieldsets {
     this.#prepare = prepare;
   }
 
-  /** The fieldset of a `HIMPORT SET`; undefined: it is not ours to prepare. */
+  /** The fieldset of a `HIMPORT SET`; undefined if the options do not list it. */
   of(command: Command): HimportFieldset | undefined {
     const name = command.args[2];
     if (command.name !== 'himport' || himportKind(command) !== 'SET' || !isWord(name)) return undefined;
     return this.#fieldsets.get(keyOf(name));
   }
 
-  /** Tells the connection of a fieldset, unless it knows it. */
+  /** Prepares a fieldset, unless that was done already. */
   prepare(fieldset: HimportFieldset): Promise<void> {
     let known = this.#known.get(fieldset);
     if (known === undefined) {
@@ -78,7 +78,7 @@ export class PreparedFieldsets {
     return known;
   }
 
-  /** Tells the connection of all; `refused` learns of each one that the server did not take. */
+  /** Prepares all fieldsets; calls `refused` for each that the server refuses. */
   async prepareAll(refused: (error: Error) => void): Promise<void> {
     const told = (error: unknown): void => {
       if (isOfServer(error)) refused(replyErrorOf(error));
@@ -86,25 +86,25 @@ export class PreparedFieldsets {
     await Promise.all([...this.#fieldsets.values()].map((one) => this.prepare(one).catch(told)));
   }
 
-  /** Before a pipeline. */
+  /** Prepares the fieldsets that the commands of a pipeline need. */
   async prepareFor(commands: readonly Command[]): Promise<void> {
     const wanted = new Set(commands.flatMap((command) => this.of(command) ?? []));
     await Promise.all([...wanted].map((one) => this.prepare(one)));
   }
 
-  /** The connection has forgotten it, or all of them. */
+  /** Notes that the connection has lost one fieldset, or all. */
   forget(fieldset?: HimportFieldset): void {
     if (fieldset === undefined) this.#known.clear();
     else this.#known.delete(fieldset);
   }
 
-  /** Sends a `HIMPORT SET` when its fieldset is there; once more if the server has lost it. */
+  /** Sends a `HIMPORT SET` after preparing its fieldset; repeats it once if the server has lost the fieldset. */
   async send<T>(fieldset: HimportFieldset, send: () => Promise<T>): Promise<T> {
     await this.prepare(fieldset);
     try {
       return await send();
     } catch (error) {
-      // Its last word is cut off where it is an argument as well.
+      // The last word of the message is masked if it is also an argument.
       if (!/^ERR no such (?:fieldset|…)/i.test((error as Error).message)) throw error;
     }
     this.forget(fieldset);
@@ -113,7 +113,7 @@ export class PreparedFieldsets {
   }
 }
 
-/** Those of one connection; null where the options name none. */
+/** The fieldsets for one connection; null if the options list none. */
 export function fieldsetsOn(
   { himportFieldsets, monitor }: Settings,
   prepare: (args: RedisValue[]) => Promise<unknown>,
@@ -126,7 +126,7 @@ interface Settings {
   readonly monitor?: boolean | undefined;
 }
 
-/** Rejects like a command that took too long; `over()` tells `run` that nobody waits any more. */
+/** Rejects after `limit` ms as `commandTimeout` does; `over()` tells `run` that this has happened. */
 export function within<T>(limit: number | undefined, run: (over: () => boolean) => Promise<T>): Promise<T> {
   let over = false;
   if (typeof limit !== 'number' || limit <= 0) return run(() => over);

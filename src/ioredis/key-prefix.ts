@@ -3,7 +3,7 @@ import { resolveCommand } from '../commands/command-info.ts';
 import { keyPositions } from '../commands/keys.ts';
 import type { RedisValue } from '../resp/types.ts';
 
-/** Puts `prefix` before each key of a call, and before the patterns of SORT that stand for keys. */
+/** Adds `prefix` to each key of a call, and to the patterns of SORT that stand for keys. */
 export function prefixKeys(name: string, args: RedisValue[], prefix: string | Buffer): void {
   const info = resolveCommand(name, args);
   const places = keyPositions(info, args).map((position) => position - info.count);
@@ -16,7 +16,7 @@ export function prefixKeys(name: string, args: RedisValue[], prefix: string | Bu
   }
 }
 
-/** `BY weight_*` and `GET object_*->name`; without a star the word names no key. */
+/** Adds `BY weight_*` and `GET object_*->name`; a word without a star names no key. */
 function addPatterns(args: readonly RedisValue[], places: number[]): void {
   for (let at = 1; at + 1 < args.length; at++) {
     const word = args[at];

@@ -9,7 +9,7 @@ import { UnixDomainSocketConnection } from '../connection/unix-domain-socket-con
 import { TCPLocation, UnixDomainSocketLocation } from '../transport/location.ts';
 import type { RedisOptions } from './redis-options.ts';
 
-/** Told of the transport as soon as it is open, before anything is written. */
+/** Called with the transport as soon as it is open, before anything is written. */
 type OnTransport = (stream: Duplex) => void;
 
 class TcpLink extends TCPConnection {
@@ -30,7 +30,7 @@ class UnixLink extends UnixDomainSocketConnection {
   }
 }
 
-/** Over a stream that a connector made. */
+/** A connection over a stream that a connector made. */
 class StreamLink extends BaseConnection {
   onTransport: OnTransport | null = null;
   open: (() => Promise<Duplex>) | null = null;
@@ -41,17 +41,17 @@ class StreamLink extends BaseConnection {
   }
 }
 
-/** One dial of a `Redis`. */
+/** The connection of one dial of a `Redis`. */
 export type Link = TcpLink | UnixLink | StreamLink;
 
-/** Where to go; `servername` is checked over TLS where the address was looked up here. */
+/** The address to dial; `servername` is verified over TLS if the address was looked up here. */
 export interface Place {
   host: string;
   port: number;
   servername?: string | undefined;
 }
 
-/** A connection to the place that the options name; it is not dialled yet. */
+/** Makes a connection by the options, without dialling it. */
 export async function linkTo(options: RedisOptions, auth: boolean, place?: Place): Promise<Link> {
   const common = coreSettings(options, auth);
   if (place === undefined && options.path) {
@@ -69,7 +69,7 @@ export async function linkTo(options: RedisOptions, auth: boolean, place?: Place
   return new TcpLink(new TCPLocation(address, Number(port)), settings);
 }
 
-/** A connection over what a connector opens. */
+/** Makes a connection over the stream that a connector opens. */
 export function linkOver(options: RedisOptions, auth: boolean, open: () => Promise<Duplex>): Link {
   const { host = 'localhost', port = 6379 } = options;
   const link = new StreamLink(new TCPLocation(host, port), coreSettings(options, auth));
@@ -92,17 +92,17 @@ function keepAlive({ keepAlive: idle }: RedisOptions): TCPConnectionOptions {
   return { socketKeepalive: true, socketKeepaliveOptions: { idle } };
 }
 
-/** Text of a reply that is not valid UTF-8 comes as bytes, and `shaped` makes text of them. */
+/** Options of the core. Invalid UTF-8 comes as bytes, which `shaped` turns into text. */
 type CoreSettings = BaseConnectionOptions & { decodeResponses: 'lenient' };
 
-/** Ends the stream behind the commands of this turn. After a long silence the core waits two turns before it writes. */
+/** Ends the stream after the commands of this turn. After long silence the core waits two turns before it writes. */
 export function endWhenWritten(link: Link, stream: Duplex): void {
   const end = (): void => void stream.end();
   if (link.statistics.requestsPending === 0) process.nextTick(end);
   else setImmediate(() => setImmediate(() => setImmediate(end)));
 }
 
-/** The options of the core that stand for those of ioredis. */
+/** Translates options of ioredis to options of the core. */
 export function coreSettings(options: RedisOptions, auth: boolean): CoreSettings {
   const { connectTimeout, connectionName, username, password, db, replyMapping, protocol } = options;
   const { disableClientInfo, clientInfoTag } = options;
@@ -114,7 +114,7 @@ export function coreSettings(options: RedisOptions, auth: boolean): CoreSettings
     protocol: protocol === 2 ? 2 : 'auto',
     clientInfo: disableClientInfo ? false : libraryTag(clientInfoTag),
   };
-  // The server would refuse any other name, and ioredis does not mind.
+  // The server refuses other names, which ioredis ignores.
   if (connectionName && /^[!-~]+$/.test(connectionName)) settings.clientName = connectionName;
   if (auth) {
     if (username) settings.username = username;
@@ -123,7 +123,7 @@ export function coreSettings(options: RedisOptions, auth: boolean): CoreSettings
   return settings;
 }
 
-/** A stream that is still connecting, once it is connected. */
+/** Waits until a stream is connected. */
 function opened(stream: Duplex & { connecting?: boolean; encrypted?: boolean }): Promise<Duplex> {
   if (stream.connecting !== true) return Promise.resolve(stream);
   return new Promise((resolve, reject) => {
@@ -132,7 +132,7 @@ function opened(stream: Duplex & { connecting?: boolean; encrypted?: boolean }):
   });
 }
 
-/** `respool(ioredis)`, or with the tag of a framework `respool(ioredis_shop_v2)`. */
+/** The tag for `respool(ioredis)`, or with a framework's tag `respool(ioredis_shop_v2)`. */
 function libraryTag(tag: string | undefined): string {
   const plain = (tag ?? '').replace(/[^!-'*-~]/g, '_').slice(0, 100);
   return plain === '' ? 'ioredis' : `ioredis_${plain}`;

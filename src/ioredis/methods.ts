@@ -19,10 +19,10 @@ export type TextReply<K extends string> =
       : unknown
     : unknown;
 
-/** Names that a class gives other types than those of a plain command. */
+/** Methods whose types a class declares itself. */
 export type Own = 'multi' | 'monitor' | 'quit' | 'exec';
 
-/** A method for each command, and its variant whose strings are bytes. */
+/** A method for each command, and a `…Buffer` variant that returns bytes. */
 export type CommandMethods = {
   [K in Exclude<CommandName, Own>]: (...words: MethodArgument[]) => Promise<TextReply<K>>;
 } & {

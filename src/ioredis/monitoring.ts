@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Link } from './link.ts';
 
-/** Resolves when a client of its own has begun to hear. */
+/** Resolves when the monitoring client has started. */
 export function begun<T extends EventEmitter>(monitor: T): Promise<T> {
   return new Promise((resolve, reject) => {
     monitor.once('error', reject);
@@ -9,7 +9,7 @@ export function begun<T extends EventEmitter>(monitor: T): Promise<T> {
   });
 }
 
-/** The stream of MONITOR as events. */
+/** Turns the lines of MONITOR into events. */
 export class Monitoring {
   readonly #link: Link;
   readonly #emitter: EventEmitter;
@@ -33,7 +33,7 @@ export class Monitoring {
     }
   }
 
-  /** `1339518083.107412 [0 127.0.0.1:60866] "set" "key" "value"`. */
+  /** Parses a line: `1339518083.107412 [0 127.0.0.1:60866] "set" "key" "value"`. */
   #tell(line: string): void {
     const [time = ''] = line.split(' ', 1);
     const quote = line.indexOf('"');

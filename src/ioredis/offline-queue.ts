@@ -4,10 +4,10 @@ import type { Command } from './command.ts';
 import { abortedBy } from './errors.ts';
 import { Pipeline, sizeOf } from './pipeline.ts';
 
-/** A waiter for a connection: a command, or a whole pipeline. */
+/** A command or a whole pipeline that waits for a connection. */
 export type Waiting = Command | Pipeline;
 
-/** Commands in the order in which they were asked for, bounded in bytes. */
+/** Waiting commands in the order of their calls, bounded in bytes. */
 export class OfflineQueue {
   readonly #limit: number;
   #items: Waiting[] = [];
@@ -21,7 +21,7 @@ export class OfflineQueue {
     return this.#items.length;
   }
 
-  /** Throws `OverloadedError` where there is no room; one that is larger than the bound may wait alone. */
+  /** Adds a command. Throws `OverloadedError` if it does not fit; a command above the bound may wait alone. */
   push(item: Waiting): void {
     const bytes = bytesOf(item);
     if (this.#items.length > 0 && this.#bytes + bytes > this.#limit) {
@@ -33,7 +33,7 @@ export class OfflineQueue {
     this.#items.push(item);
   }
 
-  /** Puts commands that were under way before those that wait; they are never refused. */
+  /** Puts unanswered commands of a lost connection first; they are never refused. */
   unshift(items: readonly Waiting[]): void {
     for (const item of items) this.#bytes += bytesOf(item);
     this.#items = [...items, ...this.#items];
@@ -46,7 +46,7 @@ export class OfflineQueue {
     return items.filter((item) => !item.isSettled);
   }
 
-  /** The rest of a transaction whose MULTI is gone with its connection must not run without it. */
+  /** Rejects the rest of a transaction whose MULTI was lost with its connection; it must not run without MULTI. */
   dropFragments(): void {
     const kept: Waiting[] = [];
     let whole = false;
@@ -69,7 +69,7 @@ export class OfflineQueue {
   }
 }
 
-/** Rejects those that nobody has answered yet. */
+/** Rejects all that are not settled. */
 export function failAll(items: readonly Waiting[], error: Error): void {
   for (const item of items) {
     if (item.isSettled) continue;
@@ -82,7 +82,7 @@ function bytesOf(item: Waiting): number {
   return item instanceof Pipeline ? item.size : sizeOf(item);
 }
 
-/** Commands that go a second time, for their connection ended before they were answered. */
+/** Publishes commands that are sent again, because their connection ended before they were answered. */
 const resends = channel('respool:ioredis:resend');
 
 export function tellResent(items: readonly Waiting[], endpoint: string): void {

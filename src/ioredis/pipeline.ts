@@ -10,7 +10,7 @@ import { decodingOf } from './shapes.ts';
 import { Subscriber } from './subscriber.ts';
 import type { ReplyContext } from './transformers.ts';
 
-/** One command's outcome. */
+/** The outcome of one command. */
 export type PipelineEntry = [error: Error | null, result?: unknown];
 
 /** The client that executes a pipeline. */
@@ -33,12 +33,12 @@ export class Pipeline {
   readonly addedBuiltinSet: Set<string>;
   readonly replyContext: ReplyContext;
   readonly promise: Promise<PipelineEntry[]>;
-  /** How often its commands were redirected. */
+  /** Number of redirects of its commands. */
   redirections = 0;
-  /** The database that was chosen when it was sent. */
+  /** The selected database at the time it was sent. */
   select = 0;
   readonly #queue: Command[] = [];
-  /** Those that are more than a request of a batch. */
+  /** Commands that need more than a request in a batch. */
   readonly special: Command[] = [];
   #transactions = 0;
   #resolve!: (entries: PipelineEntry[]) => void;
@@ -67,7 +67,7 @@ export class Pipeline {
   get isSettled(): boolean {
     return this.#done;
   }
-  /** Bytes of arguments, about. */
+  /** Estimated bytes of all arguments. */
   get size(): number {
     return this.#queue.reduce((sum, command) => sum + sizeOf(command), 0);
   }
@@ -82,7 +82,7 @@ export class Pipeline {
     return this;
   }
 
-  /** `[['set', 'key', 'value'], ['get', 'key']]`. */
+  /** Adds commands given as `[['set', 'key', 'value'], ['get', 'key']]`. */
   addBatch(commands: readonly (readonly unknown[])[]): this {
     for (const [name, ...args] of commands) {
       const method: unknown = Reflect.get(this, String(name));
@@ -92,7 +92,7 @@ export class Pipeline {
     return this;
   }
 
-  /** Sends what was collected; inside `multi()` it adds EXEC first and goes on collecting. */
+  /** Sends the collected commands. Inside `multi()` it adds EXEC instead and goes on collecting. */
   exec(callback?: Callback<PipelineEntry[]>): Promise<PipelineEntry[]> | this {
     if (this.#transactions > 0) {
       this.#transactions--;
@@ -113,12 +113,12 @@ export class Pipeline {
     return this.exec(callback);
   }
 
-  /** It holds what no batch carries: its commands go one by one. */
+  /** Whether the commands must be sent one by one, because a batch cannot carry some of them. */
   get singly(): boolean {
     return this.special.some(({ name }) => Subscriber.handles(name) || name === 'monitor');
   }
 
-  /** As the core takes it; scripts are sent as text where the connection has not seen them. */
+  /** The requests for the core. Scripts unknown to the connection are sent as text. */
   requests(scripts: Set<string>): CommandRequest[] {
     return this.#queue.map((command, index) => {
       const { script, name, args } = command;
@@ -129,7 +129,7 @@ export class Pipeline {
     });
   }
 
-  /** One EXEC answers for commands of both kinds: bytes serve both. */
+  /** The decoding of one command. For an EXEC it is bytes if any command of its transaction wants bytes. */
   #decodes(command: Command, index: number): false | undefined {
     if (command.name !== 'exec') return decodingOf(command.shape);
     for (let at = index - 1; at >= 0 && this.#queue[at]!.name !== 'multi'; at--) {
@@ -138,7 +138,7 @@ export class Pipeline {
     return decodingOf(command.shape);
   }
 
-  /** The result entry of one command. */
+  /** Makes the result entry of one command. */
   entry(index: number, reply: Reply): PipelineEntry {
     const command = this.#queue[index]!;
     command.isSettled = true;
@@ -155,7 +155,7 @@ export class Pipeline {
     }
   }
 
-  /** Each value as the command of the transaction wants it. */
+  /** Converts each reply of EXEC as its command wants it. */
   #transaction(index: number, replies: Reply[]): unknown[] {
     return replies.map((reply, at) => {
       const command = this.#queue[index - replies.length + at];
@@ -187,7 +187,7 @@ export class Pipeline {
     this.#done = true;
     this.#reject(error);
   }
-  /** Every command with the same error. */
+  /** Fails every command with the same error. */
   abort(error: Error): void {
     this.resolve(this.#queue.map((command): PipelineEntry => [command.blame(copyOf(error))]));
   }
@@ -195,10 +195,10 @@ export class Pipeline {
 nameClass(Pipeline, 'Pipeline');
 addCommands(Pipeline.prototype);
 
-/** Besides those of subscribers. */
+/** Commands for `special`, besides the SUBSCRIBE family. */
 const SPECIAL: ReadonlySet<string> = new Set(['quit', 'select', 'monitor', 'reset', 'himport']);
 
-/** Each command blames an error of its own. */
+/** Copies an error, so that each command can be attached to its own. */
 function copyOf(error: Error): Error {
   const copy = Object.create(
     Object.getPrototypeOf(error) as object,
@@ -213,12 +213,12 @@ export function sizeOf({ args }: Command): number {
   return size;
 }
 
-/** `[error]` or `[null, value]` for each value of EXEC; null where a watched key was changed. */
+/** `[error]` or `[null, value]` for each value of EXEC; null if a watched key was changed. */
 export function unwrapped(values: readonly unknown[] | null): PipelineEntry[] | null {
   return values?.map((value): PipelineEntry => (value instanceof Error ? [value] : [null, value])) ?? null;
 }
 
-/** A pipeline that is one transaction: its EXEC is the result. */
+/** A pipeline that is one transaction; the reply to EXEC is its result. */
 export class Transaction extends Pipeline {
   constructor(redis: PipelineOwner) {
     super(redis);
@@ -240,7 +240,7 @@ export class Transaction extends Pipeline {
   }
 }
 
-/** A class of pipelines with the scripts and commands that a client was given. */
+/** A subclass of a pipeline with the scripts and commands added to a client. */
 export function withMethodsOf<T extends typeof Pipeline>(client: PipelineOwner, type: T): T {
   const names = [...Object.keys(client.scriptsSet), ...client.addedBuiltinSet];
   if (names.length === 0) return type;

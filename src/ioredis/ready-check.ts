@@ -1,7 +1,7 @@
 import { isOfServer, lineOf } from './errors.ts';
 import type { Link } from './link.ts';
 
-/** `name:value` lines of INFO. */
+/** Parses the `name:value` lines of INFO. */
 function fieldsOf(text: string): Record<string, string> {
   const fields: Record<string, string> = {};
   for (const line of text.split('\r\n')) {
@@ -11,7 +11,7 @@ function fieldsOf(text: string): Record<string, string> {
   return fields;
 }
 
-/** Waits until the server has read its data set; resolves with its INFO. `longest` bounds one pause, in ms. */
+/** Waits until the server has loaded its data set; resolves with its INFO. `longest`: longest pause in ms. */
 export async function serverReady(link: Link, longest: number): Promise<Record<string, string>> {
   for (;;) {
     let text: unknown;

@@ -25,7 +25,7 @@ export type PreferredSlaves =
   | ListedReplica
   | ListedReplica[];
 
-/** Tells of a failed attempt while a connector goes on. */
+/** Reports a failed attempt while a connector goes on. */
 export type ConnectorNotice = (event: string, error: Error) => void;
 /** Where the transport of a connection comes from. */
 export interface Connector {
@@ -147,7 +147,7 @@ export const DEFAULT_OPTIONS: Readonly<RedisOptions> = {
   offlineQueueBytes: 256 * 1024 * 1024,
 };
 
-/** Parses the constructor's arguments: a port, a host, a URL or path, options; the first value of an option wins. */
+/** Parses the constructor's arguments: port, host, URL or path, and options; the first value of an option counts. */
 export function parseOptions(given: readonly unknown[]): RedisOptions {
   const parts: object[] = [];
   let secure = false;
@@ -176,7 +176,7 @@ export function parseOptions(given: readonly unknown[]): RedisOptions {
   return typed;
 }
 
-/** A URL, `host:port`, a port as text, or a path. */
+/** Parses a URL, `host:port`, a port as text, or a path. */
 export function parseAddress(text: string): Record<string, unknown> {
   if (/^\d+$/.test(text)) return { port: text };
   if (text.startsWith('/') && !text.startsWith('//')) {
@@ -215,7 +215,7 @@ function splitOnce(text: string, mark: string): [string, string?] {
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** An address as the map says it is reached. */
+/** Maps an announced address to a reachable one. */
 export function reached<A extends { host: string; port: number }>(
   address: A,
   natMap: NatMap | null | undefined,

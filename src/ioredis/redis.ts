@@ -54,21 +54,21 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
   options: RedisOptions;
   status: RedisStatus = 'wait';
   readonly replyContext: ReplyContext;
-  /** The socket of the present connection. */
+  /** The socket of the current connection. */
   stream: Duplex | null = null;
   readonly #connector: Connector | SentinelConnector | null;
   readonly #subscriber: Subscriber;
   readonly #waiting: OfflineQueue;
-  /** Under way when the connection ended, in order. */
+  /** Commands unanswered when the connection ended, in order. */
   #unanswered: Waiting[] = [];
   #session: Session | null = null;
   #link: Link | null = null;
   #db: number;
   retryAttempts = 0;
   #redial: NodeJS.Timeout | undefined = undefined;
-  /** It was closed on purpose: no new attempt follows. */
+  /** The connection was closed on purpose, so no new dial follows. */
   #leaving = false;
-  /** `disconnect` or `quit` was called: commands from now on go to the next connection. */
+  /** `disconnect` or `quit` was called; later commands go to the next connection. */
   #ending = false;
   #epoch = 0;
   #dials = 0;
@@ -104,7 +104,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     if (this.options.monitor) return 'monitor';
     return this.#listensOnly ? 'subscriber' : 'normal';
   }
-  /** With RESP2 a subscribed connection takes no other commands. */
+  /** Whether only subscriber commands are allowed: on RESP2 with subscriptions. */
   get #listensOnly(): boolean {
     return this.options.protocol === 2 && this.#subscriber.size > 0;
   }
@@ -196,12 +196,12 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     if (this.#connector instanceof SentinelConnector) this.#connector.watch();
   }
 
-  /** An error reply ends what waits; the socket's own error was told of when it came. */
+  /** Reports a failed dial. An error reply also fails the waiting commands; a socket error was emitted already. */
   #dialFailed(error: Error): void {
     const told = dialError(error);
     if (isOfServer(error)) this.#waiting.fail(told);
     else if (this.stream?.errored || (this.#leaving && this.stream !== null)) return;
-    // The server that was reached closed the connection: that is an end, not an error.
+    // The server closed the connection after accepting it, which is an end and not an error.
     if (told === error && this.stream !== null && !isOfServer(error)) return;
     this.silentEmit('error', told);
   }
@@ -231,7 +231,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     if (epoch === this.#epoch && link.usable && !this.#ending) this.#ready(link, fieldsets);
   }
 
-  /** @internal Tells the server of the fieldsets of `HIMPORT`; `HIMPORT SET` tries again those that it refused. */
+  /** @internal Prepares the fieldsets of `HIMPORT`; `HIMPORT SET` tries refused ones again. */
   async prepareFieldsets(fieldsets = this.#session?.fieldsets): Promise<void> {
     if (!this.options.readOnly) await fieldsets?.prepareAll((error) => this.silentEmit('error', error));
   }
@@ -262,7 +262,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     replay.select(wanted);
   }
 
-  /** The connection is gone, or was never there. */
+  /** Called when the connection has closed, or could not be made. */
   #closed(epoch: number): void {
     if (epoch !== this.#epoch) return;
     this.#epoch++;
@@ -297,7 +297,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     this.#waiting.fail(new Error(CONNECTION_CLOSED));
   }
 
-  /** Emits an event; an error without a listener goes to the console. */
+  /** Emits an event; prints an error without a listener to the console. */
   silentEmit(event: string, argument?: unknown): boolean {
     if (event === 'error') {
       if (this.status === 'end') return false;
@@ -310,7 +310,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     return false;
   }
 
-  /** Closes the connection; with `true` a new one is dialled. */
+  /** Closes the connection; with `true` dials a new one. */
   disconnect(reconnect = false): void {
     if (!reconnect) {
       this.#leaving = true;
@@ -341,7 +341,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     return new Redis({ ...this.options, ...override });
   }
 
-  /** Another connection, on which every command that the server handles becomes an event `monitor`. */
+  /** Makes another connection that emits an event `monitor` for every command the server runs. */
   monitor(callback?: Callback<Redis>): Promise<Redis> {
     return nodeify(begun<Redis>(this.duplicate({ monitor: true, lazyConnect: false })), callback);
   }
@@ -356,7 +356,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     return { ...placeOf(this.options), database: this.#db };
   }
 
-  /** Sends a command, for the first time or once more. */
+  /** Sends a command, for the first time or again. */
   again(command: Command): unknown {
     if (this.status === 'wait') this.connect().catch(noop);
     const session = this.#session;
@@ -368,7 +368,7 @@ export class Redis extends Client<RedisStatus> implements SessionOwner {
     return this.#later(command, session);
   }
 
-  /** Everything but the usual. */
+  /** The slow path: refuses, sends or queues a command. */
   #later(command: Command, session: Session | null): unknown {
     const refusal = this.#refusal(command);
     if (refusal !== null) command.reject(refusal);

@@ -5,12 +5,12 @@ import type { Session } from './session.ts';
 
 const noop = (): void => {};
 
-/** Sends over a new connection what waited for it, each in the database that was chosen when it was asked for. */
+/** Sends the waiting commands over a new connection, each in the database selected at the time of its call. */
 export class Replay {
   readonly #session: Session;
   #present: number;
 
-  /** `present`: the database that the connection has chosen itself. */
+  /** `present`: the database that the handshake has selected. */
   constructor(session: Session, present: number) {
     this.#session = session;
     this.#present = present;
@@ -22,7 +22,7 @@ export class Replay {
     this.#session.send(new Command('select', [db], { replyEncoding: 'utf8' })).catch(noop);
   }
 
-  /** Sends one item; its promise was handed out long ago. */
+  /** Sends one item and settles the promise that its caller already has. */
   send(item: Waiting): void {
     if (!(item instanceof Command) || item.name !== 'select') this.select(item.select);
     else this.#present = Number(item.args[0]);

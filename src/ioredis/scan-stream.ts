@@ -1,7 +1,7 @@
 import { nameClass } from '../base/classes.ts';
 import { Readable, type ReadableOptions } from 'node:stream';
 
-/** Options of `scanStream` and its kin. */
+/** Options of `scanStream` and the other scan streams. */
 export interface ScanStreamOptions extends ReadableOptions {
   match?: string | undefined;
   type?: string | undefined;
@@ -9,10 +9,10 @@ export interface ScanStreamOptions extends ReadableOptions {
   noValues?: boolean | undefined;
 }
 
-/** Asks for one page; the cursor is the first argument, or the second behind a key. */
+/** Requests one page; the cursor is the first argument, or the second after a key. */
 export type AskForPage = (args: unknown[]) => Promise<[cursor: string | Buffer, elements: unknown[]]>;
 
-/** The pages of SCAN and its kin, one array for each. */
+/** A stream of the pages of a scan, one array for each. */
 export class ScanStream extends Readable {
   readonly #ask: AskForPage;
   readonly #key: string | Buffer | undefined;
@@ -49,7 +49,7 @@ export class ScanStream extends Readable {
     );
   }
 
-  /** No further page is asked for. */
+  /** Ends the stream before the next page. */
   close(): void {
     this.#drained = true;
   }

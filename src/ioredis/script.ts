@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { RedisValue } from '../resp/types.ts';
 
-/** A Lua script by the name it was defined under. */
+/** A Lua script of `defineCommand`. */
 export class Script {
   readonly sha: string;
   readonly lua: string;
   readonly numberOfKeys: number | null;
   readonly readOnly: boolean;
-  /** The words of a call that are always the same, in one string: the core encodes them once. */
+  /** The constant words of a call in one string, which the core encodes only once. */
   readonly head: string;
 
   constructor(lua: string, numberOfKeys?: number | null, readOnly?: boolean) {
@@ -18,7 +18,7 @@ export class Script {
     this.head = ['evalsha', ...this.#words(this.sha)].join(' ');
   }
 
-  /** Whether a connection knows it already; from now on it does. */
+  /** Whether a connection already knows the script; marks it as known. */
   isKnown(known: Set<string>): boolean {
     if (known.has(this.sha)) return true;
     known.add(this.sha);

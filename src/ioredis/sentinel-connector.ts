@@ -10,7 +10,7 @@ import {
   type SentinelAddress,
 } from './redis-options.ts';
 
-/** The parts of a sentinel's client that the connector uses. */
+/** The methods of a sentinel's client that the connector uses. */
 interface SentinelClient extends EventEmitter {
   sentinel(...args: unknown[]): Promise<unknown>;
   subscribe(...channels: string[]): Promise<unknown>;
@@ -18,7 +18,7 @@ interface SentinelClient extends EventEmitter {
 }
 export type MakeClient = (options: RedisOptions) => unknown;
 
-/** Asks sentinels in turn where the primary, or a replica, is. */
+/** Asks sentinels in turn for the address of the primary or a replica. */
 export class SentinelConnector {
   readonly #options: RedisOptions;
   readonly #emitter: EventEmitter & { disconnect(reconnect?: boolean): void };
@@ -43,7 +43,7 @@ export class SentinelConnector {
     this.#sentinels = sentinels.slice();
   }
 
-  /** The first address that a sentinel gives; `notice` hears of those that gave none. */
+  /** Resolves with the first address that a sentinel gives; reports sentinels without one to `notice`. */
   async find(notice: ConnectorNotice): Promise<Place> {
     this.#active = true;
     this.#attempts = 0;
@@ -117,7 +117,7 @@ export class SentinelConnector {
       protocol,
       ...more,
     }) as SentinelClient;
-    // Its calls tell of the same errors.
+    // The calls reject with the same errors.
     client.on('error', () => {});
     return client;
   }
@@ -140,7 +140,7 @@ export class SentinelConnector {
     return reached({ host: chosen.ip, port: Number(chosen.port) }, this.#options.natMap);
   }
 
-  /** Adds the sentinels that this one knows. */
+  /** Adds the sentinels that this one lists. */
   async #learn(client: SentinelClient): Promise<void> {
     if (!this.#options.updateSentinels) return;
     const answer = await client.sentinel('sentinels', this.#options.name);
@@ -156,12 +156,12 @@ export class SentinelConnector {
     }
   }
 
-  /** False: the server has another role than the one looked for; the next attempt asks another sentinel. */
+  /** False if the server has the wrong role; the next attempt asks another sentinel. */
   check(info: Record<string, string>): boolean {
     return info.role === undefined || info.role === this.#options.role;
   }
 
-  /** Hears of a failover by the sentinels, not only by the loss of the connection. */
+  /** With `failoverDetector`: subscribes to failovers at the sentinels, and reconnects when one is announced. */
   watch(): void {
     if (!this.#options.failoverDetector) return;
     this.#unwatch();
@@ -189,7 +189,7 @@ export class SentinelConnector {
   }
 }
 
-/** `[name, value, …]`, or the object that it is already. */
+/** Converts `[name, value, …]` to an object; an object stays. */
 function record(entry: unknown): Record<string, string> {
   if (!Array.isArray(entry)) return entry as Record<string, string>;
   const fields: Record<string, string> = {};

@@ -12,24 +12,24 @@ import { type Pipeline, type PipelineEntry, unwrapped } from './pipeline.ts';
 import type { RedisOptions } from './redis-options.ts';
 import { Subscriber } from './subscriber.ts';
 
-/** Whom a session tells of what it does not decide. */
+/** The owner of a session, which decides about lost and failed commands. */
 export interface SessionOwner {
   readonly options: RedisOptions;
-  /** The connection ended under it; it goes again where that is wanted. */
+  /** Called for a command whose connection has ended, to send it again if the options say so. */
   lost(item: Waiting): void;
-  /** An error reply: 2 says that the command goes again, on a new connection. */
+  /** Called for an error reply; 2 means to send the command again on a new connection. */
   judge(error: ReplyError, command: Command): boolean | 1 | 2;
-  /** Sends it once more. */
+  /** Sends a command again. */
   again(command: Command): unknown;
   selected(db: number): void;
-  /** After QUIT the server closes the connection. */
+  /** Called at QUIT, after which the server closes the connection. */
   leaving(): void;
 }
 
 const BYTES: RequestOptions = { decode: false };
 const NOSCRIPT = 'NOSCRIPT';
 
-/** One connection that is ready, and the commands on it. */
+/** A ready connection, and the commands sent over it. */
 export class Session {
   readonly link: Link;
   readonly #owner: SessionOwner;
@@ -55,7 +55,7 @@ export class Session {
     return this.link.usable;
   }
 
-  /** Sends one command; the promise is of what the caller gets. */
+  /** Sends one command; resolves with the caller's result. */
   send(command: Command): Promise<unknown> {
     const { name } = command;
     if (SPECIAL.has(name)) return this.#special(command);
@@ -93,7 +93,7 @@ export class Session {
     return { ...usual, timeout };
   }
 
-  /** Thrown before anything was sent. */
+  /** Handles an error thrown before the command was sent. */
   #refused(command: Command, error: unknown): Promise<unknown> {
     if (this.link.usable) command.reject(command.blame(error as Error));
     else this.#owner.lost(command);
@@ -107,8 +107,8 @@ export class Session {
       if (blockingTimeout && Command.checkFlag('BLOCKING_COMMANDS', command.name)) return null;
       throw command.blame(timedOut(error));
     }
-    // Repeat nothing that broke the connection: it would break the next one. An error on a sound connection is about
-    // this command.
+    // Do not repeat a command that broke the connection, because it would break the next one. If the connection still
+    // works, the error concerns only this command.
     if (this.link.usable || error instanceof ProtocolError) throw command.blame(error as Error);
     this.#owner.lost(command);
     return command.promise;
@@ -127,7 +127,7 @@ export class Session {
     throw error;
   }
 
-  /** Executes a command that is more than one request. */
+  /** Runs a command that needs more than one request. */
   async #special(command: Command): Promise<unknown> {
     const { name, args } = command;
     if (Subscriber.handles(name)) return this.#subscription(command);
@@ -193,7 +193,7 @@ export class Session {
     }
   }
 
-  /** Everything of a pipeline in one write. */
+  /** Sends a pipeline in one write, unless its commands must be sent one by one. */
   sendPipeline(pipeline: Pipeline): void {
     if (pipeline.singly) {
       void this.#singly(pipeline);
@@ -236,7 +236,7 @@ export class Session {
   }
 
   async #finish(pipeline: Pipeline, replies: Reply[]): Promise<void> {
-    // None was answered: all of it may go again. With a part of it answered the rest must not.
+    // Without any reply the whole pipeline may be sent again; with some replies the rest must not.
     if (replies.length > 0 && !this.link.usable && replies.every((reply) => isLoss(reply))) {
       this.#owner.lost(pipeline);
       return;
@@ -245,7 +245,7 @@ export class Session {
     for (let index = 0; index < replies.length; index++) {
       const reply = replies[index]!;
       const entry = pipeline.entry(index, reply);
-      // Only an error needs a second look.
+      // Only error replies may have to be repeated.
       entries.push(isOfServer(reply) ? await this.#judged(pipeline, index, entry) : entry);
     }
     pipeline.resolve(entries);
@@ -259,7 +259,7 @@ export class Session {
     } else if (this.#owner.judge(error, command) !== 2) {
       return entry;
     } else if (command.inTransaction) {
-      // A part of a transaction never goes again without the rest.
+      // Never repeat a part of a transaction without the rest.
       return [abortedBy(command)];
     }
     command.isSettled = false;

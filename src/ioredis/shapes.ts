@@ -2,15 +2,15 @@ import { RedisError } from '../errors/errors.ts';
 import type { Reply } from '../resp/types.ts';
 import { replyErrorOf } from './errors.ts';
 
-/** How the values of one reply are handed out. */
+/** The form of the values in a reply. */
 export interface Shape {
-  /** Strings of the reply as text; else as bytes. */
+  /** Whether strings are text; otherwise bytes. */
   readonly text: boolean;
-  /** Numbers as text. */
+  /** Whether numbers are text. */
   readonly stringNumbers: boolean;
 }
 
-/** The four ways there are; each has one object, so that a shape is compared by identity. */
+/** One of the four possible shapes, which are compared by identity. */
 export function shapeOf(text: boolean, stringNumbers: boolean): Shape {
   if (text) return stringNumbers ? TEXT_NUMBERS : TEXT;
   return stringNumbers ? BYTES_NUMBERS : BYTES;
@@ -20,12 +20,12 @@ const BYTES: Shape = { text: false, stringNumbers: false };
 const TEXT_NUMBERS: Shape = { text: true, stringNumbers: true };
 const BYTES_NUMBERS: Shape = { text: false, stringNumbers: true };
 
-/** The option `decode` of a request: text is lenient by the connection's own default. */
+/** The option `decode` of a request; undefined uses the connection's default, lenient text. */
 export function decodingOf({ text }: Shape): false | undefined {
   return text ? undefined : false;
 }
 
-/** A reply of the core as ioredis gives it: text that is not UTF-8 with replacement characters, maps as objects. */
+/** Converts a reply of the core to ioredis' form: invalid UTF-8 with replacement characters, maps as objects. */
 export function shaped(value: Reply, shape: Shape): unknown {
   switch (typeof value) {
     case 'string':
@@ -55,7 +55,7 @@ function shapedList(list: Reply[], shape: Shape): unknown[] {
   const target = list as unknown[];
   for (let at = 0; at < list.length; at++) {
     const element = list[at]!;
-    // Most elements stay what they are.
+    // Strings that are wanted as text stay as they are.
     if (typeof element !== 'string' || !shape.text) target[at] = shaped(element, shape);
   }
   return target;
@@ -67,7 +67,7 @@ function objectOf(map: Map<Reply, Reply>, shape: Shape): Record<string, unknown>
   return object;
 }
 
-/** Sets a field whatever it is called. */
+/** Sets a field of any name, `__proto__` included. */
 export function put(object: Record<string, unknown>, key: string, value: unknown): void {
   if (key in object) {
     Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Link } from './link.ts';
 
-/** `socketTimeout`: ends a connection that has requests outstanding and hears nothing for so long. */
+/** `socketTimeout`: closes a connection that receives nothing for so long while requests are outstanding. */
 export class SilenceWatch {
   readonly #limit: number;
   readonly #link: Link;
@@ -14,7 +14,7 @@ export class SilenceWatch {
     this.#stream = stream;
   }
 
-  /** Something was asked. */
+  /** Starts the timer when a request is sent. */
   arm(): void {
     if (this.#timer === undefined) this.#wait(this.#limit);
   }

@@ -8,7 +8,7 @@ type Ask<T> = (
   callback: (error: NodeJS.ErrnoException | null | undefined, value?: T) => void,
 ) => void;
 
-/** The addresses to begin with, looked up in the ways that the options name. */
+/** The addresses of the start nodes, looked up as the options say. */
 export async function startAddresses(
   nodes: readonly HostAndPort[],
   { useSRVRecords, resolveSrv: resolve = resolveSrv, dnsLookup }: ClusterOptions,
@@ -37,7 +37,7 @@ function answer<T>(ask: Ask<T>, hostname: string): Promise<T> {
   });
 }
 
-/** The lowest priority first, and of one priority by chance in proportion to weight. */
+/** Sorts by priority, lowest first; equal priorities at random in proportion to weight. */
 function inOrder(a: SrvRecord, b: SrvRecord): number {
   if (a.priority !== b.priority) return a.priority - b.priority;
   return Math.random() * (a.weight + b.weight + 2) < a.weight + 1 ? -1 : 1;

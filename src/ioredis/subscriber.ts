@@ -7,7 +7,7 @@ import type { RedisValue, Reply } from '../resp/types.ts';
 type Kind = 'subscribe' | 'psubscribe' | 'ssubscribe';
 const KINDS: readonly Kind[] = ['subscribe', 'psubscribe', 'ssubscribe'];
 
-/** Where the messages of one name go: straight to the listeners. */
+/** A channel that passes the messages of one name directly to listeners. */
 class Ear extends AbstractChannel {
   readonly #name: Buffer;
   readonly #hear: (data: Buffer | readonly [Buffer, Buffer]) => void;
@@ -36,7 +36,7 @@ class Ear extends AbstractChannel {
   }
 }
 
-/** The subscriptions of a `Redis`; turns their messages into events. */
+/** The subscriptions of a client; turns their messages into events. */
 export class Subscriber {
   readonly #emitter: EventEmitter;
   readonly #ears: Record<Kind, Map<string, Ear>> = {
@@ -53,12 +53,12 @@ export class Subscriber {
     return name.endsWith('subscribe') && /^(?:[ps]?(?:un)?subscribe)$/.test(name);
   }
 
-  /** Subscribed names of all kinds. */
+  /** Number of subscribed names of all kinds. */
   get size(): number {
     return KINDS.reduce((sum, kind) => sum + this.#ears[kind].size, 0);
   }
 
-  /** SUBSCRIBE and its like; resolves with the number that the server said last. */
+  /** Runs a command of the SUBSCRIBE family; resolves with the server's last count. */
   async run(connection: AbstractConnection, name: string, args: readonly RedisValue[]): Promise<number> {
     if (!name.includes('un')) return this.#subscribe(connection, name as Kind, args);
     return this.#unsubscribe(connection, name.replace('un', '') as Kind, args);
@@ -146,7 +146,7 @@ export class Subscriber {
     }
   }
 
-  /** Everything again, on a new connection. */
+  /** Subscribes to everything again on a new connection. */
   again(connection: AbstractConnection): Promise<unknown> {
     const pending: Promise<unknown>[] = [];
     for (const kind of KINDS) {
@@ -160,7 +160,7 @@ export class Subscriber {
     return Promise.all(pending);
   }
 
-  /** Nothing is subscribed any more. */
+  /** Drops all subscriptions. */
   clear(): void {
     for (const kind of KINDS) this.#ears[kind].clear();
   }

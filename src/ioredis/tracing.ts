@@ -2,7 +2,7 @@ import { type TracingChannel, tracingChannel } from 'node:diagnostics_channel';
 import type { Command } from './command.ts';
 import { type Pipeline, Transaction } from './pipeline.ts';
 
-/** The place that commands go to, as the channels tell it. */
+/** The server address in the trace events. */
 export interface TracedPlace {
   serverAddress: string;
   serverPort: number | undefined;
@@ -11,7 +11,7 @@ interface TracedSession extends TracedPlace {
   database: number;
 }
 
-/** As the runtime has it; its types say that `tracePromise` returns nothing. */
+/** The real type of a tracing channel; Node's types lack the result of `tracePromise`. */
 interface Tracing {
   readonly hasSubscribers: boolean;
   tracePromise<T>(run: () => Promise<T>, context: object): Promise<T>;
@@ -20,7 +20,7 @@ function tracingOf(name: string): Tracing {
   return tracingChannel(name) as TracingChannel & Tracing;
 }
 
-// The names are those of ioredis, for its instrumentations listen to them.
+// ioredis' channel names, because its instrumentations subscribe to them.
 const commands = tracingOf('ioredis:command');
 const batches = tracingOf('ioredis:batch');
 const connects = tracingOf('ioredis:connect');
@@ -46,7 +46,7 @@ export function placeOf({
   return path ? { serverAddress: path, serverPort: undefined } : { serverAddress: host, serverPort: port };
 }
 
-/** Keys as they are, and `?` for every other word. */
+/** The words for a trace: keys as they are, and `?` for every other word. */
 function wordsOf({ words, keyPlaces }: Command): string[] {
   const keys = new Set(keyPlaces);
   return words.map((arg, at) => (keys.has(at) ? String(arg) : '?'));
@@ -56,7 +56,7 @@ function contextOf(command: Command, session: TracedSession): object {
   return { command: command.name, args: wordsOf(command), ...session };
 }
 
-/** Traces one command until it settles, however often it is sent. */
+/** Traces one command until it settles, even if it is sent several times. */
 export function traceCommand<T>(
   command: Command,
   session: TracedSession,
@@ -81,7 +81,7 @@ export function tracePipeline(pipeline: Pipeline, session: TracedSession): void 
     }
   }
   if (batches.hasSubscribers && pipeline instanceof Transaction) {
-    // MULTI and EXEC do not count.
+    // MULTI and EXEC are not counted.
     const context = { batchMode: 'MULTI', batchSize: pipeline.length - 2, ...session };
     const traced = batches.tracePromise(() => promise, context);
     traced.catch(noop);

@@ -21,11 +21,11 @@ export function contextOf(options: {
 export type ArgumentTransformer = (args: unknown[]) => unknown[];
 export type ReplyTransformer = (reply: unknown, context: ReplyTransformerContext) => unknown;
 
-/** By lower-case name of the command; callers may set more. */
+/** Transformers by lower-case command name; users may add more. */
 export const argumentTransformers = new Map<string, ArgumentTransformer>();
 export const replyTransformers = new Map<string, ReplyTransformer>();
 
-/** The fields and values of one object or map in turn; null: it is neither. */
+/** The fields and values of an object or map in turn; null for other values. */
 function fieldsOf(value: unknown): unknown[] | null {
   if (value instanceof Map) return [...value].flat();
   if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return null;
@@ -40,7 +40,7 @@ const spreadSecond: ArgumentTransformer = (args) => {
 for (const name of ['mset', 'msetnx']) argumentTransformers.set(name, spreadFirst);
 for (const name of ['hset', 'hmset']) argumentTransformers.set(name, spreadSecond);
 
-/** `[field, value, …]` to an object. */
+/** Converts `[field, value, …]` to an object. */
 const toObject: ReplyTransformer = (reply) => {
   if (!Array.isArray(reply)) return reply;
   const object: Record<string, unknown> = {};
@@ -48,13 +48,13 @@ const toObject: ReplyTransformer = (reply) => {
   return object;
 };
 
-/** RESP3 answers with pairs where RESP2 has members and scores in turn. */
+/** Flattens RESP3's pairs to members and scores in turn, as RESP2 returns them. */
 const withoutPairs: ReplyTransformer = (reply, { replyMapping }) => {
   if (replyMapping === 'resp3' || !Array.isArray(reply)) return reply;
   return reply.some((element) => Array.isArray(element)) ? reply.flat() : reply;
 };
 
-/** RESP3 answers with a map where RESP2 has pairs; a server that speaks RESP2 has sent the pairs. */
+/** Converts RESP3's map to pairs, as RESP2 returns them. */
 const inPairs: ReplyTransformer = (reply, { replyMapping }) => {
   if (replyMapping === 'resp3' || !Array.isArray(reply) || Array.isArray(reply[0])) return reply;
   const pairs: unknown[] = [];

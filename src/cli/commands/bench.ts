@@ -8,7 +8,7 @@ import { bar, integer, milliseconds, table, type Terminal } from '../terminal.ts
 const PREFIX = 'respool:bench:';
 const PERCENTILES = [50, 75, 90, 99, 99.9, 99.99];
 const CHART_WIDTH = 40;
-/** Name and figure of a row. */
+/** Columns before the chart, for the name and the figure of a row. */
 const BEFORE_CHART = 20;
 const PROGRESS = 500;
 
@@ -29,12 +29,12 @@ interface Load {
   readonly value: string;
   readonly keys: number;
   readonly concurrency: number;
-  /** Calls a second; null: as fast as `concurrency` allows. */
+  /** Calls per second; null for as many as `concurrency` allows. */
   readonly rate: number | null;
 }
 
 class Tally {
-  /** Microseconds; in the open loop from the moment a call was due. */
+  /** Latencies in µs; in the open loop from the time a call was due. */
   readonly histogram: RecordableHistogram = createHistogram();
   done = 0;
   readonly errors = new Map<string, number>();
@@ -88,7 +88,7 @@ function loadOf(options: Options): Load {
   };
 }
 
-/** Each command as often as its weight says. */
+/** Lists each command as often as its weight says. */
 function mixOf(text: string): Make[] {
   return text.split(',').flatMap((part) => {
     const [name = '', weight = '1'] = part.split(':');
@@ -118,7 +118,7 @@ async function closedLoop(pool: AnyPool, load: Load, tally: Tally, over: () => b
   await Promise.all(Array.from({ length: load.concurrency }, lane));
 }
 
-/** Calls are due at even distances; one that is made late counts its delay, as a caller would feel it. */
+/** Makes calls at a constant rate. The latency of a late call includes its delay, as a caller would see it. */
 async function openLoop(pool: AnyPool, load: Load, tally: Tally, over: () => boolean): Promise<void> {
   const gap = 1_000 / (load.rate as number);
   const pending = new Set<Promise<void>>();

@@ -5,7 +5,7 @@ import { type Call, poolOptions } from '../target.ts';
 import { integer, table, type Terminal } from '../terminal.ts';
 
 const SLOTS = 16_384;
-/** The drawing of the slots, at most; a narrow terminal gets fewer. */
+/** Most cells in the drawing of the slots; fewer on a narrow terminal. */
 const CELLS = 64;
 const LEAD = 'slots  ';
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -24,7 +24,7 @@ interface Shard {
   readonly nodes: readonly Node[];
 }
 
-/** Slots and nodes of a cluster, drawn once or until Ctrl-C. */
+/** Draws slots and nodes of a cluster, once or until Ctrl-C. */
 export async function cluster({ options, terminal, target, signal }: Call): Promise<number> {
   if (target.kind === 'sentinel') throw new UsageError('cluster needs the URL of a node of the cluster');
   const watch = options.flag('watch');
@@ -50,7 +50,7 @@ function textOf(fields: ReplyMap, name: string): string {
   return value === undefined || value === null ? '' : String(value);
 }
 
-/** Reads the answer to `CLUSTER SHARDS`; what is not of its form is left out. */
+/** Reads the reply to `CLUSTER SHARDS`; malformed parts are left out. */
 export function shardsOf(reply: Reply): Shard[] {
   if (!Array.isArray(reply)) return [];
   return reply
@@ -87,7 +87,7 @@ function nodesOf(entries: readonly Reply[]): Node[] {
     });
 }
 
-/** Index of the shard that serves each slot; null: none does. */
+/** Index of the shard that serves each slot; null if none does. */
 function ownersOf(shards: readonly Shard[]): (number | null)[] {
   const owners = new Array<number | null>(SLOTS).fill(null);
   for (const [index, { slots, nodes }] of shards.entries()) {

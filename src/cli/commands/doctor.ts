@@ -6,7 +6,7 @@ import { server } from '../doctor/server.ts';
 import type { Call, Target } from '../target.ts';
 import { printable, type Terminal } from '../terminal.ts';
 
-/** Examines a set-up step by step; exit code 1 when something is wrong. */
+/** Examines a set-up step by step; exit code 1 if something is wrong. */
 export async function doctor({ options, terminal, target, signal }: Call): Promise<number> {
   const findings: Finding[] = [];
   if (!options.json) terminal.line(terminal.style('bold', `Examining ${target.shown}`));
@@ -31,7 +31,7 @@ function print(terminal: Terminal, { level, about, says, advice }: Finding): voi
     terminal.sentence(`  ${' '.repeat(12)} ${terminal.style('dim', '→')} `, printable(advice));
 }
 
-/** Host and port of a plain URL; null for a Unix socket. */
+/** The addresses in a URL; none for a Unix socket. */
 function placesOf(url: string): Place[] {
   if (url.startsWith('unix:')) return [];
   const authority = (/^[\w+.-]+:\/\/([^/?#]*)/.exec(url)?.[1] ?? '').replace(/^.*@/, '');
@@ -45,7 +45,7 @@ function placesOf(url: string): Place[] {
   });
 }
 
-/** Examines from the name to the commands; each layer only when the one below holds. */
+/** Examines the layers from the host name to the commands; each one only if those below work. */
 async function* examine(target: Target, signal: AbortSignal): AsyncGenerator<Finding> {
   try {
     if (target.kind === 'sentinel') return yield* sentinels(placesOf(target.url), target, signal);

@@ -4,10 +4,10 @@ import { UsageError } from '../options.ts';
 import { formatReply, jsonOf } from '../reply-format.ts';
 import { type Call, type AnyPool, openPool } from '../target.ts';
 
-/** Lines of a pipe that are sent together. */
+/** Lines of standard input that are sent together. */
 const PORTION = 1_000;
 
-/** One command from the command line, or many from standard input. */
+/** Runs one command from the command line, or many from standard input. */
 export async function exec(call: Call): Promise<number> {
   const { options, target } = call;
   const [command, ...args] = options.words;
@@ -44,7 +44,7 @@ async function fromInput(call: Call, pool: AnyPool): Promise<number> {
 }
 
 /**
- * Splits a line into words; quotes keep blanks together, a backslash takes the next character as it is.
+ * Splits a line into words. Quotes keep spaces; a backslash takes the next character literally.
  * @throws UsageError for a quote that is not closed.
  */
 function splitLine(line: string): string[] {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Call, openPool } from '../target.ts';
 import { milliseconds, printable } from '../terminal.ts';
 
-/** Round trips, one after another. */
+/** Measures round trips, one after the other. */
 export async function ping({ options, terminal, target, signal }: Call): Promise<number> {
   const count = options.number('count', 4);
   const pause = options.number('interval', 1) * 1_000;

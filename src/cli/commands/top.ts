@@ -23,7 +23,7 @@ interface SlowCommand {
   readonly command: string;
 }
 
-/** Live figures of a server or a cluster, and of the pool that reads them. */
+/** Shows live figures of a server or a cluster, and of the pool that reads them. */
 export async function top({ options, terminal, target, signal }: Call): Promise<number> {
   const pause = options.number('interval', 1) * 1_000;
   const until = Date.now() + options.number('seconds', Number.MAX_SAFE_INTEGER / 1_000) * 1_000;
@@ -58,7 +58,7 @@ async function take(pool: AnyPool, timeout: number): Promise<Picture> {
   };
 }
 
-/** Only the command's name is shown: arguments may be secret. */
+/** Reads the slow log. Shows only command names, because arguments may be secret. */
 function slowCommands(reply: Reply): SlowCommand[] {
   if (!Array.isArray(reply)) return [];
   return reply.filter(Array.isArray).map(([, at, took, args]) => ({

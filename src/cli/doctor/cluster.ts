@@ -22,7 +22,7 @@ async function reachable(host: string, port: number, timeout: number): Promise<b
   }
 }
 
-/** The layout that a node tells, and whether its addresses work from here. */
+/** Checks the layout that a node reports, and whether its addresses can be reached from here. */
 export async function* cluster(target: Target, signal: AbortSignal): AsyncGenerator<Finding> {
   await using pool = ConnectionPool.fromUrl(target.url, { ...poolOptions(target), decodeResponses: true });
   const { timeout } = target;

@@ -1,4 +1,4 @@
-/** One sentence about a set-up, and what to do about it. */
+/** One statement about a set-up, with advice. */
 export interface Finding {
   readonly level: 'good' | 'note' | 'wrong';
   /** Part of the set-up, such as `TLS`. */
@@ -17,7 +17,7 @@ export function wrong(about: string, says: string, advice: string): Finding {
   return { level: 'wrong', about, says, advice };
 }
 
-/** Ends an examination: what follows would only repeat the same fault. */
+/** Ends an examination, because further steps would only report the same fault. */
 export class Fatal extends Error {
   override readonly name = 'Fatal';
   readonly finding: Finding;

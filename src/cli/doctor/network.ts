@@ -14,7 +14,7 @@ export interface Place {
   readonly port: number;
 }
 
-/** Every address of a name, both families. */
+/** Resolves the host name to all its addresses, IPv4 and IPv6. */
 async function* names({ host }: Place): AsyncGenerator<Finding> {
   if (isIP(host) !== 0) return;
   try {
@@ -43,7 +43,7 @@ function opened(socket: Socket, event: string, timeout: number): Promise<void> {
   });
 }
 
-/** A TCP connection, and what a refusal means. */
+/** Makes a TCP connection. */
 async function* tcp({ host, port }: Place, timeout: number): AsyncGenerator<Finding> {
   const begun = performance.now();
   const socket = connectTcp({ host, port });
@@ -96,7 +96,7 @@ const UNTRUSTED = new Set([
   'CERT_SIGNATURE_FAILURE',
 ]);
 
-/** The TLS handshake: chain, host name and expiry. */
+/** Makes a TLS handshake: checks chain, host name and expiry. */
 async function* tls({ host, port }: Place, target: Target): AsyncGenerator<Finding> {
   const options = { host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...target.sslContext };
   const socket = connectTls(options);
@@ -152,7 +152,7 @@ function* certificate(socket: TLSSocket, target: Target): Generator<Finding> {
   else yield good('TLS', `${socket.getProtocol()}, the certificate is valid for ${days} days.`);
 }
 
-/** Name, TCP and TLS of one address. */
+/** Checks name, TCP and TLS of one address. */
 export async function* network(place: Place, target: Target): AsyncGenerator<Finding> {
   yield* names(place);
   yield* tcp(place, target.timeout);

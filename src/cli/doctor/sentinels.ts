@@ -4,7 +4,7 @@ import { Fatal, type Finding, good, wrong } from './finding.ts';
 import { network, type Place } from './network.ts';
 import { server } from './server.ts';
 
-/** Each sentinel by itself, whether they agree, and the primary that they name. */
+/** Checks each sentinel, whether they agree, and the primary that they name. */
 export async function* sentinels(
   places: readonly Place[],
   target: Target,

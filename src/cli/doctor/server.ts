@@ -16,18 +16,18 @@ import { Fatal, type Finding, good, note, wrong } from './finding.ts';
 
 type Pool = ConnectionPool<BaseConnection, true>;
 
-/** Commands that the package itself sends, and what is lost without them. */
+/** Commands that the package itself sends, and the loss if they are refused. */
 const NEEDED: readonly (readonly [command: string, args: readonly string[], loss: string])[] = [
   ['PING', [], 'dead connections are noticed by their callers only'],
   ['CLIENT', ['ID'], 'cancelled blocking commands cost their connection'],
   ['INFO', ['server'], 'the server cannot be told from others'],
 ];
 
-/** The handshake, the protocol and what the user may do. */
+/** Checks the handshake, the protocol, the user's permissions and the server's limits. */
 export async function* server(target: Target, signal: AbortSignal): AsyncGenerator<Finding> {
   await using pool = ConnectionPool.fromUrl(target.url, {
     ...poolOptions(target),
-    // A name costs a command that an ACL may refuse: the findings below say so themselves.
+    // Setting a name takes a command that an ACL may refuse, which would hide the checks below.
     clientName: null,
     decodeResponses: true,
     retryPolicy: { next: () => null },
@@ -42,7 +42,7 @@ export async function* server(target: Target, signal: AbortSignal): AsyncGenerat
   yield* limits(pool, target.timeout);
 }
 
-/** The innermost cause says most. */
+/** The innermost cause, which says most. */
 function rootOf(error: Error): Error {
   let root = error;
   while (root.cause instanceof Error) root = root.cause;

@@ -19,8 +19,8 @@ interface Open {
 }
 
 /**
- * Finds the ends of top-level RESP frames, however the bytes were cut, by lengths and counts alone. After the first byte
- * that starts no frame everything passes as it comes (TLS, or another protocol).
+ * Finds the ends of top-level RESP frames, however the bytes were cut, by lengths and counts alone. After the first
+ * byte that starts no frame everything passes as it comes (TLS, or another protocol).
  */
 export class FrameScanner {
   readonly #inline: boolean;
