@@ -79,7 +79,7 @@ export function isFixedLine(message: string): boolean {
   return fixedLines.has(message);
 }
 
-const PASSING: ReadonlySet<string> = new Set(['BUSY', 'CLUSTERDOWN', 'LOADING', 'MASTERDOWN', 'TRYAGAIN']);
+const PASSING: ReadonlySet<string> = new Set(['BUSY', 'CLUSTERDOWN', 'MASTERDOWN', 'TRYAGAIN']);
 const UNKNOWN = /^ERR (?:unknown (?:sub)?command|sub command not supported)/i;
 const QUOTED = /^[^'"`]{0,64}['"`]([^'"`]{0,128})['"`]/;
 const LONGEST_CODE = 32;
@@ -138,7 +138,9 @@ export function isDemotion(error: unknown): boolean {
 
 /** Whether the server refuses only for the moment, for example while a script runs or a primary is missing. */
 export function isPassing(error: unknown): boolean {
-  return error instanceof ResponseError && PASSING.has(error.code);
+  return (
+    error instanceof errors.BusyLoadingError || (error instanceof ResponseError && PASSING.has(error.code))
+  );
 }
 
 /** Whether every node refused the user, the database or the question, so that asking again does not help. */
