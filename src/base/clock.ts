@@ -32,3 +32,9 @@ export const systemClock: Clock = {
     clearTimeout(timer as NodeJS.Timeout);
   },
 };
+
+/** Calls once after `delay` ms, without keeping the process alive; the returned function cancels. */
+export function callAfter(clock: Clock, delay: number, call: () => void): () => void {
+  const timer = clock.setTimeout(call, delay, true);
+  return () => clock.clearTimeout(timer);
+}

@@ -1,8 +1,8 @@
+import { callAfter, type Clock } from '../base/clock.ts';
 import { type RaceTicket, staggeredRace } from '../base/staggered-race.ts';
 import { TimeoutError } from '../errors/errors.ts';
 import type { Reply } from '../resp/types.ts';
 import { keyOf, type TCPLocation } from '../transport/location.ts';
-import type { Timing } from './timing.ts';
 
 /** Sends one command to one node. The caller of the race supplies it and picks the connection. */
 export type Ask = (
@@ -19,7 +19,7 @@ export interface AskOptions {
 }
 
 export interface RaceOptions {
-  readonly timing: Timing;
+  readonly clock: Clock;
   /** Time limit of one node in ms, without its dial. */
   readonly timeout: number;
   /** Silence of a node, in ms, after which the next node is asked as well. */
@@ -38,7 +38,7 @@ export type RaceResult<R> =
 export async function firstAnswer<R>(
   nodes: readonly TCPLocation[],
   attempt: (node: TCPLocation, options: AskOptions) => Promise<R>,
-  { timing, timeout, headStart, signal: stop }: RaceOptions,
+  { clock, timeout, headStart, signal: stop }: RaceOptions,
 ): Promise<RaceResult<R>> {
   /** Attempts that dial, so that their time limit is stopped. */
   const dials = new Set<AbortSignal>();
@@ -46,7 +46,7 @@ export async function firstAnswer<R>(
     const endpoint = node.toString();
     const late = (): void =>
       giveUp(new TimeoutError(`No answer within ${timeout} ms`, { phase: 'reply', endpoint }));
-    let stopClock = timing.after(timeout, late);
+    let stopClock = callAfter(clock, timeout, late);
     const over = (): void => {
       stopClock();
       dials.delete(signal);
@@ -56,7 +56,7 @@ export async function firstAnswer<R>(
       if (!signal.aborted) dials.add(signal);
       return () => {
         over();
-        if (!signal.aborted) stopClock = timing.after(timeout, late);
+        if (!signal.aborted) stopClock = callAfter(clock, timeout, late);
       };
     };
     signal.addEventListener('abort', over, { once: true });
@@ -69,7 +69,7 @@ export async function firstAnswer<R>(
   const outcome = await staggeredRace(nodes, ask, {
     headStart,
     signal: stop,
-    after: (delay, call) => timing.after(delay, call),
+    after: (delay, call) => callAfter(clock, delay, call),
     again: () => (dials.size > 0 ? timeout : null),
   });
   const failures = outcome.failures.map(({ item, error }) => new NodeFailure(item, error));

@@ -16,7 +16,6 @@ import { type MemberNodeSettings, Members } from '../../topology/cluster/members
 import { Questions } from '../../topology/cluster/questions.ts';
 import type { ReadFrom } from '../../topology/reads/read-from.ts';
 import { Zones } from '../../topology/reads/zones.ts';
-import { systemTiming } from '../../topology/timing.ts';
 import { ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { PoolSetup } from '../base-connection-pool.ts';
 import type { KeySpace } from '../scans/cluster-scan.ts';
@@ -54,7 +53,6 @@ export function makeCluster(split: Split): ClusterParts {
     resolve,
     reinitializeSteps: pool.reinitializeSteps,
     encoding: settings.encoding,
-    timing: systemTiming,
     onRefresh: (error) => topology.refreshed(error),
     onMoved: tracking === null ? undefined : (slots) => forget(tracking.guard, slots, settings.encoding),
   });
@@ -72,7 +70,6 @@ export function makeCluster(split: Split): ClusterParts {
     members,
     questions,
     keys: new CommandKeys(settings.encoding),
-    timing: systemTiming,
     startNodes: discovery.startNodes,
     ...readsOf(pool, questions),
     maxWaiting: pool.maxWaiting,

@@ -1,3 +1,4 @@
+import { systemClock } from '../../base/clock.ts';
 import { isUint8Array } from 'node:util/types';
 import { jittered } from '../../base/backoff.ts';
 import { Deadline } from '../../base/deadline.ts';
@@ -17,7 +18,6 @@ import type { SubscriptionKind } from '../../pubsub/subscriptions/subscription-k
 import { kept } from '../../resp/decoding/native-slices.ts';
 import type { RedisValue } from '../../resp/types.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
-import type { Timing } from '../timing.ts';
 import type { CommandPart, RoutedCall, Topology, Next } from '../topology.ts';
 import { type CommandKeys, NO_SLOT, SLOT_UNKNOWN, splitBySlot } from './command-keys.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
@@ -46,7 +46,6 @@ export interface ClusterTopologyOptions {
   readonly members: Members;
   readonly questions: Questions;
   readonly keys: CommandKeys;
-  readonly timing: Timing;
   readonly startNodes: readonly TCPLocation[];
   readonly readFrom: ReadFrom;
   readonly zones: Zones;
@@ -80,7 +79,7 @@ export class ClusterTopology implements Topology {
   #closed = false;
 
   constructor(options: ClusterTopologyOptions) {
-    const { keeper, members, timing } = options;
+    const { keeper, members } = options;
     this.#options = options;
     this.#keeper = keeper;
     this.#keys = options.keys;
@@ -90,8 +89,7 @@ export class ClusterTopology implements Topology {
     this.#readFrom = options.readFrom;
     this.#zones = options.zones;
     this.#reads = new ReplicaReads<Member>({
-      timing,
-      choice: new ReadChoice(keeper.health, options.zones, () => timing.random()),
+      choice: new ReadChoice(keeper.health, options.zones, Math.random),
       at: (replica) => members.at(replica),
       // Primaries are measured only if reads compare them with replicas.
       targets: () =>
@@ -353,7 +351,7 @@ export class ClusterTopology implements Topology {
 
   /** Replaces the connections of a member: they lead to another node, or the node changed its role. */
   #redial(member: Member): void {
-    const now = this.#options.timing.now();
+    const now = systemClock.now();
     if (now - member.redialledAt < REDIAL_PAUSE) return;
     member.redialledAt = now;
     this.members.renew(member);

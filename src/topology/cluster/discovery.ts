@@ -1,3 +1,5 @@
+import type { Random } from '../../base/backoff.ts';
+import { type Clock, systemClock } from '../../base/clock.ts';
 import { RedisClusterError, RedisError, ResponseError } from '../../errors/errors.ts';
 import type { Reply } from '../../resp/types.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
@@ -10,7 +12,6 @@ import {
   firstAnswer,
 } from '../first-answer.ts';
 import { fieldsOf, textOf } from '../reply-fields.ts';
-import { systemTiming, type Timing } from '../timing.ts';
 import type { ResolveAddress } from './address-map.ts';
 import { parseClusterSlots, parseUnready } from './cluster-slots.ts';
 import { SLOT_COUNT } from '../../commands/key-slot.ts';
@@ -34,7 +35,8 @@ export interface DiscoveryOptions {
   readonly nodeTimeout?: number | undefined;
   readonly headStart?: number | undefined;
   readonly warn?: ((message: string) => void) | undefined;
-  readonly timing?: Timing | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
 }
 export interface LayoutQuestion {
   /** The current layout, if any. */
@@ -58,13 +60,15 @@ export interface Discovered {
 export class Discovery {
   readonly #startNodes: readonly TCPLocation[];
   readonly #options: DiscoveryOptions;
-  readonly #timing: Timing;
+  readonly #clock: Clock;
+  readonly #random: Random;
   #warned = false;
 
   constructor(options: DiscoveryOptions) {
     this.#options = options;
     this.#startNodes = distinct(options.startNodes);
-    this.#timing = options.timing ?? systemTiming;
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? Math.random;
   }
 
   get startNodes(): readonly TCPLocation[] {
@@ -77,7 +81,7 @@ export class Discovery {
       this.#candidates(options),
       (node, ask) => this.#ask(node, ask, options),
       {
-        timing: this.#timing,
+        clock: this.#clock,
         timeout: this.#options.nodeTimeout ?? DEFAULT_NODE_TIMEOUT,
         headStart: this.#options.headStart ?? DEFAULT_HEAD_START,
         signal: options.signal,
@@ -94,7 +98,7 @@ export class Discovery {
 
   #candidates({ before, prefer = [], avoid }: LayoutQuestion): TCPLocation[] {
     if (this.#options.followCluster === false) return [...this.#startNodes];
-    const known = before === undefined ? [] : sample(before.nodes, KNOWN_ASKED, () => this.#timing.random());
+    const known = before === undefined ? [] : sample(before.nodes, KNOWN_ASKED, this.#random);
     const all = distinct([...prefer, ...known, ...this.#startNodes]);
     if (avoid === undefined || avoid.size === 0) return all;
     return [

@@ -1,8 +1,9 @@
+import type { Random } from '../../base/backoff.ts';
+import { type Clock, systemClock } from '../../base/clock.ts';
 import { SLOT_COUNT } from '../../commands/key-slot.ts';
 import { channels, observed } from '../../telemetry/channels.ts';
 import { ClusterDownError, type RedisClusterError } from '../../errors/errors.ts';
 import { type ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
-import { systemTiming, type Timing } from '../timing.ts';
 import type { ResolveAddress } from './address-map.ts';
 import { ClusterLayout, type LayoutSource } from './cluster-layout.ts';
 import type { Discovered, Discovery } from './discovery.ts';
@@ -28,7 +29,8 @@ export interface LayoutKeeperOptions {
   /** Interval of refreshes when nothing is wrong, in ms, ± a quarter; default: 60,000. */
   readonly refreshInterval?: number | undefined;
   readonly encoding?: string | undefined;
-  readonly timing?: Timing | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
   /** Called with the slots whose owner has changed. */
   readonly onMoved?: ((slots: ReadonlySet<number>) => void) | undefined;
   /** Called after every refresh, with the error of a failed one. */
@@ -58,7 +60,8 @@ interface Dispute {
 export class LayoutKeeper implements LayoutSource {
   readonly layout: ClusterLayout;
   readonly #options: LayoutKeeperOptions;
-  readonly #timing: Timing;
+  readonly #clock: Clock;
+  readonly random: Random;
   readonly #steps: number;
   readonly health: ReplicaHealth;
   readonly #schedule: RefreshSchedule;
@@ -75,13 +78,15 @@ export class LayoutKeeper implements LayoutSource {
 
   constructor(options: LayoutKeeperOptions) {
     this.#options = options;
-    this.#timing = options.timing ?? systemTiming;
+    this.#clock = options.clock ?? systemClock;
+    this.random = options.random ?? Math.random;
     this.#steps = options.reinitializeSteps ?? DEFAULT_STEPS;
-    this.health = new ReplicaHealth(this.#timing);
+    this.health = new ReplicaHealth(this.#clock, this.random);
     this.#schedule = new RefreshSchedule({
       run: (signal) => this.#refresh(signal),
       interval: options.refreshInterval ?? 60_000,
-      timing: this.#timing,
+      clock: this.#clock,
+      random: this.random,
       done: (error) => {
         if (this.#outageGoesOn()) this.#schedule.request();
         options.onRefresh?.(error);
@@ -97,10 +102,6 @@ export class LayoutKeeper implements LayoutSource {
   /** The number of successful and failed refreshes. */
   get refreshes(): { readonly succeeded: number; readonly failed: number } {
     return { succeeded: this.#schedule.succeeded, failed: this.#schedule.failed };
-  }
-
-  random(): number {
-    return this.#timing.random();
   }
 
   pickReplica(replicas: readonly ClusterNodeLocation[]): ClusterNodeLocation | null {
@@ -195,7 +196,7 @@ export class LayoutKeeper implements LayoutSource {
 
   #noteOutage(node: TCPLocation): void {
     const key = keyOf(node);
-    const now = this.#timing.now();
+    const now = this.#clock.now();
     const before = this.#outages.get(key);
     const since = before !== undefined && now - before.last < WATCH ? before.since : now;
     this.#outages.set(key, { node, since, last: now });
@@ -206,7 +207,7 @@ export class LayoutKeeper implements LayoutSource {
    * over.
    */
   #outageGoesOn(): boolean {
-    const now = this.#timing.now();
+    const now = this.#clock.now();
     let watching = false;
     for (const [key, { node, since, last }] of this.#outages) {
       const primary = this.#map.nodeAt(node.host, node.port)?.serverType === 'primary';
@@ -237,12 +238,12 @@ export class LayoutKeeper implements LayoutSource {
   #isDisputed(slot: number, target: TCPLocation): boolean {
     const dispute = this.#disputes.get(slot);
     return (
-      dispute !== undefined && dispute.key === keyOf(target) && this.#timing.now() - dispute.at < ERROR_MEMORY
+      dispute !== undefined && dispute.key === keyOf(target) && this.#clock.now() - dispute.at < ERROR_MEMORY
     );
   }
 
   #count(weight: number): void {
-    const now = this.#timing.now();
+    const now = this.#clock.now();
     if (now - this.#lastError > ERROR_MEMORY) this.#errors = 0;
     this.#lastError = now;
     this.#errors += weight;
@@ -312,7 +313,7 @@ export class LayoutKeeper implements LayoutSource {
       if (version <= stamp || confirmed) {
         this.#facts.delete(slot);
         if (confirmed) this.#disputes.delete(slot);
-        else this.#disputes.set(slot, { key: keyOf(target), at: this.#timing.now() });
+        else this.#disputes.set(slot, { key: keyOf(target), at: this.#clock.now() });
         continue;
       }
       next = next.withMoved(slot, target);

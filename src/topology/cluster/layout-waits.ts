@@ -1,9 +1,9 @@
+import { callAfter, systemClock } from '../../base/clock.ts';
 import { jittered } from '../../base/backoff.ts';
 import { Deadline } from '../../base/deadline.ts';
 import { SingleFlight } from '../../base/single-flight.ts';
 import { OverloadedError, PoolClosedError, RedisClusterError, TimeoutError } from '../../errors/errors.ts';
 import { refusedByAll } from '../../errors/reply-errors.ts';
-import { systemTiming } from '../timing.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
 
 const FIRST_PAUSE = 50;
@@ -97,7 +97,7 @@ export class LayoutWaits {
 
   async #attempt(): Promise<void> {
     const pause = jittered(this.#pause, () => this.#keeper.random());
-    if (pause > 0) await new Promise<void>((resolve) => systemTiming.after(pause, resolve));
+    if (pause > 0) await new Promise<void>((resolve) => callAfter(systemClock, pause, resolve));
     this.#pause = Math.min(LONGEST_PAUSE, Math.max(FIRST_PAUSE, 2 * this.#pause));
     await this.#keeper.refresh();
     this.#pause = 0;

@@ -1,7 +1,7 @@
-import { jittered } from '../../base/backoff.ts';
+import { callAfter, type Clock } from '../../base/clock.ts';
+import { jittered, type Random } from '../../base/backoff.ts';
 import { Deadline } from '../../base/deadline.ts';
 import { RedisClusterError } from '../../errors/errors.ts';
-import type { Timing } from '../timing.ts';
 
 const FIRST_PAUSE = 100;
 /** Longest pause, in ms, before the next refresh that errors ask for, after a successful one. */
@@ -18,7 +18,8 @@ const QUIET = 10_000;
 export interface RefreshScheduleOptions {
   readonly run: (signal: AbortSignal) => Promise<void>;
   readonly interval: number;
-  readonly timing: Timing;
+  readonly clock: Clock;
+  readonly random: Random;
   readonly done: (error: Error | null) => void;
 }
 
@@ -50,7 +51,7 @@ export class RefreshSchedule {
   request(): void {
     if (this.#closed || this.#requested) return;
     this.#requested = true;
-    if (this.#flight === null) this.#arm(Math.max(this.#options.timing.now(), this.#ended + this.#pause));
+    if (this.#flight === null) this.#arm(Math.max(this.#options.clock.now(), this.#ended + this.#pause));
   }
 
   /** Refreshes now, even during the pause; joins a refresh in progress. */
@@ -69,9 +70,9 @@ export class RefreshSchedule {
   #start(): Promise<void> {
     this.#disarm();
     this.#requested = false;
-    const { timing, run } = this.#options;
-    if (!this.#failedLast && timing.now() - this.#ended > QUIET) this.#streak = 0;
-    this.#began = timing.now();
+    const { clock, run } = this.#options;
+    if (!this.#failedLast && clock.now() - this.#ended > QUIET) this.#streak = 0;
+    this.#began = clock.now();
     const controller = new AbortController();
     this.#controller = controller;
     const flight = run(controller.signal).then(
@@ -89,10 +90,10 @@ export class RefreshSchedule {
   }
 
   #finish(error: Error | null): void {
-    const { timing, interval, done } = this.#options;
+    const { clock, random, interval, done } = this.#options;
     this.#flight = null;
     this.#controller = null;
-    this.#ended = timing.now();
+    this.#ended = clock.now();
     if (error === null) this.succeeded++;
     else this.failed++;
     // Pauses start short again when a failure follows a success, or the reverse.
@@ -102,7 +103,6 @@ export class RefreshSchedule {
     const longest =
       error === null ? Math.min(LONGEST_PAUSE, Math.max(SHORTEST_LIMIT, readable)) : LONGEST_FAILED_PAUSE;
     const grown = FIRST_PAUSE * 2 ** Math.min(this.#streak++, 20);
-    const random = (): number => timing.random();
     this.#pause = jittered(Math.min(longest, grown), random);
     if (!this.#closed) {
       const lonely = error === null ? jittered(interval, random) : Math.min(LONGEST_LONELY_PAUSE, grown);
@@ -115,14 +115,14 @@ export class RefreshSchedule {
   #arm(due: number): void {
     if (due >= this.#due) return;
     this.#disarm();
-    const { timing } = this.#options;
-    const delay = due - timing.now();
+    const { clock } = this.#options;
+    const delay = due - clock.now();
     if (delay <= 0) {
       void this.#start();
       return;
     }
     this.#due = due;
-    this.#stopTimer = timing.after(delay, () => {
+    this.#stopTimer = callAfter(clock, delay, () => {
       this.#due = Infinity;
       void this.#start();
     });

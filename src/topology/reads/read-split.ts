@@ -1,10 +1,10 @@
+import { systemClock } from '../../base/clock.ts';
 import type { Deadline } from '../../base/deadline.ts';
 import type { CommandInfo } from '../../commands/command-info.ts';
 import { READONLY } from '../../commands/flags.ts';
 import { ConnectionError, type RedisError } from '../../errors/errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
-import { systemTiming } from '../timing.ts';
 import type { Next, RoutedCall, Topology } from '../topology.ts';
 import { ReadChoice, type ReadFrom } from './read-from.ts';
 import { ReplicaHealth } from './replica-health.ts';
@@ -52,7 +52,7 @@ ReadAgain.prototype.name = 'ConnectionError';
 export class ReadSplit implements Topology {
   readonly name: string;
   readonly #options: ReadSplitOptions;
-  readonly #health = new ReplicaHealth(systemTiming);
+  readonly #health = new ReplicaHealth();
   readonly #reads: ReplicaReads<Replica>;
   readonly #byKey = new Map<string, Replica>();
   readonly #byNode = new Map<object, Replica>();
@@ -67,8 +67,7 @@ export class ReadSplit implements Topology {
     this.name = primary.name;
     this.#options = options;
     this.#reads = new ReplicaReads<Replica>({
-      timing: systemTiming,
-      choice: new ReadChoice(this.#health, zones, () => systemTiming.random()),
+      choice: new ReadChoice(this.#health, zones, Math.random),
       at: (location) => this.#at(location),
       targets: () => this.#byKey.values(),
       answered: ({ location }, elapsed) => this.#health.report(location, elapsed),
@@ -85,7 +84,7 @@ export class ReadSplit implements Topology {
     const from = call.readFrom ?? readFrom;
     if (from === 'primary' || (call.info.flags & READONLY) === 0 || call.redirects > MOST_TRIES)
       return primary.route(call, args);
-    if (systemTiming.now() - this.#foundAt > REFRESH) void this.#find();
+    if (systemClock.now() - this.#foundAt > REFRESH) void this.#find();
     const replica = this.#reads.choose(from, primaryAt(), this.#locations);
     return replica === null ? primary.route(call, args) : replica.node;
   }
@@ -175,7 +174,7 @@ export class ReadSplit implements Topology {
         () => {},
       )
       .finally(() => {
-        this.#foundAt = systemTiming.now();
+        this.#foundAt = systemClock.now();
         this.#finding = null;
       });
     return this.#finding;

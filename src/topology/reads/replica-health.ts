@@ -1,6 +1,6 @@
-import { jittered } from '../../base/backoff.ts';
+import { type Clock, systemClock } from '../../base/clock.ts';
+import { jittered, type Random } from '../../base/backoff.ts';
 import { ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
-import type { Timing } from '../timing.ts';
 
 const FIRST_PAUSE = 400;
 const LONGEST_PAUSE = 8_000;
@@ -20,19 +20,21 @@ interface Condition {
 
 /** Picks replicas for reads: failed or loading ones are left out for a while, and fast ones are preferred. */
 export class ReplicaHealth {
-  readonly #timing: Timing;
+  readonly #clock: Clock;
+  readonly #random: Random;
   readonly #byKey = new Map<string, Condition>();
   #byLocation = new WeakMap<TCPLocation, Condition>();
   #unready: ReadonlySet<string> = new Set();
 
-  constructor(timing: Timing) {
-    this.#timing = timing;
+  constructor(clock: Clock = systemClock, random: Random = Math.random) {
+    this.#clock = clock;
+    this.#random = random;
   }
 
   /** Records the round trip of a node in ms, or its failure. */
   report(node: TCPLocation, outcome: number | Error): void {
     const condition = this.#of(node);
-    const now = this.#timing.now();
+    const now = this.#clock.now();
     if (typeof outcome === 'number') {
       const old = condition.rtt;
       const stale = Number.isNaN(old) || now - condition.measuredAt > MEASURE_AGE;
@@ -45,7 +47,7 @@ export class ReplicaHealth {
     }
     const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(condition.failures, 10));
     condition.failures++;
-    condition.badUntil = now + jittered(pause, () => this.#timing.random());
+    condition.badUntil = now + jittered(pause, this.#random);
   }
 
   /** Takes the nodes of a new layout, and the ids of those that are failed or loading. */
@@ -64,13 +66,13 @@ export class ReplicaHealth {
   }
 
   healthy(node: TCPLocation): boolean {
-    return this.#healthyAt(node, this.#timing.now());
+    return this.#healthyAt(node, this.#clock.now());
   }
 
   /** A random one of the fastest healthy nodes; null if none is healthy. */
   pick<L extends TCPLocation>(replicas: readonly L[]): L | null {
     if (replicas.length === 0) return null;
-    const now = this.#timing.now();
+    const now = this.#clock.now();
     let quickest = Infinity;
     for (const node of replicas) {
       if (this.#healthyAt(node, now)) quickest = Math.min(quickest, this.#rttAt(node, now));
@@ -83,7 +85,7 @@ export class ReplicaHealth {
       if (!this.#healthyAt(node, now) || this.#rttAt(node, now) > limit) continue;
       // The n-th candidate replaces the chosen one with a chance of 1 in n, which makes all equally likely.
       near++;
-      if (near === 1 || this.#timing.random() * near < 1) chosen = node;
+      if (near === 1 || this.#random() * near < 1) chosen = node;
     }
     return chosen;
   }

@@ -1,9 +1,9 @@
+import { callAfter, systemClock } from '../../base/clock.ts';
 import { jittered } from '../../base/backoff.ts';
 import { coreOf } from '../../connection/base-connection.ts';
 import { ping } from '../../connection/requests/call.ts';
 import { Deadline } from '../../base/deadline.ts';
 import { TimeoutError } from '../../errors/errors.ts';
-import type { Timing } from '../timing.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 
 const INTERVAL = 1_000;
@@ -19,7 +19,6 @@ export interface ReadTarget {
 }
 
 export interface ReplicaProbeOptions<M extends ReadTarget> {
-  readonly timing: Timing;
   /** The servers to measure. */
   readonly targets: () => Iterable<M>;
   readonly answered: (target: M, elapsed: number) => void;
@@ -59,8 +58,8 @@ export class ReplicaProbe<M extends ReadTarget> {
   }
 
   #arm(): void {
-    const delay = jittered(INTERVAL, () => this.#options.timing.random());
-    this.#stopTimer = this.#options.timing.after(delay, () => {
+    const delay = jittered(INTERVAL);
+    this.#stopTimer = callAfter(systemClock, delay, () => {
       this.#stopTimer = null;
       // Stop without reads; the next read starts the timer again.
       if (!this.#used || this.#closed) return;
@@ -72,7 +71,7 @@ export class ReplicaProbe<M extends ReadTarget> {
 
   async #measure(member: M): Promise<void> {
     const connection = member.node.tryShare();
-    const { timing, answered, failed } = this.#options;
+    const { answered, failed } = this.#options;
     if (connection === null) {
       if (member.met) this.revive(member);
       // The first dial takes too long: report a failure, so that its waiters are routed again.
@@ -80,11 +79,11 @@ export class ReplicaProbe<M extends ReadTarget> {
         failed(member, new TimeoutError('No connection yet', { phase: 'connect' }));
       return;
     }
-    const start = timing.now();
+    const start = systemClock.now();
     try {
       const answer = await ping(coreOf(connection), { timeout: PATIENCE });
       if (answer instanceof Error) throw answer;
-      answered(member, timing.now() - start);
+      answered(member, systemClock.now() - start);
     } catch (error) {
       failed(member, error instanceof Error ? error : new TimeoutError(String(error)));
     }

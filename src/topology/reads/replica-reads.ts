@@ -1,10 +1,8 @@
 import type { TCPLocation } from '../../transport/location.ts';
-import type { Timing } from '../timing.ts';
 import type { ReadChoice, ReadFrom } from './read-from.ts';
 import { ReplicaProbe, type ReadTarget } from './replica-probe.ts';
 
 export interface ReplicaReadsOptions<M extends ReadTarget> {
-  readonly timing: Timing;
   readonly choice: ReadChoice;
   readonly at: (replica: TCPLocation) => M;
   /** The servers to measure while reads go to replicas. */
@@ -23,7 +21,6 @@ export class ReplicaReads<M extends ReadTarget> {
   constructor(options: ReplicaReadsOptions<M>) {
     this.#options = options;
     this.#probe = new ReplicaProbe<M>({
-      timing: options.timing,
       targets: options.targets,
       answered: options.answered,
       failed: (target, error) => {

@@ -1,9 +1,9 @@
-import { jittered } from '../../base/backoff.ts';
+import { callAfter, type Clock } from '../../base/clock.ts';
+import { jittered, type Random } from '../../base/backoff.ts';
 import { reportCallbackError } from '../../base/callback-errors.ts';
 import type { TCPConnection } from '../../connection/tcp-connection.ts';
 import { RedisError } from '../../errors/errors.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
-import type { Timing } from '../timing.ts';
 import type { SentinelList } from './sentinel-list.ts';
 import { type SwitchListener, SwitchWatch } from './switch-watch.ts';
 
@@ -17,7 +17,8 @@ export type PrimaryListener = (location: TCPLocation, announced: boolean) => voi
 
 export interface PrimaryFollowersParts {
   readonly list: SentinelList;
-  readonly timing: Timing;
+  readonly clock: Clock;
+  readonly random?: Random | undefined;
   readonly connect: (sentinel: TCPLocation) => TCPConnection;
   readonly lookUp: (service: string) => Promise<TCPLocation>;
   readonly switched: SwitchListener['switched'];
@@ -103,10 +104,10 @@ export class PrimaryFollowers {
     this.#cancelPoll?.();
     this.#cancelPoll = null;
     if (this.#followers.size === 0 || this.#closed) return;
-    const { timing } = this.#parts;
+    const { clock, random } = this.#parts;
     const live = [...this.#watches.values()].some((watch) => watch.live);
-    const pause = jittered(live ? POLL.listening : POLL.deaf, () => timing.random());
-    this.#cancelPoll = timing.after(pause, () => void this.#poll());
+    const pause = jittered(live ? POLL.listening : POLL.deaf, random);
+    this.#cancelPoll = callAfter(clock, pause, () => void this.#poll());
   }
 
   async #poll(): Promise<void> {

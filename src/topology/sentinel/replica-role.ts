@@ -1,3 +1,4 @@
+import { callAfter, systemClock } from '../../base/clock.ts';
 import { Deadline } from '../../base/deadline.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import {
@@ -10,7 +11,6 @@ import {
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import { failureCause, failureText } from '../first-answer.ts';
-import { systemTiming } from '../timing.ts';
 import { ReplicaHealth } from '../reads/replica-health.ts';
 import type { Next, RoutedCall } from '../topology.ts';
 import {
@@ -51,7 +51,7 @@ export class ReplicaRole implements ServiceRole {
   #cancelRefresh: (() => void) | null = null;
   readonly #over = new AbortController();
   /** Leaves out replicas for a while after they answered that they cannot serve reads. */
-  readonly #health = new ReplicaHealth(systemTiming);
+  readonly #health = new ReplicaHealth();
 
   constructor(parts: RoleParts) {
     this.#parts = parts;
@@ -151,10 +151,10 @@ export class ReplicaRole implements ServiceRole {
   async #replicas(options: FindOptions, fresh: boolean, failures: Error[]): Promise<readonly TCPLocation[]> {
     const { directory, service } = this.#parts;
     const list = this.#list;
-    if (!fresh && list !== null && systemTiming.now() - list.at < REFRESH) return list.replicas;
+    if (!fresh && list !== null && systemClock.now() - list.at < REFRESH) return list.replicas;
     try {
       const replicas = await directory.discoverReplicas(service, options);
-      this.#list = { replicas, at: systemTiming.now() };
+      this.#list = { replicas, at: systemClock.now() };
       return replicas;
     } catch (error) {
       options.signal?.throwIfAborted();
@@ -229,7 +229,7 @@ export class ReplicaRole implements ServiceRole {
   /** Refreshes the list regularly while connections are open. */
   #schedule(): void {
     if (this.#cancelRefresh !== null || this.#over.signal.aborted) return;
-    this.#cancelRefresh = systemTiming.after(REFRESH, () => {
+    this.#cancelRefresh = callAfter(systemClock, REFRESH, () => {
       this.#cancelRefresh = null;
       void this.#refresh();
     });

@@ -1,3 +1,4 @@
+import { systemClock } from '../../base/clock.ts';
 import { Deadline, refuseUnknownWait } from '../../base/deadline.ts';
 import { SingleFlight } from '../../base/single-flight.ts';
 import type { TCPConnectionOptions } from '../../connection/connection-options.ts';
@@ -5,7 +6,6 @@ import { TCPConnection } from '../../connection/tcp-connection.ts';
 import { SentinelError, tookTooLong } from '../../errors/errors.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import { type AddressMap, addressResolver, type ResolveAddress } from '../cluster/address-map.ts';
-import { systemTiming, type Timing } from '../timing.ts';
 import { type SentinelSearch, findPrimary, findReplicas, learnSentinels } from './discover.ts';
 import { PrimaryFollowers, type PrimaryListener } from './primary-followers.ts';
 import { type Directory, type FindOptions, FOLLOW, PROVED } from './service-role.ts';
@@ -24,12 +24,10 @@ export interface SentinelGroupOptions {
   readonly addressMap: AddressMap | null;
   /** Options of the connections to the sentinels. */
   readonly connection: TCPConnectionOptions;
-  readonly timing?: Timing | undefined;
 }
 /** The sentinels that watch the same services: asks them, listens to them, and decides which answers to believe. */
 export class SentinelGroup implements Directory {
   readonly #options: SentinelGroupOptions;
-  readonly #timing: Timing;
   readonly #resolve: ResolveAddress;
   readonly #list: SentinelList;
   readonly #links = new Map<string, SentinelLink>();
@@ -41,20 +39,17 @@ export class SentinelGroup implements Directory {
   #closed = false;
 
   constructor(options: SentinelGroupOptions) {
-    const timing = options.timing ?? systemTiming;
     const streamTimeout = options.connection.streamTimeout ?? Infinity;
     this.#options = options;
-    this.#timing = timing;
     this.#resolve = addressResolver(options.addressMap);
     this.#list = new SentinelList({
       sentinels: options.sentinels,
-      timing,
       ask: (location, command, args, { timeout, dialling }) =>
         this.#link(location).ask(command, args, Math.min(timeout, streamTimeout), dialling),
     });
     this.#followers = new PrimaryFollowers({
       list: this.#list,
-      timing,
+      clock: systemClock,
       connect: (sentinel) => this.#connection(sentinel),
       lookUp: (service) => this.#shared(service),
       switched: (news, sentinel) => this.#switched(news, sentinel),
@@ -169,7 +164,7 @@ export class SentinelGroup implements Directory {
 
   /** Asks for other sentinels in the background, at most every `LEARN` ms. */
   #learn(service: string): void {
-    const now = this.#timing.now();
+    const now = systemClock.now();
     if (now < this.#learnAt || this.#closed) return;
     this.#learnAt = now + LEARN;
     learnSentinels(service, this.#common()).then(
@@ -194,7 +189,7 @@ export class SentinelGroup implements Directory {
 
   #view(service: string): ServiceView {
     let view = this.#views.get(service);
-    if (view === undefined) this.#views.set(service, (view = new ServiceView(this.#timing)));
+    if (view === undefined) this.#views.set(service, (view = new ServiceView(systemClock)));
     return view;
   }
 

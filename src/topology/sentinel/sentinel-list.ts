@@ -1,6 +1,6 @@
+import { type Clock, systemClock } from '../../base/clock.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import { type Ask, type AskOptions, distinct, firstAnswer, type RaceResult } from '../first-answer.ts';
-import { systemTiming, type Timing } from '../timing.ts';
 
 /** Limit of the sentinels learned from other sentinels. */
 const MAX_LEARNED = 64;
@@ -13,7 +13,7 @@ export interface SentinelListOptions {
   /** Time limit, in ms, for one sentinel's answer once it is connected; default: 2,000. */
   readonly timeout?: number | undefined;
   readonly headStart?: number | undefined;
-  readonly timing?: Timing | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 /** Sends a command to one sentinel; the location is bound. */
@@ -26,13 +26,13 @@ export type AskSentinel = (command: string, ...args: string[]) => ReturnType<Ask
 export class SentinelList {
   readonly #configured: readonly TCPLocation[];
   readonly #options: SentinelListOptions;
-  readonly #timing: Timing;
+  readonly #clock: Clock;
   readonly #learned = new Map<string, TCPLocation>();
   #order: TCPLocation[];
 
   constructor(options: SentinelListOptions) {
     this.#options = options;
-    this.#timing = options.timing ?? systemTiming;
+    this.#clock = options.clock ?? systemClock;
     this.#configured = distinct(options.sentinels);
     this.#order = this.#configured.slice();
   }
@@ -77,7 +77,7 @@ export class SentinelList {
     const attempt = (sentinel: TCPLocation, options: AskOptions): Promise<R> =>
       question((command, ...args) => this.#options.ask(sentinel, command, args, options), sentinel);
     const result = await firstAnswer(this.#order, attempt, {
-      timing: this.#timing,
+      clock: this.#clock,
       timeout: this.#options.timeout ?? DEFAULT_TIMEOUT,
       headStart: this.#options.headStart ?? DEFAULT_HEAD_START,
       signal,

@@ -1,6 +1,6 @@
+import type { Clock } from '../../base/clock.ts';
 import { SentinelError } from '../../errors/errors.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
-import type { Timing } from '../timing.ts';
 
 /** Time, in ms, that a sentinel may lag behind another one that has announced a switch. */
 const LAG = 3_000;
@@ -19,7 +19,7 @@ interface Announcement {
 export class ServiceView {
   /** The last known primary; null: unknown. */
   current: TCPLocation | null = null;
-  readonly #timing: Timing;
+  readonly #clock: Clock;
   #epoch: number | null = null;
   #epochSeen = 0;
   /** Former primaries, with the time until which a sentinel that still names one is not believed. */
@@ -28,15 +28,15 @@ export class ServiceView {
   /** Key of the primary that a dial has last verified. */
   #proved = '';
 
-  constructor(timing: Timing) {
-    this.#timing = timing;
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
   /** Throws if an answer must not be believed. `avoid`: addresses that a dial has proved wrong. */
   vet(location: TCPLocation, epoch: number | null, avoid: ReadonlySet<string>): void {
     const address = keyOf(location);
     if (avoid.has(address)) throw new SentinelError(`it names ${address}, which has proved wrong`);
-    const now = this.#timing.now();
+    const now = this.#clock.now();
     const newer = epoch !== null && this.#epoch !== null && epoch > this.#epoch;
     if (!newer && (this.#deposed.get(address) ?? 0) > now) {
       throw new SentinelError(`it still names ${address}, the primary of before the switch`);
@@ -54,7 +54,7 @@ export class ServiceView {
     this.#deposed.delete(keyOf(location));
     if (epoch !== null) {
       this.#epoch = epoch;
-      this.#epochSeen = this.#timing.now();
+      this.#epochSeen = this.#clock.now();
     }
     return before !== null && keyOf(before) !== keyOf(location);
   }
@@ -75,8 +75,8 @@ export class ServiceView {
     const { current } = this;
     if (current !== null && keyOf(current) === keyOf(to)) return 'known';
     if (current !== null && keyOf(current) !== keyOf(from)) return 'doubtful';
-    const until = this.#timing.now() + LAG;
-    for (const [address, end] of this.#deposed) if (end <= this.#timing.now()) this.#deposed.delete(address);
+    const until = this.#clock.now() + LAG;
+    for (const [address, end] of this.#deposed) if (end <= this.#clock.now()) this.#deposed.delete(address);
     this.#deposed.set(keyOf(from), until);
     this.#deposed.delete(keyOf(to));
     this.#announcement = { location: to, until };
@@ -87,7 +87,7 @@ export class ServiceView {
   /** The recently announced primary, for when no sentinel gives a believable answer; or null. */
   fallback(avoid: ReadonlySet<string>): TCPLocation | null {
     const announcement = this.#announcement;
-    if (announcement === null || announcement.until <= this.#timing.now()) return null;
+    if (announcement === null || announcement.until <= this.#clock.now()) return null;
     return avoid.has(keyOf(announcement.location)) ? null : announcement.location;
   }
 }

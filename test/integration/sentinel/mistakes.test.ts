@@ -13,7 +13,7 @@ import { FOLLOW } from '../../../src/topology/sentinel/service-role.ts';
 import { PrimaryRole } from '../../../src/topology/sentinel/primary-role.ts';
 import { SwitchWatch } from '../../../src/topology/sentinel/switch-watch.ts';
 import { TCPLocation } from '../../../src/transport/location.ts';
-import { ManualTiming, settle } from '../../unit/topology/manual-timing.ts';
+import { ManualClock, settle } from '../../unit/topology/manual-clock.ts';
 
 const here = new TCPLocation('127.0.0.1', 7000);
 const there = new TCPLocation('127.0.0.1', 7001);
@@ -65,12 +65,13 @@ test('a listener that throws ends no connection to a sentinel, and is reported o
 });
 
 test('a follower that throws keeps no news from the others; questions go on', async () => {
-  const timing = new ManualTiming();
+  const clock = new ManualClock();
   const news: number[] = [];
   let answer = (): Promise<TCPLocation> => Promise.resolve(here);
   const parts = {
     list: { locations: [] },
-    timing,
+    clock,
+    random: clock.random,
     lookUp: () => answer(),
   } as unknown as PrimaryFollowersParts;
   const following = new PrimaryFollowers(parts);
@@ -79,24 +80,25 @@ test('a follower that throws keeps no news from the others; questions go on', as
       throw mistake;
     });
     following.add('s', ({ port }) => news.push(port));
-    await timing.pass(2_500);
+    await clock.pass(2_500);
     answer = () => Promise.reject(mistake);
-    await timing.pass(2_500);
+    await clock.pass(2_500);
     answer = () => Promise.resolve(there);
-    await timing.pass(1_500);
+    await clock.pass(1_500);
     following.close();
   });
   assert.ok(news.filter((port) => port === 7000).length >= 2 && news.at(-1) === 7001, news.join());
   assert.deepEqual(told.length, 1);
-  assert.equal(timing.pending, 0);
+  assert.equal(clock.pending, 0);
 });
 
 test('a programming error while sentinels are asked is reported; an unknown service is not', async () => {
-  const timing = new ManualTiming();
+  const clock = new ManualClock();
   const failing = (error: Error): PrimaryFollowers =>
     new PrimaryFollowers({
       list: { locations: [] },
-      timing,
+      clock,
+      random: clock.random,
       lookUp: () => Promise.reject(error),
     } as unknown as PrimaryFollowersParts);
   const expected = failing(new PrimaryNotFoundError('nobody knows'));
@@ -104,7 +106,7 @@ test('a programming error while sentinels are asked is reported; an unknown serv
   const told = await warnings(async () => {
     expected.add('expected', () => {});
     mistaken.add('mistaken', () => {});
-    await timing.pass(3_000);
+    await clock.pass(3_000);
     expected.close();
     mistaken.close();
   });

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { TimeoutError } from '../../../src/errors/errors.ts';
 import { type AskOptions, distinct, firstAnswer, NodeFailure } from '../../../src/topology/first-answer.ts';
 import { TCPLocation } from '../../../src/transport/location.ts';
-import { ManualTiming, settle } from './manual-timing.ts';
+import { ManualClock, settle } from './manual-clock.ts';
 
 const nodes = [1, 2, 3, 4].map((port) => new TCPLocation('h', port));
 
@@ -16,31 +16,31 @@ interface Asked {
   dial(): () => void;
 }
 
-function stage(timing = new ManualTiming()) {
+function stage(clock = new ManualClock()) {
   const asked: Asked[] = [];
   const attempt = (node: TCPLocation, { signal, dialling }: AskOptions): Promise<string> =>
     new Promise((answer, fail) => asked.push({ port: node.port, signal, answer, fail, dial: dialling! }));
   const start = (signal?: AbortSignal) =>
-    firstAnswer(nodes, attempt, { timing, timeout: 1_000, headStart: 100, signal });
-  return { timing, asked, start };
+    firstAnswer(nodes, attempt, { clock, timeout: 1_000, headStart: 100, signal });
+  return { clock, asked, start };
 }
 
 test('a node that answers within its head start is the only one asked', async () => {
-  const { timing, asked, start } = stage();
+  const { clock, asked, start } = stage();
   const result = start();
-  await timing.pass(99);
+  await clock.pass(99);
   asked[0]!.answer('yes');
   const { node, failures } = await result;
   assert.equal(node?.port, 1);
   assert.equal(failures.length, 0);
   assert.equal(asked.length, 1);
-  assert.equal(timing.pending, 0);
+  assert.equal(clock.pending, 0);
 });
 
 test('a silent node is joined by the next, and still may win', async () => {
-  const { timing, asked, start } = stage();
+  const { clock, asked, start } = stage();
   const result = start();
-  await timing.pass(250);
+  await clock.pass(250);
   assert.deepEqual(
     asked.map(({ port }) => port),
     [1, 2, 3],
@@ -51,7 +51,7 @@ test('a silent node is joined by the next, and still may win', async () => {
     asked.map(({ signal }) => signal.aborted),
     [false, true, true],
   );
-  assert.equal(timing.pending, 0);
+  assert.equal(clock.pending, 0);
 });
 
 test('a failing node is followed at once', async () => {
@@ -67,22 +67,22 @@ test('a failing node is followed at once', async () => {
 });
 
 test('hanging nodes end the wait one limit after the last head start', async () => {
-  const { timing, asked, start } = stage();
+  const { clock, asked, start } = stage();
   const result = start();
-  await timing.pass(1_299);
-  assert.equal(timing.pending, 1);
-  await timing.pass(1);
+  await clock.pass(1_299);
+  assert.equal(clock.pending, 1);
+  await clock.pass(1);
   const { node, failures } = await result;
   assert.equal(node, null);
   assert.equal(failures.length, 4);
   assert.ok(failures.every((one) => one instanceof NodeFailure && one.cause instanceof TimeoutError));
   assert.ok(asked.every(({ signal }) => signal.aborted));
-  assert.equal(timing.pending, 0);
+  assert.equal(clock.pending, 0);
 });
 
 test('an empty list of nodes fails at once', async () => {
   const result = await firstAnswer([], () => Promise.reject(new Error('never')), {
-    timing: new ManualTiming(),
+    clock: new ManualClock(),
     timeout: 1,
     headStart: 1,
   });
@@ -91,7 +91,7 @@ test('an empty list of nodes fails at once', async () => {
 
 test('an attempt that throws at once counts as a failure', async () => {
   const result = await firstAnswer(nodes, () => assert.fail('broken'), {
-    timing: new ManualTiming(),
+    clock: new ManualClock(),
     timeout: 1,
     headStart: 1,
   });
@@ -99,7 +99,7 @@ test('an attempt that throws at once counts as a failure', async () => {
 });
 
 test('the signal ends the race with its own reason and leaves nothing behind', async () => {
-  const { timing, asked, start } = stage();
+  const { clock, asked, start } = stage();
   const controller = new AbortController();
   const result = start(controller.signal);
   const reason = { any: 'thing' };
@@ -108,7 +108,7 @@ test('the signal ends the race with its own reason and leaves nothing behind', a
   assert.ok(asked[0]!.signal.aborted);
   asked[0]!.fail(new Error('late'));
   await settle();
-  assert.equal(timing.pending, 0);
+  assert.equal(clock.pending, 0);
   await assert.rejects(start(controller.signal), (thrown) => thrown === reason);
   assert.equal(asked.length, 1);
 });
@@ -128,43 +128,43 @@ test('addresses are asked once', () => {
 });
 
 test('a dial has a limit of its own; the limit of the node begins when it is connected', async () => {
-  const { timing, asked, start } = stage();
+  const { clock, asked, start } = stage();
   const result = start();
   const connected = asked[0]!.dial();
-  await timing.pass(50_000);
+  await clock.pass(50_000);
   assert.equal(asked[0]!.signal.aborted, false);
   connected();
-  await timing.pass(999);
+  await clock.pass(999);
   asked[0]!.answer('at last');
   assert.equal((await result).node?.port, 1);
-  assert.equal(timing.pending, 0);
+  assert.equal(clock.pending, 0);
 });
 
 test('a connected node has its limit, and no clock runs for a failed one', async () => {
-  const { timing, asked, start } = stage();
+  const { clock, asked, start } = stage();
   const result = start();
   const connected = asked[0]!.dial();
   connected();
-  await timing.pass(1_000);
+  await clock.pass(1_000);
   assert.ok(asked[0]!.signal.aborted);
   asked[1]!.answer('second');
   assert.equal((await result).node?.port, 2);
   asked[2]!.dial()();
   connected();
-  assert.equal(timing.pending, 0);
+  assert.equal(clock.pending, 0);
 });
 
 test('failed nodes are asked again while another one is dialled', async () => {
-  const { timing, asked, start } = stage();
+  const { clock, asked, start } = stage();
   const result = start();
   asked[0]!.dial();
-  await timing.pass(100);
+  await clock.pass(100);
   for (const index of [1, 2, 3]) {
     asked[index]!.fail(new Error('refused'));
     await settle();
   }
   assert.equal(asked.length, 4);
-  await timing.pass(1_000);
+  await clock.pass(1_000);
   assert.deepEqual(
     asked.slice(4).map(({ port }) => port),
     [2],
@@ -174,5 +174,5 @@ test('failed nodes are asked again while another one is dialled', async () => {
   assert.equal(node?.port, 2);
   assert.equal(failures.length, 0);
   assert.ok(asked[0]!.signal.aborted);
-  assert.equal(timing.pending, 0);
+  assert.equal(clock.pending, 0);
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { RedisClusterError } from '../../../../src/errors/errors.ts';
 import { ClusterLayout } from '../../../../src/topology/cluster/cluster-layout.ts';
 import { SlotMap } from '../../../../src/topology/cluster/slot-map.ts';
-import { seeded } from '../manual-timing.ts';
+import { seeded } from '../manual-clock.ts';
 import { at, node, parse, threeShards } from './fixtures.ts';
 
 function layout(map: SlotMap, sick: readonly number[] = [], encoding?: string): ClusterLayout {

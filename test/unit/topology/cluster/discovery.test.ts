@@ -4,7 +4,7 @@ import { ConnectionError, RedisClusterError } from '../../../../src/errors/error
 import { replyError } from '../../../../src/errors/reply-errors.ts';
 import type { Reply } from '../../../../src/resp/types.ts';
 import { Discovery, type DiscoveryOptions } from '../../../../src/topology/cluster/discovery.ts';
-import { ManualTiming } from '../manual-timing.ts';
+import { ManualClock } from '../manual-clock.ts';
 import { at, node, parse, same, threeShards } from './fixtures.ts';
 
 type Answer = Reply | Error | 'hang';
@@ -12,13 +12,14 @@ type Answer = Reply | Error | 'hang';
 type Script = Record<string, Record<string, Answer>>;
 
 function stage(script: Script, options: Partial<DiscoveryOptions> = {}) {
-  const timing = new ManualTiming();
+  const clock = new ManualClock();
   const asked: string[] = [];
   const warnings: string[] = [];
   const discovery = new Discovery({
     startNodes: [at(7000), at(7001), at(7002)],
     resolve: same,
-    timing,
+    clock,
+    random: clock.random,
     warn: (message) => warnings.push(message),
     ask: (location, command, args, { timeout }) => {
       assert.equal(timeout, 2_000);
@@ -29,17 +30,17 @@ function stage(script: Script, options: Partial<DiscoveryOptions> = {}) {
     },
     ...options,
   });
-  return { discovery, timing, asked, warnings };
+  return { discovery, clock, asked, warnings };
 }
 const partial: Reply = [[0, 16_000, node(7000)]];
 const slots = (answer: Answer) => ({ 'CLUSTER SLOTS': answer });
 
 test('the first answer wins and full coverage asks no further question', async () => {
-  const { discovery, asked, timing } = stage({ 7000: slots(threeShards()) });
+  const { discovery, asked, clock } = stage({ 7000: slots(threeShards()) });
   const { map } = await discovery.discover();
   assert.equal(map.nodes.length, 6);
   assert.deepEqual(asked, ['7000 CLUSTER SLOTS']);
-  assert.equal(timing.pending, 0);
+  assert.equal(clock.pending, 0);
 });
 
 test('every failure of one node leads to the next', async () => {
@@ -60,21 +61,21 @@ test('every failure of one node leads to the next', async () => {
 });
 
 test('a node that hangs is joined after its head start', async () => {
-  const { discovery, timing, asked } = stage({ 7000: slots('hang'), 7001: slots(threeShards()) });
+  const { discovery, clock, asked } = stage({ 7000: slots('hang'), 7001: slots(threeShards()) });
   const found = discovery.discover();
-  await timing.pass(250);
+  await clock.pass(250);
   assert.equal((await found).map.covered, 16_384);
   assert.equal(asked.length, 2);
 });
 
 test('an unanswered discovery reports what each node did', async () => {
-  const { discovery, timing } = stage({
+  const { discovery, clock } = stage({
     7000: slots('hang'),
     7001: slots(replyError('NOAUTH Authentication required.')),
   });
   const found = discovery.discover();
   found.catch(() => {});
-  await timing.pass(2_000);
+  await clock.pass(2_000);
   await assert.rejects(found, (error: RedisClusterError) => {
     assert.ok(error instanceof RedisClusterError);
     assert.match(error.message, /cannot be connected/);
@@ -172,10 +173,10 @@ test('health is asked in the same round trip; a missing answer is no failure', a
 });
 
 test('the stamp is the time when the winner was asked', async () => {
-  const { discovery, timing } = stage({ 7000: slots('hang'), 7001: slots(threeShards()) });
+  const { discovery, clock } = stage({ 7000: slots('hang'), 7001: slots(threeShards()) });
   let version = 0;
   const found = discovery.discover({ stamp: () => ++version });
-  await timing.pass(250);
+  await clock.pass(250);
   assert.equal((await found).stamp, 2);
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { keySlot, SLOT_COUNT } from '../../../../src/commands/key-slot.ts';
-import { seeded } from '../manual-timing.ts';
+import { seeded } from '../manual-clock.ts';
 
 /** Bit by bit, as the polynomial is defined. */
 function slowCrc(bytes: Uint8Array): number {

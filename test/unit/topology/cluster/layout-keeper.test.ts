@@ -7,7 +7,7 @@ import type { Reply } from '../../../../src/resp/types.ts';
 import { Discovery } from '../../../../src/topology/cluster/discovery.ts';
 import { LayoutKeeper, type LayoutKeeperOptions } from '../../../../src/topology/cluster/layout-keeper.ts';
 import type { TCPLocation } from '../../../../src/transport/location.ts';
-import { ManualTiming, seeded, settle } from '../manual-timing.ts';
+import { ManualClock, seeded, settle } from '../manual-clock.ts';
 import { at, node, same, threeShards } from './fixtures.ts';
 
 /** A cluster of one voice: what it says, how often it was asked, and answers that can be held back. */
@@ -29,18 +29,20 @@ class Voice {
 }
 
 function stage(options: Partial<LayoutKeeperOptions> = {}) {
-  const timing = new ManualTiming(seeded(5));
+  const clock = new ManualClock(seeded(5));
+  const { random } = clock;
   const voice = new Voice();
   const refreshed: (Error | null)[] = [];
   const keeper = new LayoutKeeper({
-    discovery: new Discovery({ startNodes: [at(7000)], resolve: same, timing, ask: voice.ask }),
+    discovery: new Discovery({ startNodes: [at(7000)], resolve: same, clock, random, ask: voice.ask }),
     resolve: same,
-    timing,
+    clock,
+    random,
     refreshInterval: 60_000,
     onRefresh: (error) => refreshed.push(error),
     ...options,
   });
-  return { timing, voice, refreshed, keeper };
+  return { clock, voice, refreshed, keeper };
 }
 const moved = (slot: number, port: number) => replyError(`MOVED ${slot} 10.0.0.1:${port}`);
 const down = replyError('CLUSTERDOWN The cluster is down');
@@ -77,22 +79,22 @@ test('MOVED changes its slot at once; below the threshold no node is asked', asy
 });
 
 test('10,000 MOVED in a burst cause one refresh', async () => {
-  const { keeper, voice, timing } = stage();
+  const { keeper, voice, clock } = stage();
   await keeper.refresh();
   voice.says = [
     [0, 10_922, node(7001)],
     [10_923, 16_383, node(7002)],
   ];
   for (let count = 0; count < 5_000; count++) keeper.learn(moved(count % 5461, 7001), at(7000));
-  await timing.pass(1);
+  await clock.pass(1);
   for (let count = 5_000; count < 10_000; count++) keeper.learn(moved(count % 5461, 7001), at(7000));
-  await timing.pass(5_000);
+  await clock.pass(5_000);
   assert.equal(voice.asked.length, 2);
   assert.equal(keeper.layout.nodeForSlot(0).port, 7001);
 });
 
 test('a burst in single file, with answers in between, causes one refresh too', async () => {
-  const { keeper, voice, timing } = stage();
+  const { keeper, voice, clock } = stage();
   await keeper.refresh();
   voice.says = [
     [0, 10_922, node(7001)],
@@ -102,21 +104,21 @@ test('a burst in single file, with answers in between, causes one refresh too', 
     keeper.learn(moved(count % 5461, 7001), at(7000));
     await settle();
   }
-  await timing.pass(5_000);
+  await clock.pass(5_000);
   assert.equal(voice.asked.length, 2);
 });
 
 test('the node that a MOVED named is asked first', async () => {
-  const { keeper, voice, timing } = stage();
+  const { keeper, voice, clock } = stage();
   await keeper.refresh();
   keeper.learn(moved(100, 7004), at(7000));
   keeper.learn(moved(101, 7004), at(7000));
-  await timing.pass(100);
+  await clock.pass(100);
   assert.equal(String(voice.asked[1]), '10.0.0.1:7004');
 });
 
 test('an answer requested before a MOVED does not undo it; one requested after it may', async () => {
-  const { keeper, voice, timing } = stage({ reinitializeSteps: 1 });
+  const { keeper, voice, clock } = stage({ reinitializeSteps: 1 });
   await keeper.refresh();
   voice.held = [];
   const refresh = keeper.refresh();
@@ -127,7 +129,7 @@ test('an answer requested before a MOVED does not undo it; one requested after i
   assert.equal(keeper.layout.nodeForSlot(100).port, 7001);
   // The contradiction asks for another look, whose answer is the newer one.
   voice.held = null;
-  await timing.pass(200);
+  await clock.pass(200);
   assert.equal(voice.asked.length, 3);
   assert.equal(keeper.layout.nodeForSlot(100).port, 7000);
 });
@@ -139,32 +141,32 @@ test('relevant errors are counted, and forgotten after a while', async () => {
     [replyError("READONLY You can't write against a read only replica."), 1],
   ];
   for (const [error, needed] of counting) {
-    const { keeper, voice, timing } = stage();
+    const { keeper, voice, clock } = stage();
     await keeper.refresh();
     for (let count = 0; count < needed; count++) {
-      await timing.pass(1_000);
+      await clock.pass(1_000);
       assert.equal(voice.asked.length, 1);
       keeper.learn(error, at(7000));
     }
     await settle();
     assert.equal(voice.asked.length, 2);
   }
-  const { keeper, voice, timing } = stage();
+  const { keeper, voice, clock } = stage();
   await keeper.refresh();
   for (const line of ['ASK 1 10.0.0.1:7001', 'TRYAGAIN x', 'CROSSSLOT x', 'ERR x', 'WRONGTYPE x']) {
     for (let count = 0; count < 10; count++) keeper.learn(replyError(line), at(7000));
   }
   keeper.learn(down, at(7000));
-  await timing.pass(10_001);
+  await clock.pass(10_001);
   keeper.learn(down, at(7000));
-  await timing.pass(1_000);
+  await clock.pass(1_000);
   assert.equal(voice.asked.length, 1);
 });
 
 test('reinitializeSteps is the number of errors', async () => {
-  const { keeper, voice, timing } = stage({ reinitializeSteps: 10 });
+  const { keeper, voice, clock } = stage({ reinitializeSteps: 10 });
   await keeper.refresh();
-  await timing.pass(100);
+  await clock.pass(100);
   for (let count = 0; count < 9; count++) keeper.learn(down, at(7000));
   await settle();
   assert.equal(voice.asked.length, 1);
@@ -174,65 +176,65 @@ test('reinitializeSteps is the number of errors', async () => {
 });
 
 test('lasting errors cause refreshes in growing pauses: single digits for an outage of five seconds', async () => {
-  const { keeper, voice, timing } = stage();
+  const { keeper, voice, clock } = stage();
   await keeper.refresh();
   for (let elapsed = 0; elapsed < 5_000; elapsed += 10) {
     keeper.learn(new ConnectionError('lost'), at(7000));
-    await timing.pass(10);
+    await clock.pass(10);
   }
   assert.ok(voice.asked.length > 5, `${voice.asked.length}`);
   assert.ok(voice.asked.length < 20, `${voice.asked.length}`);
 });
 
 test('a failing primary makes the layout refresh until another node has its slots, without further errors', async () => {
-  const { keeper, voice, timing } = stage();
+  const { keeper, voice, clock } = stage();
   await keeper.refresh();
   keeper.learn(new ConnectionError('lost'), at(7000));
-  await timing.pass(300);
+  await clock.pass(300);
   keeper.learn(new ConnectionError('refused'), at(7000));
-  await timing.pass(2_000);
+  await clock.pass(2_000);
   const asked = voice.asked.length;
   assert.ok(asked > 5 && asked < 12, `${asked}`);
   voice.says = [[0, 16_383, node(7001)]];
-  await timing.pass(500);
+  await clock.pass(500);
   assert.equal(keeper.layout.nodeForSlot(0).port, 7001);
   const settled = voice.asked.length;
-  await timing.pass(20_000);
+  await clock.pass(20_000);
   assert.equal(voice.asked.length, settled);
 });
 
 test('a lost connection is no outage, and an outage is watched for 15 seconds after its last error', async () => {
-  const { keeper, voice, timing } = stage();
+  const { keeper, voice, clock } = stage();
   await keeper.refresh();
   for (let count = 0; count < 50; count++) keeper.learn(new ConnectionError('lost'), at(7000));
-  await timing.pass(20_000);
+  await clock.pass(20_000);
   assert.equal(voice.asked.length, 2);
   keeper.learn(new ConnectionError('lost'), at(7000));
-  await timing.pass(200);
+  await clock.pass(200);
   keeper.learn(new ConnectionError('refused'), at(7000));
-  await timing.pass(15_500);
+  await clock.pass(15_500);
   const asked = voice.asked.length;
-  await timing.pass(20_000);
+  await clock.pass(20_000);
   assert.equal(voice.asked.length, asked);
 });
 
 test('a failing refresh keeps the map, is tried again, and never ends the watch', async () => {
-  const { keeper, voice, timing, refreshed } = stage();
+  const { keeper, voice, clock, refreshed } = stage();
   await keeper.refresh();
   voice.says = new Error('not of this package');
   await assert.rejects(keeper.refresh(), RedisClusterError);
   assert.equal(keeper.layout.nodes.length, 6);
-  await timing.pass(120_000);
+  await clock.pass(120_000);
   const failed = keeper.refreshes.failed;
   assert.ok(failed > 5 && failed < 25, `${failed}`);
   voice.says = [[0, 16_383, node(7001)]];
-  await timing.pass(31_000);
+  await clock.pass(31_000);
   assert.equal(refreshed.at(-1), null);
   assert.equal(keeper.layout.nodes.length, 1);
 });
 
 test('a replica that answers although the layout marks it as failed causes a refresh', async () => {
-  const timing = new ManualTiming(seeded(5));
+  const clock = new ManualClock(seeded(5));
   let health = 'fail';
   let asked = 0;
   const ask = async (_: TCPLocation, __: string, [what]: readonly unknown[]): Promise<Reply> => {
@@ -240,46 +242,53 @@ test('a replica that answers although the layout marks it as failed causes a ref
     asked++;
     return threeShards();
   };
-  const discovery = new Discovery({ startNodes: [at(7000)], resolve: same, timing, ask, withHealth: true });
-  const { keeper } = stage({ discovery, timing });
+  const discovery = new Discovery({
+    startNodes: [at(7000)],
+    resolve: same,
+    clock,
+    random: clock.random,
+    ask,
+    withHealth: true,
+  });
+  const { keeper } = stage({ discovery, clock });
   await keeper.refresh();
   const replica = keeper.layout.nodes.find(({ port }) => port === 7003)!;
   const other = keeper.layout.nodes.find(({ port }) => port === 7004)!;
   for (let second = 0; second < 5; second++) {
     keeper.answered(other, 1);
-    await timing.pass(1_000);
+    await clock.pass(1_000);
   }
   assert.deepEqual([asked, keeper.healthy(replica), keeper.healthy(other)], [1, false, true]);
   health = 'online';
   for (let second = 0; second < 5; second++) {
     keeper.answered(replica, 1);
-    await timing.pass(1_000);
+    await clock.pass(1_000);
   }
   assert.deepEqual([asked, keeper.healthy(replica)], [2, true]);
 });
 
 test('a healthy layout is refreshed now and then, not in lockstep', async () => {
-  const { keeper, voice, timing } = stage();
+  const { keeper, voice, clock } = stage();
   await keeper.refresh();
-  await timing.pass(45_000 - 1);
+  await clock.pass(45_000 - 1);
   assert.equal(voice.asked.length, 1);
-  await timing.pass(600_000);
+  await clock.pass(600_000);
   assert.ok(voice.asked.length >= 8 && voice.asked.length <= 14);
-  assert.equal(timing.pending, 1);
+  assert.equal(clock.pending, 1);
 });
 
 test('a first refresh that fails leaves no timer', async () => {
-  const { keeper, voice, timing } = stage();
+  const { keeper, voice, clock } = stage();
   voice.says = new Error('down');
   await assert.rejects(keeper.refresh(), RedisClusterError);
-  assert.equal(timing.pending, 0);
+  assert.equal(clock.pending, 0);
   voice.says = threeShards();
   await keeper.refresh();
   assert.equal(keeper.layout.nodes.length, 6);
 });
 
 test('close ends every timer and refresh', async () => {
-  const { keeper, voice, timing, refreshed } = stage({ reinitializeSteps: 1 });
+  const { keeper, voice, clock, refreshed } = stage({ reinitializeSteps: 1 });
   await keeper.refresh();
   voice.held = [];
   const refresh = keeper.refresh();
@@ -287,7 +296,7 @@ test('close ends every timer and refresh', async () => {
   await assert.rejects(refresh, /closed/);
   keeper.learn(down, at(7000));
   await assert.rejects(keeper.refresh(), /closed/);
-  assert.equal(timing.pending, 0);
+  assert.equal(clock.pending, 0);
   assert.deepEqual(refreshed, [null]);
 });
 

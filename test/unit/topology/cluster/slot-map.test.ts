@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SlotMap } from '../../../../src/topology/cluster/slot-map.ts';
-import { seeded } from '../manual-timing.ts';
+import { seeded } from '../manual-clock.ts';
 import { at, node, parse, threeShards } from './fixtures.ts';
 
 test('the empty map serves no slot', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ReplicaHealth } from '../../../../src/topology/reads/replica-health.ts';
 import { ClusterNodeLocation } from '../../../../src/transport/location.ts';
-import { ManualTiming, seeded } from '../manual-timing.ts';
+import { ManualClock, seeded } from '../manual-clock.ts';
 
 const replica = (port: number) =>
   new ClusterNodeLocation('h', port, { nodeId: `id${port}`, serverType: 'replica', hostname: null });
@@ -10,8 +10,8 @@ const replicas = [replica(1), replica(2), replica(3)];
 const [one, two, three] = replicas as [ClusterNodeLocation, ClusterNodeLocation, ClusterNodeLocation];
 
 function stage() {
-  const timing = new ManualTiming(seeded(3));
-  return { timing, health: new ReplicaHealth(timing) };
+  const clock = new ManualClock(seeded(3));
+  return { clock, health: new ReplicaHealth(clock, clock.random) };
 }
 
 function tally(health: ReplicaHealth, count = 3_000): Map<number, number> {
@@ -47,29 +47,29 @@ test('an unmeasured replica is tried together with the quickest', () => {
 });
 
 test('a measurement grows old', async () => {
-  const { health, timing } = stage();
+  const { health, clock } = stage();
   health.report(one, 0.3);
   health.report(three, 50);
-  await timing.pass(5_001);
+  await clock.pass(5_001);
   health.report(one, 0.3);
   assert.ok(tally(health).get(3)! > 500);
 });
 
 test('a failing replica rests, longer each time, and is tried again', async () => {
-  const { health, timing } = stage();
+  const { health, clock } = stage();
   health.report(one, new Error('lost'));
   assert.equal(health.healthy(one), false);
   assert.equal(tally(health).get(1), undefined);
-  await timing.pass(500);
+  await clock.pass(500);
   assert.equal(health.healthy(one), true);
   for (let round = 0; round < 8; round++) health.report(one, new Error('lost'));
-  await timing.pass(4_900);
+  await clock.pass(4_900);
   assert.equal(health.healthy(one), false);
-  await timing.pass(5_200);
+  await clock.pass(5_200);
   assert.equal(health.healthy(one), true);
   health.report(one, 1);
   health.report(one, new Error('lost'));
-  await timing.pass(500);
+  await clock.pass(500);
   assert.equal(health.healthy(one), true);
 });
 

@@ -11,7 +11,7 @@ import { addressResolver } from '../../../../src/topology/cluster/address-map.ts
 import { findPrimary, findReplicas, learnSentinels } from '../../../../src/topology/sentinel/discover.ts';
 import { SentinelList } from '../../../../src/topology/sentinel/sentinel-list.ts';
 import { TCPLocation } from '../../../../src/transport/location.ts';
-import { ManualTiming } from '../manual-timing.ts';
+import { ManualClock } from '../manual-clock.ts';
 
 type Answer = Reply | Error | 'hang';
 type Script = Record<number, Record<string, Answer>>;
@@ -19,11 +19,11 @@ const ADDRESS = 'GET-MASTER-ADDR-BY-NAME';
 const resolve = addressResolver();
 
 function stage(script: Script, ports = [1, 2, 3]) {
-  const timing = new ManualTiming();
+  const clock = new ManualClock();
   const asked: string[] = [];
   const list = new SentinelList({
     sentinels: ports.map((port) => new TCPLocation('s', port)),
-    timing,
+    clock,
     ask: (location, command, args) => {
       assert.equal(command, 'SENTINEL');
       assert.equal(args[1], 'mymaster');
@@ -33,7 +33,7 @@ function stage(script: Script, ports = [1, 2, 3]) {
       return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
     },
   });
-  return { timing, asked, list, resolve };
+  return { clock, asked, list, resolve };
 }
 const instance = (port: number, flags: string, more: Record<string, string> = {}): Reply =>
   Object.entries({ ip: '10.0.0.1', port: String(port), flags, ...more }).flat();
@@ -71,11 +71,11 @@ test('every failure of one sentinel leads to the next', async () => {
 });
 
 test('a hanging sentinel is joined by the next after its head start', async () => {
-  const { list, timing } = stage({ 1: { [ADDRESS]: 'hang', MASTER: 'hang' }, 2: knows(6379) });
+  const { list, clock } = stage({ 1: { [ADDRESS]: 'hang', MASTER: 'hang' }, 2: knows(6379) });
   const found = findPrimary('mymaster', { list, resolve });
-  await timing.pass(200);
+  await clock.pass(200);
   assert.equal((await found).port, 6379);
-  assert.equal(timing.pending, 0);
+  assert.equal(clock.pending, 0);
 });
 
 test('flags of the old primary do not count against the new address during a failover', async () => {

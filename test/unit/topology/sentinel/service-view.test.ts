@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { SentinelError } from '../../../../src/errors/errors.ts';
 import { ServiceView } from '../../../../src/topology/sentinel/service-view.ts';
 import { keyOf, TCPLocation } from '../../../../src/transport/location.ts';
-import { ManualTiming } from '../manual-timing.ts';
+import { ManualClock } from '../manual-clock.ts';
 
 const NONE = new Set<string>();
 const A = new TCPLocation('a', 1);
@@ -11,8 +11,8 @@ const B = new TCPLocation('b', 1);
 const C = new TCPLocation('c', 1);
 
 function stage() {
-  const timing = new ManualTiming();
-  return { timing, view: new ServiceView(timing) };
+  const clock = new ManualClock();
+  return { clock, view: new ServiceView(clock) };
 }
 const refused = (view: ServiceView, location: TCPLocation, epoch: number | null, avoid = NONE): boolean => {
   try {
@@ -31,7 +31,7 @@ test('option FindOptions.avoid: an address that has proved wrong is refused', as
 });
 
 test('after an announcement, a sentinel that names the old primary counts as lagging for a while', async () => {
-  const { view, timing } = stage();
+  const { view, clock } = stage();
   view.learned(A, 4);
   assert.equal(view.announced(A, B), 'news');
   assert.equal(keyOf(view.current as TCPLocation), 'b:1');
@@ -40,7 +40,7 @@ test('after an announcement, a sentinel that names the old primary counts as lag
   assert.equal(refused(view, B, 4), false);
   // It was primary again meanwhile: a newer configuration says so.
   assert.equal(refused(view, A, 6), false);
-  await timing.pass(3_001);
+  await clock.pass(3_001);
   assert.equal(refused(view, A, null), false);
 });
 
@@ -62,24 +62,24 @@ test('a primary that is announced again is no longer deposed', async () => {
 });
 
 test('an older configuration does not win over a newer one, until no sentinel reports the newer any more', async () => {
-  const { view, timing } = stage();
+  const { view, clock } = stage();
   view.learned(B, 7);
   assert.equal(refused(view, A, 6), true);
   assert.equal(refused(view, B, 7), false);
-  await timing.pass(9_000);
+  await clock.pass(9_000);
   view.learned(B, 7);
-  await timing.pass(9_000);
+  await clock.pass(9_000);
   assert.equal(refused(view, A, 6), true);
-  await timing.pass(1_001);
+  await clock.pass(1_001);
   assert.equal(refused(view, A, 6), false);
 });
 
 test('a recent announcement is used when sentinels do not answer', async () => {
-  const { view, timing } = stage();
+  const { view, clock } = stage();
   assert.equal(view.fallback(NONE), null);
   view.announced(A, B);
   assert.equal(view.fallback(NONE), B);
   assert.equal(view.fallback(new Set([keyOf(B)])), null);
-  await timing.pass(3_001);
+  await clock.pass(3_001);
   assert.equal(view.fallback(NONE), null);
 });
