@@ -93,6 +93,8 @@ async function poolOf(build) {
     location,
     connectionClass: MirrorConnection,
     decodeResponses: true,
+    // A slow machine would have it send a PING, which the mirror answers like everything else.
+    deadPeerTimeout: null,
   });
   await pool.open();
   const connection = new MirrorConnection(location, { decodeResponses: true });

@@ -237,6 +237,11 @@ export class ConnectionCore implements EntryHost {
     else if (this.state !== 'closed') this.reception.receive(chunk, length);
   }
 
+  /** Gives the transport the memory for its next read; null: any. */
+  lend(): Buffer | null {
+    return this.reception.lend();
+  }
+
   /** Completes an entry whose acknowledgements (pushes) have all arrived, and frees its place in the queue. */
   acknowledged(entry: Entry, frames: Reply[]): void {
     this.outbox.shift();

@@ -56,14 +56,9 @@ export class ConnectionCounters implements ConnectionStatistics {
     this.rtt = this.#opened - this.#born;
   }
 
-  received(bytes: number): void {
-    const now = Date.now();
-    if (this.firstByteReceivedAt === null) {
-      this.firstByteReceivedAt = now;
-      this.ttfb = performance.now() - this.#opened;
-    }
-    this.lastByteReceivedAt = now;
-    this.bytesRead += bytes;
+  firstByte(): void {
+    this.firstByteReceivedAt = Date.now();
+    this.ttfb = performance.now() - this.#opened;
   }
 
   [inspect.custom](): ConnectionStatistics {

@@ -50,10 +50,7 @@ export class TCPConnection extends BaseConnection {
     const { sslContext } = settings;
     const keepAlive = keepAliveOf(settings);
     if (sslContext === null) {
-      const core = coreOf(this);
-      const reader = (slab: Buffer, bytes: number): void => core.received(slab, bytes);
-      const target = (): Buffer | null => core.reception.lend();
-      return dialTcp(this.#host, this.#port, { signal, keepAlive, reader, target });
+      return dialTcp(this.#host, this.#port, { signal, keepAlive, reader: coreOf(this) });
     }
     const context: TLSOptions =
       typeof sslContext === 'function' ? demandContext(await sslContext()) : sslContext;

@@ -30,12 +30,7 @@ export class UnixDomainSocketConnection extends BaseConnection {
   }
 
   protected override openTransport(signal: AbortSignal): Promise<Duplex> {
-    const core = coreOf(this);
-    return dialUnix(this.#path, {
-      signal,
-      reader: (slab, bytes) => core.received(slab, bytes),
-      target: () => core.reception.lend(),
-    });
+    return dialUnix(this.#path, { signal, reader: coreOf(this) });
   }
 
   override telemetryAttributes(): Record<string, string | number> {

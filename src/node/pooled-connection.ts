@@ -164,8 +164,8 @@ export class PooledConnection extends CoreObserver implements Resource {
   }
   /** Lets the process end despite this connection, if the node is unreferenced and the connection idle. */
   letGo(): void {
-    const used = this.slot?.held === true || this.core.outstanding > 0;
-    if (this.node.unreferenced && !used) setRef(this.connection, false);
+    if (!this.node.unreferenced || this.slot?.held === true || this.core.outstanding > 0) return;
+    setRef(this.connection, false);
   }
 
   #reportUse(): void {

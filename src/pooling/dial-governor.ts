@@ -1,7 +1,5 @@
-import { fullJitter } from '../base/backoff.ts';
-import type { Random } from '../base/backoff.ts';
-import { systemClock } from '../base/clock.ts';
-import type { Clock, TimerHandle } from '../base/clock.ts';
+import { fullJitter, type Random } from '../base/backoff.ts';
+import { type Clock, systemClock, type TimerHandle } from '../base/clock.ts';
 
 /** A party that wants to dial an address. `dialsAllowed` is called once, when it should ask for a permit again. */
 export interface DialCandidate {

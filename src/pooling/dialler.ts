@@ -29,6 +29,8 @@ export class Dialler<T extends Resource> implements DialCandidate {
   background = false;
   /** Why the last dial of this pool failed; null after a success. */
   lastError: unknown = null;
+  /** True after a refused dial: the governor or a timer will call `dialsAllowed`, until `withdraw`. */
+  waits = false;
   readonly #owner: DialOwner<T>;
   readonly #address: AddressDials;
   readonly #governor: DialGovernor;
@@ -54,9 +56,11 @@ export class Dialler<T extends Resource> implements DialCandidate {
 
   /** Starts a dial. False: the pool backs off or the governor refuses, and `dialsAllowed` is called later. */
   start(replaces: Slot<T> | null): boolean {
-    if (this.#closed || this.#pauses()) return false;
-    const permit = this.#address.tryStart(this);
-    if (permit === null) return false;
+    const permit = this.#closed || this.#pauses() ? null : this.#address.tryStart(this);
+    if (permit === null) {
+      this.waits = true;
+      return false;
+    }
     const controller = new AbortController();
     this.#running.add(controller);
     void this.#run(controller, permit, replaces);
@@ -65,6 +69,7 @@ export class Dialler<T extends Resource> implements DialCandidate {
 
   /** Stops waiting for a dial that the pool no longer needs. */
   withdraw(): void {
+    this.waits = false;
     this.#disarm();
     this.#address.withdraw(this);
   }

@@ -44,14 +44,12 @@ export class Housekeeper<T extends Resource> {
 
   /** Watches a new lease for leaks; `origin` carries the stack of its acquire. */
   leased(slot: Slot<T>, origin: Origin | null): void {
-    if (this.#settings.leakDetection === null) return;
     slot.origin = origin;
-    this.#arm(slot.since + this.#settings.leakDetection);
+    this.#arm(slot.since + (this.#settings.leakDetection ?? Infinity));
   }
 
-  /** Captures the caller's stack if leak detection is on. */
-  origin(caller: (...args: never[]) => unknown): Origin | null {
-    if (this.#settings.leakDetection === null) return null;
+  /** Captures the caller's stack. */
+  origin(caller: (...args: never[]) => unknown): Origin {
     const origin: { stack?: string } = {};
     Error.captureStackTrace(origin, caller);
     return origin;

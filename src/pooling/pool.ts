@@ -1,14 +1,11 @@
-import { systemClock } from '../base/clock.ts';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import type { Deadline } from '../base/deadline.ts';
 import { Closing } from './closing.ts';
 import { Dialler } from './dialler.ts';
 import { Housekeeper } from './housekeeper.ts';
 import type { PoolFigures, PoolSettings } from './pool-settings.ts';
-import { Slots } from './slots.ts';
-import type { Origin, Resource, Slot, SlotOwner } from './slots.ts';
-import { Waiters } from './waiters.ts';
-import type { PoolWaiter, Terms } from './waiters.ts';
+import { type Origin, type Resource, type Slot, type SlotOwner, Slots } from './slots.ts';
+import { type PoolWaiter, type Terms, Waiters } from './waiters.ts';
 
 /** Number of concurrent dials that only fill the pool to its minimum. */
 const FILL = 2;
@@ -47,6 +44,8 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
   readonly #waiters: Waiters<T>;
   readonly #dialler: Dialler<T>;
   readonly #housekeeper: Housekeeper<T>;
+  /** The housekeeper if leak detection is on. */
+  readonly #leaks: Housekeeper<T> | null;
   #closing: Closing | null = null;
   /** True once the first resource was made (or `fill` was called): the pool keeps its minimum open. */
   #filling = false;
@@ -81,6 +80,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
       this.#slots,
       (slot) => this.#expire(slot),
     );
+    this.#leaks = leakDetection === null ? null : this.#housekeeper;
   }
 
   get max(): number {
@@ -134,12 +134,12 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
 
   /** Leases a ready resource now; null if there is none, or if other callers wait for one. */
   tryLease(origin: Origin | null = null): Slot<T> | null {
-    return this.#tryTake('lease', origin ?? this.#housekeeper.origin(this.tryLease));
+    return this.#tryTake('lease', origin ?? this.#leaks?.origin(this.tryLease) ?? null);
   }
 
   /** Leases a resource with nothing outstanding; the caller must release the slot. `pinned`: see `evict`. */
   lease(deadline: Deadline, origin: Origin | null = null, pinned = true): Promise<Slot<T>> {
-    return this.#take('lease', deadline, origin ?? this.#housekeeper.origin(this.lease), pinned);
+    return this.#take('lease', deadline, origin ?? this.#leaks?.origin(this.lease) ?? null, pinned);
   }
 
   /** Leases a resource for work that blocks: at most `max - 1` at a time, or 1 if `max` is 1. */
@@ -226,11 +226,10 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
     this.#pump();
   }
 
-  /** Called by a waiter when its signal fires. */
+  /** Called by a waiter when its signal fires, as `timedOut` is when its time limit passes. */
   aborted(waiter: PoolWaiter<T>, reason: unknown): void {
     this.#dismiss(waiter, reason);
   }
-  /** Called by a waiter when its time limit passes. */
   timedOut(waiter: PoolWaiter<T>): void {
     this.#dismiss(waiter, this.#exhausted(waiter.deadline));
   }
@@ -257,7 +256,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
   #grant(slot: Slot<T>, kind: 'lease' | 'occupy', origin: Origin | null): Slot<T> {
     this.#slots.move(slot, kind === 'lease' ? 'leased' : 'occupied');
     slot.since = this.#clock.now();
-    if (kind === 'lease') this.#housekeeper.leased(slot, origin);
+    if (kind === 'lease') this.#leaks?.leased(slot, origin);
     slot.value.taken?.();
     return slot;
   }
@@ -341,11 +340,13 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
 
   #dial(): void {
     const dialler = this.#dialler;
-    const { need, exclusive } = this.#waiters;
+    const waiters = this.#waiters;
+    let wanted = 0;
     // While the predecessor drains, its successor is open already: sharers need no dial.
-    const wanted = this.#slots.predecessor === null ? need : exclusive;
+    if (waiters.size > 0) wanted = this.#slots.predecessor === null ? waiters.need : waiters.exclusive;
     const goal = Math.max(wanted, this.#missing());
     dialler.background = wanted === 0;
+    if (goal === 0 && !dialler.waits) return;
     if (goal === 0) return dialler.withdraw();
     while (dialler.connecting < goal && this.#slots.open + dialler.connecting < this.max) {
       if (!dialler.start(null)) return;

@@ -116,6 +116,8 @@ export class Waiters<T extends Resource> {
   readonly leases = new WaitLine<PoolWaiter<T>>();
   readonly occupies = new WaitLine<PoolWaiter<T>>();
   max: number;
+  /** Number of waiters in all lines; `enter` and `leave` count it. */
+  size = 0;
   readonly #slots: Slots<T>;
   #order = 0;
 
@@ -124,9 +126,6 @@ export class Waiters<T extends Resource> {
     this.#slots = slots;
   }
 
-  get size(): number {
-    return this.shares.length + this.leases.length + this.occupies.length;
-  }
   /** How many more resources may be occupied; one stays free for the producers that feed blocked consumers. */
   get occupyRoom(): number {
     const { occupied, left } = this.#slots;
@@ -154,11 +153,14 @@ export class Waiters<T extends Resource> {
     if (terms.kind === 'share') this.shares.push(waiter);
     else if (terms.kind === 'lease') this.leases.push(waiter);
     else this.occupies.push(waiter);
+    this.size++;
     return waiter;
   }
 
   leave(waiter: PoolWaiter<T>): void {
-    waiter.line?.remove(waiter);
+    if (waiter.line === null) return;
+    waiter.line.remove(waiter);
+    this.size--;
   }
 
   /** The oldest waiter that needs a resource for itself and may have one. */

@@ -1,6 +1,5 @@
 import { Buffer } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
-import { allAscii, contentOf } from './text.ts';
 import { byteCount, isDetached, latin1Text, putBytes } from './decoding/native-slices.ts';
 import { takeMemory } from './decoding/spare-memory.ts';
 import { LATIN1, type TextMode, UTF8 } from './text-modes.ts';
@@ -26,6 +25,9 @@ const SMALL_BYTES = 1024;
 /** A string piece ends at this many characters, far below V8's limit. */
 const PIECE = 1 << 20;
 const KNOWN_COMMANDS = 512;
+/** Up to this many characters a loop finds non-ASCII characters as fast as a call into C++. */
+const QUICK = 8;
+const BEYOND_LATIN1 = /[^\x00-\xff]/;
 /** Openings are cached for up to this many arguments, and for a first argument below `SHORT` bytes. */
 const FEW = 3;
 const SHORT = 48;
@@ -161,6 +163,21 @@ export function textContent(text: string, mode: TextMode, what: string): string 
   if (content !== null) return content;
   const encoding = mode === LATIN1 ? 'latin1' : 'ascii';
   throw new TypeError(`${what} has a character that ${encoding} cannot hold`);
+}
+
+/** Whether every character is ASCII. */
+function allAscii(text: string): boolean {
+  const { length } = text;
+  if (length > QUICK) return Buffer.byteLength(text) === length;
+  for (let at = 0; at < length; at++) if (text.charCodeAt(at) > 0x7f) return false;
+  return true;
+}
+
+/** The encoded bytes of a text as latin1; null if the encoding cannot hold it. */
+export function contentOf(text: string, mode: TextMode): string | null {
+  if (mode === LATIN1) return BEYOND_LATIN1.test(text) ? null : text;
+  if (allAscii(text)) return text;
+  return mode === UTF8 ? latin1Text(Buffer.from(text)) : null;
 }
 
 function encodeBytes(value: Uint8Array, index: number): string | Uint8Array {

@@ -1,6 +1,7 @@
 import { nameClass } from '../base/classes.ts';
 import { isUint8Array } from 'node:util/types';
-import { contentOf, textOf } from './text.ts';
+import { contentOf } from './encoder.ts';
+import { textOf } from './text.ts';
 import { latin1Text } from './decoding/native-slices.ts';
 import type { Reply } from './types.ts';
 import { type TextMode, UTF8 } from './text-modes.ts';

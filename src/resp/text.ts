@@ -1,4 +1,4 @@
-import { Buffer, constants, isAscii, isUtf8, transcode } from 'node:buffer';
+import { type Buffer, constants, isAscii, isUtf8, transcode } from 'node:buffer';
 import { endianness } from 'node:os';
 import { latin1Text, privateCopy, utf16Text, utf8Text } from './decoding/native-slices.ts';
 import { SHORT, shortText } from './decoding/short-text.ts';
@@ -11,9 +11,6 @@ const LONG = SLOW_UTF8 ? MOST_BY_HAND : Infinity;
 /** Between this and `LONG`, text that is not ASCII is decoded by `textByHand`; a few sampled bytes decide. */
 const MIDDLE = SLOW_UTF8 ? 96 : Infinity;
 const NOT_ASCII = 0x80;
-/** Up to this many characters a loop finds non-ASCII characters as fast as a call into C++. */
-const QUICK = 8;
-const BEYOND_LATIN1 = /[^\x00-\xff]/;
 
 /** Counts strings returned as bytes, because they are invalid in the encoding. */
 export let undecoded = 0;
@@ -63,21 +60,6 @@ export function errorText(bytes: Buffer, start: number, end: number): string {
   if (typeof text === 'string') return text;
   undecoded--;
   return latin1Text(text, 0, Math.min(text.length, 65536));
-}
-
-/** Whether every character is ASCII. */
-export function allAscii(text: string): boolean {
-  const { length } = text;
-  if (length > QUICK) return Buffer.byteLength(text) === length;
-  for (let at = 0; at < length; at++) if (text.charCodeAt(at) > 0x7f) return false;
-  return true;
-}
-
-/** The encoded bytes of a text as latin1; null if the encoding cannot hold it. */
-export function contentOf(text: string, mode: TextMode): string | null {
-  if (mode === LATIN1) return BEYOND_LATIN1.test(text) ? null : text;
-  if (allAscii(text)) return text;
-  return mode === UTF8 ? latin1Text(Buffer.from(text)) : null;
 }
 
 /** The text of bytes; null if they are invalid in the encoding. */

@@ -2,14 +2,15 @@ import * as net from 'node:net';
 import { channels, observed } from '../telemetry/channels.ts';
 import type { ConnectAttemptEvent } from '../telemetry/events.ts';
 
-/**
- * Receives the first `bytes` of `slab`. The next read of any connection of this thread overwrites the slab, so copy
- * what you keep before you return.
- */
-type SlabReader = (slab: Buffer, bytes: number) => void;
-
-/** Gives the memory for the next read; null: the slab. Called after each read. */
-type ReadTarget = () => Buffer | null;
+interface SocketReader {
+  /**
+   * Receives the first `bytes` of `slab`. The next read of any connection of this thread overwrites the slab, so copy
+   * what you keep before you return.
+   */
+  received(slab: Buffer, bytes: number): void;
+  /** Gives the memory for the next read; null, or no method: the slab. Called after each read. */
+  lend?(): Buffer | null;
+}
 
 export interface KeepAlive {
   enabled: boolean;
@@ -22,8 +23,7 @@ export interface DialOptions {
   signal: AbortSignal;
   keepAlive?: KeepAlive | undefined;
   /** Receives the bytes instead of 'data' events; ignored with TLS and if `slabReading` is false. */
-  reader?: SlabReader | undefined;
-  target?: ReadTarget | undefined;
+  reader?: SocketReader | undefined;
   /** True if TLS will be negotiated on the socket; only for events. */
   tls?: boolean | undefined;
 }
@@ -39,8 +39,8 @@ const SLAB_SIZE = 256 * 1024;
 let slab: Buffer | undefined;
 
 /** Makes a socket, not yet connected, that passes its bytes to `reader`. */
-export function createSocket({ reader, target }: Partial<DialOptions>): net.Socket {
-  const reading = reader === undefined || !slabReading ? {} : readInto(reader, target, goOn);
+export function createSocket({ reader }: Partial<DialOptions>): net.Socket {
+  const reading = reader === undefined || !slabReading ? {} : readInto(reader, goOn);
   const socket = new net.Socket(reading);
   function goOn(): void {
     // If the socket was paused meanwhile, its pauser resumes it.
@@ -52,25 +52,24 @@ export function createSocket({ reader, target }: Partial<DialOptions>): net.Sock
 }
 
 function readInto(
-  reader: SlabReader,
-  target: ReadTarget | undefined,
+  reader: SocketReader,
   goOn: () => void,
 ): net.SocketConstructorOpts & { onread: net.OnReadOpts } {
   const own = (slab ??= Buffer.allocUnsafeSlow(SLAB_SIZE));
   let current = own;
   const callback = (bytes: number): boolean => {
     const { length } = current;
-    reader(current, bytes);
+    reader.received(current, bytes);
     if (current === own || bytes < length) return true;
     // The read filled its target, so more is there. Node would read it up to 32 times before any other socket.
     setImmediate(goOn);
     return false;
   };
-  if (target === undefined) return { onread: { buffer: own, callback } };
+  if (reader.lend === undefined) return { onread: { buffer: own, callback } };
   let begun = false;
   // Node calls this once at the start and then after each read.
   const buffer = (): Buffer => {
-    const next = begun ? (target() ?? own) : own;
+    const next = begun ? (reader.lend?.() ?? own) : own;
     begun = true;
     current = next;
     return next;

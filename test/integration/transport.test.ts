@@ -41,7 +41,10 @@ describe('transport to a real server', () => {
       text += slab.toString('latin1', 0, bytes);
       heard();
     };
-    const socket = await dialUnix(server.socketPath as string, { signal: forever(), reader });
+    const socket = await dialUnix(server.socketPath as string, {
+      signal: forever(),
+      reader: { received: reader },
+    });
     socket.write('PING\r\n');
     await reply;
     assert.match(text, /NOAUTH/);

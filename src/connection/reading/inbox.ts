@@ -28,6 +28,10 @@ const MESSAGES = new Set(['message', 'pmessage', 'smessage']);
 export class Inbox {
   readonly pushes = new MessageBuffer<Reply[]>();
   readonly streamed = new MessageBuffer<Reply>();
+  /** True while no message waits to be read. */
+  empty = true;
+  /** How pushes are decoded: as bytes once a pub/sub listener is set. */
+  pushMode: DecodeMode;
   pubsub: PubsubTaker | null = null;
   /** Gives a cache its invalidations in order with the replies, never throttled; returns false for other pushes. */
   invalidations: ((frame: readonly Reply[]) => boolean) | null = null;
@@ -49,17 +53,15 @@ export class Inbox {
 
   constructor(core: ConnectionCore) {
     this.#core = core;
+    this.pushMode = core.settings.ownMode;
     this.pushes.onTaken = () => this.#taken();
     this.streamed.onTaken = () => this.#taken();
   }
 
-  get empty(): boolean {
-    return this.pushes.length === 0 && this.streamed.length === 0 && this.#held.length === 0;
-  }
-
-  /** How pushes are decoded: as bytes if a pub/sub listener is set. */
-  get pushMode(): DecodeMode {
-    return this.pubsub === null ? this.#core.settings.ownMode : BYTES;
+  /** Sets the pub/sub listener, which gets messages from now on. */
+  serve(pubsub: PubsubTaker): void {
+    this.pubsub = pubsub;
+    this.pushMode = BYTES;
   }
 
   /** Listeners that the decoder may call directly; null while the inbox has to see every message. */
@@ -114,6 +116,12 @@ export class Inbox {
     this.pubsub?.ended(error);
     this.pushes.end(error, discard);
     this.streamed.end(error, discard);
+    this.#count();
+  }
+
+  /** Called wherever messages come or go. */
+  #count(): void {
+    this.empty = this.pushes.length === 0 && this.streamed.length === 0 && this.#held.length === 0;
   }
 
   /**
@@ -198,6 +206,7 @@ export class Inbox {
   #deliverHeld(): void {
     this.#heldBytes = 0;
     for (const deliver of this.#held.splice(0)) deliver();
+    this.#count();
   }
 
   #deliverPush(frame: Reply[]): void {
@@ -217,6 +226,7 @@ export class Inbox {
       this.pushes.dropOldest();
       core.counters.messagesDropped++;
     }
+    this.#count();
     if (this.#bytes <= limit || this.paused || core.state === 'closed') return;
     if (core.outstanding > 0) core.overflowed('messages');
     else {
@@ -226,6 +236,7 @@ export class Inbox {
   }
 
   #taken(): void {
+    this.#count();
     if (!this.paused || this.full || this.#bytes * 2 > this.#core.settings.maxBufferedBytes) return;
     this.paused = false;
     this.#core.transport?.resume();

@@ -10,7 +10,7 @@ import type { ConnectionCore } from '../connection-core.ts';
 import { type Entry, move, SETTLED, settle } from '../requests/entry.ts';
 import type { StreamEntry } from '../requests/stream-entry.ts';
 import type { SubscriptionEntry } from '../requests/subscription-entry.ts';
-import { mayHoldErrors, redact, redactInside } from '../redaction/redaction.ts';
+import { redact, redactInside } from '../redaction/redaction.ts';
 
 /** A reply of this size delays the replies behind it. */
 export const BULK = 1024 * 1024;
@@ -71,7 +71,9 @@ export class Reception {
 
   receive(chunk: Buffer, length: number): void {
     const { counters, outbox, session } = this.#core;
-    counters.received(length);
+    if (counters.firstByteReceivedAt === null) counters.firstByte();
+    counters.lastByteReceivedAt = Date.now();
+    counters.bytesRead += length;
     this.#trickle += length;
     if (this.#trickle >= TRICKLE) this.#heard();
     if (session.monitoring) this.#decoder.takeLongLines();
@@ -142,7 +144,7 @@ export class Reception {
       core.observer?.changed();
     }
     if (outbox.length === 0) {
-      core.inbox.settled();
+      if (core.inbox.full) core.inbox.settled();
       core.observer?.drained();
     } else if (core.draining) {
       core.observer?.changed();
@@ -211,7 +213,7 @@ export class Reception {
     const core = this.#core;
     if (core.session.resp === 2 && core.inbox.takesAsPush(value, entry)) return;
     const usual = entry.isPlain && entry.phase !== SETTLED && entry.size < SMALLEST;
-    if (refused || !usual || mayHoldErrors(entry)) {
+    if (refused || !usual || entry.mayHoldErrors) {
       // With several replies, the entry stays at the head until the last one, even if its caller has given up.
       if (entry.inParts && entry.part(value, refused, core.settings.endpoint)) {
         if (refused) core.observer?.refused(value as RedisError);
@@ -288,7 +290,7 @@ export class Reception {
       entry.refuse(value as RedisError);
       return;
     }
-    if (mayHoldErrors(entry)) {
+    if (entry.mayHoldErrors) {
       redactInside(value, core.settings.endpoint, entry);
       if (core.observer !== null && entry.info.name === 'EXEC' && Array.isArray(value))
         for (const one of value) if (one instanceof RedisError) core.observer.refused(one);

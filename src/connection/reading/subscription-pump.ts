@@ -61,7 +61,7 @@ export class SubscriptionPump implements PubsubTaker {
     this.#registry = registry;
     this.#settings = settings;
     this.#link = this.#attach();
-    core.inbox.pubsub = this;
+    core.inbox.serve(this);
   }
 
   get link(): SubscriptionLink {

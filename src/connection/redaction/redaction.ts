@@ -1,5 +1,4 @@
 import { findEntry } from '../../commands/catalogue.ts';
-import { SCRIPT_LIKE } from '../../commands/flags.ts';
 import { AskError, locateError, type RedisError, UnknownCommandError } from '../../errors/errors.ts';
 import { isFixedLine } from '../../errors/reply-errors.ts';
 import type { Wire } from '../../resp/encoder.ts';
@@ -27,11 +26,6 @@ type Sent = Pick<Entry, 'info' | 'wire' | 'size'>;
 /** Cuts argument values from the message of an error reply, because servers quote arguments. */
 export function redact(error: RedisError, entry: Sent): void {
   if (!isServersOwn(error)) cutMessage(error, entry, knownOf(entry, error));
-}
-
-/** Whether the replies of a command can hold errors. */
-export function mayHoldErrors({ info }: Entry): boolean {
-  return (info.flags & SCRIPT_LIKE) !== 0;
 }
 
 /** Redacts the errors inside a reply, and sets their endpoint and command. */

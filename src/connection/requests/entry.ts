@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import type { CommandInfo } from '../../commands/command-info.ts';
+import { SCRIPT_LIKE } from '../../commands/flags.ts';
 import { ResponseError } from '../../errors/errors.ts';
 import type { Acknowledgement } from '../../pubsub/subscriptions/subscription-kinds.ts';
 import type { Wire } from '../../resp/encoder.ts';
@@ -100,6 +101,10 @@ export abstract class Entry {
   /** True without limit, signal, effect and traits. */
   get isPlain(): boolean {
     return (this.traits & OWN) === 0 && this.limit === 0 && this.effect === null && this.signal === null;
+  }
+  /** Its reply may contain errors. */
+  get mayHoldErrors(): boolean {
+    return (this.info.flags & SCRIPT_LIKE) !== 0;
   }
   /** The server sends no reply: the entry is complete once written. */
   get noreply(): boolean {

@@ -5,7 +5,7 @@ import { type Wire, wireLength } from '../../resp/encoder.ts';
 import type { DecodeMode } from '../../resp/text-modes.ts';
 import type { Reply } from '../../resp/types.ts';
 import { type ConnectionCore, RESERVED } from '../connection-core.ts';
-import { mayHoldErrors, redactInside } from '../redaction/redaction.ts';
+import { redactInside } from '../redaction/redaction.ts';
 import { Entry, QUEUED, type Settle } from './entry.ts';
 import { type PartSource, type ReplyStream, UnreadParts } from './reply-stream.ts';
 
@@ -141,7 +141,7 @@ export class ItemStream extends StreamEntry<Reply> {
   arrived(reader: PartialReader): void {
     const part = reader.takeItems();
     if (part === null) return;
-    if (mayHoldErrors(this)) redactInside(part.content, this.core.settings.endpoint, this);
+    if (this.mayHoldErrors) redactInside(part.content, this.core.settings.endpoint, this);
     this.take(part.content, part.missing);
   }
   protected amount(): number {

@@ -6,6 +6,8 @@ import type { Outbox } from '../requests/outbox.ts';
  * arrives for one more time limit; while other callers wait, the time is extended for their sake.
  */
 export class Suspicion {
+  /** True while the peer is suspected; moved together with the timer. */
+  readonly active: boolean = false;
   readonly #outbox: Outbox;
   readonly #expired: (limit: number) => void;
   readonly #changed: () => void;
@@ -15,10 +17,6 @@ export class Suspicion {
     this.#outbox = outbox;
     this.#expired = expired;
     this.#changed = changed;
-  }
-
-  get active(): boolean {
-    return this.#timer !== null;
   }
 
   raise(limit: number): void {
@@ -36,7 +34,7 @@ export class Suspicion {
 
   stop(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#set(null);
   }
 
   #arm(limit: number): void {
@@ -48,7 +46,12 @@ export class Suspicion {
       Math.max(1, Math.ceil(limit)),
     );
     timer.unref();
+    this.#set(timer);
+  }
+
+  #set(timer: NodeJS.Timeout | null): void {
     this.#timer = timer;
+    (this as { active: boolean }).active = timer !== null;
   }
 
   #look(timer: NodeJS.Timeout, limit: number): void {

@@ -1,5 +1,5 @@
 import { isUint8Array } from 'node:util/types';
-import { contentOf } from '../../resp/text.ts';
+import { contentOf } from '../../resp/encoder.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { TextMode } from '../../resp/text-modes.ts';
 

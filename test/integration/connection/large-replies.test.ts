@@ -67,11 +67,13 @@ test('a pause that is requested between two portions holds', async () => {
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const socket = createSocket({
-    reader: (memory, bytes) => {
-      count += bytes;
-      if (memory === portion && bytes === portion.length && ++filled === 3) socket.pause();
+    reader: {
+      received: (memory, bytes) => {
+        count += bytes;
+        if (memory === portion && bytes === portion.length && ++filled === 3) socket.pause();
+      },
+      lend: () => portion,
     },
-    target: () => portion,
   });
   try {
     socket.connect((server.address() as AddressInfo).port, '127.0.0.1');

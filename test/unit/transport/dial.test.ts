@@ -154,7 +154,9 @@ describe('reading by slab', () => {
       text += slab.toString('latin1', 0, bytes);
       if (text.endsWith('.')) done();
     };
-    const socket = keep(await dialTcp('127.0.0.1', port, { signal: forever(), reader }));
+    const socket = keep(
+      await dialTcp('127.0.0.1', port, { signal: forever(), reader: { received: reader } }),
+    );
     if (!slabReading) socket.on('data', (chunk: Buffer) => reader(chunk, chunk.length));
     socket.write('late.');
     await all;
@@ -172,7 +174,7 @@ describe('reading by slab', () => {
         slabs.add(slab);
         heard();
       };
-      keep(await dialTcp('127.0.0.1', port, { signal: forever(), reader })).write('x');
+      keep(await dialTcp('127.0.0.1', port, { signal: forever(), reader: { received: reader } })).write('x');
       await reply;
     }
     assert.equal(slabs.size, 1);
@@ -186,7 +188,9 @@ describe('reading by slab', () => {
     const parts: Buffer[] = [];
     const reader = (slab: Buffer, bytes: number): void =>
       void parts.push(Buffer.from(slab.subarray(0, bytes)));
-    const socket = keep(await dialTcp('127.0.0.1', port, { signal: forever(), reader }));
+    const socket = keep(
+      await dialTcp('127.0.0.1', port, { signal: forever(), reader: { received: reader } }),
+    );
     if (!slabReading) socket.on('data', (chunk: Buffer) => reader(chunk, chunk.length));
     await once(socket, 'close');
     assert.ok(Buffer.concat(parts).equals(body));
@@ -207,7 +211,9 @@ describe('reading by slab', () => {
       if (filled === 0) begun = parts.reduce((sum, part) => sum + part.length, 0);
     };
     const target = (): Buffer | null => (filled < lent.length ? lent.subarray(filled) : null);
-    const socket = keep(await dialTcp('127.0.0.1', port, { signal: forever(), reader, target }));
+    const socket = keep(
+      await dialTcp('127.0.0.1', port, { signal: forever(), reader: { received: reader, lend: target } }),
+    );
     await once(socket, 'close');
     assert.equal(filled, lent.length);
     const slabbed = Buffer.concat(parts);
@@ -221,7 +227,9 @@ describe('reading by slab', () => {
     const port = await serve('127.0.0.1', 0, (socket) => (peer = socket));
     let text = '';
     const reader = (slab: Buffer, bytes: number): void => void (text += slab.toString('latin1', 0, bytes));
-    const socket = keep(await dialTcp('127.0.0.1', port, { signal: forever(), reader }));
+    const socket = keep(
+      await dialTcp('127.0.0.1', port, { signal: forever(), reader: { received: reader } }),
+    );
     while (peer === undefined) await new Promise(setImmediate);
     socket.pause();
     peer.write('held');
