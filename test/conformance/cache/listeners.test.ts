@@ -45,7 +45,7 @@ test('a listener that ends while it is redirected to guards nothing; its success
       if (redirects++ > 0) return reply.ok;
       const listener = scripted.connections.find((connection) => String(connection.id) === id);
       listener?.end();
-      await until(() => pool.statistics.serviceConnections === 0);
+      await listener?.closed;
       return reply.ok;
     },
   });

@@ -261,13 +261,11 @@ test('invalidations are never messages of a lease, and leave its connection reus
 });
 
 test('writes in a transaction of a lease are invalidated by the server', async () => {
-  await using pool = new ConnectionPool({
-    location: server.location,
-    decodeResponses: true,
-    cache: new LRUCache(),
-  });
+  const cache = new LRUCache();
+  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
   await pool.execute('SET', 'k', 'before');
   await pool.execute('GET', 'k');
+  assert.equal(cache.size, 1);
   await pool.use(async (connection) => {
     await connection.createRequest('MULTI');
     await connection.createRequest('SET', ['k', 'after']);

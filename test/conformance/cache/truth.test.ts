@@ -65,6 +65,7 @@ test('FLUSHALL of any client empties the cache (A-55), and so does a broken redi
   for (const push of [flushed, reply.push(reply.bulk('tracking-redir-broken'), reply.integer(7))]) {
     await pool.execute('GET', 'a');
     await pool.execute('GET', 'b');
+    assert.equal(cache.size, 2);
     server.connections.at(-1)?.send(push);
     await until(() => cache.size === 0);
   }

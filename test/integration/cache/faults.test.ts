@@ -148,6 +148,7 @@ for (const [name, cacheTracking] of WAYS) {
       await eventually('reads go on', () => monitor.reads > 50);
     });
     assert.ok(killed >= kills, `${killed} were killed`);
+    assert.ok(monitor.cache.stats.hits > 100, `${monitor.cache.stats.hits} hits`);
   });
 }
 
@@ -161,6 +162,7 @@ test('a paused server, and one that is restarted, make no stale read', async () 
     server.resume();
     await sleep(500);
   });
+  assert.ok(monitor.cache.stats.hits > 100, `${monitor.cache.stats.hits} hits`);
   const again = new Monitor(keysNamed('again:', 100));
   const second = new ConnectionPool({ location: server.location, decodeResponses: true, cache: again.cache });
   await run(second, again, 0, async () => {
@@ -170,9 +172,10 @@ test('a paused server, and one that is restarted, make no stale read', async () 
     await sleep(500);
     assert.equal(await second.execute('SET', 'again:1', 1), 'OK');
   });
+  assert.ok(again.cache.stats.hits > 100, `${again.cache.stats.hits} hits`);
 });
 
-test('a flood of flushes leaves nothing behind', async () => {
+test('a flood of flushes leaves no stale entry', async () => {
   await using writer = new ConnectionPool({ location: server.location });
   const monitor = new Monitor(KEYS);
   await using pool = new ConnectionPool({
@@ -183,8 +186,10 @@ test('a flood of flushes leaves nothing behind', async () => {
   for (let round = 0; round < 200; round++) {
     await writer.execute('SET', 'key:1', round + 1);
     await pool.execute('GET', 'key:1');
+    await pool.execute('GET', 'key:1');
     await writer.execute('FLUSHALL');
     await pool.execute('PING');
     assert.equal(await pool.execute('GET', 'key:1'), null);
   }
+  assert.ok(monitor.cache.stats.hits >= 100, `${monitor.cache.stats.hits} hits`);
 });

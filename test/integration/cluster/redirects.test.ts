@@ -465,7 +465,7 @@ describe('discovery', () => {
       await sleep(50);
       assert.equal(layoutQuestions(nodes), 1);
       await assert.rejects(pool.execute('GET', 'a'));
-      await eventually('a refresh', () => layoutQuestions(nodes) === 2);
+      await eventually('a refresh', () => layoutQuestions(nodes) >= 2);
     }
   });
 

@@ -99,7 +99,22 @@ describe('scans of a cluster', () => {
     const key = keysOfSlot(500, 1)[0]!;
     await pool.execute('SET', `${key}:sync`, 1);
     const fields = new Set<string>();
+    const pagesBefore = await hscanPages();
     for await (const [field] of near.hscan(key, { count: 50 })) fields.add(field);
     assert.equal(fields.size, 2_000);
+    const pages = (await hscanPages()).map((count, index) => count - pagesBefore[index]!);
+    const serving = cluster.nodes.filter((_, index) => pages[index]! > 0);
+    assert.deepEqual(serving, await cluster.replicas(await cluster.nodeForSlot(500)));
   });
+
+  /** The number of HSCANs that each node has answered. */
+  async function hscanPages(): Promise<number[]> {
+    return Promise.all(
+      cluster.nodes.map(async (node) => {
+        if (!node.running) return 0;
+        const stats = String(await node.command('INFO', 'commandstats'));
+        return Number(/cmdstat_hscan:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+      }),
+    );
+  }
 });

@@ -71,13 +71,16 @@ test('a refused login pauses this connection alone, a refused dial pauses the ad
 
 test('a server that drops every connection is not stormed', async () => {
   await using scripted = await ScriptedServer.start();
+  const states: string[] = [];
   const { service, log } = serviceTo(scripted.location, {
     useful: () => false,
+    lost: () => states.push(service.state),
     up: () => setImmediate(() => service.connection?.invalidate('dropped')),
   });
   service.start();
   await until(() => log.filter((entry) => entry === 'dial').length > 4, 'five dials');
-  assert.equal(log.filter((entry) => entry === 'lost').length >= 4, true);
+  assert.deepEqual([...new Set(states)], ['pausing'], 'each loss is followed by a back-off');
+  assert.equal(states.length >= 4, true);
   await service.close();
 });
 

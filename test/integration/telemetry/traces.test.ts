@@ -169,10 +169,21 @@ describe('tracing channels', () => {
   });
 
   it('traces cost nothing while nobody listens: none is built', async () => {
-    using recorder = new Recorder<CommandTrace>('command');
+    let built = 0;
+    await using counted = ConnectionPool.fromUrl(server.url, {
+      sanitizeArguments(_command: string, args: readonly RedisValue[]) {
+        built++;
+        return args.map(String);
+      },
+    });
+    const recorder = new Recorder<CommandTrace>('command');
+    await counted.execute('GET', 'seen');
+    assert.equal(built, 1);
     recorder[Symbol.dispose]();
-    await pool.execute('GET', 'unseen');
-    assert.equal(recorder.seen.length, 0);
+    await counted.execute('GET', 'unseen');
+    await counted.executeBatch([{ command: 'GET', args: ['unseen'] }]);
+    assert.equal(built, 1, 'no trace was built');
+    assert.equal(recorder.started.length, 1);
   });
 });
 

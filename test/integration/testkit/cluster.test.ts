@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
 import { serverBinaries, startCluster, type ClusterNode } from '../../../src/testkit/index.ts';
+import { workFolder } from '../../../src/testkit/servers/watchdog.ts';
 
 const indexes = (nodes: readonly ClusterNode[]): number[] => nodes.map(({ index }) => index).sort();
 
@@ -178,4 +179,8 @@ test('invalid options are refused before anything starts', async () => {
 
 test('a node that does not start stops the others', async () => {
   await assert.rejects(startCluster({ args: ['--no-such-flag', '1'] }), /no-such-flag/);
+  const announceHostname = (index: number): string => (index === 2 ? 'no host!' : `node-${index}.test`);
+  await assert.rejects(startCluster({ primaries: 3, replicasPerPrimary: 0, announceHostname }), /[Hh]ost/);
+  const left = readdirSync(workFolder()).filter((name) => name.startsWith('cluster-node'));
+  assert.deepEqual(left, []);
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { serverBinaries, startSentinel } from '../../../src/testkit/index.ts';
+import { workFolder } from '../../../src/testkit/servers/watchdog.ts';
 
 for (const { path, kind, version } of await serverBinaries()) {
   test(`${kind} ${version}: a primary, replicas and sentinels are failed over and revived`, async (t) => {
@@ -99,4 +100,6 @@ test('invalid options are refused before anything starts', async () => {
 
 test('a sentinel that does not start leaves nothing behind', async () => {
   await assert.rejects(startSentinel({ sentinelConfig: ['port no-such-port'] }), /no-such-port/);
+  const left = readdirSync(workFolder()).filter((name) => name.startsWith('sentinel'));
+  assert.deepEqual(left, []);
 });
