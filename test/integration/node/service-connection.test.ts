@@ -79,9 +79,9 @@ test('a server that drops every connection is not stormed', async () => {
   });
   service.start();
   await until(() => log.filter((entry) => entry === 'dial').length > 4, 'five dials');
+  await service.close();
   assert.deepEqual([...new Set(states)], ['pausing'], 'each loss is followed by a back-off');
   assert.equal(states.length >= 4, true);
-  await service.close();
 });
 
 test('a connection dropped while it is dialled is dialled again for the next caller', async () => {
