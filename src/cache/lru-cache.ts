@@ -9,18 +9,18 @@ import { ENTRY_BYTES, payloadBytes, recall, store, stringBytes } from './stored-
 import type { Stored } from './stored-reply.ts';
 
 export interface LRUCacheOptions {
-  /** How many keys are held; without it and without `maxBytes` 4,096. */
+  /** The most keys that are held; default 4,096 if `maxBytes` is absent too. */
   maxKeys?: number | null | undefined;
-  /** How many bytes are held: payload and 64 for each entry. */
+  /** The most bytes that are held: payload, and 64 for each entry; default: no limit. */
   maxBytes?: number | null | undefined;
   /**
-   * The longest life of an entry in ms; 60,000. A key that expired is invalidated only when the server
+   * The longest life of an entry in ms; default 60,000. A server invalidates an expired key only when it
    * removes it.
    */
   maxAge?: number | null | undefined;
-  /** 0 to 100: the share of hits that is served unchecked; 100. */
+  /** 0 to 100: the percentage of hits that are served without a check; default 100. */
   confidence?: number | undefined;
-  /** Whether checked hits move the confidence; false. */
+  /** Checked hits change the confidence: wrong ones lower it, right ones raise it; default false. */
   dynamicConfidence?: boolean | undefined;
 }
 
@@ -39,7 +39,7 @@ export class CacheStats implements CacheStatistics {
   dirtyHits = 0;
   invalidations = 0;
   evictions = 0;
-  /** Reads that could have been cached and went to the server without a look here. */
+  /** Cacheable reads that went to the server without a look-up. */
   bypassed = 0;
   bytes = 0;
 

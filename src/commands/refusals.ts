@@ -22,8 +22,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   ASKING: 'redirects are followed by the cluster pool',
   READONLY: 'use the option readFromReplicas of the cluster pool',
   READWRITE: 'use the option readFromReplicas of the cluster pool',
-  WAIT: `it waits for the writes of its own connection; ${ON_A_LEASE}, together with the writes`,
-  WAITAOF: `it waits for the writes of its own connection; ${ON_A_LEASE}, together with the writes`,
+  WAIT: `it waits for the writes of its own connection; ${ON_A_LEASE}, after the writes`,
+  WAITAOF: `it waits for the writes of its own connection; ${ON_A_LEASE}, after the writes`,
   'CLIENT REPLY': 'use the option noreply of a request or of a connection',
   'CLIENT TRACKING': 'use the option cache of the pool; on a connection, updateTrackingClient()',
   'CLIENT CACHING': `use the option cache of the pool; otherwise ${ON_A_LEASE}`,
@@ -42,15 +42,15 @@ export function refusal(info: CommandInfo): string {
 export function clusterRefusal(info: CommandInfo): string {
   const nodes = requestPolicyOf(info.name) === 'all_nodes' ? 'all' : 'primaries';
   const merged = mergeRefusal(info.name) === null ? ', and add { merge: true } for one answer' : '';
-  return `${info.name} concerns one node of a cluster: name the nodes with executeOn('${nodes}', …) or executeOn(node, …)${merged}`;
+  return `${info.name} covers one node of a cluster: use executeOn('${nodes}', …) or executeOn(node, …)${merged}`;
 }
 
 /** The error text if the replies of several nodes cannot be merged; null if they can. */
 export function mergeRefusal(name: string): string | null {
   if (responsePolicyOf(name) === 'special' || requestPolicyOf(name) === 'special')
-    return `${name}: the answers of its nodes mean different things, executeOn gives them without merge`;
+    return `${name}: the answers of its nodes cannot be combined: use executeOn without merge`;
   if (requestPolicyOf(name) === 'multi_shard')
-    return `${name}: its keys say which nodes it concerns, use executeRequest with splitMultiKey`;
+    return `${name}: its keys choose the nodes: use executeRequest with splitMultiKey`;
   return null;
 }
 

@@ -73,7 +73,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     nameClass(this, 'BaseConnection');
   }
 
-  /** Where it goes, as it was given. */
+  /** The location that was given. */
   readonly location: Location;
   readonly #core: ConnectionCore;
   readonly #opening: Opening<BaseConnection>;
@@ -120,21 +120,21 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   get clientId(): number | null {
     return this.#opening.greeting.clientId;
   }
-  /** As HELLO said. */
+  /** The version of the server, from its reply to HELLO. */
   get serverVersion(): string | null {
     return this.#opening.greeting.version;
   }
-  /** The RESP version spoken: 2 where the server knows no other, or as the option `protocol` says. */
+  /** The RESP version in use: 2 if the server does not support 3 or the option `protocol` says so. */
   get protocol(): 2 | 3 {
     return this.#core.session.resp;
   }
-  /** As the server knows it, or is going to; null: none. */
+  /** The name of this client at the server; null: none. */
   get clientName(): string | null {
     const { session } = this.#core;
     if (!session.settled) return this.#options.clientName;
     return session.name === '' ? null : session.name;
   }
-  /** Where invalidations of keys read here go; null when tracking is off. */
+  /** The id of the client that gets the invalidations for keys read here; null while tracking is off. */
   get trackingClientId(): number | null {
     return this.#core.session.trackingClientId(this.clientId);
   }
@@ -147,13 +147,14 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   get transportHealthy(): boolean {
     return this.#core.state === 'handshake' || this.#core.state === 'ready';
   }
-  /** And the handshake succeeded. */
+  /** `transportHealthy`, and the handshake succeeded. */
   get usable(): boolean {
     return this.#core.state === 'ready' && !this.#leaving;
   }
   /**
-   * And it is as the handshake left it: no unread message, no open MULTI or WATCH, no subscription, no MONITOR,
-   * no unanswered blocking command, and nothing changed that a later user would notice.
+   * `usable`, and in the state after the handshake: no unread message, no open MULTI or WATCH, no
+   * subscription, no MONITOR, no unanswered blocking command, and no changed setting that the next caller
+   * would notice.
    */
   get reusable(): boolean {
     return this.usable && this.#core.session.clean && this.#core.inbox.empty;
@@ -173,8 +174,9 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   }
 
   /**
-   * Dials, shakes hands and runs the connect callbacks; resolves when usable. Works once: a second call rejects,
-   * also after a failed dial. Server errors keep their class, every other failure is a `ConnectionError`.
+   * Dials, does the handshake and runs the connect callbacks; resolves when the connection is usable. A
+   * second call rejects, also after a failed dial. Server errors keep their class, every other failure is a
+   * `ConnectionError`.
    */
   run(options?: { signal?: AbortSignal | undefined }): Promise<void> {
     return this.#opening.run(options);
@@ -209,15 +211,18 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     return this.#factory.request(command, args, options);
   }
 
-  /** Queues commands back to back. The batch never rejects: each entry is a value or an error. */
+  /**
+   * Queues commands back to back. The batch does not reject when a command fails: each entry is a value or an
+   * error.
+   */
   createRequestBatch(commands: readonly CommandRequest[], options?: BatchOptions): RequestBatch {
     this.#demandUsable();
     return this.#factory.batch(commands, options);
   }
 
   /**
-   * Commands back to back, whatever the state of the connection: it rejects only for bad input (`TypeError`). On a
-   * connection that is not usable, or has no room, each entry is the error that says so.
+   * Sends commands back to back. It rejects only for bad input (`TypeError`). If the connection is not usable
+   * or has no room, each entry is that error.
    */
   executeBatch<const B extends readonly CommandRequest[]>(
     commands: B,
@@ -271,7 +276,7 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     this.#factory.send(command, args);
   }
 
-  /** As `createRequest`, with a plain promise: what is refused rejects. */
+  /** As `createRequest`, with a plain promise: it rejects where `createRequest` throws. */
   execute<
     T extends Reply | ByCommand = ByCommand,
     const K extends AnyCommand = string | Uint8Array,
@@ -282,8 +287,8 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
   }
 
   /**
-   * Subscriptions of this connection alone: they end with it, and its channels are closed with the error. On RESP3
-   * other commands go on working.
+   * Subscribes on this connection alone. When the connection ends, its channels are closed with the error.
+   * Over RESP3 the connection still runs other commands.
    */
   async executePubsub(command: string, ...channels: SubscriptionTarget[]): Promise<SubscriptionAck[]> {
     this.#demandUsable();
@@ -306,12 +311,18 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     return this.#pubsub?.registry.shardChannels ?? NO_CHANNELS;
   }
 
-  /** RESP3 push data in order; throws `ConnectionError` at the end. Breaking out leaves the rest to the next reader. */
+  /**
+   * RESP3 push data in order; throws `ConnectionError` at the end. After `break` the next reader gets the
+   * rest.
+   */
   get pushMessages(): AsyncGenerator<Reply[]> {
     this.#demandUsable();
     return this.#core.inbox.pushes.read();
   }
-  /** Replies that answer no request, in order; throws `ConnectionError` at the end. */
+  /**
+   * In-band messages that are not replies to a request (`MONITOR`), in order; throws `ConnectionError` at the
+   * end.
+   */
   get streamedMessages(): AsyncGenerator<Reply> {
     this.#demandUsable();
     return this.#core.inbox.streamed.read();
@@ -356,9 +367,9 @@ export abstract class BaseConnection extends AbstractConnection implements Telem
     return this.waitClosed();
   }
   /**
-   * Lets the replies that are on their way arrive (`QUIT`), then closes the connection; resolves when the socket is
-   * gone. New requests throw from now on. At the latest after `timeout` ms (default: `streamTimeout`) it is closed all
-   * the same; when `signal` fires it is closed and rejects with the reason.
+   * Waits for the outstanding replies (`QUIT`), then closes the connection; resolves when the socket is gone.
+   * New requests throw from now on. After `timeout` ms (default: `streamTimeout`) it closes the connection in
+   * any case. When `signal` fires, it closes the connection and rejects with the reason.
    */
   async quit(options?: WaitOptions): Promise<void> {
     checkWaitOptions(options);

@@ -20,7 +20,7 @@ import {
 } from './option-rules.ts';
 import type { OptionRule, RuleTable, ValuesOf } from './option-rules.ts';
 
-/** TLS options, or who to ask for them at every dial. */
+/** TLS options, or a function that returns them at every dial. */
 export type SSLContext = TLSOptions | (() => TLSOptions | Promise<TLSOptions>);
 
 /** Options of every connection. Times are milliseconds; `undefined` counts as absent. */
@@ -30,15 +30,16 @@ export interface BaseConnectionOptions {
   /** Milliseconds for dial, TLS, handshake and callbacks together; default 10,000. */
   connectTimeout?: number | null | undefined;
   /**
-   * Milliseconds; longest silence of the server while nothing is outstanding, then the connection is closed. With
-   * `noreply` writes count too; subscribers of a pool are exempt. Default: none.
+   * Milliseconds. The connection is closed when the server has been silent for this long and nothing is
+   * outstanding. With `noreply` a write also restarts this time. Subscribers of a pool stay open. Default:
+   * none.
    */
   maxIdleTime?: number | null | undefined;
   /** Encoding of text arguments and, with `decodeResponses`, of replies; default `utf-8`. */
   encoding?: TextEncoding | undefined;
   /**
-   * Strings instead of Buffers; default false. A reply that holds bytes not valid in `encoding` rejects with
-   * `DecodingError`; with `'lenient'` there is a Buffer in place of such text.
+   * Strings instead of Buffers; default false. A reply that is not valid text in `encoding` rejects with
+   * `DecodingError`; with `'lenient'` such text stays a Buffer.
    */
   decodeResponses?: Decoding | undefined;
   /**
@@ -47,8 +48,9 @@ export interface BaseConnectionOptions {
    */
   resp2Replies?: boolean | undefined;
   /**
-   * The RESP version. Default `'auto'`: `HELLO 3`, and RESP2 where the server refuses it. `3` rejects there. `2` sends
-   * no HELLO, and no CLIENT command unless another option asks for one: for proxies that know neither.
+   * The RESP version. Default `'auto'`: `HELLO 3`, and RESP2 if the server refuses it. `3`: reject if the
+   * server refuses it. `2`: send no HELLO, and no CLIENT command unless another option needs one, for proxies
+   * that support neither.
    */
   protocol?: 2 | 3 | 'auto' | undefined;
   /**
@@ -56,7 +58,7 @@ export interface BaseConnectionOptions {
    * is sent. Default: the library's name and version alone.
    */
   clientInfo?: string | false | undefined;
-  /** Asked at every dial; wins over `username` and `password`. */
+  /** Gives the credentials at every dial; overrides `username` and `password`. */
   credentialProvider?: AbstractCredentialProvider | null | undefined;
   /** For `AUTH`; absent: `default`. */
   username?: string | null | undefined;
@@ -65,20 +67,20 @@ export interface BaseConnectionOptions {
   clientName?: string | null | undefined;
   /** `SELECT`; default 0. */
   db?: number | null | undefined;
-  /** `CLIENT REPLY OFF`: the server answers nothing, and every request resolves to null; default false. */
+  /** `CLIENT REPLY OFF`: the server sends no replies, and every request resolves to null; default false. */
   noreply?: boolean | undefined;
   /** `CLIENT NO-EVICT`; default false. */
   noevict?: boolean | undefined;
   /** `CLIENT NO-TOUCH`; default false. */
   notouch?: boolean | undefined;
-  /** Present: TLS. A function is asked at every dial. */
+  /** If set, the connection uses TLS. A function is called at every dial. */
   sslContext?: SSLContext | null | undefined;
-  /** Limits how fast push data (messages, invalidations) is handled. */
+  /** The connection handles push data (messages, invalidations) only while this limiter has a free token. */
   processingBudget?: CapacityLimiter | undefined;
   /** Most bytes of unread messages and of queued output, each; default 64 MiB. */
   maxBufferedBytes?: number | undefined;
   /**
-   * The error of a call carries the stack of the place that made it. Default false, for each call pays for it: without
+   * Errors carry the stack of their call. Default false, because every call then captures its stack; without
    * it the error of a reply has no stack frames. `NODE_DEBUG=respool-calls` turns it on everywhere.
    */
   traceCalls?: boolean | undefined;

@@ -26,8 +26,9 @@ export interface CacheStatistics {
 }
 
 /**
- * A cache of replies, by key, command and arguments; synchronous. It need not know of servers: the code that uses
- * it calls `invalidate` and `reset` when the server says so. Text and bytes of one key are the same key.
+ * A cache of replies, by key, command and arguments; synchronous. It knows nothing about servers: the pool
+ * calls `invalidate` and `reset` when the server reports a change. Text and bytes of one key are the same
+ * key.
  *
  * @example class OwnCache extends AbstractCache { … } // new ConnectionPool({ host, cache: new OwnCache() })
  */
@@ -52,9 +53,7 @@ export abstract class AbstractCache {
   abstract reset(): void;
   /** Counters since the start, and the current content in numbers. */
   abstract get stats(): CacheStatistics;
-  /**
-   * 0 to 100: the share of hits that is served unchecked; the others are compared with the server's answer.
-   */
+  /** 0 to 100: the percentage of hits that are served without a check. The others also ask the server. */
   abstract get confidence(): number;
   /** Tells whether a checked hit was equal to the server's answer. */
   abstract feedback(
@@ -63,7 +62,7 @@ export abstract class AbstractCache {
     args: readonly RedisValue[],
     match: boolean,
   ): void;
-  /** False: it must be neither read nor written now. */
+  /** False: the pool must neither read nor write it now. */
   abstract get healthy(): boolean;
   /** Optional: counts a read that went to the server without a look-up here, for the statistics. */
   passedBy?(): void;

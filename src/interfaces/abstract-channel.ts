@@ -12,8 +12,8 @@ export interface ChannelGap {
 }
 
 /**
- * Where the messages of one name go. A connection or a pool that is given a channel calls `putNowait`, `gap`
- * and `close`, and nothing else; `get` belongs to the reader.
+ * Receives the messages of one name. A connection or a pool calls `putNowait`, `gap` and `close`, and no
+ * other method; `get` is for your code.
  *
  * @example class LatestMessage extends AbstractChannel { … } // channelConformance() of the test kit tests it
  */
@@ -37,7 +37,10 @@ export abstract class AbstractChannel {
   abstract putNowait(data: Buffer | readonly [channel: Buffer, message: Buffer]): void;
   /** The next message; rejects with `ChannelClosedError` once the channel is closed and drained. */
   abstract get(options?: WaitOptions): Promise<unknown>;
-  /** Ends it; what is unread stays readable. Without error: it was unsubscribed or the pool was closed. */
+  /**
+   * Ends the channel; unread messages stay readable. Without error: it was unsubscribed, or the pool was
+   * closed.
+   */
   abstract close(error?: Error): void;
   /** Optional: called between the last message before a gap and the first one after it. */
   gap?(gap: ChannelGap): void;

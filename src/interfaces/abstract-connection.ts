@@ -32,9 +32,9 @@ export abstract class AbstractConnection {
   abstract get encoding(): TextEncoding | null;
   /** True from the moment `close()` is called or the peer is gone. */
   abstract get closed(): boolean;
-  /** Takes no more work from now on; a connection ends at once, a pool gives what is under way some time. */
+  /** Takes no new work. A connection ends at once; a pool waits some time for calls under way. */
   abstract close(): void | Promise<void>;
-  /** Resolves when everything is gone; it closes nothing itself. */
+  /** Resolves when everything is closed; it closes nothing itself. */
   abstract waitClosed(options?: WaitOptions): Promise<void>;
   /** Sends the command and resolves with its reply; an error reply rejects. */
   abstract execute(command: string | Uint8Array, ...args: RedisValue[]): Promise<Reply>;

@@ -5,7 +5,7 @@ import type { WaitOptions } from '../base/deadline.ts';
 /** How long to wait for a connection. */
 export interface AcquireOptions extends WaitOptions {}
 
-/** A connection for its holder alone, until it is released or the scope ends (`using`). */
+/** A connection for one caller alone, until `release()` or the end of the scope (`using`). */
 export interface Lease<C> extends Disposable, AsyncDisposable {
   readonly connection: C;
   /** Idempotent: a later lease of the connection is left alone. Replies may still be outstanding: they arrive all the same. */
@@ -28,10 +28,10 @@ export abstract class AbstractPool<
     super();
     refuseDirectConstruction(new.target, AbstractPool);
   }
-  /** A connection, if there is one at once, else null; to be released. */
+  /** A connection if one is free, else null. Release it after use. */
   abstract tryGetConnection(): C | null;
-  /** A connection for the caller alone; `TimeoutError` when none came in time. */
+  /** Leases a connection to the caller alone; rejects with `TimeoutError` if none is free in time. */
   abstract acquire(options?: AcquireOptions): Promise<Lease<C>>;
-  /** Throws for a connection that this pool has not leased out. */
+  /** Throws for a connection that this pool has not leased. */
   abstract release(connection: C): void;
 }

@@ -8,7 +8,7 @@ export interface Credentials {
 }
 
 /**
- * Provides the credentials. Called at every dial, so that they may change.
+ * Gives the credentials at every dial, so they may change.
  *
  * @example
  * class Tokens extends AbstractCredentialProvider {
@@ -25,17 +25,20 @@ export abstract class AbstractCredentialProvider {
   constructor() {
     refuseDirectConstruction(new.target, AbstractCredentialProvider);
   }
-  /** Asked at every dial, within its time limit; what it rejects with is the `cause` of the failed dial. */
+  /**
+   * Called at every dial, within the time limit of the dial. If it rejects, its error is the `cause` of the
+   * failed dial.
+   */
   abstract getCredentials(): Promise<Credentials>;
   /**
    * Optional: calls `listener` whenever the credentials have changed, until the returned function is called.
-   * Live connections are then authenticated again.
+   * Open connections then log in again.
    */
   onChange?(listener: () => void): () => void;
 }
 
 /**
- * Fixed credentials: user `default` and an empty password where none are given.
+ * Fixed credentials; by default the user `default` and an empty password.
  *
  * @example new ConnectionPool({ host: 'cache.example', credentialProvider: new UserPassCredentialProvider('app', 'secret') })
  */

@@ -86,7 +86,7 @@ export class Pipeline {
   addBatch(commands: readonly (readonly unknown[])[]): this {
     for (const [name, ...args] of commands) {
       const method: unknown = Reflect.get(this, String(name));
-      if (typeof method !== 'function') throw new TypeError(`${String(name)} is no command`);
+      if (typeof method !== 'function') throw new TypeError(`${String(name)} is not a command`);
       Reflect.apply(method, this, args);
     }
     return this;

@@ -49,7 +49,7 @@ function exhausted(
   });
 }
 
-/** A node of a pool got its first connection, or has none any more. */
+/** A node of a pool got its first connection, or has lost its last one. */
 export interface PoolStateChange {
   readonly state: 'up' | 'down';
   readonly address: string;

@@ -59,7 +59,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
 
   /** Only in the types: lets the compiler compare pools of different `decodeResponses` member by member. */
   declare readonly decodes?: DecodesMark<D>;
-  /** Only in the types: tells `D` to who is given a pool. */
+  /** Only in the types: carries `D`. */
   declare readonly decoding?: D;
   /** The gauges, exact at every moment. */
   readonly statistics: ConnectionPoolStatistics;
@@ -123,7 +123,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
     return (this.#topology.anyNode()?.tryLease()?.value.handOver() ?? null) as C | null;
   }
   /**
-   * As `getConnection`, with the release bound to the scope.
+   * Leases a connection; the lease ends with its scope (`using`) or with `release()`.
    *
    * @throws TimeoutError when no connection came in time.
    * @example using lease = await pool.acquire({ timeout: 1_000 });
@@ -140,7 +140,7 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
     }
   }
   /**
-   * Runs `fn` with a leased connection and gives it back when `fn` has settled.
+   * Runs `fn` with a leased connection and releases it when `fn` has settled.
    *
    * @example const role = await pool.use((connection) => connection.execute('ROLE'));
    */
@@ -152,7 +152,10 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
       lease.release();
     }
   }
-  /** Gives a leased connection back; `TypeError` for one that this pool has not leased out. */
+  /**
+   * Returns a leased connection to the pool; throws `TypeError` for a connection that this pool has not
+   * leased.
+   */
   release(connection: C): void {
     const pooled = pooledOf(connection);
     if (pooled?.node.owner !== this.engine.setup.owner)
@@ -240,7 +243,8 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
   }
 
   /**
-   * Commands back to back. Does not reject when a command fails: each entry is a value or an error. Bad input rejects.
+   * Sends commands back to back. It does not reject when a command fails: each entry is a value or an error.
+   * It rejects for bad input.
    *
    * @example const [name, visits] = unwrap(await pool.executeBatch([command('GET', 'n'), command('INCR', 'v')]));
    */
@@ -275,9 +279,9 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
   }
 
   /**
-   * A transaction that depends on values it has read: leases a connection, watches the keys, lets `fn` read on it and
-   * runs the commands that `fn` gives back. While others change the keys in between it begins again, after a short
-   * random pause. `fn` may therefore run several times, and must do nothing but read.
+   * A transaction that depends on values it has read: leases a connection, watches the keys, lets `fn` read
+   * on it and runs the commands that `fn` returns. If other clients change the keys meanwhile, it starts
+   * again after a short random pause. `fn` may therefore run several times, and must only read.
    *
    * @returns the replies as `transaction` gives them; null when `fn` gave null, which changes nothing.
    * @throws WatchError when the keys changed in each of `attempts` (default 10).
@@ -299,7 +303,8 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
   }
 
   /**
-   * Runs a script of `defineScript` by its SHA-1, and once by its text where the server does not have it.
+   * Runs a script of `defineScript` by its SHA-1. If the server does not have the script, it sends the text
+   * once.
    *
    * @throws TypeError when the number of keys is not that of the script.
    * @example const left = await pool.run(take, ['tokens'], [10]); // take = defineScript<number>({ lua, keys: 1 })
@@ -314,8 +319,8 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
   }
 
   /**
-   * The keys of the server, of a cluster those of every primary in turn. Every key that is there from the beginning to
-   * the end is given; after a failover, or when slots move, some are given twice.
+   * Scans the keys of the server, or of every primary of a cluster in turn. It gives every key that exists
+   * during the whole scan. After a failover, or when slots move, it may give a key twice.
    *
    * @throws TypeError for options that are none.
    * @example
@@ -376,8 +381,8 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
   }
 
   /**
-   * Names the connections at the server (`CLIENT SETNAME`), those of now and those that come later; null: no name. A
-   * connection that is leased or blocked is replaced afterwards, subscribers get the name when they are made anew.
+   * Names present and future connections at the server (`CLIENT SETNAME`); null: no name. A leased or blocked
+   * connection is replaced after its use. Subscribers get the name when they reconnect.
    *
    * @throws TypeError for a name with spaces or control characters.
    */
@@ -387,14 +392,15 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
     await newConnections.rename(name, this.#topology.nodes(), settings.connectTimeout);
   }
 
-  /** Every connection is dropped now; the pool stays usable. */
+  /** Drops every connection now; the pool stays usable. */
   disconnect(): void {
     this.engine.disconnect('disconnect() of the pool');
   }
 
   /**
-   * New calls and waiters reject at once, blocking commands are unblocked, what is in flight or leased gets `timeout`
-   * (default 5,000 ms; null: for ever). A second call returns the same promise and may shorten the time.
+   * Rejects new and waiting calls at once, unblocks blocking commands, and waits up to `timeout` ms for calls
+   * in flight and leases (default 5,000; null: no limit). A second call returns the same promise and may
+   * shorten the time.
    */
   close(options: { timeout?: number | null | undefined } = {}): Promise<void> {
     try {

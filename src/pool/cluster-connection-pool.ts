@@ -47,7 +47,7 @@ const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['signal', 'timeout', 'node
 /** Gives options inside a call of `fromUrl` their types. */
 export interface ClusterOptionHints extends Partial<ClusterConnectionPoolOptions>, FromUrlOptions {}
 
-/** Connections to the nodes of a cluster; it follows the cluster when that changes. */
+/** A pool of connections to the nodes of a cluster. It follows the changes of the cluster. */
 export interface ClusterConnectionPool<D extends Decoding = false> extends ClusterPool<D> {}
 
 /** The class as its users see it: its own options follow from the `connectionClass`. */
@@ -94,11 +94,13 @@ export class ClusterPool<D extends Decoding> extends BaseConnectionPool<ClusterC
     return new this(resolveUrl(url, options, 'cluster').options);
   }
 
-  /** The nodes and who owns which slot, as last heard; empty before the first use. */
+  /** The nodes and their slots, as in the last layout; empty before the first use. */
   get clusterLayout(): ClusterLayout {
     return this.#topology.layout;
   }
-  /** Reads the layout now; callers at the same time share one reading. It is also read when errors add up. */
+  /**
+   * Reads the layout now; concurrent calls share one reading. The pool also reads it after several errors.
+   */
   async refreshLayout(options?: WaitOptions): Promise<void> {
     this.engine.refuseIfOver(null);
     await this.#topology.refresh(this.engine.acquireDeadline(options));
@@ -149,9 +151,9 @@ export class ClusterPool<D extends Decoding> extends BaseConnectionPool<ClusterC
   }
 
   /**
-   * One command at several nodes, each with an answer of its own: a value or an error. With `merge: true` one answer in
-   * their place, put together as the tips of the command say: sums, least values, lists one after the other. The first
-   * error rejects then, unless one success is enough for the command.
+   * Sends one command to several nodes and returns an answer for each: a value or an error. With `merge:
+   * true` it returns one answer, combined by the tips of the command: sums, least values, joined lists. It
+   * then rejects with the first error, unless one success is enough for the command.
    *
    * @throws TypeError with `merge` for a command whose answers cannot be merged (`INFO`); nothing is sent.
    * @example
@@ -289,7 +291,7 @@ export class ClusterPool<D extends Decoding> extends BaseConnectionPool<ClusterC
 export type NodeTarget = 'primaries' | 'replicas' | 'all' | ClusterNodeLocation | HostAndPort;
 
 /**
- * Connections to the nodes of a cluster; it follows the cluster when that changes.
+ * A pool of connections to the nodes of a cluster. It follows the changes of the cluster.
  *
  * @example
  * await using pool = new ClusterConnectionPool({ startupNodes: [{ host: '127.0.0.1', port: 7000 }] });

@@ -28,7 +28,7 @@ import type { Decoding } from '../resp/types.ts';
 type Make = new (location: Location, options: object) => BaseConnection;
 
 export interface FromUrlOptions {
-  /** Percent-decode host, path, user name and password; default false: taken as written. */
+  /** Percent-decode host, path, user name and password; default false: take them as written. */
   decodeComponents?: boolean | undefined;
 }
 
@@ -52,8 +52,8 @@ export interface ConnectionPoolClass {
     options: WithOwnOptions<ConnectionPoolOptions<C, D, O>, O>,
   ): ConnectionPool<C, D>;
   /**
-   * `redis://`, `rediss://` or `unix://`; a subclass gets itself. The types follow `decodeResponses` of the options and of
-   * a literal URL.
+   * Makes a pool for a URL with `redis://`, `rediss://` or `unix://`. Called on a subclass, it makes one of
+   * that class. The types follow `decodeResponses` of the options and of a literal URL.
    */
   fromUrl<
     P extends abstract new (
@@ -139,7 +139,7 @@ function standalone(options: ConnectionPoolOptions): PoolSetup {
   // Report bad options of the package's classes now and not at the first dial. Other classes may count their instances.
   if (OF_THE_PACKAGE.has(type)) void new type(location, connection);
   if (pool.followPrimary && !(location instanceof TCPLocation))
-    throw new TypeError('followPrimary: a Unix domain socket leads to one server');
+    throw new TypeError('followPrimary needs a TCP location, not a Unix domain socket');
   const make = (one: Location): BaseConnection => newConnections.prepare(new type(one, connection));
   const address = new MovableAddress(location);
   const moveTo = location instanceof TCPLocation ? (to: TCPLocation): void => address.moveTo(to) : null;

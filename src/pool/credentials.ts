@@ -5,14 +5,17 @@ import { callback } from '../connection/option-rules.ts';
 import { AbstractCredentialProvider, type Credentials } from '../interfaces/credential-provider.ts';
 import type { Topology } from '../topology/topology.ts';
 
-/** Credentials that end; `expiresAt` is epoch ms or a `Date`, absent: they hold until the next dial asks. */
+/**
+ * Credentials that may expire. `expiresAt` is epoch milliseconds or a `Date`; absent: they are valid until
+ * the next dial.
+ */
 export interface ExpiringCredentials {
   /** Default: `default`. */
   username?: string | undefined;
   password: string;
   expiresAt?: number | Date | undefined;
 }
-/** Gives credentials: called at each dial, and before they expire. Calls at the same time share one answer. */
+/** Returns credentials: called at each dial, and before they expire. Concurrent calls share one answer. */
 export type CredentialsFunction = () => ExpiringCredentials | Promise<ExpiringCredentials>;
 
 /** Credentials are renewed when this part of their lifetime is left, at most `LONGEST_LEFT` ms before their end. */
@@ -153,5 +156,5 @@ export class CredentialWatch {
 
 function demandStop(stop: unknown): () => void {
   if (typeof stop === 'function') return stop as () => void;
-  throw new TypeError('onChange() of a credential provider must return a function that ends it');
+  throw new TypeError('onChange() of a credential provider must return a function that removes the listener');
 }

@@ -28,15 +28,18 @@ export type PoolThatDecodes<D extends Decoding> = BaseConnectionPool<BaseConnect
 /** One of the pools of a `FailoverPool`. */
 export interface FailoverMemberOptions<D extends Decoding = Decoding> {
   pool: PoolThatDecodes<D>;
-  /** The highest that is up gets all of the work; default 1, and equal ones in the order given. */
+  /**
+   * The pool with the highest weight that is up gets all the work; default 1. Pools of equal weight keep
+   * their order.
+   */
   weight?: number | undefined;
 }
 
-/** Told when a pool comes up or goes down, and when work goes to another one. */
+/** A pool came up or went down, or the work moved to another pool. */
 export interface FailoverStateChange {
   readonly state: 'up' | 'down' | 'active';
   readonly pool: BaseConnectionPool<BaseConnection, Decoding>;
-  /** The pool that had the work before; of `active` only. */
+  /** The pool that had the work before; only with `active`. */
   readonly from?: BaseConnectionPool<BaseConnection, Decoding>;
   /** Epoch milliseconds. */
   readonly at: number;
@@ -48,17 +51,17 @@ export interface FailoverStateChange {
 export interface FailoverPoolOptions<D extends Decoding = Decoding> {
   /** The pools, each with a weight or in order of preference. The `FailoverPool` closes them. */
   pools: Iterable<PoolThatDecodes<D> | FailoverMemberOptions<D>>;
-  /** Between two checks of a pool. Default 1,000; after a failed one a quarter of it. */
+  /** Time between two checks of a pool. Default 1,000; a quarter of it after a failed check. */
   checkInterval?: number | undefined;
   /** Longest time of a check, its dial included. Default 1,000. */
   checkTimeout?: number | undefined;
-  /** Failed checks in a row after which a pool is down. Default 3. */
+  /** A pool is down after this many failed checks in a row. Default 3. */
   failureThreshold?: number | undefined;
-  /** Before a pool that is down is probed again. Default 5,000. */
+  /** Time until a pool that is down is probed again. Default 5,000. */
   openTime?: number | undefined;
-  /** How long a better pool must be up again before work goes back to it. Default 30,000. */
+  /** Time for which a better pool must be up before work returns to it. Default 30,000. */
   gracePeriod?: number | undefined;
-  /** Instead of a PING over a connection of its own; a rejection is a failed check. */
+  /** Your own check, instead of a PING over a separate connection. If it rejects, the check has failed. */
   check?: ((pool: BaseConnectionPool<BaseConnection, D>) => unknown) | undefined;
   /** Called after every change. */
   onState?: ((change: FailoverStateChange) => void) | undefined;
@@ -96,8 +99,8 @@ const rules = {
 } as const;
 
 /**
- * Several pools, of which the best that is up gets all of the work: two data centres, or a cluster and its copy.
- * Commands that were not sent move on when a pool goes down; one that may have run is never repeated elsewhere.
+ * Several pools, for example of two data centres. The best pool that is up gets all the work. When it goes
+ * down, unsent commands move to the next pool. A command that may have run is never repeated elsewhere.
  *
  * @example
  * ```ts
@@ -164,14 +167,14 @@ export class FailoverPool<D extends Decoding = false> extends BaseConnectionPool
   get activePool(): BaseConnectionPool<BaseConnection, D> {
     return this.pools[this.#topology.active] as BaseConnectionPool<BaseConnection, D>;
   }
-  /** Whether a pool counts as up. */
+  /** True if the circuit of that pool is closed. */
   isUp(pool: BaseConnectionPool<BaseConnection, D>): boolean {
     const index = this.pools.indexOf(pool);
     if (index === -1) throw new TypeError('isUp(): the pool is not a member of this FailoverPool');
     return this.#topology.isUp(index);
   }
 
-  /** A lease stays at the pool that it was taken from, and ends with it. */
+  /** The lease stays at the pool that was active, and ends with it. */
   override async acquire(options?: AcquireOptions): Promise<Lease<BaseConnection>> {
     const begun = performance.now();
     for (;;) {
@@ -245,7 +248,7 @@ function setupOf(members: readonly Given[], topology: FailoverTopology): PoolSet
   for (const { settings } of setups) {
     for (const name of ['decodeResponses', 'encoding', 'noreply', 'resp2Replies', 'db'] as const)
       if (settings[name] !== first.settings[name])
-        throw new TypeError(`the pools of a FailoverPool must agree about ${name}`);
+        throw new TypeError(`the pools of a FailoverPool must have the same ${name}`);
   }
   const spaces = setups.map(({ keySpace }) => keySpace);
   return {

@@ -2,8 +2,8 @@ import { inspect } from 'node:util';
 import type { ConnectionNode } from '../node/connection-node.ts';
 
 /**
- * The gauges of a pool, exact at every moment. `activeConnections` = `inUseConnections` + `idleConnections`; the
- * shared connection counts as idle, whatever is outstanding on it.
+ * The gauges of a pool, exact at every moment. `activeConnections` = `inUseConnections` + `idleConnections`;
+ * the shared connection counts as idle, even while it waits for replies.
  */
 export interface ConnectionPoolStatistics {
   /** Epoch ms. */

@@ -104,7 +104,7 @@ export class SentinelPool<D extends Decoding> extends ConnectionPool<SentinelMan
       isPrimary ? primary.find(signal) : directory.discoverPrimary(service, { signal });
     return this.#find(options, find, `the search for the primary of '${service}'`);
   }
-  /** The next of the replicas that can be reached; the primary when there is none. */
+  /** The next replica that can be reached; the primary if there is none. */
   getReplica(options?: WaitOptions): Promise<TCPLocation> {
     const { replicas, service } = this.#parts;
     return this.#find(options, (signal) => replicas.find(signal), `the search for replicas of '${service}'`);

@@ -40,7 +40,10 @@ export class Sentinel<D extends Decoding = false> implements Directory, AsyncDis
     return this.#group.sentinels;
   }
 
-  /** `PrimaryNotFoundError` when no sentinel has an answer; its `cause` says what each one said. */
+  /**
+   * Rejects with `PrimaryNotFoundError` if no sentinel names a primary; its `cause` holds the answer of each
+   * sentinel.
+   */
   discoverPrimary(serviceName: string, options: FindOptions = {}): Promise<TCPLocation> {
     return this.#group.discoverPrimary(serviceName, options);
   }

@@ -293,7 +293,7 @@ function checkCredentials(given: Credentials | null | undefined): Credentials | 
   if (given === null || given === undefined) return null;
   const { username, password } = given as Partial<Credentials>;
   if (typeof username === 'string' && typeof password === 'string') return given;
-  throw new TypeError('a credential provider must give { username, password }, both of them strings');
+  throw new TypeError('a credential provider must return { username, password } with two strings');
 }
 
 /** Checks by shape, because a `Duplex` may come from another copy of the class. */

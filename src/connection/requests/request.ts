@@ -8,8 +8,8 @@ import type { DecodeMode } from '../../resp/text-modes.ts';
 import { capture, Entry, making, type Phase, QUEUED, SETTLED, unset } from './entry.ts';
 
 /**
- * One command on its way. It is sent whether or not anybody awaits it, may be awaited any number of times, and
- * one that is never awaited does not end the process.
+ * A command that was sent or waits to be sent. You may await it any number of times, or never: a failed
+ * request that is not awaited does not end the process.
  */
 export interface Request<T> extends PromiseLike<T> {
   /** The command's name. */

@@ -8,17 +8,20 @@ import type { AbstractCache } from '../../interfaces/abstract-cache.ts';
 import type { TrackingChoice, TrackingSettings } from '../../node/tracking.ts';
 import { textMode } from '../../resp/text-modes.ts';
 
-/** How a pool with a `cache` learns of changed keys. */
+/** How the server reports changed keys to a pool with a `cache`. */
 export interface CacheTracking {
   /**
-   * `default`: of keys that were read over its connections; `optin`: only of those that cached calls have read;
-   * `optout`: of all but those that only calls past the cache have read (`cache: false`, `cacheable`);
-   * `bcast`: of every change to a key with one of the `prefixes`, over a listener. Default `default`.
+   * The keys that the server reports. `default`: keys read over the pool's connections. `optin`: only keys of
+   * cached calls. `optout`: all keys except those of uncached calls (`cache: false`, `cacheable`). `bcast`:
+   * every changed key with one of the `prefixes`, over a listener. Default `default`.
    */
   mode?: 'default' | 'optin' | 'optout' | 'bcast' | undefined;
   /** With `bcast` only keys that begin with one of these are cached. Default: every key. */
   prefixes?: readonly string[] | undefined;
-  /** Over one listener per server, outside `maxConnections`, instead of the data connections. Default false. */
+  /**
+   * Invalidations arrive over one listener per server instead of the data connections. A listener does not
+   * count towards `maxConnections`. Default false.
+   */
   redirect?: boolean | undefined;
 }
 
@@ -45,7 +48,8 @@ export const cacheTracking: OptionRule<TrackingChoice | null> = {
     if (!MODES.includes(mode))
       throw new TypeError(`${name}: mode must be 'default', 'optin', 'optout' or 'bcast'`);
     if (typeof redirect !== 'boolean') throw new TypeError(`${name}: redirect must be true or false`);
-    if (mode === 'bcast' && redirect) throw new TypeError(`${name}: bcast has a listener without redirect`);
+    if (mode === 'bcast' && redirect)
+      throw new TypeError(`${name}: mode 'bcast' always uses a listener: omit redirect`);
     return Object.freeze({ mode, prefixes: checkPrefixes(name, prefixes, mode), redirect });
   },
 };

@@ -4,22 +4,23 @@ import type { RequestOptions } from '../../connection/requests/request-options.t
 
 /** Options of one call of a pool; `timeout` covers waiting, dialling, writing, the reply and every repetition. */
 export interface PoolRequestOptions extends RequestOptions {
-  /** False: asks the server even where the cache knows; default true. */
+  /** False: ask the server even if the cache has the reply; default true. */
   cache?: boolean | undefined;
-  /** Cluster: commands of several slots are split and put together again; default false. */
+  /** On a cluster: split a command over several slots and join the answers; default false. */
   splitMultiKey?: boolean | undefined;
   /**
-   * True: to run it twice does no harm, so it is repeated when its reply was lost. False: it is never repeated once it was
-   * written, whatever the `retryPolicy` says. Default: the `retryPolicy` decides; that of a pool repeats no write.
+   * True: repeat the command if its reply was lost, because running it twice does no harm. False: never
+   * repeat it once it was written, not even by the `retryPolicy`. Default: the `retryPolicy` decides; the
+   * default policy repeats no write.
    */
   idempotent?: boolean | undefined;
-  /** Where it reads, if it only reads. Default: the pool's `readFrom`. */
+  /** The node for a command that only reads. Default: the pool's `readFrom`. */
   readFrom?: ReadFrom | undefined;
 }
 
 /** Options of `executeOn` of a cluster pool. */
 export interface ExecuteOnOptions extends PoolRequestOptions {
-  /** True: one answer in the place of those of the nodes, put together as the tips of the command say. Default false. */
+  /** True: one answer instead of one for each node, combined by the tips of the command. Default false. */
   merge?: boolean | undefined;
 }
 

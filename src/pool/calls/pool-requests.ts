@@ -238,7 +238,9 @@ export class PoolRequests {
   checkPinned(command: string | Uint8Array, args: readonly RedisValue[], options: PoolRequestOptions): void {
     checkCallOptions(options);
     if (options.splitMultiKey === true)
-      throw new TypeError('splitMultiKey: executeOn sends the command to each node as it is');
+      throw new TypeError(
+        'splitMultiKey is no option of executeOn, which sends the whole command to each node',
+      );
     checkDuration('timeout', options.timeout);
     checkSignal('signal', options.signal);
     this.factory.make(command, args, options, true);
@@ -257,7 +259,9 @@ export class PoolRequests {
     const [longer, shorter] = [this.factory.infoOf(command, args).name, info.name];
     const found = [longer, shorter].find((name) => told.some((one) => one.name === name));
     if (found !== undefined) return found;
-    throw new UnknownCommandError(`${longer}: the server does not say what it is`, { command: longer });
+    throw new UnknownCommandError(`${longer}: the server does not describe this command`, {
+      command: longer,
+    });
   }
 
   batch(commands: readonly CommandRequest[], options: PoolRequestOptions): Promise<(Reply | RedisError)[]> {

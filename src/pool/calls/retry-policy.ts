@@ -12,15 +12,18 @@ export interface RetryContext {
   maybeExecuted: boolean;
   /** Milliseconds since the call began. */
   elapsed: number;
-  /** The command changes nothing; absent means not known. */
+  /** The command only reads; absent: not known. */
   readOnly?: boolean | undefined;
-  /** As the call says; absent: it says nothing. */
+  /** The option `idempotent` of the call; absent: the call does not set it. */
   idempotent?: boolean | undefined;
 }
 
-/** Decides whether a failed call is made again. */
+/** Decides whether a failed call is repeated. */
 export interface RetryPolicy {
-  /** `attempt` counts the attempts made, from 1. The pause before the next one in ms, or null: give up. */
+  /**
+   * Returns the pause before the next attempt in ms, or null to give up. `attempt` counts the attempts so
+   * far, from 1.
+   */
   next(attempt: number, error: Error, context: RetryContext): number | null;
 }
 
@@ -28,7 +31,7 @@ export interface RetryPolicy {
 export interface ExponentialBackoffOptions {
   /** How often a call is repeated at most; default 3. */
   retries?: number | undefined;
-  /** The bound of the first pause in milliseconds; it doubles with each attempt; default 20. */
+  /** The upper limit of the first random pause in milliseconds; it doubles with each attempt; default 20. */
   base?: number | undefined;
   /** The longest pause in milliseconds; default 2,000. */
   cap?: number | undefined;
@@ -39,7 +42,8 @@ export interface ExponentialBackoffOptions {
 const KNOWN = new Set(['retries', 'base', 'cap', 'retryReadOnly']);
 
 /**
- * Exponential back-off with full jitter; repeats only what was surely not executed. The default of every pool.
+ * Exponential back-off with full jitter. It repeats only commands that surely did not run. Every pool uses it
+ * by default.
  *
  * @example new ExponentialBackoffRetryPolicy({ retries: 5, retryReadOnly: true }) // also reads whose reply was lost
  */

@@ -51,11 +51,14 @@ function join(name: string, parts: readonly CommandPart[], answers: readonly Rep
   return values;
 }
 
-/** A command that was split by slot has failed in part. Keys are told by their position in the call, from 0. */
+/**
+ * A command that was split by slot has failed in part. `done` and `failed` hold the positions of the keys in
+ * the call, from 0.
+ */
 export class SplitCommandError extends RedisClusterError {
   /** Positions of the keys whose part was executed. */
   readonly done: readonly number[];
-  /** Positions of the others; `cause.errors` says why. */
+  /** Positions of the other keys; `cause.errors` holds their errors. */
   readonly failed: readonly number[];
 
   /** @internal */

@@ -29,8 +29,8 @@ export type SentinelConnectionClass<
 > = new (location: never, primaryName: never, isPrimary: never, options: O) => C;
 
 /**
- * Options of a pool, and those that only its connection class knows: the pool hands them to it. `O`: all options of the
- * class.
+ * Options of a pool, and those that only its connection class knows, which the pool passes to it. `O`: all
+ * options of the class.
  */
 export type WithOwnOptions<P, O> = P & ([O] extends [never] ? unknown : Omit<NonNullable<O>, keyof P>);
 
@@ -51,7 +51,7 @@ export type OptionsOfClass<O> = O extends { connectionClass: new (...args: infer
     : unknown
   : unknown;
 
-/** How a pool made with the options `O` decodes: `boolean` where they do not tell. */
+/** How a pool made with the options `O` decodes: `boolean` if they do not say. */
 export type DecodeOf<O> = 'decodeResponses' extends keyof O
   ? [O['decodeResponses']] extends [true | 'lenient']
     ? Extract<O['decodeResponses'], Decoding>
@@ -113,45 +113,58 @@ export interface BaseConnectionPoolOptions<
 > extends BaseConnectionOptions {
   /** A subclass of `BaseConnection`; default: by the location. Unknown options are passed to it. */
   connectionClass?: ConnectionClass<C, O> | undefined;
-  /** Strings instead of Buffers, also in the types; default false. */
+  /** Replies hold strings instead of Buffers, also in the types; default false. */
   decodeResponses?: D | undefined;
-  /** Open data connections plus those being made; default 64. */
+  /** The most data connections, open or being dialled; default 64. */
   maxConnections?: number | null | undefined;
   /**
-   * Longest wait for a connection in ms, dialling included; 0: do not wait. Default 10,000. If you set it, failed dials are
-   * repeated within it; with the default a failed dial ends the wait, and the retry policy decides.
+   * Longest wait for a connection in ms, dialling included; 0: do not wait. Default 10,000. If you set it,
+   * the pool repeats failed dials within it; with the default a failed dial ends the wait, and the retry
+   * policy decides.
    */
   acquireTimeout?: number | null | undefined;
-  /** The older name of `acquireTimeout`; giving both is a `TypeError`. */
+  /** The older name of `acquireTimeout`; setting both is a `TypeError`. */
   timeout?: number | null | undefined;
-  /** Failed dials are repeated, with back-off, until the limit of the call. Default false. */
+  /** The pool repeats failed dials, with back-off, until the limit of the call. Default false. */
   waitForServer?: boolean | undefined;
   /** Answers repeated reads from memory; the server's invalidations keep it up to date. */
   cache?: AbstractCache | null | undefined;
-  /** How the pool learns of changed keys for its `cache`. */
+  /** How the server reports changed keys for the `cache`. */
   cacheTracking?: CacheTracking | null | undefined;
   /** Which reads may be cached, by command and key. Default: all that can be. */
   cacheable?: Cacheable | undefined;
-  /** How many calls may wait; a further one gets `OverloadedError` at once. 0: no call waits. Default: no bound. */
+  /**
+   * How many calls may wait; a further call rejects at once with `OverloadedError`. 0: no call waits.
+   * Default: no limit.
+   */
   maxWaiting?: number | null | undefined;
   /**
-   * Bytes of the commands that wait at one node for a connection or for room; beyond it a call gets `OverloadedError` at
-   * once. Default 256 MiB.
+   * The most bytes of commands that wait at one node; a further call rejects at once with `OverloadedError`.
+   * Default 256 MiB.
    */
   maxWaitingBytes?: number | null | undefined;
-  /** Connections kept open per node once there was one; `open()` makes them. Default 0. */
+  /** Connections kept open per node after the first one; `open()` makes them. Default 0. */
   minConnections?: number | null | undefined;
-  /** Dial again, with back-off, when the last connection of a node has gone. Default false. */
+  /** The pool dials again, with back-off, when a node has lost its last connection. Default false. */
   keepConnected?: boolean | undefined;
   /** Called when a node of this pool gets its first connection, and when it has lost its last one. */
   onState?: ((change: PoolStateChange) => void) | null | undefined;
-  /** A connection older than this, in ms and with jitter, is replaced between uses. Default: none. */
+  /**
+   * The pool replaces a connection that is older than this, in ms with a random part, between uses. Default:
+   * none.
+   */
   maxLifetime?: number | null | undefined;
-  /** Silence in ms of a peer that owes a reply: PING after half of it, dropped after all of it. Default 30,000. */
+  /**
+   * If the server is silent while a reply is due, the pool sends a PING after half of this time in ms and
+   * drops the connection after all of it. Default 30,000.
+   */
   deadPeerTimeout?: number | null | undefined;
-  /** A lease older than this, in ms, is reported once, with the stack of its acquire. Default: none. */
+  /**
+   * The pool reports a lease that is older than this, in ms, once, with the stack of its `acquire`. Default:
+   * none.
+   */
   leakDetection?: number | null | undefined;
-  /** Whether a failed call is made again; default: an `ExponentialBackoffRetryPolicy`. */
+  /** Decides whether a failed call is repeated; default: an `ExponentialBackoffRetryPolicy`. */
   retryPolicy?: RetryPolicy | undefined;
   /**
    * Shows arguments in command traces, one string for each; called only while a trace has subscribers. Default: every
@@ -161,27 +174,29 @@ export interface BaseConnectionPoolOptions<
    */
   sanitizeArguments?: SanitizeArguments | undefined;
   /**
-   * Asked for user name and password: at each dial, and before they expire. Live connections are then authenticated
+   * Returns user name and password: called at each dial, and before they expire. Open connections then log in
    * again. Instead of `credentialProvider`, `username` and `password`.
    */
   credentials?: CredentialsFunction | null | undefined;
-  /** Runs on each new connection after its handshake, before it is used; one that rejects fails the dial. */
+  /**
+   * Runs on each new connection after its handshake and before its first use. If it rejects, the dial fails.
+   */
   onConnect?: ConnectCallback<C> | readonly ConnectCallback<C>[] | undefined;
   /**
-   * Servers of managed services are asked, once per address, to announce that they move or fail over
-   * (`CLIENT MAINT_NOTIFICATIONS`); default `'auto'`. False: they are not asked.
+   * The pool asks servers to announce a move or a failover (`CLIENT MAINT_NOTIFICATIONS`, managed services);
+   * default `'auto'`. False: it does not ask.
    */
   maintNotifications?: 'auto' | false | undefined;
-  /** Commands behind a reply over 1 MiB may take another connection. Default true. */
+  /** While a reply over 1 MiB arrives, later commands may use another connection. Default true. */
   bulkDetour?: boolean | undefined;
   /**
-   * A `PING <nonce>` goes into the pipeline that often, in ms, while there is traffic: a connection whose replies are
-   * shifted ends with `ProtocolError`. Default: none.
+   * The pool sends a `PING <nonce>` that often, in ms, while there is traffic. A connection with shifted
+   * replies ends with `ProtocolError`. Default: none.
    */
   fence?: number | null | undefined;
   /**
-   * A probe is published that often, in ms, and expected back on each subscriber connection within as much: one that
-   * hears nothing is replaced, with a gap. Default: none.
+   * The pool publishes a probe that often, in ms, and replaces subscriber connections that do not receive it
+   * within this time, with a gap. Default: none.
    */
   verifyDelivery?: number | null | undefined;
 }
@@ -190,13 +205,13 @@ export type BaseConnectionPoolParams<
   D extends Decoding = Decoding,
 > = BaseConnectionPoolOptions<C, D>;
 
-/** Where commands that only read go, on pools that know replicas. */
+/** The node for commands that only read, on pools that know replicas. */
 export interface ReadOptions {
-  /** Default `'primary'`; a call may say otherwise. */
+  /** Default `'primary'`; the option of a call overrides it. */
   readFrom?: ReadFrom | undefined;
   /** The zone of this process, for `'nearest-zone'`. Default: none. */
   clientZone?: string | undefined;
-  /** Tells the zone of a server that names none in its layout or in `INFO`. Default: unknown. */
+  /** Returns the zone of a server that reports none in its layout or in `INFO`. Default: unknown. */
   zoneOf?: ZoneOf | undefined;
 }
 
@@ -208,14 +223,14 @@ export interface ConnectionPoolOptions<
 > extends BaseConnectionPoolOptions<C, D, O>,
     TCPOptions,
     ReadOptions {
-  /** The server's replicas, for `readFrom`; `'role'`: those that it names itself. Default: none. */
+  /** The server's replicas, for `readFrom`; `'role'`: the pool asks the server for them. Default: none. */
   replicas?: Iterable<TCPLocation | HostAndPort> | 'role' | undefined;
   /**
-   * The pool is meant for a primary, and moves to the one that a demoted server names (`CLIENT CAPA redirect`, Valkey 8.0
-   * and newer). Default false: a server that refuses writes is dialled again under its name.
+   * The pool follows a demoted server to the new primary (`CLIENT CAPA redirect`, Valkey 8.0 and newer).
+   * Default false: it dials the given address again when a server refuses writes.
    */
   followPrimary?: boolean | undefined;
-  /** Where the server is; instead of `host` and `port`. */
+  /** The address of the server, instead of `host` and `port`. */
   location?: Location | HostAndPort | undefined;
   /** A name or an address. */
   host?: string | undefined;
@@ -233,9 +248,9 @@ export interface ClusterConnectionPoolOptions<D extends Decoding = Decoding, O =
     ReadOptions {
   /** Nodes to ask for the layout, in any order; one that answers is enough. */
   startupNodes: Iterable<TCPLocation | HostAndPort>;
-  /** `maxConnections` counts per node instead of being divided. Default false. */
+  /** `maxConnections` counts for each node instead of being divided among the nodes. Default false. */
   maxConnectionsPerNode?: boolean | undefined;
-  /** Relevant errors before the layout is read again. Default 2. */
+  /** The number of relevant errors after which the pool reads the layout. Default 2. */
   reinitializeSteps?: number | null | undefined;
   /** Accept a cluster with unassigned slots, even if the servers require full coverage. Default false. */
   skipFullCoverageCheck?: boolean | undefined;
@@ -245,16 +260,16 @@ export interface ClusterConnectionPoolOptions<D extends Decoding = Decoding, O =
   readFromReplicas?: boolean | undefined;
   /** @deprecated the older name of `readFromReplicas` */
   readonly?: boolean | undefined;
-  /** How often connections of vanished nodes are dropped, in ms. Default 30,000. */
+  /** How often the pool drops connections to nodes that have left, in ms. Default 30,000. */
   gcInterval?: number | undefined;
   /** Announced address to reachable address, for NAT and containers; null refuses an address. */
   addressMap?: AddressMap | undefined;
 }
-/** The node that a connection leads to; default: a random primary. */
+/** The node of a leased connection; default: a random primary. */
 export interface ClusterAcquireOptions extends AcquireOptions {
-  /** This one, of the pool's `clusterLayout`, or the one at that address. */
+  /** A node of the pool's `clusterLayout`, or an address. */
   node?: ClusterNodeLocation | HostAndPort | undefined;
-  /** False: a replica, where there is one. Default true. */
+  /** False: a replica, if there is one. Default true. */
   primary?: boolean | undefined;
 }
 export type ClusterConnectionPoolParams<D extends Decoding = Decoding> = ClusterConnectionPoolOptions<D>;
@@ -274,6 +289,6 @@ export interface SentinelConnectionPoolOptions<D extends Decoding = Decoding, O 
   sentinelManager: SentinelManager;
   /** Default true. */
   isPrimary?: boolean | undefined;
-  /** Send `PING` over a connection that was idle before handing it out. Default false. */
+  /** Send a `PING` over an idle connection before its next use. Default false. */
   checkConnection?: boolean | undefined;
 }

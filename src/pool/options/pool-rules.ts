@@ -178,7 +178,7 @@ function acquireSettings(
     readonly timeout?: unknown;
   };
   if (one !== undefined && other !== undefined)
-    throw new TypeError('timeout is the older name of acquireTimeout: give one of the two');
+    throw new TypeError('timeout is the older name of acquireTimeout: set only one of them');
   const limit = other === undefined ? acquireTimeout : timeout;
   const chosen = limit !== null && (one !== undefined || other !== undefined);
   return { timeout: limit, given: chosen, waitForServer };
@@ -256,7 +256,7 @@ function withCredentials(ask: CredentialsFunction | null | undefined, sorted: So
   if (ask === undefined || ask === null) return sorted;
   for (const name of ['credentialProvider', 'username', 'password']) {
     if ((sorted.given[name] ?? null) !== null)
-      throw new TypeError(`credentials and ${name}: give one of them`);
+      throw new TypeError(`set either credentials or ${name}, not both`);
   }
   const credentialProvider = new RenewedCredentials(ask);
   return { ...sorted, given: concealed({ ...sorted.given, credentialProvider }) };

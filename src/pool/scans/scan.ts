@@ -19,7 +19,7 @@ export interface KeyScanOptions extends ScanOptions {
   type?: string | undefined;
 }
 
-/** Elements one by one, or by `pages()` as the server gives them. Each iteration is a scan of its own. */
+/** Gives elements one by one, or in pages by `pages()`. Each iteration is a new scan. */
 export interface Scan<T> extends AsyncIterable<T> {
   /** The elements of each server step; never an empty array. */
   pages(): AsyncIterable<T[]>;

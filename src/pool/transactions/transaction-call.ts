@@ -51,7 +51,10 @@ interface Refusal {
 
 /** Options of `transaction` and `watch`; `timeout` covers waiting, dialling, every attempt and its replies. */
 export interface TransactionOptions extends WaitOptions {
-  /** True: the first error of a command rejects; default false: it stands in the place of its reply. */
+  /**
+   * True: the call rejects with the first error of a command. Default false: the error is that command's
+   * entry.
+   */
   throwErrors?: boolean | undefined;
 }
 

@@ -103,7 +103,7 @@ export class Transactions {
       if (!Number.isSafeInteger(attempts) || attempts < 1)
         throw new TypeError('attempts must be an integer of at least 1');
       if (!Array.isArray(keys) || keys.length === 0) throw new TypeError('watch needs an array of keys');
-      if (typeof fn !== 'function') throw new TypeError('watch needs a function that says what to write');
+      if (typeof fn !== 'function') throw new TypeError('watch needs a function that returns the commands');
       if (this.#muted) throw new TypeError('watch needs replies, but the pool has noreply: true');
       const own = (keys as readonly RedisValue[]).map(kept);
       const setup = { ...parts, loop: this.#loop, transactions: this, keys: own, fn, attempts };

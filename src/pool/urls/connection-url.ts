@@ -99,7 +99,9 @@ function findScheme(name: string, kind: PoolKind): Scheme {
   const fits = { tcp: true, unix: kind === 'single', sentinel: kind === 'sentinel' };
   if (scheme !== undefined && fits[scheme.form]) return scheme;
   const known = [...SCHEMES].filter(([, { form }]) => fits[form]).map(([text]) => `${text}://`);
-  throw new TypeError(`connection URL: the scheme "${name.slice(0, 40)}" is none of ${known.join(', ')}`);
+  throw new TypeError(
+    `connection URL: the scheme "${name.slice(0, 40)}" is unknown: use one of ${known.join(', ')}`,
+  );
 }
 
 type Place = Pick<ConnectionUrl, 'location' | 'sentinels' | 'serviceName' | 'db'>;

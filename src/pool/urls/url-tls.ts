@@ -30,7 +30,9 @@ export function buildSslContext(ssl: SslOptions, given: SSLContext | null | unde
   try {
     tls.createSecureContext(first);
   } catch (cause) {
-    throw new TypeError('ssl_certfile, ssl_keyfile and ssl_ca_certs do not hold what TLS needs', { cause });
+    throw new TypeError('ssl_certfile, ssl_keyfile and ssl_ca_certs hold no valid certificate and key', {
+      cause,
+    });
   }
   return () => compose(given);
 }

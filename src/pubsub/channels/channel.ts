@@ -126,11 +126,11 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
   get isActive(): boolean {
     return !this.#mailbox.ended;
   }
-  /** Messages that were lost to the overflow policy. */
+  /** Messages that the overflow policy has dropped. */
   get dropped(): number {
     return this.#mailbox.dropped;
   }
-  /** It was full, and less than half of it has been read since. */
+  /** It was full, and less than half of its messages have been read since. */
   get paused(): boolean {
     return this.#mailbox.paused;
   }
@@ -168,7 +168,8 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
   }
 
   /**
-   * Idempotent. Waiting readers get `ChannelClosedError` with `error` as its cause; iterations end normally.
+   * Waiting readers get `ChannelClosedError` with `error` as its cause; iterations end normally. A second
+   * call does nothing.
    */
   close(error?: Error): void {
     this.#mailbox.close(error);

@@ -35,11 +35,11 @@ export class ServiceView {
   /** Throws if an answer must not be believed. `avoid`: addresses that a dial has proved wrong. */
   vet(location: TCPLocation, epoch: number | null, avoid: ReadonlySet<string>): void {
     const address = keyOf(location);
-    if (avoid.has(address)) throw new SentinelError(`it names ${address}, which has proved wrong`);
+    if (avoid.has(address)) throw new SentinelError(`it names ${address}, which could not be used`);
     const now = this.#clock.now();
     const newer = epoch !== null && this.#epoch !== null && epoch > this.#epoch;
     if (!newer && (this.#deposed.get(address) ?? 0) > now) {
-      throw new SentinelError(`it still names ${address}, the primary of before the switch`);
+      throw new SentinelError(`it still names ${address}, the old primary`);
     }
     const older = epoch !== null && this.#epoch !== null && epoch < this.#epoch;
     if (older && now - this.#epochSeen < TRUST) {

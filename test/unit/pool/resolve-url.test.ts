@@ -340,8 +340,14 @@ describe('TLS of a URL', () => {
     ['ssl_cert_reqs=none&ssl_check_hostname=true', /contradicts/],
     ['ssl_cert_reqs=', /empty/],
     [`ssl_ca_certs=${file('empty', '')}`, /ssl_ca_certs holds no certificate/],
-    [`ssl_certfile=${file('bad', 'x')}&ssl_keyfile=${file('worse', 'y')}`, /do not hold what TLS needs/],
-    [`ssl_certfile=${client.certPath}&ssl_keyfile=${otherClient.keyPath}`, /do not hold what TLS needs/],
+    [
+      `ssl_certfile=${file('bad', 'x')}&ssl_keyfile=${file('worse', 'y')}`,
+      /hold no valid certificate and key/,
+    ],
+    [
+      `ssl_certfile=${client.certPath}&ssl_keyfile=${otherClient.keyPath}`,
+      /hold no valid certificate and key/,
+    ],
   ];
   for (const [query, says] of refused) {
     it(`the URL refuses ${query}`, () => {
