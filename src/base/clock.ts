@@ -33,8 +33,8 @@ export const systemClock: Clock = {
   },
 };
 
-/** Calls once after `delay` ms, without keeping the process alive; the returned function cancels. */
-export function callAfter(clock: Clock, delay: number, call: () => void): () => void {
-  const timer = clock.setTimeout(call, delay, true);
+/** Calls once after `delay` ms; the returned function cancels. By default it does not keep the process alive. */
+export function callAfter(clock: Clock, delay: number, call: () => void, unref = true): () => void {
+  const timer = clock.setTimeout(call, delay, unref);
   return () => clock.clearTimeout(timer);
 }

@@ -1,10 +1,12 @@
+import { callAfter, type Clock } from './clock.ts';
 import { type AbortSubscriber, unwatchSignal, watchSignal } from './signal-registry.ts';
 
 export interface RaceSettings<R> {
   /** Silence of an attempt, in ms, after which the next one starts as well. */
   readonly headStart: number;
-  /** Calls once, after `delay` ms; returns a function that cancels the call. */
-  after(delay: number, call: () => void): () => void;
+  readonly clock: Clock;
+  /** True: its timers do not keep the process alive. */
+  readonly unref: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Releases the value of an attempt that succeeded too late. */
   discard?(value: R): void;
@@ -80,12 +82,12 @@ class Race<T extends object, R> implements AbortSubscriber {
 
   #begin(): void {
     this.#stopClock();
-    const { headStart, after } = this.#settings;
+    const { headStart } = this.#settings;
     const item = this.#items[this.#next++];
     if (item === undefined) return this.#allHaveBegun();
     // After the last item, only the attempts themselves are waited for.
     if (this.#next < this.#items.length || this.#settings.again !== undefined)
-      this.#stopClock = after(headStart, () => this.#begin());
+      this.#stopClock = this.#after(headStart, () => this.#begin());
     this.#run(item);
   }
 
@@ -96,12 +98,17 @@ class Race<T extends object, R> implements AbortSubscriber {
     }
     const pause = this.#failures.length === 0 ? null : (this.#settings.again?.() ?? null);
     if (pause === null) return;
-    this.#stopClock = this.#settings.after(pause, () => {
+    this.#stopClock = this.#after(pause, () => {
       this.#items = this.#failures.map(({ item }) => item);
       this.#failures = [];
       this.#next = 0;
       this.#begin();
     });
+  }
+
+  #after(delay: number, call: () => void): () => void {
+    const { clock, unref } = this.#settings;
+    return callAfter(clock, delay, call, unref);
   }
 
   #run(item: T): void {

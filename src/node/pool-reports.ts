@@ -15,7 +15,7 @@ export function poolErrors(address: string): PoolErrors {
         cause: lastError ?? undefined,
       }),
     closed: () => new PoolClosedError(`the pool of ${address} is closed`, { endpoint }),
-    stillborn: () =>
+    deadOnArrival: () =>
       new ConnectionError(`the connection to ${address} was closed as soon as it was made`, { endpoint }),
     notLeased: () =>
       new TypeError(`release() of a connection that the pool of ${address} has not leased out`),

@@ -83,7 +83,7 @@ export class Housekeeper<T extends Resource> {
       if (leakDetection !== null) this.#lookForLeak(slot, now, leakDetection);
       if (slot.use === 'gone' || slot.use === 'draining' || slot.retireAt === Infinity) continue;
       if (slot.retireAt > now) this.#arm(slot.retireAt);
-      else if (slot.fate === 'keep' || (slot.fate === 'due' && slot.use === 'idle')) {
+      else if (slot.plan === 'keep' || (slot.plan === 'due' && slot.use === 'idle')) {
         this.#expire(slot);
       }
     }

@@ -12,7 +12,7 @@ export interface PoolErrors {
   overloaded(maxWaiting: number, lastError: unknown): Error;
   closed(): Error;
   /** A resource was dead as soon as it was made. */
-  stillborn(): Error;
+  deadOnArrival(): Error;
   /** The released slot has no holder. */
   notLeased(): Error;
 }

@@ -219,10 +219,10 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
 
   /** Called by a slot whose resource should close, with `replace` only after a replacement was dialled. */
   retired(slot: Slot<T>, replace: boolean): void {
-    if (slot.use === 'gone' || slot.fate === 'retire') return;
+    if (slot.use === 'gone' || slot.plan === 'retire') return;
     if (replace) this.#expire(slot);
     else if (slot.use === 'idle') this.#slots.drain(slot);
-    else slot.fate = 'retire';
+    else slot.plan = 'retire';
     this.#pump();
   }
 
@@ -367,27 +367,27 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
   /** Keeps, replaces or closes a resource that was just released. */
   #settle(slot: Slot<T>): void {
     const tooMany = this.#slots.open > this.max;
-    if (slot.fate === 'retire' || this.#closing !== null || tooMany) this.#slots.drain(slot);
-    else if (slot.fate === 'due') this.#expire(slot);
+    if (slot.plan === 'retire' || this.#closing !== null || tooMany) this.#slots.drain(slot);
+    else if (slot.plan === 'due') this.#expire(slot);
   }
 
   /** Replaces an expired resource before it closes, if there is room; else closes it when it is idle. */
   #expire(slot: Slot<T>): void {
     if (slot.use !== 'idle') {
-      slot.fate = 'due';
+      slot.plan = 'due';
     } else if (this.#slots.open + this.#dialler.connecting >= this.max) {
       this.#slots.drain(slot);
       this.#pump();
     } else if (this.#dialler.start(slot)) {
-      slot.fate = 'replacing';
+      slot.plan = 'replacing';
     } else {
-      slot.fate = 'due';
+      slot.plan = 'due';
       this.#housekeeper.again();
     }
   }
 
   #admit(resource: T): void {
-    if (resource.state() === 'dead') throw this.#settings.errors.stillborn();
+    if (resource.state() === 'dead') throw this.#settings.errors.deadOnArrival();
     const slot = this.#slots.add(resource, this.#housekeeper.retirement(), this);
     resource.placed?.(slot);
     this.#filling = true;
@@ -395,7 +395,7 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
 
   #arrived(replaces: Slot<T> | null): void {
     if (replaces?.use === 'idle') this.#slots.drain(replaces);
-    else if (replaces !== null) replaces.fate = 'retire';
+    else if (replaces !== null) replaces.plan = 'retire';
     this.#pump();
   }
 
@@ -404,8 +404,8 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
    * the failure is lasting.
    */
   #dialFailed(error: unknown, replaces: Slot<T> | null): void {
-    if (replaces?.fate === 'replacing') {
-      replaces.fate = 'due';
+    if (replaces?.plan === 'replacing') {
+      replaces.plan = 'due';
       this.#housekeeper.again();
     }
     this.#filled();

@@ -71,7 +71,7 @@ export type Use = 'idle' | 'leased' | 'occupied' | 'draining' | 'gone';
  * The plan for an expired resource. `keep`: not expired. `due`: replace it when it is released or dials work again.
  * `replacing`: its replacement is being dialled. `retire`: close it once it has no holder.
  */
-export type Fate = 'keep' | 'due' | 'replacing' | 'retire';
+export type Plan = 'keep' | 'due' | 'replacing' | 'retire';
 
 /** Records where a lease was acquired: any object with a stack. */
 export interface Origin {
@@ -83,7 +83,7 @@ export class Slot<T extends Resource> implements SlotHandle {
   readonly value: T;
   readonly retireAt: number;
   use: Use = 'idle';
-  fate: Fate = 'keep';
+  plan: Plan = 'keep';
   /** The kind of hold since `since`; it stays until the release, even if the resource dies. */
   holding: 'leased' | 'occupied' | null = null;
   since = 0;
@@ -183,7 +183,7 @@ export class Slots<T extends Resource> {
   drain(slot: Slot<T>): void {
     const wasShared = this.shared === slot;
     this.move(slot, 'draining');
-    slot.fate = 'retire';
+    slot.plan = 'retire';
     if (wasShared) this.predecessor = slot;
     slot.value.drain();
     if (slot.use === 'draining' && slot.value.state() === 'dead') this.gone(slot);

@@ -69,7 +69,8 @@ export async function firstAnswer<R>(
   const outcome = await staggeredRace(nodes, ask, {
     headStart,
     signal: stop,
-    after: (delay, call) => callAfter(clock, delay, call),
+    clock,
+    unref: true,
     again: () => (dials.size > 0 ? timeout : null),
   });
   const failures = outcome.failures.map(({ item, error }) => new NodeFailure(item, error));

@@ -48,3 +48,8 @@ export function hostOf(value: string | null): string | null {
   const host = value.startsWith('[') && value.endsWith(']') ? value.slice(1, -1) : value;
   return isIP(host) !== 0 || HOST_NAME.test(host) ? host : null;
 }
+
+/** The host that a node of a cluster announces; null, empty and `?` mean the host that was asked. Null if it is no valid host. */
+export function announcedHost(value: string | null, asked: string): string | null {
+  return value === null || value === '' || value === '?' ? asked : hostOf(value);
+}

@@ -2,6 +2,7 @@ import { lookup as systemLookup } from 'node:dns';
 import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import type { Socket } from 'node:net';
+import { systemClock } from '../base/clock.ts';
 import { staggeredRace } from '../base/staggered-race.ts';
 import { createSocket, reportAttempt, settle, withCode } from './socket.ts';
 import type { DialOptions, KeepAlive } from './socket.ts';
@@ -80,10 +81,8 @@ async function firstToConnect(
     {
       headStart: ATTEMPT_DELAY,
       signal: options.signal,
-      after: (delay, call) => {
-        const timer = setTimeout(call, delay);
-        return () => clearTimeout(timer);
-      },
+      clock: systemClock,
+      unref: false,
       discard: (socket) => socket.destroy(),
     },
   );

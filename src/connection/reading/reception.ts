@@ -181,16 +181,16 @@ export class Reception {
       }
       if (this.#trickle !== 0) this.#heard();
       if (kind === PUSH) {
-        if (decoder.top === null) decoder.spoiled = false;
+        if (decoder.top === null) decoder.undecodable = false;
         // This may be the message that began early. A push inside an aggregate says nothing about the aggregate.
         if (this.#orphan && decoder.top === null) this.#orphan = false;
         inbox.push(value as Reply[], head);
       } else if (head === undefined || this.#orphan) {
-        decoder.spoiled = false;
+        decoder.undecodable = false;
         this.#orphan = false;
         this.#unasked(value, kind === ERROR);
       } else {
-        if (decoder.spoiled) this.#undecoded(head, value, kind === ERROR);
+        if (decoder.undecodable) this.#undecoded(head, value, kind === ERROR);
         else this.#answer(head, value, kind === ERROR);
         replies++;
       }
@@ -252,7 +252,7 @@ export class Reception {
   #undecoded(entry: Entry, value: Reply, refused: boolean): void {
     const { session, settings } = this.#core;
     const byPush = session.resp === 2 && session.subscribed > 0;
-    this.#decoder.spoiled = false;
+    this.#decoder.undecodable = false;
     // The invalid bytes may have been in a push inside the reply.
     const isText = (settings.lenient && !entry.strict) || !holdsBytes(value);
     if (isText || refused || entry.streamed || entry.inPieces || entry.byPush || byPush) {

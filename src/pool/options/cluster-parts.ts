@@ -60,8 +60,6 @@ export function makeCluster(split: Split): ClusterParts {
     make: dial.toNode,
     maxConnections: pool.maxConnections,
     perNode: pool.maxConnectionsPerNode,
-    dialFailed: (member, error) => topology.dialFailed(member, error),
-    refused: (member, error) => topology.refused(member, error),
     warn,
     node: { ...nodeSettings(split, owner), tracking },
   });

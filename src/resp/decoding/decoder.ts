@@ -42,7 +42,7 @@ export class Decoder extends MessageReader {
   /** Number of bytes of the string that were dropped. */
   private passed = 0;
   /** Part of the last message was invalid text and stayed bytes. The reader of the decoder resets it. */
-  spoiled = false;
+  undecodable = false;
   /** Nobody waits for the next reply: its value is dropped. An error at top level is kept. */
   unwanted = false;
 
@@ -94,7 +94,7 @@ export class Decoder extends MessageReader {
   read(mode: DecodeMode, pushMode: DecodeMode): Reply | typeof INCOMPLETE {
     const before = undecoded;
     const value = this.next(mode, pushMode);
-    if (undecoded !== before) this.spoiled = true;
+    if (undecoded !== before) this.undecodable = true;
     return value;
   }
 

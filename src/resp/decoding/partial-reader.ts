@@ -36,7 +36,7 @@ export class PartialReader extends Decoder {
     const content = Array.isArray(value) ? value.splice(0) : emptied(value);
     if (content === null) return null;
     // Invalid text is returned as bytes.
-    this.spoiled = false;
+    this.undecodable = false;
     const pairs = value instanceof ReplyMap;
     const missing = pairs ? (left + (key === undefined ? 0 : 1)) / 2 : left;
     return { content, missing: left < 0 ? null : missing };

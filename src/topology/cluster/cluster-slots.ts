@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { RedisClusterError } from '../../errors/errors.ts';
 import type { Reply } from '../../resp/types.ts';
 import { addressKey, ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
-import { fieldsOf, hostOf, integerOf, portOf, textOf } from '../reply-fields.ts';
+import { announcedHost, fieldsOf, hostOf, integerOf, portOf, textOf } from '../reply-fields.ts';
 import { AddressRefusedError, type ResolveAddress } from './address-map.ts';
 import { SLOT_COUNT } from '../../commands/key-slot.ts';
 import { MAX_NODES, type Shard, SlotMap, type SlotRange } from './slot-map.ts';
@@ -24,11 +24,6 @@ interface Row {
 
 function refuse(why: string): never {
   throw new RedisClusterError(`CLUSTER SLOTS answer refused: ${why}`);
-}
-
-/** The announced host; null, empty and `?` mean the host that was asked. Null if it is no valid host. */
-export function announcedHost(value: string | null, asked: string): string | null {
-  return value === null || value === '' || value === '?' ? asked : hostOf(value);
 }
 
 class AnnouncedNodes {

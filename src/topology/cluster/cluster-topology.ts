@@ -23,7 +23,15 @@ import { type CommandKeys, NO_SLOT, SLOT_UNKNOWN, splitBySlot } from './command-
 import type { ClusterLayout } from './cluster-layout.ts';
 import { LayoutWaits } from './layout-waits.ts';
 import type { LayoutKeeper } from './layout-keeper.ts';
-import { type Member, type Members, noMember, RouteAgain, routeAgain, SlotUnservedError } from './members.ts';
+import {
+  type Member,
+  type MemberObserver,
+  type Members,
+  noMember,
+  RouteAgain,
+  routeAgain,
+  SlotUnservedError,
+} from './members.ts';
 import { MAX_REDIRECTS, RedirectTrails } from './redirect.ts';
 import { ReadChoice, type ReadFrom } from '../reads/read-from.ts';
 import { ReplicaReads } from '../reads/replica-reads.ts';
@@ -54,7 +62,7 @@ export interface ClusterTopologyOptions {
 }
 
 /** The topology of a cluster: routes each call by its slot, with the layout that the `LayoutKeeper` keeps. */
-export class ClusterTopology implements Topology {
+export class ClusterTopology implements Topology, MemberObserver {
   readonly layout: ClusterLayout;
   readonly members: Members;
   readonly #keeper: LayoutKeeper;
@@ -85,6 +93,7 @@ export class ClusterTopology implements Topology {
     this.#keys = options.keys;
     this.layout = keeper.layout;
     this.members = members;
+    members.observe(this);
     this.#waits = new LayoutWaits(keeper, options.maxWaiting);
     this.#readFrom = options.readFrom;
     this.#zones = options.zones;

@@ -13,10 +13,14 @@ export interface MembersOptions {
   readonly make: (location: ClusterNodeLocation) => BaseConnection;
   readonly maxConnections: number;
   readonly perNode: boolean;
-  readonly dialFailed: (member: Member, error: unknown) => void;
-  /** Called for every error reply on every connection to the node. */
-  readonly refused: (member: Member, error: RedisError) => void;
   readonly warn: (message: string) => void;
+}
+
+/** Is told what happens on the connections to the members. */
+export interface MemberObserver {
+  dialFailed(member: Member, error: unknown): void;
+  /** Called for every error reply on every connection to the member. */
+  refused(member: Member, error: RedisError): void;
 }
 
 /** One node of the cluster with its connections. */
@@ -32,7 +36,12 @@ export class Member {
   /** When its connections were last replaced because they led to another node or its role changed. */
   redialledAt = -Infinity;
 
-  constructor(location: ClusterNodeLocation, settings: MembersOptions, max: number) {
+  constructor(
+    location: ClusterNodeLocation,
+    settings: MembersOptions,
+    max: number,
+    observer: MemberObserver,
+  ) {
     this.location = location;
     this.node = new ConnectionNode({
       ...settings.node,
@@ -41,10 +50,10 @@ export class Member {
       make: () => settings.make(this.location),
       dialFailed: (error) => {
         this.failure = error instanceof Error ? error : null;
-        settings.dialFailed(this, error);
+        observer.dialFailed(this, error);
       },
     });
-    this.node.onRefusal = (error) => settings.refused(this, error);
+    this.node.onRefusal = (error) => observer.refused(this, error);
   }
 
   get replica(): boolean {
@@ -55,6 +64,7 @@ export class Member {
 /** The nodes with connections: those of the layout, those that a redirect named, and retired ones that still close. */
 export class Members {
   readonly #options: MembersOptions;
+  #observer!: MemberObserver;
   readonly #byKey = new Map<string, Member>();
   readonly #byNode = new WeakMap<object, Member>();
   readonly #leaving = new Set<ConnectionNode>();
@@ -64,6 +74,11 @@ export class Members {
 
   constructor(options: MembersOptions) {
     this.#options = options;
+  }
+
+  /** Sets the observer; call it before the first member is made. */
+  observe(observer: MemberObserver): void {
+    this.#observer = observer;
   }
 
   /** The limit of connections over all nodes. */
@@ -154,7 +169,7 @@ export class Members {
       location instanceof ClusterNodeLocation
         ? location
         : new ClusterNodeLocation(location.host, location.port, { nodeId: '', serverType: 'primary' });
-    const member = new Member(known, this.#options, this.#limit());
+    const member = new Member(known, this.#options, this.#limit(), this.#observer);
     this.#byKey.set(keyOf(location), member);
     this.#byNode.set(member.node, member);
     if (this.#unref) member.node.setRef(false);

@@ -13,7 +13,7 @@ import {
 import { isDemotion, isServerFull } from '../../errors/reply-errors.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { ResolveAddress } from './address-map.ts';
-import { announcedHost } from './cluster-slots.ts';
+import { announcedHost } from '../reply-fields.ts';
 
 /** Number of redirects that one command may follow. */
 export const MAX_REDIRECTS = 5;

@@ -11,7 +11,7 @@ const PAUSE_PER_READING = 25;
 const SHORTEST_LIMIT = 350;
 const LONGEST_FAILED_PAUSE = 2_000;
 /** Longest pause, in ms, after a failed refresh while no call reports errors. */
-const LONGEST_LONELY_PAUSE = 30_000;
+const LONGEST_UNREQUESTED_PAUSE = 30_000;
 /** After this many ms without a refresh, pauses start short again. */
 const QUIET = 10_000;
 
@@ -105,9 +105,10 @@ export class RefreshSchedule {
     const grown = FIRST_PAUSE * 2 ** Math.min(this.#streak++, 20);
     this.#pause = jittered(Math.min(longest, grown), random);
     if (!this.#closed) {
-      const lonely = error === null ? jittered(interval, random) : Math.min(LONGEST_LONELY_PAUSE, grown);
+      const unrequested =
+        error === null ? jittered(interval, random) : Math.min(LONGEST_UNREQUESTED_PAUSE, grown);
       if (this.#requested) this.#arm(this.#ended + this.#pause);
-      else if (this.succeeded > 0) this.#arm(this.#ended + lonely);
+      else if (this.succeeded > 0) this.#arm(this.#ended + unrequested);
       done(error);
     }
   }

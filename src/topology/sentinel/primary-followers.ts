@@ -10,7 +10,7 @@ import { type SwitchListener, SwitchWatch } from './switch-watch.ts';
 /** Limit of the sentinels that are listened to. */
 const MAX_WATCHED = 16;
 /** Interval, in ms, of the questions who is primary: while a sentinel is listened to, and while none is. */
-const POLL = { listening: 5_000, deaf: 1_000 };
+const POLL = { heard: 5_000, unheard: 1_000 };
 
 /** `announced`: a sentinel announced it or a dial proved it. Otherwise it is an answer that must be verified. */
 export type PrimaryListener = (location: TCPLocation, announced: boolean) => void;
@@ -106,7 +106,7 @@ export class PrimaryFollowers {
     if (this.#followers.size === 0 || this.#closed) return;
     const { clock, random } = this.#parts;
     const live = [...this.#watches.values()].some((watch) => watch.live);
-    const pause = jittered(live ? POLL.listening : POLL.deaf, random);
+    const pause = jittered(live ? POLL.heard : POLL.unheard, random);
     this.#cancelPoll = callAfter(clock, pause, () => void this.#poll());
   }
 
