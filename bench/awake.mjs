@@ -1,4 +1,4 @@
-// Turns in circles until its standard input ends: started at the lowest priority, it keeps a core from halting.
+// Runs an empty loop until its standard input ends. At the lowest priority it keeps a core from halting.
 const SLICE = 20;
 function turn() {
   const until = performance.now() + SLICE;

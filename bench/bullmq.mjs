@@ -1,5 +1,5 @@
-// BullMQ over respool/ioredis and over ioredis: jobs a second and CPU of a job: node bench/bullmq.mjs [jobs]. Each run is
-// a process of its own, with a server of its own; the packages come from test/consumers.
+// BullMQ over respool/ioredis and over ioredis: jobs per second and CPU per job: node bench/bullmq.mjs [jobs]. Each run
+// has a process and a server of its own; the packages come from test/consumers.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
@@ -10,7 +10,7 @@ const ROUNDS = 3;
 const consumers = createRequire(new URL('../test/consumers/package.json', import.meta.url));
 const CLIENTS = { 'respool/ioredis': '../dist/ioredis/index.js', ioredis: null };
 
-/** Adds the jobs, then works them off; the figures are of working. */
+/** Adds the jobs, then processes them; only the processing is measured. */
 async function measure(name, jobs) {
   const { startServer } = await import('../dist/testkit/index.js');
   const path = CLIENTS[name];

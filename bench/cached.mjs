@@ -31,7 +31,7 @@ for (let key = 0; key < hot; key += 1) await get(`hot:${key}`);
 let missed = 0;
 let turn = 0;
 
-/** A key that is held, or one that is not: `share` of them are. */
+/** The next key: `share` of the keys are in the cache. */
 function next(share) {
   turn += 1;
   if (share === 1 || turn % Math.round(1 / (1 - share)) !== 0) return `hot:${(turn * 7) % hot}`;
@@ -45,7 +45,7 @@ await obey(({ share, inFlight, operations }) => {
     while (left > 0) {
       left -= 1;
       if ((await get(next(share))) !== value) throw new Error(`${name}: a wrong answer`);
-      // Invalidations are to be heard: a loop over memory alone would never let the event loop turn.
+      // Lets the event loop turn so that invalidations arrive: cached reads alone would never do so.
       if (left % 10_000 === 0) await new Promise(setImmediate);
     }
   };

@@ -12,7 +12,7 @@ const COLOURS = {
 
 const escaped = (text) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;');
 
-/** Operations per second of client CPU, the best Node peer being 1: longer is better. */
+/** A chart of operations per second of client CPU, relative to the best other Node client (1): longer is better. */
 export function chart({ rows, clients, about }) {
   const shown = rows.filter((row) => best(row) !== undefined);
   const ids = clients.filter((id) => id !== 'respool-connection');

@@ -1,4 +1,4 @@
-// One client in a process of its own: reads orders as lines of JSON, answers each with one line.
+// One client in a process of its own: reads orders as lines of JSON and answers each with one line.
 import { costOf, obey } from './obey.mjs';
 import { CLIENTS, connectTo } from './clients/index.mjs';
 import { measureInFlight, measureIdle } from './memory.mjs';
@@ -10,7 +10,7 @@ const rowOf = (wanted) => [...ROWS, ...PUBLISHING].find(({ id: own }) => own ===
 const address = JSON.parse(place);
 if (!CLIENTS.some((client) => client.id === id)) throw new Error(`unknown client ${id}`);
 
-/** Rejects are the row's failure: a client that refuses work is not fast. */
+/** A rejected call fails the row: a client that refuses work is not fast. */
 async function keepInFlight(client, row, operations) {
   let left = operations;
   const worker = async () => {

@@ -1,5 +1,5 @@
-// What routing costs: client CPU of one `execute` on a cluster, less that on a single server, in one run whose rounds
-// alternate. node bench/cluster-route.mjs [rounds [burst]]; RESPOOL_DIST names another build than ../dist/.
+// The cost of routing: client CPU of one `execute` on a cluster minus that on a single server, in one run of
+// alternating rounds. node bench/cluster-route.mjs [rounds [burst]]; RESPOOL_DIST names another build than ../dist/.
 import { cpus } from 'node:os';
 const dist = new URL(process.env.RESPOOL_DIST ?? '../dist/index.js', import.meta.url);
 const { ClusterConnectionPool, ConnectionPool } = await import(dist);
@@ -10,7 +10,7 @@ const OPERATIONS = 20_000;
 const BURST = Number(process.argv[3] ?? 100);
 const KEYS = 1_000;
 
-/** Microseconds of this process's CPU for one call: GETs in bursts of a hundred. */
+/** Microseconds of this process's CPU for one call, measured with bursts of a hundred GETs. */
 async function round(pool, keys) {
   const start = process.cpuUsage();
   for (let done = 0; done < OPERATIONS; done += BURST) {
@@ -46,7 +46,7 @@ try {
   };
   const costs = Object.fromEntries(Object.keys(rows).map((name) => [name, []]));
   for (let turn = -5; turn < ROUNDS; turn += 1) {
-    // The first rounds warm up, and every round begins with another row.
+    // The first rounds are warm-up; every round starts with a different row.
     const order = Object.entries(rows);
     for (let index = 0; index < order.length; index += 1) {
       const [name, [pool, keys]] = order[(index + turn + 5) % order.length];

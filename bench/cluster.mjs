@@ -3,7 +3,7 @@ import { startServer } from './server.mjs';
 
 const SLOTS = 16_384;
 
-/** So many servers in cluster mode that share the slots, on `core`; null: anywhere. */
+/** Starts `count` servers in cluster mode that share the slots, on `core`; null: on any core. */
 export async function spawnShards(count, core = 1) {
   const shards = [];
   while (shards.length < count) shards.push(await startServer(undefined, ['--cluster-enabled', 'yes'], core));
@@ -27,7 +27,7 @@ async function settled(host, port, count) {
   client.close();
 }
 
-/** A server in cluster mode that owns every slot. */
+/** Starts a server in cluster mode that owns every slot. */
 export async function spawnCluster() {
   const [server] = await spawnShards(1);
   return server;

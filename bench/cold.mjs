@@ -1,4 +1,4 @@
-// Import to first reply, in a process that has done nothing else.
+// Measures the time from import to first reply, in a fresh process.
 const started = performance.now();
 const [id, place] = process.argv.slice(2);
 const { connectTo } = await import('./clients/index.mjs');

@@ -1,7 +1,7 @@
 // node bench/compare.mjs <dist> <dist> … [--only text,…] [--rounds n] [--connection] [--ms n]
-// Builds of this package against each other: the rows in short rounds, the builds in turn. Shown are the least and
-// the median CPU of an operation, and what the first build needs relative to each: the least says what a quiet
-// moment of the machine allows, and is the steadier of the two on a machine shared with others.
+// Compares builds of this package: runs the rows in short rounds, the builds in turn. Prints the least and the median
+// CPU of an operation, and the first build's CPU relative to each other build. The least comes from quiet moments, so
+// it is the steadier figure on a shared machine.
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { table } from './report.mjs';

@@ -1,4 +1,4 @@
-// What a lease, a time limit, a signal, a cluster route or subscribed telemetry costs, beside the plain call.
+// The cost of a lease, a time limit, a signal, a cluster route and subscribed telemetry, compared with the plain call.
 import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
 import { spawnCluster } from './cluster.mjs';
 
@@ -19,7 +19,7 @@ async function round(call, count, width) {
   return (user + system) / count;
 }
 
-/** Rounds of the calls in turn; `more` is the median of the differences, round by round, from the first call. */
+/** Runs rounds of the calls in turn; `more`: the median difference from the first call, taken round by round. */
 async function compare(calls, { count, rounds, width = 100 }) {
   const costs = calls.map(() => []);
   for (const { call, before, after } of calls) {
@@ -82,7 +82,7 @@ async function single({ host, port }, plan) {
   return results;
 }
 
-/** The plain call beside the same one that a subscriber of all messages of `respool:command` sees. */
+/** Compares the plain call without and with a subscriber of all messages of `respool:command`. */
 function traced(pool, plan) {
   const channel = tracingChannel('respool:command');
   const heard = () => {};

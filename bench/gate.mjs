@@ -1,8 +1,7 @@
-// npm run bench:gate [-- --update]: has the hot path become slower? Absolute times say nothing on a machine that is
-// not always the same, so that fixed work is done in turn with it, in many short rounds, and what is judged is the
-// ratio of the two: of the least times, which quiet moments give, and of the times of each round. There are two
-// references (a hand-written pipeline over a socket, and plain computing). A loss must show against both of them and
-// in both ways, three times in a row: what other work on the machine does to one of the figures is no loss.
+// npm run bench:gate [-- --update]: checks whether the hot path became slower. Absolute times depend on the state of
+// the machine. So in many short rounds the path alternates with two references of fixed work (a hand-written pipeline
+// over a socket, and plain computing), and the gate judges ratios: of the least times, and the median over the rounds.
+// It fails only if all four ratios got worse three times in a row: other work on the machine spoils single figures.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +11,7 @@ import { BENCH, median } from './runner.mjs';
 import { fill, onCore, startServer } from './server.mjs';
 
 const FILE = join(BENCH, 'gate.json');
-/** A fifth slower is too slow. */
+/** The largest accepted slowdown. */
 const ALLOWED = 1.2;
 const ROUNDS = 80;
 const ATTEMPTS = 3;
@@ -26,7 +25,7 @@ async function cpuOf(work) {
   return user + system;
 }
 
-/** Integer and string work of a fixed amount. */
+/** A fixed amount of integer and string work. */
 function compute() {
   let state = 1;
   let length = 0;
@@ -37,7 +36,7 @@ function compute() {
   return length;
 }
 
-/** In the pinned process: the ratios of one attempt. */
+/** Measures the ratios of one attempt, in the pinned process. */
 async function measure(host, port) {
   const { ConnectionPool } = await import(process.env.RESPOOL_DIST ?? '../dist/index.js');
   const pool = ConnectionPool.fromUrl(`redis://${host}:${port}`, { decodeResponses: true });
@@ -91,7 +90,7 @@ const WAYS = ['least', 'median'];
 const show = ({ pipeline, computing, path }) =>
   `${path.toFixed(3)} µs per GET; ${pipeline.least.toFixed(3)} × the pipeline, ${computing.least.toFixed(3)} × the computing`;
 
-/** How much slower at least, whichever way one looks. */
+/** The smallest slowdown over both references and both ratios. */
 const slowdown = (now, stored) =>
   Math.min(...REFERENCES.flatMap((name) => WAYS.map((way) => now[name][way] / stored[name][way])));
 

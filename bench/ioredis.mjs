@@ -1,5 +1,5 @@
-// CPU of this process for one operation, respool/ioredis and ioredis in turn in one run: node bench/ioredis.mjs
-// [folder whose node_modules holds ioredis; default: test/consumers] [part of a row's name].
+// CPU of this process per operation, with respool/ioredis and ioredis in turn: node bench/ioredis.mjs
+// [folder whose node_modules contains ioredis; default: test/consumers] [part of a row's name].
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ const clients = {
 };
 const ROUNDS = 7;
 
-/** `many` calls with `width` of them under way at a time. */
+/** Makes `many` calls, `width` of them at a time. */
 async function atOnce(width, many, call) {
   let left = many;
   const lane = async () => {
@@ -32,7 +32,7 @@ const COMMANDS = {
   INCR: (redis) => redis.incr('count'),
 };
 
-/** Row → [operations of a round, a round]. */
+/** By row: the number of operations in a round, and the function that runs the round. */
 const rows = {};
 for (const [name, call] of Object.entries(COMMANDS)) {
   rows[`${name}, 1 at a time`] = [8_000, ({ redis }, many) => atOnce(1, many, () => call(redis))];
@@ -88,7 +88,7 @@ for (const [row, [many, run]] of Object.entries(rows)) {
   if (!row.includes(wanted)) continue;
   const figures = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round <= ROUNDS; round++) {
-    // Each goes first in every other round.
+    // The two clients take turns in going first.
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
       await open[name].subscriber.subscribe('news');
       await run(open[name], Math.ceil(many / 10));

@@ -1,7 +1,7 @@
-/** A turn of the generator, in ms: so often it makes the calls that are due. */
+/** The interval in ms at which the generator makes the calls that are due. */
 const TICK = 1;
 
-/** Percentiles of the first `count` numbers, which are put in order. */
+/** Percentiles of the first `count` numbers, which this sorts in place. */
 function summary(latencies, count) {
   const sorted = latencies.subarray(0, count).sort();
   const at = (share) => sorted[Math.min(count - 1, Math.floor(count * share))];
@@ -9,8 +9,8 @@ function summary(latencies, count) {
 }
 
 /**
- * Open loop: calls are made when they are due, whether or not earlier ones have been answered, and each is timed
- * from when it was due. A client that stalls is charged for everything that waits meanwhile.
+ * Open loop: each call is made when it is due, even if earlier ones have no reply yet, and its latency counts from that
+ * time. So a client that stalls is charged for every call that waits meanwhile.
  */
 export async function measureLatency(call, { rate, seconds }) {
   const total = Math.round(rate * seconds);
@@ -51,7 +51,7 @@ export async function measureLatency(call, { rate, seconds }) {
   };
 }
 
-/** The most calls in a second when `inFlight` are always outstanding, each timed as in the open loop. */
+/** The highest rate with `inFlight` calls always outstanding; each call is timed as in the open loop. */
 export async function measureMost(call, { inFlight, seconds }) {
   const started = performance.now();
   const until = started + seconds * 1000;

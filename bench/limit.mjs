@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { BENCH, median } from './runner.mjs';
 import { onCore } from './server.mjs';
 
-/** The commands of the rows, as the C program is to send them. */
+/** The commands that the C program sends for each row. */
 const COMMANDS = {
   'get16-1': ['GET', 'k16'],
   'get16-64': ['GET', 'k16'],
@@ -22,7 +22,7 @@ const COMMANDS = {
 const ROUNDS = 5;
 const TIME = 300_000;
 
-/** Builds a C program of this folder; null and a sentence where that cannot be done. */
+/** Builds a C program of this folder. If that fails, it returns null and says why. */
 export function buildProgram(source, libraries, say) {
   const program = join(mkdtempSync(join(tmpdir(), 'respool-bench-')), basename(source, '.c'));
   const { error, status, stderr } = spawnSync(
@@ -36,7 +36,7 @@ export function buildProgram(source, libraries, say) {
   return null;
 }
 
-/** Medians of what the C program needs for a row; null for a row that it does not have. */
+/** The medians of the C program's figures for a row; null if it does not support the row. */
 export function limitOf(program, { id, inFlight = 0, burst = 0 }, { host, port }) {
   const words = COMMANDS[id];
   if (words === undefined) return null;

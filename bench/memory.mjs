@@ -7,7 +7,7 @@ function used() {
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Bytes of one open connection on which nothing happens. */
+/** Bytes of memory for one idle connection. */
 export async function measureIdle(connect, { connections }) {
   const warm = await connect();
   await pause(200);
@@ -20,7 +20,7 @@ export async function measureIdle(connect, { connections }) {
   return { heap: (after.heap - before.heap) / connections, rss: (after.rss - before.rss) / connections };
 }
 
-/** Bytes of one request that waits for its reply, all of them made in one tick. */
+/** Bytes of memory for one outstanding request, if all are made in the same tick. */
 export async function measureInFlight(call, { requests }) {
   await Promise.allSettled(Array.from({ length: requests }, call));
   await pause(200);

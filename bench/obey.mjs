@@ -1,7 +1,7 @@
-// The side of a measured process: reads orders as lines of JSON, answers each with one line.
+// The measured process's side of a runner: reads orders as lines of JSON and answers each with one line.
 import { createInterface } from 'node:readline';
 
-/** Says that it is ready, then does what it is asked until it is told to close. */
+/** Reports that the process is ready, then carries out orders until it is told to close. */
 export async function obey(act) {
   console.log(JSON.stringify({ ready: true }));
   for await (const line of createInterface({ input: process.stdin })) {
@@ -15,7 +15,7 @@ export async function obey(act) {
   }
 }
 
-/** Microseconds of CPU and milliseconds that `work` takes, each for one of its `count` operations and in all. */
+/** The CPU time (µs) and duration (ms) of `work`: per operation of `count`, and in total. */
 export async function costOf(work, count) {
   const cpuBefore = process.cpuUsage();
   const before = process.hrtime.bigint();

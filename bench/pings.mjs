@@ -1,10 +1,10 @@
-// Another program on the same server: one PING every millisecond over a plain socket, until its standard input ends.
-// Then it prints when each was made, and how long its answer took: what the server and the machine take by themselves.
+// A second program on the same server: sends a PING every millisecond over a plain socket until its standard input
+// ends. Then it prints the time and the latency of each: the delay that the server and the machine cause by themselves.
 import { connect } from 'node:net';
 
 const [host, port] = process.argv.slice(2);
 const LINE_FEED = 10;
-// The clock that all processes share.
+// A clock that is the same in all processes.
 const now = () => Number(process.hrtime.bigint()) / 1e6;
 const asked = [];
 const answered = [];

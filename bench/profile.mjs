@@ -38,7 +38,7 @@ const sourceMapOf = kept((file) =>
   existsSync(`${file}.map`) ? new SourceMap(JSON.parse(readFileSync(`${file}.map`, 'utf8'))) : null,
 );
 
-/** The source file that a line of a bundle comes from; null: the bundle has no map. */
+/** The source file of a line in a bundle; null if the bundle has no source map. */
 function originOf(file, line) {
   for (let column = 0; column < 80; column += 4) {
     const { originalSource } = sourceMapOf(file)?.findEntry(line - 1, column) ?? {};
@@ -49,11 +49,11 @@ function originOf(file, line) {
 
 const HEAD = /^ *(?:(?:async|static|get|set|function) )*\*?(#?[\w$]+)\(.*\) \{$/;
 const CONTROL = new Set(['if', 'for', 'while', 'switch', 'catch', 'with']);
-/** Anything else at the left edge belongs to a text of several lines. */
+/** Lines of code. Any other text at the left edge belongs to a multi-line string. */
 const OUTERMOST = /^(?:\}|function|async|var|let|const|class|export|import|\s)/;
 const indent = (text) => text.length - text.trimStart().length;
 
-/** The function whose text a line belongs to: the head above it that is less indented, as the bundler writes it. */
+/** The function that contains a line: the nearest head above that is less indented, as the bundler formats code. */
 function functionAt(file, line) {
   const lines = linesOf(file);
   let depth = indent(lines[line - 1]);
@@ -68,8 +68,8 @@ function functionAt(file, line) {
 }
 
 /**
- * Samples by the function in whose text their line stands. What the engine has put in line with another function it
- * books on that one, so only lines tell whose work it is.
+ * Assigns samples to the function that contains their line. V8 counts an inlined function's samples for its caller, so
+ * only lines show the function that did the work.
  */
 function byLine({ nodes }) {
   const ticks = new Map();
@@ -80,7 +80,7 @@ function byLine({ nodes }) {
     if (!callFrame.url.startsWith('file:')) continue;
     for (const { line, ticks: count } of positionTicks) {
       const file = fileURLToPath(callFrame.url);
-      // 0: the engine does not know.
+      // V8 gives line 0 if it does not know the line.
       const origin = line > 0 ? originOf(file, line) : null;
       if (origin === null) continue;
       const key = `${functionAt(file, line)} ${origin}`;
@@ -93,7 +93,7 @@ function byLine({ nodes }) {
 const shares = (times) =>
   times.filter(([, share]) => share >= 0.5).map(([key, share]) => [key, `${share.toFixed(1)} %`]);
 
-/** A CPU profile of one row, kept for a viewer and summed up by function. */
+/** Records a CPU profile of one row, saves it for a viewer, and sums it up by function. */
 export async function profileRow(client, rowId, address, runtime = process.execPath) {
   const row = ROWS.find(({ id }) => id === rowId);
   if (row === undefined) throw new Error(`no row ${rowId}: ${ROWS.map(({ id }) => id).join(', ')}`);

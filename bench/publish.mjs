@@ -1,4 +1,4 @@
-// docs/bench.md consists of blocks between marks. Each part of the benchmark writes its own and leaves the others alone.
+// docs/bench.md consists of blocks between marks. Each part of the benchmark writes only its own block.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BENCH, ROOT } from './runner.mjs';
@@ -8,7 +8,7 @@ export const PAGE = join(ROOT, 'docs/bench.md');
 const start = (id) => `<!-- ${id}:start -->`;
 const end = (id) => `<!-- ${id}:end -->`;
 
-/** The page with the block of `id` replaced, or put in its place of `order`. */
+/** The page with the block of `id` replaced, or inserted at its position in `order`. */
 export function withBlock(page, id, text, order) {
   const block = `${start(id)}\n\n${text.trim()}\n\n${end(id)}`;
   const from = page.indexOf(start(id));
@@ -25,7 +25,7 @@ function replaceIn(file, id, text, order = [id]) {
 }
 
 /**
- * Writes what a part has measured: always into bench/results/, and into the documents if it was measured in full.
+ * Writes the results of a part: always into bench/results/, and into the documents if the measurement was complete.
  * `files` and `readme` of the result are further texts, for the folder of the page and for the README.
  */
 export function publish(id, { text, readme, files = {}, data }, { complete, order }) {

@@ -1,4 +1,4 @@
-// Publishes as many messages as it is told, as fast as the server takes them.
+// Publishes the ordered number of messages as fast as the server accepts them.
 import { obey } from './obey.mjs';
 import { encode, RawClient } from './raw.mjs';
 

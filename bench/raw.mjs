@@ -1,10 +1,10 @@
-// The least that can speak to a server: fills it with data, and is the fixed reference of the gate.
+// A minimal client: fills the server with data, and is a fixed reference of the gate.
 import { connect } from 'node:net';
 import { once } from 'node:events';
 
 const CR = 13;
 
-/** One command as bytes. */
+/** Encodes one command. */
 export function encode(args) {
   const parts = [`*${args.length}\r\n`];
   const chunks = [];
@@ -30,7 +30,7 @@ export class RawClient {
     return client;
   }
 
-  /** One write for any number of commands; resolves with their replies. */
+  /** Sends `count` encoded commands in one write; resolves with their replies. */
   pipeline(bytes, count) {
     const all = [];
     for (let index = 0; index < count; index += 1) {

@@ -5,10 +5,10 @@ export const title = (id) => CLIENTS.find((client) => client.id === id).title;
 export const number = (value) =>
   value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 export const rate = (value) => Math.round(value).toLocaleString('en-US');
-/** With one digit 0.96 and 1.04 would both be 1.0. */
+/** Formats a factor; below 1.05 with two digits, because 0.96 and 1.04 would both become 1.0. */
 export const times = (value) => `${value.toFixed(value < 1.05 ? 2 : 1)} ×`;
 
-/** The Node peer that needs the least CPU for this row, or does the most of it in a second. */
+/** The other Node client with the least CPU for this row, or with the highest rate. */
 export function best(row, measure = 'cpu') {
   const sign = measure === 'cpu' ? 1 : -1;
   const present = PEERS.filter((id) => row.results[id] !== undefined);
@@ -23,7 +23,7 @@ export function table(lines) {
   return [print(lines[0]), rule, ...lines.slice(1).map(print)].join('\n');
 }
 
-/** The figure of the C program, and how near to it this package is. */
+/** The figure of the C program, and this package's figure relative to it. */
 function limitCells({ limit }, mine, measure, show) {
   if (limit === undefined || mine === undefined) return ['–', '–'];
   return [show(limit[measure]), `${(mine[measure] / limit[measure]).toFixed(2)} ×`];

@@ -2,7 +2,7 @@ import { utf8Text } from './server.mjs';
 
 const S16 = 'abcdefghijklmnop';
 const S1024 = S16.repeat(64);
-/** As long as a SHA-1 in hexadecimal digits. */
+/** A key as long as a SHA-1 in hexadecimal digits. */
 const KEY40 = 'exchange:'.padEnd(40, 'x');
 const B64K = Buffer.alloc(65_536, S16);
 const MANY = Array.from({ length: 50 }, (_, index) => `m:${index}`);
@@ -11,15 +11,15 @@ const UTF1024 = utf8Text(1024);
 const text = (size) => (reply) => typeof reply === 'string' && reply.length === size;
 const bytes = (size) => (reply) => reply instanceof Uint8Array && reply.length === size;
 const list = (size) => (reply) => Array.isArray(reply) && reply.length === size;
-/** A map, an object, pairs, or a flat list: whatever shape a client gives its users. */
+/** Checks the size of a map, an object, pairs or a flat list: clients return different shapes. */
 const pairs = (size) => (reply) =>
   (reply?.size ?? (Array.isArray(reply) ? reply.length : Object.keys(reply).length)) >= size;
 const done = (reply) => reply === 'OK';
 const messageOf = (error) => error.message;
 
 /**
- * `inFlight` calls are always outstanding; a `burst` is made in one tick and awaited together. `clients`: only these have
- * such a call.
+ * The rows. `inFlight`: so many calls are always outstanding. `burst`: so many calls are made in one tick and awaited
+ * together. `clients`: the only clients that have such a call.
  */
 export const ROWS = [
   { id: 'get16-1', title: 'GET 16 B, 1 in flight', inFlight: 1, call: (c) => c.get('k16'), check: text(16) },
@@ -180,7 +180,7 @@ export const ROWS = [
   },
 ];
 
-/** `PUBLISH` to nobody. */
+/** `PUBLISH` without subscribers. */
 export const PUBLISHING = [
   {
     id: 'publish-64',

@@ -1,9 +1,9 @@
 // npm run bench [-- --quick] [--only text,…] [--clients id,…] [--rounds n] [--bun] [--awake] [--limit] [--all]
 //               [--rows] [--open] [--pubsub] [--cache] [--tls] [--far] [--threads] [--runtimes] [--memory] [--scale]
 //               [--costs] [--shards] [--cold] [--profile row [--node file]]
-// The names without a value are the parts in parts/index.mjs; without one: the rows. The server's core may halt when it
-// has nothing to do, as on users' machines; --awake keeps it from that, which makes rows steadier.
-// --limit: beside a small C program on hiredis that does the same, where it can be built.
+// --rows to --cold select the parts of parts/index.mjs; the default is --rows.
+// --awake keeps the server's core from halting when idle, as it does on users' machines: the rows become steadier.
+// --limit: also measures a small C program on hiredis that does the same, if it can be built.
 // Results: bench/results/. A part that was measured in full replaces its block of docs/bench.md.
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -33,7 +33,7 @@ const { values: options } = parseArgs({
   },
 });
 const say = (text) => console.error(text);
-// Many short rounds rather than few long ones: a machine's mood lasts seconds, and must not fall on one client alone.
+// Many short rounds instead of a few long ones: disturbances last seconds and must not affect one client alone.
 const settings = options.quick
   ? { rounds: 9, roundTime: 40, warmUp: 500 }
   : { rounds: 25, roundTime: 80, warmUp: 1000 };
@@ -50,11 +50,11 @@ const server = await startServer();
 await fill(server);
 const { host, port, version } = server;
 
-/** Before anything is measured: more programs wanted to run than there are cores. */
+/** The load before the measurements, mentioned if more programs want to run than there are cores. */
 const load = loadavg()[0];
 const beside = load > availableParallelism() ? `, beside other work (a load of ${load.toFixed(0)})` : '';
 
-/** Where and how a part was measured: what it says of itself comes between the machine and the other clients. */
+/** Describes where and how a part was measured; `how` comes between the machine and the other clients. */
 function about(how, clients, place = PINNED ? 'client and server on a core each' : 'not pinned') {
   const machine = `Node ${process.version}, ${version}, ${cpus()[0]?.model.trim()}${beside}, ${place}`;
   const others = versionsOf(clients);
@@ -65,7 +65,7 @@ const context = {
   about,
   address: { host, port },
   chosen,
-  /** Those that the parts with a server of another kind compare with. */
+  /** The clients that the parts with other kinds of servers compare. */
   compared: chosen.filter(({ id }) => id !== 'respool-connection'),
   only: options.only?.split(','),
   program: options.limit ? buildProgram('limit.c', ['hiredis'], say) : null,

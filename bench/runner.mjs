@@ -15,7 +15,7 @@ export const median = (numbers) => {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
-/** Each of them in turn, `rounds` times; another one begins each round. The first `settling` rounds do not count. */
+/** Asks all in turn, `rounds` times; each round starts with the next one. The first `settling` rounds do not count. */
 export async function interleave(all, { rounds, settling = 1 }, ask) {
   const answers = all.map(() => []);
   for (let round = -settling; round < rounds; round += 1) {
@@ -28,7 +28,7 @@ export async function interleave(all, { rounds, settling = 1 }, ask) {
   return answers;
 }
 
-/** The medians of what several rounds tell, name by name. */
+/** The median of each figure over several rounds. */
 export function medians(rounds) {
   const names = Object.keys(rounds[0]);
   return Object.fromEntries(names.map((name) => [name, median(rounds.map((one) => one[name]))]));
@@ -46,18 +46,18 @@ export async function withRunners(clients, address, use, options) {
 
 const own = () => [process.execPath, '--expose-gc'];
 
-/** The command line of a script under a client's own runtime, on the clients' core. */
+/** The command line that runs a script under the client's own runtime, on the clients' core. */
 export function commandOf(client, script, args, runtime = own()) {
   const command = client.id === 'bun' ? [BUN] : runtime;
   return onCore(0, [...command, join(BENCH, script), client.id, ...args.map(String)]);
 }
 
-/** A process that is asked one order at a time: a line of JSON each way. */
+/** A child process that carries out one order at a time: one line of JSON each way. */
 export class Runner {
   #child;
   #lines;
 
-  /** `client` on a core and runtime of its own choice; `address` is `{ host, port }`, with `tls` the file of an authority. */
+  /** `address` is `{ host, port }`, for TLS with `tls`, the file with the certificate authority. */
   static start(client, address, { runtime, env, script = 'child.mjs' } = {}) {
     const { host, port, tls } = address;
     return Runner.run(client, commandOf(client, script, [JSON.stringify({ host, port, tls })], runtime), env);
@@ -92,7 +92,7 @@ export class Runner {
     clearTimeout(timer);
   }
 
-  /** The next line that is an answer: clients print warnings of their own. */
+  /** The next line that is an answer; warnings that clients print are skipped. */
   async #answer() {
     for (;;) {
       const { value, done } = await this.#lines.next();

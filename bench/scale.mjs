@@ -1,5 +1,5 @@
-// What an operation costs as numbers grow: requests in flight, connections, sizes of replies; and small commands
-// beside a reply of 100 MiB. In a process of its own, through the public interface.
+// The cost of an operation as numbers grow: requests in flight, connections, sizes of replies; also small commands
+// during a reply of 100 MiB. Runs in a process of its own, with the public interface.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { json } from 'node:stream/consumers';
@@ -18,7 +18,7 @@ async function cost(work, operations) {
   return { cpu: (user + system) / operations, ms };
 }
 
-/** The least of several rounds: what the machine's other work adds is no property of a size. */
+/** The least of several rounds, which leaves out the machine's other work. */
 async function least(rounds, work, operations) {
   const all = [];
   for (let round = 0; round < rounds; round += 1) all.push(await cost(work, operations));
@@ -51,7 +51,7 @@ async function connections({ host, port }, total) {
       await connection.run();
       open.push(connection);
     }
-    // As many in flight on each, whatever their number.
+    // Each connection has the same number of requests in flight.
     const work = async () => {
       for (let done = 0; done < total; done += 100 * count) {
         const all = [];
@@ -103,7 +103,7 @@ function percentiles(times) {
   return { p50: at(sorted, 0.5), p99: at(sorted, 0.99), count: sorted.length };
 }
 
-/** Small commands, one every millisecond until `over` says so: when each was made, and when it was answered. */
+/** Makes a small command every millisecond until `over` returns true; returns when each was made and answered. */
 async function trickle(pool, over) {
   const calls = [];
   const waiting = [];
@@ -122,8 +122,9 @@ async function trickle(pool, over) {
 }
 
 /**
- * Small commands alone, and beside large replies. What is made before the header of a reply was seen waits behind
- * it, for that is where it was written; the header was seen when the first one overtakes the reply.
+ * Measures small commands alone, and during large replies. A command that is made before the reply's header arrives
+ * waits behind the reply, because it went to the same connection. The first command that overtakes the reply marks the
+ * time at which the header was seen.
  */
 async function beside(bytes, quick) {
   const mib = quick ? 16 : 100;
@@ -149,12 +150,12 @@ async function beside(bytes, quick) {
   return { mib, replies, before, alone: waits(alone), busy: waits(after) };
 }
 
-/** What another process sees of the same replies: so much the server and the machine take by themselves. */
+/** Measures another process's PINGs during the same replies: the delay that the server and the machine cause. */
 async function elsewhere(bytes, { host, port }, { mib, replies }) {
   const script = fileURLToPath(new URL('pings.mjs', import.meta.url));
   const other = spawn(process.execPath, [script, host, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
   const printed = json(other.stdout);
-  // The clock that all processes share.
+  // A clock that is the same in all processes.
   const now = () => Number(process.hrtime.bigint()) / 1e6;
   await bytes.execute('SETRANGE', 'huge', (mib << 20) - 1, 'x');
   await new Promise((resolve) => setTimeout(resolve, 500));
@@ -170,7 +171,7 @@ async function elsewhere(bytes, { host, port }, { mib, replies }) {
     await connection.createRequest('GET', ['huge']);
     clearInterval(looking);
     if (seen !== null) spans.push({ seen, over: now() });
-    // The server is silent while it makes the next one: nothing that was asked before may wait for that.
+    // The server is silent while it prepares the next reply; no earlier PING may have to wait for that.
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   lease.release();

@@ -6,19 +6,19 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { encode, RawClient } from './raw.mjs';
 
-/** The clients run on the first core, the server on the second, where that can be asked for. */
+/** Where the system allows it, clients run on the first core and the server on the second. */
 export const PINNED =
   process.platform === 'linux' && availableParallelism() > 1 && existsSync('/usr/bin/taskset');
 export const onCore = (core, command) =>
   PINNED ? ['/usr/bin/taskset', '-c', String(core), ...command] : command;
 
-/** Whether the server's core can be kept awake. */
+/** True if the server's core can be kept awake. */
 export const WAKEABLE = PINNED && existsSync('/usr/bin/chrt');
 
 /**
- * Something of the lowest priority runs on the server's core until `stop()`: it gives way to the server at once, but
- * the core never halts. To wake a halted core of a virtual machine costs whoever writes to the server more than
- * everything else that a client does, and varies with the host.
+ * Keeps the server's core from halting until `stop()`, with a process of the lowest priority that gives way to the
+ * server at once. On a virtual machine, waking a halted core costs the writing process more than everything else that a
+ * client does, and the cost varies with the host.
  */
 export function keepAwake() {
   if (!WAKEABLE) return { stop() {} };
@@ -50,7 +50,7 @@ async function ready(port) {
   }
 }
 
-/** `core`: where it runs if cores can be chosen; null: anywhere. */
+/** `core`: the core of the server, if cores can be chosen; null: any core. */
 export async function startServer(
   binary = process.env.RESPOOL_SERVER ?? 'redis-server',
   more = [],
@@ -97,7 +97,7 @@ export async function startServer(
   };
 }
 
-/** User and system time of a process in microseconds; the kernel counts hundredths of a second. */
+/** User and system time of a process in microseconds; the kernel counts in hundredths of a second. */
 export function cpuOf(pid) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 10_000;
@@ -116,7 +116,7 @@ export function utf8Text(bytes) {
   return text;
 }
 
-/** The keys that the rows read. */
+/** Writes the keys that the rows read. */
 export async function fill({ admin }) {
   const bytes = (size) => Buffer.alloc(size, 'abcdefghijklmnopqrstuvwxyz0123456789');
   await admin.command('SET', 'k16', bytes(16));

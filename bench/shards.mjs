@@ -1,6 +1,6 @@
-// One client thread and three shards: who is the limit? From the CPU that each needs for an operation, so that it can
-// be told where there are not enough cores to see it: an operation costs the client c and its shard s, so that one
-// thread can do 1/c of them in a second and three shards 3/s.
+// Shows whether one client thread or three shards are the bottleneck, from the CPU per operation, because few machines
+// have enough cores to see it directly. If an operation costs the client c and its shard s, one thread can do 1/c
+// operations per second, and three shards can do 3/s.
 import { spawnShards } from './cluster.mjs';
 import { cpuOf } from './server.mjs';
 

@@ -9,7 +9,7 @@ function weigh(path, skip = (_name) => false) {
   return inside.reduce((sum, name) => sum + weigh(join(path, name), skip), 0);
 }
 
-/** A package with everything it brings along. */
+/** A package with all its dependencies. */
 function closure(name, seen = new Set()) {
   const folder = join(BENCH, 'node_modules', name);
   if (seen.has(name) || !existsSync(folder)) return 0;

@@ -1,12 +1,12 @@
-// A subscriber in a process of its own: each order is a way of subscribing and a number of messages, which are told by
-// a call, as the users of that client see them.
+// A subscriber in a process of its own. Each order gives the number and size of the messages, which arrive the way the
+// client's users receive them.
 import { costOf, obey } from './obey.mjs';
 
 const [name, place] = process.argv.slice(2);
 const { host, port } = JSON.parse(place);
 let heard = () => {};
 const tell = (message) => heard(message);
-/** Of this process alone: the server sends nothing to the others that are there. */
+/** Channels of this process alone, so that the server sends nothing to the other subscribers. */
 const CHANNELS = { plain: `plain:${name}`, pattern: `pattern:${name}:`, shard: `shard:${name}` };
 
 async function respool(decodeResponses) {
@@ -55,7 +55,7 @@ const SUBSCRIBERS = {
 };
 
 await SUBSCRIBERS[name]();
-/** `count` messages of `size` characters: from the order to the last of them. */
+/** Measures `count` messages of `size` characters, from the order to the last message. */
 await obey(async ({ count, size }) => {
   let left = count;
   let bytes = 0;

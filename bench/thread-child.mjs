@@ -1,4 +1,4 @@
-// A client with several threads, each with a pool of its own: in its main thread it starts them and asks them to work.
+// A client with several threads, each with a pool of its own; the main thread starts them and gives them work.
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { costOf, obey } from './obey.mjs';
 
@@ -20,7 +20,7 @@ async function connect({ id, host, port, cluster }) {
   return (key) => client.get(key);
 }
 
-/** Bursts over all keys for so many ms. */
+/** Makes bursts of calls over all keys for `ms` milliseconds. */
 async function work(get, ms) {
   const until = performance.now() + ms;
   let operations = 0;

@@ -2,16 +2,16 @@ import { execFile } from 'node:child_process';
 import { interleave, median } from './runner.mjs';
 import { onCore } from './server.mjs';
 
-/** A row with fewer operations than this says nothing. */
+/** The least number of operations in a row; fewer tell nothing. */
 const LEAST_OPERATIONS = 300;
 
-/** The engine has compiled what is hot after so many. */
+/** V8 has compiled the hot functions after this number of operations. */
 const WARM_OPERATIONS = 20_000;
 
-/** Rounds in turn that do not count: who was warmed up first has been idle since, and finds its memory cold. */
+/** Rounds that do not count: a client that was warmed up early has been idle since, so its caches are cold. */
 const SETTLING = 6;
 
-/** Warms the row up, and finds how many operations fill a round. */
+/** Warms the row up, and determines how many operations fill a round. */
 async function calibrate(runner, row, { roundTime, warmUp }) {
   await runner.ask({ type: 'verify', row: row.id });
   let operations = row.burst ?? row.inFlight * 4;
@@ -27,7 +27,7 @@ async function calibrate(runner, row, { roundTime, warmUp }) {
   }
 }
 
-/** One row over all clients: rounds interleaved, so that the machine's mood touches all of them alike. */
+/** Measures a row for all clients, in interleaved rounds, so that disturbances affect all of them alike. */
 export async function measureRow(row, runners, settings, say) {
   const plan = [];
   for (const runner of runners) {
@@ -57,7 +57,7 @@ export async function measureRow(row, runners, settings, say) {
   return { id: row.id, title: row.title, results };
 }
 
-/** The server's own tool with one connection and a pipeline of 64, GET 16 B: the best of three, per second. */
+/** The best of three rates per second of redis-benchmark: one connection, a pipeline of 64, GET 16 B. */
 export async function pipelined(address) {
   const rates = [];
   for (let round = 0; round < 3; round += 1) rates.push(await askTheServersTool(address));

@@ -9,7 +9,7 @@ function versionOf(client) {
   return JSON.parse(readFileSync(file, 'utf8')).version;
 }
 
-/** `ioredis 6.0.0, Bun 1.4.5`: what is installed of the clients that are not this package. */
+/** The installed versions of the other clients: `ioredis 6.0.0, Bun 1.4.5`. */
 export function versionsOf(clients) {
   const others = clients.filter(({ own }) => own !== true);
   return others.map((client) => `${client.title} ${versionOf(client)}`).join(', ');

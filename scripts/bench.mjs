@@ -1,4 +1,4 @@
-// npm run bench / npm run bench:gate: builds the package, installs the peers in their own folder, measures.
+// npm run bench / npm run bench:gate: builds the package, installs the other clients in their own folder, measures.
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { installedIn } from './installed.mjs';

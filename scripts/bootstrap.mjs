@@ -1,4 +1,4 @@
-// Runs on a bare clone: nothing here may import what `npm ci` brings.
+// Runs on a fresh clone: nothing here may import a package that `npm ci` installs.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { installedIn } from './installed.mjs';

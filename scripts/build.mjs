@@ -5,12 +5,12 @@ import { pruneDeclarations } from './declarations.mjs';
 import { files, isMain, ROOT, read, run, TSC } from './lib.mjs';
 import { shorten, withClassNames } from './shorten.mjs';
 
-/** What the package's users can import or start. */
+/** The files that users of the package import or start. */
 const ENTRIES = ['index.js', 'otel/index.js', 'testkit/index.js', 'ioredis/index.js', 'cli/main.js'];
 
 /**
- * Further entries of the bundler: what only they need goes into files of their own, so that a program that imports one
- * of them alone does not get the others. Files, because bundlers drop whole files (`sideEffects`) more surely than parts.
+ * Further entry points for the bundler, so that their code ends up in files of its own: a program that imports one of
+ * them does not load the others. Bundlers drop whole files (`sideEffects`) more reliably than parts of files.
  */
 const PARTS = [
   'pool/connection-pool.js',
@@ -21,7 +21,7 @@ const PARTS = [
   'cache/lru-cache.js',
 ];
 
-/** What CommonJS can require. `main`: the class that stands for the module. */
+/** The entries that CommonJS can require. `main`: the class that is the value of `require`. */
 const COMMONJS = [
   { entry: 'index' },
   { entry: 'otel/index' },
@@ -29,16 +29,16 @@ const COMMONJS = [
   { entry: 'ioredis/index', main: 'Redis' },
 ];
 
-/** Their traces are read by nobody but us, and they are a quarter of the code. */
+/** Folders whose function names are shortened too: a quarter of the code, with traces that users do not read. */
 const NAMELESS = ['cli/', 'testkit/'];
 
-/** Imports of no name, which keep an order that nothing depends on: bundlers warn of them in packages without side effects. */
+/** Removes imports without names: no module needs their order, and bundlers warn of them (`sideEffects: false`). */
 const withoutBareImports = (text) =>
   text.replace(/^import\s*"\.[^"]*chunk-\w+\.js";\n|(?<=;)import"\.[^"]*chunk-\w+\.js";/gm, '');
 
 /**
- * The modules as few files, which a process reads in a third of the time; declarations stay as they are. One call
- * for all entries, so that what they share is there once.
+ * Bundles the modules into a few files, which load in a third of the time; declarations stay as they are. A single call
+ * bundles all entries, so that shared code exists once.
  */
 async function bundle(readable) {
   const dist = join(ROOT, 'dist');
@@ -71,16 +71,16 @@ async function bundle(readable) {
   }
 }
 
-/** The compiler's modes node16 and node18 do not know yet that Node 20.19 and newer can require an ES module. */
+/** In the modes node16 and node18 the compiler refuses to require an ES module, which Node 20.19 and newer can do. */
 const REQUIRED = '// @ts-ignore: node16 and node18';
 
-/** The declarations of a class that stands for its module, with the module's other exports as fields. */
+/** The CommonJS declarations of an entry whose value is a class; the entry's other exports become its fields. */
 function declarationsOfMain(entry, main) {
   const text = read(`dist/${entry}.d.ts`);
   const listed = [...text.matchAll(/export (?:type )?\{([^}]*)\}/g)].flatMap(([, list]) => list.split(','));
   const declared = [...text.matchAll(/export (?:declare )?(?:const|type|class|interface) (\w+)/g)];
   const names = new Set([...listed.map((name) => name.trim()), ...declared.map(([, name]) => name)]);
-  // A type with parameters would need them here as well: only what needs none is listed.
+  // A type with parameters would have to repeat them here, so it is left out.
   const all = files(`dist/${dirname(entry)}`, (path) => path.endsWith('.d.ts'))
     .map(read)
     .join('\n');
@@ -97,8 +97,8 @@ export = ${main};
 }
 
 /**
- * For `require`: a file that loads the ES module, so that there is one set of classes, and declarations that a compiler
- * takes for CommonJS.
+ * Adds the files for `require`: code that loads the ES module, so that every class exists once, and declarations that
+ * the compiler reads as CommonJS.
  */
 function addCommonJs() {
   for (const { entry, main } of COMMONJS) {
@@ -112,8 +112,8 @@ function addCommonJs() {
 }
 
 /**
- * `src` to `dist`. The compiler rewrites `.ts` specifiers in JavaScript only; in declarations they are
- * rewritten here, so that compilers that know nothing of `.ts` imports resolve them too.
+ * Builds `src` into `dist`. The compiler rewrites `.ts` specifiers in JavaScript only; this function rewrites them in
+ * the declarations, for compilers that do not resolve `.ts` imports.
  */
 export async function build({ quiet = false, readable = false } = {}) {
   rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
@@ -123,7 +123,7 @@ export async function build({ quiet = false, readable = false } = {}) {
     const text = read(path);
     const rewritten = text
       .replace(/((?:from|import)\s*\(?\s*['"]\.[^'"]*)\.ts(['"])/g, '$1.js$2')
-      // Compilers before 5.6 cannot read it. The declarations for CommonJS say the same.
+      // Compilers before 5.6 cannot read this export name; the CommonJS declarations say the same.
       .replace(/, \w+ as 'module\.exports'/g, '');
     if (rewritten !== text) writeFileSync(join(ROOT, path), rewritten);
   }

@@ -1,5 +1,5 @@
-// npm run chaos:mutants [-- name …]: puts old bugs of clients back, one at a time, into a copy of the compiled project.
-// Each must be caught by a gate; a gate that passes with the bug proves nothing.
+// npm run chaos:mutants [-- name …]: puts known bugs of Redis clients, one at a time, into a copy of the compiled
+// project. A gate must catch each of them; a gate that passes with the bug proves nothing.
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { transformSync } from 'esbuild';
 import { compile } from './compile.mjs';
 import { read, ROOT, run } from './lib.mjs';
 
-/** A bug: in these files of `src` this text becomes that one. The gates are test files, the first that fails will do. */
+/** Bugs: each replaces the text `from` by `to` in a file of `src`. `gates`: test files, of which one must fail. */
 const MUTANTS = [
   {
     name: 'no-tombstone',
@@ -127,7 +127,7 @@ for (const path of ['.build/src', '.build/test', 'test/fixtures', 'package.json'
   cpSync(join(ROOT, path), join(copy, path), { recursive: true });
 symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'), 'dir');
 
-/** The patched file as the compiler would have made it; null when the source does not hold the text any more. */
+/** The compiled file with the bug; null if the source no longer holds the text to replace. */
 function mutated({ file, from, to }) {
   const source = read(`src/${file}`);
   const patched = source.replaceAll(from, () => to);

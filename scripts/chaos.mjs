@@ -9,6 +9,6 @@ if (compiled.code !== 0) {
 }
 const node = [process.execPath, '--enable-source-maps', '--unhandled-rejections=strict'];
 const command = [...node, '.build/test/chaos/run.js', ...process.argv.slice(2)];
-// A low limit of descriptors, so that a run can use them up.
+// A low limit of file descriptors, so that a run can exhaust them.
 const limited = ['/bin/sh', '-c', 'ulimit -n 1024; exec "$@"', 'chaos', ...command];
 process.exitCode = (await run(process.platform === 'win32' ? command : limited)).code;

@@ -1,5 +1,5 @@
-// The public surface as text: every exported name with its declaration. A change of it must be meant:
-// `npm run api:update` rewrites etc/public-api.txt, and the difference is read in the review.
+// The public API as text: every exported name with its declaration. A change must be intended: `npm run api:update`
+// rewrites etc/public-api.txt, and a reviewer reads the difference.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { files, isMain, read, ROOT } from './lib.mjs';
@@ -14,13 +14,13 @@ const ENTRIES = {
 
 const uncommented = (text) => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
 
-/** The declarations behind a specifier in a file. */
+/** The declaration file that an import specifier in `from` refers to. */
 const declarationFile = (file, from) =>
   join(dirname(file), from)
     .replaceAll('\\', '/')
     .replace(/\.(?:js|ts)$/, '.d.ts');
 
-/** `[exported name, local name, file]` of a barrel's named re-exports and of its own declarations. */
+/** `[exported name, local name, file]` of the named re-exports and own declarations of a file. */
 function exportsOf(path) {
   const text = uncommented(read(path));
   const found = [];
@@ -44,7 +44,7 @@ function exportsOf(path) {
   return found;
 }
 
-/** The text of one declaration: to the brace or semicolon that ends it. */
+/** The text of one declaration, up to the brace or semicolon that ends it. */
 function declaration(text, name) {
   const head = new RegExp(
     `^(?:export\\s+)?(?:declare\\s+)?(?:abstract\\s+)?(class|interface|type|const|let|function)\\s+${name}\\b`,
@@ -66,7 +66,7 @@ function declaration(text, name) {
   return parts.join('\n');
 }
 
-/** The tables of commands have a short name for what every argument is. */
+/** Reads declarations; in the tables of commands the short name `V` becomes `RedisValue` again. */
 const readDeclarations = (file) =>
   file.includes('commands/generated/') ? read(file).replace(/\bV\b/g, 'RedisValue') : read(file);
 
@@ -85,7 +85,7 @@ function find(file, name, seen = new Set()) {
   return imported === null ? '' : find(declarationFile(file, imported[1]), name, seen);
 }
 
-/** An interface that only gives another declaration a name is shown with that declaration. */
+/** An interface that only renames another declaration is shown together with that declaration. */
 function withWhatItNames(own, file, text) {
   const named = /^(?:export )?interface [^{]* extends (\w+)[^{]*\{\s*\}/.exec(own)?.[1];
   if (named === undefined) return own;
@@ -97,13 +97,13 @@ function withWhatItNames(own, file, text) {
   return own;
 }
 
-/** As the compiler has written it, before the build saved space. */
+/** Undoes the space saving of the build: the text as the compiler wrote it. */
 const spacious = (text) =>
   text
     .replace(/^ +(?=[^ |])/gm, (indent) => indent + indent)
     .replace(/^( *)(.*): \{ args: (.*); reply: (.*) \};$/gm, '$1$2: {\n$1  args: $3;\n$1  reply: $4;\n$1};');
 
-/** Lines that a user cannot reach say nothing about the surface. */
+/** False for blank lines and private members, which are not part of the API. */
 const reachable = (line) => line.trim() !== '' && !/^\s*(?:private\s|#private)/.test(line);
 
 export function surface() {

@@ -1,5 +1,5 @@
-// Packs the package, installs it in a folder of its own without network, and uses it from there as a user would:
-// TypeScript of several persuasions, ESM and require().
+// Packs the package, installs it in a folder of its own without network, and uses it as users do: TypeScript with
+// several settings, ES modules and require().
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ const PERSUASIONS = {
     types: ['node'],
   },
 };
-/** How CommonJS programs in TypeScript find the package, and the compilers that know the mode. */
+/** The module settings of CommonJS programs in TypeScript, and the compilers that support each of them. */
 const OLDER = bin('typescript-5.9', 'bin/tsc');
 const COMMONJS = {
   'cjs-node16': { compilers: { 5.9: OLDER, '7.0': TSC }, module: 'node16', moduleResolution: 'node16' },
@@ -41,7 +41,7 @@ if (typeof startServer !== 'function') throw new Error('no startServer');
 const pool = ConnectionPool.fromUrl('redis://127.0.0.1:6379/0', { decodeResponses: true });
 pool.close().then(() => console.log('hello from', process.argv[1]));
 `;
-/** A stack trace of the package names its classes, functions and methods, private ones included. */
+/** Fails unless stack traces show the package's classes, functions and methods, including private ones. */
 const TRACE = `
 let trace = '';
 const retryPolicy = { next: () => { trace = new Error().stack; return null; } };
@@ -80,7 +80,7 @@ async function compileAs(folder, name, options, include, compilers = { '7.0': TS
   }
 }
 
-/** A CommonJS program in every mode that TypeScript has; what the compiler made of it runs. */
+/** Compiles a CommonJS program in every module mode of TypeScript, and runs the result. */
 async function consumeAsCommonJs(folder) {
   const peer = '@opentelemetry/api';
   cpSync(join(ROOT, 'node_modules', peer), join(folder, 'node_modules', peer), { recursive: true });

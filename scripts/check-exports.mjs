@@ -1,5 +1,5 @@
-// Every type that a public declaration names is exported too, from its own entry or from the main one: users can write
-// down whatever they are given.
+// Every type that a public declaration names is exported too, from the same entry or from the main one: users can name
+// the type of every value they get.
 import { join, relative } from 'node:path';
 import ts from 'typescript-5.9';
 import { isMain, ROOT } from './lib.mjs';
@@ -13,7 +13,7 @@ const isHidden = (node) =>
     ts.getModifiers(node)?.some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword)) ||
   (node.name !== undefined && ts.isPrivateIdentifier(node.name));
 
-/** The name of a type, a base class or a `typeof` among the nodes of a declaration. */
+/** The name that a node refers to, if the node is a type reference, a base class or a `typeof`. */
 function nameIn(node) {
   if (ts.isTypeReferenceNode(node)) return node.typeName;
   if (ts.isExpressionWithTypeArguments(node)) return node.expression;
@@ -30,7 +30,7 @@ function forgottenIn(program) {
     const file = program.getSourceFile(join(DIST, `${entry}.d.ts`));
     const own = checker.getExportsOfModule(checker.getSymbolAtLocation(file));
     const names = new Map(own.map((symbol) => [resolved(symbol), symbol.name]));
-    // `type Redis = peer.Redis` exports the other declaration under its own name.
+    // An alias such as `type Redis = peer.Redis` exports the declaration `peer.Redis` too.
     for (const [symbol, name] of [...names]) {
       const alias = symbol.declarations?.find(ts.isTypeAliasDeclaration)?.type;
       if (alias === undefined || !ts.isTypeReferenceNode(alias) || alias.typeArguments !== undefined)

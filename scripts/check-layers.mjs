@@ -1,5 +1,5 @@
-// Dependencies point down: a file imports from its own folder or a lower layer, and no import closes a circle.
-// Type-only imports may (a recursive type is one noun in two files); they still point down.
+// A file imports from its own folder or a lower layer, and imports form no cycle. Type-only imports may form one (two
+// files that hold one recursive type), but must point down as well.
 import { dirname, join, normalize } from 'node:path';
 import { files, isMain, read, withoutComments } from './lib.mjs';
 
@@ -20,13 +20,13 @@ const LAYERS = new Map([
   ['pool', 8],
   ['index.ts', 9],
 ]);
-/** Entries of their own: they may use everything, and nothing below uses them. */
+/** Separate entries: they may import everything, and no other folder imports them. */
 const APART = new Set(['cli', 'ioredis', 'otel', 'testkit']);
 /** A file holds one noun and is read in one sitting. */
 const LINES = { advised: 350, allowed: 450, short: 40 };
 const IMPORT = /(?:\b(import|export)\s+(type\s)?[^'";]*?\bfrom\s*|\bimport\s*\(?\s*)(['"])([^'"\n]+)\3/g;
 
-/** Node collects a signal of a timeout that only `any` holds: the limit is lost. `Deadline` combines the two. */
+/** Node collects a timeout signal that only `any` refers to, so it never fires. `Deadline` combines signals safely. */
 const LOST_LIMIT = /\bAbortSignal\.(?:any|timeout)\b/;
 
 const folderOf = (path) => path.split('/')[1];
@@ -41,10 +41,10 @@ export function importsOf(path) {
   }));
 }
 
-/** Optional peers, each for the entry that needs it. */
+/** Optional peer dependencies, and the entry that may import each. */
 const PEERS = new Map([
   ['@opentelemetry/api', 'otel'],
-  // Only its types.
+  // Types only.
   ['ioredis', 'ioredis'],
 ]);
 

@@ -1,5 +1,5 @@
-// Errors, `toString()` and inspections show the names of classes, and bundlers like to change them: in the built
-// package every exported class and function is called what it is exported as.
+// Errors, `toString()` and inspections show class names, and bundlers rename classes: this checks that every exported
+// class and function of the built package has its exported name.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isMain, read, ROOT } from './lib.mjs';
@@ -11,7 +11,7 @@ async function checkNames() {
     if (target.import === undefined) continue;
     const module = await import(pathToFileURL(join(ROOT, target.import.default)).href);
     for (const [name, value] of Object.entries(module)) {
-      // Two names of one export, for `import` and for `require`.
+      // Two further names of an export, for `import` and for `require`.
       if (typeof value !== 'function' || name === 'default' || name === 'module.exports') continue;
       count += 1;
       if (value.name !== name) problems.push(`${entry}: ${name} is called ${JSON.stringify(value.name)}`);

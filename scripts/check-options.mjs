@@ -1,17 +1,17 @@
-// Every option a user can set has a test that fails when the option is ignored; that test says so in its title:
-// "option maxConnections …", or "option Interface.name …" where one name means two things.
+// Every option that users can set needs a test that fails when the option is ignored. The title of that test says so:
+// "option maxConnections …", or "option Interface.name …" if several interfaces have the name.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { compile } from './compile.mjs';
 import { files, isMain, read, ROOT, withoutComments } from './lib.mjs';
 
-/** Interfaces whose members are options, by name; which of them are public is read from the entry. */
+/** Interfaces whose names say that their members are options; only those that the entry exports count. */
 const OPTION_INTERFACE = /\binterface\s+(\w*(?:Options|Params))\b[^{]*\{/g;
 const TITLE = /\b(?:test|it|describe)(?:\.\w+)?\(\s*(['"`])((?:\\.|(?!\1)[\s\S])*?)\1/g;
-/** What an error is made from is nothing that a user sets. */
+/** Options of errors are not set by users. */
 const OF_ERRORS = /Error$/;
-/** Tables of the options that are checked at run time; what they accept is public, declared or not. */
+/** Tables of the options that are checked at run time; every option in them is public, declared or not. */
 const TABLES = ['.build/src/connection/connection-options.js', '.build/src/pool/options/pool-rules.js'];
 
 function bodyAt(text, start) {
@@ -73,12 +73,12 @@ function options() {
 
 const isRule = (value) => typeof value === 'object' && value !== null && typeof value.check === 'function';
 
-/** A table of a class that is not public yet asks for no tests. */
+/** False for the table of a pool that is not public yet: it needs no tests. */
 const due = (table, known) =>
   (!/cluster/i.test(table) || known.has('ClusterConnectionPool')) &&
   (!/sentinel/i.test(table) || known.has('SentinelConnectionPool'));
 
-/** Keys of a table of rules, also of a table of tables. */
+/** The keys of a table of rules; tables may be nested. */
 function keysOf(value, known) {
   if (typeof value !== 'object' || value === null || isRule(value)) return [];
   return Object.entries(value).flatMap(([key, inner]) => {

@@ -1,12 +1,12 @@
-// Goes through a release in a throwaway clone, without network: what keeps it back, the publication as a rehearsal, and the
-// tag. The packed files are installed and used by check-consumers.mjs.
+// Rehearses a release in a throwaway clone, without network: the conditions that prevent it, the publication as a dry
+// run, and the tag. check-consumers.mjs installs and uses the packed files.
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isMain, ROOT, run } from './lib.mjs';
 import { problemsOf, publish, tagRelease } from './release.mjs';
 
-/** Machines without an identity of Git take part as well. */
+/** An identity for Git, which some machines have not configured. */
 const IDENTITY = { NAME: 'release', EMAIL: 'release@localhost' };
 const NEEDED = ['package.json', 'README.md', 'LICENSE', 'dist/index.js', 'dist/index.cjs', 'dist/index.d.ts'];
 
@@ -22,7 +22,7 @@ async function rehearse(folder) {
     return result.output;
   };
   await git('clone', '--quiet', '--no-tags', ROOT, '.');
-  // The state of the work, committed or not; `dist` is ignored there as here.
+  // The working tree's files, committed or not; Git ignores `dist` there as here.
   for (const path of ['package.json', 'README.md', 'CHANGELOG.md', 'dist'])
     cpSync(join(ROOT, path), join(folder, path), { recursive: true });
   const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));

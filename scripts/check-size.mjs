@@ -1,5 +1,5 @@
-// What the package weighs: installed, and in a bundle of a program that uses one pool.
-//   node scripts/check-size.mjs [--parts | --files]: with the folders or files of src that the bundle consists of
+// Measures the size of the package: installed, and in the bundle of a program that uses one pool.
+//   node scripts/check-size.mjs [--parts | --files]: also lists the folders or files of src in the bundle
 import { execFileSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -7,7 +7,7 @@ import { build as esbuild } from 'esbuild';
 import { compile } from './compile.mjs';
 import { isMain, NPM, ROOT } from './lib.mjs';
 
-/** Bytes. A limit is raised only together with a reason in the commit. */
+/** Limits in bytes. The commit that raises one must give the reason. */
 const INSTALLED = 1_200_000;
 const BUNDLED = 115_000;
 
@@ -28,7 +28,7 @@ function installed() {
   return { unpacked: packed.unpackedSize, packed: packed.size, files: packed.entryCount };
 }
 
-/** @param {string} [entry] the compiled sources instead of the package as it is published */
+/** @param {string} [entry] bundles these compiled sources instead of the published package */
 async function bundled(entry) {
   const { outputFiles, metafile } = await esbuild({
     stdin: { contents: HELLO, resolveDir: ROOT, loader: 'js' },
@@ -48,7 +48,7 @@ async function bundled(entry) {
   };
 }
 
-/** What each folder or file takes of the bundle, compressed in proportion to its minified size. */
+/** Prints the share of each folder or file in the bundle: its minified size, scaled to the compressed total. */
 async function showParts(byFile) {
   const { code, output } = await compile();
   if (code !== 0) throw new Error(output);

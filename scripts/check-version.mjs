@@ -1,4 +1,4 @@
-// What servers are told of the library's version is what the package says of itself.
+// Checks that the library version which connections report to servers is the version in package.json.
 import { isMain, read } from './lib.mjs';
 
 function checkVersion() {

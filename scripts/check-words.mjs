@@ -1,4 +1,4 @@
-// Nothing in the tree speaks of one machine: no absolute folder of a person's or a build's, no package mirror.
+// No tracked file refers to one particular machine: no absolute path of a person or a build, no package mirror.
 import { execFileSync } from 'node:child_process';
 import { isMain, read, ROOT } from './lib.mjs';
 

@@ -1,4 +1,4 @@
-// npm run check [-- step …]: every step runs, also after a failed one; the last lines say which failed.
+// npm run check [-- step …]: runs every step, even after one has failed; the last lines name the failed ones.
 import { build } from './build.mjs';
 import { bin, ROOT, run, TSC } from './lib.mjs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ const own = (name) => [process.execPath, join(ROOT, 'scripts', name)];
 const biome = bin('@biomejs/biome', 'bin/biome');
 const knip = bin('knip', 'bin/knip.js');
 
-/** In order; `dist` is built once, before the first step that reads it. */
+/** The steps in their order; `dist` is built once, before the first step that reads it. */
 const STEPS = [
   {
     name: 'types',
@@ -24,7 +24,7 @@ const STEPS = [
   },
   { name: 'layers', commands: [own('check-layers.mjs')] },
   { name: 'words', commands: [own('check-words.mjs')] },
-  // The second time without the tests: what only they use is unused as well.
+  // The second run leaves out the tests: it finds code that only tests use.
   { name: 'unused', commands: [knip, [...knip, '--production', '--tags=-testable']] },
   { name: 'matrix', commands: [own('matrix-block.mjs')] },
   { name: 'options', commands: [own('check-options.mjs')] },

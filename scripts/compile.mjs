@@ -1,6 +1,6 @@
 import { run, TSC } from './lib.mjs';
 
-/** Everything to `.build`; output is written even when types are wrong, and the code says so. */
+/** Compiles everything to `.build`. It writes output even if there are type errors; the exit code tells. */
 export function compile({ quiet = true } = {}) {
   return run([...TSC, '-p', 'tsconfig.json', '--pretty', 'false'], { quiet });
 }

@@ -1,4 +1,4 @@
-// Drops from the built declarations everything that no public declaration names.
+// Removes from the built declarations everything that no public declaration refers to.
 import { readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript-5.9';
@@ -12,7 +12,7 @@ const OPTIONS = {
   skipLibCheck: true,
 };
 
-/** The program of some declaration files, and the symbol behind a name, through imports and exports. */
+/** A compiler program of declaration files, and functions that resolve a symbol through imports and exports. */
 export function readDeclarations(entries) {
   const program = ts.createProgram(entries, OPTIONS);
   const checker = program.getTypeChecker();
@@ -25,14 +25,14 @@ export function readDeclarations(entries) {
 
 const isLink = (statement) => ts.isImportDeclaration(statement) || ts.isExportDeclaration(statement);
 
-/** The statement of the file that a declaration belongs to. */
+/** The top-level statement that contains a declaration. */
 function statementOf(declaration) {
   let node = declaration;
   while (node.parent !== undefined && !ts.isSourceFile(node.parent)) node = node.parent;
   return node;
 }
 
-/** The statements that the exports of the entries need. */
+/** The statements that the exports of the entries refer to, directly or indirectly. */
 function neededStatements(entries, dist) {
   const { program, checker, origin, exportsOf } = readDeclarations(entries);
   const needed = new Set();
@@ -55,7 +55,7 @@ function neededStatements(entries, dist) {
   return { program, checker, origin, needed };
 }
 
-/** An import or export without the names that are not needed; null when none is left. */
+/** An import or export without the names that nothing needs; null if no name is left. */
 function pruneLink(statement, { checker, origin, needed, used }) {
   const clause = ts.isImportDeclaration(statement)
     ? statement.importClause?.namedBindings
@@ -88,7 +88,7 @@ function identifiersOf(statements) {
   return names;
 }
 
-/** One import for each module. */
+/** Joins the imports from the same module. */
 function joinImports(text) {
   const pattern = /^import \{ (.*) \} from ('\..*');\n/gm;
   const names = new Map();
@@ -100,7 +100,7 @@ function joinImports(text) {
   });
 }
 
-/** The tables of commands: one line each, with a short name for what every argument is. Compilers show the long one. */
+/** Shortens the tables of commands: one line for each, and `V` for `RedisValue`. Editors still show the long name. */
 function shortTable(text) {
   if (/\bV\b/.test(text)) throw new Error('a table of commands has a V of its own');
   return text
@@ -109,7 +109,7 @@ function shortTable(text) {
     .replace(/^(import \{.*)\bV\b/m, '$1RedisValue as V');
 }
 
-/** The text of a file without what nobody needs; null when nothing is left. */
+/** The text of a file without the statements that nothing needs; null if none is left. */
 function pruneFile(file, parts, isEntry) {
   const { needed } = parts;
   const own = file.statements.filter((one) => needed.has(one));
@@ -140,13 +140,13 @@ function pruneFile(file, parts, isEntry) {
   const text = `${references.join('')}${body}\n${isModule ? '' : 'export {};\n'}`;
   const plain = text
     .replace(/^(?: {4})+/gm, (indent) => ' '.repeat(indent.length / 4))
-    // In a declaration file it says nothing.
+    // `import type` means the same as `import` in a declaration file.
     .replace(/^import type \{/gm, 'import {');
   const short = joinImports(plain);
   return file.fileName.includes('/commands/generated/') ? shortTable(short) : short;
 }
 
-/** @param {string} dist absolute, with forward slashes @param {string[]} entries names of declaration files in it */
+/** @param {string} dist absolute, with forward slashes @param {string[]} entries declaration files in it */
 export function pruneDeclarations(dist, entries) {
   const roots = entries.map((entry) => join(dist, entry));
   const parts = neededStatements(roots, dist);

@@ -8,7 +8,7 @@ import { ROOT, run } from './lib.mjs';
 
 const entry = join(ROOT, '.build', 'demo', 'main.js');
 
-/** A server to show things on: the one of REDIS_URL, one that is installed, or one that is fetched now. */
+/** Finds a server for the demo: the one of REDIS_URL, an installed one, or one that is fetched now. */
 async function serverFound() {
   if (process.env.REDIS_URL) return true;
   const { findServerBinary } = await import(

@@ -1,4 +1,5 @@
-// npm run docs: guides, recipes and API reference as one static site in tools/site/dist; --serve shows it on loopback.
+// npm run docs: builds guides, recipes and API reference as a static site in tools/site/dist; --serve serves it on
+// loopback.
 import {
   cpSync,
   existsSync,
@@ -26,7 +27,7 @@ async function step(name, command, options = {}) {
   process.exit(code || 1);
 }
 
-/** The guides and what they show, at the places where their links look for them. */
+/** Copies the guides and their pictures to the places where their links expect them. */
 function copyPages() {
   rmSync(pages, { recursive: true, force: true });
   mkdirSync(pages, { recursive: true });
@@ -34,7 +35,7 @@ function copyPages() {
     cpSync(join(ROOT, name), join(pages, name));
   cpSync(join(ROOT, 'docs'), join(pages, 'docs'), { recursive: true });
   cpSync(join(ROOT, 'docs', 'dashboards'), join(pages, 'public', 'docs', 'dashboards'), { recursive: true });
-  // GitHub shows README.md of a folder, the site shows index.md.
+  // GitHub shows a folder's README.md, the site its index.md.
   for (const folder of ['', 'docs/recipes'])
     renameSync(join(pages, folder, 'README.md'), join(pages, folder, 'index.md'));
   for (const path of filesBelow(pages).filter((name) => name.endsWith('.md'))) {
@@ -48,9 +49,9 @@ function filesBelow(folder) {
 }
 
 /**
- * A class that is written as a constant and an interface of one name has two pages: the first tells what it is for, with
- * the example, the second lists its members. Each is completed with what the other has. Where members are inherited from
- * is left out of all pages.
+ * A class that is declared as a constant and an interface of one name has two pages: the first with its description and
+ * example, the second with its members. This gives the second the description, and the first a link to the second. It
+ * also removes the "Inherited from" notes from all pages.
  */
 function joinTwins() {
   const reference = join(pages, 'reference');
@@ -74,7 +75,7 @@ function joinTwins() {
   }
 }
 
-/** The first sentence of a page below its title, where it has one. */
+/** The first sentence of a page below its title; empty if there is none. */
 function summaryOf(path) {
   const text = readFileSync(path, 'utf8')
     .replace(/^# .*\n/, '')
@@ -84,7 +85,7 @@ function summaryOf(path) {
   return first.replace(/\s+/g, ' ').replace(/\. .*/, '.');
 }
 
-/** Above the exports of the main entry, which most readers look for. */
+/** The text above the exports of the main entry, which most readers look for. */
 const ENTRIES = `The exports of \`respool\`, by what they are for. Entries of their own:
 
 - [respool/ioredis](ioredis/index.md): the API of ioredis
@@ -92,7 +93,7 @@ const ENTRIES = `The exports of \`respool\`, by what they are for. Entries of th
 - [respool/testkit](testkit/index.md): servers, clusters, scripted servers and bad lines for tests
 `;
 
-/** The overview and the page of the main entry list its exports by what they are for. */
+/** Lists the exports of the main entry by topic, on the overview and on the entry's page. */
 function groupMainEntry() {
   const folder = join(pages, 'reference');
   const groups = sectionPages().map(({ text, items }) => {
@@ -107,7 +108,7 @@ function groupMainEntry() {
   writeFileSync(join(folder, 'index.md'), `# Reference\n\n${ENTRIES}\n${listed}`);
 }
 
-/** Links inside the site whose file or anchor does not exist. */
+/** The links inside the site whose file or anchor does not exist. */
 function deadLinks() {
   const texts = new Map(
     filesBelow(built)

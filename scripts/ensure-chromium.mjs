@@ -1,5 +1,5 @@
-// node scripts/ensure-chromium.mjs: makes sure that there is a Chromium or Chrome for the test of the live page. What PATH
-// has, or the variable CHROMIUM names, is taken; as root on Debian the package is installed else.
+// node scripts/ensure-chromium.mjs: finds a Chromium or Chrome for the test of the live page, in the variable CHROMIUM
+// or in PATH. If there is none, it installs the package, as root on Debian.
 import { execFile } from 'node:child_process';
 import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,7 +22,7 @@ function found() {
   return [...candidates, ...ELSEWHERE].find(isExecutable) ?? null;
 }
 
-/** Its path; null where there is none and none can be installed. */
+/** The path of the browser; null if there is none and none can be installed. */
 export async function ensureChromium(log = console.log) {
   const path = found();
   if (path !== null || osRelease().ID !== 'debian' || process.getuid?.() !== 0) return path;

@@ -1,7 +1,7 @@
-// Makes sure that there is a Redis (7.0 or newer) and a Valkey (8 or newer) to test on:
+// Provides a Redis (7.0 or newer) and a Valkey (8 or newer) for the tests:
 //   node scripts/ensure-servers.mjs      exit code 0; else 1: no Redis, 2: no Valkey, 3: neither
-// What PATH has is taken. On Debian the packages are else unpacked into .servers/, with an apt
-// configuration kept there: nothing on the system changes, no service is left running, no root needed.
+// Servers in PATH are used. If one is missing, Debian's packages are unpacked into .servers/, with an apt configuration
+// that is kept there: the system stays unchanged, no service keeps running, no root is needed.
 import { execFile } from 'node:child_process';
 import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -25,7 +25,7 @@ export function isExecutable(path) {
   }
 }
 
-/** The version of a binary that is new enough, or null. */
+/** The version of a binary; null if it is too old. */
 async function usableVersion(kind, path) {
   const { oldest } = KINDS[kind];
   try {
@@ -64,7 +64,7 @@ async function find(kind, folder, record) {
   return null;
 }
 
-// ---- Debian: a private apt ----
+// ---- Debian: an apt configuration of our own ----
 
 export function osRelease() {
   try {
@@ -77,7 +77,7 @@ export function osRelease() {
   }
 }
 
-/** One-line entries: `deb [signed-by=…] URI suite component…`. */
+/** Entries in the one-line format: `deb [signed-by=…] URI suite component…`. */
 function listEntries(text) {
   return [...text.matchAll(/^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s/gm)].map(
     ([, options = '', uri, suite]) => ({
@@ -88,7 +88,7 @@ function listEntries(text) {
   );
 }
 
-/** deb822 stanzas. */
+/** Entries in the deb822 format. */
 function stanzaEntries(text) {
   const field = (stanza, name) => new RegExp(`^${name}:[ \\t]*(.+)$`, 'im').exec(stanza)?.[1].trim();
   return text
@@ -101,14 +101,14 @@ function stanzaEntries(text) {
     }));
 }
 
-/** Where this machine gets Debian from. */
+/** The apt source for a Debian suite on this machine; null if there is none. */
 export function mirror(codename) {
   const parts = '/etc/apt/sources.list.d';
   let files = ['/etc/apt/sources.list'];
   try {
     files = [...files, ...readdirSync(parts).map((name) => join(parts, name))];
   } catch {
-    // no such folder: the one file then
+    // The folder does not exist: only the file is read.
   }
   for (const file of files) {
     let text;
@@ -124,7 +124,7 @@ export function mirror(codename) {
   return null;
 }
 
-/** The options of an apt whose sources, lists and cache are in a folder of its own. */
+/** Options for apt that keep its sources, lists and cache in `folder`. */
 export async function aptOptions(folder, { uri, signedBy }, suites) {
   await mkdir(join(folder, 'lists/partial'), { recursive: true });
   await mkdir(join(folder, 'cache/archives/partial'), { recursive: true });
@@ -148,7 +148,7 @@ function privateApt(folder, codename) {
   return aptOptions(join(folder, 'apt'), source, [codename, `${codename}-backports`]);
 }
 
-/** What installing it would add to this machine: the server, its tools, libraries. */
+/** The packages that installing a server would add to this machine: the server, its tools, libraries. */
 async function packagesFor(binary, apt, codename) {
   const attempts = [[], ['-t', `${codename}-backports`]];
   let failure;
@@ -173,7 +173,7 @@ async function packagesFor(binary, apt, codename) {
   throw new Error(`apt knows no ${binary}: ${failure?.stderr ?? ''}`);
 }
 
-/** Starts the binary with the libraries unpacked beside it. */
+/** A shell script that starts the binary with the libraries unpacked beside it. */
 function wrapper(binary) {
   return [
     '#!/bin/sh',
@@ -243,7 +243,8 @@ async function install(kinds, folder, log) {
 }
 
 /**
- * The paths of a Redis and of a Valkey server, `null` where there is none; written to `.servers/servers.json`.
+ * Finds or fetches a Redis and a Valkey server. Returns their paths, `null` for one that is missing, and writes them to
+ * `.servers/servers.json`.
  * @param {{ root?: string, log?: (line: string) => void }} [options]
  * @returns {Promise<Record<string, string | null>>}
  */

@@ -1,10 +1,10 @@
-// Fetches newer servers than this machine's Debian has, for tests against them:
+// Fetches servers that are newer than those of this machine's Debian, for tests against them:
 //   node scripts/fetch-servers.mjs             every server below
 //   node scripts/fetch-servers.mjs redis-8.0 valkey-9.1
-//   node scripts/fetch-servers.mjs --list      the names, and the paths of those that are here
+//   node scripts/fetch-servers.mjs --list      the names, and the paths of those that were fetched already
 // The last lines are `name path`. A path is a small executable that starts the server with its own loader and
 // libraries: RESPOOL_SERVER=<path> npm test. Packages of newer Debian suites are unpacked into a cache folder
-// ($XDG_CACHE_HOME, else ~/.cache); nothing on the system changes, no service is started, no root is needed.
+// ($XDG_CACHE_HOME, else ~/.cache): the system stays unchanged, no service is started, no root is needed.
 import { readdirSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { aptOptions, isExecutable, mirror, osRelease, run } from './ensure-servers.mjs';
 import { isMain } from './lib.mjs';
 
-/** By name: the package, its suite, and the version that its name promises. */
+/** By name: the package, its Debian suites, and the version that the name promises. */
 const SERVERS = {
   'redis-8.0': { binary: 'redis-server', suites: ['trixie'], version: /^8\.0\./ },
   'redis-8.6': { binary: 'redis-server', suites: ['sid', 'experimental'], version: /^8\.([2-9]|\d\d)\./ },
@@ -24,7 +24,7 @@ const SERVERS = {
 export const SERVER_NAMES = Object.keys(SERVERS);
 const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'respool-servers');
 
-/** Starts the server with the loader and the libraries that were unpacked beside it. */
+/** A shell script that starts the server with the loader and the libraries unpacked beside it. */
 function launcher(binary) {
   return [
     '#!/bin/sh',
@@ -36,7 +36,7 @@ function launcher(binary) {
   ].join('\n');
 }
 
-/** The server's own packages and every library below them; services, shells and users are left out. */
+/** The server's packages and all libraries that they need; packages of services, shells and users are left out. */
 async function packagesFor(binary, apt, suite) {
   const { stdout } = await run('apt-get', [
     ...apt,
@@ -53,7 +53,7 @@ async function packagesFor(binary, apt, suite) {
     .map(([, name, version]) => `${name}=${version}`);
 }
 
-/** An apt of its own that believes nothing to be installed. */
+/** Options for an apt that assumes an empty system, so that it lists every library. */
 async function foreignApt(suites) {
   const source = mirror(osRelease().VERSION_CODENAME);
   if (source === null) throw new Error('this machine has no apt source of Debian to fetch from');
@@ -71,7 +71,7 @@ export async function versionOf(path) {
   return /\bv=(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? '';
 }
 
-/** The launcher of a server that was fetched before, else null. */
+/** The launcher of a server that was fetched before; null if there is none. */
 export async function fetchedServer(name) {
   const { binary, version } = SERVERS[name];
   const path = join(CACHE, name, binary);
@@ -83,7 +83,7 @@ export async function fetchedServer(name) {
   }
 }
 
-/** The launcher of a server; fetches it when it is not here. */
+/** The launcher of a server; fetches the server if needed. */
 export async function fetchServer(name, log = console.error) {
   const held = await fetchedServer(name);
   if (held !== null) return held;

@@ -1,10 +1,10 @@
-// Writes what the package knows of commands.
+// Generates the package's tables of commands.
 //   node scripts/generate-commands.mjs                 from the committed facts and scripts/commands/replies.txt
-//   node scripts/generate-commands.mjs --servers       asks every server at hand first (see fetch-servers.mjs)
-//   node scripts/generate-commands.mjs --pages FOLDER  takes in, from a Git folder of Redis' documentation, commands
-//                                                      that no server at hand has
-// Facts stand in scripts/commands/facts.jsonl, one command a line. The newest Redis wins where two servers disagree,
-// then the newest Valkey; nothing that one of them knows is lost.
+//   node scripts/generate-commands.mjs --servers       first asks every available server (see fetch-servers.mjs)
+//   node scripts/generate-commands.mjs --pages FOLDER  adds commands that no available server has, from a Git folder
+//                                                      of Redis' documentation
+// The facts are in scripts/commands/facts.jsonl, one command a line. If servers disagree, the newest Redis wins, then
+// the newest Valkey; a fact that only one of them knows is kept.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { FACTS, factsOfPage, readFacts } from './commands/facts.mjs';
@@ -14,7 +14,7 @@ import { ensureServers } from './ensure-servers.mjs';
 import { fetchedServer, SERVER_NAMES } from './fetch-servers.mjs';
 import { isMain } from './lib.mjs';
 
-/** Every server at hand: name, version and facts. */
+/** The names, versions and facts of all available servers. */
 export async function askServers(log = console.log) {
   const own = Object.values(await ensureServers({ log: () => {} }));
   const fetched = await Promise.all(SERVER_NAMES.map(fetchedServer));
@@ -27,7 +27,7 @@ export async function askServers(log = console.log) {
   return answers.sort((a, b) => rank(a.name) - rank(b.name));
 }
 
-/** The last one wins. */
+/** The order of the servers: facts of a later one replace those of an earlier one. */
 function rank(name) {
   const [kind, version = ''] = name.split(' ');
   const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** True when what is installed in a folder is what its lock file names. */
+/** True if the packages installed in a folder are those of its lock file. */
 export function installedIn(folder) {
   const stateFile = join(folder, 'node_modules', '.package-lock.json');
   if (!existsSync(stateFile)) return false;

@@ -6,14 +6,14 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 export const NPM = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 
-/** A tool's own entry file, so that no shell and no `.bin` shim stands between us and its exit code. */
+/** The command that runs a tool's entry file with Node: a shell or a `.bin` shim could hide its exit code. */
 export function bin(name, file) {
   return [process.execPath, join(ROOT, 'node_modules', name, file)];
 }
 export const TSC = bin('typescript', 'bin/tsc');
 
 /**
- * Runs a command to its end; the result holds its exit code and, with `quiet`, its output.
+ * Runs a command until it ends; the result holds its exit code and, with `quiet`, its output.
  * @param {string[]} command
  * @param {{ cwd?: string, env?: Record<string, string | undefined>, quiet?: boolean, input?: 'inherit' }} [options]
  * @returns {Promise<{ code: number, output: string }>}
@@ -33,7 +33,7 @@ export function run(command, { cwd = ROOT, env = {}, quiet = false, input } = {}
   });
 }
 
-/** Every file below a folder of the project, as paths from its root with forward slashes. */
+/** The files below a folder of the project, as paths from its root with forward slashes. */
 export function files(folder, accepts = (/** @type {string} */ _path) => true) {
   const top = join(ROOT, folder);
   if (!existsSync(top)) return [];
@@ -48,7 +48,7 @@ export function read(path) {
   return readFileSync(join(ROOT, path), 'utf8');
 }
 
-/** Source text with comments blanked (line numbers kept) and strings left alone. */
+/** Source text with blanks for comments, so that line numbers stay; strings are unchanged. */
 export function withoutComments(text) {
   return text.replace(
     /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g,

@@ -1,5 +1,5 @@
-// node scripts/live-page-picture.mjs [file]: runs the cluster demo with its live page, and takes the picture of it for
-// README.md while the demo runs, once a failover is over.
+// node scripts/live-page-picture.mjs [file]: runs the cluster demo with its live page, and takes a picture of the page
+// for README.md after a failover, while the demo still runs.
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { ensureChromium } from './ensure-chromium.mjs';
 import { ROOT } from './lib.mjs';
 
 const SIZE = { width: 1_240, height: 730 };
-/** Samples that are drawn after the failover. */
+/** The number of samples that the picture shows after the failover. */
 const AFTER = 3;
 const PATIENCE = 90_000;
 

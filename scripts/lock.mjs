@@ -1,5 +1,5 @@
-// node scripts/lock.mjs [folder …]: makes the lock files anew, for every platform and without the address of a
-// registry, so that `npm ci` asks whichever registry the machine is configured for.
+// node scripts/lock.mjs [folder …]: writes the lock files anew, for every platform and without the address of a
+// registry, so that `npm ci` uses the registry that is configured on the machine.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NPM, ROOT, run } from './lib.mjs';
@@ -9,8 +9,8 @@ const SYSTEMS =
 const PROCESSORS = /-(arm64|arm|ia32|loong64|mips64el|ppc64|riscv64|s390x|x64)(?:-|$)/;
 
 /**
- * A registry that does not hold the binaries of every platform makes npm leave them out, and then refuse its own
- * lock file. They are written down by version alone; npm fetches only the one that fits the machine.
+ * Adds entries for optional binaries of other platforms. If the registry lacks them, npm leaves them out and then
+ * refuses its own lock file. The entries hold the version only; npm fetches only the binary that fits the machine.
  */
 function addAbsentPlatforms(packages) {
   for (const entry of Object.values(packages)) {

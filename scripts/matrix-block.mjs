@@ -1,6 +1,6 @@
-// node scripts/matrix-block.mjs [--write]: the results of test:runtimes and test:servers (tools/matrix.json) as the
-// marked block of the README and of docs/versioning.md. Without --write it compares: 1 when a block is not what the
-// results say, or when the results and the list of deviations disagree.
+// node scripts/matrix-block.mjs [--write]: writes the results of test:runtimes and test:servers (tools/matrix.json)
+// into the marked block of the README and of docs/versioning.md. Without --write it compares: the exit code is 1 if a
+// block differs from the results, or if the results and the list of deviations disagree.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMain, read, ROOT } from './lib.mjs';
@@ -11,7 +11,7 @@ const BLOCK = /(<!-- matrix:start -->\n)[^]*?(<!-- matrix:end -->)/;
 const TITLES = { node: 'Node', bun: 'Bun', deno: 'Deno', redis: 'Redis', valkey: 'Valkey', redict: 'Redict' };
 
 const kindOf = (name) => Object.keys(TITLES).find((kind) => name.startsWith(kind)) ?? name;
-/** In the order of `TITLES`, older releases first. */
+/** The order of the results: kinds as in `TITLES`, older releases first. */
 const rank = (name, { version }) => {
   const order = Object.keys(TITLES).indexOf(kindOf(name));
   return version.split('.').reduce((sum, part) => sum * 1_000 + Number(part), order);
@@ -38,7 +38,7 @@ function tables({ runtimes, servers }) {
   ].join('\n\n');
 }
 
-/** The files that are known to fail, by runtime or server and reason. */
+/** The list of files that are known to fail, with the runtime or server and the reason. */
 function deviations(results) {
   const names = Object.keys({ ...results.runtimes, ...results.servers });
   const lines = names.flatMap((name) =>
@@ -49,7 +49,7 @@ function deviations(results) {
   return lines.length === 0 ? 'No file is known to fail.' : `Known to fail:\n\n${lines.join('\n')}`;
 }
 
-/** What each page holds between its marks. */
+/** The text between the marks of each page. */
 const PAGES = {
   'README.md': (results) =>
     `${tables(results)}\n\nFiles that are known to fail, each with its reason: [supported versions](docs/versioning.md#supported-versions).`,
@@ -64,7 +64,7 @@ function writePages(results) {
   for (const path of Object.keys(PAGES)) writeFileSync(join(ROOT, path), pageOf(path, results));
 }
 
-/** Puts results in the place of older ones of the same runtimes or servers, and writes the blocks. */
+/** Replaces the results of the same runtimes or servers, and writes the blocks. */
 export function writeResults(part, results) {
   const all = JSON.parse(read(RESULTS));
   for (const { name, version, passed, known, failed } of results)

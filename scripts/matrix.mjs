@@ -1,25 +1,25 @@
-// What the commands of the matrix share: the run of test files one by one, and the table of the results.
+// Shared by the matrix commands: runs test files one by one, and prints the table of the results.
 import { spawn } from 'node:child_process';
 import { compile } from './compile.mjs';
 import { files, read, ROOT } from './lib.mjs';
 
-/** Milliseconds: a file that takes longer has hung. */
+/** Milliseconds. A file that takes longer is considered hung. */
 const FILE_LIMIT = 240_000;
 const TOGETHER = 2;
-/** How Node runs one file: it ends a file that hangs before the limit above would leave its process behind. */
+/** Node's options for one file. Its own time limit is shorter, so that Node can end the file's processes. */
 export const NODE_TEST = ['--test', '--test-reporter=spec', `--test-timeout=${FILE_LIMIT - 20_000}`];
-/** A failed test, as Node, Bun and Deno name it. */
+/** A failed test in the output of Node, Bun and Deno. */
 const FAILED_TEST = /^\s*(?:✖|\(fail\)|(?=\S.*=> \.\/))\s*(?!failing tests)(\S.*)$/gm;
 
-/** Files that a runtime or a server is known to fail, with the reasons: one list for all of them. */
+/** The list of all files that a runtime or a server is known to fail, with the reasons. */
 export const DEVIATIONS = 'tools/deviations.json';
 
-/** @returns {Record<string, string>} reasons by test file */
+/** @returns {Record<string, string>} the reasons by test file */
 export function deviationsOf(name) {
   return JSON.parse(read(DEVIATIONS))[name] ?? {};
 }
 
-/** Compiles, and names the compiled test files whose path holds one of the parts; a compiler error ends the process. */
+/** Compiles, and returns the test files whose path contains one of `parts`; a compiler error ends the process. */
 export async function compiledTests(parts) {
   const { code, output } = await compile();
   if (code !== 0) {
@@ -33,9 +33,9 @@ export async function compiledTests(parts) {
 const sourceOf = (file) => file.replace(/^\.build\//, '').replace(/\.js$/, '.ts');
 
 /**
- * Runs test files, two at a time; one that failed runs once more, alone, when the others have ended. A second failure
- * counts. Files that are known to fail run once and are counted apart, for some of them pass at times; one that does is
- * named, so that the list stays true.
+ * Runs test files, two at a time. A failed file runs again, alone, when the others have ended; only a second failure
+ * counts. Files that are known to fail run once and are counted apart. If one of them passes, it is named, so that the
+ * list stays true.
  * @param {string} name of the runtime or the server
  * @param {readonly string[]} chosen compiled test files
  * @param {{ command: (file: string) => readonly string[], env: Record<string, string>, note?: RegExp }} how `note` finds
@@ -85,7 +85,7 @@ export async function runFiles(name, chosen, { command, env, note }) {
   return result;
 }
 
-/** The table of several results, as it is printed. */
+/** The table of several results, for printing. */
 export function resultTable(title, results) {
   const rows = results.map(({ name, version, passed, known, again, failed, seconds }) => [
     `${name} (${version})`,
@@ -100,7 +100,7 @@ export function resultTable(title, results) {
 }
 
 /**
- * Runs a command; resolves with its exit code and the last part of what it printed.
+ * Runs a command; resolves with its exit code and the end of its output.
  * @param {readonly string[]} command
  * @param {Record<string, string | undefined>} env
  * @param {number} limit milliseconds
@@ -138,7 +138,7 @@ export function tableOf(head, rows) {
   );
 }
 
-/** Words that begin with `--` apart from the others. */
+/** Separates the arguments that begin with `--` from the others. */
 export function splitArguments(argv) {
   return {
     words: argv.filter((word) => !word.startsWith('--')),

@@ -1,5 +1,5 @@
-// node scripts/otel-output.mjs: runs the calls of test/support/otel-output.ts with the SDK of OpenTelemetry and puts what
-// it collected into docs/observability.md.
+// node scripts/otel-output.mjs: runs the calls of test/support/otel-output.ts with the OpenTelemetry SDK, and writes
+// the collected spans and metrics into docs/observability.md.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compile } from './compile.mjs';

@@ -1,5 +1,5 @@
 // node scripts/pictures.mjs: draws the pictures of the guides into docs/pictures; --check only compares them.
-// node scripts/pictures/measure-failover.mjs and record-demo.mjs measure and record what two of them show.
+// node scripts/pictures/measure-failover.mjs and record-demo.mjs produce the data of two of them.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './lib.mjs';

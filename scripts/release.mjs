@@ -1,5 +1,5 @@
-// npm run release [-- --publish]: checks and tests, shows the notes of the version, and ends with a publication that is
-// a rehearsal unless --publish is given. A publication leaves an annotated tag with the notes.
+// npm run release [-- --publish]: checks, tests, shows the notes of the version, and publishes; without --publish this
+// is a dry run. A publication creates an annotated tag with the notes.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMain, NPM, ROOT, run } from './lib.mjs';
@@ -8,7 +8,7 @@ const versionIn = (folder) => JSON.parse(readFileSync(join(folder, 'package.json
 const changelogIn = (folder) => readFileSync(join(folder, 'CHANGELOG.md'), 'utf8');
 const tagOf = (version) => `v${version}`;
 
-/** The section of CHANGELOG.md on a version: its heading without the version, and its text; null when there is none. */
+/** The section of CHANGELOG.md on a version: the heading without the version, and the text; null if there is none. */
 function sectionOf(version, changelog) {
   const sections = changelog.split(/^## /m).slice(1);
   const section = sections.find((text) => text.split(/[\s(]/, 1)[0] === version);
@@ -17,7 +17,7 @@ function sectionOf(version, changelog) {
   return { heading: heading.slice(version.length).trim(), text: section.slice(heading.length).trim() };
 }
 
-/** What keeps the version in a folder from being published; a rehearsal only needs the notes. */
+/** The reasons why the version in a folder cannot be published; a dry run only needs the notes. */
 export async function problemsOf(folder, publishes) {
   const version = versionIn(folder);
   const section = sectionOf(version, changelogIn(folder));
@@ -34,17 +34,17 @@ export async function problemsOf(folder, publishes) {
   return problems;
 }
 
-/** Packs and publishes what is in a folder. A rehearsal cannot sign: that takes a continuous integration. */
+/** Packs and publishes a folder. A dry run cannot sign: only continuous integration can. */
 export function publish(folder, { rehearses, quiet = false, options = [] }) {
   const command = [NPM, 'publish', '--provenance', '--access', 'public', ...options];
   return run(rehearses ? [...command, '--dry-run'] : command, { cwd: folder, quiet });
 }
 
-/** An annotated tag with the notes; `git push --tags` is left to who publishes. */
+/** Creates an annotated tag with the notes; the publisher runs `git push --tags`. */
 export function tagRelease(folder) {
   const version = versionIn(folder);
   const notes = `respool ${version}\n\n${sectionOf(version, changelogIn(folder)).text}\n`;
-  // Headings of the notes begin with the sign of comments.
+  // By default Git would drop the headings of the notes, which begin with `#`, as comments.
   const tag = ['git', 'tag', '--annotate', '--cleanup=whitespace', tagOf(version), '--message', notes];
   return run(tag, { cwd: folder, quiet: true });
 }

@@ -1,11 +1,11 @@
-// Makes built modules small, and keeps the names that a stack trace shows.
+// Minifies built modules, but keeps the names that stack traces show.
 import { minify } from '@swc/core';
 import { transform } from 'esbuild';
 import ts from 'typescript-5.9';
 
 /**
- * esbuild writes a class of a module as `var Name = class`, and one that refers to itself as `var Name = class _Name`. With
- * its own name behind the word the class is called so whatever becomes of the variable.
+ * esbuild writes a class of a module as `var Name = class`, or as `var Name = class _Name` if the class refers to
+ * itself. This writes `class Name`, so that the class keeps its name when the variable is renamed.
  */
 export function withClassNames(text) {
   const renamed = [];
@@ -18,8 +18,8 @@ export function withClassNames(text) {
 }
 
 /**
- * The `#names` in the order of the text, with whether a method or an accessor is declared there, and where a line may end:
- * before a statement or a member of a class.
+ * Finds the `#names` in the order of the text (`isMethod`: a method or an accessor is declared there), and the places
+ * where a line may end: before a statement or a class member.
  */
 function survey(text) {
   const names = [];
@@ -44,10 +44,10 @@ function survey(text) {
   return { names, breaks };
 }
 
-/** Characters after which a line ends at the next place where it may. */
+/** The length after which a line ends at the next possible position. */
 const LINE = 120;
 
-/** Private methods under the names that they have in `original`, from which `text` differs in names alone; in lines. */
+/** Gives private methods back their names in `original`, from which `text` differs only in names, and breaks lines. */
 function finish(text, original) {
   const { names: before } = survey(original);
   const { names: after, breaks } = survey(text);
@@ -65,7 +65,7 @@ function finish(text, original) {
   }
   let from = 0;
   const pieces = [];
-  // A line ends before the name that follows it.
+  // A line break at the position of a name comes before the name.
   for (const edit of edits.sort((a, b) => a.start - b.start || a.end - b.end)) {
     pieces.push(text.slice(from, edit.start), edit.text);
     from = edit.end;
@@ -74,7 +74,7 @@ function finish(text, original) {
 }
 
 /**
- * Nothing that changes which function the engine puts in line, or what it has to allocate.
+ * Compression that changes neither which functions V8 inlines nor the allocations.
  * @type {import("@swc/core").TerserCompressOptions}
  */
 const COMPRESS = {
@@ -89,12 +89,12 @@ const COMPRESS = {
   toplevel: false,
 };
 
-/** How often the name of a function may stand in a module and be kept. */
+/** A function keeps its name if the name occurs at most this often in its module. */
 const FEW = 2;
 
 /**
- * Names of functions that users import, and of those that are seldom written: those of small helpers, which stand
- * everywhere, would cost most.
+ * The functions that keep their names: those that users import, and those whose names occur seldom. The names of small
+ * helpers, which occur everywhere, would cost most.
  */
 function namesToKeep(text, isEntry) {
   const counts = new Map();
@@ -112,8 +112,9 @@ function namesToKeep(text, isEntry) {
 }
 
 /**
- * Variables, fields and imports get short names. Classes, methods and most functions keep theirs, unless `nameless`:
- * for modules whose traces nobody reads. In two passes, because the second one must change nothing but names.
+ * Gives variables, fields and imports short names. Classes, methods and most functions keep theirs, unless `nameless`
+ * is set for modules whose stack traces users do not read. The second pass changes only names, so that `finish` can
+ * compare the results of both.
  */
 export async function shorten(text, { nameless = false, isEntry = false } = {}) {
   if (nameless)

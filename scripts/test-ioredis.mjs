@@ -1,6 +1,6 @@
-// ioredis' own test suite against `respool/ioredis`: node scripts/test-ioredis.mjs <folder of a checkout> [part of a
-// file's name …]. The checkout needs its development tools (`npm ci --ignore-scripts` there). Nothing of it becomes a
-// part of this project. Its tests want a server on port 6379, and fake servers on the ports 17379 to 30010 or so.
+// Runs ioredis' own test suite against `respool/ioredis`: node scripts/test-ioredis.mjs <folder of a checkout> [part of
+// a file's name …]. The checkout needs its development tools (`npm ci --ignore-scripts` there); none of it becomes part
+// of this project. The tests need a server on port 6379, and the ports 17379 to about 30010 for fake servers.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
@@ -9,7 +9,7 @@ import { isMain, ROOT } from './lib.mjs';
 
 const LONGEST_FILE = 180_000;
 
-/** The functional tests of a checkout. */
+/** The files of a checkout's functional tests. */
 function testFiles(checkout, filters) {
   const top = join(checkout, 'test', 'functional');
   return readdirSync(top, { recursive: true, withFileTypes: true })
@@ -19,7 +19,7 @@ function testFiles(checkout, filters) {
     .sort();
 }
 
-/** Runs one file in a process of its own: a test that breaks the process takes only its neighbours along. */
+/** Runs one file in a process of its own: a crash affects only the tests of that file. */
 function runFile(checkout, file, theirs) {
   const standIn = join(ROOT, 'scripts', 'ioredis-suite', 'stand-in.cjs');
   const args = [
@@ -49,7 +49,7 @@ function runFile(checkout, file, theirs) {
   });
 }
 
-/** Tests that a broken process never came to count as failed. */
+/** Counts the results; tests that a crashed process did not reach count as failed. */
 function countsOf(output) {
   const events = output
     .split('\n')
@@ -85,7 +85,7 @@ async function main(words) {
   }
   const { code } = await build({ quiet: true });
   if (code !== 0) return code;
-  // By address: the compiler checks scripts where nothing is built yet.
+  // An import by URL: the compiler checks the scripts before `dist` exists.
   const { startServer } = await import(new URL('../dist/testkit/index.js', import.meta.url).href);
   const server = await startServer({ port: 6379 });
   const total = { passes: 0, failures: 0, pending: 0, broken: 0 };

@@ -1,5 +1,5 @@
-// npm run test:runtimes [-- node24 bun …] [--only=substring,…] [--write]: the compiled tests under other runtimes, file
-// by file. The runtimes are packages of tools/runtimes/. Ends with a table, and with 1 when a file failed twice that is
+// npm run test:runtimes [-- node24 bun …] [--only=substring,…] [--write]: runs the compiled tests under other runtimes
+// (packages of tools/runtimes/), file by file, and prints a table. The exit code is 1 if a file failed twice that is
 // not in tools/deviations.json. `--write` puts the results into the README and the guide (scripts/matrix-block.mjs).
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,18 +1,18 @@
-// npm run test:servers [-- redis-8.0 valkey-9.1 …] [--only=substring,…] [--write]: the tests that talk to servers, on
-// each of them: those of this machine (scripts/ensure-servers.mjs) and newer ones, which are fetched where they are not
-// here (scripts/fetch-servers.mjs). Ends with a table, and with 1 when a file failed twice that is not in
+// npm run test:servers [-- redis-8.0 valkey-9.1 …] [--only=substring,…] [--write]: runs the tests that need a server on
+// each of this machine's servers (scripts/ensure-servers.mjs) and on newer ones, which are fetched if needed
+// (scripts/fetch-servers.mjs), and prints a table. The exit code is 1 if a file failed twice that is not in
 // tools/deviations.json. `--write` puts the results into the README and the guide (scripts/matrix-block.mjs).
 import { ensureServers } from './ensure-servers.mjs';
 import { fetchServer, SERVER_NAMES, versionOf } from './fetch-servers.mjs';
 import { writeResults } from './matrix-block.mjs';
 import { compiledTests, NODE_TEST, resultTable, runFiles, splitArguments } from './matrix.mjs';
 
-/** The whole of what depends on a server; unit tests do not. */
+/** The folders of the tests that depend on the server; unit tests do not. */
 const PARTS = ['conformance/', 'integration/', 'test/servers/'];
-/** Of test/integration/command-facts: the commands that the tables do not know yet. */
+/** A line of test/integration/command-facts: the commands that are missing from the tables. */
 const NEW_COMMANDS = /^\s*ℹ (\d+ commands, [1-9]\d* new.*)$/gm;
 
-/** The servers of this machine by the names that the others have: `redis-7.0`. */
+/** The servers of this machine, under names like those of the fetched ones: `redis-7.0`. */
 async function ownServers() {
   const own = new Map();
   for (const [kind, path] of Object.entries(await ensureServers({ log: () => {} }))) {

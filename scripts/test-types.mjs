@@ -1,5 +1,5 @@
-// npm run test:types: the type tests against the built declarations, on the oldest and newer compilers.
-// They are in a folder of their own (tools/types); "npm ci" puts them there at the first run.
+// npm run test:types: compiles the type tests against the built declarations, with the oldest supported and newer
+// compilers. These are in a folder of their own (tools/types); the first run installs them with `npm ci`.
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from './build.mjs';
@@ -25,7 +25,7 @@ const OPTIONS = {
   typeRoots: [join(ROOT, 'node_modules/@types')],
 };
 
-/** Code with one mistake, and the option that the compiler's message must name. */
+/** Code with one mistake, and the option that the compiler's message has to name. */
 const MISTAKES = [
   ["new ConnectionPool({ host: 'h', maxConection: 5 });", 'maxConection'],
   ["new ConnectionPool({ host: 'h', connectionClass: TCPConnection, maxConection: 5 });", 'maxConection'],
@@ -39,7 +39,7 @@ const MISTAKES = [
   ["ClusterConnectionPool.fromUrl('redis://h', { db: 0, maxConection: 5 });", 'maxConection'],
 ];
 
-/** So many calls of commands in one file. */
+/** A file with many command calls, to measure the compiler's time. */
 function manyCalls() {
   const calls = [
     "'GET', 'k'",
@@ -58,7 +58,7 @@ function configOf(folder, name, include) {
   return config;
 }
 
-/** Each mistake is one error of one line, which names the option and no other. */
+/** Checks that each mistake gives a single error of one line, which names the option and no other. */
 async function checkMessages(folder) {
   const head = "import { ClusterConnectionPool, ConnectionPool, TCPConnection } from 'respool';";
   writeFileSync(join(folder, 'mistakes.ts'), `${head}\n${MISTAKES.map(([code]) => code).join('\n')}\n`);
@@ -103,7 +103,7 @@ async function check(folder, name, include) {
 
 if (!existsSync(join(TOOLS, 'node_modules')))
   await run([NPM, 'ci', '--no-audit', '--no-fund'], { cwd: TOOLS });
-/** Hovering an option must show its text. */
+/** Reports the options for which an editor shows no text on hovering. */
 function optionsShowNothing(folder) {
   const silent = silentOptions(folder);
   console.log(`hover: ${silent.length === 0 ? 'ok' : 'FAILED'}`);

@@ -1,17 +1,17 @@
-// node scripts/test.mjs [substring …]: compiles everything, then runs the test files whose path holds a substring.
+// node scripts/test.mjs [substring …]: compiles everything, then runs the test files whose path contains a substring.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compile } from './compile.mjs';
 import { ensureChromium } from './ensure-chromium.mjs';
 import { files, ROOT, run } from './lib.mjs';
 
-/** A single file that takes longer than this has hung. */
+/** Milliseconds. A file that takes longer is considered hung. */
 const FILE_TIMEOUT = 240_000;
-/** The whole run, whatever its files do. */
+/** The limit of the whole run. */
 const RUN_TIMEOUT = 1_500_000;
-/** More failing files than this are no accident. */
+/** If more files fail, none is run again: that is no accident. */
 const MOST_AGAIN = 8;
-/** Short files first: a mistake in the core shows before the servers start. */
+/** The order of the tests, quick ones first: a mistake in the core shows before the servers start. */
 const ORDER = [
   'test/unit/',
   'test/conformance/',
@@ -21,7 +21,7 @@ const ORDER = [
   'test/',
 ];
 
-/** About servers and proxies that not every machine has: `npm run test:servers`. */
+/** Tests with servers and proxies that some machines lack: `npm run test:servers` runs them. */
 const ON_REQUEST = 'test/servers/';
 
 const rank = (path) => ORDER.findIndex((prefix) => path.startsWith(prefix));
@@ -53,7 +53,7 @@ for (const path of missing) console.error(`not compiled: ${path}`);
 const strict = '--unhandled-rejections=strict --enable-source-maps';
 const nodeTest = [process.execPath, '--test', `--test-timeout=${FILE_TIMEOUT}`];
 const env = { NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} ${strict}`.trim(), RESPOOL_ROOT: ROOT };
-// The live page is tested in a browser.
+// The tests of the live page need a browser.
 if (chosen.some((path) => path.includes('live-page'))) env.CHROMIUM = (await ensureChromium()) ?? '';
 const report = join(ROOT, '.build', 'tests.txt');
 const own = flags.some((flag) => flag.startsWith('--test-reporter'));
@@ -61,7 +61,7 @@ const reporter = own
   ? []
   : ['stdout', report].flatMap((to) => ['--test-reporter=spec', `--test-reporter-destination=${to}`]);
 
-/** The compiled files that the report names as failing. */
+/** The compiled test files that failed according to the report. */
 function failing() {
   if (own || !existsSync(report)) return [];
   const named = readFileSync(report, 'utf8').matchAll(/^test at (?:\S*\.build\/)?(test\/\S+?)\.(?:ts|js):/gm);
@@ -71,8 +71,8 @@ function failing() {
 }
 
 /**
- * Tests with real clusters and clocks share two cores with one another: a few that failed are asked once more, alone,
- * and named whatever comes of it.
+ * Runs failed files once more, alone, if there are only a few: tests with real clusters and clocks disturb each other
+ * on two cores. The files are named in any case.
  */
 async function again() {
   const suspects = failing();

@@ -1,8 +1,8 @@
 import { Decoder, GlideClient } from '@valkey/valkey-glide';
 
-/** Its default limits (1,000 in flight, 250 ms) are lifted, or the rows would end in errors. */
+/** Raises the client's default limits (1,000 in flight, 250 ms): otherwise the rows would end in errors. */
 export async function connect({ host, port, tls }) {
-  // It has no way to be given an authority of its own.
+  // The client has no option for a certificate authority.
   const more = { useTLS: true, advancedConfiguration: { tlsAdvancedConfiguration: { insecure: true } } };
   const client = await GlideClient.createClient({
     addresses: [{ host, port }],

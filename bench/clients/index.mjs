@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** `node`: runs on this Node and counts for "best Node peer". */
+/** The clients. `node`: runs on this Node, so it counts for the "best Node peer". */
 export const CLIENTS = [
   { id: 'respool', title: 'respool', own: true },
   { id: 'respool-connection', title: 'respool, one connection', own: true },
@@ -11,12 +11,12 @@ export const CLIENTS = [
   { id: 'bun', title: 'Bun' },
 ];
 
-/** The authority that a TLS address names; undefined for a plain one. */
+/** The certificate authority of a TLS address; undefined for a plain address. */
 export const authorityOf = ({ tls }) => (tls === undefined ? undefined : readFileSync(tls, 'utf8'));
 
 export const urlOf = ({ host, port, tls }) => `${tls === undefined ? 'redis' : 'rediss'}://${host}:${port}`;
 
-/** `address`: `{ host, port }`, and `tls`, the file of the authority, where the server speaks TLS. */
+/** `address`: `{ host, port }`, and for TLS servers `tls`, the file with the certificate authority. */
 export async function connectTo(id, address) {
   if (id === 'respool') return (await import('./respool.mjs')).connect(address);
   if (id === 'respool-connection') return (await import('./respool.mjs')).connectOne(address);

@@ -1,6 +1,6 @@
 import { authorityOf, urlOf } from './index.mjs';
 
-// Another build of the package can take its place: that is how two are compared.
+// RESPOOL_DIST names another build of the package, for comparisons.
 const { command, ConnectionPool, defineScript, TCPConnection, TCPLocation } = await import(
   process.env.RESPOOL_DIST ?? '../../dist/index.js'
 );
@@ -15,7 +15,7 @@ const both = (make) => {
 
 const getByScript = defineScript({ lua: "return redis.call('GET', KEYS[1])", keys: 1 });
 
-/** As a user calls it: `pool.execute`, default options. */
+/** The client as users use it: `pool.execute` with default options. */
 export async function connect(address) {
   const ca = authorityOf(address);
   const more = ca === undefined ? {} : { sslContext: { ca } };

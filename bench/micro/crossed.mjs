@@ -1,6 +1,6 @@
 // node bench/micro/crossed.mjs [<folder of a build, by file>] (default .build; npm test and npm run check make it)
-// Which files and functions a GET, a lease, a MOVED, a lost subscription and a cached read cross, as V8's coverage
-// counts them: each once, however often it was called. Everything has happened before, so that no first time is in it.
+// Lists the files and functions that a GET, a lease, a MOVED, a lost subscription and a cached read run through, from
+// V8's coverage; each is counted once. Every operation has run before, so that first-time work is not included.
 import { Session } from 'node:inspector/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -83,7 +83,7 @@ async function crossed(name, run) {
   const ids = await Promise.all(nodes.map((node) => node.command('CLUSTER', 'MYID').then(String)));
   let at = 0;
   await crossed('MOVED', async () => {
-    // The slot goes to the next node and the pool is not told.
+    // Moves the slot to the next node without telling the pool.
     at = (at + 1) % nodes.length;
     for (const node of nodes) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', ids[at]);
     await pool.execute('GET', 'far');

@@ -2,7 +2,7 @@ import { Decoder, INCOMPLETE } from '../../src/resp/decoding/decoder.ts';
 import type { DecodeMode } from '../../src/resp/text-modes.ts';
 import { nanoseconds, report } from './timing.ts';
 
-/** Nanoseconds per reply to decode what a server sends; run it compiled, on a quiet machine. */
+/** Measures nanoseconds per decoded reply; run it compiled, on a quiet machine. */
 const bulk = (text: string): string => `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
 const many = <T>(count: number, make: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => make(i));
@@ -53,7 +53,7 @@ for (const [name, [reply, perChunk]] of Object.entries(SAMPLES)) {
   for (const mode of [1, 0] as const) run(name, reply, perChunk, mode);
 }
 
-/** Nanoseconds per byte or entry must not grow with the size of a reply, whatever the chunks are. */
+/** Nanoseconds per byte or entry, which must not grow with the size of the reply, whatever the chunk size. */
 function pieces(input: Buffer, size: number, mode: DecodeMode): void {
   const decoder = new Decoder();
   for (let at = 0; at < input.length; at += size) {

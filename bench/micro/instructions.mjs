@@ -1,7 +1,7 @@
 // node bench/micro/instructions.mjs <dist> [<dist> …] [--only get,set,…] [--burst n] [--functions]
-// Instructions of one call, counted by valgrind's callgrind: what else the machine does is not in the figure. The engine
-// compiles a little differently each time, which is worth up to a tenth. `path.mjs` makes the calls; starting up cancels
-// out, for it is the difference of a short and a long run that is shown. --functions: where they go, by function.
+// Counts the instructions of one call with valgrind's callgrind, which other work on the machine does not affect. V8
+// compiles a little differently each time, which changes the result by up to a tenth. `path.mjs` makes the calls; the
+// difference of a long and a short run excludes start-up. --functions: lists the instructions by function.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -35,7 +35,7 @@ function run(command, args) {
   });
 }
 
-/** Instructions by name of function, for code of the engine's making by address. */
+/** Instructions by function name; code that V8 generated has addresses instead. */
 function read(file) {
   const names = new Map();
   const counts = new Map();
@@ -51,7 +51,7 @@ function read(file) {
     } else if (line.startsWith('calls=')) {
       called = true;
     } else if (/^[+\-*\d]/.test(line)) {
-      // The line after a call has what the callee spent.
+      // The line after a call holds the instructions of the called function.
       if (!called) counts.set(current, (counts.get(current) ?? 0) + Number(line.split(' ').at(-1)));
       called = false;
     }
@@ -59,7 +59,7 @@ function read(file) {
   return counts;
 }
 
-/** Names for addresses, from the map that the engine writes for tools such as perf. */
+/** Looks up names of addresses, in the map that V8 writes for tools such as perf. */
 function namer(map) {
   const spans = readFileSync(map, 'utf8')
     .split('\n')

@@ -1,7 +1,7 @@
 // node bench/micro/path.mjs <dist> [<dist> …] [--rounds n] [--only name,…] [--bursts n,…] [--operations n]
-// The package's own part of a call: the server is a stream that answers at once, so that no system call, no second
-// process and no wake-up is in the figure. Builds are measured in turn in one process; nanoseconds per call.
-// With --operations nothing is measured: so many calls are made, for whoever counts their instructions.
+// Measures the package's own share of a call, in nanoseconds. The server is a stream in the same process, so that no
+// system call, second process or wake-up is included. Builds are measured in turn in one process.
+// --operations: makes so many calls without measuring, for tools that count instructions.
 import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { resolve } from 'node:path';
@@ -17,7 +17,7 @@ const { values: options, positionals } = parseArgs({
   },
 });
 
-/** What comes in is `length` bytes a command, and each is answered alike. */
+/** Every command has `length` bytes, and every command gets the same reply. */
 class Script {
   length = 0;
   size = 0;
@@ -30,7 +30,7 @@ class Script {
   }
 }
 
-/** Takes whatever is written and answers it one turn of the loop later. */
+/** A stream that answers everything written to it one turn of the event loop later. */
 class Mirror extends EventEmitter {
   writable = true;
   readable = true;
@@ -55,7 +55,7 @@ class Mirror extends EventEmitter {
       const commands = String(text).split('*').length - 1;
       setImmediate(() => this.emit('data', Buffer.from('+OK\r\n'.repeat(commands))));
     } else {
-      // Flat, as a socket would have it.
+      // Flattens the string, as writing it to a socket would.
       const commands = Buffer.from(text, 'latin1').length / length;
       setImmediate(() => this.emit('data', replies.subarray(0, commands * size)));
     }
@@ -106,7 +106,7 @@ const CALLS = {
   get: { words: ['GET', 'k16'], reply: bulk(K16), call: (pool) => pool.execute('GET', 'k16') },
   set: { words: ['SET', 'w16', K16], reply: '+OK\r\n', call: (pool) => pool.execute('SET', 'w16', K16) },
   incr: { words: ['INCR', 'n'], reply: ':12345\r\n', call: (pool) => pool.execute('INCR', 'n') },
-  // A call of a script, and an ordinary command of its size.
+  // A script call, and an ordinary command of the same size.
   script: {
     words: ['EVALSHA', SHA, '1', 'k16'],
     reply: bulk(K16),

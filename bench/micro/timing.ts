@@ -1,4 +1,4 @@
-/** Best of several rounds, in nanoseconds per operation: what a quiet moment of the machine allows. */
+/** Nanoseconds per operation: the best of several rounds, which comes from a quiet moment of the machine. */
 export function nanoseconds(operations: number, run: () => void, rounds = 15): number {
   let best = Infinity;
   for (let round = 0; round < rounds; round++) {

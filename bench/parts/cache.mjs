@@ -4,7 +4,7 @@ import { BENCH, interleave, median, Runner } from '../runner.mjs';
 import { onCore } from '../server.mjs';
 
 const HOT = 500;
-/** So many keys that none is still held when its turn comes again. */
+/** The number of uncached keys: enough that each has left the cache when its turn comes again. */
 const COLD = 50_000;
 const HELD = 5_000;
 const VALUE = 'abcdefghijklmnop';
@@ -14,7 +14,7 @@ const CLIENTS = [
   { id: 'node-redis', title: 'node-redis' },
   { id: 'node-redis-cache', title: 'node-redis, cache' },
 ];
-/** Reads in flight, and the share that memory answers; the last row tells what a hit alone costs. */
+/** Reads in flight, and the share of cache hits; the last row shows the cost of a hit alone. */
 const ROWS = [
   { title: '1 in flight, 90 % hits', inFlight: 1, share: 0.9, operations: 5_000 },
   { title: '64 in flight, 90 % hits', inFlight: 64, share: 0.9, operations: 30_000 },

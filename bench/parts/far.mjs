@@ -5,9 +5,9 @@ import { rate, table } from '../report.mjs';
 import { interleave, median, medians, withRunners } from '../runner.mjs';
 import { cpuOf, freePort, onCore } from '../server.mjs';
 
-/** More calls per second than the timer of the open loop and a shared core can be trusted with. */
+/** The highest rate per second of the open loop: beyond it, its timer and a shared core are not reliable. */
 const HIGHEST = 150_000;
-/** Round trips in ms that the proxy adds, and the calls in flight that fill them. */
+/** The round-trip times in ms that the proxy adds, and the numbers of calls in flight. */
 const DISTANCES = [
   { ms: 1, inFlight: [64, 1000, 4000], seconds: 0.5 },
   { ms: 50, inFlight: [1000, 10_000, 30_000], seconds: 1 },
@@ -21,7 +21,7 @@ async function startProxy(program, { host, port }, ms) {
   return { host, port: own, pid: child.pid, stop: () => child.kill() };
 }
 
-/** Most calls per second with so many in flight, and p50 at half of the most of all. */
+/** The highest rates for the numbers in flight, and the latency at half of the highest of all. */
 async function measureDistance(
   program,
   { ms, inFlight, seconds },

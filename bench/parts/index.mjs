@@ -13,8 +13,8 @@ import { threads } from './threads.mjs';
 import { tls } from './tls.mjs';
 
 /**
- * The parts of the benchmark, in the order of docs/bench.md. `measure` answers with the text of the block and the data
- * behind it, or with null where it cannot be measured.
+ * The parts of the benchmark, in the order of docs/bench.md. `measure` returns the text of the block and its data, or
+ * null if this machine cannot measure the part.
  */
 export const PARTS = [
   rows,

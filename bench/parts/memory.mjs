@@ -4,7 +4,7 @@ import { Runner } from '../runner.mjs';
 const IN_FLIGHT = 100_000;
 const kib = (value) => (value / 1024).toFixed(1);
 
-/** A process for each question: what was measured before would be counted. */
+/** Asks a new process: earlier measurements would affect its memory. */
 async function once(client, address, order) {
   const runner = await Runner.start(client, address);
   const answer = await runner.ask(order);

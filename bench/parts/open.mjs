@@ -1,15 +1,15 @@
 import { number, rate, table } from '../report.mjs';
 import { interleave, median, medians, withRunners } from '../runner.mjs';
 
-/** Shares of each client's own limit. */
+/** Loads as shares of each client's own limit. */
 const SHARES = [0.25, 0.5, 0.75, 0.9];
-/** The same load for everybody, calls per second. */
+/** A load that is the same for every client, in calls per second. */
 const FIXED = 20_000;
 const IN_FLIGHT = 256;
 
 /**
- * What the engine compiles while it is measured shows as latencies of several ms, and the functions that run once a
- * write become hot late: each client works at its limit and at a fixed load before anything counts.
+ * Runs each client at its limit and at a fixed load before anything counts. If V8 compiles during a measurement, it
+ * adds latencies of several ms, and the functions that run once per write become hot late.
  */
 async function warmUp(runners, seconds) {
   for (const runner of runners) {

@@ -27,7 +27,7 @@ const runOf = (script, core, client, { host, port }) =>
   );
 
 async function received({ address, server, say, quick, rounds }) {
-  // Whoever reads slowly is to be measured, not dropped.
+  // Lifts the output limit: the server would otherwise drop slow subscribers instead of waiting for them.
   await server.admin.command('CONFIG', 'SET', 'client-output-buffer-limit', 'pubsub 0 0 0');
   const publisher = await runOf('publisher.mjs', 1, { id: 'publisher', title: 'the publisher' }, address);
   const runners = [];

@@ -6,11 +6,11 @@ import { withRunners } from '../runner.mjs';
 import { keepAwake, WAKEABLE } from '../server.mjs';
 import { measureRow, pipelined } from '../throughput.mjs';
 
-/** The rows in which waking the server is most of the work. */
+/** The rows in which waking the server's core is most of the work. */
 const WAKING = new Set(['get16-1', 'get16-64', 'incr-64', 'error-64', 'get16-burst', 'get200-burst']);
 const AWAKE = "the server's core kept awake";
 
-/** Processes of its own for every row: what one leaves behind (limits of the collector, garbage) is no other's cost. */
+/** Starts new processes for every row, so that garbage and heap limits of one row do not affect the next. */
 async function eachRow({ address, chosen, program, say, settings }, wanted) {
   const rows = [];
   for (const [index, row] of wanted.entries()) {
@@ -32,7 +32,7 @@ async function whileAwake(work) {
   }
 }
 
-/** Not what the server can do at most: one connection of its own tool, which waits for each 64 replies. */
+/** The figure is not the server's limit: one connection of redis-benchmark waits for every 64 replies. */
 const serversTool = (most) =>
   `For comparison: \`redis-benchmark\` with one connection and a pipeline of 64, GET 16 B: ${rate(most)} per second.`;
 
@@ -51,7 +51,7 @@ function tables({ rows, awake, pipelined: most }, ids) {
   return parts;
 }
 
-/** For the README: one line per row. */
+/** The summary for the README: one line per row. */
 function summary(rows, heading) {
   const bun = rows.some((row) => row.results.bun !== undefined);
   const head = [heading, 'respool', 'best Node peer', ...(bun ? ['Bun'] : [])];

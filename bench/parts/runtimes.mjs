@@ -32,7 +32,7 @@ const ENGINES = [
   { id: 'bun', command: [BUN] },
   { id: 'deno', command: [join(folder('deno'), 'deno'), 'run', '--allow-all', '--quiet'] },
 ];
-/** The clients that are measured under each of them; the best peer is one of these. */
+/** The clients that are measured under each runtime; the best peer is one of them. */
 const CLIENTS = ['respool', 'ioredis', 'iovalkey'];
 
 function titleOf({ id, command }) {
@@ -64,7 +64,7 @@ async function startAll(engines, chosen, address, say) {
   return runners;
 }
 
-/** Ours, and in brackets how many times as much the better of the peers needs, or how much more we do. */
+/** The figure of this package, and in brackets its advantage over the best peer as a factor. */
 function cell({ results }, engine, measure) {
   const mine = results[`${engine.id} respool`];
   if (mine === undefined) return '–';

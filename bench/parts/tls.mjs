@@ -18,12 +18,12 @@ const WANTED = new Set([
   'set1k',
   'get64k',
 ]);
-/** The type of a TLS record that holds data of the application, and the length of a record's header. */
+/** The type of TLS records with application data, and the length of a record's header. */
 const DATA = 23;
 const HEADER = 5;
 const BURSTS = [1, 50, 200, 1000];
 
-/** Counts the records that clients send through it. */
+/** Starts a proxy that counts the TLS records that clients send. */
 async function countingProxy({ host, port }) {
   const proxy = { records: 0, host, port: await freePort() };
   const server = createServer((client) => {
@@ -45,7 +45,7 @@ async function countingProxy({ host, port }) {
   return proxy;
 }
 
-/** How many records a burst of GETs of one tick is sent in, client by client. */
+/** The number of TLS records in which each client sends a burst of GETs of one tick. */
 async function records(address, clients) {
   const proxy = await countingProxy(address);
   const lines = [];

@@ -1,11 +1,11 @@
-// The arguments of a command as a labelled tuple type.
+// Writes the arguments of a command as a labelled tuple type.
 
 /**
- * Every element is a `RedisValue`, so only the labels and the smallest number matter: what must be there is an
- * element, and the first thing that may be absent or repeated becomes the rest.
+ * The tuple has one element for each required argument; the first optional or repeated one becomes the rest element.
+ * Every element is a `RedisValue`, so only the labels and the least number of elements matter.
  * @param {import('./facts.mjs').Argument[]} list
  * @param {boolean} variable whether the server takes any number of words, whatever the list says
- * @returns {{ tuple: string, fixed: number, numkeys: number }} `fixed`: how many elements stand before the options;
+ * @returns {{ tuple: string, fixed: number, numkeys: number }} `fixed`: the number of elements before the options;
  *   `numkeys`: the index of the number of keys that precede the options, else -1.
  */
 export function argumentsType(list, variable = false) {
@@ -54,12 +54,12 @@ export function argumentsType(list, variable = false) {
   return { tuple: `[${types.join(', ')}]`, fixed: rest < 0 ? elements.length : rest, numkeys };
 }
 
-/** One value, wherever it is spelled. */
+/** True if the argument is always exactly one value. */
 function isSimple({ type, token, multiple, arguments: inner }) {
   return token === undefined && !multiple && inner === undefined && type !== 'pure-token';
 }
 
-/** How many words an argument needs at least. */
+/** The least number of words of an argument. */
 function sizeOf({ type, token, optional, arguments: inner }) {
   if (optional) return 0;
   const own = token === undefined || type === 'pure-token' ? 0 : 1;

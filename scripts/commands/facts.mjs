@@ -1,4 +1,4 @@
-// Facts of commands: names, arguments, flags, key specs, tips. Texts of the servers are left out.
+// The facts of commands: names, arguments, flags, key specs, tips. The servers' descriptive texts are left out.
 import { readFileSync } from 'node:fs';
 
 export const FACTS = new URL('./facts.jsonl', import.meta.url);
@@ -16,7 +16,7 @@ export function readFacts() {
   return new Map(lines.map((line) => JSON.parse(line)).map((fact) => [fact.name, fact]));
 }
 
-/** What one server tells, from its answers to `COMMAND` and `COMMAND DOCS` (RESP2: flat lists). */
+/** The facts of one server, from its answers to `COMMAND` and `COMMAND DOCS` (RESP2: flat lists). */
 export function factsOfServer(from, table, docs) {
   const facts = new Map();
   const described = record(docs);
@@ -43,7 +43,7 @@ function collect([name, arity, flags, , , , , tips, specs, subcommands], describ
   for (const subcommand of subcommands) collect(subcommand, own, from, facts);
 }
 
-/** What the front matter of a page about a command tells; null for a page about something else. */
+/** The facts in the front matter of a documentation page; null if the page is not about a command. */
 export function factsOfPage(page, from) {
   if (page === null || typeof page.title !== 'string' || page.group === undefined) return null;
   return {
@@ -97,7 +97,7 @@ function record(pairs) {
 }
 
 /**
- * A record whose fields are records where the server sends pairs.
+ * Converts a flat list of pairs to a record, at all depths.
  * @returns {any}
  */
 function deepRecord(pairs) {

@@ -1,4 +1,4 @@
-// The generated files of src/commands, and the words of servers.
+// Writes the generated files of src/commands, and the list of words that servers use in errors.
 import { readFileSync } from 'node:fs';
 import { argumentsType } from './arguments.mjs';
 import { readReplies, typeText } from './replies.mjs';
@@ -6,7 +6,7 @@ import { readReplies, typeText } from './replies.mjs';
 const HEAD = '// Written by scripts/generate-commands.mjs; do not edit.\n';
 const WIDTH = 110;
 
-/** By path from the root. */
+/** The generated files: text by path from the root. */
 export function generatedFiles(facts) {
   return new Map([
     ['src/commands/command-data.ts', commandData(facts)],
@@ -18,7 +18,7 @@ export function generatedFiles(facts) {
 
 // ---- words ----
 
-/** Each word as a capital, which counts the letters that it shares with the word before it, and the rest. */
+/** Each word as a capital (how many letters it shares with the previous word; A: none) and its other letters. */
 function wordList() {
   const words = readFileSync(new URL('./server-words.txt', import.meta.url), 'utf8')
     .trim()
@@ -122,7 +122,7 @@ function commandData(facts) {
   const sources = new Set();
   for (const fact of [...facts.values()].sort((a, b) => (pathOf(a) < pathOf(b) ? -1 : 1))) {
     sources.add(fact.from);
-    // Pages about modules do not tell their keys: module-commands.ts does.
+    // Documentation pages of modules do not list the keys: module-commands.ts does.
     if (FILES.modules.includes(fact.group)) continue;
     const access = fact.flags.includes('write') ? 'w' : fact.flags.includes('readonly') ? 'r' : '-';
     const text = [access + (fact.container === true ? 'c' : ''), ...fact.keys].join(' ');
@@ -143,7 +143,7 @@ function policyOf(tips) {
   return tips.find((tip) => tip.startsWith(prefix))?.slice(prefix.length) ?? null;
 }
 
-/** How a command is sent to several nodes, and how their answers become one. */
+/** The tips on sending a command to several nodes and on combining their answers. */
 function commandTips(facts) {
   const groups = new Map();
   for (const fact of [...facts.values()].sort((a, b) => (pathOf(a) < pathOf(b) ? -1 : 1))) {

@@ -1,4 +1,4 @@
-// The table of replies: scripts/commands/replies.txt.
+// Reads the table of reply types: scripts/commands/replies.txt.
 import { readFileSync } from 'node:fs';
 
 const TABLE = new URL('./replies.txt', import.meta.url);
@@ -26,7 +26,7 @@ export function readReplies() {
   return replies;
 }
 
-/** A type of the table in TypeScript. */
+/** Writes a type of the table in TypeScript. */
 export function typeText(type) {
   return type
     .replaceAll(/'(\w+)'/g, "Word<Text, '$1'>")

@@ -1,4 +1,4 @@
-// Asks a server that is started for it, and stopped afterwards.
+// Starts a server, asks it for its commands, and stops it.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { factsOfServer } from './facts.mjs';
 
-/** Name and version of a server, and its facts by command. */
+/** The name, version and command facts of a server. */
 export async function askServer(binary) {
   const folder = mkdtempSync(join(tmpdir(), 'respool-commands-'));
   const port = await freePort();
@@ -73,7 +73,7 @@ function ask(port, lines) {
   });
 }
 
-/** One RESP2 reply from `at`, or null while it is incomplete. */
+/** Reads one RESP2 reply at offset `at`; null if it is incomplete. */
 function parse(bytes, at) {
   const newline = bytes.indexOf('\r\n', at);
   if (newline < 0) return null;

@@ -1,5 +1,5 @@
-// Loaded before ioredis' own tests: what they import of ioredis' classes comes from `respool/ioredis`. Helpers of
-// ioredis that its tests use to build fake servers stay theirs.
+// Loaded before ioredis' own tests: replaces the ioredis classes that they import by those of `respool/ioredis`. The
+// helpers with which the tests build fake servers remain ioredis' own.
 const Module = require('node:module');
 const { join, sep } = require('node:path');
 
@@ -8,7 +8,7 @@ const entry = process.env.RESPOOL_IOREDIS;
 const lib = join(checkout, 'lib');
 const Redis = require(entry);
 
-/** Module of the checkout → what stands in for it. */
+/** Modules of the checkout, and the value that replaces each. */
 const standIns = new Map([
   ['index', () => Redis],
   ['Redis', () => ({ default: Redis })],
@@ -51,8 +51,8 @@ Module._load = function (request, parent, isMain) {
 };
 
 /**
- * The fake servers of the tests compare names as ioredis spells them. Servers do not mind upper case, so theirs must
- * not either.
+ * The tests' fake servers expect command names in lower case, as ioredis sends them. Real servers accept upper case, so
+ * these copies receive the names in lower case.
  */
 const lowered = new WeakMap();
 function lowerCased(module) {
@@ -69,7 +69,7 @@ function lowerCased(module) {
   }
   return stand;
 }
-/** Handlers that answer everything with a number or nil answer HELLO so too; no server does, so that OK stands there. */
+/** Some handlers answer everything with a number or nil; no server does so for HELLO and READONLY. */
 function answer(handler, words, rest) {
   const reply = typeof handler === 'function' ? handler(words, ...rest) : handler;
   const greets = words[0] === 'hello' || words[0] === 'readonly';
@@ -77,7 +77,7 @@ function answer(handler, words, rest) {
 }
 function spelled([name, ...args]) {
   const lower = String(name).toLowerCase();
-  // ioredis spells subcommands of its own in these ways.
+  // ioredis sends these subcommands in upper or lower case.
   if (lower === 'cluster') return [lower, String(args[0]).toUpperCase(), ...args.slice(1)];
   if (lower === 'client' && /^setname$/i.test(args[0])) return [lower, 'setname', ...args.slice(1)];
   return [lower, ...args];

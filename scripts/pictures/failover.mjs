@@ -1,4 +1,4 @@
-// The failover of a cluster on a time line, from docs/pictures/failover.json.
+// Draws the failover of a cluster on a time line, from docs/pictures/failover.json.
 import { Picture } from './picture.mjs';
 
 const LEFT = 120;

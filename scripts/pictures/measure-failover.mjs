@@ -1,4 +1,5 @@
-// Measures a failover of a cluster under load with the test kit, for the picture of it: docs/pictures/failover.json.
+// Measures a failover of a cluster under load with the test kit, and writes the picture's data:
+// docs/pictures/failover.json.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -1,4 +1,4 @@
-// A picture as SVG: boxes, arrows and text in a few styles, light or dark as the reader's system says.
+// An SVG picture: boxes, arrows and text in a few styles, light or dark as the reader's system is set.
 
 const STYLE = `
   svg { --paper: #ffffff; --panel: #f6f8fa; --ink: #1f2328; --soft: #59636e; --line: #d1d9e0; --arrow: #6e7781;
@@ -35,7 +35,7 @@ export class Picture {
   #parts = [];
   #head;
 
-  /** `about` is read to those who do not see the picture. */
+  /** `about`: the description that screen readers read. */
   constructor(width, height, title, about) {
     this.#head =
       `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">\n` +
@@ -61,7 +61,7 @@ export class Picture {
       `<rect x="${short(x)}" y="${short(y)}" width="${short(width)}" height="${short(height)}" rx="${radius}" class="${style}"/>`,
     );
   }
-  /** Lines in the middle of a box: the first bold, the others small. */
+  /** Draws a box with centred lines: the first bold, the others small. */
   box(x, y, width, height, lines, style = 'plain') {
     this.rect(x, y, width, height, style);
     const [first, ...others] = [lines].flat();
@@ -71,7 +71,7 @@ export class Picture {
     for (const line of others) this.text(x + width / 2, (at += step), line, 'small soft middle');
     return this;
   }
-  /** Through points `[x, y]`, with a head at the last; `label` stands above the middle of the first line. */
+  /** Draws an arrow through points `[x, y]`; `label` stands above the middle of its first segment. */
   arrow(points, { style = '', label = '', labelStyle = 'small soft middle', dx = 0, dy = -6 } = {}) {
     const path = points.map(([x, y], index) => `${index === 0 ? 'M' : 'L'}${short(x)} ${short(y)}`).join(' ');
     const [[fromX, fromY], [toX, toY]] = points.slice(-2);
@@ -93,7 +93,7 @@ export class Picture {
       `<line x1="${short(x1)}" y1="${short(y1)}" x2="${short(x2)}" y2="${short(y2)}" class="${style}"/>`,
     );
   }
-  /** A width with its name: from `x1` to `x2` at `y`. */
+  /** Draws a labelled bar from `x1` to `x2` at `y`. */
   span(x1, x2, y, name, about, style) {
     this.rect(x1, y, x2 - x1, 22, style, 4);
     this.text(x1 + 8, y + 15.5, name, 'mono');

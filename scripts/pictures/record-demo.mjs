@@ -1,5 +1,5 @@
-// Records a run of the demo in a terminal of its own (with util-linux `script`), for the picture of it in the README:
-// node scripts/pictures/record-demo.mjs writes docs/pictures/demo.json.
+// node scripts/pictures/record-demo.mjs: records a run of the demo in a terminal of its own (util-linux `script`) for
+// the picture in the README, and writes docs/pictures/demo.json.
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,10 +7,10 @@ import { compile } from '../compile.mjs';
 import { ROOT } from '../lib.mjs';
 
 const COLUMNS = 112;
-/** Versions of a line that follow each other faster than this are not kept, except the last. */
+/** Milliseconds: a version of a line that is replaced sooner is dropped. */
 const LEAST = 240;
 const STYLES = { 1: 'bold', 2: 'soft', 31: 'red', 32: 'green', 36: 'blue' };
-// Carriage return, line feed, a colour, or the order to erase the line.
+// A carriage return, a line feed, or an escape sequence that sets a colour or erases the line.
 const CONTROL = /\r|\n|\x1b\[([\d;]*)([A-Za-z])/g;
 
 const compiled = await compile();
@@ -23,7 +23,7 @@ const child = spawn('script', ['-qfec', command, '/dev/null'], {
 });
 const started = performance.now();
 
-/** Of each row its versions: when, and spans of text with a style. */
+/** The versions of each row: its time, and its spans of text with a style. */
 const rows = [[]];
 let line = [];
 let style = '';

@@ -1,9 +1,9 @@
-// A recording of a terminal as one SVG that plays by itself, from docs/pictures/demo.json.
+// Draws the recording of a terminal as an animated SVG, from docs/pictures/demo.json.
 import { escaped, Picture } from './picture.mjs';
 
 const LINE = 17;
 const TOP = 62;
-/** How long the last picture stays, in ms; it is the first one that a reader sees. */
+/** Milliseconds for which the last picture stays; the animation begins with it, so readers see it first. */
 const REST = 6_000;
 
 const percent = (part, whole) => `${((100 * part) / whole).toFixed(2)}%`;

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript-5.9';
 
-/** Options as programs write them; `/*?*\/` marks what is hovered. */
+/** Options as programs write them; `/*?*\/` marks the ones to hover. */
 const PROGRAM = `import { ClusterConnectionPool, ConnectionPool, SentinelConnectionPool, TCPConnection } from 'respool';
 export const all = [
   ConnectionPool.fromUrl('redis://h', { /*?*/maxConnections: 4, /*?*/decodeResponses: true, /*?*/streamTimeout: 5 }),
@@ -25,7 +25,7 @@ const OPTIONS = {
   types: [],
 };
 
-/** The options in `PROGRAM` for which an editor shows no text. `folder` holds `node_modules/respool`. */
+/** The options in `PROGRAM` for which an editor shows no text. `folder` contains `node_modules/respool`. */
 export function silentOptions(folder) {
   const file = join(folder, 'hover.ts');
   writeFileSync(file, PROGRAM);
