@@ -15,6 +15,34 @@ function boostDocument(id) {
   return id.startsWith('/reference/') ? 0.3 : 1;
 }
 
+const LONG_CELL = 40;
+
+/**
+ * Tables of prose in three or more columns become cards on a phone: their cells know the heading of their column. Tables
+ * of figures keep their columns, and scroll.
+ */
+function labelCells(md) {
+  md.renderer.rules.table_open = (tokens, at, options, _env, self) => {
+    tokens[at].attrSet('tabindex', '0');
+    return self.renderToken(tokens, at, options);
+  };
+  md.core.ruler.after('inline', 'label-cells', ({ tokens }) => {
+    let table = null;
+    tokens.forEach((token, at) => {
+      const text = tokens[at + 1]?.content ?? '';
+      if (token.type === 'table_open') table = { token, headings: [], column: 0 };
+      else if (token.type === 'tr_open') table.column = 0;
+      else if (token.type === 'th_open') table.headings.push(text);
+      else if (token.type === 'td_open') {
+        const heading = table.headings[table.column++] ?? '';
+        if (heading !== '') token.attrSet('data-label', heading);
+        const last = table.column === table.headings.length;
+        if (last && table.column > 2 && text.length > LONG_CELL) table.token.attrSet('class', 'cards');
+      }
+    });
+  });
+}
+
 /** Three connections of one pool. */
 const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" stroke="#3451b2" stroke-width="4" stroke-linecap="round">
 <path d="M5 9h22M5 16h22M5 23h22"/></svg>`;
@@ -30,6 +58,7 @@ export default defineConfig({
   markdown: {
     anchor: { slugify },
     toc: { slugify },
+    config: labelCells,
     theme: { light: 'github-light', dark: 'github-dark' },
     // "```ts no-run" and the like say how the tests run a block.
     languageAlias: { cjs: 'js' },
