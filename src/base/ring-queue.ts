@@ -3,7 +3,7 @@ const LARGE = 1024;
 
 /**
  * A first-in-first-out queue in a ring whose size is a power of two. It doubles when full, clears shifted slots, and
- * frees a large ring once it is empty. Its fields are public for speed, because every command passes through it; only
+ * frees a large ring once it is empty. Its fields are public for speed, because every message passes through it; only
  * this class writes them.
  */
 export class RingQueue<T> {
@@ -46,13 +46,16 @@ export class RingQueue<T> {
   }
 
   grow(): void {
-    const size = (this.mask + 1) * 2;
-    const slots = new Array<T | undefined>(size).fill(undefined);
-    for (let index = 0; index < this.length; index++) {
-      slots[index] = this.slots[(this.head + index) & this.mask];
-    }
-    this.slots = slots;
-    this.mask = size - 1;
+    this.slots = doubled(this.slots, this.head, this.length);
+    this.mask = this.slots.length - 1;
     this.head = 0;
   }
+}
+
+/** The slots of a ring of twice the size, with its `length` items from index 0 on. */
+export function doubled<T>(slots: readonly T[], head: number, length: number): (T | undefined)[] {
+  const size = slots.length;
+  const grown = new Array<T | undefined>(size * 2).fill(undefined);
+  for (let index = 0; index < length; index++) grown[index] = slots[(head + index) & (size - 1)];
+  return grown;
 }

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { doubled } from '../../base/ring-queue.ts';
 import type { Wire } from '../../resp/encoder.ts';
 import { giveMemory } from '../../resp/decoding/spare-memory.ts';
 import { ConnectionError } from '../../errors/errors.ts';
@@ -433,10 +434,8 @@ export class Outbox {
   }
 
   #grow(): void {
-    const grown = new Array<Entry | undefined>((this.#mask + 1) * 2).fill(undefined);
-    for (let index = 0; index < this.length; index++) grown[index] = this.at(index);
-    this.#slots = grown;
-    this.#mask = grown.length - 1;
+    this.#slots = doubled(this.#slots, this.#head, this.length);
+    this.#mask = this.#slots.length - 1;
     this.#head = 0;
   }
 }
