@@ -86,7 +86,7 @@ function summaryOf(path) {
 }
 
 /** The text above the exports of the main entry, which most readers look for. */
-const ENTRIES = `The exports of \`respool\`, by what they are for. Entries of their own:
+const ENTRIES = `The exports of \`respool\` by purpose. Separate entries:
 
 - [respool/ioredis](ioredis/index.md): the API of ioredis
 - [respool/otel](otel/index.md): spans and metrics for OpenTelemetry

@@ -77,7 +77,7 @@ export interface BaseConnectionOptions {
   sslContext?: SSLContext | null | undefined;
   /** The connection handles push data (messages, invalidations) only while this limiter has a free token. */
   processingBudget?: CapacityLimiter | undefined;
-  /** Most bytes of unread messages and of queued output, each; default 64 MiB. */
+  /** The most bytes of queued output, and of unread messages; default 64 MiB. */
   maxBufferedBytes?: number | undefined;
   /**
    * Errors carry the stack of their call. Default false, because every call then captures its stack; without
@@ -85,7 +85,7 @@ export interface BaseConnectionOptions {
    */
   traceCalls?: boolean | undefined;
 }
-/** The other name of `BaseConnectionOptions`. */
+/** Another name of `BaseConnectionOptions`. */
 export type BaseConnectionParams = BaseConnectionOptions;
 
 /** Details of TCP keep-alive. */
@@ -104,7 +104,7 @@ export interface TCPOptions {
 }
 export interface TCPConnectionOptions extends BaseConnectionOptions, TCPOptions {}
 export interface ClusterConnectionOptions extends TCPConnectionOptions {
-  /** `READONLY` is part of becoming usable; default false. */
+  /** Send `READONLY` in the handshake; default false. */
   readFromReplicas?: boolean | undefined;
 }
 

@@ -15,7 +15,7 @@ export interface ConnectionStatistics {
   readonly bytesWritten: number;
   /** Requests, those of the handshake included; `sendCommand` is not counted. */
   readonly requestsCreated: number;
-  /** Requests whose place in the queue is free again: answered, given up before they were written, or lost. */
+  /** Requests that are done: answered, cancelled before they were written, or lost. */
   readonly requestsResolved: number;
   /** Created and not resolved. */
   readonly requestsPending: number;

@@ -4,11 +4,11 @@ import type { RedisValue, Reply } from '../resp/types.ts';
 export interface CacheSummary {
   readonly hits: number;
   readonly misses: number;
-  /** Hits that the server contradicted when they were checked; a cache need not count them. */
+  /** Checked hits that differed from the answer of the server; optional. */
   readonly dirtyHits?: number | undefined;
   readonly invalidations: number;
   readonly evictions: number;
-  /** Reads that could have been cached and went to the server without a look at the cache; a cache need not count them. */
+  /** Cacheable reads that went to the server without a look-up; optional. */
   readonly bypassed?: number | undefined;
   readonly bytes: number;
 }
@@ -40,11 +40,11 @@ export abstract class AbstractCache {
   constructor() {
     refuseDirectConstruction(new.target, AbstractCache);
   }
-  /** The held reply; `undefined` is a miss, `null` a value. What it returns belongs to the caller. */
+  /** Returns the held reply; `undefined` is a miss, `null` a value. The caller may change the result. */
   abstract get(command: string, key: string | Uint8Array, ...args: RedisValue[]): Reply | undefined;
   /**
-   * Holds this reply, instead of an older one to the same command and arguments. The value stays its caller's: what
-   * is held must not change with it.
+   * Stores this reply in place of an older one to the same command and arguments. The caller may change the
+   * value later, so store a copy.
    */
   abstract put(command: string, key: string | Uint8Array, args: readonly RedisValue[], value: Reply): void;
   /** Drops everything held for these keys. */

@@ -50,7 +50,7 @@ export interface ClusterOptionHints extends Partial<ClusterConnectionPoolOptions
 /** A pool of connections to the nodes of a cluster. It follows the changes of the cluster. */
 export interface ClusterConnectionPool<D extends Decoding = false> extends ClusterPool<D> {}
 
-/** The class as its users see it: its own options follow from the `connectionClass`. */
+/** The type of the class: its options follow from the `connectionClass`. */
 export interface ClusterConnectionPoolClass {
   /** `D`: how replies are decoded, `O`: the options of a connection class of your own. Both follow from the options. */
   new <D extends Decoding = false, O = never>(

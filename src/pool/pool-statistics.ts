@@ -11,14 +11,14 @@ export interface ConnectionPoolStatistics {
   readonly maxConnections: number;
   /** Open data connections. */
   readonly activeConnections: number;
-  /** Leased or blocked. */
+  /** Connections of leases and blocking commands. */
   readonly inUseConnections: number;
   readonly idleConnections: number;
-  /** Data connections that are being made; with the active ones never more than `maxConnections`. */
+  /** Data connections that are being dialled; with the active ones never more than `maxConnections`. */
   readonly connectingConnections: number;
-  /** Open subscribers and cache listeners, outside `maxConnections`. */
+  /** Open subscribers and cache listeners; they do not count towards `maxConnections`. */
   readonly serviceConnections: number;
-  /** Such connections that are being made. */
+  /** Subscribers and cache listeners that are being dialled. */
   readonly connectingServiceConnections: number;
   /** Calls that wait for a connection or for room. */
   readonly waiting: number;

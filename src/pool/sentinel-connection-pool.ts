@@ -19,7 +19,7 @@ import { type SentinelOptions, splitSentinelOptions } from './options/sentinel-o
 import { prepareSentinelPool, roleName, type SentinelPoolParts } from './options/sentinel-setup.ts';
 import type { Decoding } from '../resp/types.ts';
 
-/** Options besides those that the URL carries. */
+/** Options of a pool whose URL names the service or the sentinels. */
 export interface SentinelUrlOptions
   extends FromUrlOptions,
     Partial<Omit<SentinelConnectionPoolOptions, 'connectionClass'>>,
@@ -34,10 +34,10 @@ export interface SentinelUrlOptions
 /** Gives options inside a call of `fromUrl` their types. */
 export interface SentinelOptionHints extends SentinelUrlOptions {}
 
-/** Connections to whichever server is the primary of a service now, or to its replicas. */
+/** A pool of connections to the current primary of a service, or to its replicas. */
 export interface SentinelConnectionPool<D extends Decoding = false> extends SentinelPool<D> {}
 
-/** The class as its users see it: its own options follow from the `connectionClass`. */
+/** The type of the class: its options follow from the `connectionClass`. */
 export interface SentinelConnectionPoolClass {
   /** `D`: how replies are decoded, `O`: the options of a connection class of your own. Both follow from the options. */
   new <D extends Decoding = false, O = never>(
@@ -89,7 +89,7 @@ export class SentinelPool<D extends Decoding> extends ConnectionPool<SentinelMan
     }
   }
 
-  /** The primary that was found last; null before that, and always for a pool of replicas. */
+  /** The last known primary; null before the first look-up, and always for a pool of replicas. */
   get location(): TCPLocation | null {
     return this.#parts.isPrimary ? this.#parts.primary.location : null;
   }
@@ -97,7 +97,7 @@ export class SentinelPool<D extends Decoding> extends ConnectionPool<SentinelMan
     return this.location?.toString() ?? null;
   }
 
-  /** Asks the sentinels. When the primary is another one than before, connections to the old one end at once. */
+  /** Asks the sentinels for the primary. If it has changed, connections to the old one end at once. */
   getPrimaryLocation(options?: WaitOptions): Promise<TCPLocation> {
     const { isPrimary, primary, directory, service } = this.#parts;
     const find = (signal: AbortSignal): Promise<TCPLocation> =>
@@ -146,7 +146,7 @@ export type SentinelPoolOf<P extends AnyClass, O, U extends string> = SentinelCo
   : InstanceType<P>;
 
 /**
- * Connections to whichever server is the primary of a service now, or to its replicas.
+ * A pool of connections to the current primary of a service, or to its replicas.
  *
  * @example
  * await using pool = SentinelConnectionPool.fromUrl('redis+sentinel://127.0.0.1:26379/mymaster');

@@ -35,7 +35,7 @@ export class Sentinel<D extends Decoding = false> implements Directory, AsyncDis
     this.#data = data;
   }
 
-  /** In the order in which they are asked next, including sentinels that others have named. */
+  /** The sentinels in the order of the next question, including those that other sentinels have named. */
   get sentinels(): readonly TCPLocation[] {
     return this.#group.sentinels;
   }
@@ -47,19 +47,19 @@ export class Sentinel<D extends Decoding = false> implements Directory, AsyncDis
   discoverPrimary(serviceName: string, options: FindOptions = {}): Promise<TCPLocation> {
     return this.#group.discoverPrimary(serviceName, options);
   }
-  /** The replicas that are up; none for a service that the sentinels do not know. */
+  /** Resolves to the replicas that are up, or to an empty list if the sentinels do not know the service. */
   discoverReplicas(serviceName: string, options: WaitOptions = {}): Promise<TCPLocation[]> {
     return this.#group.discoverReplicas(serviceName, options);
   }
 
-  /** A pool for the primary. The options of the `Sentinel` hold unless `options` overrides them. */
+  /** A pool for the primary. `options` override the options of the `Sentinel`. */
   primaryFor<E extends Decoding = D>(
     serviceName: string,
     options?: SentinelServiceOptions<E>,
   ): SentinelConnectionPool<E> {
     return this.#poolFor(serviceName, true, options);
   }
-  /** A pool for the replicas. The options of the `Sentinel` hold unless `options` overrides them. */
+  /** A pool for the replicas. `options` override the options of the `Sentinel`. */
   replicaFor<E extends Decoding = D>(
     serviceName: string,
     options?: SentinelServiceOptions<E>,
@@ -67,7 +67,7 @@ export class Sentinel<D extends Decoding = false> implements Directory, AsyncDis
     return this.#poolFor(serviceName, false, options);
   }
 
-  /** Stops asking and listening to the sentinels. Its pools keep their connections, and are not closed. */
+  /** Closes the connections to the sentinels. Its pools stay open. */
   async close(): Promise<void> {
     this.#group.close();
   }

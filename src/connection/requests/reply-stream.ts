@@ -3,13 +3,13 @@ import type { Reply } from '../../resp/types.ts';
 import { weigh } from '../reading/message-buffer.ts';
 
 /**
- * A reply that is read while it arrives. Iterating ends at its end, or throws what went wrong; it can be iterated once.
- * Leaving before the end closes the connection.
+ * A reply that is read while it arrives. It can be iterated once; the loop throws the error of a failed
+ * reply. Leaving the loop early closes the connection.
  */
 export interface ReplyStream<T> extends AsyncIterable<T> {
   /**
-   * Bytes or items of the whole reply, once its head has come; null: the reply is null, or the server does not say.
-   * Rejects as the iteration does.
+   * The number of bytes or items, known once the head of the reply has arrived. Null: the reply is null, or
+   * the server sends no number. Rejects with the errors of the loop.
    */
   readonly size: Promise<number | null>;
 }

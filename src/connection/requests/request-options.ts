@@ -11,7 +11,10 @@ export interface RequestOptions extends WaitOptions {
   decode?: boolean | undefined;
   /** Decoding of this reply; default: the connection's. */
   encoding?: TextEncoding | undefined;
-  /** False: a server error is the value. Time-outs, aborts and losses reject all the same. Default true. */
+  /**
+   * False: the request resolves to the error of the server; time-outs, aborts and lost connections still
+   * reject. Default true.
+   */
   raiseExceptions?: boolean | undefined;
   /** A time-out or an abort also ends the connection; default false. */
   disconnectOnCancellation?: boolean | undefined;
@@ -23,7 +26,7 @@ export interface BatchOptions extends WaitOptions {
   disconnectOnCancellation?: boolean | undefined;
 }
 
-/** Options of a streamed reply; `timeout` is for its beginning. */
+/** Options of a streamed reply; `timeout` limits the time until the reply begins. */
 export interface StreamOptions extends WaitOptions {
   /** Strings instead of Buffers in items; default: the connection's `decodeResponses`. */
   decode?: boolean | undefined;

@@ -18,7 +18,10 @@ export interface Request<T> extends PromiseLike<T> {
   readonly settled: boolean;
   /** True once its bytes went to the socket. */
   readonly maybeExecuted: boolean;
-  /** Stops waiting: rejects with `reason`. Unsent it is never written; written it keeps its place. */
+  /**
+   * Stops waiting and rejects with `reason`. An unsent request is never written; a written one keeps its
+   * place.
+   */
   cancel(reason?: unknown): void;
   catch<R = never>(onRejected?: ((reason: unknown) => R | PromiseLike<R>) | null): Promise<T | R>;
   finally(onFinally?: (() => void) | null): Promise<T>;

@@ -246,7 +246,7 @@ export interface ClusterConnectionPoolOptions<D extends Decoding = Decoding, O =
   extends BaseConnectionPoolOptions<ClusterConnection, D, O>,
     TCPOptions,
     ReadOptions {
-  /** Nodes to ask for the layout, in any order; one that answers is enough. */
+  /** Nodes to ask for the layout, in any order. One reachable node is enough. */
   startupNodes: Iterable<TCPLocation | HostAndPort>;
   /** `maxConnections` counts for each node instead of being divided among the nodes. Default false. */
   maxConnectionsPerNode?: boolean | undefined;

@@ -6,16 +6,16 @@ import type { RedisValue, Reply } from '../../resp/types.ts';
 
 /** Options of `hscan`, `sscan` and `zscan`. */
 export interface ScanOptions {
-  /** A pattern: only what fits it is given. Default: everything. */
+  /** A pattern: the scan gives only matching elements. Default: all. */
   match?: string | Uint8Array | undefined;
   /** About how many elements the server looks at in one step; default: the server's (10). */
   count?: number | undefined;
-  /** Ends the scan with its reason. */
+  /** Ends the scan, which throws its reason. */
   signal?: AbortSignal | undefined;
 }
 /** Options of `scan`. */
 export interface KeyScanOptions extends ScanOptions {
-  /** Only keys of that type, as the command `TYPE` names it. Default: every key. */
+  /** Only keys of this type, such as `'hash'` (see the command `TYPE`). Default: all keys. */
   type?: string | undefined;
 }
 

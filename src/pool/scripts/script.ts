@@ -10,11 +10,13 @@ import type { RedisValue, Reply } from '../../resp/types.ts';
 
 /** The definition of a script for `defineScript`. */
 export interface ScriptOptions {
-  /** The program. */
+  /** The source text. */
   lua: string;
-  /** How many keys each call has; null: as many as it is called with. Default null. */
+  /** The number of keys of each call; null: any number. Default null. */
   keys?: number | null | undefined;
-  /** It writes nothing: a replica may run it, and it may be repeated as any read. Default false. */
+  /**
+   * The script writes nothing: a replica may run it, and the pool may repeat it like a read. Default false.
+   */
   readOnly?: boolean | undefined;
 }
 
@@ -35,14 +37,14 @@ const MOST_HEADS = 64;
 const KNOWN: ReadonlySet<string> = new Set(['lua', 'keys', 'readOnly']);
 
 /**
- * A Lua script that pools run by its SHA-1, which is computed once. Make it with `defineScript`, outside of functions:
- * one object serves every pool.
+ * A Lua script that pools run by its SHA-1. Make it once with `defineScript`, outside of functions: one
+ * object serves every pool.
  */
 export class Script<R extends Reply = Reply> {
   readonly lua: string;
   readonly keys: number | null;
   readonly readOnly: boolean;
-  /** In lower-case hexadecimal digits, as servers know it. */
+  /** The SHA-1 in lower-case hexadecimal digits. */
   readonly sha: string;
   declare readonly [ANSWER]: R;
   /** The head of a call for each number of keys: command, SHA and that number. */
@@ -114,7 +116,7 @@ export class Script<R extends Reply = Reply> {
 nameClass(Script, 'Script');
 
 /**
- * A script for `pool.run`, and for batches and transactions by its `command()`.
+ * Defines a script for `pool.run` and, by its `command()`, for batches and transactions.
  *
  * @throws TypeError for options that are none.
  * @example

@@ -20,7 +20,7 @@ import { WatchCall, type WatchFunction } from './watch-call.ts';
 
 /** Options of `watch`; `timeout` covers every attempt. */
 export interface WatchCallOptions extends TransactionOptions {
-  /** How often the transaction is tried while others change the watched keys; default 10. */
+  /** The number of attempts if other clients change the watched keys; default 10. */
   attempts?: number | undefined;
 }
 

@@ -16,37 +16,42 @@ import type { FlowListener, FlowState, OverflowPolicy } from './flow.ts';
 import { awaitMessage, CallbackReader, MessageIterator, readNext } from './readers.ts';
 import { wrongName } from '../subscriptions/subscription-kinds.ts';
 
-/** `channel`: the one that the message was published to, which a pattern's name does not tell. */
+/** Called with a message and the channel that it was published to. */
 export type MessageCallback<T> = (message: T, channel: Buffer) => unknown;
 
 export interface ChannelOptions<T> {
   /** The name is a pattern; messages are `[channel, message]`. */
   isPattern?: boolean | undefined;
-  /** Null, the default: messages are Buffers. Bytes that are not valid in it stay Buffers. */
+  /**
+   * Messages are text of this encoding; a message that is not valid text stays a Buffer. Default null:
+   * Buffers.
+   */
   encoding?: TextEncoding | null | undefined;
-  /** Called with the message as `encoding` has decoded it. When it throws, the message stays readable. */
+  /** Turns a message, after `encoding`, into your value. If it throws, the message stays readable. */
   decoder?: MessageDecoder<T> | undefined;
-  /** How many unread messages are kept; 65,536. */
+  /** The most unread messages that are kept; default 65,536; null: no limit. */
   maxMessages?: number | null | undefined;
-  /** The policy beyond `maxMessages`: `'pause'`, the default, stops reading the subscriber's socket. */
+  /** The policy of a full channel. Default `'pause'`: it stops reading the subscriber's socket. */
   overflow?: OverflowPolicy | undefined;
   /**
-   * Runs where the reader passes the gap: after the last message before it, before the first one after it.
+   * Runs after the reader has read the last message before the gap and before it reads the first one after
+   * it.
    */
   onGap?: ((gap: ChannelGap) => void) | undefined;
   /**
-   * Gets every message, in order, in place of readers. When it returns a promise the next message waits for it, and
-   * `maxMessages` and `overflow` bound what waits. If it or the `decoder` throws, the message is skipped, and a
-   * process warning (`RESPOOL_CALLBACK`) reports the first one.
+   * Called for every message, in order; the channel then has no readers. If it returns a promise, the next
+   * message waits for it, and `maxMessages` and `overflow` limit the waiting messages. If it or the `decoder`
+   * throws, the message is skipped, and a process warning (`RESPOOL_CALLBACK`) reports the first one.
    */
   onMessage?: MessageCallback<T> | undefined;
 }
 
 export interface ChannelGetOptions extends WaitOptions {
-  /** Instead of the channel's own; `null`: bytes. */
+  /** Overrides the channel's `encoding`; `null`: bytes. */
   encoding?: TextEncoding | null | undefined;
   /**
-   * Instead of the channel's own; `null`: none. With both null a message that cannot be decoded can be read.
+   * Overrides the channel's `decoder`; `null`: none. With both null you can read a message that cannot be
+   * decoded.
    */
   decoder?: MessageDecoder<unknown> | null | undefined;
 }
@@ -73,8 +78,8 @@ export function channelName(name: string | Uint8Array, text: TextMode = UTF8): B
 }
 
 /**
- * The messages of one channel or pattern, in order: a bounded queue with any number of readers, each message
- * for one of them, first come, first served.
+ * The messages of one channel or pattern, in order: a bounded queue. If it has several readers, each message
+ * goes to one of them.
  */
 export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterable<T> {
   static {
@@ -134,7 +139,7 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
   get paused(): boolean {
     return this.#mailbox.paused;
   }
-  /** Gaps so far, counted when they become known, which may be before the reader passes them. */
+  /** The number of gaps so far, also of those that the reader has not reached. */
   get gaps(): number {
     return this.#gaps;
   }
@@ -175,7 +180,9 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
     this.#mailbox.close(error);
   }
 
-  /** Ends when the channel is closed and drained; `break` ends it at once and leaves what is unread. */
+  /**
+   * Ends when the channel is closed and has no more messages. `break` ends it at once; unread messages stay.
+   */
   [Symbol.asyncIterator](): AsyncIterator<T, undefined> & AsyncIterable<T> {
     this.#demandReaders();
     return new MessageIterator(this.#mailbox, this.#reading);

@@ -18,8 +18,8 @@ export type TextPatternOptions<E extends TextEncoding> = Omit<TextChannelOptions
 };
 
 /**
- * The messages of one channel, in order: a bounded queue with any number of readers, each message for one of
- * them, first come, first served.
+ * The messages of one channel, in order: a bounded queue. If it has several readers, each message goes to one
+ * of them.
  */
 export interface Channel<T = Buffer> extends AnyChannel<T> {}
 

@@ -18,8 +18,8 @@ function boostDocument(id) {
 const LONG_CELL = 40;
 
 /**
- * Tables of prose in three or more columns become cards on a phone: their cells know the heading of their column. Tables
- * of figures keep their columns, and scroll.
+ * Tables of prose become cards on a phone: each cell knows the heading of its column. Tables of figures keep their columns
+ * and scroll.
  */
 function labelCells(md) {
   md.renderer.rules.table_open = (tokens, at, options, _env, self) => {
@@ -35,9 +35,9 @@ function labelCells(md) {
       else if (token.type === 'th_open') table.headings.push(text);
       else if (token.type === 'td_open') {
         const heading = table.headings[table.column++] ?? '';
-        if (heading !== '') token.attrSet('data-label', heading);
+        if (heading !== 'meaning' && heading !== '') token.attrSet('data-label', heading);
         const last = table.column === table.headings.length;
-        if (last && table.column > 2 && text.length > LONG_CELL) table.token.attrSet('class', 'cards');
+        if (last && text.length > LONG_CELL) table.token.attrSet('class', 'cards');
       }
     });
   });
