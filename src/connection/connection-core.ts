@@ -35,8 +35,8 @@ export const RESERVED = { credentials: 1, tracking: 2, stream: 4 } as const;
 const STATES: readonly CoreState[] = ['new', 'dialling', 'handshake', 'ready', 'closed'];
 
 /**
- * The engine of one connection: entries go in, bytes go out, replies find their entry again. It knows neither
- * how a transport is opened nor what a handshake is, and is not used again once closed.
+ * The engine of one connection: writes the entries of commands, and assigns replies to them. It does not open the
+ * transport or run the handshake, and is not reused after it closes.
  *
  *     submit → Outbox ─ one flush per tick → transport → Reception ┬ reply → head of the Outbox
  *                                                                  └ push  → Inbox

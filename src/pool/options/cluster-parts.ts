@@ -32,7 +32,7 @@ export interface ClusterParts {
   readonly keeper: LayoutKeeper;
 }
 
-/** Longest time for one node to answer a question about the cluster once it is connected. */
+/** Milliseconds for one connected node to answer a question about the cluster. */
 const NODE_TIMEOUT = 3_000;
 
 /** Puts a cluster together from checked options. */
@@ -105,7 +105,7 @@ function readFromOf({ readFrom, readFromReplicas, readonly }: PoolSettings<'clus
   return readFrom ?? (readFromReplicas || readonly ? 'replica' : 'primary');
 }
 
-/** Where reads go. Zones are asked for only where there is a `clientZone`. */
+/** The nodes that reads go to. Zones are looked up only if there is a `clientZone`. */
 function readsOf(
   pool: PoolSettings<'cluster'>,
   questions: Questions,
@@ -144,7 +144,7 @@ function warn(message: string): void {
   process.emitWarning(message, { code: 'RESPOOL_CLUSTER' });
 }
 
-/** Slots are at another node: what the old one still tells of their keys is not to be relied on. */
+/** Drops cached replies of slots that moved: the old node no longer sends reliable invalidations for their keys. */
 function forget(guard: CacheGuard, slots: ReadonlySet<number>, encoding: TextEncoding): void {
   const keys = new CommandKeys(encoding);
   guard.dropWhere((key) => slots.has(keys.slotOfKey(key)));
@@ -160,7 +160,7 @@ function checkCluster(pool: PoolSettings<'cluster'>): void {
     throw new TypeError('connectionClass must extend ClusterConnection');
 }
 
-/** How connections are made: READONLY to replicas, and for questions without what would keep answers away. */
+/** Makes connections: READONLY to replicas, and for questions without `noreply`, which suppresses replies. */
 function dialling({ pool, connection, settings, newConnections }: Split): {
   toNode: (location: ClusterNodeLocation) => Connection;
   forQuestions: (location: TCPLocation) => Connection;
@@ -169,7 +169,7 @@ function dialling({ pool, connection, settings, newConnections }: Split): {
   const type = (pool.connectionClass ?? ClusterConnection) as unknown as Make;
   const toReplica = Object.freeze(concealed({ ...connection, readFromReplicas: true }));
   const forQuestions = Object.freeze(concealed({ ...connection, noreply: false, clientName: undefined }));
-  // The name that certificates are verified against where a node announces none.
+  // The name to verify certificates against if a node announces none.
   const startName = pool.startupNodes.find(({ host }) => isIP(host) === 0)?.host ?? null;
   const named = (location: TCPLocation): TCPLocation => {
     if (settings.sslContext === null || startName === null || isIP(location.host) === 0) return location;
@@ -183,7 +183,7 @@ function dialling({ pool, connection, settings, newConnections }: Split): {
       zone,
     });
   };
-  // Whatever the class refuses is refused here and not at the first dial.
+  // Constructs a connection, so that invalid options throw now and not at the first dial.
   void new type(pool.startupNodes[0] as TCPLocation, connection);
   const toNode = (location: ClusterNodeLocation): Connection => {
     const own = location.serverType === 'replica' ? toReplica : connection;

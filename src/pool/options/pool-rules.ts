@@ -75,7 +75,7 @@ const addressMap: OptionRule<AddressMap | null> = {
   },
 };
 
-/** Where commands that only read go. */
+/** Options about the nodes that read-only commands go to. */
 const reading = {
   readFrom: { fallback: null, text: asWritten, check: checkReadFrom } as OptionRule<ReadFrom | null>,
   clientZone: { ...host, text: asWritten } as OptionRule<string | null>,
@@ -94,7 +94,7 @@ const serviceName: OptionRule<string | null> = { ...host, text: asWritten };
 
 const sanitizeArguments = callback<SanitizeArguments>();
 
-/** A collector without an interval would be none: null is the default too. */
+/** The default of `gcInterval` in ms, also for null: the collector cannot be disabled. */
 export const GC_INTERVAL = 30_000;
 
 const ACQUIRE_TIMEOUT = 10_000;
@@ -168,7 +168,7 @@ export const sentinelRules = {
   addressMap,
 } as const satisfies RuleTable;
 
-/** `acquireTimeout`, or `timeout`, its older name. */
+/** Reads `acquireTimeout`, or `timeout`, its older name. */
 function acquireSettings(
   { acquireTimeout, timeout, waitForServer }: PoolSettings<PoolKind>,
   given: object,
@@ -184,13 +184,13 @@ function acquireSettings(
   return { timeout: limit, given: chosen, waitForServer };
 }
 
-/** How long calls of a pool wait for a connection, dialling included. */
+/** Limits for a call's wait for a connection, including dials. */
 export interface AcquireSettings {
   /** `acquireTimeout`. */
   readonly timeout: number | null;
-  /** It was given: failed dials are waited out within it. */
+  /** The user set the limit: within it, calls wait even when dials fail. */
   readonly given: boolean;
-  /** Failed dials are waited out within every limit, and without one. */
+  /** Calls wait when dials fail, whatever their time limit. */
   readonly waitForServer: boolean;
 }
 
@@ -212,9 +212,9 @@ export type PoolSettings<K extends PoolKind> = ValuesOf<(typeof poolRules)[K]>;
 export interface SplitOptions<K extends PoolKind> {
   /** The pool's own options, with their defaults. */
   readonly pool: PoolSettings<K>;
-  /** The connections' options as they were given: what the connection class is constructed with, with what only a custom class knows. */
+  /** The options as given, for the constructor of the connection class; a custom class may have further ones. */
   readonly connection: Readonly<Record<string, unknown>>;
-  /** The connections' common options with their defaults, for the pool to look at. */
+  /** The common options of connections with their defaults, for use by the pool. */
   readonly settings: NormalizedConnectionOptions;
   readonly acquire: AcquireSettings;
   /** Prepares each connection that the pool makes. */
@@ -224,11 +224,11 @@ export interface SplitOptions<K extends PoolKind> {
 export interface SplitRules {
   /** Options of the connection class beyond the common ones; default: those of a TCP connection. */
   connectionRules?: RuleTable | undefined;
-  /** A connection class from outside the package: unknown options belong to it. */
+  /** The connection class is not one of the package's: unknown options are its own. */
   custom?: boolean | undefined;
 }
 
-/** Tells a pool's own options from those of its connections, and checks both. */
+/** Separates a pool's own options from those of its connections, and checks both. */
 export function splitPoolOptions<K extends PoolKind>(
   kind: K,
   input: object | undefined,
@@ -251,7 +251,7 @@ export function splitPoolOptions<K extends PoolKind>(
   };
 }
 
-/** The function of the option `credentials` is a provider to the connections. */
+/** Wraps the function of the option `credentials` in a credential provider for the connections. */
 function withCredentials(ask: CredentialsFunction | null | undefined, sorted: Sorted): Sorted {
   if (ask === undefined || ask === null) return sorted;
   for (const name of ['credentialProvider', 'username', 'password']) {
@@ -262,7 +262,7 @@ function withCredentials(ask: CredentialsFunction | null | undefined, sorted: So
   return { ...sorted, given: concealed({ ...sorted.given, credentialProvider }) };
 }
 
-/** Locations from an option that lists them; plain ones, for a start node is an address and no member of a layout. */
+/** Reads a list of locations as plain ones: a start node is only an address, not a node of the layout. */
 function toLocations(name: string, value: unknown): readonly TCPLocation[] {
   if (typeof value !== 'object' || value === null || !(Symbol.iterator in value)) {
     throw new TypeError(`${name} must be a list of locations`);

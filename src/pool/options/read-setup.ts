@@ -10,7 +10,7 @@ import { hostOf, portOf, textOf } from '../../topology/reply-fields.ts';
 import type { Topology } from '../../topology/topology.ts';
 import { TCPLocation } from '../../transport/location.ts';
 
-/** Longest time for a question about replicas or zones, its dial included. */
+/** Milliseconds for a question about replicas or zones, including the dial. */
 const PATIENCE = 5_000;
 
 type Settings = NodeSettings;
@@ -18,7 +18,7 @@ type Settings = NodeSettings;
 export interface ReadSetup {
   readonly primary: Topology;
   readonly node: ConnectionNode;
-  /** Settings of the primary's node; those of the replicas differ in where they lead. */
+  /** Settings of the primary's node; the nodes of replicas use them with another address. */
   readonly nodeSettings: Settings;
   readonly primaryAt: () => TCPLocation | null;
   readonly find: () => Promise<readonly TCPLocation[]>;
@@ -32,7 +32,6 @@ export interface ReadSetup {
   };
 }
 
-/** Refuses what reads cannot be told. */
 function checkReading({ readFrom, clientZone }: ReadSetup['options']): void {
   if (readFrom === 'nearest-zone' && clientZone === null)
     throw new TypeError("readFrom 'nearest-zone' needs clientZone");
@@ -63,7 +62,7 @@ export function withReplicas(setup: ReadSetup): Topology {
   });
 }
 
-/** One question over a connection that is made for it. */
+/** Asks one question over a new connection, and closes the connection. */
 async function askOnce(connection: BaseConnection, command: string, args: readonly string[]): Promise<Reply> {
   const late = (): Error => new Error('no answer in time');
   try {
@@ -76,7 +75,7 @@ async function askOnce(connection: BaseConnection, command: string, args: readon
   }
 }
 
-/** The replicas that a primary names when it is asked for its ROLE. */
+/** The replicas in a primary's reply to ROLE. */
 export async function replicasByRole(node: ConnectionNode): Promise<readonly TCPLocation[]> {
   const pooled = await node.pool.share((shared) => shared, new Deadline(null, PATIENCE));
   const role = await call(pooled.core, 'ROLE', [], { timeout: PATIENCE });

@@ -18,12 +18,12 @@ import { withReplicas } from './read-setup.ts';
 type Connection = SentinelManagedConnection;
 type Make = new (location: TCPLocation, service: string, isPrimary: boolean, options: object) => Connection;
 
-/** Longest pause between two rounds over the sentinels and what they name; news of a primary ends it. */
+/** Longest back-off between two rounds over the sentinels, in ms; news of a primary ends it early. */
 const PAUSE = 1_000;
-/** Longest look for replicas that reads may go to. */
+/** Milliseconds to find the replicas for reads. */
 const FIND_TIME = 5_000;
 
-/** The roles of a pool: the one it serves, and the one that answers for the other. */
+/** The two roles of a service, which find and dial their servers; the pool serves one of them. */
 interface Roles {
   readonly primary: PrimaryRole;
   readonly replicas: ReplicaRole;

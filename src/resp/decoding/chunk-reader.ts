@@ -4,7 +4,7 @@ import { giveMemory, SMALLEST, takeMemory } from './spare-memory.ts';
 import { CR, LF } from '../wire-types.ts';
 
 const EMPTY = Buffer.alloc(0);
-/** Stands for the end of a line that has not arrived yet. */
+/** The value of a line end that has not arrived yet. */
 export const UNREAD = -3;
 /** Byte strings up to this size are slices of a window, a private copy of the next bytes of the chunk. */
 const SMALL = 512;
