@@ -11,6 +11,7 @@ import { TCPLocation, UnixDomainSocketLocation } from '../../src/transport/locat
 import { dialTcp } from '../../src/transport/tcp.ts';
 import { dialTls } from '../../src/transport/tls.ts';
 import { dialUnix } from '../../src/transport/unix.ts';
+import { useServer } from '../support/servers.ts';
 
 const forever = (): AbortSignal => new AbortController().signal;
 
@@ -23,10 +24,7 @@ async function ping(socket: net.Socket): Promise<string> {
 
 describe('transport to a real server', () => {
   let server: TestServer;
-  before(async () => {
-    server = await startServer({ unixSocket: true, requirepass: 'none of your business' });
-  });
-  after(() => server.stop());
+  useServer((started) => (server = started), { unixSocket: true, requirepass: 'none of your business' });
 
   it('a real server is reached by TCP and by Unix socket', async () => {
     assert.match(await ping(await dialTcp('127.0.0.1', server.port, { signal: forever() })), /NOAUTH/);

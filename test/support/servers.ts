@@ -1,7 +1,15 @@
 import { readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { findServerBinary, serverBinaries, type ServerBinary } from '../../src/testkit/index.ts';
+import { after, before } from 'node:test';
+import {
+  findServerBinary,
+  serverBinaries,
+  type ServerBinary,
+  startServer,
+  type StartServerOptions,
+  type TestServer,
+} from '../../src/testkit/index.ts';
 
 const CACHE = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'respool-servers');
 
@@ -23,4 +31,14 @@ export function fetchedServers(): Map<string, string> {
 export async function allServers(): Promise<ServerBinary[]> {
   const fetched = await Promise.all([...fetchedServers().values()].map((path) => findServerBinary(path)));
   return [...(await serverBinaries()), ...fetched];
+}
+
+/** Starts a server before the tests of the file or `describe` that calls this, and stops it after them. */
+export function useServer(started: (server: TestServer) => unknown, options?: StartServerOptions): void {
+  let server: TestServer;
+  before(async () => {
+    server = await startServer(options);
+    await started(server);
+  });
+  after(() => server.stop());
 }

@@ -1,7 +1,7 @@
 // Which calls a cache answers, and with what.
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import {
   AbstractCache,
   type CacheStatistics,
@@ -14,24 +14,24 @@ import {
   TimeoutError,
   WrongTypeError,
 } from '../../../src/index.ts';
-import { reply, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { reply, type TestServer } from '../../../src/testkit/index.ts';
 import { failure, sleep, until } from '../pool/support.ts';
-import { cacheWarnings, countingServer, invalidation, SpiedCache } from './support.ts';
+import {
+  cachedPool,
+  cacheWarnings,
+  countingServer,
+  invalidation,
+  SpiedCache,
+  useServerAndWriter,
+} from './support.ts';
 
 let server: TestServer;
 let writer: ConnectionPool;
-before(async () => {
-  server = await startServer();
-  writer = new ConnectionPool({ location: server.location });
-});
-after(async () => {
-  await writer.close();
-  await server.stop();
-});
+useServerAndWriter((...started) => ([server, writer] = started));
 
 test('cacheable reads of every type are served from memory until a write invalidates them', async () => {
   const cache = new LRUCache();
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using pool = cachedPool(server, { cache });
   await writer.execute('FLUSHALL');
   await writer.execute('SET', 's', 'text');
   await writer.execute('HSET', 'h', 'f', '1', 'g', '2');
@@ -72,7 +72,7 @@ test('cacheable reads of every type are served from memory until a write invalid
 
 test('a command that is not a pure read of one key always asks the server', async () => {
   const cache = new LRUCache();
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using pool = cachedPool(server, { cache });
   await writer.execute('SET', 'k', 'v', 'EX', 100);
   for (const [command, ...args] of [
     ['TTL', 'k'],
@@ -91,7 +91,7 @@ test('a command that is not a pure read of one key always asks the server', asyn
 test('option cache of a call: false asks the server and keeps nothing; writes still invalidate', async () => {
   await using scripted = await countingServer();
   const cache = new SpiedCache();
-  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache });
+  await using pool = cachedPool(scripted, { cache });
   assert.equal(await pool.executeRequest('GET', ['k'], { cache: false }), 'v1');
   assert.equal(await pool.with({ cache: false }).execute('GET', 'k'), 'v2');
   assert.deepEqual(cache.puts, []);
@@ -127,11 +127,7 @@ test('a caller that gives up leaves the shared request to the others', async () 
   await using scripted = await countingServer({
     GET: () => new Promise((resolve) => answers.push(() => resolve(reply.bulk('v')))),
   });
-  await using pool = new ConnectionPool({
-    location: scripted.location,
-    decodeResponses: true,
-    cache: new LRUCache(),
-  });
+  await using pool = cachedPool(scripted);
   const leader = new AbortController();
   const follower = new AbortController();
   const first = failure(pool.executeRequest('GET', ['k'], { signal: leader.signal }));
@@ -156,12 +152,7 @@ test('a streamTimeout ends the wait of the call that made the request; a call th
   await using scripted = await countingServer({
     GET: () => (++gets === 1 ? new Promise<string>(() => {}) : reply.bulk('v')),
   });
-  await using pool = new ConnectionPool({
-    location: scripted.location,
-    decodeResponses: true,
-    cache: new LRUCache(),
-    streamTimeout: 400,
-  });
+  await using pool = cachedPool(scripted, { streamTimeout: 400 });
   const first = failure(pool.execute('GET', 'k'));
   await sleep(200);
   const second = pool.execute('GET', 'k');
@@ -192,11 +183,7 @@ test('a time-out in a shared request reads like one of its own, and the pool lea
     GET: (_command, connection) =>
       (first ??= connection) === connection ? new Promise<string>(() => {}) : reply.bulk('v'),
   });
-  await using pool = new ConnectionPool({
-    location: scripted.location,
-    decodeResponses: true,
-    cache: new LRUCache(),
-  });
+  await using pool = cachedPool(scripted);
   const leader = new AbortController();
   const leading = failure(pool.executeRequest('GET', ['k'], { signal: leader.signal }));
   await scripted.waitForCommand('GET');
@@ -305,7 +292,7 @@ test('maps and sets from the cache find text by its bytes in the encoding', asyn
 test('pools share a cache: each has its own decoding, and the writes of one invalidate for the other', async () => {
   const cache = new LRUCache();
   await writer.execute('SET', 'k', 'v');
-  await using text = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using text = cachedPool(server, { cache });
   await using bytes = new ConnectionPool({ location: server.location, cache });
   await using elsewhere = new ConnectionPool({
     location: server.location,
@@ -327,11 +314,7 @@ test('pools share a cache: each has its own decoding, and the writes of one inva
 
 test('a caller that changes its argument bytes after the call changes neither the call nor the cache', async () => {
   await writer.execute('HSET', 'h2', 'field', 'v');
-  await using pool = new ConnectionPool({
-    location: server.location,
-    decodeResponses: true,
-    cache: new LRUCache(),
-  });
+  await using pool = cachedPool(server);
   const key = Buffer.from('h2');
   const field = Buffer.from('field');
   const read = pool.execute('HGET', key, field);
@@ -345,7 +328,7 @@ test('a caller that changes its argument bytes after the call changes neither th
 test('confidence 0 asks the server, returns its value and reports it to the cache (A-56)', async () => {
   await using scripted = await countingServer({ GET: () => reply.bulk('right') });
   const cache = new SpiedCache({ confidence: 0 });
-  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache });
+  await using pool = cachedPool(scripted, { cache });
   assert.equal(await pool.execute('GET', 'k'), 'right');
   cache.put('GET', 'k', [], 'poison');
   assert.equal(await pool.execute('GET', 'k'), 'right');
@@ -358,7 +341,7 @@ test('confidence 0 asks the server, returns its value and reports it to the cach
 test('option confidence sets the share of hits that are served unchecked', async () => {
   await using scripted = await countingServer({ GET: () => reply.bulk('v') });
   const cache = new SpiedCache({ confidence: 50 });
-  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache });
+  await using pool = cachedPool(scripted, { cache });
   for (let round = 0; round < 1_000; round++) await pool.execute('GET', 'k');
   assert.ok(scripted.gets() > 350 && scripted.gets() < 650, `${scripted.gets()} of 1,000 were checked`);
   assert.ok(cache.verdicts.every((match) => match));
@@ -367,7 +350,7 @@ test('option confidence sets the share of hits that are served unchecked', async
 test('option dynamicConfidence lets checked hits move it', async () => {
   await using scripted = await countingServer({ GET: () => reply.bulk('v') });
   const cache = new LRUCache({ confidence: 1e-6, dynamicConfidence: true });
-  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache });
+  await using pool = cachedPool(scripted, { cache });
   const half = new LRUCache({ confidence: 50, dynamicConfidence: true });
   half.feedback('GET', 'k', [], true);
   assert.ok(half.confidence > 50);
@@ -382,7 +365,7 @@ test('option dynamicConfidence lets checked hits move it', async () => {
 
 test('option maxKeys bounds what a pool keeps', async () => {
   const cache = new LRUCache({ maxKeys: 3 });
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using pool = cachedPool(server, { cache });
   for (let key = 0; key < 10; key++) await pool.execute('GET', `key:${key}`);
   assert.equal(cache.size, 3);
   assert.equal(cache.stats.evictions, 7);
@@ -390,7 +373,7 @@ test('option maxKeys bounds what a pool keeps', async () => {
 
 test('option maxBytes bounds what a pool keeps', async () => {
   const cache = new LRUCache({ maxBytes: 5_000 });
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using pool = cachedPool(server, { cache });
   await writer.execute('SET', 'large', 'x'.repeat(6_000));
   await pool.execute('GET', 'large');
   assert.equal(cache.size, 0);
@@ -405,7 +388,7 @@ test('option maxBytes bounds what a pool keeps', async () => {
 test('option maxAge bounds the life of what a pool keeps', async () => {
   await using scripted = await countingServer();
   const cache = new LRUCache({ maxAge: 50 });
-  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache });
+  await using pool = cachedPool(scripted, { cache });
   assert.equal(await pool.execute('GET', 'k'), 'v1');
   assert.equal(await pool.execute('GET', 'k'), 'v1');
   await sleep(60);
@@ -421,7 +404,7 @@ test('an unhealthy cache is neither read nor written', async () => {
   }
   await using scripted = await countingServer();
   const cache = new Moody();
-  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache });
+  await using pool = cachedPool(scripted, { cache });
   assert.equal(await pool.execute('GET', 'k'), 'v1');
   cache.well = false;
   assert.equal(await pool.execute('GET', 'k'), 'v2');
@@ -466,7 +449,7 @@ class TinyCache extends AbstractCache {
 
 test("a cache class of the user's own serves hits and hears of invalidations", async () => {
   const cache = new TinyCache();
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using pool = cachedPool(server, { cache });
   await writer.execute('SET', 'k', '1');
   for (let round = 0; round < 3; round++) assert.equal(await pool.execute('GET', 'k'), '1');
   assert.equal(cache.hits, 2);
@@ -478,7 +461,7 @@ test("a cache class of the user's own serves hits and hears of invalidations", a
 test('a cache that throws is used no more, and its connection survives', async () => {
   const cache = new TinyCache();
   await using scripted = await countingServer();
-  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache });
+  await using pool = cachedPool(scripted, { cache });
   const warnings = await cacheWarnings(async () => {
     assert.equal(await pool.execute('GET', 'k'), 'v1');
     cache.broken = true;
@@ -493,7 +476,7 @@ test('a cache that throws is used no more, and its connection survives', async (
 test('a cache whose get throws costs no caller its answer', async () => {
   const cache = new TinyCache();
   cache.broken = true;
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using pool = cachedPool(server, { cache });
   const warnings = await cacheWarnings(async () => {
     await writer.execute('SET', 'k', '1');
     assert.equal(await pool.execute('GET', 'k'), '1');
@@ -509,7 +492,7 @@ test('cache events are published on a diagnostics channel', async () => {
   try {
     await using scripted = await countingServer();
     const cache = new LRUCache();
-    const pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache });
+    const pool = cachedPool(scripted, { cache });
     await pool.execute('GET', 'k');
     scripted.connections[0]?.send(invalidation('k', 'j'));
     await until(() => events.length === 2);

@@ -1,21 +1,17 @@
 // What is written on a lease is an own write of the pool: its cache does not wait for the server to say so.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { type BaseConnection, type CacheTracking, ConnectionPool, LRUCache } from '../../../src/index.ts';
 import { coreOf } from '../../../src/connection/base-connection.ts';
 import type { CoreObserver } from '../../../src/connection/core-observer.ts';
 import type { Entry } from '../../../src/connection/requests/entry.ts';
-import { reply, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { reply, type TestServer } from '../../../src/testkit/index.ts';
 import { failure, until } from '../pool/support.ts';
-import { countingServer, SpiedCache } from './support.ts';
+import { cachedPool, countingServer, SpiedCache } from './support.ts';
+import { useServer } from '../../support/servers.ts';
 
 let server: TestServer;
-before(async () => {
-  server = await startServer();
-});
-after(async () => {
-  await server.stop();
-});
+useServer((started) => (server = started));
 
 type Write = (connection: BaseConnection, value: string) => unknown;
 const SCRIPT = "return redis.call('set', KEYS[1], ARGV[1])";
@@ -66,12 +62,7 @@ const MODES: [string, CacheTracking][] = [
 for (const [name, cacheTracking] of MODES) {
   test(`tracking ${name}: the next read of the pool sees the writes of a lease`, async () => {
     const cache = new LRUCache();
-    await using pool = new ConnectionPool({
-      location: server.location,
-      decodeResponses: true,
-      cache,
-      cacheTracking,
-    });
+    await using pool = cachedPool(server, { cache, cacheTracking });
     await server.command('FLUSHALL');
     const held = async (value: string): Promise<void> => {
       await pool.execute('SET', 'k', value);
@@ -97,7 +88,7 @@ test('writes of a lease invalidate when queued and when settled; those of a tran
     SADD: () => reply.error('ERR no'),
   });
   const cache = new SpiedCache();
-  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache });
+  await using pool = cachedPool(scripted, { cache });
   using lease = await pool.acquire();
   const { connection } = lease;
   const dropped = (): string => cache.dropped.splice(0).join(' ');
@@ -144,7 +135,7 @@ test('a read in flight while a lease writes its key is not kept', async () => {
   });
   await using scripted = await countingServer({ GET: () => answered.then(() => reply.bulk('old')) });
   const cache = new SpiedCache();
-  await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true, cache });
+  await using pool = cachedPool(scripted, { cache });
   using lease = await pool.acquire();
   const read = pool.execute('GET', 'k');
   await scripted.waitForCommand('GET');

@@ -1,10 +1,10 @@
 // Listeners that end without a word, or while somebody counts on them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BaseConnection, ConnectionPool, LRUCache } from '../../../src/index.ts';
+import { type BaseConnection, type ConnectionPool, LRUCache } from '../../../src/index.ts';
 import { reply } from '../../../src/testkit/index.ts';
 import { until } from '../pool/support.ts';
-import { cacheWarnings, countingServer } from './support.ts';
+import { cachedPool, cacheWarnings, countingServer } from './support.ts';
 
 /** Until a read was answered from the cache. */
 async function served(pool: ConnectionPool<BaseConnection, true>, cache: LRUCache): Promise<void> {
@@ -21,12 +21,7 @@ test('a listener that ends before it is redirected to is replaced, without a war
         : reply.error('ERR The client ID you want redirect to does not exist'),
   });
   const cache = new LRUCache();
-  await using pool = new ConnectionPool({
-    location: scripted.location,
-    decodeResponses: true,
-    cache,
-    cacheTracking: { redirect: true },
-  });
+  await using pool = cachedPool(scripted, { cache, cacheTracking: { redirect: true } });
   const warnings = await cacheWarnings(async () => {
     await served(pool, cache);
   });
@@ -50,12 +45,7 @@ test('a listener that ends while it is redirected to guards nothing; its success
     },
   });
   const cache = new LRUCache();
-  await using pool = new ConnectionPool({
-    location: scripted.location,
-    decodeResponses: true,
-    cache,
-    cacheTracking: { redirect: true },
-  });
+  await using pool = cachedPool(scripted, { cache, cacheTracking: { redirect: true } });
   await served(pool, cache);
   assert.equal(redirects, 2);
 });
@@ -64,13 +54,7 @@ test('option deadPeerTimeout: a silent listener is replaced', async () => {
   for (const cacheTracking of [{ mode: 'bcast' }, { redirect: true }] as const) {
     await using scripted = await countingServer();
     const cache = new LRUCache();
-    await using pool = new ConnectionPool({
-      location: scripted.location,
-      decodeResponses: true,
-      cache,
-      cacheTracking,
-      deadPeerTimeout: 150,
-    });
+    await using pool = cachedPool(scripted, { cache, cacheTracking, deadPeerTimeout: 150 });
     await served(pool, cache);
     const listener = scripted.connections.find(({ commands }) =>
       commands.every(({ name }) => name !== 'GET'),

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
+import { after } from 'node:test';
 import {
+  type BaseConnection,
   type CacheTracking,
   ConnectionPool,
+  type ConnectionPoolOptions,
   LRUCache,
   type LRUCacheOptions,
   type RedisValue,
   type Reply,
 } from '../../../src/index.ts';
-import { reply, ScriptedServer, type ScriptedTable } from '../../../src/testkit/index.ts';
+import { reply, ScriptedServer, type ScriptedTable, type TestServer } from '../../../src/testkit/index.ts';
+import { useServer } from '../../support/servers.ts';
 
 /** Says what was asked of it. */
 export class SpiedCache extends LRUCache {
@@ -40,6 +44,24 @@ export class SpiedCache extends LRUCache {
     this.resets++;
     super.reset();
   }
+}
+
+/** Starts a server and a pool that writes to it, before the tests of the file; ends both after them. */
+export function useServerAndWriter(started: (server: TestServer, writer: ConnectionPool) => unknown): void {
+  let writer: ConnectionPool;
+  useServer((server) => {
+    writer = new ConnectionPool({ location: server.location });
+    return started(server, writer);
+  });
+  after(() => writer.close());
+}
+
+/** A pool with a cache that reads text. */
+export function cachedPool(
+  { location }: Pick<TestServer | ScriptedServer, 'location'>,
+  options: Omit<ConnectionPoolOptions<BaseConnection, true>, 'location' | 'decodeResponses'> = {},
+): ConnectionPool<BaseConnection, true> {
+  return new ConnectionPool({ location, decodeResponses: true, cache: new LRUCache(), ...options });
 }
 
 /** A server that answers GET with the number of the call, and knows tracking. */
@@ -78,12 +100,7 @@ export async function warningOfUncached(
   cacheTracking: CacheTracking = {},
 ): Promise<string> {
   const cache = new LRUCache();
-  await using pool = new ConnectionPool({
-    location: server.location,
-    decodeResponses: true,
-    cache,
-    cacheTracking,
-  });
+  await using pool = cachedPool(server, { cache, cacheTracking });
   const warnings = await cacheWarnings(async () => {
     assert.equal(await pool.execute('GET', 'k'), 'v1');
     assert.equal(await pool.execute('GET', 'k'), 'v2');

@@ -1,6 +1,6 @@
 // How a pool hears of changes, and what it does where it cannot.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import {
   type CacheTracking,
   ConnectionPool,
@@ -10,18 +10,18 @@ import {
 } from '../../../src/index.ts';
 import { reply, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { sleep, until } from '../pool/support.ts';
-import { cacheWarnings, countingServer, invalidation, warningOfUncached } from './support.ts';
+import {
+  cachedPool,
+  cacheWarnings,
+  countingServer,
+  invalidation,
+  warningOfUncached,
+  useServerAndWriter,
+} from './support.ts';
 
 let server: TestServer;
 let writer: ConnectionPool;
-before(async () => {
-  server = await startServer();
-  writer = new ConnectionPool({ location: server.location });
-});
-after(async () => {
-  await writer.close();
-  await server.stop();
-});
+useServerAndWriter((...started) => ([server, writer] = started));
 
 const WAYS: [string, CacheTracking, number][] = [
   ['default', {}, 0],
@@ -37,13 +37,7 @@ const WAYS: [string, CacheTracking, number][] = [
 for (const [name, cacheTracking, listeners] of WAYS) {
   test(`option cacheTracking: ${name} keeps the cache true`, async () => {
     const cache = new LRUCache();
-    await using pool = new ConnectionPool({
-      location: server.location,
-      decodeResponses: true,
-      cache,
-      cacheTracking,
-      maxConnections: 1,
-    });
+    await using pool = cachedPool(server, { cache, cacheTracking, maxConnections: 1 });
     await writer.execute('FLUSHALL');
     for (const round of ['1', '2', '3']) {
       await writer.execute('SET', 'user:1', round);
@@ -64,12 +58,7 @@ for (const [name, cacheTracking, listeners] of WAYS) {
 test('option cacheTracking: with prefixes other keys are not cached', async () => {
   const cache = new LRUCache();
   const cacheTracking = { mode: 'bcast', prefixes: ['user:'] } as const;
-  await using pool = new ConnectionPool({
-    location: server.location,
-    decodeResponses: true,
-    cache,
-    cacheTracking,
-  });
+  await using pool = cachedPool(server, { cache, cacheTracking });
   await pool.execute('GET', 'other:1');
   await pool.execute('GET', Buffer.from('user:1'));
   await pool.execute('GET', 'user:2');
@@ -77,12 +66,7 @@ test('option cacheTracking: with prefixes other keys are not cached', async () =
 });
 
 test('option cacheTracking: optin makes the server remember only the keys of cached calls', async () => {
-  await using pool = new ConnectionPool({
-    location: server.location,
-    decodeResponses: true,
-    cache: new LRUCache(),
-    cacheTracking: { mode: 'optin' },
-  });
+  await using pool = cachedPool(server, { cacheTracking: { mode: 'optin' } });
   const tracked = async (): Promise<number> =>
     Number(/tracking_total_keys:(\d+)/.exec(String(await server.command('INFO', 'stats')))?.[1]);
   await writer.execute('FLUSHALL');
@@ -94,10 +78,7 @@ test('option cacheTracking: optin makes the server remember only the keys of cac
 });
 
 test('option cacheTracking: optout keeps the server from remembering keys that uncached calls read', async () => {
-  await using pool = new ConnectionPool({
-    location: server.location,
-    decodeResponses: true,
-    cache: new LRUCache(),
+  await using pool = cachedPool(server, {
     cacheable: (_command, key) => !String(key).startsWith('b:'),
     cacheTracking: { mode: 'optout' },
   });
@@ -132,12 +113,7 @@ test('option cacheTracking refuses nonsense', () => {
 test('a lost listener invalidates what it guarded, and another listener takes its place', async () => {
   for (const cacheTracking of [{ mode: 'bcast' }, { redirect: true }] as const) {
     const cache = new LRUCache();
-    await using pool = new ConnectionPool({
-      location: server.location,
-      decodeResponses: true,
-      cache,
-      cacheTracking,
-    });
+    await using pool = cachedPool(server, { cache, cacheTracking });
     await pool.execute('SET', 'k', '1');
     await until(async () => (await pool.execute('GET', 'k')) === '1' && cache.stats.hits > 0);
     await pool.use(async (connection) => {
@@ -186,13 +162,7 @@ for (const [name, cacheTracking] of WAYS) {
     await other.execute('SET', 'user:1', '1');
     const script = other.execute('EVAL', 'while true do end', 0);
     const cache = new LRUCache();
-    await using pool = new ConnectionPool({
-      location: busy.location,
-      decodeResponses: true,
-      cache,
-      cacheTracking,
-      maxConnections: 1,
-    });
+    await using pool = cachedPool(busy, { cache, cacheTracking, maxConnections: 1 });
     const warnings = await cacheWarnings(async () => {
       await until(() =>
         pool.execute('GET', 'user:1').then(Boolean, (error: RedisError) => error.code === 'BUSY'),
@@ -216,12 +186,7 @@ test('a lease on a connection that still asks for tracking is not disturbed', as
       ++refusals > 3 ? reply.ok : reply.error('BUSY Redis is busy running a script.'),
   });
   const cache = new LRUCache();
-  await using pool = new ConnectionPool({
-    location: scripted.location,
-    decodeResponses: true,
-    cache,
-    maxConnections: 1,
-  });
+  await using pool = cachedPool(scripted, { cache, maxConnections: 1 });
   await pool.use(async (connection) => {
     await connection.createRequest('MULTI');
     await sleep(300);
@@ -243,7 +208,7 @@ test('a noreply pool has no cache', async () => {
 
 test('invalidations are never messages of a lease, and leave its connection reusable', async () => {
   const cache = new LRUCache();
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using pool = cachedPool(server, { cache });
   await writer.execute('SET', 'k', '1');
   await pool.execute('GET', 'k');
   await pool.use(async (connection) => {
@@ -262,7 +227,7 @@ test('invalidations are never messages of a lease, and leave its connection reus
 
 test('writes in a transaction of a lease are invalidated by the server', async () => {
   const cache = new LRUCache();
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using pool = cachedPool(server, { cache });
   await pool.execute('SET', 'k', 'before');
   await pool.execute('GET', 'k');
   assert.equal(cache.size, 1);
@@ -280,12 +245,7 @@ test('a lease that switches tracking off, or resets, invalidates the entries of 
     ...string[],
   ][]) {
     const cache = new LRUCache();
-    await using pool = new ConnectionPool({
-      location: server.location,
-      decodeResponses: true,
-      cache,
-      maxConnections: 1,
-    });
+    await using pool = cachedPool(server, { cache, maxConnections: 1 });
     await writer.execute('SET', 'k', '1');
     await pool.execute('GET', 'k');
     assert.equal(cache.size, 1);
@@ -303,11 +263,7 @@ test('a lease that switches tracking off, or resets, invalidates the entries of 
 });
 
 test('a PING of the cache never gets into a transaction of a lease', async () => {
-  await using pool = new ConnectionPool({
-    location: server.location,
-    decodeResponses: true,
-    cache: new LRUCache(),
-  });
+  await using pool = cachedPool(server);
   await pool.execute('GET', 'k');
   await pool.use(async (connection) => {
     await connection.createRequest('MULTI');
@@ -326,12 +282,7 @@ test('a throttled pool still receives invalidations', async () => {
   const processingBudget = new CapacityLimiter(1);
   await processingBudget.acquire();
   const cache = new LRUCache();
-  await using pool = new ConnectionPool({
-    location: scripted.location,
-    decodeResponses: true,
-    cache,
-    processingBudget,
-  });
+  await using pool = cachedPool(scripted, { cache, processingBudget });
   assert.equal(await pool.execute('GET', 'k'), 'v1');
   scripted.connections[0]?.send(invalidation('k'));
   await until(() => cache.size === 0);

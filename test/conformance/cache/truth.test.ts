@@ -1,19 +1,15 @@
 // What the server, this process and the network do to a key between a read and its reply.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ConnectionPool, LRUCache, ResponseError } from '../../../src/index.ts';
+import { LRUCache, ResponseError } from '../../../src/index.ts';
 import { reply, type ScriptedConnection } from '../../../src/testkit/index.ts';
 import { failure, sleep, until } from '../pool/support.ts';
-import { countingServer, flushed, invalidation, SpiedCache } from './support.ts';
+import { cachedPool, countingServer, flushed, invalidation, SpiedCache } from './support.ts';
 import { atMost } from '../../support/pace.ts';
 
 test('option cache answers a repeated read from memory, and asks again after an invalidation', async () => {
   await using server = await countingServer();
-  await using pool = new ConnectionPool({
-    location: server.location,
-    decodeResponses: true,
-    cache: new LRUCache(),
-  });
+  await using pool = cachedPool(server);
   for (let round = 0; round < 5; round++) assert.equal(await pool.execute('GET', 'k'), 'v1');
   assert.equal(server.gets(), 1);
   server.connections[0]?.send(invalidation('k'));
@@ -36,7 +32,7 @@ test('a key that is invalidated between request and reply is answered and not ke
     },
   });
   const cache = new SpiedCache();
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using pool = cachedPool(server, { cache });
   for (let round = 1; round <= 200; round++) assert.equal(await pool.execute('GET', 'k'), `old${round}`);
   assert.equal(cache.size, 0);
   assert.deepEqual(cache.puts, []);
@@ -50,18 +46,14 @@ test('an invalidation in the same packet as the reply takes effect before the ca
       return '';
     },
   });
-  await using pool = new ConnectionPool({
-    location: server.location,
-    decodeResponses: true,
-    cache: new LRUCache(),
-  });
+  await using pool = cachedPool(server);
   for (let round = 1; round <= 50; round++) assert.equal(await pool.execute('GET', 'k'), `v${round}`);
 });
 
 test('FLUSHALL of any client empties the cache (A-55), and so does a broken redirection', async () => {
   await using server = await countingServer();
   const cache = new SpiedCache();
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using pool = cachedPool(server, { cache });
   for (const push of [flushed, reply.push(reply.bulk('tracking-redir-broken'), reply.integer(7))]) {
     await pool.execute('GET', 'a');
     await pool.execute('GET', 'b');
@@ -78,7 +70,7 @@ test('a read in flight during a FLUSHALL is not kept', async () => {
   });
   await using server = await countingServer({ GET: () => held.then(() => reply.bulk('v')) });
   const cache = new SpiedCache();
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using pool = cachedPool(server, { cache });
   const read = pool.execute('GET', 'k');
   await server.waitForCommand('GET');
   server.connections[0]?.send(flushed);
@@ -91,7 +83,7 @@ test('a read in flight during a FLUSHALL is not kept', async () => {
 test('a connection that ends invalidates its entries before the next read is served', async () => {
   await using server = await countingServer();
   const cache = new LRUCache();
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using pool = cachedPool(server, { cache });
   let last = '';
   for (let round = 0; round < 50; round++) {
     const value = await pool.execute<string>('GET', 'k');
@@ -109,7 +101,7 @@ test('a connection that ends invalidates its entries before the next read is ser
 test('own writes invalidate the cached key when queued and again when settled', async () => {
   await using server = await countingServer();
   const cache = new SpiedCache();
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using pool = cachedPool(server, { cache });
   await pool.execute('GET', 'k');
   const write = pool.execute('SET', 'k', 'x');
   assert.deepEqual(cache.dropped, ['k']);
@@ -141,11 +133,7 @@ test('a read made after an own write does not join a request from before it', as
       return new Promise((resolve) => answers.push(() => resolve(reply.bulk(`v${number}`))));
     },
   });
-  await using pool = new ConnectionPool({
-    location: server.location,
-    decodeResponses: true,
-    cache: new LRUCache(),
-  });
+  await using pool = cachedPool(server);
   const before = pool.execute('GET', 'k');
   const write = pool.execute('SET', 'k', 'x');
   const behind = pool.execute('GET', 'k');
@@ -160,7 +148,7 @@ test('error replies are never kept', async () => {
   let calls = 0;
   await using server = await countingServer({ GET: () => reply.error(`ERR no ${++calls}`) });
   const cache = new SpiedCache();
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using pool = cachedPool(server, { cache });
   assert.match((await failure(pool.execute('GET', 'k'))).message, /no 1/);
   const value = await pool.executeRequest('GET', ['k'], { raiseExceptions: false });
   assert.ok(value instanceof ResponseError);
@@ -171,7 +159,7 @@ test('error replies are never kept', async () => {
 test('a guard that stops answering lets nothing older than a second be served', async () => {
   await using server = await countingServer();
   const cache = new LRUCache();
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using pool = cachedPool(server, { cache });
   await pool.execute('GET', 'k');
   const began = performance.now();
   server.connections[0]?.blackHole();
@@ -192,11 +180,7 @@ test('a guard that stops answering lets nothing older than a second be served', 
 
 test('a pause makes the pool ask the guard first; entries that were kept true are served again', async () => {
   await using server = await countingServer();
-  await using pool = new ConnectionPool({
-    location: server.location,
-    decodeResponses: true,
-    cache: new LRUCache(),
-  });
+  await using pool = cachedPool(server);
   await pool.execute('GET', 'a');
   assert.equal(await pool.execute('GET', 'b'), 'v2');
   await sleep(1_000);
@@ -207,11 +191,7 @@ test('a pause makes the pool ask the guard first; entries that were kept true ar
 
 test('an idle pool with a cache sends nothing', async () => {
   await using server = await countingServer();
-  await using pool = new ConnectionPool({
-    location: server.location,
-    decodeResponses: true,
-    cache: new LRUCache(),
-  });
+  await using pool = cachedPool(server);
   await pool.execute('GET', 'a');
   const { length } = server.commands;
   await sleep(700);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import {
   ConnectionError,
   ConnectionPool,
@@ -11,12 +11,10 @@ import {
 import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { atRest, blockedClients, clients, failure, gauges, until } from './support.ts';
 import { atMost } from '../../support/pace.ts';
+import { useServer } from '../../support/servers.ts';
 
 let server: TestServer;
-before(async () => {
-  server = await startServer({ users: { limited: 'on >pw ~* &* +@all -client|unblock' } });
-});
-after(() => server.stop());
+useServer((started) => (server = started), { users: { limited: 'on >pw ~* &* +@all -client|unblock' } });
 
 test('10 BLPOPs of one second on 8 connections take two seconds and PINGs go on beside them', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { maxConnections: 8 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
 import {
   Channel,
@@ -14,14 +14,12 @@ import {
   TimeoutError,
   WrongTypeError,
 } from '../../../src/index.ts';
-import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { reply, ScriptedServer, type TestServer } from '../../../src/testkit/index.ts';
 import { atRest, failure, gauges, sleep, until } from './support.ts';
+import { useServer } from '../../support/servers.ts';
 
 let server: TestServer;
-before(async () => {
-  server = await startServer();
-});
-after(() => server.stop());
+useServer((started) => (server = started));
 
 test('a pool from a URL answers as the README says', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });

@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { ConnectionPool, LRUCache, type RequestAbortedError, TCPConnection } from '../../../src/index.ts';
 import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { ServiceAddress } from '../../support/service-address.ts';
-import { countingServer, warningOfUncached } from '../cache/support.ts';
+import { cachedPool, countingServer, warningOfUncached } from '../cache/support.ts';
 import { atRest, blockedClients, failure, until } from './support.ts';
 
 describe('one address that leads to two servers', () => {
@@ -48,12 +48,7 @@ describe('one address that leads to two servers', () => {
       await using address = await ServiceAddress.start(old.location);
       await Promise.all([old, next].map((server) => server.command('SET', 'k', 'before')));
       const cache = new LRUCache();
-      await using pool = new ConnectionPool({
-        location: address.location,
-        decodeResponses: true,
-        cache,
-        cacheTracking,
-      });
+      await using pool = cachedPool(address, { cache, cacheTracking });
       assert.equal(await pool.execute('GET', 'k'), 'before');
       // The listener stays where it is; the data connection is made again, elsewhere.
       address.target = next.location;

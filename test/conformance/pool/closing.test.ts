@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { ConnectionError, ConnectionPool, PoolClosedError, TimeoutError } from '../../../src/index.ts';
 import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { atRest, clients, failure, gauges, sleep, turn, until } from './support.ts';
 import { atMost } from '../../support/pace.ts';
+import { useServer } from '../../support/servers.ts';
 
 let server: TestServer;
-before(async () => {
-  server = await startServer();
-});
-after(() => server.stop());
+useServer((started) => (server = started));
 
 const entry = new URL('../../../src/index.js', import.meta.url).href;
 

@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { type BaseConnection, ConnectionPool, OverloadedError, TimeoutError } from '../../../src/index.ts';
-import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { reply, ScriptedServer, type TestServer } from '../../../src/testkit/index.ts';
 import { atRest, clients, failure, gauges, sleep, turn, until } from './support.ts';
+import { useServer } from '../../support/servers.ts';
 
 let server: TestServer;
-before(async () => {
-  server = await startServer();
-});
-after(() => server.stop());
+useServer((started) => (server = started));
 
 test('500 leases left before their reply share one connection', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true });

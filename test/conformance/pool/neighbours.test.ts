@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { type AbstractCredentialProvider, ConnectionPool, TCPConnection } from '../../../src/index.ts';
-import { startServer, type TestServer } from '../../../src/testkit/index.ts';
+import type { TestServer } from '../../../src/testkit/index.ts';
 import { failure } from './support.ts';
+import { useServer } from '../../support/servers.ts';
 
 describe('a misconfigured pool does not delay its neighbours at the same address', () => {
   let server: TestServer;
-  before(async () => {
-    server = await startServer({ requirepass: 'sesame' });
-  });
-  after(() => server.stop());
+  useServer((started) => (server = started), { requirepass: 'sesame' });
 
   class Refuser extends TCPConnection {
     constructor(...[location, options]: ConstructorParameters<typeof TCPConnection>) {

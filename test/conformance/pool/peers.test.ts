@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { ConnectionError, ConnectionPool, OverloadedError, TimeoutError } from '../../../src/index.ts';
 import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { atRest, clients, failure, gauges, sleep, turn, until } from './support.ts';
 import { atMost } from '../../support/pace.ts';
+import { useServer } from '../../support/servers.ts';
 
 let server: TestServer;
-before(async () => {
-  server = await startServer();
-});
-after(() => server.stop());
+useServer((started) => (server = started));
 
 test('option timeout of a call covers waiting, dialling, writing, reply and every retry', async () => {
   await using full = ConnectionPool.fromUrl(server.url, { maxConnections: 1 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import {
   BusyLoadingError,
   ConnectionError,
@@ -15,12 +15,10 @@ import {
 import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { atRest, failure, sleep, turn, until } from './support.ts';
 import { atMost } from '../../support/pace.ts';
+import { useServer } from '../../support/servers.ts';
 
 let server: TestServer;
-before(async () => {
-  server = await startServer();
-});
-after(() => server.stop());
+useServer((started) => (server = started));
 
 const named = (scripted: ScriptedServer, wanted: string): number =>
   scripted.commands.filter(({ name }) => name === wanted).length;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import {
   ConnectionError,
   ConnectionPool,
@@ -9,14 +9,12 @@ import {
   NoScriptError,
   ResponseError,
 } from '../../../src/index.ts';
-import { ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { ScriptedServer, type TestServer } from '../../../src/testkit/index.ts';
 import { failure } from './support.ts';
+import { useServer } from '../../support/servers.ts';
 
 let server: TestServer;
-before(async () => {
-  server = await startServer();
-});
-after(() => server.stop());
+useServer((started) => (server = started));
 
 const counted = async (command: string): Promise<number> => {
   const stats = String(await server.command('INFO', 'commandstats'));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import {
   ConnectionError,
   ConnectionPool,
@@ -13,14 +13,12 @@ import {
   TimeoutError,
   WrongTypeError,
 } from '../../../src/index.ts';
-import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { reply, ScriptedServer, type TestServer } from '../../../src/testkit/index.ts';
 import { atRest, failure, sleep, until } from './support.ts';
+import { useServer } from '../../support/servers.ts';
 
 let server: TestServer;
-before(async () => {
-  server = await startServer();
-});
-after(() => server.stop());
+useServer((started) => (server = started));
 
 const text = (url: string, options: object = {}): ConnectionPool<never, true> =>
   ConnectionPool.fromUrl(url, { decodeResponses: true, ...options }) as unknown as ConnectionPool<

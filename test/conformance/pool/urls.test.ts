@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { inspect } from 'node:util';
 import {
   BaseConnection,
@@ -16,12 +16,10 @@ import {
 } from '../../../src/index.ts';
 import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { failure, sleep, until } from './support.ts';
+import { useServer } from '../../support/servers.ts';
 
 let server: TestServer;
-before(async () => {
-  server = await startServer({ unixSocket: true, users: { ünï: 'on >p@ss:w/rd ~* &* +@all' } });
-});
-after(() => server.stop());
+useServer((started) => (server = started), { unixSocket: true, users: { ünï: 'on >p@ss:w/rd ~* &* +@all' } });
 
 test('redis:// reaches host, port and database; the path is the database', async () => {
   await using pool = ConnectionPool.fromUrl(`redis://127.0.0.1:${server.port}/3`, { decodeResponses: true });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import {
   type BaseConnection,
   ConnectionError,
@@ -10,14 +10,13 @@ import {
   WatchError,
   WrongTypeError,
 } from '../../../src/index.ts';
-import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { reply, ScriptedServer, type TestServer } from '../../../src/testkit/index.ts';
 import { atRest, clients, failure, sleep } from './support.ts';
+import { useServer } from '../../support/servers.ts';
+import { transfer } from '../../integration/transactions/money.ts';
 
 let server: TestServer;
-before(async () => {
-  server = await startServer();
-});
-after(() => server.stop());
+useServer((started) => (server = started));
 
 type Pool = ConnectionPool<BaseConnection, true>;
 const open = (options: object = {}): Pool =>
@@ -170,21 +169,9 @@ test('money is conserved by transfers of many callers while connections are kill
   for (const account of accounts) await pool.execute('SET', account, 100);
   let done = 0;
   let unknown = 0;
-  const transfer = async (from: string, to: string): Promise<void> => {
+  const attempt = async (from: string, to: string): Promise<void> => {
     try {
-      const replies = await pool.watch(
-        [from, to],
-        async (connection) => {
-          const left = Number(await connection.execute('GET', from));
-          const there = Number(await connection.execute('GET', to));
-          if (left < 5) return null;
-          return [
-            { command: 'SET', args: [from, left - 5] },
-            { command: 'SET', args: [to, there + 5] },
-          ];
-        },
-        { timeout: 10_000, attempts: 1_000, throwErrors: true },
-      );
+      const replies = await transfer(pool as never, [from, to], 10_000);
       if (replies !== null) done++;
     } catch (error) {
       assert.ok(error instanceof ConnectionError, String(error));
@@ -195,7 +182,7 @@ test('money is conserved by transfers of many callers while connections are kill
     for (let round = 0; round < 30; round++) {
       const from = accounts[(worker * 3 + round) % accounts.length]!;
       const to = accounts[(worker * 7 + round * 3 + 1) % accounts.length]!;
-      if (from !== to) await transfer(from, to);
+      if (from !== to) await attempt(from, to);
     }
   });
   let killing = true;

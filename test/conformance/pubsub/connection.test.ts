@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import {
   AuthorizationError,
   type BaseConnectionOptions,
@@ -12,17 +12,12 @@ import {
   TimeoutError,
   UserPassCredentialProvider,
 } from '../../../src/index.ts';
-import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
-import { names, Recorder, until } from '../../integration/pubsub/support.ts';
+import { reply, ScriptedServer, type TestServer } from '../../../src/testkit/index.ts';
+import { names, Recorder, until, useServers } from '../../integration/pubsub/support.ts';
 
 let server: TestServer;
 let old: TestServer;
-before(async () => {
-  server = await startServer();
-  // A server that does not know HELLO.
-  old = await startServer({ args: ['--rename-command', 'HELLO', ''] });
-});
-after(() => Promise.all([server.stop(), old.stop()]));
+useServers((...started) => ([server, old] = started));
 
 async function open(options: BaseConnectionOptions = {}, to = server): Promise<TCPConnection> {
   const connection = new TCPConnection(to.location, options);

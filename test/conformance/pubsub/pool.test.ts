@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import {
   Channel,
   ChannelClosedError,
@@ -8,17 +8,13 @@ import {
   PoolClosedError,
   TimeoutError,
 } from '../../../src/index.ts';
-import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
-import { names, Recorder, serverSets, until } from '../../integration/pubsub/support.ts';
+import { reply, ScriptedServer, type TestServer } from '../../../src/testkit/index.ts';
+import { names, Recorder, serverSets, until, useServers } from '../../integration/pubsub/support.ts';
 import { failure } from '../pool/support.ts';
 
 let server: TestServer;
 let old: TestServer;
-before(async () => {
-  server = await startServer();
-  old = await startServer({ args: ['--rename-command', 'HELLO', ''] });
-});
-after(() => Promise.all([server.stop(), old.stop()]));
+useServers((...started) => ([server, old] = started));
 
 const triple = (kind: string, name: string, count: number): unknown => [
   Buffer.from(kind),

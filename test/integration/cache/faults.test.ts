@@ -1,11 +1,13 @@
 // Nothing older than a second after the write, whatever happens to those who guard the cache.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { type BaseConnection, type CacheTracking, ConnectionPool } from '../../../src/index.ts';
-import { startServer, type TestServer } from '../../../src/testkit/index.ts';
+import type { TestServer } from '../../../src/testkit/index.ts';
 import { eventually } from '../cluster/support.ts';
 import { keysNamed, Monitor } from './monitor.ts';
 import { WireProxy } from './proxy.ts';
+import { useServer } from '../../support/servers.ts';
+import { cachedPool } from '../../conformance/cache/support.ts';
 
 const FULL = process.env['RESPOOL_CACHE_FULL'] === '1';
 const READS = FULL ? 1_000_000 : 150_000;
@@ -21,10 +23,7 @@ const WAYS: [string, CacheTracking][] = [
 ];
 
 let server: TestServer;
-before(async () => {
-  server = await startServer();
-});
-after(() => server.stop());
+useServer((started) => (server = started));
 
 interface Run {
   readonly monitor: Monitor;
@@ -58,12 +57,7 @@ for (const [name, cacheTracking] of WAYS) {
   test(`${READS} reads against 20 writers are never stale: ${name}`, async () => {
     const monitor = new Monitor(KEYS);
     await using writer = new ConnectionPool({ location: server.location });
-    await using pool = new ConnectionPool({
-      location: server.location,
-      decodeResponses: true,
-      cache: monitor.cache,
-      cacheTracking,
-    });
+    await using pool = cachedPool(server, { cache: monitor.cache, cacheTracking });
     await writer.execute('FLUSHALL');
     const writing = Array.from({ length: 20 }, () => monitor.write(writer, 40));
     const share = name === 'by the connections themselves' ? READS : READS / 5;
@@ -82,9 +76,7 @@ for (const [name, cacheTracking] of WAYS) {
   test(`a guard behind a black hole serves nothing stale: ${name}`, async () => {
     await using proxy = await WireProxy.start(server.location);
     const monitor = new Monitor(KEYS);
-    const pool = new ConnectionPool({
-      location: proxy.location,
-      decodeResponses: true,
+    const pool = cachedPool(proxy, {
       cache: monitor.cache,
       cacheTracking,
       // Nobody but the cache itself is to notice.
@@ -102,12 +94,7 @@ for (const [name, cacheTracking] of WAYS) {
   test(`invalidations delayed on the way make no stale read: ${name}`, async () => {
     await using proxy = await WireProxy.start(server.location);
     const monitor = new Monitor(KEYS);
-    const pool = new ConnectionPool({
-      location: proxy.location,
-      decodeResponses: true,
-      cache: monitor.cache,
-      cacheTracking,
-    });
+    const pool = cachedPool(proxy, { cache: monitor.cache, cacheTracking });
     await run(pool, monitor, 5, async () => {
       for (const stall of [500, 1_500]) {
         await sleep(300);
@@ -121,12 +108,7 @@ for (const [name, cacheTracking] of WAYS) {
 
   test(`randomly killed connections make no stale read: ${name}`, async () => {
     const monitor = new Monitor(KEYS);
-    const pool = new ConnectionPool({
-      location: server.location,
-      decodeResponses: true,
-      cache: monitor.cache,
-      cacheTracking,
-    });
+    const pool = cachedPool(server, { cache: monitor.cache, cacheTracking });
     const kills =
       cacheTracking.mode === undefined && cacheTracking.redirect === undefined ? KILLS : KILLS / 5;
     let killed = 0;
@@ -154,7 +136,7 @@ for (const [name, cacheTracking] of WAYS) {
 
 test('a paused server, and one that is restarted, make no stale read', async () => {
   const monitor = new Monitor(KEYS);
-  const pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache: monitor.cache });
+  const pool = cachedPool(server, { cache: monitor.cache });
   await run(pool, monitor, 5, async () => {
     await sleep(300);
     server.pause();
@@ -164,7 +146,7 @@ test('a paused server, and one that is restarted, make no stale read', async () 
   });
   assert.ok(monitor.cache.stats.hits > 100, `${monitor.cache.stats.hits} hits`);
   const again = new Monitor(keysNamed('again:', 100));
-  const second = new ConnectionPool({ location: server.location, decodeResponses: true, cache: again.cache });
+  const second = cachedPool(server, { cache: again.cache });
   await run(second, again, 0, async () => {
     await sleep(100);
     await server.kill();
@@ -178,11 +160,7 @@ test('a paused server, and one that is restarted, make no stale read', async () 
 test('a flood of flushes leaves no stale entry', async () => {
   await using writer = new ConnectionPool({ location: server.location });
   const monitor = new Monitor(KEYS);
-  await using pool = new ConnectionPool({
-    location: server.location,
-    decodeResponses: true,
-    cache: monitor.cache,
-  });
+  await using pool = cachedPool(server, { cache: monitor.cache });
   for (let round = 0; round < 200; round++) {
     await writer.execute('SET', 'key:1', round + 1);
     await pool.execute('GET', 'key:1');

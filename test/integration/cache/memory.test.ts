@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { ConnectionPool, LRUCache } from '../../../src/index.ts';
-import { startServer, type TestServer } from '../../../src/testkit/index.ts';
+import type { TestServer } from '../../../src/testkit/index.ts';
+import { useServer } from '../../support/servers.ts';
+import { cachedPool } from '../../conformance/cache/support.ts';
 
 const MAX = 16 << 20;
 
 let server: TestServer;
-before(async () => {
-  server = await startServer();
-});
-after(() => server.stop());
+useServer((started) => (server = started));
 
 test('values of 10 B to 1 MiB never hold more than maxBytes', async () => {
   for (const decodeResponses of [true, false]) {
@@ -32,7 +31,7 @@ test('values of 10 B to 1 MiB never hold more than maxBytes', async () => {
 
 test('many short-lived keys leave no list of themselves', async () => {
   const cache = new LRUCache({ maxKeys: 100 });
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using pool = cachedPool(server, { cache });
   for (let round = 0; round < 80; round++) {
     await Promise.all(
       Array.from({ length: 1_000 }, (_, index) => pool.execute('GET', `many:${round}:${index}`)),
@@ -70,7 +69,7 @@ test('option cacheable: excluded reads go to the server and are counted', async 
 
 test('MGET reads cached keys from memory and asks only for the rest', async () => {
   const cache = new LRUCache();
-  await using pool = new ConnectionPool({ location: server.location, decodeResponses: true, cache });
+  await using pool = cachedPool(server, { cache });
   await pool.execute('MSET', 'm:1', 'a', 'm:2', 'b');
   await pool.execute('RPUSH', 'm:list', 'x');
   assert.equal(await pool.execute('GET', 'm:1'), 'a');

@@ -1,18 +1,16 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { ConnectionPool, TimeoutError } from '../../../src/index.ts';
-import { startServer, type TestServer } from '../../../src/testkit/index.ts';
+import type { TestServer } from '../../../src/testkit/index.ts';
 import { atRest, failure, gauges, sleep, turn, until } from '../../conformance/pool/support.ts';
+import { useServer } from '../../support/servers.ts';
 
 /** A million takes about a minute: set RESPOOL_FULL=1. */
 const FULL = process.env['RESPOOL_FULL'] === '1';
 
 let server: TestServer;
-before(async () => {
-  server = await startServer();
-});
-after(() => server.stop());
+useServer((started) => (server = started));
 
 /** The same numbers in every run. */
 function randomOf(seed: number): () => number {

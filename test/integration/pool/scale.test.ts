@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { ConnectionPool, type TCPConnection } from '../../../src/index.ts';
-import { startServer, type TestServer } from '../../../src/testkit/index.ts';
+import type { TestServer } from '../../../src/testkit/index.ts';
 import { atRest } from '../../conformance/pool/support.ts';
+import { useServer } from '../../support/servers.ts';
 
 /** With RESPOOL_FULL=1 the sizes that the documentation speaks of. */
 const FULL = process.env['RESPOOL_FULL'] === '1';
 
 let server: TestServer;
-before(async () => {
-  server = await startServer();
-});
-after(() => server.stop());
+useServer((started) => (server = started));
 
 test('100,000 calls in flight share one connection, and each gets its own reply in call order', async () => {
   await using pool = ConnectionPool.fromUrl(server.url, { decodeResponses: true, acquireTimeout: null });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import {
   AuthorizationError,
   type Channel,
@@ -12,12 +12,10 @@ import {
 import { reply, ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { names, readChannel, Recorder, serverSets, sleep, until } from './support.ts';
 import { atMost } from '../../support/pace.ts';
+import { useServer } from '../../support/servers.ts';
 
 let server: TestServer;
-before(async () => {
-  server = await startServer();
-});
-after(() => server.stop());
+useServer((started) => (server = started));
 
 /** Acknowledges like a server. */
 function subscribing(): Record<

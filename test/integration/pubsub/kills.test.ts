@@ -1,18 +1,16 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { type AbstractChannel, ChannelClosedError, ConnectionPool } from '../../../src/index.ts';
-import { startServer, type TestServer } from '../../../src/testkit/index.ts';
+import type { TestServer } from '../../../src/testkit/index.ts';
 import { FULL, type Heard, names, readChannel, Recorder, serverSets, sleep, until } from './support.ts';
+import { useServer } from '../../support/servers.ts';
 
 const KILLS = FULL ? 1000 : 150;
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
 const PATTERNS = ['pa*', 'pb*'];
 
 let server: TestServer;
-before(async () => {
-  server = await startServer();
-});
-after(() => server.stop());
+useServer((started) => (server = started));
 
 /** Repeatable chance. */
 function chance(seed: number): () => number {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { AbstractChannel, Channel, type ChannelGap, type ChannelOptions } from '../../../src/index.ts';
 import type { TestServer } from '../../../src/testkit/index.ts';
+import { useServer } from '../../support/servers.ts';
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 /** The long form of tests that have a short one. */
@@ -16,6 +17,13 @@ export async function until(
     assert.ok(performance.now() < deadline, `not within ${timeout} ms: ${what}`);
     await sleep(5);
   }
+}
+
+/** Starts a server, and one that knows no HELLO, before the tests of the file; stops them after. */
+export function useServers(started: (server: TestServer, old: TestServer) => unknown): void {
+  let server: TestServer;
+  useServer((one) => (server = one));
+  useServer((old) => started(server, old), { args: ['--rename-command', 'HELLO', ''] });
 }
 
 /** What one channel heard: numbers, and gaps where they stood. */

@@ -10,6 +10,27 @@ import {
 
 type Pool = BaseConnectionPool<BaseConnection, boolean>;
 
+/** Moves 5 from one account to another in a watch; null if there is too little. */
+export function transfer(
+  pool: Pool,
+  [from, to]: readonly [from: string, to: string],
+  timeout: number,
+): Promise<unknown[] | null> {
+  return pool.watch(
+    [from, to],
+    async (connection) => {
+      const left = Number(await connection.execute('GET', from));
+      const there = Number(await connection.execute('GET', to));
+      if (left < 5) return null;
+      return [
+        { command: 'SET', args: [from, left - 5] },
+        { command: 'SET', args: [to, there + 5] },
+      ];
+    },
+    { timeout, attempts: 1_000, throwErrors: true },
+  );
+}
+
 /** Transfers between accounts by `watch` and by `transaction`, until it is stopped; money is neither made nor lost. */
 export class Money {
   readonly #pool: Pool;
@@ -59,7 +80,7 @@ export class Money {
       const [from, to] = [this.#pick(round), this.#pick(round * 3 + 1)];
       if (from === to) continue;
       try {
-        if (round % 2 === 0) await this.#watched(from, to);
+        if (round % 2 === 0) await transfer(this.#pool, [from, to], 15_000);
         else await this.#atOnce(from, to);
         this.done++;
       } catch (error) {
@@ -74,22 +95,6 @@ export class Money {
 
   #pick(index: number): string {
     return this.#accounts[index % this.#accounts.length]!;
-  }
-
-  async #watched(from: string, to: string): Promise<void> {
-    await this.#pool.watch(
-      [from, to],
-      async (connection) => {
-        const left = Number(await connection.execute('GET', from));
-        const there = Number(await connection.execute('GET', to));
-        if (left < 5) return null;
-        return [
-          { command: 'SET', args: [from, left - 5] },
-          { command: 'SET', args: [to, there + 5] },
-        ];
-      },
-      { timeout: 15_000, attempts: 1_000, throwErrors: true },
-    );
   }
 
   async #atOnce(from: string, to: string): Promise<(unknown | RedisError)[]> {
