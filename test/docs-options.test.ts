@@ -38,7 +38,7 @@ function pick(table: RuleTable, wanted: (name: string) => boolean): RuleTable {
   return Object.fromEntries(Object.entries(table).filter(([name]) => wanted(name)));
 }
 
-/** What only this kind of pool has. */
+/** The options that only this kind of pool has. */
 function own(table: RuleTable): RuleTable {
   return pick(table, (name) => !(name in shared));
 }

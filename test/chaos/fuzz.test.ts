@@ -1,4 +1,4 @@
-// Bytes and texts that nobody planned: only typed errors, nothing kept, nothing polluted.
+// Random bytes and texts give only typed errors, keep nothing and pollute no prototype.
 // RESPOOL_FUZZ=1000000 makes it long, RESPOOL_SEED repeats it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

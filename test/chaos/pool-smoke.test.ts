@@ -27,10 +27,10 @@ interface Book {
   perhapsPopped: number;
 }
 
-/** What went wrong, told at the end together with the seed. */
+/** The violations of a run, printed at its end with the seed. */
 class Complaints {
   readonly all: string[] = [];
-  /** When this process was busy with itself. */
+  /** The times when this process was busy. */
   readonly #lags: [at: number, ms: number][] = [];
   readonly #timer: NodeJS.Timeout;
   #last = performance.now();

@@ -1,4 +1,4 @@
-// A canary as password and as value: it may be sent, and told to nobody.
+// A canary serves as password and value: it may be sent, but never shown.
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, test } from 'node:test';
@@ -28,7 +28,7 @@ const POINTS = [
   'respool:connection:close',
 ];
 
-/** Everything that a thing may show of itself. */
+/** Every text form of a value. */
 function shown(thing: unknown): string {
   const texts = [String(thing), inspect(thing, { depth: 10, showHidden: false })];
   if (thing instanceof Error)

@@ -82,6 +82,6 @@ for (const { path, kind, version } of await allServers()) {
   });
 }
 
-/** What an older server, a server without a module or without a second one says. */
+/** Errors of servers that are older, lack a module, or have no second server. */
 const EXPECTED =
   /unknown (sub)?command|syntax error|wrong number of arguments|ACL file|AUTH|^MIGRATE|^AUTH|^WAITAOF|not supported|NOPROTO|unknown option/i;

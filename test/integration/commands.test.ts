@@ -94,7 +94,7 @@ for (const { path, kind, version } of await serverBinaries()) {
   });
 }
 
-/** Whether the server took the sample for well-formed; then our keys are its keys, in every spelling. */
+/** Whether the server accepts the sample; then both find the same keys, in every spelling. */
 async function compare(server: TestServer, table: CommandTable, words: readonly string[]): Promise<boolean> {
   let expected: unknown;
   try {
@@ -166,7 +166,7 @@ function* samplesOf({ words, arity, specs }: KeyedCommand): Generator<string[]> 
     while (sample.length < length) sample.push(`w${sample.length}`);
     for (const { begin, at, keyword, counted } of specs) {
       if (begin === 'keyword') {
-        // Of several keywords the server may go by the last one: one is enough here.
+        // The server may go by the last of several keywords, so the sample has one.
         if (at < 0 || sample.length < at || keyword === 'STOREDIST') continue;
         sample.splice(at, 1, keyword, 'k1', 'k2');
       } else if (counted !== null) {

@@ -35,7 +35,7 @@ import {
 
 /** A password, an argument, a value or a script: no object shows it. */
 const SECRET = 'canary-secret';
-/** What an object shows of itself fits into a few lines of a terminal; statistics have a line for each. */
+/** The text of an object fits into a few lines of a terminal; statistics have a line for each figure. */
 const LONGEST = 260;
 const STATISTICS = 600;
 
@@ -51,7 +51,7 @@ before(async () => {
 });
 after(() => Promise.all([server.stop(), cluster.stop(), sentinels.stop()]));
 
-/** What `inspect` must show, and a part of its JSON. */
+/** The text that `inspect` must contain, and a part of the JSON. */
 interface Row {
   readonly shown: unknown;
   readonly inspect: RegExp;
@@ -68,7 +68,7 @@ function check(rows: Readonly<Record<string, Row>>): void {
     assert.match(serialised, json, name);
     for (const one of [text, serialised, String(shown)]) {
       assert.ok(!one.includes(SECRET), `${name}: ${one}`);
-      // As bytes in decimal or hexadecimal digits.
+      // Look for the bytes in decimal and hexadecimal digits too.
       assert.doesNotMatch(one, /99,97,110,97|63 61 6e 61/, name);
     }
     assert.ok(text.length <= longest, `${name}: ${text}`);

@@ -10,7 +10,7 @@ const PAUSE = 100;
 /** `scripts/test.mjs` finds it, or installs it. */
 const BROWSER = process.env['CHROMIUM'] || 'chromium';
 
-/** Of the window, in pixels. */
+/** The size of the window in pixels. */
 interface Size {
   readonly width: number;
   readonly height: number;
@@ -24,7 +24,7 @@ interface Message {
   readonly error?: { readonly message: string };
 }
 
-/** What the page wrote as an error: to the console, by an exception, or because something could not be loaded. */
+/** The errors of the page: console errors, exceptions and failed loads. */
 function errorIn({ method, params = {} }: Message): string | null {
   const { type, entry, exceptionDetails } = params as {
     type?: string;
@@ -67,7 +67,7 @@ export class ChromiumPage implements AsyncDisposable {
       this.#failure = `${message}: install Chromium (apt-get install chromium), or name one in the variable CHROMIUM`;
       for (const answer of this.#waiting.values()) answer({ error: { message: this.#failure } });
     });
-    // Of a browser that has ended.
+    // A late answer of a browser that has ended.
     for (const pipe of [3, 4]) this.#process.stdio[pipe]?.on('error', () => {});
     const answers = this.#process.stdio[4] as Readable;
     answers.setEncoding('utf8').on('data', (text: string) => this.#received(text));
@@ -134,7 +134,7 @@ export class ChromiumPage implements AsyncDisposable {
       this.#process.kill('SIGKILL');
       await gone;
     }
-    // Its children may write files for a moment: what came meanwhile is removed by another try.
+    // Children of the browser may still write files, so removing is tried again.
     for (let tries = 1; ; tries++) {
       try {
         rmSync(this.#folder, { recursive: true, force: true });

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** How a block is run, written behind the language: "```ts no-run" is only compiled. */
+/** The mode of a block, written behind the language: "```ts no-run" is only compiled. */
 export type BlockKind = 'run' | 'no-run' | 'vitest' | 'cjs';
 /** A code block of a page. */
 export interface DocBlock {
@@ -112,7 +112,7 @@ export async function runBlock(
   let code = block.code;
   if (block.typed) code = readFileSync(join(ROOT, compiledPath(block)), 'utf8');
   else {
-    // Not from dist: `npm test` runs on a clone that nobody has built.
+    // Not from dist: `npm test` also runs on an unbuilt clone.
     code = code
       .replace(/(['"])respool\/(\w+)\1/g, "'../../src/$2/index.js'")
       .replace(/(['"])respool\1/g, "'../../src/index.js'");

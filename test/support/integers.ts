@@ -233,7 +233,7 @@ export class Integers {
   }
 }
 
-/** How a promise stands right now. */
+/** The present state of a promise. */
 export async function standing(promise: Promise<unknown>): Promise<'pending' | 'resolved' | 'rejected'> {
   const pending = Symbol('pending');
   const outcome = promise.then(

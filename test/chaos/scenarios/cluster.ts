@@ -4,7 +4,7 @@ import { pick } from '../../support/random.ts';
 import { type ChaosPool, sleep } from '../support/load.ts';
 import { ACCOUNTS, CANARY } from '../support/oracle.ts';
 import type { Fault, Stage } from '../support/run.ts';
-import { BAD_LINE, BRISK_LINE } from './single.ts';
+import { BAD_LINE, BRISK_LINE, LIMITS } from './single.ts';
 
 interface ClusterOptions {
   readonly seed: number;
@@ -13,14 +13,7 @@ interface ClusterOptions {
   readonly brisk?: boolean;
 }
 
-const COMMON = {
-  password: CANARY,
-  decodeResponses: true,
-  connectTimeout: 1_000,
-  streamTimeout: 2_000,
-  deadPeerTimeout: 600,
-  acquireTimeout: 5_000,
-} as const;
+const COMMON = { ...LIMITS, password: CANARY } as const;
 
 /** Three primaries with a replica each, behind proxies; two pools, one of them reading from replicas not at all. */
 export async function clusterStage({ seed, every = 1_500, brisk = false }: ClusterOptions): Promise<Stage> {

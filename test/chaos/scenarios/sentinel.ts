@@ -4,7 +4,7 @@ import { pick } from '../../support/random.ts';
 import { type ChaosPool, sleep } from '../support/load.ts';
 import { CANARY } from '../support/oracle.ts';
 import type { Fault, Stage } from '../support/run.ts';
-import { BAD_LINE, BRISK_LINE } from './single.ts';
+import { BAD_LINE, BRISK_LINE, LIMITS } from './single.ts';
 
 interface SentinelOptions {
   readonly seed: number;
@@ -38,11 +38,7 @@ export async function sentinelStage({ seed, every = 2_000, brisk = false }: Sent
     serviceName: servers.serviceName,
     sentinelManager,
     password: CANARY,
-    decodeResponses: true,
-    connectTimeout: 1_000,
-    streamTimeout: 2_000,
-    deadPeerTimeout: 600,
-    acquireTimeout: 5_000,
+    ...LIMITS,
   } as const;
   const pools = [
     new SentinelConnectionPool({ ...common, maxConnections: 8 }),

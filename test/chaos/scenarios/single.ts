@@ -33,7 +33,7 @@ export const BRISK_LINE = Object.fromEntries(
 const FIRST = `${CANARY}-first`;
 const SECOND = `${CANARY}-second`;
 
-/** Two passwords in turn; the old one ends a moment after the new one begins. */
+/** Alternates between two passwords; the old one ends a moment after the new one begins. */
 class Rotating extends AbstractCredentialProvider {
   readonly #listeners = new Set<() => void>();
   password = FIRST;
@@ -50,7 +50,8 @@ class Rotating extends AbstractCredentialProvider {
   }
 }
 
-const COMMON = {
+/** Limits of the pools on trial. */
+export const LIMITS = {
   decodeResponses: true,
   connectTimeout: 1_000,
   streamTimeout: 2_000,
@@ -83,7 +84,7 @@ async function useUpDescriptors(ms: number): Promise<void> {
   for (const descriptor of held) closeSync(descriptor);
 }
 
-/** What a server that crashed says of it; else its last line. */
+/** The crash report of a server; without a crash the last line of its log. */
 function crashIn(log: string): string {
   const lines = log.split('\n');
   return lines.filter((line) => /ASSERTION|==>|crashed by/.test(line)).join(' ') || (lines.at(-1) ?? '');
@@ -91,7 +92,7 @@ function crashIn(log: string): string {
 
 export interface SingleOptions {
   readonly seed: number;
-  /** Of this server alone: without faults of the process itself, which a test run shares. */
+  /** Only faults of the server: a test run shares its process with others. */
   readonly gentle?: boolean;
   readonly every?: number;
   /** Faults that follow each other so closely that each has to be short. */
@@ -109,7 +110,7 @@ export async function singleStage({
 }: SingleOptions): Promise<Stage> {
   const ms = (usual: number): number => (brisk ? usual * 0.3 : usual);
   const server = await startServer({
-    // A restart brings both passwords back: which one is right is not what is on trial then.
+    // A restart brings both passwords back, so that either works.
     users: { app: `on >${FIRST} >${SECOND} ~* &* +@all` },
     urlUser: 'app',
     args: gentle ? [] : ['--appendonly', 'yes', '--appendfsync', 'no', '--auto-aof-rewrite-min-size', '4mb'],
@@ -129,7 +130,7 @@ export async function singleStage({
       new ConnectionPool({
         location: proxy.location,
         credentialProvider: provider,
-        ...COMMON,
+        ...LIMITS,
         ...(brisk ? { connectTimeout: 500, deadPeerTimeout: 400 } : {}),
         ...kind,
       } as never) as ChaosPool,

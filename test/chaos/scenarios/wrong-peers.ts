@@ -12,7 +12,7 @@ import { reply, type ScriptedConnection, ScriptedServer } from '../../../src/tes
 
 import { pick, randomOf } from '../../support/random.ts';
 
-/** How a server can be wrong where it should have answered `right`; null: nothing is sent. */
+/** The wrong answers in place of `right`; null sends nothing. */
 type Fault = (right: string, connection: ScriptedConnection) => string | null;
 
 const GREETING = reply.map(

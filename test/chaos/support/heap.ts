@@ -1,4 +1,4 @@
-// How the heap grows during a run.
+// Measures the growth of the heap during a run.
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 

@@ -16,7 +16,7 @@ type Call = Promise<unknown> & { readonly maybeExecuted?: boolean };
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** How long this process was busy with itself or stopped: nothing can settle meanwhile. */
+/** The time for which this process was busy or stopped: no call can settle meanwhile. */
 export class LoopClock {
   readonly #lags: [at: number, ms: number][] = [];
   #last = performance.now();
@@ -57,7 +57,7 @@ export interface LoadOptions {
 const LIMIT = 5_000;
 const PATIENT = 4;
 
-/** How much quicker than its pace a run may be after a fault, so that it does not choke its own recovery. */
+/** The largest speed-up after a fault; more would choke the recovery. */
 const HASTE = 5;
 
 /** Lets calls begin at a number of commands a second; what faults have delayed is made up for. */
@@ -233,7 +233,7 @@ export class Load {
     writer.busy = false;
     if (value === 'OK') oracle.acknowledged.set(register, version);
     else if (value !== undefined) oracle.equal(value, 'OK', 'SET');
-    // Nobody knows when the server comes to it: from now on this key would be no evidence.
+    // The server may run it at any later time, so this key proves nothing from now on.
     else if (call.maybeExecuted === true) writer.register = oracle.newRegister();
   }
 

@@ -22,7 +22,7 @@ export const CANARY = 'canary-7f3a';
 /** One error of so many of a name is searched for it. */
 const LOOKED_AT = 100;
 
-/** How many registers are asked for at once. */
+/** The number of registers read at once. */
 const AUDIT = 500;
 
 interface Counter {
@@ -51,7 +51,7 @@ class Column {
 const marks = (): Column => new Column(() => new Uint8Array(CHUNK));
 const versions = (): Column => new Column(() => new Uint32Array(CHUNK));
 
-/** What is known of an element of a list. */
+/** The known state of an element of a list. */
 const SENT = 1;
 const PUSHED = 2;
 const POPPED = 4;
@@ -146,7 +146,7 @@ export class Oracle {
   pushedElement(element: string): void {
     this.#mark(element, PUSHED);
   }
-  /** It was certainly not pushed. */
+  /** The element was certainly not pushed. */
   unsentElement(element: string): void {
     this.#elements.set(numberOf(element), 0);
   }
@@ -156,7 +156,7 @@ export class Oracle {
     if ((known & POPPED) !== 0 && this.durable) this.violation(`${String(element)} was popped twice`);
   }
 
-  /** What was known before; 0: it was never sent. */
+  /** The state before; 0 means it was never sent. */
   #mark(element: unknown, mark: number): number {
     const at = numberOf(element);
     const known = this.#elements.get(at);

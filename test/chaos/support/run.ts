@@ -11,9 +11,9 @@ export interface Fault {
   readonly name: string;
   /** Acknowledged writes may be lost with it. */
   readonly lossy?: boolean;
-  /** It takes seconds until the servers agree again: at a rate it runs beside the others. */
+  /** The servers need seconds to agree again, so that at a given rate it runs beside other faults. */
   readonly slow?: boolean;
-  /** How often it is drawn, beside the others (1). */
+  /** The weight of this fault in the draw (1). */
   readonly weight?: number;
   /** Applies it and takes it back. */
   strike(random: () => number): void | Promise<void>;
@@ -40,7 +40,7 @@ export interface Stage {
 export interface RunOptions {
   readonly seed: number;
   readonly seconds: number;
-  /** Of each pool. */
+  /** The figures of each pool. */
   readonly lanes: number;
   readonly pause?: number;
   readonly impatience?: number;
@@ -64,7 +64,7 @@ export interface RunReport {
   /** The same of all faults, those too that another one has followed before the success. */
   readonly allRecoveries: readonly number[];
   readonly errors: ReadonlyMap<string, number>;
-  /** Of a run of a minute and more. */
+  /** Measured in runs of at least a minute. */
   readonly heap: HeapWatch['figures'];
   /** Megabytes before the first call and after the last. */
   readonly heapAtRest: readonly [before: number, after: number];
@@ -195,7 +195,7 @@ class Storm {
     let due = this.#began;
     for (;;) {
       const share = 0.5 + random();
-      // What a long fault has delayed is made up for within two seconds, or left.
+      // Calls delayed by a long fault are made up for within two seconds, or dropped.
       due = Math.max(due + (share * 1000) / (rate ?? 1), performance.now() - 2_000);
       await sleep(rate === undefined ? this.#stage.every * share : Math.max(0, due - performance.now()));
       if (performance.now() >= end) return;

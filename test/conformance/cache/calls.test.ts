@@ -1,4 +1,4 @@
-// Which calls a cache answers, and with what.
+// The calls that a cache answers, and their values.
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { test } from 'node:test';

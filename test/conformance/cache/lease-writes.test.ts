@@ -1,4 +1,4 @@
-// What is written on a lease is an own write of the pool: its cache does not wait for the server to say so.
+// Writes of a lease are own writes of the pool: they invalidate without waiting for the server.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type BaseConnection, type CacheTracking, ConnectionPool, LRUCache } from '../../../src/index.ts';
@@ -6,7 +6,7 @@ import { coreOf } from '../../../src/connection/base-connection.ts';
 import type { CoreObserver } from '../../../src/connection/core-observer.ts';
 import type { Entry } from '../../../src/connection/requests/entry.ts';
 import { reply, type TestServer } from '../../../src/testkit/index.ts';
-import { failure, until } from '../pool/support.ts';
+import { answerLater, failure, until } from '../pool/support.ts';
 import { cachedPool, countingServer, SpiedCache } from './support.ts';
 import { useServer } from '../../support/servers.ts';
 
@@ -129,23 +129,20 @@ test('writes of a lease invalidate when queued and when settled; those of a tran
 });
 
 test('a read in flight while a lease writes its key is not kept', async () => {
-  let answer!: () => void;
-  const answered = new Promise<void>((resolve) => {
-    answer = resolve;
-  });
-  await using scripted = await countingServer({ GET: () => answered.then(() => reply.bulk('old')) });
+  const { answer, release } = answerLater(reply.bulk('old'));
+  await using scripted = await countingServer({ GET: answer });
   const cache = new SpiedCache();
   await using pool = cachedPool(scripted, { cache });
   using lease = await pool.acquire();
   const read = pool.execute('GET', 'k');
   await scripted.waitForCommand('GET');
   await lease.connection.createRequest('SET', ['k', 'new']);
-  answer();
+  release();
   assert.equal(await read, 'old');
   assert.deepEqual(cache.puts, []);
 });
 
-/** The entries of what is asked on a connection from here on, as the pool's cache leaves them. */
+/** The entries of later requests on a connection, as the pool's cache leaves them. */
 function watched(connection: BaseConnection): Entry[] {
   const owner = coreOf(connection).observer as CoreObserver;
   const told = owner.requested.bind(owner);

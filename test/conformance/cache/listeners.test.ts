@@ -1,4 +1,4 @@
-// Listeners that end without a word, or while somebody counts on them.
+// Listeners that end silently, or while a connection redirects to them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type BaseConnection, type ConnectionPool, LRUCache } from '../../../src/index.ts';
@@ -6,7 +6,7 @@ import { reply } from '../../../src/testkit/index.ts';
 import { until } from '../pool/support.ts';
 import { cachedPool, cacheWarnings, countingServer } from './support.ts';
 
-/** Until a read was answered from the cache. */
+/** Resolves once a read was answered from the cache. */
 async function served(pool: ConnectionPool<BaseConnection, true>, cache: LRUCache): Promise<void> {
   const { hits } = cache.stats;
   await until(async () => (await pool.execute('GET', 'k')) !== null && cache.stats.hits > hits, 'a hit');

@@ -13,7 +13,7 @@ import {
 import { reply, ScriptedServer, type ScriptedTable, type TestServer } from '../../../src/testkit/index.ts';
 import { useServer } from '../../support/servers.ts';
 
-/** Says what was asked of it. */
+/** A cache that records its calls. */
 export class SpiedCache extends LRUCache {
   readonly puts: string[] = [];
   readonly dropped: string[] = [];

@@ -1,4 +1,4 @@
-// How a pool hears of changes, and what it does where it cannot.
+// A pool gets invalidations in every mode, and keeps its cache off where it cannot.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -117,7 +117,7 @@ test('a lost listener invalidates what it guarded, and another listener takes it
     await pool.execute('SET', 'k', '1');
     await until(async () => (await pool.execute('GET', 'k')) === '1' && cache.stats.hits > 0);
     await pool.use(async (connection) => {
-      // Every client but those that are no part of this pool.
+      // Find the listener among all clients of the server.
       const list = String(await server.command('CLIENT', 'LIST')).split('\n');
       const listener =
         list.find((line) =>

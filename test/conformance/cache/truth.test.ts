@@ -1,9 +1,9 @@
-// What the server, this process and the network do to a key between a read and its reply.
+// The server, this process and the network change a key between a read and its reply.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LRUCache, ResponseError } from '../../../src/index.ts';
 import { reply, type ScriptedConnection } from '../../../src/testkit/index.ts';
-import { failure, sleep, until } from '../pool/support.ts';
+import { answerLater, failure, sleep, until } from '../pool/support.ts';
 import { cachedPool, countingServer, flushed, invalidation, SpiedCache } from './support.ts';
 import { atMost } from '../../support/pace.ts';
 
@@ -64,11 +64,8 @@ test('FLUSHALL of any client empties the cache (A-55), and so does a broken redi
 });
 
 test('a read in flight during a FLUSHALL is not kept', async () => {
-  let release!: () => void;
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  await using server = await countingServer({ GET: () => held.then(() => reply.bulk('v')) });
+  const { answer, release } = answerLater(reply.bulk('v'));
+  await using server = await countingServer({ GET: answer });
   const cache = new SpiedCache();
   await using pool = cachedPool(server, { cache });
   const read = pool.execute('GET', 'k');

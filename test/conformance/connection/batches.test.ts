@@ -121,7 +121,7 @@ describe('a batch', () => {
       const { connection } = await pair({ GET: null }, text);
       const controller = new AbortController();
       const other = connection.createRequestBatch([{ command: 'GET', args: ['other'] }]);
-      // So many that queueing them takes a while: their time is the same one.
+      // So many commands that queueing them takes a while; they share one time limit.
       const commands = Array.from({ length: 1_000 }, (_, key) => ({ command: 'GET', args: [key] }));
       const batch = connection.createRequestBatch(commands, {
         disconnectOnCancellation: true,

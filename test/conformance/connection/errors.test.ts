@@ -201,7 +201,7 @@ describe('secrets', () => {
     try {
       parts.push(String(value), JSON.stringify(value) ?? '');
     } catch {
-      // What cannot be told cannot tell anything.
+      // A value without a text form shows nothing.
     }
     for (let error = value; error instanceof Error; error = error.cause) {
       parts.push(error.message, error.stack ?? '', JSON.stringify({ ...error }));

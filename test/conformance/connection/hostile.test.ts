@@ -12,7 +12,7 @@ import { eventually, failure, open, outcome, pair, scripted, wait } from './supp
 
 const hostile = vectors.filter(({ kind }) => kind === 'hostile');
 const fatal = hostile.filter(({ expect }) => expect.error === true);
-/** What a decoder may wait for: the silence is ended by a time limit then. */
+/** Inputs for which a decoder may wait: a time limit ends the silence. */
 const LIMIT = 150;
 
 describe('a hostile answer to the second of three requests', { concurrency: 16 }, () => {

@@ -17,7 +17,7 @@ describe('payloads', () => {
     for (const text of got) assert.equal(text, text[0]!.repeat(SIZE));
     return got.map((text) => text[0]).join('');
   };
-  /** Some have left, and the last of them not wholly: the system cannot hold so much. */
+  /** Some payloads are sent, the last of them in part, because the system cannot hold more. */
   const written = async (requests: readonly { maybeExecuted: boolean }[]): Promise<number> => {
     await sleep(50);
     const count = requests.filter(({ maybeExecuted }) => maybeExecuted).length;
@@ -25,7 +25,7 @@ describe('payloads', () => {
     return count;
   };
 
-  // Before the others, so that no memory of theirs waits for its next use.
+  // This test runs first: no memory of the others may wait for its next use.
   test('payloads stay apart when the server answers before it has read them', async () => {
     const server = await scripted({ SET: null });
     const connection = await open(server, { decodeResponses: true });
@@ -35,7 +35,7 @@ describe('payloads', () => {
       payloads.slice(from, to).map((payload) => connection.createRequest('SET', ['k', payload]));
     const early = send(0, 12);
     const count = await written(early);
-    // What has left wholly is free for the next ones; the last one is stuck half-way when its answer comes.
+    // Memory of fully sent payloads is used again; the last one is half sent when its answer arrives.
     peer.send('+OK\r\n'.repeat(count - 1));
     await Promise.all(early.slice(0, count - 1));
     const next = send(12, 22);

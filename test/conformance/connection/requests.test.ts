@@ -322,7 +322,7 @@ describe('a request', () => {
     const batch = connection.createRequestBatch([{ command: 'BLPOP', args: ['k', 0] }]);
     connection.createRequest('PING');
     await server.waitForCommand('PING');
-    // The one that was cancelled at once is the only one that stayed here.
+    // Only the request that was cancelled at once was not sent.
     const sent = server.commands.map(({ name }) => name).filter((name) => /^(GET|BLPOP|PING)$/.test(name));
     assert.deepEqual(sent, ['GET', 'BLPOP', 'BLPOP', 'PING']);
     await wait(20);
@@ -347,7 +347,7 @@ describe('a request', () => {
     assert.match(String(shown[0]), /<ECHO, queued>/);
     assert.deepEqual(JSON.parse(String(shown[2])), { command: 'ECHO', settled: false });
     assert.equal(await request, 'canary');
-    // Handled for those who leave it alone, not for those who chain to it.
+    // A rejection is handled for the request itself, not for promises chained to it.
     const chained = connection.createRequest('GET', ['k']).then((value) => value);
     await failure(chained, ResponseError);
   });

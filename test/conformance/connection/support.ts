@@ -17,7 +17,7 @@ after(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
 
-/** Gone at the end of the file. */
+/** Closed at the end of the file. */
 export async function realServer(options?: StartServerOptions): Promise<TestServer> {
   const server = await startServer(options);
   undo.push(() => server.stop());
@@ -77,7 +77,7 @@ export async function eventually(condition: () => boolean, what: string, limit =
   }
 }
 
-/** How something settles that may not do so at all. */
+/** The outcome of a promise that may never settle. */
 export async function outcome(
   promise: PromiseLike<unknown>,
   limit = 20_000,

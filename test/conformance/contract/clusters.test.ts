@@ -143,7 +143,7 @@ test('behind a translation of ports, nodes without a host use the mapping of the
 });
 
 describe('an unreachable node', () => {
-  /** A port that nobody listens at. */
+  /** A port without a server. */
   const nobody = async (): Promise<number> => {
     const server = await ScriptedServer.start();
     await server.close();

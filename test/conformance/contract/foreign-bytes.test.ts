@@ -1,4 +1,4 @@
-// Bytes are bytes wherever they were made: in another realm, or by a subclass that tells something else of itself.
+// Bytes count as bytes wherever they were made: in another realm, or by a subclass with another name.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -15,7 +15,7 @@ import {
   WrongTypeError,
 } from '../../../src/index.ts';
 import { reply, ScriptedServer, type TestServer } from '../../../src/testkit/index.ts';
-import { atRest, failure, gauges, sleep, until } from './support.ts';
+import { answerLater, atRest, failure, gauges, sleep, until } from './support.ts';
 import { useServer } from '../../support/servers.ts';
 
 let server: TestServer;
@@ -404,16 +404,8 @@ test('option signal: an aborted call rejects with the reason itself and knows wh
 });
 
 test('the late reply of an aborted call reaches no other call', async () => {
-  let release!: () => void;
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  await using scripted = await ScriptedServer.start({
-    GET: async () => {
-      await held;
-      return reply.bulk('late');
-    },
-  });
+  const { answer, release } = answerLater(reply.bulk('late'));
+  await using scripted = await ScriptedServer.start({ GET: answer });
   await using pool = new ConnectionPool({
     location: scripted.location,
     decodeResponses: true,
@@ -431,16 +423,8 @@ test('the late reply of an aborted call reaches no other call', async () => {
 });
 
 test('option disconnectOnCancellation ends the connection, and fails no request of another caller', async () => {
-  let release!: () => void;
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  await using scripted = await ScriptedServer.start({
-    GET: async () => {
-      await held;
-      return reply.bulk('x');
-    },
-  });
+  const { answer, release } = answerLater(reply.bulk('x'));
+  await using scripted = await ScriptedServer.start({ GET: answer });
   await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true });
   const abort = new AbortController();
   const options = { signal: abort.signal, disconnectOnCancellation: true };

@@ -1,11 +1,11 @@
-// What a pool dials for its own purposes ends with it: close() waits for no dial to a silent server.
+// Dials for the pool's own use end with it: close() waits for no dial to a silent server.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConnectionPool, LRUCache, PoolClosedError } from '../../../src/index.ts';
 import { reply, ScriptedServer } from '../../../src/testkit/index.ts';
 import { failure, sleep, until } from './support.ts';
 
-/** The first connection works, the others are accepted and hear nothing. */
+/** The first connection works, the others are accepted and never answered. */
 function silentAfterFirst(): Promise<ScriptedServer> {
   return ScriptedServer.start(
     { GET: reply.bulk('v'), BLPOP: null },

@@ -141,7 +141,7 @@ test('the holder of a lease may go on while its connection is authenticated agai
   }
   lease.release();
   const auth = await scripted.waitForCommand('AUTH');
-  // What the holder wrote right afterwards may have arrived together with it; nothing was pending before.
+  // Later requests of the holder may arrive in the same packet; none was pending before.
   assert.ok(auth.connection.batches.every((batch) => batch.indexOf('AUTH') <= 0));
   assert.equal(auth.connection.open, true);
 });

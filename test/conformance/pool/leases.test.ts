@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { test } from 'node:test';
 import { type BaseConnection, ConnectionPool, OverloadedError, TimeoutError } from '../../../src/index.ts';
 import { reply, ScriptedServer, type TestServer } from '../../../src/testkit/index.ts';
-import { atRest, clients, failure, gauges, sleep, turn, until } from './support.ts';
+import { answerLater, atRest, clients, failure, gauges, sleep, turn, until } from './support.ts';
 import { useServer } from '../../support/servers.ts';
 
 let server: TestServer;
@@ -150,7 +150,7 @@ test('a second release(connection) does not end the lease of the waiter that was
     const served = await waiting;
     assert.deepEqual(gauges(pool), [1, 1, 0, 0, 0]);
     if ('release' in served) {
-      // It has a lease of its own, so that this can only be the first holder once more.
+      // The waiter has a lease of its own, so this release can only be the first holder's second one.
       assert.throws(() => pool.release(connection), { name: 'TypeError', message: /handed on/ });
       served.release();
     } else {
@@ -247,16 +247,8 @@ test('a released connection that will be clean once its replies are in is reused
 });
 
 test('a released connection that will stay dirty is closed after its outstanding requests, never under them', async () => {
-  let release!: () => void;
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  await using scripted = await ScriptedServer.start({
-    GET: async () => {
-      await held;
-      return reply.bulk('value');
-    },
-  });
+  const { answer, release } = answerLater(reply.bulk('value'));
+  await using scripted = await ScriptedServer.start({ GET: answer });
   await using pool = new ConnectionPool({ location: scripted.location, decodeResponses: true });
   const lease = await pool.acquire();
   const select = lease.connection.createRequest('SELECT', [1]);
@@ -446,7 +438,7 @@ test('a dead or unread idle connection is replaced before the next caller gets i
     if (round % 3 === 0) connection?.end();
     else if (round % 3 === 1) connection?.push('invalidate', 'x');
     else connection?.send(reply.bulk('unasked'));
-    // Not before it has come: an answer that crosses the next question cannot be told from its own.
+    // Wait for the reply: a late reply cannot be distinguished from that of the next request.
     if (round % 3 === 1) await sleep(5);
     else await until(() => connection?.open === false);
   }

@@ -36,18 +36,18 @@ interface Managed {
   readonly server: ScriptedServer;
   /** Questions for notifications, with their arguments. */
   readonly asked: string[];
-  /** Says something to every connection that asked. */
+  /** Sends a push to every connection that asked for them. */
   tell(...parts: (string | number | null)[]): void;
-  /** No command is answered until it is called again. */
+  /** Stops or resumes the answers to all commands. */
   stall(on: boolean): void;
   readonly gets: () => number;
-  /** The connection that was made as the n-th is closed. */
+  /** Whether the n-th connection is closed. */
   gone(index: number): boolean;
   /** Open connections. */
   open(): number;
 }
 
-/** A server that announces what is done to it, as managed ones do. */
+/** A server that announces its maintenance, as managed services do. */
 async function managed(): Promise<Managed> {
   const asked: string[] = [];
   let gets = 0;

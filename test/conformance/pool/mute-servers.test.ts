@@ -56,7 +56,7 @@ describe('option deadPeerTimeout: a blocking command on a stopped server', () =>
         assert.ok(error instanceof ConnectionError, String(error));
         assert.equal(error.maybeExecuted, true);
         assert.match(error.message, /deadPeerTimeout/);
-        // Its own time, the limit, and the tenth of the limit between two looks.
+        // The time of the command, the limit, and a tenth of the limit between two checks.
         const took = performance.now() - begin;
         assert.ok(took < atMost(300 + LIMIT * 1.5), `${took} ms`);
       } finally {
@@ -161,7 +161,7 @@ describe('PING with a nonce', () => {
     replica.script({ 'CLUSTER SLOTS': layout, ...script });
     await using pool = new ClusterConnectionPool({
       ...{ startupNodes: [primary.location], readFrom: 'replica', decodeResponses: true },
-      // Its own PINGs come later than this test lasts.
+      // PINGs of the connection would come after the end of this test.
       deadPeerTimeout: 60_000,
     });
     assert.equal(await pool.execute('GET', 'before'), 'before');

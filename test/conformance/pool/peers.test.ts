@@ -103,7 +103,7 @@ test('a suspect connection is used again once data arrives', async () => {
   const slow = failure(pool.executeRequest('GET', ['k'], { timeout: 100 }));
   await slow;
   const echo = pool.execute('ECHO', 'back');
-  // What had been sent would be there before what another connection asks afterwards.
+  // A command sent before would arrive before a later question of another connection.
   const other = new ConnectionPool({ location: scripted.location });
   await other.execute('PING');
   await other.close();

@@ -119,7 +119,7 @@ test('a scan goes on over a new connection to the same server', async () => {
     if (keys.length % 500 === 0) await server.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
   }
   assert.equal(new Set(keys).size, 2_000);
-  // It did not begin again.
+  // The scan did not begin again.
   assert.equal(keys.length, 2_000);
 });
 

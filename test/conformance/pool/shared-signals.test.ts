@@ -1,16 +1,13 @@
-// One signal for several calls: what one of them does when it is told must not hide the abort from the next.
+// Several calls share one signal: the abort of one must not let the next one be sent.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConnectionPool } from '../../../src/index.ts';
 import { reply, ScriptedServer } from '../../../src/testkit/index.ts';
-import { atRest, failure } from './support.ts';
+import { answerLater, atRest, failure } from './support.ts';
 
 test('a call that is admitted by the abort of its own signal is never written', async () => {
-  let finish!: (text: string) => void;
-  const slow = new Promise<string>((resolve) => {
-    finish = resolve;
-  });
-  await using server = await ScriptedServer.start({ GET: () => slow });
+  const { answer, release } = answerLater(reply.bulk('done'));
+  await using server = await ScriptedServer.start({ GET: answer });
   await using pool = new ConnectionPool({
     location: server.location,
     decodeResponses: true,
@@ -30,7 +27,7 @@ test('a call that is admitted by the abort of its own signal is never written', 
   assert.equal(await lease, reason);
   assert.equal(await rejected, reason);
   assert.equal(call.maybeExecuted, false);
-  finish(reply.bulk('done'));
+  release();
   assert.equal(await first, 'done');
   await pool.execute('PING');
   assert.deepEqual(

@@ -21,7 +21,7 @@ export function gauges({ statistics }: Pool): number[] {
   return [activeConnections, inUseConnections, idleConnections, connectingConnections, waiting];
 }
 
-/** Nobody uses, waits or dials, and the sums agree. */
+/** Waits until no caller uses, waits or dials, and the sums agree. */
 export async function atRest(pool: Pool): Promise<void> {
   await until(
     () => {
@@ -31,6 +31,15 @@ export async function atRest(pool: Pool): Promise<void> {
     `rest of ${JSON.stringify(pool.statistics)}`,
   );
   assert.equal(pool.statistics.oldestLease, null);
+}
+
+/** A reply that a scripted server gives once `release` is called. */
+export function answerLater(text: string): { answer: () => Promise<string>; release: () => void } {
+  let release!: () => void;
+  const held = new Promise<string>((resolve) => {
+    release = () => resolve(text);
+  });
+  return { answer: () => held, release };
 }
 
 /** The error of a promise that must reject. */
@@ -43,7 +52,7 @@ export async function failure(promise: PromiseLike<unknown>): Promise<Error> {
   assert.fail('it did not reject');
 }
 
-/** How many clients of the package the server has. */
+/** The clients of the package at the server. */
 export async function clients(server: { command(...args: string[]): Promise<unknown> }): Promise<string[]> {
   const list = String(await server.command('CLIENT', 'LIST'));
   return list.split('\n').filter((line) => line !== '' && !line.includes('name=respool-testkit'));

@@ -1,4 +1,4 @@
-// Commands that no table of the package has: what the server tells of them decides how a pool runs them.
+// Commands outside the package's tables: the server's description decides how a pool runs them.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { commandInfo, ConnectionPool } from '../../../src/index.ts';

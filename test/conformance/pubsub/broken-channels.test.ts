@@ -1,4 +1,4 @@
-// What the suite for channels is good for: each channel here breaks one promise, and some case has to find it.
+// Each channel here breaks one rule of the contract, and some conformance case has to find it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AbstractChannel, ChannelClosedError, TimeoutError, type WaitOptions } from '../../../src/index.ts';
@@ -11,7 +11,7 @@ interface Reader {
   reject(reason: unknown): void;
 }
 
-/** A plain queue that keeps every promise. */
+/** A plain queue that keeps the contract. */
 class Queue extends AbstractChannel {
   readonly isPattern: boolean;
   readonly text: string;

@@ -1,4 +1,4 @@
-// Nothing older than a second after the write, whatever happens to those who guard the cache.
+// No read is older than a second after its write, whatever happens to the guards of the cache.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type BaseConnection, type CacheTracking, ConnectionPool } from '../../../src/index.ts';
@@ -79,7 +79,7 @@ for (const [name, cacheTracking] of WAYS) {
     const pool = cachedPool(proxy, {
       cache: monitor.cache,
       cacheTracking,
-      // Nobody but the cache itself is to notice.
+      // Only the cache itself is to notice.
       deadPeerTimeout: null,
     });
     await run(pool, monitor, 5, async () => {

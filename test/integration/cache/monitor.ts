@@ -1,4 +1,4 @@
-// Readers over a cached pool against writers over another one, and what no read may ever be.
+// Readers over a cached pool and writers over another one; no read may be stale.
 import assert from 'node:assert/strict';
 import { LRUCache } from '../../../src/index.ts';
 
@@ -15,12 +15,12 @@ const LIMIT = 1_000;
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Counts upwards in each key, and knows from when on nobody may see less than what. */
+/** Counts upwards in each key, and knows the least value that a read may return at each time. */
 export class Monitor {
   readonly cache: LRUCache;
   reads = 0;
   failed = 0;
-  /** Nothing is written now: a failover may lose what was acknowledged a moment before. */
+  /** Writing pauses, because a failover may lose recently acknowledged writes. */
   paused = false;
   writes = 0;
   /** The longest time by which a read was behind a write that was acknowledged. */
@@ -31,7 +31,7 @@ export class Monitor {
   readonly #young: Acknowledged[][];
   readonly #floor: number[];
   readonly #newest: number[];
-  /** What nobody may fall behind, since the cache was told to drop the key. */
+  /** The least value of a read since the cache got the invalidation. */
   readonly #told: number[];
   #stopped = false;
 
@@ -58,7 +58,7 @@ export class Monitor {
     })();
   }
 
-  /** Writes until told to stop; what fails may have happened or not, so it is only not demanded. */
+  /** Writes until it is stopped; a failed write may have happened, so reads may but need not see it. */
   async write(pool: Reads, pause: number): Promise<void> {
     while (!this.#stopped) {
       if (this.paused) {
@@ -88,7 +88,7 @@ export class Monitor {
     }
   }
 
-  /** Reads without waiting for the answers of those before: what hangs must not keep others from memory. */
+  /** Reads without waiting for earlier answers: a read that hangs must not delay reads from memory. */
   async readOn(pool: Reads, burst: number, pause: number): Promise<void> {
     const violations: unknown[] = [];
     while (!this.#stopped && violations.length === 0) {

@@ -34,7 +34,7 @@ export class WireProxy implements AsyncDisposable {
       this.#swallowed.add(server);
     }
   }
-  /** What comes from the server is kept back, then passed on, in order. */
+  /** Holds bytes of the server back, then passes them on in order. */
   stall(ms: number): void {
     for (const [, server] of this.#pairs) {
       server.pause();

@@ -17,7 +17,7 @@ const KEYS = Array.from({ length: 300 }, (_, index) => `key:${index}`);
 interface Load {
   reads: number;
   wrong: number;
-  /** By whether the key lives on the shard that is killed. */
+  /** Counts by whether the key is on the killed shard. */
   readonly errors: { readonly hit: Error[]; readonly spared: Error[] };
   stop(): Promise<void>;
 }
@@ -53,7 +53,7 @@ function startLoad(pool: ClusterConnectionPool<true>, isHit: (key: string) => bo
   return load;
 }
 
-/** When every living node says ok and knows another owner of the slot. */
+/** Resolves when every live node reports ok and another owner of the slot. */
 async function whenOk(cluster: TestCluster, slot: number, not: ClusterNode): Promise<number> {
   await eventually(
     'the cluster is ok again',
@@ -117,7 +117,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.ok(late < atMost(1_000), `written ${late} ms after the cluster was ok`);
       assert.equal(load.wrong, 0);
       assert.deepEqual(load.errors.spared, []);
-      // What was on the wire when the server died may have been executed; nothing else fails.
+      // Requests on the wire when the server died may have been executed; no other request fails.
       assert.ok(load.errors.hit.length <= 10, `${load.errors.hit.length}`);
       for (const error of load.errors.hit)
         assert.ok(error instanceof ConnectionError && error.maybeExecuted, String(error));

@@ -36,7 +36,7 @@ test('a payload half sent to one node, and sent to another one meanwhile, arrive
   const moved = reply.error(`MOVED ${keySlot(LOW)} ${nodes[1]!.host}:${nodes[1]!.port}`);
   link.send(moved.repeat(written));
   assert.deepEqual(await Promise.all(calls.slice(0, written)), Array(written).fill('OK'));
-  // Whatever memory is used again is used by these.
+  // These requests take any memory that is used again.
   for (let index = 0; index < written * 2; index++) {
     assert.equal(await pool.execute('SET', HIGH, Buffer.alloc(SIZE, 0x2e)), 'OK');
   }

@@ -39,7 +39,7 @@ async function zonedShard(
   return nodes;
 }
 
-/** The ports that so many reads were answered from. */
+/** The ports that answered so many reads. */
 async function portsOf(
   pool: ClusterConnectionPool<true>,
   readFrom?: ReadFrom,

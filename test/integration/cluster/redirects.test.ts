@@ -1,4 +1,4 @@
-// What a cluster rarely says, said by scripted nodes.
+// Scripted nodes give the rare answers of a cluster.
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import {
@@ -45,7 +45,7 @@ describe('redirects', () => {
       },
       (all) => {
         const [, second] = all as [ScriptedServer, ScriptedServer];
-        // The first view is the old one; whoever asks later hears of the change.
+        // The first layout is the old one; later ones have the change.
         return layoutQuestions(all) <= 1
           ? evenly(all)
           : [{ from: 0, to: 16_383, nodes: [[second.host, second.port, 'node-1']] }];
@@ -59,7 +59,7 @@ describe('redirects', () => {
     assert.ok(values.every((value) => value === 'value'));
     await sleep(1_000);
     assert.deepEqual(pool.layoutRefreshes, { succeeded: 2, failed: 0 }, 'one to open, one for the burst');
-    // A node that is slow to answer, as both are in the midst of the burst, is joined by the other one.
+    // A node that answers slowly during the burst is joined by the other one.
     assert.ok(layoutQuestions(nodes) <= 4, `${layoutQuestions(nodes)} questions`);
   });
 
@@ -391,7 +391,7 @@ describe('discovery', () => {
     );
     assert.throws(() => new ClusterConnectionPool({ startupNodes: [] }), TypeError);
     assert.throws(() => new ClusterConnectionPool({ startupNodes: [{ host: '', port: 1 }] }), TypeError);
-    // The whole cluster moves house but for the start node, which tells where.
+    // Every node but the start node moves; the start node gives the new addresses.
     const moved = await ScriptedServer.start({ GET: reply.bulk('moved') });
     keep(moved);
     second.script({ 'CLUSTER SLOTS': slotsReply(evenly([moved])) });
@@ -408,7 +408,7 @@ describe('discovery', () => {
       keep(pool, ...nodes);
       await pool.open();
       if (follow) {
-        // Without its start node it goes on by what it has learned.
+        // Without its start node the pool uses the nodes that it has learned.
         await first.close();
         await pool.refreshLayout();
         assert.ok(layoutQuestions(others) > 0);

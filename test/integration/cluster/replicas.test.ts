@@ -52,7 +52,7 @@ for (const { path, kind, version } of await serverBinaries()) {
     it('option readonly: the older name of readFromReplicas', () => readsBy('readonly'));
 
     it('reads of a hanging and of a dead replica go to the primary, and come back', async () => {
-      // What is on the wire to a server that dies may be read again.
+      // Reads on the wire to a dying server may be repeated.
       const retryPolicy = new ExponentialBackoffRetryPolicy({ retryReadOnly: true });
       const pool = poolOf(cluster, { readFromReplicas: true, retryPolicy });
       const read = (): Promise<unknown[]> =>
@@ -61,7 +61,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       const [victim] = await cluster.replicas();
       assert.ok(victim !== undefined);
       victim.pause();
-      // Those that are on their way to it are lost to it; soon it is left out.
+      // Reads on the way to the replica are lost; soon the pool leaves it out.
       await eventually(
         'reads pass it by',
         async () => {

@@ -65,7 +65,7 @@ describe('scans of a cluster', () => {
   it('a failover and the death of a primary in the middle of a scan lose no key', async () => {
     assert.deepEqual(new Set(await scanned(() => cluster.failover(12_000))), names);
     const kill = async (): Promise<void> => {
-      // Its replica has everything by now.
+      // Wait until every replica has every write.
       await pool.executeOn('primaries', 'WAIT', [1, 5_000]).catch(() => {});
       const dead = await cluster.killPrimary(12_000);
       await cluster.waitForNewPrimary(12_000, dead);

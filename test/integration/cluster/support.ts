@@ -51,7 +51,7 @@ export function useCluster(
   after(() => stop());
 }
 
-/** So many different keys of one slot: they have its tag. */
+/** `count` different keys of one slot, made by its hash tag. */
 export function keysOfSlot(slot: number, count: number): string[] {
   for (let tag = 0; ; tag++) {
     if (keySlot(`{${tag}}`) === slot) return Array.from({ length: count }, (_, index) => `{${tag}}:${index}`);
@@ -120,7 +120,7 @@ export function evenly(nodes: readonly ScriptedServer[]): ScriptedRange[] {
   }));
 }
 
-/** How often the layout was asked for, over all nodes. */
+/** The number of requests for the layout, over all nodes. */
 export function layoutQuestions(nodes: readonly ScriptedServer[]): number {
   return nodes
     .flatMap(({ commands }) => commands)

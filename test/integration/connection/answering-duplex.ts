@@ -5,7 +5,7 @@ import { TCPLocation } from '../../../src/transport/location.ts';
 
 const HELLO = '%3\r\n+version\r\n+7.2.0\r\n+proto\r\n:3\r\n+id\r\n:7\r\n';
 
-/** A server that answers in the midst of the write that asks. */
+/** A server that answers in the middle of the write of a request. */
 export class AnsweringDuplex extends Duplex {
   onCommand: (name: string) => void = () => {};
   readonly #reader = new CommandReader();

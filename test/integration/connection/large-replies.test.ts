@@ -11,7 +11,7 @@ import { createSocket } from '../../../src/transport/socket.ts';
 import { realServer } from '../../conformance/connection/support.ts';
 
 const MIB = 1 << 20;
-/** What is read at once of a large reply, and what else may come in the same turn of the loop. */
+/** The bytes of a large reply that are read at once, plus other bytes of the same turn of the loop. */
 const PORTION = MIB / 2;
 const SLAB = MIB / 4;
 
@@ -49,7 +49,7 @@ for (const kind of ['TCP', 'Unix']) {
       const reply = (await request) as string | Buffer;
       assert.ok(payload.equals(Buffer.from(reply as string)), 'the reply is what was stored');
     }
-    // Whatever was paused for it goes on.
+    // The paused reading goes on.
     assert.equal(String(await connection.execute('PING')), 'PONG');
     await connection.close();
   });

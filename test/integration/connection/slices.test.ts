@@ -268,7 +268,7 @@ describe('a long queue', () => {
 });
 
 describe('replies that real servers send together', () => {
-  /** So many callers at once, each of which goes on as soon as it is answered; lengths differ, so that reads cut anywhere. */
+  /** Runs COUNT callers at once; each sends its next request after its reply. Lengths differ, so that reads cut anywhere. */
   async function lanes(pool: ConnectionPool<BaseConnection, true>, longest: number): Promise<void> {
     const lane = async (index: number): Promise<void> => {
       for (let round = 0; round < 60; round++) {

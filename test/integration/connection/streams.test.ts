@@ -92,7 +92,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       const none = connection.stream('GET', ['none']);
       assert.deepEqual(await read(none), []);
       assert.equal(await none.size, null);
-      // It can be read once.
+      // A stream can be read once.
       assert.deepEqual(await read(small), []);
     });
 
@@ -139,7 +139,7 @@ for (const { path, kind, version } of await serverBinaries()) {
       assert.equal(connection.closed, true);
       lease.release();
       assert.equal(await pool.execute('PING'), 'PONG');
-      // Nobody reads it: the lease takes its connection along.
+      // A lease released with an unread stream ends its connection.
       const other = await pool.acquire();
       const unread = other.connection.stream('GET', ['big']);
       await sleep(20);

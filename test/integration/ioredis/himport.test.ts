@@ -14,7 +14,7 @@ import type { Methods } from '../../support/ioredis-clients.ts';
 const FIELDSETS = [{ name: 'user', fields: ['name', 'age'] }];
 const OK = reply.simple('OK');
 
-/** Its rows, and what it was asked. */
+/** The rows of the server and the commands it got. */
 class Importer {
   readonly known = new WeakMap<ScriptedConnection, Set<string>>();
   readonly asked: string[] = [];

@@ -57,7 +57,7 @@ async function pair(
   };
 }
 
-/** Its user changes. */
+/** A provider whose user changes. */
 class Rotating extends AbstractCredentialProvider {
   #username = 'one';
   #told: (() => void) | null = null;

@@ -104,7 +104,7 @@ test('a process that was stopped while the server dropped its connections goes o
     async () => !/lib-name=respool|flags=N .*cmd=ping/.test(String(await server.command('CLIENT', 'LIST'))),
     'the server to drop them',
   );
-  // What it says first after it was stopped is a command, before it has read that its connections are gone.
+  // Its first command is written before it has read that its connections are gone.
   child.stdin.write('go\n');
   await sleep(50);
   child.kill('SIGCONT');

@@ -9,7 +9,7 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 const SIZE = 300_000;
 
-/** Whether what `make` answers is collected although nothing else happens on the connection. */
+/** Whether the answer of `make` is collected although the connection stays idle. */
 async function isLetGo(make: () => PromiseLike<unknown>): Promise<boolean> {
   const reply = await (async () => {
     const value = (await make()) as Buffer;
@@ -61,7 +61,7 @@ test('an idle pool with one connection takes less than 25 KiB of the heap', asyn
     }
     return process.memoryUsage().heapUsed;
   };
-  // What the first ones load and compile stays.
+  // Code and data that the first pools load stay.
   const pools = await Promise.all(Array.from({ length: 20 }, open));
   const before = await used();
   while (pools.length < 20 + POOLS) pools.push(...(await Promise.all(Array.from({ length: 10 }, open))));

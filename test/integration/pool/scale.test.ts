@@ -50,7 +50,7 @@ test('requests of two leases in one turn of the loop leave in one write', async 
   const one = connection.createRequest('ECHO', ['one']);
   first.release();
   await new Promise(process.nextTick);
-  // It has not been written yet: whoever comes in this turn joins it.
+  // The request is not written yet: requests of the same turn join it.
   const second = await pool.acquire();
   assert.equal(second.connection, connection);
   assert.equal(one.maybeExecuted, false);

@@ -12,7 +12,7 @@ test('option verifyDelivery: a subscriber that receives nothing is replaced, wit
       return null;
     },
     PUBLISH: ([, name = '', message = '']) => {
-      // Only the newest subscriber hears; a server that was replaced behind a live socket hears none.
+      // Only the newest subscriber gets messages, as if the server had been replaced behind a live socket.
       const subscriber = server.commands.findLast((command) => command.name === 'SUBSCRIBE')?.connection;
       if (!deaf) subscriber?.push('message', name, message);
       return reply.integer(1);

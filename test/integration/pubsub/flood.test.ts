@@ -43,7 +43,7 @@ test(`${MESSAGES} messages through one channel arrive in order, without loss, in
       assert.equal(number, next);
       next++;
       if (next % 20_000 === 0) highest = Math.max(highest, held() - before);
-      // Somebody who is slow at times.
+      // A reader that is slow at times.
       if (next % 50_000 === 0) await sleep(20);
       if (next === MESSAGES) return next;
     }
@@ -67,11 +67,11 @@ test('an unread channel pauses its connection; its messages arrive when it is re
   const before = held();
   await publish('slow', 0, 20_000, payload);
   await until(() => slow.paused, 'the pause');
-  // Others are not delayed, and silence that was asked for is no sign of death.
+  // Other channels are not delayed, and a requested pause does not count as a dead peer.
   await publish('quick', 0, 10);
   for (let number = 0; number < 10; number++) assert.equal(String(await quick.get()), String(number));
   await sleep(1_500);
-  // What was only under way when it paused goes with a later collection.
+  // Memory of messages under way at the pause goes with a later collection.
   await until(() => held() - before < 15, 'no more than its policy allows and one read is held');
   assert.ok(slow.paused);
   for (let number = 0; number < 20_000; number++) {
@@ -129,7 +129,7 @@ test('a subscriber whose output buffer the server cut gets a gap; commands go on
       asked++;
       await pool.execute('PING').catch((error: unknown) => errors.push(error));
     }
-    // The reader comes back: it reads on into the gap, and hears what is said after it.
+    // The reader returns: it reads up to the gap, and gets the messages after it.
     const { gaps } = channel;
     goOn();
     await until(() => channel.gaps > gaps, 'a gap');

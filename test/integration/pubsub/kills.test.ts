@@ -127,7 +127,7 @@ test(`${KILLS} killed connections while subscribing, unsubscribing and receiving
     .reduce<number>((sum, count) => sum + Number(count), 0);
   assert.equal(total, lines(false, true) + lines(false, false));
 
-  // What is published now is heard by everybody who is there, once.
+  // Every live subscription gets a message published now, once.
   for (const name of [...NAMES, 'pa1', 'pb1']) await publisher.execute('PUBLISH', name, sent.get(name) ?? 0);
   const last = (name: string): number => sent.get(name.replace('*', '1')) ?? 0;
   await until(

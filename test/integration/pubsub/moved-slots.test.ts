@@ -107,7 +107,7 @@ describe('SUNSUBSCRIBE of a slot that has moved', () => {
     const left = connection.executePubsub('SUNSUBSCRIBE', 'a');
     assert.deepEqual(await callers(connection), OWN);
     await left;
-    // What the fence is for is nobody's request.
+    // The fence does not count as a request.
     const { requestsCreated, requestsResolved } = connection.statistics;
     assert.equal(requestsCreated, requestsResolved);
   });

@@ -26,7 +26,7 @@ export function useServers(started: (server: TestServer, old: TestServer) => unk
   useServer((old) => started(server, old), { args: ['--rename-command', 'HELLO', ''] });
 }
 
-/** What one channel heard: numbers, and gaps where they stood. */
+/** The numbers and gaps that one channel received, in order. */
 export class Heard {
   readonly log: (number | ChannelGap)[] = [];
   get numbers(): number[] {
@@ -60,7 +60,7 @@ export class Heard {
   }
 }
 
-/** A foreign channel: it takes what it is given, at once. */
+/** A channel of another class, which takes every message at once. */
 export class Recorder extends AbstractChannel {
   readonly name: Buffer;
   readonly isPattern: boolean;
@@ -94,7 +94,7 @@ export class Recorder extends AbstractChannel {
   }
 }
 
-/** One of the package's own, read by somebody who keeps up. */
+/** A channel of the package whose reader keeps up. */
 export function readChannel(
   name: string,
   options: ChannelOptions<Buffer> = {},
@@ -108,7 +108,7 @@ export function readChannel(
   return { channel, heard, done };
 }
 
-/** What the server has of subscriptions. */
+/** The subscriptions at the server. */
 export async function serverSets(
   server: TestServer,
 ): Promise<{ channels: string[]; patterns: number; connections: number }> {

@@ -173,7 +173,7 @@ test('a sentinel that lags behind an announced switch is not believed', async ()
   await using pool = manager.primaryFor('m');
   await pool.execute('SET', 'a', 1);
   await quick.listened();
-  // Nobody but the one that announced it knows, and that one is gone.
+  // Only the sentinel that announced it knows the new primary, and that sentinel is gone.
   quick.announce('m', one, two);
   await eventually('the switch is heard', () => pool.location?.port === two.port);
   await quick.server.close();
@@ -352,7 +352,7 @@ test('an announcement moves every pool, also when a look-up has learned of it be
   await using pool = manager.primaryFor('m');
   await pool.execute('SET', 'a', 1);
   await sentinel.listened();
-  // The new primary answers nothing yet: nobody can verify what the look-up tells.
+  // The new primary answers nothing yet, so that the look-up cannot be verified.
   two.server.script({ HELLO: null });
   sentinel.script.primary = two;
   assert.equal((await manager.discoverPrimary('m')).port, two.port);

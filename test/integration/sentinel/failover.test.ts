@@ -10,7 +10,7 @@ import {
 import { Announcements, eventually, Load, Monitor, sleep } from './support.ts';
 import { atMost } from '../../support/pace.ts';
 
-/** How often in a row; the long run has 20. */
+/** The number of failovers in a row; the long run has 20. */
 const ROUNDS = Number(process.env['RESPOOL_FAILOVERS'] ?? 4);
 /** From the announcement to the next write: tens of milliseconds are usual, 500 is the claim. */
 const RECOVERY = atMost(500);
@@ -44,7 +44,7 @@ for (const binary of await serverBinaries()) {
       const late = monitor.writes.filter((write) => write.at > at + SLACK);
       assert.deepEqual(late, [], 'no write goes to the old primary after the switch was announced');
       await monitor[Symbol.asyncDispose]();
-      // After a kill whoever waits goes on first; an old primary that lives answers until the news has come.
+      // After a kill waiting calls come first; a live old primary answers until the announcement arrives.
       const first = kind === 'kill' ? load.successAfter(at) : load.firstAfter(at);
       return { old, gap: (first?.at ?? Infinity) - at };
     }

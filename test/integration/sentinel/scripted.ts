@@ -11,12 +11,12 @@ export interface SentinelScript {
   others?: number;
   flags?: string;
   epoch?: number;
-  /** Instead of every answer to SENTINEL. */
+  /** Replaces every answer to SENTINEL. */
   instead?: ScriptedReply | Promise<ScriptedReply>;
   password?: string;
   /** Milliseconds before its answer to HELLO. */
   greetsAfter?: number;
-  /** It refuses to be listened to. */
+  /** Refuses SUBSCRIBE. */
   deaf?: boolean;
 }
 
@@ -60,14 +60,14 @@ export class FakeSentinel implements AsyncDisposable {
   get port(): number {
     return this.server.port;
   }
-  /** What was asked, without the listening. */
+  /** The commands that were sent, without subscriptions. */
   get asked(): string[] {
     return this.server.commands
       .filter(({ name }) => name === 'SENTINEL')
       .map(({ args }) => args.slice(1).join(' '));
   }
 
-  /** `+switch-master`, to whoever listens. */
+  /** Sends `+switch-master` to every subscriber. */
   announce(service: string, from: { host: string; port: number }, to: { host: string; port: number }): void {
     const text = `${service} ${from.host} ${from.port} ${to.host} ${to.port}`;
     for (const connection of this.server.openConnections) {

@@ -9,7 +9,7 @@ import type { TestSentinel, TestServer } from '../../../src/testkit/index.ts';
 
 export { sleep };
 
-/** Until it holds; the error says what did not. */
+/** Waits until the condition holds; the error names it. */
 export async function eventually(
   what: string,
   check: () => boolean | Promise<boolean>,
@@ -27,7 +27,7 @@ export interface Announcement {
   readonly port: number;
 }
 
-/** What the sentinels announce, as this process hears it. */
+/** The announcements of the sentinels, with the time of their arrival. */
 export class Announcements implements AsyncDisposable {
   readonly all: Announcement[] = [];
   readonly #connections: TCPConnection[] = [];
@@ -127,7 +127,7 @@ export interface Success {
 export class Load {
   readonly writes: Success[] = [];
   readonly errors: Error[] = [];
-  /** Answers that were somebody else's, or none. */
+  /** Wrong answers. */
   wrong = 0;
   #on = true;
   readonly #lanes: Promise<void>[];

@@ -57,7 +57,7 @@ describe('traces of every call', () => {
       [...batches.started, ...transactions.started].map(({ peerPort }) => peerPort),
       [server.port, server.port],
     );
-    // It is known only at the end.
+    // The client id is known only at the end.
     assert.equal(commands.seen.find(({ phase }) => phase === 'start')?.fields.clientId, undefined);
     for (const recorder of [batches, transactions]) assertEnded(recorder);
     assertEnded(commands);

@@ -24,7 +24,7 @@ describe('transactions and scripts on a cluster', () => {
     [cluster, pool] = started;
   });
 
-  /** To another primary, with its keys. */
+  /** Moves the slot with its keys to another primary. */
   const moveSlot = async (slot: number): Promise<void> => {
     const source = await cluster.nodeForSlot(slot);
     const target = (await cluster.primaries()).find((node) => node !== source);

@@ -53,7 +53,7 @@ export class Money {
     return money;
   }
 
-  /** So many more transfers come about: what has just happened does not stop them. */
+  /** Waits for so many more transfers, so that the last fault has not stopped them. */
   async more(count: number): Promise<void> {
     const wanted = this.done + count;
     for (const end = performance.now() + 40_000; this.done < wanted; ) {
@@ -68,7 +68,7 @@ export class Money {
     await Promise.all(this.#lanes);
   }
 
-  /** What all accounts hold, read in one transaction. */
+  /** The sum of all accounts, read in one transaction. */
   async sum(): Promise<number> {
     const gets = this.#accounts.map((account) => ({ command: 'GET', args: [account] }));
     const values = await this.#pool.transaction(gets, { timeout: 20_000, throwErrors: true });

@@ -336,7 +336,7 @@ describe('CacheGuard against a random server', () => {
     readonly guard = new CacheGuard(this.cache);
     links: Epoch[] = [];
     readonly store = new Map<string, number>();
-    /** What the server remembers of each connection. */
+    /** The keys that the server tracks for each connection. */
     tracked = new Map<Epoch, Set<string>>();
     queues = new Map<Epoch, Event[]>();
     /** The newest value whose invalidation, write or loss this side has seen. */
@@ -359,7 +359,7 @@ describe('CacheGuard against a random server', () => {
       this.tracked.delete(link);
       this.queues.delete(link);
       this.guard.connectionEnded(link);
-      // What had been read before the end is handled after it.
+      // Bytes read before the end are handled after it.
       for (const event of rest) if ('reply' in event) this.#handle(event);
     }
     write(key: string, own: boolean): void {

@@ -5,7 +5,7 @@ import { Terminal, wrapped } from '../../../src/cli/terminal.ts';
 // A dumb terminal is no terminal.
 delete process.env['TERM'];
 
-/** What a terminal of so many columns gets; null: a pipe. */
+/** The output to a terminal of so many columns; null is a pipe. */
 function written(columns: number | null, write: (terminal: Terminal) => void): string {
   let text = '';
   const out = {

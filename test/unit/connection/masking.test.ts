@@ -72,7 +72,7 @@ test('masking takes time in proportion to the text', () => {
     const start = performance.now();
     mask(text, null, 0);
     mask(text, known([text.toLowerCase()]), 0);
-    // What is quadratic would take minutes.
+    // A quadratic algorithm would take minutes.
     assert.ok(performance.now() - start < 5000);
   }
 });

@@ -37,7 +37,7 @@ async function play(
   assert.equal(world.clock.pending, 0);
   world.check();
 
-  // Nobody waits any more; a later caller must not suffer from the one who left.
+  // No caller waits now; a cancelled caller must not affect a later one.
   const later = world.lease(10_000);
   later.catch(() => {});
   if (outcome === 'pool closes') return await finish(world, later);

@@ -115,7 +115,7 @@ class Walk {
     this.stamps.push({ kind: call.kind, order: call.order, moment });
   }
 
-  /** Of two alike the elder is served first. */
+  /** Of two equal waiters the older one is served first. */
   outOfTurn(): unknown[] {
     const stamps = this.stamps.sort((a, b) => a.order - b.order);
     return (['share', 'lease', 'occupy'] as const).flatMap((kind) => {
@@ -157,7 +157,7 @@ class Walk {
     if (resource !== undefined) this.world.pool.retire(resource, this.below(2) === 0);
   }
 
-  /** In a moment of rest nobody waits for what is there. */
+  /** At rest no caller waits for an available resource. */
   lostWakeUp(): string | null {
     const { pool, governor, draining, states } = this.world;
     const count = (kind: string) => [...this.waiting].filter((call) => call.kind === kind).length;
@@ -174,7 +174,7 @@ class Walk {
     return mayDial && exclusive > connecting ? 'nobody dials for a lease' : null;
   }
 
-  /** Everything comes back, everything works: whoever still waits must be served. */
+  /** All resources return and work, so every waiter must be served. */
   async rest(): Promise<void> {
     const { world } = this;
     world.automatic = true;

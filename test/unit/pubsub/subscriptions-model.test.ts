@@ -37,7 +37,7 @@ class World {
   #toClient: Frame[] = [];
   /** Shard channels whose slot has gone and not come back. */
   readonly #moved = new Set<string>();
-  /** What the user may not do now: `subscribe a`, `unsubscribe b`. */
+  /** The calls that the user may not make now: `subscribe a`, `unsubscribe b`. */
   readonly #forbidden = new Set<string>();
   #published = 0;
 
@@ -169,7 +169,7 @@ class World {
   rest(): void {
     this.allow();
     this.rounds(200);
-    // What the server refused to let go of is left when somebody asks once more.
+    // A refused unsubscription succeeds when it is asked for once more.
     for (const kind of KINDS) {
       const { wanted } = this.registry;
       const heard = new Set(Array.from(wanted, (one) => `${one.kind} ${one.name}`));

@@ -500,7 +500,7 @@ describe('Subscriptions: views', () => {
     const lost = new OverloadedError('gone');
     registry.close(lost, new PoolClosedError('closed'));
     await assert.rejects(waiting.promise, PoolClosedError);
-    // Nothing is subscribed any more, which is what was asked.
+    // No name is subscribed any more, as the call asked.
     assert.equal((await going.promise).length, 2);
     await assert.rejects(kept.get(), (error) => error instanceof ChannelClosedError && error.cause === lost);
     assert.equal(channel?.isActive, false);

@@ -20,7 +20,7 @@ const push = (...items: (string | Buffer)[]): Buffer =>
     ]),
   ]);
 
-/** Everybody but `strangers` is heard. */
+/** Every channel but `strangers` has a subscriber. */
 class Listeners implements MessageListeners {
   readonly log: [string, Reply][] = [];
   readonly #mode: DecodeMode;
@@ -42,7 +42,7 @@ class Listeners implements MessageListeners {
   }
 }
 
-/** As a connection reads: the short way where it goes, the long way otherwise. */
+/** Reads as a connection does: by the short path where possible, else by the long path. */
 function readAll(chunks: readonly Buffer[], mode: DecodeMode = BYTES): [string, Reply][] {
   const decoder = new Decoder();
   const listeners = new Listeners(mode);

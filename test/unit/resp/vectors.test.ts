@@ -15,7 +15,7 @@ function kindOf(expected: Expected): number {
   return expected.type === 'push' ? 2 : expected.type === 'error' ? 1 : 0;
 }
 
-/** What an outcome must read like under an expectation. */
+/** The outcome that an expectation asks for. */
 function reading(expected: Expected): string {
   const ends = expected.error === true ? 'error' : expected.incomplete === true ? 'incomplete' : 'idle';
   const messages = ends === 'idle' ? list(expected) : (expected.after ?? []);

@@ -35,7 +35,7 @@ export const vectors = (
   }
 ).vectors;
 
-/** What a decoder made of some bytes. */
+/** The outcome of decoding some bytes. */
 export interface Outcome {
   messages: { kind: number; value: Reply }[];
   error: InvalidResponse | null;

@@ -15,7 +15,7 @@ export class ManualClock extends FakeClock {
   }
 }
 
-/** Everything that needs no time has happened. */
+/** Resolves when all work that needs no time is done. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
 }

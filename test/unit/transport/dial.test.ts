@@ -125,7 +125,7 @@ describe('dialTcp', () => {
     assert.equal(getEventListeners(signal, 'abort').length, 0);
     for (const event of ['connect', 'close', 'timeout'])
       assert.equal(sockets[0]?.listenerCount(event), 0, event);
-    // The one that keeps a late error from ending the process.
+    // One listener stays, so that a late error does not end the process.
     assert.equal(sockets[0]?.listenerCount('error'), 1);
   });
 

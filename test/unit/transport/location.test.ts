@@ -26,7 +26,7 @@ async function listening(
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-/** A location that nobody answers at: its dial ends only by the signal. */
+/** A location that never answers: its dial ends only by the signal. */
 class SilentLocation extends TCPLocation {
   constructor() {
     super('192.0.2.1', 9);

@@ -9,7 +9,7 @@ import { splitBySlot } from '../../../../src/topology/cluster/command-keys.ts';
 
 const slotOf = (keys: CommandKeys, command: string, ...args: RedisValue[]): number =>
   keys.slotOf(resolveCommand(command, args), args);
-/** What COMMAND INFO says of a command with one key, the second argument. */
+/** The COMMAND INFO of a command with one key, the second argument. */
 const described: Reply = [['jump', -3, ['write'], 2, 2, 1, []]];
 
 test('the slot of a call is found, whatever its key is made of and wherever it stands', () => {

@@ -10,7 +10,7 @@ import type { TCPLocation } from '../../../../src/transport/location.ts';
 import { ManualClock, seeded, settle } from '../manual-clock.ts';
 import { at, node, same, threeShards } from './fixtures.ts';
 
-/** A cluster of one voice: what it says, how often it was asked, and answers that can be held back. */
+/** A cluster whose nodes all answer alike; it counts the questions, and its answers can be held back. */
 class Voice {
   says: Reply | Error = threeShards();
   asked: TCPLocation[] = [];

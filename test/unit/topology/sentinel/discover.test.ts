@@ -95,7 +95,7 @@ test('minOtherSentinels skips sentinels that know too few others', async () => {
       return true;
     },
   );
-  // A sentinel that does not tell is believed only when nobody insists.
+  // A sentinel without that figure counts only when no minimum is set.
   const mute = { 1: { [ADDRESS]: ['h', '1'], MASTER: replyError('ERR unknown') } };
   assert.equal((await findPrimary('mymaster', { ...stage(mute) })).port, 1);
   await assert.rejects(

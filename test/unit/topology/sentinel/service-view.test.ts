@@ -38,7 +38,7 @@ test('after an announcement, a sentinel that names the old primary counts as lag
   assert.equal(refused(view, A, 4), true);
   assert.equal(refused(view, A, null), true);
   assert.equal(refused(view, B, 4), false);
-  // It was primary again meanwhile: a newer configuration says so.
+  // It has become primary again, by a newer configuration.
   assert.equal(refused(view, A, 6), false);
   await clock.pass(3_001);
   assert.equal(refused(view, A, null), false);
