@@ -4,7 +4,7 @@ import type { OwnWrites } from '../cache/own-writes.ts';
 import { type BaseConnection, coreOf } from '../connection/base-connection.ts';
 import { call, mayPing, ping } from '../connection/requests/call.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
-import { bytesOf } from '../connection/reading/push-frames.ts';
+import { bytesOf } from '../resp/recoding.ts';
 import type { Effect } from '../connection/session/session-effect.ts';
 import { ResponseError } from '../errors/errors.ts';
 import { isPassing } from '../errors/reply-errors.ts';

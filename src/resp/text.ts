@@ -1,8 +1,8 @@
-import { type Buffer, constants, isAscii, isUtf8, transcode } from 'node:buffer';
+import { Buffer, constants, isAscii, isUtf8, transcode } from 'node:buffer';
 import { endianness } from 'node:os';
 import { latin1Text, privateCopy, utf16Text, utf8Text } from './decoding/native-slices.ts';
 import { SHORT, shortText } from './decoding/short-text.ts';
-import { type DecodeMode, LATIN1, type TextMode, UTF8 } from './text-modes.ts';
+import { ASCII, type DecodeMode, LATIN1, type TextMode, UTF8 } from './text-modes.ts';
 import { MOST_BY_HAND, textByHand } from './decoding/utf8-by-hand.ts';
 
 /** Before Node 24, text of `LONG` bytes or more that is not ASCII is decoded fastest through UTF-16. */
@@ -66,4 +66,9 @@ export function errorText(bytes: Buffer, start: number, end: number): string {
 export function textOf(bytes: Uint8Array, mode: TextMode): string | null {
   if (mode === UTF8) return isUtf8(bytes) ? utf8Text(bytes) : null;
   return mode === LATIN1 || isAscii(bytes) ? latin1Text(bytes) : null;
+}
+
+/** The bytes that a string was decoded from with `mode`; exact, because only valid text becomes a string. */
+export function bytesOfText(text: string, mode: DecodeMode): Buffer {
+  return Buffer.from(text, mode === LATIN1 || mode === ASCII ? 'latin1' : 'utf8');
 }

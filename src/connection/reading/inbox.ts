@@ -7,7 +7,7 @@ import { BYTES, type DecodeMode } from '../../resp/text-modes.ts';
 import type { ConnectionCore } from '../connection-core.ts';
 import type { Entry } from '../requests/entry.ts';
 import { MessageBuffer, weigh } from './message-buffer.ts';
-import { bytesOf, frameBytes, frameIn } from './push-frames.ts';
+import { bytesOf, frameBytes, frameIn } from '../../resp/recoding.ts';
 
 /** Gets pushes first, their strings as bytes. Methods return false if the push is not theirs. */
 export interface PubsubTaker {

@@ -79,7 +79,7 @@ function cutMessage(error: RedisError, { info }: Sent, known: Known | null): voi
 function isName(command: string | undefined, known: Known | null): boolean {
   if (command === undefined) return true;
   if (known === null) return findEntry(command.toUpperCase()) !== undefined;
-  return known.own.has(bytesOf(command)) || known.own.has(plainText(command));
+  return known.own.has(plainBytes(command)) || known.own.has(plainText(command));
 }
 
 /** The words of a command; null if the error may quote other arguments, or if there are too many. */
@@ -120,6 +120,6 @@ function latin1(piece: string | Buffer): string {
   return typeof piece === 'string' ? piece : piece.toString('latin1');
 }
 
-function bytesOf(text: string): string {
+function plainBytes(text: string): string {
   return plainText(Buffer.from(text).toString('latin1'));
 }

@@ -1,4 +1,3 @@
-import { isUint8Array } from 'node:util/types';
 import type { WaitOptions } from '../../base/deadline.ts';
 import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
 import type { ConnectionCore } from '../../connection/connection-core.ts';
@@ -18,10 +17,9 @@ import { refusalBeneath } from '../../errors/reply-errors.ts';
 import { encodeCommand, type Wire, wireLength } from '../../resp/encoder.ts';
 import { notText } from '../../connection/requests/losses.ts';
 import { holdsBytes } from '../../resp/decoding-error.ts';
-import { textOf } from '../../resp/text.ts';
-import { mapOfText, ReplyMap, ReplySet, setOfText } from '../../resp/reply-map.ts';
+import { valueIn } from '../../resp/recoding.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
-import { BYTES, type DecodeMode, textOfMode } from '../../resp/text-modes.ts';
+import { BYTES, type DecodeMode } from '../../resp/text-modes.ts';
 import { type CallOwner, PoolCall } from '../calls/pool-call.ts';
 import type { Script } from '../scripts/script.ts';
 import { forgetLoad } from '../scripts/script-call.ts';
@@ -156,7 +154,7 @@ export class TransactionCall extends PoolCall {
   /** Decodes a command's reply; returns a `DecodingError` in its place if it is not valid text. */
   #decoded(value: Reply, { info, mode, strict }: TransactionPart): Reply {
     const core = this.host as ConnectionCore;
-    const decoded = mode === this.mode ? value : asDecoded(value, mode);
+    const decoded = mode === this.mode ? value : valueIn(value, mode);
     if (mode <= BYTES || (core.settings.lenient && !strict) || !holdsBytes(decoded)) return decoded;
     return notText(core, info.name, decoded, mode);
   }
@@ -209,21 +207,4 @@ function wireOf(parts: readonly TransactionPart[]): Wire {
   if (pieces.length === 0) return text;
   pieces.push(text);
   return pieces;
-}
-
-/** Decodes a reply that was read as bytes; bytes that are not valid text stay. */
-function asDecoded(value: Reply, mode: DecodeMode): Reply {
-  if (mode <= 0 || typeof value !== 'object' || value === null || value instanceof Error) return value;
-  const text = textOfMode(mode);
-  if (isUint8Array(value)) return textOf(value, text) ?? value;
-  if (Array.isArray(value)) return value.map((item) => asDecoded(item, mode));
-  if (value instanceof ReplyMap) {
-    const map = mapOfText(text);
-    for (const [key, item] of value) map.set(asDecoded(key, mode), asDecoded(item, mode));
-    return map;
-  }
-  if (!(value instanceof ReplySet)) return value;
-  const set = setOfText(text);
-  for (const item of value) set.add(asDecoded(item, mode));
-  return set;
 }

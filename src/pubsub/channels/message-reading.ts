@@ -1,6 +1,6 @@
-import { isAscii, isUtf8 } from 'node:buffer';
-import { ASCII, BYTES, LATIN1, textMode, UTF8 } from '../../resp/text-modes.ts';
-import type { DecodeMode, TextEncoding } from '../../resp/text-modes.ts';
+import { bytesOfText, textOf } from '../../resp/text.ts';
+import { BYTES, textMode } from '../../resp/text-modes.ts';
+import type { DecodeMode, TextEncoding, TextMode } from '../../resp/text-modes.ts';
 
 /** A message as it arrived: bytes, or the pair of a pattern. */
 export type RawMessage = Buffer | readonly [channel: Buffer, message: Buffer];
@@ -12,7 +12,7 @@ export type MessageDecoder<T> = (message: Buffer | string) => T;
 
 /** How a reader decodes messages. */
 export interface Reading {
-  readonly mode: DecodeMode;
+  readonly mode: typeof BYTES | TextMode;
   readonly decoder: MessageDecoder<unknown> | null;
 }
 
@@ -25,28 +25,11 @@ export function makeReading(
   return { mode: encoding === undefined || encoding === null ? BYTES : textMode(encoding), decoder: given };
 }
 
-/** Decodes bytes; invalid ones stay bytes, because replacement characters would hide the content. */
-function textOf(bytes: Buffer, mode: DecodeMode): Buffer | string {
-  switch (mode) {
-    case UTF8:
-      return isUtf8(bytes) ? bytes.toString('utf8') : bytes;
-    case LATIN1:
-      return bytes.toString('latin1');
-    case ASCII:
-      return isAscii(bytes) ? bytes.toString('latin1') : bytes;
-    default:
-      return bytes;
-  }
-}
-
-/** The bytes of a message decoded with `mode`; exact, because only valid text was decoded. */
-function bytesOf(message: Buffer | string, mode: DecodeMode): Buffer {
-  return typeof message === 'string' ? Buffer.from(message, mode === UTF8 ? 'utf8' : 'latin1') : message;
-}
-
 /** Converts a message to the form that a channel's `putNowait` takes. */
 export function rawMessage(message: TextMessage, mode: DecodeMode): RawMessage {
-  return typeof message === 'string' ? bytesOf(message, mode) : [message[0], bytesOf(message[1], mode)];
+  return typeof message === 'string'
+    ? bytesOfText(message, mode)
+    : [message[0], bytesOfText(message[1], mode)];
 }
 
 /** Decodes a message for a reader; its decoder may throw. `mode`: how text was decoded. */
@@ -60,11 +43,12 @@ export function readMessage(raw: RawMessage | TextMessage, reading: Reading, mod
 
 function readOne(raw: Buffer | string, reading: Reading, mode: DecodeMode): unknown {
   if (typeof raw !== 'string') return readBytes(raw, reading);
-  if (reading.mode !== mode) return readBytes(bytesOf(raw, mode), reading);
+  if (reading.mode !== mode) return readBytes(bytesOfText(raw, mode), reading);
   return reading.decoder === null ? raw : reading.decoder(raw);
 }
 
 function readBytes(bytes: Buffer, reading: Reading): unknown {
-  const message = reading.mode === BYTES ? bytes : textOf(bytes, reading.mode);
+  // Invalid bytes stay bytes, because replacement characters would hide the content.
+  const message = reading.mode === BYTES ? bytes : (textOf(bytes, reading.mode) ?? bytes);
   return reading.decoder === null ? message : reading.decoder(message);
 }

@@ -1,12 +1,11 @@
-import { mapOfText, ReplyMap, ReplySet, setOfText } from '../../resp/reply-map.ts';
-import { decodeText } from '../../resp/text.ts';
-import type { Reply } from '../../resp/types.ts';
-import { ASCII, BYTES, type DecodeMode, LATIN1, textOfMode } from '../../resp/text-modes.ts';
+import { mapOfText, ReplyMap, ReplySet, setOfText } from './reply-map.ts';
+import { bytesOfText, decodeText } from './text.ts';
+import { BYTES, type DecodeMode, textOfMode } from './text-modes.ts';
+import type { Reply } from './types.ts';
 
-/** The bytes a string was decoded from; decoding with `mode` is lossless. */
+/** The bytes of a string that was decoded with `mode`; null if the value is no string. */
 export function bytesOf(value: Reply | undefined, mode: DecodeMode): Buffer | null {
-  if (typeof value === 'string')
-    return Buffer.from(value, mode === LATIN1 || mode === ASCII ? 'latin1' : 'utf8');
+  if (typeof value === 'string') return bytesOfText(value, mode);
   return Buffer.isBuffer(value) ? value : null;
 }
 
@@ -20,7 +19,8 @@ export function frameIn(frame: Reply[], mode: DecodeMode): Reply[] {
   return mode === BYTES ? frame : frame.map((item) => valueIn(item, mode));
 }
 
-function valueIn(value: Reply, mode: DecodeMode): Reply {
+/** Decodes a reply that was read as bytes; bytes that are not valid text stay bytes. */
+export function valueIn(value: Reply, mode: DecodeMode): Reply {
   if (typeof value !== 'object') return value;
   if (Buffer.isBuffer(value)) return mode > BYTES ? decodeText(value, 0, value.length, mode) : value;
   if (Array.isArray(value)) return frameIn(value, mode);
