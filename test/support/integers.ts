@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { Deadline } from '../../src/base/deadline.ts';
 import { poolErrors, reportLeak } from '../../src/node/pool-reports.ts';
 import { DialGovernor } from '../../src/pooling/dial-governor.ts';
@@ -242,4 +243,10 @@ export async function standing(promise: Promise<unknown>): Promise<'pending' | '
   );
   const first = await Promise.race([outcome, new Promise((resolve) => setImmediate(resolve, pending))]);
   return first === pending ? 'pending' : (first as 'resolved' | 'rejected');
+}
+
+/** Compares some figures of the pool. */
+export function figuresOf(world: Integers, expected: Record<string, unknown>): void {
+  const figures = world.pool.figures as unknown as Record<string, unknown>;
+  for (const [key, value] of Object.entries(expected)) assert.equal(figures[key], value, key);
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   ClusterConnection,
-  ClusterConnectionPool,
+  type ClusterConnectionPool,
   ClusterCrossSlotError,
   ClusterNodeLocation,
   PoolClosedError,
@@ -438,32 +438,3 @@ for (const { path, kind, version } of await serverBinaries()) {
     });
   });
 }
-
-describe('construction', () => {
-  const startupNodes = [{ host: '127.0.0.1', port: 7000 }];
-  it('the constructor refuses options that a cluster cannot have', () => {
-    assert.throws(() => new ClusterConnectionPool({} as never), /startupNodes/);
-    assert.throws(
-      () => new ClusterConnectionPool({ startupNodes, addressMap: { nonsense: new TCPLocation('a', 1) } }),
-      /addressMap/,
-    );
-    assert.throws(() => new ClusterConnectionPool({ startupNodes, unknown: 1 } as never), /unknown/);
-    assert.throws(() => ClusterConnectionPool.fromUrl('unix:///tmp/x.sock'), TypeError);
-    assert.throws(() => ClusterConnectionPool.fromUrl('redis://:7000'), TypeError);
-  });
-
-  it('a URL names the start node unless startupNodes are given; its query sets options', async () => {
-    const pool = ClusterConnectionPool.fromUrl(
-      'redis://127.0.0.1:1/0?max_connections=7&maxConnectionsPerNode=no&decodeResponses=yes',
-    );
-    assert.match(String(pool), /<127.0.0.1:1>/);
-    assert.equal(pool.statistics.maxConnections, 7);
-    assert.equal(pool.encoding, 'utf-8');
-    const other = ClusterConnectionPool.fromUrl('redis://127.0.0.1:1', { startupNodes });
-    assert.match(String(other), /<127.0.0.1:7000>/);
-    class Own extends ClusterConnectionPool {}
-    assert.ok(Own.fromUrl('redis://127.0.0.1') instanceof Own);
-    assert.match(String(Own.fromUrl('redis://127.0.0.1')), /6379/);
-    await Promise.all([pool, other].map((one) => one.close()));
-  });
-});
