@@ -1,11 +1,9 @@
 import type { AbstractCache } from '../interfaces/abstract-cache.ts';
 import type { RedisValue, Reply } from '../resp/types.ts';
-import { cacheKey, keyOfForm } from './cache-key.ts';
+import { cacheKey, keyOfForm, type Key } from './cache-key.ts';
 import { FetchToken } from './fetch-token.ts';
 import { ASK_EVERY, alwaysTrusted, type Heartbeat, TRUST } from './heartbeat.ts';
 import { type Epoch, TrackedConnection } from './tracked-connection.ts';
-
-type Key = string | Uint8Array;
 
 /** Beyond this many keys per connection the end of the connection empties the whole cache, which is cheaper. */
 const MAX_OWNED = 65_536;

@@ -8,6 +8,9 @@ import { type TextMode, UTF8 } from '../resp/text-modes.ts';
 import type { RedisValue } from '../resp/types.ts';
 
 /** ES2024; every supported runtime has it. */
+/** A key of Redis, as text or bytes. */
+export type Key = string | Uint8Array;
+
 type WellFormed = { toWellFormed(): string };
 
 /** Prefix of keys that are not valid UTF-8. It cannot collide, because valid text never has a lone surrogate. */
@@ -17,7 +20,7 @@ const NO_TEXT = '\uDC00';
  * The key of a call whose reply may be cached; null if it may not. A command string that contains arguments is not
  * cached, because a cache would not find them.
  */
-export function cachedKeyOf(info: CommandInfo, args: readonly RedisValue[]): string | Uint8Array | null {
+export function cachedKeyOf(info: CommandInfo, args: readonly RedisValue[]): Key | null {
   if ((info.flags & CACHEABLE) === 0 || info.count !== 1 || args.length === 0) return null;
   if (info.name === 'EXISTS' && args.length !== 1) return null;
   const key = args[0]!;
@@ -25,7 +28,7 @@ export function cachedKeyOf(info: CommandInfo, args: readonly RedisValue[]): str
 }
 
 /** The key as the server gets it. The cache takes strings as UTF-8, so keys in other encodings become bytes. */
-export function keyAsSent(key: string | Uint8Array, mode: TextMode): string | Uint8Array {
+export function keyAsSent(key: Key, mode: TextMode): Key {
   return typeof key !== 'string' || mode === UTF8 ? key : Buffer.from(key, 'latin1');
 }
 
@@ -33,7 +36,7 @@ export function keyAsSent(key: string | Uint8Array, mode: TextMode): string | Ui
  * The same form for a key given as text or as bytes: text if the bytes are valid UTF-8. A lone surrogate becomes
  * U+FFFD, as it does when it is sent.
  */
-export function cacheKey(key: string | Uint8Array): string {
+export function cacheKey(key: Key): string {
   if (typeof key === 'string') return (key as unknown as WellFormed).toWellFormed();
   return isUtf8(key) ? utf8Text(key) : NO_TEXT + latin1Text(key);
 }

@@ -6,9 +6,7 @@ import { kept } from '../resp/decoding/native-slices.ts';
 import type { TextMode } from '../resp/text-modes.ts';
 import type { RedisValue } from '../resp/types.ts';
 import type { CacheGuard } from './cache-guard.ts';
-import { keyAsSent } from './cache-key.ts';
-
-type Key = string | Uint8Array;
+import { keyAsSent, type Key } from './cache-key.ts';
 
 /** Writes without a key that change every key. */
 const CHANGE_ALL: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB', 'SWAPDB', 'CLUSTER FLUSHSLOT']);

@@ -73,7 +73,7 @@ function isPrivate(host: string): boolean {
 /** Consumes announcements and unknown pushes. False: the push is left to other readers. */
 function heed(connection: BaseConnection, frame: readonly Reply[], settings: MaintenanceSettings): boolean {
   const core = coreOf(connection);
-  const kind = textOf(frame[0]);
+  const kind = wordOf(frame[0]);
   switch (kind) {
     case 'MOVING':
       moving(connection, frame, settings);
@@ -95,7 +95,7 @@ function heed(connection: BaseConnection, frame: readonly Reply[], settings: Mai
 function moving(connection: BaseConnection, frame: readonly Reply[], settings: MaintenanceSettings): void {
   const time = milliseconds(frame[2]);
   relax(connection, coreOf(connection), time);
-  const endpoint = locationIn(textOf(frame[3]));
+  const endpoint = locationIn(wordOf(frame[3]));
   if (endpoint !== null && settings.moveTo !== null) {
     settings.moveTo(endpoint);
     handOver(connection);
@@ -121,11 +121,11 @@ function relax(connection: BaseConnection, core: ConnectionCore, time: number): 
 }
 
 function milliseconds(seconds: Reply | undefined): number {
-  const given = Number(typeof seconds === 'number' ? seconds : textOf(seconds) || Number.NaN);
+  const given = Number(typeof seconds === 'number' ? seconds : wordOf(seconds) || Number.NaN);
   return given >= 0 && given * 1_000 < MOST ? given * 1_000 : MOST;
 }
 
-function textOf(value: Reply | undefined): string {
+function wordOf(value: Reply | undefined): string {
   return typeof value === 'string' || Buffer.isBuffer(value) ? value.toString() : '';
 }
 

@@ -229,7 +229,8 @@ export class ClusterPool<D extends Decoding> extends BaseConnectionPool<ClusterC
       let demoted = 0;
       for (const [index, answer] of settled.entries()) {
         if (answer.status === 'rejected') throw answer.reason;
-        const isStale = answer.value === DEMOTED || (target === 'primaries' && isReadOnly(answer.value));
+        const isStale =
+          answer.value === DEMOTED || (target === 'primaries' && refusedByReplica(answer.value));
         if (isStale) demoted++;
         const location = locations[index] as ClusterNodeLocation;
         if (isStale && round < ROUNDS && !acquire.expired) continue;
@@ -324,7 +325,7 @@ function asAnswer(error: unknown, signal: AbortSignal | undefined): RedisError {
   throw error;
 }
 
-function isReadOnly(answer: Reply | symbol): boolean {
+function refusedByReplica(answer: Reply | symbol): boolean {
   return answer instanceof ReadOnlyError;
 }
 

@@ -21,7 +21,7 @@ import type {
   Misspelt,
   WithOwnOptions,
 } from './options/pool-options.ts';
-import { type PoolSettings, splitPoolOptions, nodeOptions } from './options/pool-rules.ts';
+import { type NormalizedPoolOptions, splitPoolOptions, nodeOptions } from './options/pool-rules.ts';
 import { resolveUrl } from './urls/resolve-url.ts';
 import type { Decoding } from '../resp/types.ts';
 
@@ -175,7 +175,7 @@ function standalone(options: ConnectionPoolOptions): PoolSetup {
 }
 
 interface Reading {
-  readonly pool: PoolSettings<'single'>;
+  readonly pool: NormalizedPoolOptions<'single'>;
   readonly node: ConnectionNode;
   readonly nodeSettings: NodeSettings;
   readonly address: MovableAddress;
@@ -224,7 +224,7 @@ function isUnix(options: { location?: unknown } | undefined): boolean {
   return options?.location instanceof UnixDomainSocketLocation;
 }
 
-function locationOf({ location, host, port }: PoolSettings<'single'>): Location {
+function locationOf({ location, host, port }: NormalizedPoolOptions<'single'>): Location {
   if (location !== null) return location;
   if (host === null) throw new TypeError('a pool needs a location, or host and port');
   return new TCPLocation(host, port ?? 6379);

@@ -1,7 +1,8 @@
 import { kind, RedisError, type RedisErrorOptions } from '../errors/errors.ts';
 import { ReplyMap, ReplySet } from './reply-map.ts';
 import type { Reply } from './types.ts';
-import { BYTES, type DecodeMode, LATIN1, ASCII } from './text-modes.ts';
+import { bytesOfText } from './text.ts';
+import { BYTES, type DecodeMode } from './text-modes.ts';
 
 export interface DecodingErrorOptions extends RedisErrorOptions {
   reply: Reply;
@@ -35,7 +36,7 @@ export function holdsBytes(value: Reply): boolean {
 
 /** Replaces the text in a reply read with `mode` by its bytes; decoding is lossless. */
 export function withBytes(value: Reply, mode: DecodeMode): Reply {
-  if (typeof value === 'string') return mode === BYTES ? value : textBytes(value, mode);
+  if (typeof value === 'string') return mode === BYTES ? value : bytesOfText(value, mode);
   if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return value;
   if (Array.isArray(value)) return value.map((item) => withBytes(item, mode));
   if (value instanceof Set) return new ReplySet([...value].map((item) => withBytes(item, mode)));
@@ -43,8 +44,4 @@ export function withBytes(value: Reply, mode: DecodeMode): Reply {
   return new ReplyMap(
     [...value].map(([key, item]) => [withBytes(key, mode), withBytes(item, mode)] as const),
   );
-}
-
-function textBytes(text: string, mode: DecodeMode): Buffer {
-  return Buffer.from(text, mode === LATIN1 || mode === ASCII ? 'latin1' : 'utf8');
 }

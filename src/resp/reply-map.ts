@@ -1,7 +1,7 @@
 import { nameClass } from '../base/classes.ts';
 import { isUint8Array } from 'node:util/types';
 import { contentOf } from './encoder.ts';
-import { textOf } from './text.ts';
+import { validText } from './text.ts';
 import { latin1Text } from './decoding/native-slices.ts';
 import type { Reply } from './types.ts';
 import { type TextMode, UTF8 } from './text-modes.ts';
@@ -24,7 +24,7 @@ function heldKey(key: unknown, index: ByteIndex | null, mode: TextMode): unknown
   }
   if (!isUint8Array(key)) return key;
   const held = index?.get(latin1Text(key));
-  return held ?? textOf(key, mode) ?? key;
+  return held ?? validText(key, mode) ?? key;
 }
 
 let textOfMap: (map: ReplyMap) => TextMode;
@@ -261,7 +261,7 @@ export class ReplySet<V = Reply> extends Set<V> {
 
 /** A key of a reply as a property name. */
 function keyText(key: unknown, mode: TextMode): string {
-  if (isUint8Array(key)) return textOf(key, mode) ?? latin1Text(key);
+  if (isUint8Array(key)) return validText(key, mode) ?? latin1Text(key);
   return typeof key === 'string' || typeof key === 'bigint'
     ? String(key)
     : JSON.stringify(key, (_, value) => (typeof value === 'bigint' ? String(value) : value));

@@ -63,7 +63,7 @@ export function errorText(bytes: Buffer, start: number, end: number): string {
 }
 
 /** The text of bytes; null if they are invalid in the encoding. */
-export function textOf(bytes: Uint8Array, mode: TextMode): string | null {
+export function validText(bytes: Uint8Array, mode: TextMode): string | null {
   if (mode === UTF8) return isUtf8(bytes) ? utf8Text(bytes) : null;
   return mode === LATIN1 || isAscii(bytes) ? latin1Text(bytes) : null;
 }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 import { reportCallbackError } from '../../base/callback-errors.ts';
 import { Deadline } from '../../base/deadline.ts';
-import { cachedKeyOf, cacheField, cacheKey, keyAsSent, keyOfForm } from '../../cache/cache-key.ts';
+import { cachedKeyOf, cacheField, cacheKey, keyAsSent, keyOfForm, type Key } from '../../cache/cache-key.ts';
 import type { FetchToken } from '../../cache/fetch-token.ts';
 import type { OwnWrites } from '../../cache/own-writes.ts';
 import type { CacheGuard } from '../../cache/cache-guard.ts';
@@ -18,8 +18,6 @@ import type { Cacheable } from './cache-setup.ts';
 import { CachingEntry } from '../calls/preludes.ts';
 import type { PoolRequest, PoolRequestOptions } from '../calls/call-options.ts';
 import type { PoolCall } from '../calls/pool-call.ts';
-
-type Key = string | Uint8Array;
 
 export interface PoolCacheSettings extends TrackingChoice {
   readonly guard: CacheGuard;
@@ -167,7 +165,7 @@ export class PoolCache {
     options: PoolRequestOptions,
     since: number | null,
   ): PoolRequest<Reply> | null {
-    if (info.count !== 1 || args.length === 0 || !this.#guard.usable || !args.every(isKey)) return null;
+    if (info.count !== 1 || args.length === 0 || !this.#guard.usable || !args.every(mayBeKey)) return null;
     const get = resolveCommand('GET', [args[0] as RedisValue], this.#settings.textMode);
     if (args.every((key) => this.#keyOf(get, [key]) === null)) return null;
     const own: PoolRequestOptions = { ...options, raiseExceptions: true, splitMultiKey: false };
@@ -314,7 +312,7 @@ function givenUp(call: PoolCall, error: unknown): boolean {
   return error instanceof TimeoutError && (call.overall || error.phase === 'reply');
 }
 
-function isKey(value: unknown): boolean {
+function mayBeKey(value: unknown): boolean {
   return (
     typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || isUint8Array(value)
   );

@@ -20,7 +20,7 @@ import { ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/lo
 import type { PoolSetup } from '../base-connection-pool.ts';
 import type { KeySpace } from '../scans/cluster-scan.ts';
 import { trackingFor } from '../cache/cache-setup.ts';
-import { GC_INTERVAL, type PoolSettings, type SplitOptions, nodeOptions } from './pool-rules.ts';
+import { GC_INTERVAL, type NormalizedPoolOptions, type SplitOptions, nodeOptions } from './pool-rules.ts';
 
 type Connection = ClusterConnection;
 type Split = SplitOptions<'cluster'>;
@@ -101,13 +101,13 @@ function keySpaceOf(keeper: LayoutKeeper, topology: ClusterTopology): KeySpace {
   };
 }
 
-function readFromOf({ readFrom, readFromReplicas, readonly }: PoolSettings<'cluster'>): ReadFrom {
+function readFromOf({ readFrom, readFromReplicas, readonly }: NormalizedPoolOptions<'cluster'>): ReadFrom {
   return readFrom ?? (readFromReplicas || readonly ? 'replica' : 'primary');
 }
 
 /** The nodes that reads go to. Zones are looked up only if there is a `clientZone`. */
 function readsOf(
-  pool: PoolSettings<'cluster'>,
+  pool: NormalizedPoolOptions<'cluster'>,
   questions: Questions,
 ): { readonly readFrom: ReadFrom; readonly zones: Zones } {
   const ask = (location: TCPLocation): Promise<Reply> =>
@@ -150,7 +150,7 @@ function forget(guard: CacheGuard, slots: ReadonlySet<number>, encoding: TextEnc
   guard.dropWhere((key) => slots.has(keys.slotOfKey(key)));
 }
 
-function checkCluster(pool: PoolSettings<'cluster'>): void {
+function checkCluster(pool: NormalizedPoolOptions<'cluster'>): void {
   if (pool.startupNodes.length === 0) throw new TypeError('startupNodes must hold at least one location');
   if (pool.readFrom === 'nearest-zone' && pool.clientZone === null)
     throw new TypeError("readFrom 'nearest-zone' needs clientZone");

@@ -170,7 +170,7 @@ export const sentinelRules = {
 
 /** Reads `acquireTimeout`, or `timeout`, its older name. */
 function acquireSettings(
-  { acquireTimeout, timeout, waitForServer }: PoolSettings<PoolKind>,
+  { acquireTimeout, timeout, waitForServer }: NormalizedPoolOptions<PoolKind>,
   given: object,
 ): AcquireSettings {
   const { acquireTimeout: one, timeout: other } = given as {
@@ -195,7 +195,10 @@ export interface AcquireSettings {
 }
 
 /** Options that every kind of pool passes to its nodes. */
-export function nodeOptions(pool: PoolSettings<PoolKind>, { connectTimeout }: NormalizedConnectionOptions) {
+export function nodeOptions(
+  pool: NormalizedPoolOptions<PoolKind>,
+  { connectTimeout }: NormalizedConnectionOptions,
+) {
   const { maxWaiting, maxWaitingBytes, maxLifetime, minConnections, keepConnected } = pool;
   const { deadPeerTimeout, leakDetection, bulkDetour, fence, onState, verifyDelivery, sanitizeArguments } =
     pool;
@@ -207,11 +210,11 @@ export function nodeOptions(pool: PoolSettings<PoolKind>, { connectTimeout }: No
 }
 
 export type PoolKind = keyof typeof poolRules;
-export type PoolSettings<K extends PoolKind> = ValuesOf<(typeof poolRules)[K]>;
+export type NormalizedPoolOptions<K extends PoolKind> = ValuesOf<(typeof poolRules)[K]>;
 
 export interface SplitOptions<K extends PoolKind> {
   /** The pool's own options, with their defaults. */
-  readonly pool: PoolSettings<K>;
+  readonly pool: NormalizedPoolOptions<K>;
   /** The options as given, for the constructor of the connection class; a custom class may have further ones. */
   readonly connection: Readonly<Record<string, unknown>>;
   /** The common options of connections with their defaults, for use by the pool. */
@@ -238,7 +241,7 @@ export function splitPoolOptions<K extends PoolKind>(
   const sorted = sortOptions({ ...baseConnectionRules, ...connectionRules }, pool.others);
   const connection = withCredentials(pool.given.credentials as CredentialsFunction | null, sorted);
   if (!custom) refuseUnknown(connection.others);
-  const values = complete(poolRules[kind] as RuleTable, pool.given) as PoolSettings<K>;
+  const values = complete(poolRules[kind] as RuleTable, pool.given) as NormalizedPoolOptions<K>;
   return {
     pool: values,
     connection: Object.freeze(concealed({ ...connection.given, ...connection.others })),

@@ -65,7 +65,7 @@ export function parseConnectionUrl(url: string, { kind, decodeComponents = false
   );
   const { decode } = parts;
   const scheme = findScheme(parts.scheme, kind);
-  const place = PLACES[scheme.form](parts, decode);
+  const place = TARGETS[scheme.form](parts, decode);
   const { options, ssl } = readQuery(parts, {
     ...baseConnectionRules,
     ...(scheme.form === 'unix' ? {} : tcpRules),
@@ -104,10 +104,10 @@ function findScheme(name: string, kind: PoolKind): Scheme {
   );
 }
 
-type Place = Pick<ConnectionUrl, 'location' | 'sentinels' | 'serviceName' | 'db'>;
-const NOWHERE: Place = { location: null, sentinels: [], serviceName: undefined, db: undefined };
+type UrlTarget = Pick<ConnectionUrl, 'location' | 'sentinels' | 'serviceName' | 'db'>;
+const NOWHERE: UrlTarget = { location: null, sentinels: [], serviceName: undefined, db: undefined };
 
-const PLACES: Readonly<Record<Scheme['form'], (parts: UrlParts, decode: Decode) => Place>> = {
+const TARGETS: Readonly<Record<Scheme['form'], (parts: UrlParts, decode: Decode) => UrlTarget>> = {
   tcp({ authority, path }, decode) {
     const segment = decode(path.slice(1), 'the path');
     return {

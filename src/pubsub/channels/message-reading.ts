@@ -1,4 +1,4 @@
-import { bytesOfText, textOf } from '../../resp/text.ts';
+import { bytesOfText, validText } from '../../resp/text.ts';
 import { BYTES, textMode } from '../../resp/text-modes.ts';
 import type { DecodeMode, TextEncoding, TextMode } from '../../resp/text-modes.ts';
 
@@ -49,6 +49,6 @@ function readOne(raw: Buffer | string, reading: Reading, mode: DecodeMode): unkn
 
 function readBytes(bytes: Buffer, reading: Reading): unknown {
   // Invalid bytes stay bytes, because replacement characters would hide the content.
-  const message = reading.mode === BYTES ? bytes : (textOf(bytes, reading.mode) ?? bytes);
+  const message = reading.mode === BYTES ? bytes : (validText(bytes, reading.mode) ?? bytes);
   return reading.decoder === null ? message : reading.decoder(message);
 }
