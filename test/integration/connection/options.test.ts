@@ -73,7 +73,7 @@ describe('identity of a connection', () => {
       const odd = { getCredentials: () => Promise.resolve(given) };
       const wrong = new TCPConnection(server.location, { credentialProvider: odd as never });
       const error = await failure(wrong.run(), ConnectionError);
-      assert.match(String((error.cause as Error).message), /must give \{ username, password \}/);
+      assert.match(String((error.cause as Error).message), /must return \{ username, password \}/);
     }
     const none = { getCredentials: () => Promise.resolve(null) };
     const { server: peer } = await pair({}, { credentialProvider: none as never, password: 'unused' });
