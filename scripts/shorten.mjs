@@ -45,7 +45,7 @@ function survey(text) {
 }
 
 /** The length after which a line ends at the next possible position. */
-const LINE = 120;
+const LINE = 240;
 
 /** Gives private methods back their names in `original`, from which `text` differs only in names, and breaks lines. */
 function finish(text, original) {
