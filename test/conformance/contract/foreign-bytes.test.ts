@@ -10,6 +10,7 @@ import { resolveCommand } from '../../../src/commands/command-info.ts';
 import { ConnectionPool, LRUCache } from '../../../src/index.ts';
 import { CommandKeys } from '../../../src/topology/cluster/command-keys.ts';
 import { open, realServer, take } from '../connection/support.ts';
+import { cachedPool } from '../cache/support.ts';
 
 const ofRealm = runInNewContext('(text) => Uint8Array.from(text, (char) => char.charCodeAt(0))') as (
   text: string,
@@ -67,14 +68,12 @@ for (const [title, bytes] of [
     });
 
     test('own writes invalidate a cached key of bytes from another realm', async () => {
-      await using pool = new ConnectionPool({
-        location: server.location,
-        cache: new LRUCache(),
-        decodeResponses: true,
-      });
+      const cache = new LRUCache();
+      await using pool = cachedPool(server, { cache });
       await pool.execute('SET', 'mine', 'old');
       for (const value of ['a', 'b', 'c']) {
         await pool.execute('GET', 'mine');
+        assert.equal(cache.size, 1);
         await pool.execute('SET', bytes('mine'), value);
         assert.equal(await pool.execute('GET', 'mine'), value);
         assert.equal(await pool.execute('GET', bytes('mine')), value);
