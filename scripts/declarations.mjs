@@ -109,6 +109,16 @@ function shortTable(text) {
     .replace(/^(import \{.*)\bV\b/m, '$1RedisValue as V');
 }
 
+/** Puts the first paragraph of each comment on one line, for a smaller package. Editors show the same. */
+function joinLines(text) {
+  return text.replace(/\/\*\*\n[\s\S]*?\*\//g, (comment) => {
+    const end = comment.search(/\n\s*\*(?:\n|\/| (?:@|[-#|] |```))/);
+    const rest = comment.slice(end);
+    const paragraph = comment.slice(0, end).replace(/\n\s*\* /g, ' ');
+    return paragraph + (/^\n\s*\*\/$/.test(rest) ? ' */' : rest);
+  });
+}
+
 /** The text of a file without the statements that nothing needs; null if none is left. */
 function pruneFile(file, parts, isEntry) {
   const { needed } = parts;
@@ -142,7 +152,7 @@ function pruneFile(file, parts, isEntry) {
     .replace(/^(?: {4})+/gm, (indent) => ' '.repeat(indent.length / 4))
     // `import type` means the same as `import` in a declaration file.
     .replace(/^import type \{/gm, 'import {');
-  const short = joinImports(plain);
+  const short = joinImports(joinLines(plain));
   return file.fileName.includes('/commands/generated/') ? shortTable(short) : short;
 }
 
