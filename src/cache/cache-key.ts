@@ -51,11 +51,21 @@ export function keyOfForm(form: string): string | Buffer {
  * never share a form; text and bytes differ.
  */
 export function cacheField(command: string, args: readonly RedisValue[]): string {
-  const name = command.toUpperCase();
-  if (args.length === 0) return name;
-  let field = name;
+  let field = upperCase(command);
   for (const arg of args) field += argumentForm(arg);
   return field;
+}
+
+let latest = '';
+let latestUpper = '';
+
+/** Most calls are of the command of the call before: to compare the two costs less than a call of the engine. */
+function upperCase(command: string): string {
+  if (command !== latest) {
+    latestUpper = command.toUpperCase();
+    latest = command;
+  }
+  return latestUpper;
 }
 
 function argumentForm(arg: RedisValue): string {
