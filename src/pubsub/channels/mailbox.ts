@@ -49,6 +49,8 @@ export class Mailbox {
   #messages = new RingQueue<RawMessage | TextMessage>();
   #taken = 0;
   #readers = new Set<Reader>();
+  /** A reader of everything, while it waits: it comes back after each message, which a set does slowly. */
+  #standing: Reader | null = null;
   #marks: Mark[] = [];
   /** A message was handed out, and its reader may not have run yet. */
   #handedOut = false;
@@ -78,7 +80,7 @@ export class Mailbox {
     if (this.closed) return;
     if (this.#messages.length >= this.#threshold && !this.#admit()) return;
     this.#messages.push(raw);
-    if (this.#readers.size !== 0) this.#serveReaders();
+    if (this.#standing !== null || this.#readers.size !== 0) this.#serveReaders();
   }
 
   /** Decodes the first message, then removes it: if the decoder throws, the message stays. */
@@ -98,11 +100,24 @@ export class Mailbox {
   }
 
   park(reader: Reader): void {
-    this.#handedOut = false;
-    if (this.#marks.length !== 0) this.#passMarks();
+    this.#settle();
     this.#readers.add(reader);
     // The callback of a mark may have put a message or closed the mailbox.
     if (this.#messages.length !== 0 || this.closed) this.#serveReaders();
+  }
+
+  /** As `park`, for the one reader of a mailbox without others. */
+  stand(reader: Reader): void {
+    this.#settle();
+    this.#standing = reader;
+    // A mark's callback may have put or closed.
+    if (this.#messages.length !== 0 || this.closed) this.#serveReaders();
+  }
+
+  /** The taker of the last message is here again: it has seen that message. */
+  #settle(): void {
+    this.#handedOut = false;
+    if (this.#marks.length !== 0) this.#passMarks();
   }
 
   unpark(reader: Reader): void {
@@ -139,7 +154,7 @@ export class Mailbox {
     switch (this.#settings.overflow) {
       case 'pause':
         // A waiting reader takes the message at once.
-        if (!this.paused && this.#readers.size === 0) {
+        if (!this.paused && this.#standing === null && this.#readers.size === 0) {
           this.paused = true;
           this.#settings.onFlow('paused');
         }
@@ -169,6 +184,13 @@ export class Mailbox {
   }
 
   #serveReaders(): void {
+    const standing = this.#standing;
+    if (standing !== null) {
+      if (this.#messages.length === 0 ? !this.closed : this.#marked()) return;
+      this.#standing = null;
+      standing.serve();
+      return;
+    }
     for (const reader of this.#readers) {
       if (this.#messages.length === 0 ? !this.closed : this.#marked()) return;
       this.#readers.delete(reader);

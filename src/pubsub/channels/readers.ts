@@ -186,7 +186,7 @@ export class CallbackReader implements Reader {
     this.#mailbox = mailbox;
     this.#reading = reading;
     this.#receiver = receiver;
-    mailbox.park(this);
+    mailbox.stand(this);
   }
 
   serve(): void {
@@ -198,7 +198,7 @@ export class CallbackReader implements Reader {
       void pending.catch((error: unknown) => this.#receiver.failed(error)).then(goOn);
       return;
     }
-    if (!mailbox.closed) mailbox.park(this);
+    if (!mailbox.closed) mailbox.stand(this);
   }
 
   #next(): unknown {
