@@ -25,6 +25,17 @@ async function respool(decodeResponses) {
   void listen(pool.pubsubShardChannels.get(CHANNELS.shard));
 }
 
+/** A function for each message, as other clients take it. */
+async function respoolCalled() {
+  const { Channel, ConnectionPool } = await import(process.env.RESPOOL_DIST ?? '../dist/index.js');
+  const pool = ConnectionPool.fromUrl(`redis://${host}:${port}`);
+  const options = { encoding: 'utf8', onMessage: tell };
+  await pool.executePubsub('SUBSCRIBE', new Channel(CHANNELS.plain, options));
+  const pattern = new Channel(`${CHANNELS.pattern}*`, { ...options, isPattern: true });
+  await pool.executePubsub('PSUBSCRIBE', pattern);
+  await pool.executePubsub('SSUBSCRIBE', new Channel(CHANNELS.shard, options));
+}
+
 async function ioredis(bytes) {
   const { default: Redis } = await import('ioredis');
   const client = new Redis({ host, port });
@@ -48,6 +59,7 @@ async function nodeRedis(bytes) {
 const SUBSCRIBERS = {
   'respool-text': () => respool(true),
   'respool-bytes': () => respool(false),
+  'respool-called': respoolCalled,
   'ioredis-text': () => ioredis(false),
   'ioredis-bytes': () => ioredis(true),
   'node-redis-text': () => nodeRedis(false),

@@ -8,6 +8,7 @@ import { measureRow } from '../throughput.mjs';
 const CLIENTS = [
   { id: 'respool-text', title: 'respool' },
   { id: 'respool-bytes', title: 'respool, bytes' },
+  { id: 'respool-called', title: 'respool, `onMessage`' },
   { id: 'ioredis-text', title: 'ioredis' },
   { id: 'ioredis-bytes', title: 'ioredis, bytes' },
   { id: 'node-redis-text', title: 'node-redis' },
@@ -58,16 +59,22 @@ async function received({ address, server, say, quick, rounds }) {
 }
 
 function receivedTable(data) {
-  const head = ['messages received, CPU µs each', ...CLIENTS.map(({ title }) => title), 'of node-redis'];
+  const head = [
+    'messages received, CPU µs each',
+    ...CLIENTS.map(({ title }) => title),
+    'of node-redis',
+    '`onMessage` of it',
+  ];
   const lines = SIZES.flatMap((size) =>
     KINDS.map(({ title }) => {
       const row = data.filter((one) => one.size === size && one.kind === title);
       const cpu = (id) => row.find((one) => one.id === id).cpu;
-      const ratio = cpu('respool-text') / cpu('node-redis-text');
+      const of = (id) => `${(cpu(id) / cpu('node-redis-text')).toFixed(2)} ×`;
       return [
         `${title}, ${rate(size)} B`,
         ...CLIENTS.map(({ id }) => number(cpu(id))),
-        `${ratio.toFixed(2)} ×`,
+        of('respool-text'),
+        of('respool-called'),
       ];
     }),
   );
