@@ -361,7 +361,6 @@ export class Pool<T extends Resource> implements SlotOwner<T> {
   }
 
   #filled(): void {
-    // With every release: mostly nobody waits for it, and an empty list is not copied.
     if (this.#whenFilled.length > 0) for (const resolve of this.#whenFilled.splice(0)) resolve();
   }
 
