@@ -24,6 +24,8 @@ const BY_PREFIX: ReadonlyMap<string, Make> = new Map<string, Make>([
   ['WRONGTYPE', errors.WrongTypeError],
 ]);
 
+const REHASHING = 'TRYAGAIN Multiple keys request during rehashing of slot';
+
 /** Error lines that servers send word for word. They contain no argument, and most errors are one of them. */
 const FIXED_LINES: readonly string[] = [
   'BUSYGROUP Consumer Group name already exists',
@@ -57,7 +59,7 @@ const FIXED_LINES: readonly string[] = [
   'NOSCRIPT No matching script.',
   "OOM command not allowed when used memory > 'maxmemory'.",
   "READONLY You can't write against a read only replica.",
-  'TRYAGAIN Multiple keys request during rehashing of slot',
+  REHASHING,
   'UNBLOCKED client unblocked via CLIENT UNBLOCK',
   'WRONGPASS invalid username-password pair or user is disabled.',
   'WRONGTYPE Operation against a key holding the wrong kind of value',
@@ -136,6 +138,11 @@ export function isDemotion(error: unknown): boolean {
   return error instanceof errors.UnblockedError && error.message.includes('instance state changed');
 }
 
+/** Some of the keys are on their way to another node: the server said so before it ran anything, also of a script. */
+export function isRehashing(error: Error): boolean {
+  return error instanceof errors.TryAgainError && error.message === REHASHING;
+}
+
 /** Whether the server refuses only for the moment, for example while a script runs or a primary is missing. */
 export function isPassing(error: unknown): boolean {
   return (
@@ -152,7 +159,18 @@ export function refusedByAll(error: unknown): boolean {
 }
 
 function isRefusal(error: unknown): boolean {
-  return error instanceof ResponseError && !isPassing(error);
+  if (error instanceof errors.RedisClusterError && error.code === 'RESPOOL_ADDRESS_REFUSED') return true;
+  return (error instanceof ResponseError && !isPassing(error)) || isDistrusted(error);
+}
+
+/** Codes by which Node and TLS name a certificate that was refused. */
+const CERTIFICATE = /CERT|^(?:UNABLE_TO_|CRL_|INVALID_CA$|INVALID_PURPOSE$|HOSTNAME_MISMATCH$)/;
+
+/** A certificate was refused, by this side or by the server: the next dial would meet the same one. */
+export function isDistrusted(error: unknown): boolean {
+  if (!(error instanceof errors.ConnectionError)) return false;
+  const { code } = (error.cause ?? {}) as { code?: unknown };
+  return typeof code === 'string' && CERTIFICATE.test(code);
 }
 
 /** Whether the server reached `maxclients`: the only `ConnectionError` with the code `ERR`. */

@@ -14,7 +14,7 @@ import type { Reply } from '../resp/types.ts';
 import type { Slot } from '../pooling/slots.ts';
 import { type PooledConnection, setRef } from './pooled-connection.ts';
 import { serverOf } from './server-identity.ts';
-import { GRACE, Unblocker, type UnblockerNode } from './unblocker.ts';
+import { GRACE, LastUnblocker, Unblocker, type UnblockerNode } from './unblocker.ts';
 
 /** Pause, in ms, before UNBLOCK is repeated: sent on another connection, it may overtake the blocking command. */
 const AGAIN = 10;
@@ -40,9 +40,13 @@ export interface BlockingNode extends UnblockerNode {
   occupy(deadline: Deadline, pinned: boolean): Promise<Slot<PooledConnection>>;
 }
 
+/** `last`: asks the server of the connection, which the node has left; the connection ends then. */
+type GiveUp = (reason: unknown, last?: LastUnblocker) => void;
 /** A call that was given up after it was written. `asked` resolves with the answer to CLIENT UNBLOCK. */
 interface GivenUp {
   readonly reason: unknown;
+  readonly last: LastUnblocker | undefined;
+  /** Whether the server has released it. */
   readonly asked: Promise<boolean>;
 }
 type Outcome = { readonly value: Reply } | { readonly error: unknown };
@@ -54,7 +58,7 @@ type Outcome = { readonly value: Reply } | { readonly error: unknown };
 export class BlockingCalls {
   readonly #node: BlockingNode;
   readonly #unblocker: Unblocker;
-  readonly #running = new Set<(reason: unknown) => void>();
+  readonly #running = new Map<BaseConnection, GiveUp>();
   #closed = false;
 
   constructor(node: BlockingNode) {
@@ -118,7 +122,27 @@ export class BlockingCalls {
 
   /** Unblocks every blocked call; each rejects with the reason unless its reply arrives first. */
   abandon(reason: Error): void {
-    for (const giveUp of [...this.#running]) giveUp(reason);
+    for (const giveUp of [...this.#running.values()]) giveUp(reason);
+  }
+
+  /**
+   * The node has left the server of these connections, which end. Calls that are blocked on them are unblocked first,
+   * over a connection that `dial` makes to that server, and reject with the reason unless they were answered.
+   */
+  leave(
+    connections: readonly BaseConnection[],
+    reason: Error,
+    dial: (signal: AbortSignal) => Promise<BaseConnection>,
+  ): void {
+    const blocked: BaseConnection[] = [];
+    for (const connection of connections) {
+      if (this.#running.has(connection)) blocked.push(connection);
+      else connection.invalidate(reason.message);
+    }
+    if (blocked.length === 0) return;
+    const unblocker = new LastUnblocker(dial);
+    for (const connection of blocked) this.#running.get(connection)?.(reason, unblocker);
+    void Promise.all(blocked.map((connection) => connection.waitClosed())).then(() => unblocker.close());
   }
 
   /** Closes the unblocker's connection once no blocked call is left. */
@@ -130,26 +154,32 @@ export class BlockingCalls {
     if (this.#closed) throw new PoolClosedError('the pool was closed');
     if (limit.aborted) throw limit.reason;
     const core = coreOf(connection);
-    let giveUp!: (reason: unknown) => void;
+    let giveUp!: GiveUp;
     const givenUp = new Promise<GivenUp>((resolve) => {
-      giveUp = (reason) => {
-        if (!this.#running.delete(giveUp)) return;
+      giveUp = (reason, last) => {
+        if (this.#running.get(connection) !== giveUp) return;
+        this.#running.delete(connection);
+        if (entry.phase === WRITTEN)
+          return resolve({ reason, last, asked: (last ?? this.#unblocker).ask(connection) });
         if (entry.phase === QUEUED) core.cancel(entry, reason);
-        else if (entry.phase === WRITTEN) resolve({ reason, asked: this.#unblocker.ask(connection) });
+        if (last !== undefined) connection.invalidate((reason as Error).message);
       };
     });
-    this.#running.add(giveUp);
+    this.#running.set(connection, giveUp);
     // Learn the server's run id now: before UNBLOCK it is compared with that of the other connection.
     if (connection.clientId !== null && !core.muted) void serverOf(core);
     core.session.blocksFor(entry.blockTime);
     core.submit(entry);
-    limit.watch({ onAbort: giveUp, onTimeout: () => giveUp(this.#timeout(entry, false)) });
+    limit.watch({
+      onAbort: (reason) => giveUp(reason),
+      onTimeout: () => giveUp(this.#timeout(entry, false)),
+    });
     try {
       const first = await Promise.race([entry.answer.then((value) => ({ value })), givenUp]);
       return 'value' in first ? first.value : await this.#unblock(connection, entry, first);
     } finally {
       limit.unwatch();
-      this.#running.delete(giveUp);
+      if (this.#running.get(connection) === giveUp) this.#running.delete(connection);
     }
   }
 
@@ -157,7 +187,7 @@ export class BlockingCalls {
   async #unblock(
     connection: BaseConnection,
     entry: BlockingEntry,
-    { reason, asked }: GivenUp,
+    { reason, last, asked }: GivenUp,
   ): Promise<Reply> {
     let outcome: Outcome | null = null;
     let timer: NodeJS.Timeout | undefined;
@@ -169,7 +199,7 @@ export class BlockingCalls {
       timer = setTimeout(() => resolve(false), GRACE);
     });
     const told = this.#tell(
-      connection,
+      () => (last ?? this.#unblocker).ask(connection),
       asked,
       answered,
       () => outcome !== null || coreOf(connection).state !== 'ready',
@@ -180,13 +210,18 @@ export class BlockingCalls {
     });
     const confirmed = await Promise.race([settled, late]);
     clearTimeout(timer);
+    if (last !== undefined) {
+      connection.invalidate((reason as Error).message);
+      // Its end is the answer of a call that has none.
+      await answered;
+    }
     const known = outcome as Outcome | null;
     // An UNBLOCK that may still arrive would hit the next command of this connection.
     if (!confirmed || entry.dropOnCancel) connection.invalidate('a blocking command was given up');
-    return this.#result(entry, reason, known);
+    return this.#result(entry, reason, known, last !== undefined);
   }
 
-  #result(entry: BlockingEntry, reason: unknown, outcome: Outcome | null): Reply {
+  #result(entry: BlockingEntry, reason: unknown, outcome: Outcome | null, left: boolean): Reply {
     if (outcome === null) throw this.#unconfirmed(entry, reason);
     if ('value' in outcome && outcome.value !== null) return outcome.value;
     if ('value' in outcome || outcome.error instanceof UnblockedError) {
@@ -194,12 +229,12 @@ export class BlockingCalls {
       throw reason;
     }
     const lost = outcome.error instanceof ConnectionError && outcome.error.maybeExecuted;
-    throw lost ? this.#unconfirmed(entry, reason) : outcome.error;
+    throw lost && !left ? this.#unconfirmed(entry, reason) : outcome.error;
   }
 
   /** Repeats UNBLOCK until it succeeds or the call is over. False: UNBLOCK was refused or could not be sent. */
   async #tell(
-    connection: BaseConnection,
+    ask: () => Promise<boolean>,
     asked: Promise<boolean>,
     answered: Promise<void>,
     over: () => boolean,
@@ -209,7 +244,7 @@ export class BlockingCalls {
         if (over()) return true;
         await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, AGAIN))]);
         if (over()) return true;
-        asked = this.#unblocker.ask(connection);
+        asked = ask();
       }
       return true;
     } catch {

@@ -234,9 +234,12 @@ export class ConnectionNode implements PooledOwner {
     }
   }
 
-  /** Dials a connection outside the pool; it does not count towards `max`. */
-  async extra(signal: AbortSignal): Promise<BaseConnection> {
-    const connection = await this.#dial(signal);
+  /**
+   * Dials a connection outside the pool; it does not count towards `max`. `make` leads it to another place than that of
+   * the node.
+   */
+  async extra(signal: AbortSignal, make = this.#settings.make): Promise<BaseConnection> {
+    const connection = await this.#dial(signal, make);
     if (this.unreferenced) setRef(connection, false);
     return connection;
   }
@@ -398,17 +401,18 @@ export class ConnectionNode implements PooledOwner {
     return pooled;
   }
 
-  async #dial(signal: AbortSignal): Promise<BaseConnection> {
+  async #dial(signal: AbortSignal, make = this.#settings.make): Promise<BaseConnection> {
     try {
-      const connection = await this.#settings.make(signal);
+      const connection = await make(signal);
       const gone = connection.waitClosed();
       this.#sockets.add(gone);
       void gone.then(() => this.#sockets.delete(gone));
       if (this.#settings.ready !== true) await connection.run({ signal });
       return connection;
     } catch (error) {
-      if (!signal.aborted) this.#settings.dialFailed?.(error);
-      if (!signal.aborted && this.#all.size === 0) this.#state.tell('down', error);
+      if (signal.aborted || make !== this.#settings.make) throw error;
+      this.#settings.dialFailed?.(error);
+      if (this.#all.size === 0) this.#state.tell('down', error);
       throw error;
     }
   }

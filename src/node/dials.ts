@@ -1,5 +1,5 @@
 import { RedisError, ResponseError } from '../errors/errors.ts';
-import { refusedByAll } from '../errors/reply-errors.ts';
+import { isDistrusted, refusedByAll } from '../errors/reply-errors.ts';
 import { DialGovernor, type DialGovernorSettings } from '../pooling/dial-governor.ts';
 import { channels, observed } from '../telemetry/channels.ts';
 
@@ -25,9 +25,10 @@ export function addressAnswered(error: unknown): boolean {
 }
 
 /**
- * Whether a later dial may succeed: a server that is loading or full recovers. A refused user, database or command
- * lasts, also when every sentinel refuses; so does a TypeError.
+ * Whether a later dial may succeed: a server that is loading or full recovers. A refused user, database, command or
+ * certificate lasts, also when every sentinel refuses; so does a TypeError.
  */
 export function isTransient(error: unknown): boolean {
-  return !(error instanceof ResponseError) && !(error instanceof TypeError) && !refusedByAll(error);
+  if (error instanceof ResponseError || error instanceof TypeError) return false;
+  return !refusedByAll(error) && !isDistrusted(error);
 }

@@ -88,6 +88,32 @@ export class Unblocker {
   }
 }
 
+/** The same for calls on a server that the node has left, over one connection to it that ends with `close`. */
+export class LastUnblocker {
+  readonly #dial: (signal: AbortSignal) => Promise<BaseConnection>;
+  readonly #end = new AbortController();
+  #dialled: Promise<BaseConnection> | null = null;
+
+  constructor(dial: (signal: AbortSignal) => Promise<BaseConnection>) {
+    this.#dial = dial;
+  }
+
+  async ask(blocked: BaseConnection): Promise<boolean> {
+    this.#dialled ??= this.#dial(this.#end.signal);
+    const connection = await this.#dialled;
+    await proveSame(connection, blocked);
+    return unblock(connection, blocked);
+  }
+
+  close(): void {
+    this.#end.abort(new ConnectionError('nobody has to be unblocked any more'));
+    this.#dialled?.then(
+      (connection) => connection.invalidate('nobody has to be unblocked any more'),
+      () => {},
+    );
+  }
+}
+
 /** Rejects unless both connections lead to one server: elsewhere the client id belongs to another client. */
 async function proveSame(connection: BaseConnection, blocked: BaseConnection): Promise<void> {
   const core = coreOf(connection);

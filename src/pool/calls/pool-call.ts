@@ -5,6 +5,7 @@ import { SCRIPT_LIKE } from '../../commands/flags.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import { Entry, move, type Phase, QUEUED, capture, making, unset } from '../../connection/requests/entry.ts';
 import { AskError } from '../../errors/errors.ts';
+import { isRehashing } from '../../errors/reply-errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { encodeCommand, type Wire, wireLength } from '../../resp/encoder.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
@@ -244,7 +245,9 @@ export class PoolCall implements RoutedCall {
 
   /** Whether a call may have run in spite of its error reply: a script may have written before it failed. */
   mayHaveRun(error: Error): boolean {
-    return (this.info.flags & SCRIPT_LIKE) !== 0 && !(error instanceof AskError);
+    if ((this.info.flags & SCRIPT_LIKE) === 0) return false;
+    // A server without slots never says that keys are on their way: the script does.
+    return !(error instanceof AskError) && !(this.slot >= 0 && isRehashing(error));
   }
 
   /** Runs an attempt of a call with `leases`; rejects if no connection is available. */

@@ -17,7 +17,7 @@ import {
   SentinelError,
   TryAgainError,
 } from '../../errors/errors.ts';
-import { isServerFull, refusedByAll } from '../../errors/reply-errors.ts';
+import { isDistrusted, isServerFull, refusedByAll } from '../../errors/reply-errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { channels, observed } from '../../telemetry/channels.ts';
 import type { Next, Topology } from '../../topology/topology.ts';
@@ -353,7 +353,7 @@ function isAbort(call: PoolCall, error: unknown): boolean {
 /** Whether no connection could be had: it was lost, or no server was found. */
 function isLoss(error: unknown): error is RedisError {
   if (error instanceof SentinelError) return !refusedByAll(error);
-  return error instanceof ConnectionError && !(error instanceof PoolClosedError);
+  return error instanceof ConnectionError && !(error instanceof PoolClosedError) && !isDistrusted(error);
 }
 
 /** Marks the error as `maybeExecuted` if any earlier attempt was written. */

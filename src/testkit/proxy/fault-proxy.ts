@@ -7,6 +7,7 @@ import { type Checks, checkOptions, either, oneOf, port, text, whole } from '../
 import { checkTls, type ServerTls, serverTls } from '../servers/server-tls.ts';
 import { newFolderName } from '../servers/watchdog.ts';
 import {
+  checkKind,
   type FaultProxyOptions,
   type FaultProxyTarget,
   type ProxyDirection,
@@ -19,7 +20,7 @@ import {
 } from './faults.ts';
 import { ProxyConnection, type ProxyEnds, type ProxyOwner } from './proxy-connection.ts';
 
-/** A script judges a frame: a fault, or nothing to let it pass. */
+/** A script judges a frame: a fault, or nothing to let it pass. Anything else resets the connection, with a warning. */
 export type ProxyFrameHandler = (
   frame: ProxyFrame,
   connection: ProxyConnection,
@@ -354,6 +355,7 @@ nameClass(FaultProxy, 'FaultProxy');
 function ratesOf(rates: ProxyRates): [ProxyFaultKind, number][] {
   return Object.entries(rates).filter((entry): entry is [ProxyFaultKind, number] => {
     const [kind, rate] = entry;
+    checkKind(kind);
     if (rate !== undefined && !(rate >= 0 && rate <= 1))
       throw new TypeError(`rates.${kind} must be a probability from 0 to 1`);
     return rate !== undefined && rate > 0;

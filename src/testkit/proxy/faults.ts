@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types';
 import type { ServerTls, TlsOptions } from '../servers/server-tls.ts';
 import type { UnixDomainSocketLocation, TCPLocation } from '../../transport/location.ts';
 
@@ -114,8 +115,26 @@ export function isOfBytes(kind: ProxyFaultKind): boolean {
   return OF_BYTES.has(kind);
 }
 
+const KINDS = new Set<unknown>([...HARMLESS, ...OF_BYTES, 'drop', 'duplicate', 'swap', 'inject', 'replace']);
+
+/** @throws {TypeError} it is no fault, or one without the measure it needs */
 export function faultOf(choice: ProxyFaultChoice): ProxyFault {
-  return typeof choice === 'string' ? { kind: choice } : choice;
+  const fault = typeof choice === 'string' ? { kind: choice } : choice;
+  const { kind, bytes, ms } = (fault ?? {}) as { kind?: unknown; bytes?: unknown; ms?: unknown };
+  checkKind(kind);
+  if (kind === 'inject' || kind === 'replace') checkBytes(kind, bytes);
+  if (kind === 'delay' && !(typeof ms === 'number' && ms >= 0))
+    throw new TypeError("the fault 'delay' needs ms: { kind: 'delay', ms: 50 }");
+  return fault;
+}
+
+export function checkKind(kind: unknown): void {
+  if (!KINDS.has(kind)) throw new TypeError(`${JSON.stringify(kind)} is no fault: ${[...KINDS].join(', ')}`);
+}
+
+export function checkBytes(kind: string, bytes: unknown): void {
+  if (typeof bytes !== 'string' && !isUint8Array(bytes))
+    throw new TypeError(`the fault '${kind}' needs bytes, text or a Uint8Array: '+OK\\r\\n'`);
 }
 
 /** A fault drawn by rates, with default or random parameters. */

@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { reportCallbackError } from '../../base/callback-errors.ts';
 import {
+  checkBytes,
   faultOf,
   faultOfKind,
   isOfBytes,
@@ -134,8 +136,13 @@ export class ProxyConnection {
       if (direction === 'both' || direction === way) this.#pipe(way).swallows = true;
   }
 
-  /** Injects bytes: a reply or a push to the client, a command to the server. Text is latin1. */
+  /**
+   * Injects bytes: a reply or a push to the client, a command to the server. Text is latin1.
+   *
+   * @throws {TypeError} there are no bytes
+   */
   inject(bytes: string | Uint8Array, direction: ProxyDirection = 'to-client'): void {
+    checkBytes('inject', bytes);
     this.#lossy = true;
     this.#pipe(direction).send(bytes);
   }
@@ -171,11 +178,21 @@ export class ProxyConnection {
   #judge(direction: ProxyDirection, piece: Piece): ProxyFault | null {
     const frame = piece.whole ? this.#frame(direction, piece.bytes) : null;
     const choice = frame === null ? undefined : this.#owner.scripted(frame, this);
-    const fault = choice === undefined ? this.#drawn(direction, frame !== null) : faultOf(choice);
+    const fault = choice === undefined ? this.#drawn(direction, frame !== null) : this.#chosen(choice);
     if (fault === null) return null;
     if (losesBytes(fault.kind)) this.#lossy = true;
     this.#owner.struck(fault.kind, direction, this);
     return fault;
+  }
+
+  /** A script that answers with no fault ends the connection: whoever waits for the frame hears of it. */
+  #chosen(choice: ProxyFaultChoice): ProxyFault {
+    try {
+      return faultOf(choice);
+    } catch (error) {
+      reportCallbackError(this.#owner, 'a handler of a FaultProxy', error);
+      return { kind: 'reset' };
+    }
   }
 
   #drawn(direction: ProxyDirection, framed: boolean): ProxyFault | null {

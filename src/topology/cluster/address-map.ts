@@ -21,6 +21,12 @@ function refused(host: string, port: number): AddressRefusedError {
   });
 }
 
+/** The same refusal, as the reason for what the text says. */
+export function refusedFor(text: string, cause: RedisClusterError, command?: string): AddressRefusedError {
+  const { code, endpoint } = cause;
+  return new AddressRefusedError(`${text}: ${cause.message}`, { code, endpoint, command, cause });
+}
+
 /**
  * Translates an announced address into one that this process can dial. `asked` is given if the node announced no host
  * of its own; `host` is then the host by which the node was reached.

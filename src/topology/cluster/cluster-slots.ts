@@ -5,7 +5,7 @@ import { addressKey, ClusterNodeLocation, keyOf, type TCPLocation } from '../../
 import { announcedHost, fieldsOf, hostOf, integerOf, portOf, textOf } from '../reply-fields.ts';
 import { AddressRefusedError, type ResolveAddress } from './address-map.ts';
 import { SLOT_COUNT } from '../../commands/key-slot.ts';
-import { MAX_NODES, type Shard, SlotMap, type SlotRange } from './slot-map.ts';
+import { MAX_NODES, type RefusedRange, type Shard, SlotMap, type SlotRange } from './slot-map.ts';
 
 interface Node {
   readonly key: string;
@@ -19,6 +19,8 @@ interface Row {
   readonly start: number;
   readonly end: number;
   readonly primary: Node | null;
+  /** Why it has no primary, where `addressMap` says so. */
+  readonly refusal: AddressRefusedError | null;
   readonly replicas: readonly Node[];
 }
 
@@ -28,6 +30,8 @@ function refuse(why: string): never {
 
 class AnnouncedNodes {
   readonly nodes = new Map<string, Node>();
+  /** What `addressMap` said of the node that was looked at last. */
+  refusal: AddressRefusedError | null = null;
   readonly #announced = new Map<string, Node>();
   readonly #asked: TCPLocation;
   readonly #resolve: ResolveAddress;
@@ -39,6 +43,7 @@ class AnnouncedNodes {
 
   /** The node of an entry `[host, port, id, metadata]`; null if its address cannot be dialled. */
   find(entry: Reply | undefined, primary: boolean): Node | null {
+    this.refusal = null;
     if (!Array.isArray(entry)) return refuse('a node is no array');
     const endpoint = entry[0];
     if (endpoint !== null && textOf(endpoint) === null) return refuse('a host is no text');
@@ -53,8 +58,9 @@ class AnnouncedNodes {
       if (primary) node.primary = true;
       return node;
     } catch (error) {
-      if (error instanceof AddressRefusedError) return null;
-      throw error;
+      if (!(error instanceof AddressRefusedError)) throw error;
+      this.refusal = error;
+      return null;
     }
   }
 
@@ -96,12 +102,13 @@ function readRow(entry: Reply, announced: AnnouncedNodes): Row {
   if (end < start) return refuse('a range ends before it starts');
   if (entry.length > MAX_NODES + 2) return refuse(`more than ${MAX_NODES} nodes`);
   const primary = entry.length > 2 ? announced.find(entry[2], true) : null;
+  const { refusal } = announced;
   const replicas: Node[] = [];
   for (let index = 3; index < entry.length; index++) {
     const node = announced.find(entry[index], false);
     if (node !== null) replicas.push(node);
   }
-  return { start, end, primary, replicas };
+  return { start, end, primary, refusal, replicas };
 }
 
 /** The location of a node: the previous object if nothing changed, so that it can be a map key. */
@@ -138,8 +145,12 @@ export function parseClusterSlots(
     { index: number; primary: ClusterNodeLocation; replicas: Set<ClusterNodeLocation> }
   >();
   const ranges: SlotRange[] = [];
-  for (const { start, end, primary, replicas } of rows) {
-    if (primary === null) continue;
+  const refused: RefusedRange[] = [];
+  for (const { start, end, primary, refusal, replicas } of rows) {
+    if (primary === null) {
+      if (refusal !== null) refused.push({ start, end, error: refusal });
+      continue;
+    }
     let group = groups.get(primary.key);
     if (group === undefined) {
       group = { index: groups.size, primary: locations.get(primary.key)!, replicas: new Set() };
@@ -153,7 +164,7 @@ export function parseClusterSlots(
     primary,
     replicas: [...replicas],
   }));
-  return SlotMap.of(shards, ranges);
+  return SlotMap.of(shards, ranges, refused);
 }
 
 /** Parses `CLUSTER SHARDS`: the ids of the nodes that are not `online`, so failed or loading. */

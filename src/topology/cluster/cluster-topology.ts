@@ -19,6 +19,7 @@ import { kept } from '../../resp/decoding/native-slices.ts';
 import type { RedisValue } from '../../resp/types.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { CommandPart, RoutedCall, Topology, Next } from '../topology.ts';
+import { refusedFor } from './address-map.ts';
 import { type CommandKeys, NO_SLOT, SLOT_UNKNOWN, splitBySlot } from './command-keys.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
 import { LayoutWaits } from './layout-waits.ts';
@@ -144,9 +145,10 @@ export class ClusterTopology implements Topology, MemberObserver {
     await this.#waits.again(deadline);
     const found = this.route(call, null);
     if (found !== null) return found;
-    throw new SlotUnservedError(`Unable to map slot ${call.slot} to a primary node`, {
-      command: call.info.name,
-    });
+    const text = `Unable to map slot ${call.slot} to a primary node`;
+    const refusal = this.#keeper.map.refusalOf(call.slot);
+    if (refusal !== undefined) throw refusedFor(text, refusal, call.info.name);
+    throw new SlotUnservedError(text, { command: call.info.name });
   }
 
   /** A random primary, preferably a healthy one; null before the first layout. */

@@ -12,7 +12,7 @@ import {
   firstAnswer,
 } from '../first-answer.ts';
 import { fieldsOf, textOf } from '../reply-fields.ts';
-import type { ResolveAddress } from './address-map.ts';
+import { refusedFor, type ResolveAddress } from './address-map.ts';
 import { parseClusterSlots, parseUnready } from './cluster-slots.ts';
 import { SLOT_COUNT } from '../../commands/key-slot.ts';
 import type { SlotMap } from './slot-map.ts';
@@ -114,7 +114,7 @@ export class Discovery {
     const slots = await ask(node, 'CLUSTER', ['SLOTS'], options);
     if (slots instanceof RedisError) throw slots;
     const map = parseClusterSlots(slots, node, resolve, before);
-    if (map.covered === 0) throw new RedisClusterError('the node knows no slot');
+    if (map.covered === 0) throw map.refused[0]?.error ?? new RedisClusterError('the node knows no slot');
     if (map.covered < SLOT_COUNT && this.#options.skipFullCoverageCheck !== true) {
       await this.#checkCoverage(node, map, options);
     }
@@ -145,7 +145,9 @@ export class Discovery {
       return;
     }
     if (textOf(fieldsOf(reply)?.get('cluster-require-full-coverage')) !== 'yes') return;
-    throw new RedisClusterError(`Not all slots are covered: ${map.covered} of ${SLOT_COUNT}`);
+    const text = `Not all slots are covered: ${map.covered} of ${SLOT_COUNT}`;
+    const cause = map.refused[0]?.error;
+    throw cause === undefined ? new RedisClusterError(text) : refusedFor(text, cause);
   }
 
   #warnOnce(message: string): void {

@@ -1,3 +1,4 @@
+import type { RedisClusterError } from '../../errors/errors.ts';
 import { addressKey, ClusterNodeLocation, keyOf, type TCPLocation } from '../../transport/location.ts';
 import { SLOT_COUNT } from '../../commands/key-slot.ts';
 
@@ -19,6 +20,13 @@ export interface SlotRange {
   readonly shard: number;
 }
 
+/** Slots whose primary must not be dialled, with the reason. */
+export interface RefusedRange {
+  readonly start: number;
+  readonly end: number;
+  readonly error: RedisClusterError;
+}
+
 /**
  * The owner of every slot, as an immutable value. Each slot stores the index of its shard plus one (0: no owner). Slots
  * are kept in pages, so that a map with one moved slot shares all other pages with its predecessor.
@@ -32,6 +40,7 @@ export class SlotMap {
   readonly replicas: readonly ClusterNodeLocation[];
   /** Number of slots with an owner. */
   readonly covered: number;
+  readonly refused: readonly RefusedRange[];
   private readonly pages: readonly Uint16Array[];
   readonly #byAddress: ReadonlyMap<string, ClusterNodeLocation>;
   readonly #byPrimary: ReadonlyMap<string, number>;
@@ -40,8 +49,10 @@ export class SlotMap {
     shards: readonly Shard[],
     pages: readonly Uint16Array[],
     covered: number,
+    refused: readonly RefusedRange[],
     like?: SlotMap,
   ) {
+    this.refused = refused;
     this.shards = shards;
     this.pages = pages;
     this.covered = covered;
@@ -65,7 +76,11 @@ export class SlotMap {
   }
 
   /** Makes a map from ranges; where ranges overlap, the first wins. */
-  static of(shards: readonly Shard[], ranges: readonly SlotRange[]): SlotMap {
+  static of(
+    shards: readonly Shard[],
+    ranges: readonly SlotRange[],
+    refused: readonly RefusedRange[] = [],
+  ): SlotMap {
     const slots = new Uint16Array(SLOT_COUNT);
     let covered = 0;
     for (const { start, end, shard } of ranges) {
@@ -78,7 +93,7 @@ export class SlotMap {
     const pages: Uint16Array[] = [];
     for (let from = 0; from < SLOT_COUNT; from += PAGE_SIZE)
       pages.push(slots.subarray(from, from + PAGE_SIZE));
-    return new SlotMap(shards, pages, covered);
+    return new SlotMap(shards, pages, covered, refused);
   }
 
   shardOf(slot: number): Shard | undefined {
@@ -89,6 +104,11 @@ export class SlotMap {
   /** Index into `shards` of a valid slot's owner; -1: no owner. */
   shardIndexOf(slot: number): number {
     return this.pages[slot >> PAGE_BITS]![slot & PAGE_MASK]! - 1;
+  }
+
+  /** Why a slot without an owner has none, where that was decided on this side. */
+  refusalOf(slot: number): RedisClusterError | undefined {
+    return this.refused.find(({ start, end }) => slot >= start && slot <= end)?.error;
   }
 
   nodeAt(host: string, port: number): ClusterNodeLocation | undefined {
@@ -112,7 +132,7 @@ export class SlotMap {
     const covered = this.covered + (page[slot & PAGE_MASK] === 0 ? 1 : 0);
     page[slot & PAGE_MASK] = number;
     pages[slot >> PAGE_BITS] = page;
-    return new SlotMap(shards, pages, covered, this);
+    return new SlotMap(shards, pages, covered, this.refused, this);
   }
 
   /** The shards with the target as a primary: unchanged, or with a new shard at the end; null: no room for a node. */

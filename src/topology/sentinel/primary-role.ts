@@ -1,7 +1,7 @@
 import { reportCallbackError } from '../../base/callback-errors.ts';
 import { Deadline } from '../../base/deadline.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
-import { RedisError, ResponseError } from '../../errors/errors.ts';
+import { ConnectionError, RedisError, ResponseError, UnblockedError } from '../../errors/errors.ts';
 import { isDemotion } from '../../errors/reply-errors.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { channels, observed } from '../../telemetry/channels.ts';
@@ -14,6 +14,10 @@ interface Dial {
   readonly address: string;
   readonly controller: AbortController;
 }
+
+/** A call was blocked at the primary that there was before, and has done nothing there. */
+class LeftBehind extends ConnectionError {}
+LeftBehind.prototype.name = 'ConnectionError';
 
 /** Reason for aborting a dial: the primary has moved. */
 const MOVED = new Error('the primary is elsewhere');
@@ -80,7 +84,9 @@ export class PrimaryRole implements ServiceRole {
 
   /** Routes a command that a demoted primary refused once more, to the current primary. */
   next(call: RoutedCall, error: Error): Next | null {
-    if (!isDemotion(error) || call.redirects > 0) return null;
+    // Neither comes before the command was blocked at a primary: that makes no circle.
+    if (error instanceof LeftBehind) return { kind: 'again' };
+    if (!isDemotion(error) || (call.redirects > 0 && !(error instanceof UnblockedError))) return null;
     call.redirects++;
     return { kind: 'again' };
   }
@@ -165,8 +171,11 @@ export class PrimaryRole implements ServiceRole {
     }
     hurryDials(location);
     const reason = `'${this.#parts.service}' has another primary, ${keyOf(location)}`;
-    for (const connection of this.#roster.elsewhere(location)) connection.invalidate(reason);
-    this.#parts.hurry();
+    const { leave, hurry } = this.#parts;
+    leave(this.#roster.elsewhere(location), new LeftBehind(reason, { endpoint: keyOf(before) }), (signal) =>
+      this.#run(before, signal),
+    );
+    hurry();
   }
 
   /** Moves to a primary that sentinels answer but did not announce, once a dial has verified its role. */

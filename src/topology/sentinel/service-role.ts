@@ -31,6 +31,12 @@ export interface RoleParts {
   readonly make: (location: TCPLocation, isPrimary: boolean) => BaseConnection;
   /** Lets the pool dial again at once. */
   readonly hurry: () => void;
+  /** Ends connections to a server that is the wrong one by now, after what is blocked on them was unblocked. */
+  readonly leave: (
+    connections: readonly BaseConnection[],
+    reason: Error,
+    dial: (signal: AbortSignal) => Promise<BaseConnection>,
+  ) => void;
 }
 
 /** Connects to the servers of one role of a service. */

@@ -170,4 +170,37 @@ describe('refused addresses', () => {
     await pool.close();
     await closeAll([...nodes, stranger]);
   });
+
+  it('addressMap null for a primary: the error says so at once, whatever the time limit', async () => {
+    const nodes = await scriptedCluster(2);
+    const [first, second] = nodes;
+    assert.ok(first !== undefined && second !== undefined);
+    const options = {
+      startupNodes: [{ host: first.host, port: first.port }],
+      addressMap: { [`${second.host}:${second.port}`]: null },
+    };
+    const [key = ''] = keysOfSlot(16_000, 1);
+    const says = (text: string) => (error: RedisClusterError) => {
+      assert.ok(error instanceof RedisClusterError, String(error));
+      assert.ok(
+        error.message.includes(`${text}: addressMap refuses ${second.host}:${second.port}`),
+        error.message,
+      );
+      return true;
+    };
+    const whole = new ClusterConnectionPool(options);
+    for (const timeout of [undefined, 60_000])
+      await assert.rejects(whole.executeRequest('GET', [key], { timeout }), says('8192 of 16384'));
+    const part = new ClusterConnectionPool({ ...options, skipFullCoverageCheck: true });
+    const unserved = says('Unable to map slot 16000 to a primary node');
+    for (const timeout of [undefined, 60_000])
+      await assert.rejects(part.executeRequest('GET', [key], { timeout }), (error: RedisClusterError) => {
+        assert.equal(error.code, 'RESPOOL_ADDRESS_REFUSED');
+        return unserved(error);
+      });
+    const none = new ClusterConnectionPool({ ...options, addressMap: () => null });
+    await assert.rejects(none.executeRequest('GET', [key], { timeout: 60_000 }), /addressMap refuses/);
+    await Promise.all([whole.close(), part.close(), none.close()]);
+    await closeAll(nodes);
+  });
 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { ClusterConnectionPool } from '../../../src/index.ts';
+import { type ClusterConnectionPool, defineScript } from '../../../src/index.ts';
 import { serverBinaries, startCluster, type TestCluster } from '../../../src/testkit/index.ts';
-import { keysOfSlot, poolOf, sleep } from './support.ts';
+import { eventually, keysOfSlot, poolOf, sleep } from './support.ts';
 
 const SLOT = 1_000;
 const KEYS = keysOfSlot(SLOT, 200);
@@ -102,6 +102,42 @@ for (const { path, kind, version } of await serverBinaries()) {
         values,
         KEYS.map((key) => `whole:${key}`),
       );
+    });
+
+    it('TRYAGAIN is waited out by scripts too: the server refuses before it runs anything', async () => {
+      await write('whole');
+      const counter = `${KEYS[0]}:runs`;
+      await pool.execute('DEL', counter);
+      const owner = await cluster.nodeForSlot(SLOT);
+      const target = (await cluster.primaries()).find((node) => node !== owner) as typeof owner;
+      const migration = await cluster.migrateSlot(SLOT, target, { halfway: true });
+      const lua = "redis.call('INCR', KEYS[1]) return redis.call('MGET', unpack(KEYS, 2))";
+      const script = defineScript({ lua });
+      const keys = [counter, ...KEYS];
+      const refusals = async (): Promise<number> => {
+        const counts = await Promise.all(
+          [owner, target].map(async (node) => {
+            const info = String(await node.command('INFO', 'errorstats'));
+            return Number(/errorstat_TRYAGAIN:count=(\d+)/.exec(info)?.[1] ?? 0);
+          }),
+        );
+        return counts.reduce((sum, count) => sum + count);
+      };
+      const before = await refusals();
+      const both = [
+        pool.run(script, keys, [], { timeout: 20_000 }),
+        pool.executeRequest('EVAL', [lua, keys.length, ...keys], { timeout: 20_000 }),
+      ];
+      for (const call of both) call.catch(() => {});
+      await eventually('both were refused', async () => (await refusals()) >= before + 2);
+      await migration.finish();
+      for (const values of await Promise.all(both)) {
+        assert.deepEqual(
+          values,
+          KEYS.map((key) => `whole:${key}`),
+        );
+      }
+      assert.equal(await pool.execute('GET', counter), '2');
     });
 
     it('blocking commands follow redirects', async () => {

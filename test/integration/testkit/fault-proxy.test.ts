@@ -312,6 +312,29 @@ test('the same seed strikes the same frames', async () => {
   assert.deepEqual(await strikes(), once);
 });
 
+test('a fault without what it needs: a TypeError at the call, or a warning and a reset where a handler gives it', async () => {
+  await using proxy = await FaultProxy.start(server);
+  const line = new Line(proxy);
+  line.say('GET', 'k');
+  await line.reads(K);
+  const [connection] = proxy.connections;
+  assert.throws(() => connection?.inject(undefined as never), TypeError);
+  assert.equal(connection?.lossy, false);
+  line.socket.destroy();
+  assert.throws(() => proxy.setRates({ bogus: 1 } as never), /bogus/);
+  for (const choice of ['inject', 'replace', 'delay', 'bogus', null, { kind: 'inject' }, { kind: 'delay' }]) {
+    await using scripted = await FaultProxy.start(server);
+    scripted.on('reply', () => choice as never);
+    const warned = once(process, 'warning');
+    const other = new Line(scripted);
+    other.say('PING');
+    const [warning] = await warned;
+    assert.match(String(warning.detail), /^TypeError: /);
+    await other.closed;
+    assert.equal(other.text, '');
+  }
+});
+
 test('unknown options and invalid rates are refused', async () => {
   await assert.rejects(FaultProxy.start(server, { speed: 1 } as never), TypeError);
   await assert.rejects(FaultProxy.start(server, { rates: { reset: 2 } }), /rates\.reset/);
