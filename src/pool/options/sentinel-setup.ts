@@ -4,7 +4,7 @@ import { SentinelManagedConnection } from '../../connection/sentinel-managed-con
 import { ConnectionNode } from '../../node/connection-node.ts';
 import { makeDialGovernor } from '../../node/dials.ts';
 import { IdleCheck } from '../../topology/sentinel/idle-check.ts';
-import type { Directory, RoleParts } from '../../topology/sentinel/service-role.ts';
+import type { Directory } from '../../topology/sentinel/service-role.ts';
 import { PrimaryRole } from '../../topology/sentinel/primary-role.ts';
 import { ReplicaRole } from '../../topology/sentinel/replica-role.ts';
 import { SingleNode } from '../../topology/single-node.ts';
@@ -51,15 +51,8 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
   const tracking = trackingFor(pool, settings, (connection) =>
     makeOne(connection.location as TCPLocation, (connection as Connection).isPrimary),
   );
-  const place: RoleParts = {
-    service,
-    directory,
-    make: makeOne,
-    hurry: () => dials.hurry(),
-    leave: (connections, reason, dial) =>
-      node.blocking.leave(connections, reason, (signal) => node.extra(signal, dial)),
-  };
-  const roles: Roles = { primary: new PrimaryRole(place), replicas: new ReplicaRole(place) };
+  const parts = { service, directory, make: makeOne, hurry: () => dials.hurry(), node: () => node };
+  const roles: Roles = { primary: new PrimaryRole(parts), replicas: new ReplicaRole(parts) };
   const serving = isPrimary ? roles.primary : roles.replicas;
   const owner = {};
   const nodeSettings = {
@@ -72,7 +65,7 @@ export function prepareSentinelPool(options: SentinelConnectionPoolOptions): Sen
     max: pool.maxConnections,
     ...nodeOptions(pool, settings),
   };
-  const node = new ConnectionNode(nodeSettings);
+  const node: ConnectionNode = new ConnectionNode(nodeSettings);
   roles.replicas.serve(node);
   // A silenced server sends no replies.
   const checks = pool.checkConnection && !settings.noreply;

@@ -171,11 +171,15 @@ export class PrimaryRole implements ServiceRole {
     }
     hurryDials(location);
     const reason = `'${this.#parts.service}' has another primary, ${keyOf(location)}`;
-    const { leave, hurry } = this.#parts;
-    leave(this.#roster.elsewhere(location), new LeftBehind(reason, { endpoint: keyOf(before) }), (signal) =>
-      this.#run(before, signal),
+    const node = this.#parts.node();
+    const dial = (signal: AbortSignal): Promise<BaseConnection> =>
+      node.extra(signal, (either) => this.#run(before, either));
+    node.blocking.leave(
+      this.#roster.elsewhere(location),
+      new LeftBehind(reason, { endpoint: keyOf(before) }),
+      dial,
     );
-    hurry();
+    this.#parts.hurry();
   }
 
   /** Moves to a primary that sentinels answer but did not announce, once a dial has verified its role. */

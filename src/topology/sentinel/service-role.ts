@@ -1,5 +1,6 @@
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import type { WaitOptions } from '../../base/deadline.ts';
+import type { ConnectionNode } from '../../node/connection-node.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import type { ServerRole } from '../single-node.ts';
 import type { PrimaryListener } from './primary-followers.ts';
@@ -31,12 +32,8 @@ export interface RoleParts {
   readonly make: (location: TCPLocation, isPrimary: boolean) => BaseConnection;
   /** Lets the pool dial again at once. */
   readonly hurry: () => void;
-  /** Ends connections to a server that is the wrong one by now, after what is blocked on them was unblocked. */
-  readonly leave: (
-    connections: readonly BaseConnection[],
-    reason: Error,
-    dial: (signal: AbortSignal) => Promise<BaseConnection>,
-  ) => void;
+  /** The node of the pool, once that is made. */
+  readonly node: () => ConnectionNode;
 }
 
 /** Connects to the servers of one role of a service. */

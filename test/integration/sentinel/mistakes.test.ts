@@ -140,7 +140,7 @@ test('a programming error in a dial is not taken for a server in another role', 
       return connection as unknown as BaseConnection;
     },
     hurry() {},
-    leave() {},
+    node: () => assert.fail('nothing moves'),
   });
   await place.connect(new AbortController().signal);
   const told = await warnings(async () => {
