@@ -226,7 +226,7 @@ export class BlockingCalls {
     if ('value' in outcome && outcome.value !== null) return outcome.value;
     if ('value' in outcome || outcome.error instanceof UnblockedError) {
       entry.undone = true;
-      throw reason;
+      throw left && this.#closed ? new PoolClosedError('the pool was closed') : reason;
     }
     const lost = outcome.error instanceof ConnectionError && outcome.error.maybeExecuted;
     throw lost && !left ? this.#unconfirmed(entry, reason) : outcome.error;

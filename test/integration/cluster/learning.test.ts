@@ -172,7 +172,13 @@ describe('refused addresses', () => {
   });
 
   it('addressMap null for a primary: the error says so at once, whatever the time limit', async () => {
-    const nodes = await scriptedCluster(2);
+    const required = reply.array(reply.bulk('cluster-require-full-coverage'), reply.bulk('yes'));
+    const nodes = await scriptedCluster(
+      2,
+      () =>
+        ([name]) =>
+          name === 'CONFIG' ? required : undefined,
+    );
     const [first, second] = nodes;
     assert.ok(first !== undefined && second !== undefined);
     const options = {

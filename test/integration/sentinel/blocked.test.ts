@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { ConnectionError, Sentinel } from '../../../src/index.ts';
+import { ConnectionError, PoolClosedError, Sentinel } from '../../../src/index.ts';
 import { reply, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { FakeData, FakeSentinel } from './scripted.ts';
 import { eventually } from './support.ts';
@@ -103,4 +103,35 @@ test('UNBLOCKED at a demotion is repeated each time', async () => {
   });
   assert.deepEqual(await pool.execute('BLPOP', 'q', 0), ['q', 'v']);
   assert.equal(first.count('BLPOP'), 7);
+});
+
+test('close() in the midst of a switch: a call that was unblocked rejects with PoolClosedError', async () => {
+  await using old = await FakeData.start();
+  await using sentinel = await FakeSentinel.start({ primary: old });
+  await using manager = new Sentinel({ sentinels: [sentinel.location], decodeResponses: true });
+  const pool = manager.primaryFor('m');
+  let unblock = (_: string): void => {};
+  let asked = (): void => {};
+  const whenAsked = new Promise<void>((resolve) => (asked = resolve));
+  old.server.script({
+    BLPOP: () => new Promise<string>((resolve) => (unblock = resolve)),
+    INFO: reply.bulk('run_id:abc'),
+    CLIENT: ([, word]) => {
+      if (word?.toUpperCase() !== 'UNBLOCK') return undefined;
+      asked();
+      return reply.integer(1);
+    },
+  });
+  const call = assert.rejects(pool.execute('BLPOP', 'q', 0), (error: PoolClosedError) => {
+    assert.ok(error instanceof PoolClosedError && !error.maybeExecuted, String(error));
+    return true;
+  });
+  await old.server.waitForCommand('BLPOP');
+  await sentinel.listened();
+  sentinel.script.primary = two;
+  sentinel.announce('m', old, two);
+  await whenAsked;
+  const closed = pool.close();
+  unblock(reply.null);
+  await Promise.all([call, closed]);
 });
