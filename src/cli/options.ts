@@ -68,6 +68,26 @@ function isCommand(word: string | undefined): word is CommandName {
   return word !== undefined && Object.hasOwn(OWN, word);
 }
 
+/** How many words beside its options a command takes; the others take any number. */
+const MOST_WORDS: Partial<Record<CommandName, number>> = {
+  ping: 0,
+  monitor: 0,
+  top: 0,
+  bench: 0,
+  cluster: 0,
+  doctor: 0,
+  completion: 1,
+};
+
+/** A word that would be ignored, such as a server's address without `--url`, must not look as if it had counted. */
+function demandFewWords(command: CommandName, words: readonly string[]): void {
+  const most = MOST_WORDS[command] ?? Number.POSITIVE_INFINITY;
+  if (words.length <= most) return;
+  const word = words[most] as string;
+  const address = word.includes('://') || /:\d+$/.test(word);
+  throw new UsageError(`${command} takes no ${address ? 'address as a word: use --url' : `word '${word}'`}`);
+}
+
 /** The index of the command to send. Every later word belongs to that command, even `-1`. */
 function firstWord(args: readonly string[], table: OptionTable): number {
   let index = 0;
@@ -102,8 +122,11 @@ export function readOptions(argv: readonly string[]): Options {
       allowPositionals: true,
     });
     const tail = rest.slice(split);
-    return optionsOf(first, [...positionals, ...(tail[0] === '--' ? tail.slice(1) : tail)], values);
+    const words = [...positionals, ...(tail[0] === '--' ? tail.slice(1) : tail)];
+    if (values['help'] !== true) demandFewWords(first, words);
+    return optionsOf(first, words, values);
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     throw new UsageError((error as Error).message.split('. To specify')[0] as string);
   }
 }

@@ -45,9 +45,14 @@ function listed(
     .join(`\n${indent}`);
 }
 
-/** Converts a reply for JSON: maps with text keys become objects, bytes base64. */
+/**
+ * Converts a reply for JSON: maps with text keys become objects, bytes base64, big integers and the doubles that JSON lacks
+ * (`inf`, `-inf`, `nan`) text.
+ */
 export function jsonOf(reply: Reply): unknown {
   if (typeof reply === 'bigint') return reply.toString();
+  if (typeof reply === 'number' && !Number.isFinite(reply))
+    return Number.isNaN(reply) ? 'nan' : reply > 0 ? 'inf' : '-inf';
   if (Buffer.isBuffer(reply)) return { base64: reply.toString('base64') };
   if (reply instanceof RedisError) return { error: reply.message, code: reply.code };
   if (reply instanceof ReplyMap) {

@@ -43,6 +43,8 @@ nameClass(command, 'command');
 export function unwrap<const R extends readonly unknown[]>(
   entries: R,
 ): { -readonly [I in keyof R]: Exclude<R[I], RedisError> } {
+  if (!Array.isArray(entries))
+    throw new TypeError('unwrap() takes the entries of a batch: await the batch first');
   const error = entries.find((entry) => entry instanceof RedisError);
   if (error !== undefined) throw error;
   return entries as { -readonly [I in keyof R]: Exclude<R[I], RedisError> };

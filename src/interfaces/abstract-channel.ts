@@ -32,7 +32,8 @@ export abstract class AbstractChannel {
   /** Unread messages are left, or it is not closed. */
   abstract get isActive(): boolean;
   /**
-   * Takes a message, without waiting; ignored after `close`. Bytes, or `[channel, message]` for a pattern.
+   * Takes a message, without waiting; ignored after `close`. Bytes, or `[channel, message]` for a pattern. Other channels
+   * of the same name get the same `Buffer`.
    */
   abstract putNowait(data: Buffer | readonly [channel: Buffer, message: Buffer]): void;
   /** The next message; rejects with `ChannelClosedError` once the channel is closed and drained. */

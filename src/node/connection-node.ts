@@ -13,7 +13,7 @@ import type { PoolFigures, PoolSettings } from '../pooling/pool-settings.ts';
 import type { Slot } from '../pooling/slots.ts';
 import { Backlog } from './backlog.ts';
 import { BlockingCalls } from './blocking-calls.ts';
-import { addressAnswered, dialGovernor, isTransient } from './dials.ts';
+import { addressAnswered, demandFit, dialGovernor, isTransient, runConnection } from './dials.ts';
 import { poolErrors, type PoolStateChange, reportLeak, StateReport } from './pool-reports.ts';
 import { PooledConnection, pooledOf, type PooledOwner, setRef } from './pooled-connection.ts';
 import { ReAuthentication } from './re-authentication.ts';
@@ -407,7 +407,8 @@ export class ConnectionNode implements PooledOwner {
       const gone = connection.waitClosed();
       this.#sockets.add(gone);
       void gone.then(() => this.#sockets.delete(gone));
-      if (this.#settings.ready !== true) await connection.run({ signal });
+      if (this.#settings.ready !== true) await runConnection(connection, signal);
+      demandFit(connection);
       return connection;
     } catch (error) {
       if (signal.aborted || make !== this.#settings.make) throw error;

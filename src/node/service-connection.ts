@@ -263,15 +263,6 @@ export class ServiceConnection extends CoreObserver implements DialCandidate {
   }
 }
 
-/** Runs the connection and returns it; a helper for `dial`. */
-export async function runConnection(
-  connection: BaseConnection,
-  signal: AbortSignal,
-): Promise<BaseConnection> {
-  await connection.run({ signal });
-  return connection;
-}
-
 interface Settler<T> {
   readonly promise: Promise<T>;
   readonly resolve: (value: T) => void;

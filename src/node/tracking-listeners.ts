@@ -4,6 +4,7 @@ import type { ConnectionCore } from '../connection/connection-core.ts';
 import { ConnectionError, ResponseError } from '../errors/errors.ts';
 import { isPassing } from '../errors/reply-errors.ts';
 import type { Reply } from '../resp/types.ts';
+import { runConnection } from './dials.ts';
 import { hasSaid, serverOf } from './server-identity.ts';
 import type { ServiceConnection, ServiceSettings } from './service-connection.ts';
 
@@ -121,7 +122,7 @@ export class TrackingListeners {
       const [near] = data;
       if (near === undefined) throw new ConnectionError('no connection needs the listener any more');
       const listener = this.#settings.near(near);
-      await listener.run({ signal });
+      await runConnection(listener, signal);
       // The address answered; a failure below concerns the listener, not the address.
       reached();
       if ((await serverOf(coreOf(listener))) === key) return this.#listen(listener, signal);

@@ -145,6 +145,8 @@ export abstract class BaseConnectionPool<C extends BaseConnection, D extends Dec
    * @example const role = await pool.use((connection) => connection.execute('ROLE'));
    */
   async use<R>(fn: (connection: C) => R | PromiseLike<R>, options?: AcquireOptions): Promise<Awaited<R>> {
+    if (typeof fn !== 'function')
+      throw new TypeError('use() needs a function, which gets the connection: pool.use((connection) => …)');
     const lease = await this.acquire(options);
     try {
       return await fn(lease.connection);

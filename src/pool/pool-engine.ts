@@ -284,6 +284,7 @@ export class PoolEngine {
       db: settings.db,
       textMode: text,
       ownMode,
+      resp2Replies: settings.resp2Replies,
       streamTimeout: settings.streamTimeout,
       again: (command, args, options, since) => this.requests.request(command, args, options, null, since),
     });

@@ -36,10 +36,21 @@ export function targetName(
   subscribing: boolean,
   text: TextMode,
 ): Buffer {
-  if (!(target instanceof AbstractChannel)) return channelName(target, text);
-  if (target.isPattern !== (kind === 'pattern')) {
-    throw new TypeError(kind === 'pattern' ? 'the channel is not a pattern' : 'the channel is a pattern');
+  if (!(target instanceof AbstractChannel)) {
+    if (typeof target === 'object' && target !== null && !isUint8Array(target))
+      throw new TypeError(
+        'a channel is a name, as text or bytes, or an object of a class that extends AbstractChannel',
+      );
+    return channelName(target, text);
   }
-  if (subscribing && flowOf(target)?.state === 'closed') throw new TypeError('the channel is closed');
+  if (target.isPattern !== (kind === 'pattern')) {
+    throw new TypeError(
+      kind === 'pattern'
+        ? 'PSUBSCRIBE and PUNSUBSCRIBE take patterns, and this channel is none: make it with new PatternChannel(name)'
+        : 'the channel is a pattern: PSUBSCRIBE and PUNSUBSCRIBE take it',
+    );
+  }
+  if (subscribing && flowOf(target)?.state === 'closed')
+    throw new TypeError('the channel is closed, and does not open again: make another one');
   return channelName(target.name);
 }

@@ -2,6 +2,7 @@
 import { expectTypeOf } from 'expect-type';
 import {
   Channel,
+  type ChannelGetOptions,
   type ChannelOptions,
   type ConnectionPool,
   type MessageDecoder,
@@ -27,6 +28,19 @@ export async function whatMessagesAre(options: ChannelOptions<number>, encoding:
   expectTypeOf(new Channel('x', options)).toEqualTypeOf<Channel<number>>();
   expectTypeOf(new Channel('x', { encoding })).toEqualTypeOf<Channel<Buffer>>();
   return wrong;
+}
+
+export async function readInAnotherWay(channel: Channel<{ id: number }>) {
+  expectTypeOf(await channel.get({ timeout: 5 })).toEqualTypeOf<{ id: number }>();
+  expectTypeOf(await channel.get({ decoder: null })).toEqualTypeOf<unknown>();
+  expectTypeOf(await channel.get({ decoder: String })).toEqualTypeOf<unknown>();
+  // A subclass that hands its options on.
+  class Counted extends Channel<number> {
+    override async get(options?: ChannelGetOptions): Promise<number> {
+      return Number(await super.get(options));
+    }
+  }
+  return new Counted('x').get({ timeout: 1 });
 }
 
 export async function patterns(decoder: MessageDecoder<Date>) {

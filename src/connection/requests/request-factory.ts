@@ -1,4 +1,5 @@
 import { isUint8Array } from 'node:util/types';
+import { demandObject } from '../../base/known-options.ts';
 import { numberText } from '../../commands/arguments.ts';
 import { blockingTime } from '../../commands/blocking.ts';
 import { type CommandInfo, resolveCommand } from '../../commands/command-info.ts';
@@ -304,6 +305,7 @@ export class RequestFactory {
   }
 
   #decodeMode(options: { decode?: boolean | undefined; encoding?: TextEncoding | undefined }): DecodeMode {
+    demandObject(options);
     const mode = options.encoding === undefined ? this.#textMode : textMode(options.encoding);
     return replyMode(mode, options.decode ?? this.#options.decodeResponses);
   }

@@ -88,8 +88,9 @@ export class SessionState {
   settleBaseline(): void {
     this.settled = true;
     this.#proved.foreign = false;
-    this.#baseline = { ...this.#proved };
-    this.#unchanged = true;
+    // What a connect callback has left open stays a change.
+    this.#baseline = { ...this.#proved, multi: false, held: FRESH.held, watch: false, monitor: false };
+    this.#unchanged = same(this.#proved, this.#baseline);
     this.#replay();
   }
 

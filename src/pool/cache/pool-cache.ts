@@ -29,6 +29,8 @@ export interface PoolCacheSettings extends TrackingChoice {
   readonly cacheable: Cacheable | null;
   readonly textMode: 1 | 2 | 3;
   readonly ownMode: DecodeMode;
+  /** Replies have the shapes of RESP2, whatever is spoken. */
+  readonly resp2Replies: boolean;
   readonly streamTimeout: number | null;
   /**
    * Makes a call again after the call it had joined was given up by its own caller. `since`: monotonic ms from which
@@ -78,8 +80,8 @@ export class PoolCache {
     this.#settings = settings;
     this.#guard = settings.guard;
     this.#cache = settings.guard.cache;
-    const { place, db, textMode, ownMode } = settings;
-    const kind = `${place} db=${db} encoding=${textMode} decode=${ownMode}`;
+    const { place, db, textMode, ownMode, resp2Replies } = settings;
+    const kind = `${place} db=${db} encoding=${textMode} decode=${ownMode}${resp2Replies ? ' resp2' : ''}`;
     this.#guard.native ??= kind;
     this.#suffix = this.#guard.native === kind ? '' : ` ${kind}`;
   }

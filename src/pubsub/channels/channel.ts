@@ -27,7 +27,10 @@ export interface ChannelOptions<T> {
    * Buffers.
    */
   encoding?: TextEncoding | null | undefined;
-  /** Turns a message, after `encoding`, into your value. If it throws, the message stays readable. */
+  /**
+   * Turns a message, after `encoding`, into your value. If it throws, the message stays readable. It must not be
+   * asynchronous: a message whose promise rejects is lost.
+   */
   decoder?: MessageDecoder<T> | undefined;
   /** The most unread messages that are kept; default 65,536; null: no limit. */
   maxMessages?: number | null | undefined;
@@ -55,6 +58,9 @@ export interface ChannelGetOptions extends WaitOptions {
    */
   decoder?: MessageDecoder<unknown> | null | undefined;
 }
+
+/** Options that leave the message as the channel reads it. */
+type OwnReading = ChannelGetOptions & { encoding?: undefined; decoder?: undefined };
 
 const OPTIONS = new Set([
   'isPattern',
@@ -159,10 +165,13 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
   }
 
   /** Waits for the next message. A message whose decoding fails rejects and stays the next one. */
-  async get(options?: ChannelGetOptions): Promise<T> {
+  get(options?: OwnReading): Promise<T>;
+  /** With an `encoding` or `decoder` of its own the message is what these make of it. */
+  get(options?: ChannelGetOptions): Promise<unknown>;
+  async get(options?: ChannelGetOptions): Promise<unknown> {
     if (options !== undefined) demandKnown(options, GET_OPTIONS, 'get()');
     this.#demandReaders();
-    return readNext(this.#mailbox, this.#readingOf(options), options) as Promise<T>;
+    return readNext(this.#mailbox, this.#readingOf(options), options);
   }
 
   /** True when a message is ready, false when the channel is closed and drained. */

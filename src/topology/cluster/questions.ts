@@ -2,7 +2,8 @@ import { type BaseConnection, coreOf } from '../../connection/base-connection.ts
 import { call } from '../../connection/requests/call.ts';
 import { ConnectionError } from '../../errors/errors.ts';
 import { dialGovernor } from '../../node/dials.ts';
-import { runConnection, ServiceConnection } from '../../node/service-connection.ts';
+import { runConnection } from '../../node/dials.ts';
+import { ServiceConnection } from '../../node/service-connection.ts';
 import type { RedisValue, Reply } from '../../resp/types.ts';
 import type { TCPLocation } from '../../transport/location.ts';
 import type { AskOptions } from '../first-answer.ts';

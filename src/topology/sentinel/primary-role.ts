@@ -3,6 +3,7 @@ import { Deadline } from '../../base/deadline.ts';
 import type { BaseConnection } from '../../connection/base-connection.ts';
 import { ConnectionError, RedisError, ResponseError, UnblockedError } from '../../errors/errors.ts';
 import { isDemotion } from '../../errors/reply-errors.ts';
+import { runConnection } from '../../node/dials.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { channels, observed } from '../../telemetry/channels.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
@@ -150,9 +151,7 @@ export class PrimaryRole implements ServiceRole {
   }
 
   async #run(location: TCPLocation, signal: AbortSignal): Promise<BaseConnection> {
-    const connection = this.#parts.make(location, true);
-    await connection.run({ signal });
-    return connection;
+    return await runConnection(this.#parts.make(location, true), signal);
   }
 
   #moveTo(location: TCPLocation): void {

@@ -8,6 +8,7 @@ import {
   ResponseError,
   TimeoutError,
 } from '../../errors/errors.ts';
+import { runConnection } from '../../node/dials.ts';
 import type { ConnectionNode } from '../../node/connection-node.ts';
 import { keyOf, type TCPLocation } from '../../transport/location.ts';
 import { failureCause, failureText } from '../first-answer.ts';
@@ -189,10 +190,10 @@ export class ReplicaRole implements ServiceRole {
   async #dial(location: TCPLocation, isPrimary: boolean, signal: AbortSignal): Promise<BaseConnection> {
     const connection = this.#parts.make(location, isPrimary);
     // Only a replica's dial is limited: there are other replicas, but no other primary.
-    const dial = (): Promise<void> => {
+    const dial = (): Promise<BaseConnection> => {
       const limit = new Deadline(signal, isPrimary ? null : PATIENCE);
       return limit.run(
-        (either) => connection.run({ signal: either }),
+        (either) => runConnection(connection, either),
         () => new TimeoutError(`it was not ready within ${PATIENCE} ms`, { phase: 'connect' }),
       );
     };

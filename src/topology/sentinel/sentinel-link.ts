@@ -1,6 +1,7 @@
 import type { TCPConnection } from '../../connection/tcp-connection.ts';
 import { dialGovernor } from '../../node/dials.ts';
-import { runConnection, ServiceConnection } from '../../node/service-connection.ts';
+import { runConnection } from '../../node/dials.ts';
+import { ServiceConnection } from '../../node/service-connection.ts';
 import type { Reply } from '../../resp/types.ts';
 import type { TCPLocation } from '../../transport/location.ts';
 import type { AskOptions } from '../first-answer.ts';

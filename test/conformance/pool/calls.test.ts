@@ -8,8 +8,10 @@ import {
   ConnectionPool,
   InvalidResponse,
   LRUCache,
+  PatternChannel,
   PoolClosedError,
   type ResponseError,
+  unwrap,
   WrongTypeError,
 } from '../../../src/index.ts';
 import { reply, ScriptedServer, type TestServer } from '../../../src/testkit/index.ts';
@@ -78,6 +80,8 @@ test('commands of one turn go out in one write over one connection, in call orde
 test('options and lists of the wrong type are TypeErrors that name them', async () => {
   await using pool = ConnectionPool.fromUrl(server.url);
   const none = null as never;
+  const closed = new Channel('a');
+  closed.close();
   const bad: [() => unknown, RegExp][] = [
     [() => new ConnectionPool(none), /options of a pool must be an object/],
     [() => new LRUCache(none), /options of LRUCache must be an object/],
@@ -88,6 +92,14 @@ test('options and lists of the wrong type are TypeErrors that name them', async 
     [() => pool.executeBatch([], none), /options must be an object/],
     [() => pool.executeBatch([none]), /each command must be an object/],
     [() => pool.transaction([none]), /each command must be an object/],
+    [() => pool.use(none), /use\(\) needs a function/],
+    [() => pool.use((connection) => connection.createRequest('PING', [], none)), /options must be an object/],
+    [() => unwrap(none), /unwrap\(\) takes the entries of a batch/],
+    [() => unwrap(pool.executeBatch([]) as never), /await the batch first/],
+    [() => pool.executePubsub('PSUBSCRIBE', new Channel('a')), /make it with new PatternChannel\(name\)/],
+    [() => pool.executePubsub('SUBSCRIBE', new PatternChannel('a')), /PSUBSCRIBE and PUNSUBSCRIBE take it/],
+    [() => pool.executePubsub('SUBSCRIBE', closed), /is closed, and does not open again/],
+    [() => pool.executePubsub('SUBSCRIBE', { name: 'a' } as never), /a class that extends AbstractChannel/],
     [() => new Channel('a').putNowait('text' as never), /takes bytes/],
     [() => new Channel('a').putNowait(none), /takes bytes/],
     [

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {
   AuthenticationFailureError,
+  type BaseConnection,
   ConnectionError,
   ConnectionPool,
   type ExpiringCredentials,
+  TCPConnection,
 } from '../../../src/index.ts';
 import { ScriptedServer, startServer, type TestServer } from '../../../src/testkit/index.ts';
 import { atRest, failure, until } from './support.ts';
@@ -132,4 +134,83 @@ test('credentials that expire are renewed early, and live connections authentica
   const own = scripted.connections[0]?.commands.filter(({ name }) => name === 'AUTH') ?? [];
   assert.ok(own.length >= 2, 'the live connection itself is authenticated again');
   assert.ok(!JSON.stringify(pool).includes('secret'));
+});
+
+test('a connect callback that leaves a state behind fails the dial, and is not dialled again at once', async () => {
+  const received = async (): Promise<number> =>
+    Number(/total_connections_received:(\d+)/.exec(String(await server.command('INFO', 'stats')))?.[1]);
+  const leave: Record<string, (connection: BaseConnection) => unknown> = {
+    subscription: (connection) => connection.executePubsub('SUBSCRIBE', 'x'),
+    MULTI: (connection) => connection.execute('MULTI'),
+    WATCH: (connection) => connection.execute('WATCH', 'x'),
+    MONITOR: (connection) => connection.sendCommand('MONITOR'),
+    'unread message': (connection) => {
+      connection.sendCommand('ECHO', ['x']);
+      return connection.execute('PING');
+    },
+    'unanswered command': (connection) => void connection.createRequest('SELECT', [3]),
+  };
+  for (const [what, callback] of Object.entries(leave)) {
+    for (const protocol of [2, 3] as const) {
+      let runs = 0;
+      await using pool = new ConnectionPool({
+        location: server.location,
+        protocol,
+        acquireTimeout: null,
+        onConnect: async (connection) => {
+          runs++;
+          await callback(connection);
+        },
+      });
+      const before = await received();
+      const error = await failure(pool.execute('PING'));
+      assert.ok(error instanceof ConnectionError && error.code === 'RESPOOL_CALLBACK', String(error));
+      assert.match(error.message, new RegExp(`a connect callback has left .*${what}`));
+      assert.equal(runs, 1, what);
+      // One of the pool, one of each question about it.
+      assert.ok((await received()) - before <= 3, what);
+      await until(() => pool.statistics.activeConnections === 0);
+    }
+  }
+});
+
+test('a single connection keeps what its connect callback subscribed, but is not reusable', async () => {
+  for (const leave of ['MULTI', 'WATCH x']) {
+    const connection = new TCPConnection(server.location, { decodeResponses: true });
+    connection.registerConnectCallback(async (fresh) => void (await fresh.execute<string>(leave)));
+    await connection.run();
+    assert.deepEqual([connection.usable, connection.reusable], [true, false], leave);
+    await connection.execute(leave === 'MULTI' ? 'DISCARD' : 'UNWATCH');
+    assert.equal(connection.reusable, true);
+    await connection.close();
+  }
+});
+
+test('a connection class that fails in its own run() leaves no socket open', async () => {
+  class Choosy extends TCPConnection {
+    override async run(options?: { signal?: AbortSignal }): Promise<void> {
+      await super.run(options);
+      throw new Error('not this server');
+    }
+  }
+  const made: TCPConnection[] = [];
+  class Listed extends Choosy {
+    constructor(...args: ConstructorParameters<typeof TCPConnection>) {
+      super(...args);
+      made.push(this);
+    }
+  }
+  const pool = new ConnectionPool({
+    location: server.location,
+    acquireTimeout: null,
+    connectionClass: Listed,
+  });
+  assert.match(String(await failure(pool.execute('PING'))), /not this server/);
+  assert.match(String(await failure(pool.executePubsub('SUBSCRIBE', 'x'))), /not this server/);
+  assert.equal(made.length >= 2, true);
+  assert.deepEqual(
+    made.filter((connection) => !connection.closed),
+    [],
+  );
+  await pool.close();
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ConnectionPool } from '../../../src/index.ts';
 import { startCluster, startServer, type TestServer } from '../../../src/testkit/index.ts';
+import { readOptions } from '../../../src/cli/options.ts';
 import { Terminal } from '../../../src/cli/terminal.ts';
 import { runCli } from '../../support/cli.ts';
 
@@ -81,6 +82,44 @@ describe('the command respool', () => {
     const { code, stdout } = await runCli(['exec', '-'], { env, input });
     assert.equal(code, 1);
     assert.match(stdout, /^OK\n"two words"\n\(error\) .*not an integer/);
+  });
+
+  it('reads bytes from a pipe in the form in which it prints them', async () => {
+    const input = 'SET bytes "\\xff\\x00a\\n"\nGET bytes\nSTRLEN bytes\nSET text \'\\x41\'\nGET text\n';
+    const { code, stdout } = await runCli(['exec', '--bytes', '-'], { env, input });
+    assert.deepEqual([code, stdout], [0, '"OK"\n"\\xff\\x00a\\n"\n(integer) 4\n"OK"\n"\\\\x41"\n']);
+  });
+
+  it('refuses what the runtime could not read as text, and names the line', async () => {
+    const lossy = await runCli(['exec', 'SET', 'k', '\ufffd'], { env });
+    const piped = await runCli(['exec', '-'], { env, input: 'PING\nSET k \ufffd\n' });
+    const open = await runCli(['exec', '-'], { env, input: 'PING\n\nSET k "open\n' });
+    for (const { code } of [lossy, piped, open]) assert.equal(code, 2);
+    assert.match(lossy.stderr, /an argument is not valid UTF-8: write bytes as "\\xff"/);
+    assert.match(piped.stderr, /line 2 of the input is not valid UTF-8/);
+    assert.match(open.stderr, /line 3 of the input: a quote is not closed/);
+  });
+
+  it('prints doubles that JSON lacks as text', async () => {
+    const input = 'ZADD ends -inf low +inf high 1.5 mid\nZRANGE ends 0 -1 WITHSCORES\n';
+    const { stdout } = await runCli(['exec', '--json', '-'], { env, input });
+    assert.equal(stdout, '3\n[["low","-inf"],["mid",1.5],["high","inf"]]\n');
+  });
+
+  it('ignores no word: a forgotten --url does not examine another server', async () => {
+    const { code, stdout, stderr } = await runCli(['doctor', 'redis://127.0.0.1:1'], { env });
+    assert.deepEqual([code, stdout], [2, '']);
+    assert.match(stderr, /doctor takes no address as a word: use --url/);
+    for (const command of ['ping', 'monitor', 'top', 'bench', 'cluster'])
+      assert.throws(() => readOptions([command, 'more']), {
+        name: 'UsageError',
+        message: `${command} takes no word 'more'`,
+      });
+    assert.throws(() => readOptions(['ping', 'host:6379']), {
+      message: 'ping takes no address as a word: use --url',
+    });
+    assert.deepEqual(readOptions(['exec', 'GET', 'host:6379']).words, ['GET', 'host:6379']);
+    assert.equal((await runCli(['exec', '-', 'PING'], { env, input: 'PING\n' })).code, 2);
   });
 
   it('subscribe prints messages until it is interrupted', async () => {
