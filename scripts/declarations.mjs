@@ -100,13 +100,17 @@ function joinImports(text) {
   });
 }
 
-/** Shortens the tables of commands: one line for each, and `V` for `RedisValue`. Editors still show the long name. */
+/**
+ * Shortens the tables of commands: one line for each command, no spaces between tokens, and `V` for `RedisValue`.
+ * Editors still show spaces and the long name.
+ */
 function shortTable(text) {
   if (/\bV\b/.test(text)) throw new Error('a table of commands has a V of its own');
   return text
     .replace(/\{\n +args: (.*);\n +reply: (.*);\n +\};/g, '{ args: $1; reply: $2 };')
     .replace(/\bRedisValue\b/g, 'V')
-    .replace(/^(import \{.*)\bV\b/m, '$1RedisValue as V');
+    .replace(/^(import \{.*)\bV\b/m, '$1RedisValue as V')
+    .replace(/^(?!\/\*\*).*/gm, (line) => line.replace(/(?<=[:,;{|&]) | (?=[}|&])/g, ''));
 }
 
 /** Puts the first paragraph of each comment on one line, for a smaller package. Editors show the same. */

@@ -59,9 +59,6 @@ export interface ChannelGetOptions extends WaitOptions {
   decoder?: MessageDecoder<unknown> | null | undefined;
 }
 
-/** Options that leave the message as the channel reads it. */
-type OwnReading = ChannelGetOptions & { encoding?: undefined; decoder?: undefined };
-
 const OPTIONS = new Set([
   'isPattern',
   'encoding',
@@ -165,7 +162,7 @@ export class Channel<T = Buffer> extends AbstractChannel implements AsyncIterabl
   }
 
   /** Waits for the next message. A message whose decoding fails rejects and stays the next one. */
-  get(options?: OwnReading): Promise<T>;
+  get(options?: ChannelGetOptions & { encoding?: undefined; decoder?: undefined }): Promise<T>;
   /** With an `encoding` or `decoder` of its own the message is what these make of it. */
   get(options?: ChannelGetOptions): Promise<unknown>;
   async get(options?: ChannelGetOptions): Promise<unknown> {
