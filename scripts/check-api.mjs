@@ -100,6 +100,9 @@ function withWhatItNames(own, file, text) {
 /** Undoes the space saving of the build: the text as the compiler wrote it. */
 const spacious = (text) =>
   text
+    .replace(/^ +(?:'[^']+'|[\w.]+):\S.*$/gm, (line) =>
+      line.replace(/(?<=[:,;{|&])(?=\S)|(?<=[^\s|&])(?=[}|&])/g, ' '),
+    )
     .replace(/^ +(?=[^ |])/gm, (indent) => indent + indent)
     .replace(/^( *)(.*): \{ args: (.*); reply: (.*) \};$/gm, '$1$2: {\n$1  args: $3;\n$1  reply: $4;\n$1};');
 

@@ -110,7 +110,7 @@ function shortTable(text) {
     .replace(/\{\n +args: (.*);\n +reply: (.*);\n +\};/g, '{ args: $1; reply: $2 };')
     .replace(/\bRedisValue\b/g, 'V')
     .replace(/^(import \{.*)\bV\b/m, '$1RedisValue as V')
-    .replace(/^(?!\/\*\*).*/gm, (line) => line.replace(/(?<=[:,;{|&]) | (?=[}|&])/g, ''));
+    .replace(/^ +.*/gm, (line) => line.replace(/(?<=\S) (?=[}|&])|(?<=[:,;{|&]) (?=\S)/g, ''));
 }
 
 /** Puts the first paragraph of each comment on one line, for a smaller package. Editors show the same. */

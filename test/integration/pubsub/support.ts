@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
 import { AbstractChannel, Channel, type ChannelGap, type ChannelOptions } from '../../../src/index.ts';
-import type { TestServer } from '../../../src/testkit/index.ts';
-import { useServer } from '../../support/servers.ts';
+import { startServer, type TestServer } from '../../../src/testkit/index.ts';
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 /** The long form of tests that have a short one. */
@@ -21,9 +21,15 @@ export async function until(
 
 /** Starts a server, and one that knows no HELLO, before the tests of the file; stops them after. */
 export function useServers(started: (server: TestServer, old: TestServer) => unknown): void {
-  let server: TestServer;
-  useServer((one) => (server = one));
-  useServer((old) => started(server, old), { args: ['--rename-command', 'HELLO', ''] });
+  const servers: TestServer[] = [];
+  // One hook: the runner may begin a test between two hooks of a file.
+  before(async () => {
+    servers.push(await startServer());
+    servers.push(await startServer({ args: ['--rename-command', 'HELLO', ''] }));
+    const [server, old] = servers as [TestServer, TestServer];
+    await started(server, old);
+  });
+  after(() => Promise.all(servers.map((server) => server.stop())));
 }
 
 /** The numbers and gaps that one channel received, in order. */
